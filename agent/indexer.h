@@ -1,0 +1,66 @@
+// Builds an index from one scan of a store: one reader, decoding and hashing on all cores, the
+// small (key, digest) pairs into the index. Bounded memory.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "merkle/digest.h"
+#include "merkle/schema.h"
+
+namespace driftwood::agent {
+
+struct IndexerOptions {
+  merkle::DigestKey key;
+  int threads = 0;  // 0: as many as there are cores
+  size_t sort_memory_bytes = size_t{64} << 20;
+  // Called from one thread at a time, now and then.
+  std::function<void(uint64_t records, uint64_t progress)> on_progress;
+  // Read now and then; true makes the build end with Cancelled.
+  const std::atomic<bool>* cancelled = nullptr;
+};
+
+struct IndexerResult {
+  merkle::Summary root;
+  uint64_t unparsed = 0;
+  std::string position;           // Scan::End
+  std::string not_point_in_time;  // Scan::End
+};
+
+// Builds the index of `store` under `agreement` at `path`. The position, `unparsed` and
+// not_point_in_time are kept in the index's source position (see IndexedState). AlreadyExists: two
+// records with one key; the message has the key, both origins, and both original keys where they
+// are written differently ('7' and '007').
+absl::StatusOr<IndexerResult> BuildIndex(Store& store, const merkle::Agreement& agreement,
+                                         const IndexerOptions& options,
+                                         const std::filesystem::path& path);
+
+// What an index's source position holds, so that a reused index reports the same as a fresh one.
+struct IndexedState {
+  std::string position;
+  uint64_t unparsed = 0;
+  std::string Encode() const;
+  static absl::StatusOr<IndexedState> Decode(std::string_view bytes);
+};
+
+// A record read from the live store by key, for reports.
+struct FoundRecord {
+  std::string key;    // canonical
+  std::string value;  // canonical
+  merkle::Digest digest;
+};
+
+// Re-reads the records with exactly the given canonical keys (compared in binary) from the live
+// store, by look-up where it has one, else by one scan. Absent keys are absent from the result,
+// which is in key order.
+absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store,
+                                                     const merkle::Agreement& agreement,
+                                                     const merkle::DigestKey& key,
+                                                     const std::vector<std::string>& keys);
+
+}  // namespace driftwood::agent

@@ -1,0 +1,68 @@
+// One column's value as a store gave it, before it is read as its column's canonical type.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace driftwood::agent {
+
+// A view: `text` lives as long as the batch that it came from.
+struct SourceValue {
+  enum class Kind : uint8_t {
+    kNull,
+    kBool,
+    kInt64,
+    kUint64,
+    kDouble,
+    kText,    // characters: UTF-8 unless proven otherwise
+    kBytes,   // raw bytes
+    kNumber,  // the text of a JSON number
+    kJson,    // the text of a JSON object or array
+  };
+
+  Kind kind = Kind::kNull;
+  union {
+    bool boolean;
+    int64_t int64;
+    uint64_t uint64;
+    double real;
+  };
+  std::string_view text;
+
+  SourceValue() : int64(0) {}
+  static SourceValue Null() { return {}; }
+  static SourceValue Bool(bool v) {
+    SourceValue s;
+    s.kind = Kind::kBool;
+    s.boolean = v;
+    return s;
+  }
+  static SourceValue Int64(int64_t v) {
+    SourceValue s;
+    s.kind = Kind::kInt64;
+    s.int64 = v;
+    return s;
+  }
+  static SourceValue Uint64(uint64_t v) {
+    SourceValue s;
+    s.kind = Kind::kUint64;
+    s.uint64 = v;
+    return s;
+  }
+  static SourceValue Double(double v) {
+    SourceValue s;
+    s.kind = Kind::kDouble;
+    s.real = v;
+    return s;
+  }
+  static SourceValue OfText(Kind kind, std::string_view text) {
+    SourceValue s;
+    s.kind = kind;
+    s.text = text;
+    return s;
+  }
+  static SourceValue Text(std::string_view text) { return OfText(Kind::kText, text); }
+  static SourceValue Bytes(std::string_view bytes) { return OfText(Kind::kBytes, bytes); }
+};
+
+}  // namespace driftwood::agent

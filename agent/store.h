@@ -1,0 +1,113 @@
+// What a store must be able to do: describe itself, scan all records of one snapshot, and prove
+// whether it has changed since. Implementations live in agent/stores/<store>/, each behind a
+// factory that takes a parsed StoreUrl.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/source_value.h"
+#include "merkle/schema.h"
+
+namespace driftwood::agent {
+
+// How much a source knows about a column's type. The coordinator reconciles the replicas'.
+enum class TypeKnowledge : uint8_t {
+  kTyped,    // declared (or, in JSON Lines, observed without exception): `type` says which
+  kTextual,  // only characters: they can be read as whatever type another replica knows (CSV)
+  kDynamic,  // each value has its own type (mixed JSON members, SQLite columns without type)
+};
+
+struct SourceColumn {
+  std::string name;
+  TypeKnowledge knowledge = TypeKnowledge::kTextual;
+  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped only
+  std::string declared;                                 // as the source words it: "VARCHAR(20)"
+};
+
+struct SourceDescription {
+  std::string source;                 // for reports: the URL without any password
+  std::vector<SourceColumn> columns;  // in the source's order
+  std::vector<std::string> key;       // key columns in key order; empty if it has none
+  std::optional<uint64_t> records_estimate;
+  std::optional<uint64_t> bytes;       // size of what a scan reads, if known
+  std::vector<std::string> warnings;
+};
+
+// Takes rows from a batch. `row` has a value for each column of the scan's plan, in its order.
+// `origin` says where the row stands (a file's byte offset, a row number): Store::DescribeOrigin.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual absl::Status Row(std::span<const SourceValue> row, uint64_t origin) = 0;
+};
+
+// Some rows, not decoded yet. Decode() is called once, on any thread; it may be costly.
+class RowBatch {
+ public:
+  virtual ~RowBatch() = default;
+  virtual absl::Status Decode(RowSink& sink) = 0;
+};
+
+// One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,
+// under the caller's lock) and should be cheap: the work belongs into RowBatch::Decode().
+class Scan {
+ public:
+  virtual ~Scan() = default;
+  // The next batch, in the source's order; null at the end of data. An error is never an end.
+  virtual absl::StatusOr<std::unique_ptr<RowBatch>> Next() = 0;
+  // Bytes (or rows, where bytes are unknown) read so far, in the unit of the description.
+  virtual uint64_t Progress() const = 0;
+
+  struct End {
+    // A text that proves which state of the source was read, for Store::IsUnchanged(); empty if
+    // there is no such proof.
+    std::string position;
+    // Empty if all that was read belongs to one point in time; else why not ("orders.csv changed
+    // while it was read: size 100 -> 120").
+    std::string not_point_in_time;
+  };
+  // After the last batch.
+  virtual absl::StatusOr<End> Finish() = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Errors: NotFound (no such file, table, database), InvalidArgument (malformed source, with file,
+  // line and column), FailedPrecondition (can't be compared, says why and what to do),
+  // PermissionDenied. Each message is one clear line.
+  virtual absl::StatusOr<SourceDescription> Describe() = 0;
+
+  // Scans `columns` (names of the description). The store must outlive the scan. Several scans may
+  // be open at once.
+  virtual absl::StatusOr<std::unique_ptr<Scan>> StartScan(
+      const std::vector<std::string>& columns) = 0;
+
+  // True only on proof that the source still is in the state that `position` stands for. Doubt is
+  // false.
+  virtual absl::StatusOr<bool> IsUnchanged(std::string_view position) = 0;
+
+  // Where a row stands, for people: "line 17", "rowid 3". May be slow.
+  virtual absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) = 0;
+
+  // Rows whose key columns (names in `key`) may equal one of `keys`, in batches: a superset of the
+  // asked for is fine, since the caller encodes each row's key and keeps exact matches only.
+  // Unimplemented where the store has no such look-up: the caller then scans.
+  virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) {
+    (void)columns, (void)key, (void)keys;
+    return absl::UnimplementedError("this store has no look-up by key");
+  }
+};
+
+}  // namespace driftwood::agent

@@ -1,0 +1,34 @@
+// Store URLs: "csv:PATH?key=a,b", "sqlite:PATH?table=T", "jsonl:PATH?key=a", "lmdb:PATH?db=NAME".
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace driftwood::agent {
+
+// The path is taken literally up to the last '?' that is followed by name=value pairs; in both,
+// %XX is a byte. A parameter without name or value, a repeated one or malformed %XX is an error.
+struct StoreUrl {
+  std::string scheme;
+  std::string path;
+  std::map<std::string, std::string> parameters;
+
+  // InvalidArgument: not such a URL; the message shows the expected form.
+  static absl::StatusOr<StoreUrl> Parse(std::string_view url);
+
+  std::optional<std::string> Parameter(const std::string& name) const;
+  // A comma-separated parameter's parts; "%2C" is a comma inside a name. Empty if absent.
+  std::vector<std::string> List(const std::string& name) const;
+  // InvalidArgument naming the first parameter that is not among `known`, and those that are.
+  absl::Status OnlyKnows(const std::vector<std::string>& known) const;
+  // For reports.
+  std::string ToString() const;
+};
+
+}  // namespace driftwood::agent
