@@ -1,0 +1,100 @@
+#include "merkle/digest.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace driftwood::merkle {
+namespace {
+
+DigestKey CountingKey() {
+  std::string bytes;
+  for (char c = 0; c < 32; ++c) bytes.push_back(c);
+  return DigestKey::FromBytes(bytes).value();
+}
+
+std::string Block(const DigestKey& key, std::string label) {
+  label.resize(32, '\0');
+  return std::string(key.bytes()) + label;
+}
+
+Digest FirstBytes(const std::string& sha256) { return Digest::FromBytes(sha256.data()); }
+
+TEST(DigestTest, ARecordsDigestIsSha256OverKeyBlockFramedKeyAndValue) {
+  const DigestKey key = CountingKey();
+  RecordHasher hasher(key);
+  for (size_t value_size : {0u, 1u, 100u, 107u, 108u, 109u, 5000u}) {
+    const std::string record_key = "key";
+    const std::string value(value_size, 'v');
+    const std::string all =
+        Block(key, "driftwood record v1") + std::string("\0\0\0\3", 4) + record_key + value;
+    EXPECT_EQ(hasher.Hash(record_key, value), FirstBytes(Sha256(all))) << value_size;
+  }
+}
+
+TEST(DigestTest, Sha256GivesTheKnownAnswer) {
+  const std::string digest = Sha256("abc");
+  EXPECT_EQ(digest.substr(0, 4), "\xba\x78\x16\xbf");
+  EXPECT_EQ(digest.size(), 32u);
+}
+
+TEST(DigestTest, KeyAndValueAreFramedApart) {
+  RecordHasher hasher(DigestKey::Unkeyed());
+  EXPECT_NE(hasher.Hash("ab", "c"), hasher.Hash("a", "bc"));
+  EXPECT_NE(hasher.Hash("ab", ""), hasher.Hash("", "ab"));
+}
+
+TEST(DigestTest, AnotherKeyGivesAnotherDigestIdAndSeeds) {
+  const DigestKey one = CountingKey();
+  const DigestKey two = DigestKey::Random();
+  EXPECT_NE(RecordHasher(one).Hash("k", "v"), RecordHasher(two).Hash("k", "v"));
+  EXPECT_NE(one.KeyId(), two.KeyId());
+  EXPECT_NE(one.LevelSeed(), two.LevelSeed());
+  EXPECT_NE(one.TagSeed(), two.TagSeed());
+  EXPECT_NE(one.TagSeed(), one.LevelSeed());
+  EXPECT_EQ(one.KeyId(), Sha256(Block(one, "driftwood key id v1")).substr(0, 16));
+}
+
+TEST(DigestTest, AKeyIsExactly32Bytes) {
+  EXPECT_EQ(DigestKey::FromBytes(std::string(31, 'x')).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(DigestKey::FromBytes(std::string(33, 'x')).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(DigestKey::FromBytes(std::string(32, 'x'))->keyed());
+  EXPECT_FALSE(DigestKey::Unkeyed().keyed());
+  EXPECT_TRUE(DigestKey::Random().keyed());
+}
+
+TEST(DigestTest, SumsCarryIntoTheHighHalfAndWrapAround) {
+  const Digest max{UINT64_MAX, UINT64_MAX};
+  const Digest one{1, 0};
+  EXPECT_EQ(max + one, Digest{});
+  EXPECT_EQ(Digest{} - one, max);
+  EXPECT_EQ((Digest{UINT64_MAX, 5} + one), (Digest{0, 6}));
+  EXPECT_EQ((Digest{0, 6} - one), (Digest{UINT64_MAX, 5}));
+}
+
+// Ledger row 4: a duplicated record cancels itself under XOR; under a sum with a count it doesn't.
+TEST(DigestTest, LedgerRow4APairOfEqualRecordsDoesNotCancel) {
+  const Digest digest = RecordHasher(CountingKey()).Hash("k", "v");
+  Summary twice;
+  twice.Add(digest);
+  twice.Add(digest);
+  EXPECT_NE(twice, Summary{});
+  EXPECT_EQ(twice.count, 2u);
+  twice.Remove(digest);
+  twice.Remove(digest);
+  EXPECT_EQ(twice, Summary{});
+}
+
+TEST(DigestTest, BytesAreLittleEndianAndRoundTrip) {
+  const Digest digest{0x0706050403020100, 0x0F0E0D0C0B0A0908};
+  std::string bytes;
+  digest.AppendTo(&bytes);
+  for (size_t i = 0; i < 16; ++i) EXPECT_EQ(static_cast<size_t>(bytes[i]), i);
+  EXPECT_EQ(Digest::FromBytes(bytes.data()), digest);
+  EXPECT_EQ(digest.Low32(), 0x03020100u);
+}
+
+}  // namespace
+}  // namespace driftwood::merkle
