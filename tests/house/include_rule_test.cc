@@ -68,7 +68,7 @@ class IncludeRuleTest : public ::testing::Test {
 };
 
 TEST_F(IncludeRuleTest, TheRuleSeesTheSources) {
-  EXPECT_GT(Includes().size(), 200u);
+  EXPECT_GT(Includes().size(), 100u);
   const auto has = [](const char* file) {
     return std::any_of(Includes().begin(), Includes().end(),
                        [&](const Include& include) { return include.file == file; });
