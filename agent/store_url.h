@@ -2,33 +2,38 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace driftwood::agent {
 
-// The path is taken literally up to the last '?' that is followed by name=value pairs; in both,
-// %XX is a byte. A parameter without name or value, a repeated one or malformed %XX is an error.
+// The path is taken literally up to the last '?' that is followed by name=value pairs joined by
+// '&'; in both, %XX is a byte. A parameter without name or value, a repeated one or malformed %XX
+// is an error.
 struct StoreUrl {
   std::string scheme;
-  std::string path;
+  std::string path;  // decoded
+  // Name (decoded) to value, still percent-encoded: a comma that separates a list's parts and one
+  // inside a part ("%2C") differ. Use Parameter() and List().
   std::map<std::string, std::string> parameters;
 
   // InvalidArgument: not such a URL; the message shows the expected form.
   static absl::StatusOr<StoreUrl> Parse(std::string_view url);
 
+  // The decoded value.
   std::optional<std::string> Parameter(const std::string& name) const;
   // A comma-separated parameter's parts; "%2C" is a comma inside a name. Empty if absent.
   std::vector<std::string> List(const std::string& name) const;
   // InvalidArgument naming the first parameter that is not among `known`, and those that are.
   absl::Status OnlyKnows(const std::vector<std::string>& known) const;
-  // For reports.
+  // For reports. Parse(ToString()) is the same URL.
   std::string ToString() const;
+  friend bool operator==(const StoreUrl&, const StoreUrl&) = default;
 };
 
 }  // namespace driftwood::agent
