@@ -1,0 +1,47 @@
+// Decimal numbers of any size, read where they stand, never expanded. Pure functions.
+//
+// A number is a sign, its significant digits d1 d2 … dn without leading or trailing zeros, and
+// the exponent e of d1 . d2 … dn × 10^e. Zero has no sign.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace driftwood::merkle {
+
+// |e| of numbers that parse. Numbers beyond are refused, not rounded.
+inline constexpr int64_t kDecimalExponentMax = 999'999'999'999'999'999;
+
+// A parsed number. `digits` views the text that it was parsed from.
+struct Decimal {
+  enum class Kind : uint8_t { kFinite, kZero, kMinusInfinity, kPlusInfinity, kNaN };
+
+  Kind kind = Kind::kZero;
+  bool negative = false;    // kFinite only, and so are the following
+  std::string_view digits;  // d1 to dn, perhaps with one '.' among them
+  size_t digit_count = 0;   // n
+  int64_t exponent = 0;     // e
+};
+
+// "-12.50", "+7", ".14", "5.", "1e3", "NaN", "-Infinity", "inf" (words in any case). No white
+// space.
+std::optional<Decimal> ParseDecimal(std::string_view text);
+
+// Appends the canonical text: plain while that writes at most 20 zeros that are not significant,
+// else as d1.d2…dn e±e. "NaN", "Infinity", "-Infinity". It parses to the same number, and two
+// numbers never have one text.
+void AppendCanonicalDecimal(const Decimal& decimal, std::string* out);
+
+// The encoded body (README.md): delimits itself, and memcmp orders it as the numbers, with NaN
+// above +infinity. DecimalBodyBytes says how many bytes WriteDecimalBody writes to `to`.
+size_t DecimalBodyBytes(const Decimal& decimal);
+void WriteDecimalBody(const Decimal& decimal, char* to);
+
+// Reads one body from the front of `bytes` and removes it there. Its canonical text, or nothing if
+// the body is malformed.
+std::optional<std::string> ReadDecimalBody(std::string_view* bytes);
+
+}  // namespace driftwood::merkle
