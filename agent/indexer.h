@@ -44,7 +44,10 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const merkle::Agreement& 
 struct IndexedState {
   std::string position;
   uint64_t unparsed = 0;
+  std::string not_point_in_time;
+
   std::string Encode() const;
+  // DataLoss: not such bytes.
   static absl::StatusOr<IndexedState> Decode(std::string_view bytes);
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/source_value.h"
+#include "merkle/encoding.h"
 #include "merkle/schema.h"
 
 namespace driftwood::agent {
@@ -16,12 +17,13 @@ namespace driftwood::agent {
 // The column order of a scan: key columns in key order, then value columns by name.
 std::vector<std::string> ScanColumns(const merkle::Schema& schema);
 
-// One thread at a time. Encode() reuses its buffers: key() and value() live until the next call.
+// How a value reads under each type is in agent/README.md. One thread at a time. Encode() reuses
+// its buffers: key() and value() live until the next call.
 class RowEncoder {
  public:
   explicit RowEncoder(const merkle::Schema& schema);
 
-  // `row` in the order of ScanColumns().
+  // `row` in the order of ScanColumns(), as many values as there are columns.
   void Encode(std::span<const SourceValue> row);
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
@@ -29,8 +31,14 @@ class RowEncoder {
   uint64_t unparsed() const { return unparsed_; }
 
  private:
-  std::vector<merkle::ColumnType> key_types_;
-  std::vector<merkle::ColumnType> value_types_;
+  // Appends a value that is not NULL; false if it did not parse as the column's type.
+  using AppendFunction = bool (*)(const SourceValue& value, merkle::Place place, std::string* out);
+  static AppendFunction AppendFunctionOf(merkle::ColumnType type);
+
+  // Constant after construction: chosen once, so that no row asks for a column's type again.
+  std::vector<AppendFunction> append_key_;
+  std::vector<AppendFunction> append_value_;
+
   std::string key_;
   std::string value_;
   uint64_t unparsed_ = 0;

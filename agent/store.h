@@ -101,7 +101,8 @@ class Store {
 
   // Rows whose key columns (names in `key`) may equal one of `keys`, in batches: a superset of the
   // asked for is fine, since the caller encodes each row's key and keeps exact matches only.
-  // Unimplemented where the store has no such look-up: the caller then scans.
+  // Unimplemented where the store has no such look-up: the caller then scans. `keys` (columns in the
+  // order of `key`) and the texts in them live only until this returns.
   virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {
