@@ -12,13 +12,14 @@
 #define DRIFTWOOD_THREAD_ATTRIBUTE(x)
 #endif
 
-// On a member: read and written only with the mutex held.
-#define GUARDED_BY(x) DRIFTWOOD_THREAD_ATTRIBUTE(guarded_by(x))
-#define PT_GUARDED_BY(x) DRIFTWOOD_THREAD_ATTRIBUTE(pt_guarded_by(x))
+// The prefix keeps them apart from those that Abseil defines. On a member: read and written only
+// with the mutex held.
+#define DRIFTWOOD_GUARDED_BY(x) DRIFTWOOD_THREAD_ATTRIBUTE(guarded_by(x))
+#define DRIFTWOOD_PT_GUARDED_BY(x) DRIFTWOOD_THREAD_ATTRIBUTE(pt_guarded_by(x))
 // On a function: the caller holds the mutex, or must not.
-#define REQUIRES(...) DRIFTWOOD_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
-#define EXCLUDES(...) DRIFTWOOD_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
-#define NO_THREAD_SAFETY_ANALYSIS DRIFTWOOD_THREAD_ATTRIBUTE(no_thread_safety_analysis)
+#define DRIFTWOOD_REQUIRES(...) DRIFTWOOD_THREAD_ATTRIBUTE(requires_capability(__VA_ARGS__))
+#define DRIFTWOOD_EXCLUDES(...) DRIFTWOOD_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
+#define DRIFTWOOD_NO_THREAD_SAFETY_ANALYSIS DRIFTWOOD_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace driftwood::merkle {
 
@@ -57,11 +58,13 @@ class DRIFTWOOD_THREAD_ATTRIBUTE(scoped_lockable) MutexLock {
 // Waits with a Mutex held: `while (!ready_) condition_.Wait(&mutex_);`
 class CondVar {
  public:
-  void Wait(Mutex* mutex) REQUIRES(mutex) NO_THREAD_SAFETY_ANALYSIS { condition_.wait(*mutex); }
+  void Wait(Mutex* mutex) DRIFTWOOD_REQUIRES(mutex) DRIFTWOOD_NO_THREAD_SAFETY_ANALYSIS {
+    condition_.wait(*mutex);
+  }
   // False if the time passed without a signal.
   template <typename Clock, typename Duration>
   bool WaitUntil(Mutex* mutex, const std::chrono::time_point<Clock, Duration>& deadline)
-      REQUIRES(mutex) NO_THREAD_SAFETY_ANALYSIS {
+      DRIFTWOOD_REQUIRES(mutex) DRIFTWOOD_NO_THREAD_SAFETY_ANALYSIS {
     return condition_.wait_until(*mutex, deadline) == std::cv_status::no_timeout;
   }
   void Signal() { condition_.notify_one(); }
