@@ -1,0 +1,299 @@
+#include "agent/dataset.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "merkle/check.h"
+#include "merkle/range.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kIndexPrefix = "index-";
+constexpr std::string_view kDamagedSuffix = ".damaged";
+// How soon a call that waits for its turn notices that it was cancelled.
+constexpr std::chrono::milliseconds kCancelPoll{50};
+
+// A kept index says what the source held as this program read it through this URL: the same file
+// read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
+// of the file's name.
+std::string IndexFileName(const DatasetOptions& options) {
+  const std::string hash =
+      merkle::Sha256(std::to_string(options.version.size()) + ":" + options.version + options.url);
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string name(kIndexPrefix);
+  for (size_t i = 0; i < 8; ++i) {
+    const auto byte = static_cast<unsigned char>(hash[i]);
+    name += kHex[byte >> 4];
+    name += kHex[byte & 15];
+  }
+  return name;
+}
+
+absl::Status SystemError(const std::string& what, const fs::path& path, int error) {
+  const std::string message = what + " " + path.string() + ": " + std::strerror(error);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
+  return absl::FailedPreconditionError(message);
+}
+
+absl::StatusOr<int> LockFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return SystemError("can't create the state folder", folder, error.value());
+  fs::permissions(folder, fs::perms::owner_all, error);
+  if (error) return SystemError("can't make private the state folder", folder, error.value());
+  const fs::path path = folder / "lock";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return SystemError("can't create", path, errno);
+  if (::flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+  const int reason = errno;
+  ::close(file);
+  if (reason != EWOULDBLOCK) return SystemError("can't lock", path, reason);
+  return absl::FailedPreconditionError("another agent uses the state folder " + folder.string() +
+                                       "; stop it, or give another --state-dir");
+}
+
+absl::Status DescribeBusy(const std::string& name) {
+  return absl::ResourceExhaustedError("too many calls wait for dataset " + name +
+                                      "; try again later");
+}
+
+}  // namespace
+
+// Holds the dataset's turn for its own lifetime.
+class Dataset::Turn {
+ public:
+  explicit Turn(Dataset* dataset) : dataset_(dataset) {}
+  ~Turn() { dataset_->EndTurn(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Dataset* const dataset_;
+};
+
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options,
+                                                       std::unique_ptr<Store> store) {
+  ASSIGN_OR_RETURN(const int lock_file, LockFolder(options.folder));
+  std::unique_ptr<Dataset> dataset(new Dataset(std::move(options), std::move(store), lock_file));
+  RETURN_IF_ERROR(dataset->RemoveLeftovers());
+  return dataset;
+}
+
+Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file)
+    : options_(std::move(options)),
+      index_path_(options_.folder / IndexFileName(options_)),
+      lock_file_(lock_file),
+      store_(std::move(store)) {
+  DRIFTWOOD_CHECK(store_ != nullptr);
+}
+
+Dataset::~Dataset() { ::close(lock_file_); }
+
+fs::path Dataset::quarantine_path() const {
+  return index_path_.string() + std::string(kDamagedSuffix);
+}
+
+// Half-built files of a killed agent, and indexes of other URLs or versions: never used again.
+absl::Status Dataset::RemoveLeftovers() const {
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator it(options_.folder, error), end; !error && it != end;
+       it.increment(error)) {
+    const fs::path& path = it->path();
+    const bool ours = path.filename().string().rfind(kIndexPrefix, 0) == 0;
+    if (ours && path != index_path_ && path != quarantine_path()) leftovers.push_back(path);
+  }
+  if (error) return SystemError("can't read the state folder", options_.folder, error.value());
+  for (const fs::path& path : leftovers) {
+    fs::remove_all(path, error);
+    if (error) return SystemError("can't remove", path, error.value());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Dataset::BeginTurn(CallControl* control) {
+  merkle::MutexLock lock(&mutex_);
+  if (busy_ && waiting_ >= options_.waiting_calls_max) return DescribeBusy(options_.name);
+  ++waiting_;
+  while (busy_ && !control->cancelled) {
+    turn_ended_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + kCancelPoll);
+  }
+  --waiting_;
+  if (control->cancelled) return absl::CancelledError("cancelled while waiting for its turn");
+  busy_ = true;
+  return absl::OkStatus();
+}
+
+void Dataset::EndTurn() {
+  merkle::MutexLock lock(&mutex_);
+  busy_ = false;
+  turn_ended_.SignalAll();
+}
+
+absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  return store_->Describe();
+}
+
+absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
+                                               CallControl* control) {
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  Prepared prepared = force ? nullptr : Kept(agreement);
+  const bool reused = prepared != nullptr && ProvenCurrent(*prepared);
+  if (!reused) {
+    Publish(nullptr);
+    ASSIGN_OR_RETURN(prepared, Build(agreement, control));
+  }
+  Publish(prepared);
+  return PrepareResult{prepared->root, prepared->state.unparsed, reused,
+                       prepared->not_point_in_time};
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerprint,
+                                                       const std::vector<std::string>& keys,
+                                                       CallControl* control) {
+  std::optional<merkle::Agreement> agreement;
+  {
+    merkle::MutexLock lock(&mutex_);
+    agreement = agreed_;
+  }
+  if (!agreement || agreement->Fingerprint() != fingerprint) {
+    return absl::FailedPreconditionError("dataset " + options_.name +
+                                         " is not prepared under this agreement; prepare it first");
+  }
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  return ReadRecords(*store_, *agreement, options_.key, keys);
+}
+
+absl::StatusOr<Dataset::Prepared> Dataset::Servable(std::string_view fingerprint) const {
+  merkle::MutexLock lock(&mutex_);
+  if (servable_ == nullptr) {
+    return absl::FailedPreconditionError(
+        "dataset " + options_.name +
+        " is not prepared: prepare it first (it is not while a scan is under way, nor after one "
+        "that failed)");
+  }
+  if (servable_->fingerprint != fingerprint) {
+    return absl::FailedPreconditionError("dataset " + options_.name +
+                                         " is prepared under another agreement; prepare it again");
+  }
+  if (servable_->damaged) {
+    return absl::DataLossError("the index of dataset " + options_.name +
+                               " is damaged; prepare it again");
+  }
+  return servable_;
+}
+
+Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
+  if (loaded_ != nullptr && loaded_->damaged) {
+    Quarantine(absl::DataLossError("damage was met while it was used"));
+    loaded_ = nullptr;
+    return nullptr;
+  }
+  if (loaded_ != nullptr) {
+    return loaded_->fingerprint == agreement.Fingerprint() ? loaded_ : nullptr;
+  }
+  absl::StatusOr<std::shared_ptr<PreparedIndex>> kept = Load(agreement);
+  if (kept.ok()) {
+    loaded_ = *kept;
+    return loaded_;
+  }
+  switch (kept.status().code()) {
+    case absl::StatusCode::kNotFound:
+      break;
+    case absl::StatusCode::kDataLoss:
+      Quarantine(kept.status());
+      break;
+    default:  // another agreement, format or key: the next build replaces it
+      Log("the kept index of " + options_.name +
+          " is not used: " + std::string(kept.status().message()));
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<PreparedIndex>> Dataset::Load(
+    const merkle::Agreement& agreement) const {
+  auto prepared = std::make_shared<PreparedIndex>();
+  prepared->agreement = agreement;
+  prepared->fingerprint = agreement.Fingerprint();
+  merkle::IndexOptions options;
+  options.key = options_.key;
+  options.params = agreement.params;
+  options.fingerprint = prepared->fingerprint;
+  ASSIGN_OR_RETURN(prepared->index, merkle::Index::Open(index_path_, options));
+  ASSIGN_OR_RETURN(prepared->root, prepared->index->Root());
+  // A snapshot adds up the top level.
+  RETURN_IF_ERROR(prepared->index->Snapshot().status());
+  ASSIGN_OR_RETURN(const std::string position, prepared->index->source_position());
+  absl::StatusOr<IndexedState> state = IndexedState::Decode(position);
+  if (!state.ok()) {
+    return absl::DataLossError("the source position of the kept index can't be read: " +
+                               std::string(state.status().message()));
+  }
+  prepared->state = *std::move(state);
+  return prepared;
+}
+
+bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
+  if (kept.state.position.empty() || !kept.not_point_in_time.empty()) return false;
+  // An error is doubt, and doubt is a scan, which meets the same error again and returns it.
+  const absl::StatusOr<bool> unchanged = store_->IsUnchanged(kept.state.position);
+  return unchanged.ok() && *unchanged;
+}
+
+absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,
+                                                 CallControl* control) {
+  IndexerOptions options;
+  options.key = options_.key;
+  options.threads = options_.threads;
+  options.sort_memory_bytes = options_.sort_memory_bytes;
+  options.cancelled = &control->cancelled;
+  options.on_progress = [control](uint64_t records, uint64_t progress) {
+    control->records = records;
+    control->progress = progress;
+  };
+  ASSIGN_OR_RETURN(const IndexerResult built, BuildIndex(*store_, agreement, options, index_path_));
+  loaded_ = nullptr;  // another file than the one at index_path_ from here on
+  ASSIGN_OR_RETURN(const std::shared_ptr<PreparedIndex> fresh, Load(agreement));
+  if (fresh->root != built.root || fresh->state.unparsed != built.unparsed) {
+    return absl::DataLossError("the index of " + options_.name +
+                               " reads back different from what was written; check the disk");
+  }
+  fresh->not_point_in_time = built.not_point_in_time;
+  loaded_ = fresh;
+  return fresh;
+}
+
+void Dataset::Quarantine(const absl::Status& damage) {
+  std::error_code error;
+  fs::rename(index_path_, quarantine_path(), error);
+  // What can't be moved is not used either: the next build replaces it.
+  Log("the index of " + options_.name + " is damaged (" + std::string(damage.message()) + ")" +
+      (error ? "" : "; moved to " + quarantine_path().string()) + "; building it anew");
+}
+
+void Dataset::Publish(Prepared prepared) {
+  merkle::MutexLock lock(&mutex_);
+  if (prepared != nullptr) agreed_ = prepared->agreement;
+  servable_ = std::move(prepared);
+}
+
+void Dataset::Log(const std::string& line) const {
+  if (options_.log) options_.log(line);
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,139 @@
+// One dataset of an agent: its store, and the one index that stands for it.
+//
+//   Describe ─┐                          ┌─> Servable(fingerprint) ─> snapshots
+//   Prepare ──┼─ one at a time (turns) ──┤
+//   Read ─────┘                          └─> the index file in the dataset's state folder
+//
+// Invariant: an index is servable only after a Prepare() of this process built it, or proved it to
+// stand for the store as it was at that moment. From the moment on at which that proof fails it is
+// not servable, whatever becomes of the new scan.
+//
+// Thread-safe. Calls that use the store wait for each other, since a store is not asked to be
+// thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/indexer.h"
+#include "agent/store.h"
+#include "merkle/digest.h"
+#include "merkle/index.h"
+#include "merkle/mutex.h"
+#include "merkle/schema.h"
+
+namespace driftwood::agent {
+
+// How a long call and whoever waits for it talk to each other.
+struct CallControl {
+  std::atomic<bool> cancelled{false};  // set from outside
+  std::atomic<uint64_t> records{0};
+  std::atomic<uint64_t> progress{0};
+};
+
+struct PrepareResult {
+  merkle::Summary root;
+  uint64_t unparsed = 0;
+  bool reused = false;
+  std::string not_point_in_time;
+};
+
+// Constant after construction, but for `damaged`.
+struct PreparedIndex {
+  std::unique_ptr<merkle::Index> index;
+  merkle::Agreement agreement;
+  std::string fingerprint;
+  merkle::Summary root;
+  IndexedState state;
+  std::string not_point_in_time;
+  // Set by whoever meets damage in it: it is served and reused no more.
+  mutable std::atomic<bool> damaged{false};
+};
+
+struct DatasetOptions {
+  std::string name;
+  std::string url;      // as the user gave it
+  std::string version;  // of this program
+  std::filesystem::path folder;
+  merkle::DigestKey key;
+  int threads = 0;
+  size_t sort_memory_bytes = size_t{64} << 20;
+  size_t waiting_calls_max = 8;
+  std::function<void(const std::string&)> log;  // may be empty
+};
+
+class Dataset {
+ public:
+  // Creates the folder where it isn't there, locks it, and removes what an agent that was killed
+  // left in it. FailedPrecondition: another agent uses the folder.
+  static absl::StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options,
+                                                       std::unique_ptr<Store> store);
+  ~Dataset();
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+
+  // These wait for their turn: Cancelled if `control` says so meanwhile, ResourceExhausted if too
+  // many wait already.
+  absl::StatusOr<SourceDescription> Describe(CallControl* control);
+  // The agreement has been checked. `force`: without looking for a kept index.
+  absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
+                                        CallControl* control);
+  // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
+  absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
+                                                const std::vector<std::string>& keys,
+                                                CallControl* control);
+
+  // FailedPrecondition: nothing prepared, or something else.
+  absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
+
+  const std::string& name() const { return options_.name; }
+  const std::filesystem::path& index_path() const { return index_path_; }
+  std::filesystem::path quarantine_path() const;
+
+ private:
+  class Turn;
+  using Prepared = std::shared_ptr<const PreparedIndex>;
+
+  Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file);
+
+  absl::Status BeginTurn(CallControl* control);
+  void EndTurn();
+  absl::Status RemoveLeftovers() const;
+
+  // Null: nothing that may be used.
+  Prepared Kept(const merkle::Agreement& agreement);
+  absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
+  bool ProvenCurrent(const PreparedIndex& kept);
+  absl::StatusOr<Prepared> Build(const merkle::Agreement& agreement, CallControl* control);
+  void Quarantine(const absl::Status& damage);
+  void Publish(Prepared prepared);
+  void Log(const std::string& line) const;
+
+  // Constant after construction.
+  const DatasetOptions options_;
+  const std::filesystem::path index_path_;
+  const int lock_file_;
+  // Used by whoever has the turn.
+  const std::unique_ptr<Store> store_;
+  Prepared loaded_;  // what is open of the file at index_path_; kept though it is not servable,
+                     // since a file must not be opened twice
+
+  mutable merkle::Mutex mutex_;
+  merkle::CondVar turn_ended_;
+  bool busy_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  size_t waiting_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  Prepared servable_ DRIFTWOOD_GUARDED_BY(mutex_);
+  // The agreement of the last successful Prepare().
+  std::optional<merkle::Agreement> agreed_ DRIFTWOOD_GUARDED_BY(mutex_);
+};
+
+}  // namespace driftwood::agent
