@@ -1,0 +1,46 @@
+// Where a report goes: stdout, or a file that appears whole or not at all. Every failed write is
+// an error.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace driftwood::coordinator {
+
+// Fails if `path` could not be written later: its folder is missing, or not writable. Leaves
+// nothing behind.
+absl::Status CheckOutputPath(const std::string& path);
+
+// One thread at a time.
+class Output {
+ public:
+  // Writes to `fd`, which stays open.
+  static std::unique_ptr<Output> ToDescriptor(int fd, std::string name);
+  // Writes a temporary file beside `path`; Commit() renames it. What is not a regular file (a
+  // device, a pipe) is written directly.
+  static absl::StatusOr<std::unique_ptr<Output>> ToFile(const std::string& path);
+  // Without Commit() a file's old content stays as it was.
+  ~Output();
+  Output(const Output&) = delete;
+  Output& operator=(const Output&) = delete;
+
+  absl::Status Write(std::string_view bytes);
+  // Flushes; for a file also syncs and renames.
+  absl::Status Commit();
+
+ private:
+  Output(int fd, std::string name, std::string path, std::string temporary);
+  absl::Status Flush();
+
+  int fd_;
+  const std::string name_;  // for messages
+  const std::string path_;  // empty: not ours to close
+  std::string temporary_;   // empty: nothing to rename
+  std::string buffer_;
+};
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,107 @@
+// What the coordinator can ask of one replica's agent, free of any transport: GrpcPeer talks to a
+// process, the tests' peers answer from memory.
+//
+// One call at a time for each peer, from any thread; Cancel() from any thread at any time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "merkle/digest.h"
+#include "merkle/schema.h"
+
+namespace driftwood::coordinator {
+
+// How much a replica's source knows about a column's type.
+enum class TypeKnowledge : uint8_t {
+  kTyped,    // declared: `type` says which
+  kTextual,  // only characters: they are read as whatever type another replica knows
+  kDynamic,  // each value has its own type
+};
+
+struct ReplicaColumn {
+  std::string name;
+  TypeKnowledge knowledge = TypeKnowledge::kTextual;
+  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped only
+  std::string declared;                                 // as the source words it
+};
+
+struct ReplicaDescription {
+  std::string source;  // for reports; never has a password
+  std::vector<ReplicaColumn> columns;
+  std::vector<std::string> key;  // empty: the source does not say
+  std::optional<uint64_t> records_estimate;
+  std::optional<uint64_t> bytes;
+  std::vector<std::string> warnings;
+  uint32_t encoding_version = merkle::kEncodingVersion;
+  std::string key_id;  // of the agent's digest key
+  bool keyed = true;
+  std::string agent_version;
+  bool values_allowed = false;
+};
+
+struct PrepareProgress {
+  uint64_t records = 0;
+  uint64_t progress = 0;  // in the unit of ReplicaDescription::bytes, else records
+};
+
+struct Prepared {
+  merkle::Summary root;
+  uint64_t unparsed = 0;
+  bool reused = false;            // a kept index, proven current
+  std::string not_point_in_time;  // why not; empty if it is
+};
+
+struct OpenedSnapshot {
+  merkle::Summary root;
+  merkle::Agreement agreement;  // what the agent's index was built under
+  uint64_t unparsed = 0;
+  std::string not_point_in_time;
+};
+
+// A record read from the live store.
+struct PeerRecord {
+  std::string key;
+  merkle::Digest digest;
+  std::string value;  // canonical; only if asked for
+};
+
+// Every call fails with the codes of agent.proto; an agent that can't be reached, is stopped or
+// too slow is Unavailable or DeadlineExceeded within a bounded time, never a hang.
+class Peer {
+ public:
+  virtual ~Peer() = default;
+
+  virtual absl::StatusOr<ReplicaDescription> Describe() = 0;
+
+  using ProgressCallback = std::function<void(const PrepareProgress&)>;
+  // Makes the index stand for the store as it is now. `force` rescans whatever is kept.
+  virtual absl::StatusOr<Prepared> Prepare(const merkle::Agreement& agreement, bool force,
+                                           const ProgressCallback& on_progress) = 0;
+
+  // Opens the snapshot that Query() asks; an earlier one is forgotten.
+  virtual absl::StatusOr<OpenedSnapshot> OpenSnapshot(const merkle::Agreement& agreement) = 0;
+
+  // One round of a walk (merkle/query.h). NotFound: the snapshot has expired.
+  virtual absl::StatusOr<std::string> Query(std::string_view questions) = 0;
+
+  // The records with exactly these keys; those that are absent are absent from the result, which
+  // is in key order.
+  virtual absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
+                                                              const std::vector<std::string>& keys,
+                                                              bool with_values) = 0;
+
+  // Gives the snapshot back. Nothing depends on it: a lease ends by itself.
+  virtual void CloseSnapshot() = 0;
+
+  // Ends the call in progress and all later ones with Cancelled.
+  virtual void Cancel() = 0;
+};
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,142 @@
+#include "coordinator/report.h"
+
+#include <algorithm>
+
+#include "coordinator/text.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+std::string Plural(uint64_t count, std::string_view one, std::string_view many) {
+  return GroupDigits(count) + " " + std::string(count == 1 ? one : many);
+}
+
+// " (3 missing in left, 5 missing in right, 7 changed)"
+std::string Breakdown(const Report& report) {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < report.missing.size(); ++i) {
+    if (report.missing[i] == 0) continue;
+    parts.push_back(GroupDigits(report.missing[i]) + " missing in " + report.replicas[i].name);
+  }
+  if (report.changed > 0) parts.push_back(GroupDigits(report.changed) + " changed");
+  return parts.empty() ? "" : " (" + JoinNames(parts) + ")";
+}
+
+std::string FirstReason(const Report& report) {
+  if (report.error) return ErrorLine(report);
+  if (report.gaps.empty()) return "";
+  const ReportGap& gap = report.gaps.front();
+  const std::string reason = EscapeForDisplay(gap.reason);
+  if (!gap.replica) return reason;
+  const std::string& name = report.replicas[*gap.replica].name;
+  return reason.starts_with(name) ? reason : name + ": " + reason;
+}
+
+std::string IncompleteLine(const Report& report) {
+  const std::string between = JoinAnd(report.ReplicaNames());
+  std::string line = "INCOMPLETE: ";
+  if (report.total > 0) {
+    line += "at least " + Plural(report.total, "divergence", "divergences") + " between " +
+            between + Breakdown(report) + "; the comparison did not finish";
+  } else {
+    line += "not known whether " + between + " agree";
+  }
+  const std::string reason = FirstReason(report);
+  if (!reason.empty()) line += ": " + reason;
+  return line;
+}
+
+}  // namespace
+
+std::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kIdentical:
+      return "IDENTICAL";
+    case Verdict::kDivergent:
+      return "DIVERGENT";
+    case Verdict::kIncomplete:
+      return "INCOMPLETE";
+    case Verdict::kError:
+      break;
+  }
+  return "ERROR";
+}
+
+bool ReportRecord::missing() const {
+  return std::any_of(states.begin(), states.end(), [](const auto& s) { return !s; });
+}
+
+std::vector<std::string> Report::ReplicaNames() const {
+  std::vector<std::string> names;
+  for (const ReportReplica& replica : replicas) names.push_back(replica.name);
+  return names;
+}
+
+int ExitCode(const Report& report) {
+  if (report.interrupted) return 130;
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      return 0;
+    case Verdict::kDivergent:
+      return 1;
+    case Verdict::kIncomplete:
+      return 3;
+    case Verdict::kError:
+      break;
+  }
+  return 2;
+}
+
+std::string ErrorLine(const Report& report) {
+  if (!report.error) return "";
+  const ReportError& error = *report.error;
+  const std::string message = EscapeForDisplay(error.message);
+  if (!error.replica) return message;
+  const std::string& name = report.replicas[*error.replica].name;
+  return message.starts_with(name + " ") || message.starts_with(name + ":") ? message
+                                                                            : name + ": " + message;
+}
+
+std::string VerdictLine(const Report& report) {
+  const std::string between = JoinAnd(report.ReplicaNames());
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
+             between + " agree";
+    case Verdict::kDivergent:
+      return "DIVERGENT: " + GroupDigits(report.total) + " of " +
+             Plural(report.records_proven_equal + report.total, "key differs", "keys differ") +
+             " between " + between + Breakdown(report);
+    case Verdict::kIncomplete:
+      return IncompleteLine(report);
+    case Verdict::kError:
+      break;
+  }
+  return "ERROR: " + ErrorLine(report);
+}
+
+std::optional<ReportFormat> ReportFormatFromName(std::string_view name) {
+  if (name == "table") return ReportFormat::kTable;
+  if (name == "json") return ReportFormat::kJson;
+  if (name == "jsonl") return ReportFormat::kJsonLines;
+  if (name == "csv") return ReportFormat::kCsv;
+  return std::nullopt;
+}
+
+absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+                         const ReportSink& sink) {
+  switch (format) {
+    case ReportFormat::kTable:
+      return WriteTable(report, style, sink);
+    case ReportFormat::kJson:
+      return WriteJson(report, sink);
+    case ReportFormat::kJsonLines:
+      return WriteJsonLines(report, sink);
+    case ReportFormat::kCsv:
+      return WriteCsv(report, sink);
+  }
+  return absl::InternalError("no such report format");
+}
+
+}  // namespace driftwood::coordinator

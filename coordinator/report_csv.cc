@@ -1,0 +1,110 @@
+// csv: a row for each divergence, and a last row with the verdict.
+#include "coordinator/report.h"
+#include "coordinator/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using Cells = std::vector<std::string>;
+
+// RFC 4180. An empty text is quoted, so that it is not NULL (an empty cell).
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string Cell(std::string_view text) {
+  const bool plain = text.find_first_of("\",\r\n") == std::string_view::npos && !text.empty() &&
+                     text.front() != ' ' && text.back() != ' ';
+  return plain ? std::string(text) : Quoted(text);
+}
+
+std::string ValueCell(const merkle::Value& value) {
+  return value.tag == merkle::Tag::kNull ? "" : Cell(value.ToDisplay());
+}
+
+std::string Row(const Cells& cells) {
+  std::string row;
+  for (size_t i = 0; i < cells.size(); ++i) row += (i == 0 ? "" : ",") + cells[i];
+  return row + "\r\n";
+}
+
+size_t KeyColumns(const Report& report) { return report.schema ? report.schema->key.size() : 0; }
+
+Cells Header(const Report& report) {
+  Cells cells;
+  for (size_t i = 0; i < KeyColumns(report); ++i) {
+    cells.push_back(Cell(report.schema->key[i].name));
+  }
+  cells.push_back("kind");
+  for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
+  if (report.values_shown && report.schema) {
+    for (const merkle::Column& column : report.schema->values) {
+      for (const ReportReplica& replica : report.replicas) {
+        cells.push_back(Cell(column.name + "@" + replica.name));
+      }
+    }
+  }
+  cells.push_back("note");
+  return cells;
+}
+
+std::string NoteText(const ReportRecord& record) {
+  std::string text;
+  for (const std::string& note : record.notes) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
+Cells RecordCells(const Report& report, const ReportRecord& record) {
+  Cells cells;
+  std::string note = NoteText(record);
+  if (record.key.columns) {
+    for (const merkle::Value& value : *record.key.columns) cells.push_back(ValueCell(value));
+  } else {
+    note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
+  }
+  cells.resize(KeyColumns(report));
+  cells.push_back(record.missing() ? "missing" : "changed");
+  for (const auto& state : record.states) cells.push_back(state.value_or(""));
+  if (report.values_shown && report.schema) {
+    for (size_t c = 0; c < report.schema->values.size(); ++c) {
+      for (size_t i = 0; i < report.replicas.size(); ++i) {
+        const bool known = i < record.values.size() && record.values[i];
+        cells.push_back(known ? ValueCell((*record.values[i])[c]) : "");
+      }
+    }
+  }
+  cells.push_back(note.empty() ? "" : Cell(note));
+  return cells;
+}
+
+Cells VerdictCells(const Report& report, size_t width) {
+  Cells cells(width);
+  cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
+  std::string note = VerdictLine(report);
+  if (report.records.size() < report.total) {
+    note += "; listed are the first " + GroupDigits(report.records.size()) + " of " +
+            GroupDigits(report.total);
+  }
+  cells.back() = Cell(note);
+  return cells;
+}
+
+}  // namespace
+
+absl::Status WriteCsv(const Report& report, const ReportSink& sink) {
+  const Cells header = Header(report);
+  RETURN_IF_ERROR(sink(Row(header)));
+  for (const ReportRecord& record : report.records) {
+    RETURN_IF_ERROR(sink(Row(RecordCells(report, record))));
+  }
+  return sink(Row(VerdictCells(report, header.size())));
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,259 @@
+// The json document and the jsonl lines. Both are made of the same parts.
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "coordinator/report.h"
+#include "coordinator/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using merkle::Tag;
+using merkle::Value;
+
+// Always valid UTF-8: what is not becomes U+FFFD.
+std::string Dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// Beyond this a reader that keeps numbers as doubles would change them.
+constexpr int64_t kSafeInteger = int64_t{1} << 53;
+
+Json BytesJson(const std::string& bytes) { return Json{{"hex", Hex(bytes)}}; }
+
+Json ValueJson(const Value& value) {
+  switch (value.tag) {
+    case Tag::kNull:
+      return nullptr;
+    case Tag::kFalse:
+      return false;
+    case Tag::kTrue:
+      return true;
+    case Tag::kInteger:
+      if (value.number > kSafeInteger || value.number < -kSafeInteger) {
+        return std::to_string(value.number);
+      }
+      return value.number;
+    case Tag::kUnsigned:
+      return std::to_string(static_cast<uint64_t>(value.number));
+    case Tag::kFloat64:
+      if (std::isnan(value.real)) return "NaN";
+      if (std::isinf(value.real)) return value.real > 0 ? "Infinity" : "-Infinity";
+      return value.real;
+    case Tag::kBytes:
+      return BytesJson(value.text);
+    case Tag::kUnparsedText:
+      return Json{{"unparsed", value.text}};
+    case Tag::kUnparsedBytes:
+      return Json{{"unparsed", BytesJson(value.text)}};
+    case Tag::kDecimal:
+    case Tag::kText:
+    case Tag::kUuid:
+    case Tag::kJson:
+      return value.text;
+    case Tag::kDate:
+    case Tag::kTime:
+    case Tag::kTimestamp:
+    case Tag::kTimestampTz:
+      break;
+  }
+  return value.ToDisplay();
+}
+
+// Null if the key does not decode; the caller then gives it encoded.
+Json KeyJson(const Report& report, const ReportKey& key) {
+  if (!key.columns || !report.schema) return nullptr;
+  Json object = Json::object();
+  for (size_t i = 0; i < key.columns->size() && i < report.schema->key.size(); ++i) {
+    object[report.schema->key[i].name] = ValueJson((*key.columns)[i]);
+  }
+  return object;
+}
+
+// The end of a range: null is -inf or +inf.
+Json BoundJson(const Report& report, const ReportKey* key) {
+  if (key == nullptr || key->encoded.empty()) return nullptr;
+  Json decoded = KeyJson(report, *key);
+  return decoded.is_null() ? Json{{"key_encoded", Hex(key->encoded)}} : decoded;
+}
+
+Json RecordJson(const Report& report, const ReportRecord& record) {
+  Json object = Json::object();
+  object["key"] = KeyJson(report, record.key);
+  if (object["key"].is_null()) object["key_encoded"] = Hex(record.key.encoded);
+  object["kind"] = record.missing() ? "missing" : "changed";
+  Json& states = object["states"] = Json::object();
+  for (size_t i = 0; i < record.states.size(); ++i) {
+    states[report.replicas[i].name] = record.states[i] ? Json(*record.states[i]) : Json(nullptr);
+  }
+  if (!record.values.empty()) {
+    Json& values = object["values"] = Json::object();
+    for (size_t i = 0; i < record.values.size(); ++i) {
+      Json& of_replica = values[report.replicas[i].name] = nullptr;
+      if (!record.values[i]) continue;
+      of_replica = Json::object();
+      for (size_t c = 0; c < record.values[i]->size(); ++c) {
+        of_replica[report.schema->values[c].name] = ValueJson((*record.values[i])[c]);
+      }
+    }
+    Json& columns = object["columns"] = Json::array();
+    for (size_t c = 0; c < record.differs.size(); ++c) {
+      if (record.differs[c]) columns.push_back(report.schema->values[c].name);
+    }
+  }
+  if (!record.notes.empty()) object["notes"] = record.notes;
+  return object;
+}
+
+Json ReplicasJson(const Report& report) {
+  Json array = Json::array();
+  for (const ReportReplica& replica : report.replicas) {
+    array.push_back({{"name", replica.name},
+                     {"records", replica.records ? Json(*replica.records) : Json(nullptr)},
+                     {"source", replica.source}});
+  }
+  return array;
+}
+
+Json ColumnsJson(const std::vector<merkle::Column>& columns) {
+  Json array = Json::array();
+  for (const merkle::Column& column : columns) {
+    array.push_back({{"name", column.name}, {"type", merkle::ColumnTypeName(column.type)}});
+  }
+  return array;
+}
+
+Json ComparedJson(const Report& report) {
+  if (!report.schema) return nullptr;
+  return {{"key", ColumnsJson(report.schema->key)},
+          {"values", ColumnsJson(report.schema->values)},
+          {"not_compared", report.not_compared}};
+}
+
+Json DivergencesJson(const Report& report) {
+  Json missing = Json::object();
+  for (size_t i = 0; i < report.replicas.size(); ++i) {
+    missing[report.replicas[i].name] = i < report.missing.size() ? report.missing[i] : 0;
+  }
+  return {{"total", report.total},
+          {"exact", report.exact},
+          {"missing", missing},
+          {"changed", report.changed},
+          {"listed", report.records.size()}};
+}
+
+Json RunsJson(const Report& report) {
+  Json array = Json::array();
+  for (const ReportRun& run : report.runs) {
+    Json missing_in = Json::array();
+    Json counts = Json::object();
+    for (size_t i = 0; i < run.counts.size(); ++i) {
+      counts[report.replicas[i].name] = run.counts[i];
+      if (run.counts[i] == 0) missing_in.push_back(report.replicas[i].name);
+    }
+    array.push_back({{"begin", BoundJson(report, &run.begin)},
+                     {"end", BoundJson(report, run.end ? &*run.end : nullptr)},
+                     {"missing_in", missing_in},
+                     {"counts", counts}});
+  }
+  return array;
+}
+
+Json CoverageJson(const Report& report) {
+  Json gaps = Json::array();
+  for (const ReportGap& gap : report.gaps) {
+    gaps.push_back(
+        {{"begin", BoundJson(report, &gap.begin)},
+         {"end", BoundJson(report, gap.end ? &*gap.end : nullptr)},
+         {"replica", gap.replica ? Json(report.replicas[*gap.replica].name) : Json(nullptr)},
+         {"reason", gap.reason}});
+  }
+  return {{"complete", report.complete},
+          {"records_proven_equal", report.records_proven_equal},
+          {"gaps", gaps}};
+}
+
+Json WalkJson(const Report& report) {
+  return {{"round_trips", report.round_trips},
+          {"bytes_sent", report.bytes_sent},
+          {"bytes_received", report.bytes_received},
+          {"seconds", report.seconds}};
+}
+
+Json UnparsedJson(const Report& report) {
+  Json object = Json::object();
+  for (const ReportReplica& replica : report.replicas) {
+    object[replica.name] = replica.unparsed ? Json(*replica.unparsed) : Json(nullptr);
+  }
+  return object;
+}
+
+Json UnkeyedJson(const Report& report) {
+  Json array = Json::array();
+  for (const ReportReplica& replica : report.replicas) {
+    if (replica.unkeyed) array.push_back(replica.name);
+  }
+  return array;
+}
+
+Json ErrorJson(const Report& report) {
+  if (!report.error) return nullptr;
+  const ReportError& error = *report.error;
+  return {{"code", absl::StatusCodeToString(error.code)},
+          {"message", error.message},
+          {"replica", error.replica ? Json(report.replicas[*error.replica].name) : Json(nullptr)}};
+}
+
+absl::Status WriteMember(std::string_view name, const Json& value, const ReportSink& sink) {
+  return sink(",\n  \"" + std::string(name) + "\": " + Dump(value));
+}
+
+absl::Status WriteRecordsMember(const Report& report, const ReportSink& sink) {
+  RETURN_IF_ERROR(sink(",\n  \"records\": ["));
+  for (size_t i = 0; i < report.records.size(); ++i) {
+    RETURN_IF_ERROR(
+        sink((i == 0 ? "\n    " : ",\n    ") + Dump(RecordJson(report, report.records[i]))));
+  }
+  return sink(report.records.empty() ? "]" : "\n  ]");
+}
+
+}  // namespace
+
+absl::Status WriteJson(const Report& report, const ReportSink& sink) {
+  RETURN_IF_ERROR(sink("{\n  \"schema_version\": " + std::to_string(kReportSchemaVersion)));
+  RETURN_IF_ERROR(WriteMember("verdict", VerdictName(report.verdict), sink));
+  RETURN_IF_ERROR(WriteMember("replicas", ReplicasJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("compared", ComparedJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("divergences", DivergencesJson(report), sink));
+  RETURN_IF_ERROR(WriteRecordsMember(report, sink));
+  RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("coverage", CoverageJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("walk", WalkJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("unparsed", UnparsedJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("unkeyed", UnkeyedJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("warnings", Json(report.warnings), sink));
+  RETURN_IF_ERROR(WriteMember("error", ErrorJson(report), sink));
+  return sink("\n}\n");
+}
+
+absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
+  for (const ReportRecord& record : report.records) {
+    RETURN_IF_ERROR(sink(Dump(RecordJson(report, record)) + "\n"));
+  }
+  Json last = {{"verdict", VerdictName(report.verdict)},
+               {"divergences", DivergencesJson(report)},
+               {"coverage", CoverageJson(report)},
+               {"schema_version", kReportSchemaVersion},
+               {"replicas", ReplicasJson(report)},
+               {"runs", RunsJson(report)},
+               {"unparsed", UnparsedJson(report)},
+               {"unkeyed", UnkeyedJson(report)},
+               {"warnings", report.warnings},
+               {"error", ErrorJson(report)}};
+  return sink(Dump(last) + "\n");
+}
+
+}  // namespace driftwood::coordinator

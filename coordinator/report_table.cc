@@ -1,0 +1,255 @@
+// table: for people. The verdict in the first line, then who was compared, then the records: as a
+// table where it fits the terminal, else one below the other. Nothing is cut off.
+#include <algorithm>
+
+#include "coordinator/report.h"
+#include "coordinator/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string Pad(const std::string& text, size_t width, bool right = false) {
+  const size_t have = DisplayWidth(text);
+  const std::string space(have < width ? width - have : 0, ' ');
+  return right ? space + text : text + space;
+}
+
+std::string Trimmed(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+std::string Coloured(const std::string& text, Verdict verdict, const TableStyle& style) {
+  if (!style.colour) return text;
+  const char* colour = verdict == Verdict::kIdentical   ? "\x1b[32m"
+                       : verdict == Verdict::kDivergent ? "\x1b[31m"
+                                                        : "\x1b[33m";
+  const size_t end = text.find(':');
+  return colour + text.substr(0, end) + "\x1b[0m" + text.substr(std::min(end, text.size()));
+}
+
+std::string ShowValue(const merkle::Value& value) {
+  const std::string text = EscapeForDisplay(value.ToDisplay());
+  const bool unparsed =
+      value.tag == merkle::Tag::kUnparsedText || value.tag == merkle::Tag::kUnparsedBytes;
+  const bool textual = value.tag == merkle::Tag::kText || unparsed;
+  // Told apart from NULL, from nothing and from trailing blanks.
+  const bool quote = textual && (text.empty() || text == "NULL" || text.front() == ' ' ||
+                                 text.back() == ' ' || text.front() == '\'');
+  return (quote ? "'" + text + "'" : text) + (unparsed ? " (unparsed)" : "");
+}
+
+std::string KeyText(const Report& report, const ReportKey& key) {
+  if (!key.columns || !report.schema) return "encoded key " + Hex(key.encoded);
+  std::string text;
+  for (size_t i = 0; i < key.columns->size(); ++i) {
+    text += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->key[i].name) + "=" +
+            ShowValue((*key.columns)[i]);
+  }
+  return text;
+}
+
+std::string RangeText(const Report& report, const ReportKey& begin,
+                      const std::optional<ReportKey>& end) {
+  if (begin.encoded.empty() && !end) return "the whole key space";
+  const std::string from = begin.encoded.empty() ? "the first key" : KeyText(report, begin);
+  return "from " + from + (end ? " up to, not including, " + KeyText(report, *end) : " to the end");
+}
+
+class TableWriter {
+ public:
+  TableWriter(const Report& report, const TableStyle& style, const ReportSink& sink)
+      : report_(report), style_(style), sink_(sink) {}
+
+  absl::Status Write() {
+    RETURN_IF_ERROR(Line(Coloured(VerdictLine(report_), report_.verdict, style_)));
+    if (report_.verdict == Verdict::kError) return absl::OkStatus();
+    RETURN_IF_ERROR(Replicas());
+    RETURN_IF_ERROR(Compared());
+    RETURN_IF_ERROR(Gaps());
+    RETURN_IF_ERROR(Runs());
+    return Records();
+  }
+
+ private:
+  absl::Status Line(const std::string& text = "") { return sink_(text + "\n"); }
+
+  absl::Status Replicas() {
+    RETURN_IF_ERROR(Line());
+    std::vector<Row> rows;
+    for (const ReportReplica& replica : report_.replicas) {
+      rows.push_back({replica.name,
+                      replica.records ? GroupDigits(*replica.records) + " records" : "not known",
+                      EscapeForDisplay(replica.source)});
+    }
+    const std::vector<size_t> widths = Widths(rows);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      std::string line = "  " + Pad(rows[i][0], widths[0]) + "  " +
+                         Pad(rows[i][1], widths[1], true) + "  " + rows[i][2];
+      const ReportReplica& replica = report_.replicas[i];
+      if (replica.unparsed.value_or(0) > 0) {
+        line += "  (" + GroupDigits(*replica.unparsed) + " values unparsed)";
+      }
+      if (replica.unkeyed) line += "  (unkeyed)";
+      RETURN_IF_ERROR(Line(line));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Compared() {
+    if (!report_.schema) return absl::OkStatus();
+    std::vector<std::string> key, values, left_out;
+    for (const auto& column : report_.schema->key) key.push_back(EscapeForDisplay(column.name));
+    for (const auto& column : report_.schema->values) {
+      values.push_back(EscapeForDisplay(column.name));
+    }
+    for (const auto& name : report_.not_compared) left_out.push_back(EscapeForDisplay(name));
+    std::string line = "  compared: key " + JoinNames(key);
+    line += values.empty() ? "; no other columns" : "; columns " + JoinNames(values, 40);
+    if (!left_out.empty()) line += "; NOT compared: " + JoinNames(left_out, 40);
+    return Line(line);
+  }
+
+  absl::Status Gaps() {
+    if (report_.gaps.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Line("Not proven either way:"));
+    for (const ReportGap& gap : report_.gaps) {
+      std::string line = "  " + RangeText(report_, gap.begin, gap.end) + ": ";
+      if (gap.replica) line += report_.replicas[*gap.replica].name + ": ";
+      RETURN_IF_ERROR(Line(line + EscapeForDisplay(gap.reason)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Runs() {
+    if (report_.runs.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Line("Missing runs:"));
+    for (const ReportRun& run : report_.runs) {
+      std::vector<std::string> missing_in;
+      uint64_t count = 0;
+      for (size_t i = 0; i < run.counts.size(); ++i) {
+        if (run.counts[i] == 0) missing_in.push_back(report_.replicas[i].name);
+        count = std::max(count, run.counts[i]);
+      }
+      RETURN_IF_ERROR(Line("  " + GroupDigits(count) + " keys missing in " + JoinAnd(missing_in) +
+                           ", " + RangeText(report_, run.begin, run.end)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Records() {
+    if (report_.records.empty() && report_.total == 0) return absl::OkStatus();
+    RETURN_IF_ERROR(Line());
+    std::vector<Row> rows = {HeaderRow()};
+    bool decoded = report_.schema.has_value();
+    for (const ReportRecord& record : report_.records) {
+      decoded = decoded && record.key.columns.has_value();
+      if (decoded) rows.push_back(RecordRow(record));
+    }
+    const std::vector<size_t> widths = Widths(rows);
+    size_t total = 2 * (widths.size() - 1);
+    for (const size_t width : widths) total += width;
+    const bool fits = style_.columns == 0 || total <= style_.columns;
+    if (!report_.records.empty()) {
+      RETURN_IF_ERROR(decoded && fits && !report_.values_shown ? AsTable(rows, widths)
+                                                               : AsBlocks());
+    }
+    if (report_.records.size() == report_.total) return absl::OkStatus();
+    return Line("… and " + GroupDigits(report_.total - report_.records.size()) +
+                " more divergent keys, not listed (--max-divergences)");
+  }
+
+  Row HeaderRow() const {
+    Row row;
+    if (report_.schema) {
+      for (const auto& column : report_.schema->key) row.push_back(EscapeForDisplay(column.name));
+    }
+    row.push_back("kind");
+    for (const ReportReplica& replica : report_.replicas) row.push_back(replica.name);
+    return row;
+  }
+
+  static Row RecordRow(const ReportRecord& record) {
+    Row row;
+    for (const merkle::Value& value : *record.key.columns) row.push_back(ShowValue(value));
+    row.push_back(record.missing() ? "missing" : "changed");
+    for (const auto& state : record.states) row.push_back(state ? *state : "(missing)");
+    return row;
+  }
+
+  static std::vector<size_t> Widths(const std::vector<Row>& rows) {
+    std::vector<size_t> widths;
+    for (const Row& row : rows) {
+      widths.resize(std::max(widths.size(), row.size()));
+      for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    }
+    return widths;
+  }
+
+  absl::Status AsTable(const std::vector<Row>& rows, const std::vector<size_t>& widths) {
+    for (const Row& row : rows) {
+      std::string line;
+      for (size_t i = 0; i < row.size(); ++i) line += (i == 0 ? "" : "  ") + Pad(row[i], widths[i]);
+      RETURN_IF_ERROR(Line(Trimmed(line)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status AsBlocks() {
+    for (const ReportRecord& record : report_.records) {
+      std::vector<std::string> lacking;
+      for (size_t i = 0; i < record.states.size(); ++i) {
+        if (!record.states[i]) lacking.push_back(report_.replicas[i].name);
+      }
+      RETURN_IF_ERROR(Line(KeyText(report_, record.key)));
+      RETURN_IF_ERROR(
+          Line("  " + (lacking.empty() ? "changed" : "missing in " + JoinAnd(lacking))));
+      RETURN_IF_ERROR(record.values.empty() ? Versions(record) : Values(record));
+      for (const std::string& note : record.notes) {
+        RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(note)));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Versions(const ReportRecord& record) {
+    for (size_t i = 0; i < record.states.size(); ++i) {
+      if (!record.states[i]) continue;
+      RETURN_IF_ERROR(Line("  " + report_.replicas[i].name + " " + *record.states[i]));
+    }
+    return absl::OkStatus();
+  }
+
+  // "  * name   left 'a'   right 'b'": the star marks a column that differs.
+  absl::Status Values(const ReportRecord& record) {
+    std::vector<Row> rows;
+    for (size_t c = 0; c < report_.schema->values.size(); ++c) {
+      const bool differs = c < record.differs.size() && record.differs[c];
+      Row row = {(differs ? "  * " : "    ") + EscapeForDisplay(report_.schema->values[c].name)};
+      for (size_t i = 0; i < record.values.size(); ++i) {
+        if (!record.values[i]) continue;
+        row.push_back(report_.replicas[i].name + ": " + ShowValue((*record.values[i])[c]));
+      }
+      rows.push_back(std::move(row));
+    }
+    return AsTable(rows, Widths(rows));
+  }
+
+  const Report& report_;
+  const TableStyle& style_;
+  const ReportSink& sink_;
+};
+
+}  // namespace
+
+absl::Status WriteTable(const Report& report, const TableStyle& style, const ReportSink& sink) {
+  return TableWriter(report, style, sink).Write();
+}
+
+}  // namespace driftwood::coordinator
