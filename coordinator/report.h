@@ -34,6 +34,9 @@ struct ReportReplica {
   std::optional<uint64_t> records;  // absent: not known
   std::optional<uint64_t> unparsed;
   bool unkeyed = false;
+  // --stats only.
+  double index_seconds = 0;
+  bool index_reused = false;
 };
 
 // One divergence. Vectors are by replica unless they say otherwise.

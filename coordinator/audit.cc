@@ -1,0 +1,425 @@
+#include "coordinator/audit.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "coordinator/listing.h"
+#include "coordinator/text.h"
+#include "coordinator/version.h"
+#include "merkle/check.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+// Runs `work(i)` for each replica, each on a thread of its own.
+template <typename Work>
+void ForEachReplica(size_t count, const Work& work) {
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
+  work(0);
+  for (std::thread& thread : threads) thread.join();
+}
+
+class Audit {
+ public:
+  Audit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+        AuditObserver* observer, Interrupt* interrupt)
+      : replicas_(replicas), options_(options), observer_(observer), interrupt_(interrupt) {
+    DRIFTWOOD_CHECK(replicas.size() >= 2);
+    for (const AuditReplica& replica : replicas) {
+      ReportReplica entry;
+      entry.name = replica.name;
+      entry.source = replica.source;
+      report_.replicas.push_back(std::move(entry));
+    }
+    report_.missing.assign(replicas.size(), 0);
+    report_.values_shown = options.show_values;
+  }
+
+  Report Run() {
+    {
+      const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
+      const bool compared = Describe() && MakeAgreement() && Prepare() && CompareSnapshots();
+      if (compared) {
+        List();
+        if (options_.show_values) ReadValues();
+        DecideVerdict();
+      }
+      if (!interrupt_->raised()) CloseSnapshots();
+    }
+    if (interrupt_->raised()) MarkInterrupted();
+    Phase(AuditObserver::Phase::kDone);
+    return std::move(report_);
+  }
+
+ private:
+  size_t count() const { return replicas_.size(); }
+  void Phase(AuditObserver::Phase phase) {
+    if (observer_ != nullptr) observer_->OnPhase(phase);
+  }
+  void CancelAll() {
+    for (const AuditReplica& replica : replicas_) replica.peer->Cancel();
+  }
+  void CloseSnapshots() {
+    if (!snapshots_open_) return;
+    ForEachReplica(count(), [this](size_t i) { replicas_[i].peer->CloseSnapshot(); });
+  }
+
+  // Reports all failures of a step. The first one that is no mere consequence (we cancelled the
+  // others) becomes the report's error. True if there was none.
+  bool AllOk(const std::vector<absl::Status>& statuses) {
+    bool ok = true;
+    for (const bool consequences : {false, true}) {
+      for (size_t i = 0; i < statuses.size(); ++i) {
+        const absl::Status& status = statuses[i];
+        if (status.ok() || absl::IsCancelled(status) != consequences) continue;
+        if (consequences && (report_.error || interrupt_->raised())) continue;
+        ok = false;
+        Fail(i, status);
+      }
+    }
+    const bool any_failed = std::any_of(statuses.begin(), statuses.end(),
+                                        [](const absl::Status& s) { return !s.ok(); });
+    return ok && !any_failed;
+  }
+
+  void Fail(std::optional<size_t> replica, const absl::Status& status) {
+    if (IsUserError(status.code()) || !scan_began_) {
+      if (report_.error && report_.verdict == Verdict::kError) return Warn(replica, status);
+      report_.verdict = Verdict::kError;
+      if (report_.error) Warn(report_.error->replica, StatusOf(*report_.error));
+      report_.error = ErrorOf(replica, status);
+      return;
+    }
+    if (!report_.error) {
+      report_.verdict = Verdict::kIncomplete;
+      report_.error = ErrorOf(replica, status);
+    }
+    AddGap(replica, std::string(status.message()));
+  }
+
+  static ReportError ErrorOf(std::optional<size_t> replica, const absl::Status& status) {
+    return {status.code(), std::string(status.message()), replica};
+  }
+  static absl::Status StatusOf(const ReportError& error) {
+    return absl::Status(error.code, error.message);
+  }
+  void Warn(std::optional<size_t> replica, const absl::Status& status) {
+    const std::string prefix = replica ? replicas_[*replica].name + ": " : "";
+    report_.warnings.push_back(prefix + std::string(status.message()));
+  }
+  // The whole key space.
+  void AddGap(std::optional<size_t> replica, std::string reason) {
+    ReportGap gap;
+    gap.replica = replica;
+    gap.reason = std::move(reason);
+    report_.gaps.push_back(std::move(gap));
+  }
+
+  bool Describe() {
+    Phase(AuditObserver::Phase::kDescribing);
+    std::vector<absl::Status> statuses(count());
+    described_.resize(count());
+    ForEachReplica(count(), [&](size_t i) {
+      described_[i].name = replicas_[i].name;
+      absl::StatusOr<ReplicaDescription> description = replicas_[i].peer->Describe();
+      statuses[i] = description.status();
+      if (!description.ok()) return;
+      described_[i].description = *std::move(description);
+      if (observer_ != nullptr) observer_->OnDescribed(i, described_[i].description);
+    });
+    for (size_t i = 0; i < count(); ++i) {
+      if (!statuses[i].ok()) continue;
+      const ReplicaDescription& description = described_[i].description;
+      report_.replicas[i].source = description.source;
+      report_.replicas[i].unkeyed = !description.keyed;
+      for (const std::string& warning : description.warnings) {
+        report_.warnings.push_back(replicas_[i].name + ": " + warning);
+      }
+    }
+    return AllOk(statuses);
+  }
+
+  bool MakeAgreement() {
+    absl::StatusOr<Reconciled> reconciled = Reconcile(described_, options_.reconcile);
+    if (!reconciled.ok()) {
+      Fail(std::nullopt, reconciled.status());
+      return false;
+    }
+    agreement_ = std::move(reconciled->agreement);
+    report_.schema = agreement_.schema;
+    report_.not_compared = std::move(reconciled->not_compared);
+    if (!options_.show_values) return true;
+    for (size_t i = 0; i < count(); ++i) {
+      if (described_[i].description.values_allowed) continue;
+      Fail(i, absl::PermissionDeniedError(
+                  "its agent does not give values away (--show-values); serve it with "
+                  "--allow-values, or leave --show-values out"));
+      return false;
+    }
+    return true;
+  }
+
+  bool Prepare() {
+    Phase(AuditObserver::Phase::kIndexing);
+    scan_began_ = true;
+    std::vector<absl::Status> statuses(count());
+    ForEachReplica(count(), [&](size_t i) {
+      statuses[i] = PrepareOne(i, /*force=*/false);
+      if (absl::IsDataLoss(statuses[i])) statuses[i] = PrepareOne(i, /*force=*/true);
+      // Nothing can come of the others any more.
+      if (!statuses[i].ok()) CancelAll();
+    });
+    return AllOk(statuses);
+  }
+
+  absl::Status PrepareOne(size_t i, bool force) {
+    const double start = options_.now_seconds();
+    const absl::StatusOr<Prepared> prepared =
+        replicas_[i].peer->Prepare(agreement_, force, [this, i](const PrepareProgress& progress) {
+          if (observer_ != nullptr) observer_->OnIndexing(i, progress);
+        });
+    if (!prepared.ok()) return prepared.status();
+    ReportReplica& entry = report_.replicas[i];
+    entry.records = prepared->root.count;
+    entry.unparsed = prepared->unparsed;
+    entry.index_seconds = options_.now_seconds() - start;
+    entry.index_reused = prepared->reused;
+    if (observer_ != nullptr) observer_->OnIndexed(i, prepared->root.count);
+    return absl::OkStatus();
+  }
+
+  bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
+    std::vector<absl::Status> statuses(count());
+    std::vector<OpenedSnapshot> opened(count());
+    ForEachReplica(count(), [&](size_t i) {
+      absl::StatusOr<OpenedSnapshot> snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+      if (absl::IsDataLoss(snapshot.status())) {
+        // A damaged index is made anew, never repaired by guessing.
+        statuses[i] = PrepareOne(i, /*force=*/true);
+        if (!statuses[i].ok()) return;
+        snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+      }
+      statuses[i] = snapshot.status();
+      if (snapshot.ok()) opened[i] = *std::move(snapshot);
+    });
+    if (!AllOk(statuses)) return false;
+    snapshots_open_ = true;
+    roots->clear();
+    not_point_in_time_.clear();
+    for (size_t i = 0; i < count(); ++i) {
+      const std::string difference = merkle::DescribeDifference(
+          replicas_[i].name, opened[i].agreement, "this comparison", agreement_);
+      if (!difference.empty()) {
+        Fail(i, absl::FailedPreconditionError(difference));
+        return false;
+      }
+      report_.replicas[i].records = opened[i].root.count;
+      report_.replicas[i].unparsed = opened[i].unparsed;
+      not_point_in_time_.push_back(opened[i].not_point_in_time);
+      roots->push_back(opened[i].root);
+    }
+    return true;
+  }
+
+  bool CompareSnapshots() {
+    Phase(AuditObserver::Phase::kComparing);
+    const double start = options_.now_seconds();
+    bool again = true;
+    for (int restarts = 0; again; ++restarts) {
+      if (!OpenSnapshots(&roots_)) return false;
+      again = WalkOnce(/*may_restart=*/restarts < options_.restarts_max);
+    }
+    report_.seconds = options_.now_seconds() - start;
+    return true;
+  }
+
+  // True if it must begin anew, since a snapshot has expired: nothing proven before counts.
+  bool WalkOnce(bool may_restart) {
+    WalkOptions walk_options = options_.walk;
+    walk_options.run_keys_listed_max = options_.records_listed_max;
+    Walk walk(roots_, agreement_.params, walk_options);
+    uint32_t round = 1;
+    bool expired = false;
+    walk_error_.reset();
+    while (!walk.done() && !(expired && may_restart)) {
+      if (interrupt_->raised()) {
+        walk.Stop("interrupted");
+        break;
+      }
+      if (observer_ != nullptr) observer_->OnRound(++round);
+      expired = Round(&walk) || expired;
+    }
+    result_ = walk.Result();
+    report_.round_trips += result_.rounds;
+    report_.bytes_sent += result_.bytes_sent;
+    report_.bytes_received += result_.bytes_received;
+    return expired && may_restart && !interrupt_->raised();
+  }
+
+  // Asks all replicas at once. True if a snapshot has expired.
+  bool Round(Walk* walk) {
+    const std::vector<std::string> questions = walk->NextRound();
+    std::vector<absl::StatusOr<std::string>> replies(count());
+    ForEachReplica(count(), [&](size_t i) {
+      if (!questions[i].empty()) replies[i] = replicas_[i].peer->Query(questions[i]);
+    });
+    bool expired = false;
+    for (size_t i = 0; i < count(); ++i) {
+      if (questions[i].empty()) continue;
+      if (replies[i].ok()) {
+        walk->Answer(i, *replies[i]);
+        continue;
+      }
+      const absl::Status& status = replies[i].status();
+      expired = expired || absl::IsNotFound(status);
+      if (!walk_error_) walk_error_ = ErrorOf(i, status);
+      walk->Lose(i, std::string(status.message()));
+    }
+    return expired;
+  }
+
+  ReportKey MakeKey(const std::string& encoded) const {
+    return MakeReportKey(encoded, agreement_.schema.key.size());
+  }
+
+  void List() {
+    CountDivergences(result_, &report_);
+    const VersionMaker versions(options_.salt);
+    for (const Divergence* divergence : ListedDivergences(result_, options_.records_listed_max)) {
+      listed_.push_back(divergence);
+      report_.records.push_back(MakeReportRecord(*divergence, agreement_.schema, versions));
+    }
+    for (const MissingRun& run : result_.runs) {
+      ReportRun entry;
+      entry.begin = MakeKey(run.begin);
+      if (run.end) entry.end = MakeKey(*run.end);
+      for (const merkle::Summary& summary : run.summaries) entry.counts.push_back(summary.count);
+      report_.runs.push_back(std::move(entry));
+    }
+    for (const Gap& gap : result_.gaps) {
+      ReportGap entry;
+      entry.begin = MakeKey(gap.begin);
+      if (gap.end) entry.end = MakeKey(*gap.end);
+      if (gap.replica < count()) entry.replica = gap.replica;
+      entry.reason = gap.reason;
+      report_.gaps.push_back(std::move(entry));
+    }
+    report_.records_proven_equal = result_.records_proven_equal;
+  }
+
+  void ReadValues() {
+    if (listed_.empty() || interrupt_->raised()) return;
+    Phase(AuditObserver::Phase::kReadingValues);
+    std::vector<std::string> keys;
+    for (const Divergence* divergence : listed_) keys.push_back(divergence->key);
+    std::vector<absl::StatusOr<std::vector<PeerRecord>>> found(count());
+    ForEachReplica(count(), [&](size_t i) {
+      found[i] = replicas_[i].peer->ReadRecords(agreement_, keys, /*with_values=*/true);
+    });
+    for (size_t i = 0; i < count(); ++i) {
+      if (!found[i].ok()) {
+        report_.warnings.push_back(replicas_[i].name + ": the values could not be read: " +
+                                   std::string(found[i].status().message()));
+      }
+    }
+    AddValues(listed_, found, agreement_.schema, &report_);
+  }
+
+  // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap
+  // is INCOMPLETE.
+  void DecideVerdict() {
+    for (size_t i = 0; i < count(); ++i) {
+      if (!not_point_in_time_[i].empty()) {
+        AddGap(i, "not point-in-time: " + not_point_in_time_[i]);
+      }
+    }
+    if (result_.complete && result_.gaps.empty()) {
+      for (size_t i = 0; i < count(); ++i) {
+        const std::string wrong = CheckTotals(result_, roots_, i);
+        if (!wrong.empty()) AddGap(i, wrong);
+      }
+    } else if (report_.gaps.empty()) {
+      AddGap(std::nullopt, "the walk ended without an answer for all keys");
+    }
+    report_.complete = report_.gaps.empty();
+    report_.exact = report_.complete;
+    if (!report_.complete) {
+      report_.verdict = Verdict::kIncomplete;
+      if (walk_error_) report_.error = walk_error_;
+      if (!report_.error) {
+        const ReportGap& gap = report_.gaps.front();
+        report_.error = ReportError{absl::StatusCode::kInternal, gap.reason, gap.replica};
+      }
+      return;
+    }
+    report_.verdict = report_.total == 0 ? Verdict::kIdentical : Verdict::kDivergent;
+    const bool all_empty = std::all_of(roots_.begin(), roots_.end(),
+                                       [](const merkle::Summary& root) { return root.count == 0; });
+    if (all_empty) {
+      report_.warnings.push_back(
+          "every replica has zero records, so nothing was compared; check the names of files and "
+          "tables, and what the reader is allowed to see");
+    }
+  }
+
+  void MarkInterrupted() {
+    report_.interrupted = true;
+    if (report_.verdict == Verdict::kError && report_.error &&
+        report_.error->code != absl::StatusCode::kCancelled) {
+      return;
+    }
+    report_.verdict = Verdict::kIncomplete;
+    report_.complete = false;
+    report_.exact = false;
+    report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
+    report_.gaps.clear();
+    AddGap(std::nullopt, "interrupted");
+  }
+
+  const std::vector<AuditReplica>& replicas_;
+  const AuditOptions& options_;
+  AuditObserver* const observer_;
+  Interrupt* const interrupt_;
+
+  bool scan_began_ = false;
+  bool snapshots_open_ = false;
+  std::vector<DescribedReplica> described_;
+  merkle::Agreement agreement_;
+  std::vector<merkle::Summary> roots_;
+  std::vector<std::string> not_point_in_time_;  // by replica
+  WalkResult result_;
+  std::optional<ReportError> walk_error_;
+  std::vector<const Divergence*> listed_;  // into result_, as report_.records
+  Report report_;
+};
+
+}  // namespace
+
+bool IsUserError(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kOutOfRange:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+                AuditObserver* observer, Interrupt* interrupt) {
+  return Audit(replicas, options, observer, interrupt).Run();
+}
+
+}  // namespace driftwood::coordinator

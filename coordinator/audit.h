@@ -1,0 +1,56 @@
+// One comparison, from the replicas' descriptions to the report: describe, reconcile, prepare,
+// snapshots, walk, listing, values. Free of any transport: it sees Peers only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "coordinator/interrupt.h"
+#include "coordinator/peer.h"
+#include "coordinator/reconcile.h"
+#include "coordinator/report.h"
+#include "coordinator/walk.h"
+
+namespace driftwood::coordinator {
+
+struct AuditReplica {
+  std::string name;
+  std::string source;  // shown until the replica describes itself
+  Peer* peer = nullptr;
+};
+
+struct AuditOptions {
+  ReconcileOptions reconcile;
+  uint64_t records_listed_max = 1000;
+  bool show_values = false;
+  std::string salt;      // of the versions: random, at least 16 bytes
+  WalkOptions walk;      // run_keys_listed_max is set from records_listed_max
+  int restarts_max = 2;  // how often the walk begins anew because a snapshot has expired
+  std::function<double()> now_seconds;
+};
+
+// Told what goes on, from any thread, several at once.
+class AuditObserver {
+ public:
+  enum class Phase : uint8_t { kDescribing, kIndexing, kComparing, kReadingValues, kDone };
+  virtual ~AuditObserver() = default;
+  virtual void OnPhase(Phase phase) = 0;
+  virtual void OnDescribed(size_t replica, const ReplicaDescription& description) = 0;
+  virtual void OnIndexing(size_t replica, const PrepareProgress& progress) = 0;
+  virtual void OnIndexed(size_t replica, uint64_t records) = 0;
+  virtual void OnRound(uint32_t round) = 0;
+};
+
+// Never fails: what goes wrong is in the report, and then its verdict is neither IDENTICAL nor
+// DIVERGENT. `observer` may be null.
+Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+                AuditObserver* observer, Interrupt* interrupt);
+
+// Whether an error means that the command, the configuration or the data must change (exit code
+// 2), whenever it comes. All other codes are failures of the run, which is INCOMPLETE once a scan
+// has begun.
+bool IsUserError(absl::StatusCode code);
+
+}  // namespace driftwood::coordinator

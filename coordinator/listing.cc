@@ -1,0 +1,144 @@
+#include "coordinator/listing.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "coordinator/text.h"
+#include "merkle/encoding.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+bool IsMissingSomewhere(const Divergence& divergence) {
+  return std::any_of(divergence.states.begin(), divergence.states.end(),
+                     [](const auto& state) { return !state; });
+}
+
+uint64_t KeysOf(const MissingRun& run) {
+  uint64_t keys = 0;
+  for (const merkle::Summary& summary : run.summaries) keys = std::max(keys, summary.count);
+  return keys;
+}
+
+// Column c differs if two replicas hold different values there.
+std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
+  std::vector<bool> differs(columns, false);
+  const std::vector<merkle::Value>* first = nullptr;
+  for (const auto& values : record.values) {
+    if (!values) continue;
+    if (first == nullptr) first = &*values;
+    for (size_t c = 0; c < columns; ++c) differs[c] = differs[c] || !((*values)[c] == (*first)[c]);
+  }
+  return differs;
+}
+
+// The values that replica `name` holds now, and a note if they are not those that were compared.
+void AddReplicaValues(const std::string& name, const std::optional<merkle::Digest>& state,
+                      const PeerRecord* found, size_t columns, size_t i, ReportRecord* record) {
+  if (found == nullptr) {
+    if (state) record->notes.push_back(name + ": the record has gone since it was compared");
+    return;
+  }
+  absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(found->value, columns);
+  if (!values.ok()) {
+    record->notes.push_back(
+        name + ": its values could not be decoded: " + std::string(values.status().message()));
+    return;
+  }
+  record->values[i] = *std::move(values);
+  if (!state) {
+    record->notes.push_back(name + ": the record has appeared since it was compared");
+  } else if (found->digest != *state) {
+    record->notes.push_back(name + ": the record has changed since it was compared");
+  }
+}
+
+}  // namespace
+
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
+  ReportKey key;
+  key.encoded = encoded;
+  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
+  if (columns.ok()) key.columns = *std::move(columns);
+  return key;
+}
+
+ReportRecord MakeReportRecord(const Divergence& divergence, const merkle::Schema& schema,
+                              const VersionMaker& versions) {
+  ReportRecord record;
+  record.key = MakeReportKey(divergence.key, schema.key.size());
+  for (const auto& state : divergence.states) {
+    record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
+  }
+  return record;
+}
+
+void CountDivergences(const WalkResult& result, Report* report) {
+  for (const Divergence& divergence : result.divergences) {
+    ++report->total;
+    if (!IsMissingSomewhere(divergence)) ++report->changed;
+    for (size_t i = 0; i < divergence.states.size(); ++i) {
+      if (!divergence.states[i]) ++report->missing[i];
+    }
+  }
+  for (const MissingRun& run : result.runs) {
+    const uint64_t keys = KeysOf(run);
+    report->total += keys;
+    for (size_t i = 0; i < run.summaries.size(); ++i) {
+      if (run.summaries[i].count == 0) report->missing[i] += keys;
+    }
+  }
+}
+
+std::vector<const Divergence*> ListedDivergences(const WalkResult& result, uint64_t max) {
+  std::vector<const Divergence*> listed;
+  for (const Divergence& divergence : result.divergences) listed.push_back(&divergence);
+  for (const MissingRun& run : result.runs) {
+    for (const Divergence& divergence : run.listed) listed.push_back(&divergence);
+  }
+  std::sort(listed.begin(), listed.end(),
+            [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
+  if (listed.size() > max) listed.resize(max);
+  return listed;
+}
+
+std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
+                        size_t i) {
+  uint64_t parts = result.records_proven_equal;
+  for (const Divergence& divergence : result.divergences) parts += divergence.states[i] ? 1 : 0;
+  for (const MissingRun& run : result.runs) parts += run.summaries[i].count;
+  if (parts == roots[i].count) return "";
+  return "the parts of the comparison add up to " + GroupDigits(parts) + " records, not to the " +
+         GroupDigits(roots[i].count) + " that it has";
+}
+
+void AddValues(const std::vector<const Divergence*>& listed,
+               const std::vector<absl::StatusOr<std::vector<PeerRecord>>>& found,
+               const merkle::Schema& schema, Report* report) {
+  const size_t columns = schema.values.size();
+  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(found.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (!found[i].ok()) continue;
+    for (const PeerRecord& record : *found[i]) by_key[i][record.key] = &record;
+  }
+  for (size_t r = 0; r < listed.size(); ++r) {
+    ReportRecord& record = report->records[r];
+    record.values.resize(found.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      const std::string& name = report->replicas[i].name;
+      if (!found[i].ok()) {
+        record.notes.push_back(name + ": its values could not be read");
+        continue;
+      }
+      const auto place = by_key[i].find(listed[r]->key);
+      AddReplicaValues(name, listed[r]->states[i],
+                       place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
+    }
+    record.differs = DifferingColumns(record, columns);
+  }
+}
+
+}  // namespace driftwood::coordinator
