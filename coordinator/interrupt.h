@@ -11,8 +11,8 @@ namespace driftwood::coordinator {
 class Interrupt {
  public:
   // Calls every listener, on this thread. Later calls do nothing more.
-  void Raise() EXCLUDES(mutex_);
-  bool raised() const EXCLUDES(mutex_);
+  void Raise() DRIFTWOOD_EXCLUDES(mutex_);
+  bool raised() const DRIFTWOOD_EXCLUDES(mutex_);
 
   // Calls `callback` once when the interrupt is raised: at once if it has been already. Not called
   // any more when the listener's destructor has returned.
@@ -30,8 +30,8 @@ class Interrupt {
 
  private:
   mutable merkle::Mutex mutex_;
-  bool raised_ GUARDED_BY(mutex_) = false;
-  std::list<std::function<void()>> listeners_ GUARDED_BY(mutex_);
+  bool raised_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  std::list<std::function<void()>> listeners_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace driftwood::coordinator

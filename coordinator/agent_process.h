@@ -1,0 +1,74 @@
+// A driftwood-agent of our own: started, watched, and gone when its owner is.
+//
+// Thread-safe: Describe…() may be called from any thread while the process runs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "merkle/mutex.h"
+
+namespace driftwood::coordinator {
+
+struct AgentProcessOptions {
+  std::string program;                 // path of driftwood-agent
+  std::vector<std::string> arguments;  // without the program's name
+  std::chrono::milliseconds start_timeout = std::chrono::seconds(30);
+  // Asked now and then while waiting; true ends Start() with Cancelled.
+  std::function<bool()> cancelled;
+};
+
+class AgentProcess {
+ public:
+  // Starts the program and waits until it has said "listening on …" on its stdout. It runs in a
+  // process group of its own, so that a Ctrl-C in the terminal reaches it through us only, and its
+  // stdin is a pipe whose end of file tells it that we are gone. If it ends before it listens, the
+  // last line that it wrote to stderr is the error, InvalidArgument for exit status 2, else
+  // Unavailable.
+  static absl::StatusOr<std::unique_ptr<AgentProcess>> Start(const AgentProcessOptions& options);
+  // Closes its stdin, terminates it, kills it if that does not help within half a second, reaps it.
+  ~AgentProcess();
+  AgentProcess(const AgentProcess&) = delete;
+  AgentProcess& operator=(const AgentProcess&) = delete;
+
+  pid_t pid() const { return pid_; }
+  // What it said it is listening on: "unix:/tmp/…".
+  const std::string& address() const { return address_; }
+
+  // If the process has ended (waiting at most `patience` for that): how, with its last words. Else
+  // empty.
+  std::string DescribeEnd(std::chrono::milliseconds patience) DRIFTWOOD_EXCLUDES(mutex_);
+
+ private:
+  AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd);
+  absl::Status WaitUntilListening(const AgentProcessOptions& options) DRIFTWOOD_EXCLUDES(mutex_);
+  void ReadOutputs();
+  void TakeOutput(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
+  void TakeErrors(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
+  bool WaitForEnd(std::chrono::milliseconds patience) DRIFTWOOD_EXCLUDES(mutex_);
+  std::string LastWords() const DRIFTWOOD_REQUIRES(mutex_);
+
+  const pid_t pid_;
+  int stdin_fd_;
+  const int stdout_fd_;
+  const int stderr_fd_;
+  std::string address_;  // constant after Start()
+  std::thread reader_;   // reads both outputs to their ends, then reaps the process
+
+  mutable merkle::Mutex mutex_;
+  merkle::CondVar changed_;
+  std::string output_ DRIFTWOOD_GUARDED_BY(mutex_);  // until it listens
+  std::string errors_ DRIFTWOOD_GUARDED_BY(mutex_);  // the last few kilobytes
+  bool ended_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  int wait_status_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace driftwood::coordinator

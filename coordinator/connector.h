@@ -1,0 +1,37 @@
+// From a replica as the user names it (a store URL, or a running agent's address) to a Peer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "coordinator/peer.h"
+
+namespace driftwood::coordinator {
+
+// Where a replica is.
+struct ReplicaSpec {
+  std::string name;
+  std::string url;  // as given
+  // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
+  // agent of our own will serve.
+  bool running_agent = false;
+  std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
+  std::string dataset;  // there
+};
+
+// InvalidArgument: not such a URL; the message shows the expected forms.
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url);
+
+// Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it
+// ends what it started and removes what it made.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  // `cancelled` is asked now and then while an agent starts.
+  virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
+                                                        const std::function<bool()>& cancelled) = 0;
+};
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,55 @@
+// `driftwood diff`: from its options to its exit code. Free of gRPC, of the process's globals and
+// of the command line's syntax: main.cc wires those.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/connector.h"
+#include "coordinator/interrupt.h"
+#include "coordinator/report.h"
+
+namespace driftwood::coordinator {
+
+// As typed.
+struct DiffOptions {
+  std::vector<std::string> stores;
+  std::vector<std::string> names;  // none, or one for each store; commas separate too
+  std::vector<std::string> key;    // lists, as SplitList() reads them
+  std::vector<std::string> columns;
+  std::vector<std::string> ignore;
+  std::vector<std::string> types;  // "column=type"
+  std::string format = "table";
+  std::string output;  // empty: stdout
+  uint64_t max_divergences = 1000;
+  bool show_values = false;
+  std::string digest_key_file;
+  std::string state_dir;
+  bool quiet = false;
+  bool stats = false;
+};
+
+// All of the world that the command touches.
+struct DiffEnvironment {
+  std::function<absl::StatusOr<std::unique_ptr<Connector>>(const DiffOptions&)> make_connector;
+  int stdout_fd = 1;
+  int stderr_fd = 2;
+  bool stdout_is_terminal = false;
+  bool stderr_is_terminal = false;
+  bool colour = false;
+  std::function<size_t()> terminal_columns;  // 0: not known
+  std::function<double()> now_seconds;
+  std::string salt;  // of the versions: random, at least 16 bytes
+  Interrupt* interrupt = nullptr;
+  // Called when nothing is left that an interrupt would have to clean up.
+  std::function<void()> on_cleaned_up;
+};
+
+// The exit code: 0, 1, 2, 3 or 130. A report is written whatever happens, in the format asked for.
+int RunDiff(const DiffOptions& options, const DiffEnvironment& environment);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,53 @@
+// The folders and files that a one-shot comparison needs for its own agents: a private folder for
+// sockets and the digest key, and one for indexes. One thread at a time.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace driftwood::coordinator {
+
+struct WorkspaceOptions {
+  std::string state_dir;        // empty: indexes in the private folder, removed at the end
+  std::string digest_key_file;  // empty: a random key; with state_dir the one that is kept there
+};
+
+class Workspace {
+ public:
+  // InvalidArgument, FailedPrecondition, PermissionDenied: an unusable state folder or key file.
+  static absl::StatusOr<std::unique_ptr<Workspace>> Create(const WorkspaceOptions& options);
+  // Removes the private folder with all that is in it.
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  const std::string& digest_key_file() const { return digest_key_file_; }
+  // A socket path that does not exist yet, short enough for a socket address.
+  std::string NewSocketPath();
+  // The folder of the indexes of one store, made here. The same URL gets the same folder in every
+  // run with the same state folder; given twice in one run, it gets two.
+  absl::StatusOr<std::string> StateFolder(const std::string& url);
+
+ private:
+  Workspace() = default;
+  absl::Status MakePrivateFolders();
+  absl::Status OpenStateFolder(const std::string& state_dir);
+  absl::Status ProvideDigestKey(const WorkspaceOptions& options);
+
+  std::filesystem::path private_folder_;
+  std::filesystem::path socket_folder_;  // may be the same
+  std::filesystem::path state_folder_;
+  std::string digest_key_file_;
+  int sockets_ = 0;
+  std::map<std::string, int> uses_;  // of each store's folder
+};
+
+// A random digest key in a new file that only its owner can read, written as driftwood-agent's
+// --digest-key-file wants it.
+absl::Status WriteRandomDigestKey(const std::filesystem::path& path);
+
+}  // namespace driftwood::coordinator
