@@ -236,8 +236,12 @@ std::optional<Instant> ParseTimestamp(std::string_view text, bool zoned) {
   }
   if (zoned && !ReadZone(&reader, &offset)) return std::nullopt;
   if (!reader.done()) return std::nullopt;
-  if (__builtin_mul_overflow(instant.number, kDay, &instant.number) ||
-      __builtin_add_overflow(instant.number, time - offset, &instant.number)) {
+  // In seconds nothing overflows; the last second before the limits may only on the way.
+  const int64_t seconds = instant.number * (kDay / kSecond) + time / kSecond - offset / kSecond;
+  const int64_t borrowed = seconds < 0 ? 1 : 0;
+  if (__builtin_mul_overflow(seconds + borrowed, kSecond, &instant.number) ||
+      __builtin_add_overflow(instant.number, time % kSecond - borrowed * kSecond,
+                             &instant.number)) {
     return std::nullopt;
   }
   return instant;

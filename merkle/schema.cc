@@ -184,9 +184,8 @@ std::string DescribeDifference(std::string_view left_name, const Agreement& left
     return DescribeValueColumns(sentence, left.schema.values, right.schema.values);
   }
   if (left.rules != right.rules) {
-    const auto as_is = [](const std::string& rule) { return rule; };
-    return sentence.Say("rules differ", DescribeList(left.rules, as_is),
-                        DescribeList(right.rules, as_is));
+    return sentence.Say("rules differ", DescribeList(left.rules, Quoted),
+                        DescribeList(right.rules, Quoted));
   }
   if (left.params != right.params) {
     return sentence.Say("leaf size and fanout differ", DescribeParams(left.params),
