@@ -1,0 +1,227 @@
+#include "agent/stores/csv/csv_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/file_snapshot.h"
+#include "agent/messages.h"
+#include "agent/stores/csv/csv_parser.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+struct CsvOptions {
+  CsvDialect dialect;
+  bool header = true;
+  std::vector<std::string> columns;  // given, where there is no header
+  std::vector<std::string> key;
+};
+
+// The column names and where the records begin.
+struct CsvLayout {
+  CsvDialect dialect;  // with the file's line end
+  std::vector<std::string> columns;
+  uint64_t first_record = 0;
+  std::optional<uint64_t> records_estimate;
+};
+
+absl::StatusOr<char> ParseDelimiter(const std::string& text) {
+  static constexpr std::pair<std::string_view, char> kNames[] = {
+      {"tab", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"pipe", '|'}, {"space", ' '}};
+  for (const auto& [name, delimiter] : kNames)
+    if (text == name) return delimiter;
+  const bool one = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80;
+  if (!one || text[0] == '"' || text[0] == '\n' || text[0] == '\r' || text[0] == '\0')
+    return absl::InvalidArgumentError(
+        "delimiter=" + Printable(text) +
+        ": give one ASCII character other than a quote or a line end, or one of tab, comma, "
+        "semicolon, pipe, space");
+  return text[0];
+}
+
+absl::Status CheckNullText(const std::string& text, char delimiter) {
+  if (text.find_first_of("\"\r\n") == std::string::npos && text.find('\0') == std::string::npos &&
+      text.find(delimiter) == std::string::npos)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "null=" + Printable(text) +
+      ": no unquoted field can be that; give a text without delimiter, quote and line end");
+}
+
+absl::Status CheckNames(const std::string& what, const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string place = "column " + std::to_string(i + 1);
+    if (names[i].empty())
+      return absl::InvalidArgumentError(what + ": " + place + " has no name; give it one, or say " +
+                                        "header=no&columns=a,b,... if this is no header");
+    const auto here = names.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto first = std::find(names.begin(), here, names[i]);
+    if (first != here)
+      return absl::InvalidArgumentError(
+          what + ": columns " + std::to_string(first - names.begin() + 1) + " and " +
+          std::to_string(i + 1) + " are both named " + Printable(names[i]) + "; rename one");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
+  RETURN_IF_ERROR(url.OnlyKnows({"key", "header", "columns", "null", "delimiter"}));
+  CsvOptions options;
+  const std::optional<std::string> delimiter = url.Parameter("delimiter");
+  if (url.scheme == "tsv") {
+    if (delimiter)
+      return absl::InvalidArgumentError("tsv: has the tab as its delimiter; use csv: for another");
+    options.dialect.delimiter = '\t';
+  } else if (delimiter) {
+    ASSIGN_OR_RETURN(options.dialect.delimiter, ParseDelimiter(*delimiter));
+  }
+  if (const auto null = url.Parameter("null")) {
+    if (*null == "none")
+      options.dialect.null_text.reset();
+    else
+      options.dialect.null_text = *null;
+    RETURN_IF_ERROR(CheckNullText(*null, options.dialect.delimiter));
+  }
+  const std::string header = url.Parameter("header").value_or("yes");
+  if (header != "yes" && header != "no")
+    return absl::InvalidArgumentError("header=" + Printable(header) + ": say yes or no");
+  options.header = header == "yes";
+  options.columns = url.List("columns");
+  if (options.header && !options.columns.empty())
+    return absl::InvalidArgumentError(
+        "columns= names the columns of a file without header: add header=no, or leave it out");
+  if (!options.header && options.columns.empty())
+    return absl::InvalidArgumentError(
+        "header=no: name the file's columns with columns=a,b,... in their order");
+  RETURN_IF_ERROR(CheckNames("columns=", options.columns));
+  options.key = url.List("key");
+  return options;
+}
+
+absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string& path,
+                                     const CsvOptions& options, const ChunkOptions& chunks) {
+  ASSIGN_OR_RETURN(const CsvFirstRecord first, ReadFirstCsvRecord(source, options.dialect, chunks));
+  // Without a header the scan reports what is wrong, as it does with every record.
+  CsvLayout layout{options.dialect, options.columns, first.begin, first.records_estimate};
+  layout.dialect.line_end = first.line_end;
+  if (!options.header) {
+    if (layout.records_estimate && first.present) ++*layout.records_estimate;
+    return layout;
+  }
+  if (first.error) return DescribeRecordError(source, path, *first.error);
+  if (!first.present)
+    return absl::InvalidArgumentError(
+        Printable(path) +
+        " is empty: expected a header line with the column names; give it one, or say "
+        "header=no&columns=a,b,...");
+  RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", first.fields));
+  layout.columns = first.fields;
+  layout.first_record = first.end;
+  return layout;
+}
+
+std::string ReadingOf(const CsvOptions& options) {
+  std::string reading = "csv1 " + std::string(options.header ? "header" : "no-header");
+  for (const std::string& name : options.columns)
+    reading += " " + std::to_string(name.size()) + ":" + name;
+  return reading + " " + options.dialect.ToString();
+}
+
+class CsvStore final : public Store {
+ public:
+  CsvStore(StoreUrl url, CsvOptions options, FileScanOptions scan_options)
+      : url_(std::move(url)),
+        options_(std::move(options)),
+        scan_options_(std::move(scan_options)) {}
+
+  absl::StatusOr<SourceDescription> Describe() override {
+    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(const CsvLayout layout,
+                     ReadLayout(*file, url_.path, options_, scan_options_.chunks));
+    RETURN_IF_ERROR(CheckKeyColumns(url_.path, layout.columns, options_.key));
+    SourceDescription description;
+    description.source = url_.ToString();
+    for (const std::string& name : layout.columns)
+      description.columns.push_back({name, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""});
+    description.key = options_.key;
+    description.records_estimate = layout.records_estimate;
+    description.bytes = file->size();
+    return description;
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> StartScan(
+      const std::vector<std::string>& columns) override {
+    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    // The header is read anew: the file may be another one than was described.
+    ASSIGN_OR_RETURN(CsvLayout layout,
+                     ReadLayout(*file, url_.path, options_, scan_options_.chunks));
+    ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url_.path, layout.columns, columns));
+    FileScanJob job;
+    job.file = std::move(file);
+    job.decoder = std::make_unique<CsvDecoder>(layout.dialect, std::move(slots), columns.size());
+    job.first_record = layout.first_record;
+    job.chunks = scan_options_.chunks;
+    job.reading = ReadingOf(options_);
+    return NewFileScan(std::move(job));
+  }
+
+  absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
+    return FileSnapshot::IsUnchanged(url_.path, ReadingOf(options_), position);
+  }
+
+  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
+    return DescribeLine(url_.path, origin);
+  }
+
+ private:
+  const StoreUrl url_;
+  const CsvOptions options_;
+  const FileScanOptions scan_options_;
+};
+
+class TableSink final : public RowSink {
+ public:
+  explicit TableSink(CsvTable* table) : table_(table) {}
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    auto& fields = table_->rows.emplace_back();
+    for (const SourceValue& value : row) {
+      if (value.kind == SourceValue::Kind::kNull)
+        fields.emplace_back();
+      else
+        fields.emplace_back(std::string(value.text));
+    }
+    table_->origins.push_back(origin);
+    return absl::OkStatus();
+  }
+
+ private:
+  CsvTable* const table_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenCsvStore(const StoreUrl& url,
+                                                    const FileScanOptions& options) {
+  ASSIGN_OR_RETURN(CsvOptions csv_options, ParseOptions(url));
+  return std::make_unique<CsvStore>(url, std::move(csv_options), options);
+}
+
+absl::StatusOr<CsvTable> ParseCsvText(const StoreUrl& url, std::string_view text,
+                                      const ChunkOptions& options) {
+  ASSIGN_OR_RETURN(const CsvOptions csv_options, ParseOptions(url));
+  const MemorySource source(text);
+  ASSIGN_OR_RETURN(CsvLayout layout, ReadLayout(source, url.path, csv_options, options));
+  CsvTable table;
+  table.columns = layout.columns;
+  ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url.path, layout.columns, layout.columns));
+  const CsvDecoder decoder(layout.dialect, std::move(slots), layout.columns.size());
+  TableSink sink(&table);
+  const ChunkDecoder::Result result =
+      DecodeAll(source, layout.first_record, options, decoder, sink);
+  RETURN_IF_ERROR(result.sink);
+  if (result.error) return DescribeRecordError(source, url.path, *result.error);
+  return table;
+}
+
+}  // namespace driftwood::agent

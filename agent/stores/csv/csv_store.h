@@ -1,0 +1,40 @@
+// CSV and TSV files: "csv:PATH?key=a,b", "tsv:PATH?key=a". Parameters:
+//   key=a,b        the key columns, in key order
+//   header=no      the first record is no header; then columns=a,b,c names the columns
+//   delimiter=X    one ASCII character, or tab, comma, semicolon, pipe, space; default: a comma
+//   null=TEXT      unquoted fields with this text are NULL; default: unquoted empty ones, as in
+//                  PostgreSQL's COPY; null=none: no field is
+//
+// The file is read with pread() in chunks, in bounded memory, not through a memory map: if it is
+// truncated during the scan, the scan fails, where a map would kill the agent with SIGBUS.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/file_scan.h"
+#include "agent/store.h"
+#include "agent/store_url.h"
+
+namespace driftwood::agent {
+
+// InvalidArgument for parameters that make no sense. Does not touch the file.
+absl::StatusOr<std::unique_ptr<Store>> OpenCsvStore(const StoreUrl& url,
+                                                    const FileScanOptions& options = {});
+
+// A text in memory read as the URL's file would be: column names, then rows, NULL as nullopt. For
+// tests and fuzz targets.
+struct CsvTable {
+  std::vector<std::string> columns;
+  std::vector<std::vector<std::optional<std::string>>> rows;
+  std::vector<uint64_t> origins;
+  friend bool operator==(const CsvTable&, const CsvTable&) = default;
+};
+absl::StatusOr<CsvTable> ParseCsvText(const StoreUrl& url, std::string_view text,
+                                      const ChunkOptions& options);
+
+}  // namespace driftwood::agent
