@@ -25,6 +25,13 @@ struct WalkOptions {
   uint64_t run_records_min = 1000;
   // How many keys of missing runs are listed, over all runs.
   uint64_t run_keys_listed_max = 1000;
+  // Bounds on memory and patience. A walk that reaches one ends incomplete, and says so: records
+  // outside missing runs that it holds, over all replicas, and rounds.
+  uint64_t records_held_max = 50'000'000;
+  uint32_t rounds_max = 10'000;
+  // Begins with full sums, and cuts lined up by their keys: what a walk that does not close turns
+  // to by itself. Costs about three times as many bytes.
+  bool exact = false;
 };
 
 // One key with the digest that each replica holds for it (absent: it lacks the key). By replica.
