@@ -180,9 +180,9 @@ int64_t DaysFromCivil(const CivilDate& date) {
 }
 
 CivilDate CivilFromDays(int64_t days_since_1970) {
-  // Days from 0000-03-01, split before they are added up so that nothing overflows.
-  const int64_t shifted =
-      days_since_1970 - FloorDivide(days_since_1970, kDaysInEra) * kDaysInEra + 719'468;
+  // Days from 0000-03-01, era and day of era apart so that nothing overflows.
+  const int64_t remainder = days_since_1970 % kDaysInEra;
+  const int64_t shifted = remainder + (remainder < 0 ? kDaysInEra : 0) + 719'468;
   const int64_t era = FloorDivide(days_since_1970, kDaysInEra) + shifted / kDaysInEra;
   const unsigned day_of_era = static_cast<unsigned>(shifted % kDaysInEra);
   const unsigned year_of_era =
