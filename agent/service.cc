@@ -111,6 +111,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.key = options_.key;
   dataset.threads = options_.threads;
   dataset.sort_memory_bytes = options_.sort_memory_bytes;
+  dataset.waiting_calls_max = options_.waiting_calls_max;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
   return absl::OkStatus();
@@ -159,12 +160,20 @@ void Service::EndCall(CallControl* control) {
   active_.erase(control);
 }
 
+absl::Status Service::WhileStopping(absl::Status status) const {
+  merkle::MutexLock lock(&mutex_);
+  const bool stopped = stopping_ && status.code() == absl::StatusCode::kCancelled;
+  return stopped ? absl::UnavailableError("this agent is stopping") : status;
+}
+
 absl::StatusOr<SourceDescription> Service::Describe(std::string_view dataset,
                                                     CallControl* control) {
   ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
-  return found->Describe(control);
+  absl::StatusOr<SourceDescription> description = found->Describe(control);
+  if (!description.ok()) return WhileStopping(description.status());
+  return description;
 }
 
 absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
@@ -174,7 +183,9 @@ absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
   RETURN_IF_ERROR(CheckAgreement(agreement));
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
-  return found->Prepare(agreement, force, control);
+  absl::StatusOr<PrepareResult> result = found->Prepare(agreement, force, control);
+  if (!result.ok()) return WhileStopping(result.status());
+  return result;
 }
 
 absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
@@ -217,10 +228,11 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
-  ASSIGN_OR_RETURN(std::vector<FoundRecord> records, found->Read(fingerprint, keys, control));
-  RETURN_IF_ERROR(CheckFound(keys, records));
+  absl::StatusOr<std::vector<FoundRecord>> records = found->Read(fingerprint, keys, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  RETURN_IF_ERROR(CheckFound(keys, *records));
   if (!with_values) {
-    for (FoundRecord& record : records) record.value.clear();
+    for (FoundRecord& record : *records) record.value.clear();
   }
   return records;
 }

@@ -34,6 +34,7 @@ struct ServiceOptions {
   int threads = 0;      // 0: as many as there are cores
   size_t sort_memory_bytes = size_t{64} << 20;
   size_t read_keys_max = 10'000;  // of one call
+  size_t waiting_calls_max = 8;   // that wait for one dataset's store
   SnapshotLimits snapshots;
   Clock clock = [] { return std::chrono::steady_clock::now(); };
   uint64_t first_snapshot_id = 1;
@@ -89,6 +90,8 @@ class Service {
   absl::Status CheckAgreement(const merkle::Agreement& agreement) const;
   absl::Status BeginCall(CallControl* control);
   void EndCall(CallControl* control);
+  // What a call that Stop() cancelled fails with.
+  absl::Status WhileStopping(absl::Status status) const;
 
   const ServiceOptions options_;
   std::map<std::string, std::unique_ptr<Dataset>, std::less<>> datasets_;  // constant once served
