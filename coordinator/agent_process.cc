@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kErrorsKept = 8192;
-constexpr milliseconds kTermPatience{500};
+constexpr milliseconds kTermPatience{1500};
 constexpr std::string_view kListening = "listening on ";
 
 struct Pipe {

@@ -34,7 +34,7 @@ class AgentProcess {
   // last line that it wrote to stderr is the error, InvalidArgument for exit status 2, else
   // Unavailable.
   static absl::StatusOr<std::unique_ptr<AgentProcess>> Start(const AgentProcessOptions& options);
-  // Closes its stdin, terminates it, kills it if that does not help within half a second, reaps it.
+  // Closes its stdin, terminates it, kills it if that does not help within 1.5 seconds, reaps it.
   ~AgentProcess();
   AgentProcess(const AgentProcess&) = delete;
   AgentProcess& operator=(const AgentProcess&) = delete;

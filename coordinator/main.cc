@@ -1,0 +1,250 @@
+// driftwood: the command line. Reads options, wires the parts together, turns signals into an
+// interrupt, and gives back the exit code.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "coordinator/diff_command.h"
+#include "coordinator/grpc_connector.h"
+#include "coordinator/interrupt.h"
+#include "coordinator/output.h"
+#include "coordinator/text.h"
+#include "merkle/check.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+constexpr int kExitError = 2;
+constexpr int kExitInterrupted = 130;
+
+// Signals are blocked in every thread and read by one: no handler, no restriction on what it does.
+class SignalWatch {
+ public:
+  explicit SignalWatch(Interrupt* interrupt) : interrupt_(interrupt) {
+    ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+    DRIFTWOOD_CHECK(::pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
+    signals_ = ::signalfd(-1, &signals, SFD_CLOEXEC);
+    stop_ = ::eventfd(0, EFD_CLOEXEC);
+    DRIFTWOOD_CHECK(signals_ >= 0 && stop_ >= 0);
+    thread_ = std::thread([this] { Watch(); });
+  }
+  ~SignalWatch() {
+    const uint64_t one = 1;
+    DRIFTWOOD_CHECK(::write(stop_, &one, sizeof one) == sizeof one);
+    thread_.join();
+    ::close(signals_);
+    ::close(stop_);
+  }
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  // From now on a signal ends the program at once: there is nothing left to clean up, and it may
+  // be waiting for a reader that never reads.
+  void EndAtOnce() { end_at_once_ = true; }
+
+ private:
+  void Watch() {
+    while (true) {
+      std::array<pollfd, 2> sources = {pollfd{signals_, POLLIN, 0}, pollfd{stop_, POLLIN, 0}};
+      if (::poll(sources.data(), sources.size(), -1) < 0) continue;
+      if (sources[1].revents != 0) return;
+      signalfd_siginfo info;
+      if (::read(signals_, &info, sizeof info) != sizeof info) continue;
+      if (end_at_once_) ::_exit(kExitInterrupted);
+      interrupt_->Raise();
+    }
+  }
+
+  Interrupt* const interrupt_;
+  int signals_ = -1;
+  int stop_ = -1;
+  std::atomic<bool> end_at_once_{false};
+  std::thread thread_;
+};
+
+size_t TerminalColumns() {
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
+    winsize size;
+    if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  }
+  return 80;
+}
+
+std::string RandomSalt() {
+  std::string salt(32, '\0');
+  DRIFTWOOD_CHECK(::getrandom(salt.data(), salt.size(), 0) == static_cast<ssize_t>(salt.size()));
+  return salt;
+}
+
+bool WantsColour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return (no_colour == nullptr || *no_colour == '\0') && term != nullptr &&
+         std::string(term) != "dumb";
+}
+
+// Descriptors 0 to 2 must be open, else the next file opened would be taken for stdout.
+void OpenStandardDescriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    // Read-only also for 1 and 2: a write to a stdout that nobody gave us must fail.
+    if (::fcntl(fd, F_GETFD) < 0) DRIFTWOOD_CHECK(::open("/dev/null", O_RDONLY) == fd);
+  }
+}
+
+int Diff(const DiffOptions& options) {
+  Interrupt interrupt;
+  SignalWatch signals(&interrupt);
+  DiffEnvironment environment;
+  environment.make_connector =
+      [](const DiffOptions& o) -> absl::StatusOr<std::unique_ptr<Connector>> {
+    absl::StatusOr<std::string> agent = FindAgentProgram();
+    if (!agent.ok()) return agent.status();
+    return MakeGrpcConnector({*agent, {o.state_dir, o.digest_key_file}});
+  };
+  environment.stdout_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  environment.stderr_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  environment.colour = WantsColour();
+  environment.terminal_columns = TerminalColumns;
+  environment.now_seconds = [] {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return std::chrono::duration<double>(now).count();
+  };
+  environment.salt = RandomSalt();
+  environment.interrupt = &interrupt;
+  if (options.output.empty()) environment.on_cleaned_up = [&signals] { signals.EndAtOnce(); };
+  return RunDiff(options, environment);
+}
+
+void AddDiff(CLI::App* diff, DiffOptions* options) {
+  // Each of these takes one value each time, so that it can't swallow the stores.
+  const auto list = [diff](const char* name, std::vector<std::string>* into, const char* help) {
+    return diff->add_option(name, *into, help)->allow_extra_args(false);
+  };
+  diff->add_option("stores", options->stores,
+                   "Two or more of sqlite:PATH?table=T, csv:PATH?key=a,b, tsv:PATH?key=a, "
+                   "jsonl:PATH?key=a, lmdb:PATH?db=NAME, or a running agent: "
+                   "agent:HOST:PORT/DATASET, agent:unix:PATH/DATASET")
+      ->type_name("URL");
+  list("--name", &options->names, "Name of a replica; once for each, in their order")
+      ->type_name("NAME");
+  list("--key", &options->key,
+       "Columns that identify a record, as in a,b (default: the replicas' own key)")
+      ->type_name("COLUMNS");
+  list("--columns", &options->columns, "Compare these columns only (besides the key)")
+      ->type_name("COLUMNS");
+  list("--ignore", &options->ignore, "Leave these columns out")->type_name("COLUMNS");
+  list("--types", &options->types,
+       "How to read columns, as in a=text,b=date: bool, integer, decimal, float64, text, bytes, "
+       "date, time, timestamp, "
+       "timestamptz, uuid, json or dynamic")
+      ->type_name("COLUMN=TYPE");
+  diff->add_option("--format", options->format, "table, json, jsonl or csv")
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  diff->add_option("--output", options->output, "Write the report to a file, whole or not at all")
+      ->type_name("FILE");
+  diff->add_option("--max-divergences", options->max_divergences,
+                   "How many divergences are listed; the totals stay exact")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N")
+      ->capture_default_str();
+  diff->add_flag("--show-values", options->show_values,
+                 "Show the divergent records' values, differing columns marked");
+  diff->add_option("--digest-key-file", options->digest_key_file,
+                   "Digest key for the agents started here (default: a random one)")
+      ->type_name("FILE");
+  diff->add_option("--state-dir", options->state_dir,
+                   "Keep the indexes here for the next time (default: a temporary folder)")
+      ->type_name("FOLDER");
+  diff->add_flag("--quiet", options->quiet, "No progress; warnings and errors stay");
+  diff->add_flag("--stats", options->stats, "Statistics of indexing and walk on stderr");
+  diff->footer(
+      "Exit codes: 0 identical, 1 divergent, 2 error (command, configuration or data must "
+      "change),\n"
+      "3 incomplete (something failed or ended early after scanning began), 130 interrupted.");
+}
+
+// "--colums": what was meant?
+std::string Suggest(const CLI::App& app, const std::string& typed) {
+  std::vector<std::string> known;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    known.push_back(sub->get_name());
+    for (const CLI::Option* option : sub->get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  }
+  return DidYouMean(typed.substr(0, typed.find('=')), known);
+}
+
+int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+  std::string message = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
+    if (!extras.empty()) {
+      const bool option = extras.front().starts_with("-");
+      message = (option ? "unknown option '" : "unknown command '") + extras.front() + "'" +
+                Suggest(app, extras.front());
+    }
+  }
+  std::fprintf(stderr, "driftwood: %s; see driftwood diff --help\n",
+               EscapeForDisplay(message).c_str());
+  return kExitError;
+}
+
+// Help and version are data: a failed write is an error here too.
+int Print(const std::string& text) {
+  const auto output = Output::ToDescriptor(STDOUT_FILENO, "stdout");
+  absl::Status status = output->Write(text);
+  if (status.ok()) status = output->Commit();
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "driftwood: %s\n", std::string(status.message()).c_str());
+  return kExitError;
+}
+
+int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
+  // gRPC's own messages go to stderr too; what matters in them is in the statuses.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
+  CLI::App app("Finds the records in which copies of a dataset differ.", "driftwood");
+  app.set_version_flag("--version", "driftwood " DRIFTWOOD_VERSION);
+  DiffOptions options;
+  CLI::App* const diff = app.add_subcommand(
+      "diff", "Compare two or more copies of a dataset and name the records that differ");
+  AddDiff(diff, &options);
+  app.footer("driftwood diff --help says more.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForVersion&) {
+    return Print("driftwood " DRIFTWOOD_VERSION "\n");
+  } catch (const CLI::CallForHelp&) {
+    return Print(app.help());
+  } catch (const CLI::ParseError& error) {
+    return ReportParseError(app, error);
+  }
+  if (diff->parsed()) return Diff(options);
+  std::fprintf(stderr, "driftwood: no command given; see driftwood --help\n");
+  return kExitError;
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator
+
+int main(int argc, char** argv) { return driftwood::coordinator::Main(argc, argv); }
