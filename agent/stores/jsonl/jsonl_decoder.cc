@@ -1,0 +1,220 @@
+#include "agent/stores/jsonl/jsonl_decoder.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "agent/messages.h"
+#include "agent/stores/jsonl/json_parser.h"
+
+namespace driftwood::agent {
+namespace {
+
+using Kind = SourceValue::Kind;
+
+static_assert(JsonLine::kPadding <= kChunkPadding);
+constexpr std::string_view kMark = "\xEF\xBB\xBF";  // UTF-8's byte order mark
+// More members than that are data in the place of names.
+constexpr size_t kColumnsMax = 10'000;
+
+enum KindBit : uint8_t { kText = 1, kBool = 2, kInteger = 4, kOtherNumber = 8, kNested = 16 };
+
+// A plain integer of 64 bits, signed or unsigned. "-0" is left to the decimals.
+bool IsInteger64(std::string_view number) {
+  if (number == "-0") return false;
+  const char* const end = number.data() + number.size();
+  if (number.front() == '-') {
+    int64_t value = 0;
+    const auto [rest, error] = std::from_chars(number.data(), end, value);
+    return error == std::errc() && rest == end;
+  }
+  uint64_t value = 0;
+  const auto [rest, error] = std::from_chars(number.data(), end, value);
+  return error == std::errc() && rest == end;
+}
+
+uint8_t KindBitOf(const SourceValue& value) {
+  switch (value.kind) {
+    case Kind::kText:
+      return kText;
+    case Kind::kBool:
+      return kBool;
+    case Kind::kNumber:
+      return IsInteger64(value.text) ? kInteger : kOtherNumber;
+    case Kind::kJson:
+      return kNested;
+    default:
+      return 0;  // null says nothing
+  }
+}
+
+SourceColumn DescribeColumn(const std::string& name, uint8_t kinds) {
+  const auto typed = [&](merkle::ColumnType type, const char* declared) {
+    return SourceColumn{name, TypeKnowledge::kTyped, type, declared};
+  };
+  switch (kinds) {
+    case 0:
+      return {name, TypeKnowledge::kTextual, merkle::ColumnType::kText, "only null"};
+    case kText:
+      return {name, TypeKnowledge::kTextual, merkle::ColumnType::kText, "string"};
+    case kBool:
+      return typed(merkle::ColumnType::kBool, "true or false");
+    case kInteger:
+      return typed(merkle::ColumnType::kInteger, "integer");
+    case kOtherNumber:
+    case kInteger | kOtherNumber:
+      return typed(merkle::ColumnType::kDecimal, "number");
+    case kNested:
+      return typed(merkle::ColumnType::kJson, "object or array");
+    default:
+      return {name, TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic, "mixed"};
+  }
+}
+
+RecordError ErrorAt(const Chunk& chunk, const char* at, std::string message) {
+  return {chunk.offset + static_cast<uint64_t>(at - chunk.begin()), std::move(message)};
+}
+
+RecordError TwiceError(const Chunk& chunk, const JsonLine& line) {
+  return ErrorAt(chunk, line.name_position(),
+                 "member " + Printable(line.name(), 64) + " is there twice; keep one");
+}
+
+// Parses a chunk's lines. `member(line)` takes each member and returns the error that it is, if
+// any; `record(origin)` follows an object's last member and returns false to stop.
+template <typename Member, typename Record>
+std::optional<RecordError> ForEachLine(const Chunk& chunk, const Member& member,
+                                       const Record& record) {
+  char* begin = chunk.begin();
+  if (chunk.offset == 0 && std::string_view(begin, chunk.size).substr(0, kMark.size()) == kMark)
+    begin += kMark.size();
+  while (begin < chunk.end()) {
+    const auto left = static_cast<size_t>(chunk.end() - begin);
+    auto* const newline = static_cast<char*>(std::memchr(begin, '\n', left));
+    JsonLine line(begin, newline);
+    while (line.Next()) {
+      std::optional<RecordError> error = member(line);
+      if (error) return error;
+    }
+    if (line.error() != nullptr) return ErrorAt(chunk, line.error_position(), line.error());
+    if (!line.blank() && !record(chunk.offset + static_cast<uint64_t>(begin - chunk.begin())))
+      return std::nullopt;
+    begin = newline + 1;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+ColumnNames::ColumnNames(const std::vector<std::string>& names) {
+  for (const std::string& name : names) Add(name);
+}
+
+size_t ColumnNames::Find(std::string_view name, size_t guess) const {
+  if (guess < names_.size() && names_[guess] == name) return guess;
+  const auto found = places_.find(name);
+  return found == places_.end() ? kNone : found->second;
+}
+
+size_t ColumnNames::Add(std::string_view name) {
+  const auto [place, added] = places_.emplace(std::string(name), names_.size());
+  if (added) names_.emplace_back(name);
+  return place->second;
+}
+
+JsonlDecoder::JsonlDecoder(const std::vector<std::string>& columns, std::vector<uint32_t> slots,
+                           size_t row_size)
+    : columns_(columns), slots_(std::move(slots)), row_size_(row_size) {}
+
+std::unique_ptr<RecordEnds> JsonlDecoder::NewRecordEnds() const {
+  return std::make_unique<LineEnds>();
+}
+
+ChunkDecoder::Result JsonlDecoder::Decode(Chunk& chunk, RowSink& sink) const {
+  // One place more, where the values that nobody wants go.
+  std::vector<SourceValue> row(row_size_ + 1);
+  std::vector<uint64_t> seen_in(columns_.size(), 0);  // the last record with the column
+  uint64_t record_number = 1;
+  size_t guess = 0;
+  const auto member = [&](const JsonLine& line) -> std::optional<RecordError> {
+    const size_t column = columns_.Find(line.name(), guess);
+    if (column == ColumnNames::kNone) {
+      RecordError error =
+          ErrorAt(chunk, line.name_position(),
+                  "member " + Printable(line.name(), 64) +
+                      " was not there when the columns were collected: the file has changed; "
+                      "compare it again");
+      error.code = absl::StatusCode::kFailedPrecondition;
+      return error;
+    }
+    if (seen_in[column] == record_number) return TwiceError(chunk, line);
+    seen_in[column] = record_number;
+    guess = column + 1;
+    row[slots_[column]] = line.value();
+    return std::nullopt;
+  };
+  Result result;
+  result.error = ForEachLine(chunk, member, [&](uint64_t origin) {
+    result.sink = sink.Row(std::span<const SourceValue>(row).first(row_size_), origin);
+    std::fill(row.begin(), row.end(), SourceValue());
+    ++record_number;
+    guess = 0;
+    return result.sink.ok();
+  });
+  return result;
+}
+
+JsonlSurvey::JsonlSurvey(const std::vector<std::string>& given) : seen_(std::make_unique<Seen>()) {
+  for (const std::string& name : given) seen_->columns.Add(name);
+  seen_->kinds.resize(seen_->columns.size(), 0);
+}
+
+std::unique_ptr<RecordEnds> JsonlSurvey::NewRecordEnds() const {
+  return std::make_unique<LineEnds>();
+}
+
+ChunkDecoder::Result JsonlSurvey::Decode(Chunk& chunk, RowSink& sink) const {
+  Seen& seen = *seen_;
+  std::vector<uint64_t> seen_in(seen.columns.size(), 0);
+  uint64_t record_number = 1;
+  size_t guess = 0;
+  const auto member = [&](const JsonLine& line) -> std::optional<RecordError> {
+    size_t column = seen.columns.Find(line.name(), guess);
+    if (column == ColumnNames::kNone) {
+      if (line.name().empty())
+        return ErrorAt(chunk, line.name_position(), "a member without a name; give it one");
+      if (seen.columns.size() == kColumnsMax)
+        return ErrorAt(chunk, line.name_position(),
+                       "more than " + std::to_string(kColumnsMax) +
+                           " different members; if their names are data, put them into a member "
+                           "of their own");
+      column = seen.columns.Add(line.name());
+      seen.kinds.push_back(0);
+      seen_in.push_back(0);
+    }
+    if (seen_in[column] == record_number) return TwiceError(chunk, line);
+    seen_in[column] = record_number;
+    guess = column + 1;
+    seen.kinds[column] = static_cast<uint8_t>(seen.kinds[column] | KindBitOf(line.value()));
+    return std::nullopt;
+  };
+  Result result;
+  result.error = ForEachLine(chunk, member, [&](uint64_t origin) {
+    result.sink = sink.Row({}, origin);
+    ++record_number;
+    guess = 0;
+    return result.sink.ok();
+  });
+  return result;
+}
+
+std::vector<SourceColumn> JsonlSurvey::Columns() const {
+  std::vector<SourceColumn> columns;
+  for (size_t i = 0; i < seen_->columns.size(); ++i)
+    columns.push_back(DescribeColumn(seen_->columns.names()[i], seen_->kinds[i]));
+  return columns;
+}
+
+}  // namespace driftwood::agent

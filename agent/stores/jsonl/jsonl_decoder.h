@@ -1,0 +1,77 @@
+// From chunks of JSON Lines to rows, and to what is known of their columns.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/file_scan.h"
+#include "agent/record_chunks.h"
+#include "agent/store.h"
+
+namespace driftwood::agent {
+
+// Column names with their places.
+class ColumnNames {
+ public:
+  static constexpr size_t kNone = ~size_t{0};
+
+  ColumnNames() = default;
+  explicit ColumnNames(const std::vector<std::string>& names);
+
+  // `guess` is tried first: members mostly come in one order.
+  size_t Find(std::string_view name, size_t guess) const;
+  size_t Add(std::string_view name);
+  size_t size() const { return names_.size(); }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, size_t, Hash, std::equal_to<>> places_;
+};
+
+// The scan: rows with the plan's columns. A member that is not among `columns` is a
+// FailedPrecondition: the file has changed since they were collected.
+class JsonlDecoder final : public ChunkDecoder {
+ public:
+  // `slots`: for each column its place in the rows, `row_size` if it isn't wanted.
+  JsonlDecoder(const std::vector<std::string>& columns, std::vector<uint32_t> slots,
+               size_t row_size);
+  std::unique_ptr<RecordEnds> NewRecordEnds() const override;
+  Result Decode(Chunk& chunk, RowSink& sink) const override;
+
+ private:
+  const ColumnNames columns_;
+  const std::vector<uint32_t> slots_;
+  const size_t row_size_;
+};
+
+// The first pass: which members there are, in the order of their first appearance, and which kinds
+// of values they have. One thread. Gives the sink a row without values for each record.
+class JsonlSurvey final : public ChunkDecoder {
+ public:
+  // `given`: columns in any case.
+  explicit JsonlSurvey(const std::vector<std::string>& given);
+  std::unique_ptr<RecordEnds> NewRecordEnds() const override;
+  Result Decode(Chunk& chunk, RowSink& sink) const override;
+
+  std::vector<SourceColumn> Columns() const;
+
+ private:
+  // What it collects, although decoding is const: only one thread decodes.
+  struct Seen {
+    ColumnNames columns;
+    std::vector<uint8_t> kinds;  // bits, by column
+  };
+  const std::unique_ptr<Seen> seen_;
+};
+
+}  // namespace driftwood::agent
