@@ -1,0 +1,143 @@
+#include "agent/stores/sqlite/sqlite_connection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "agent/messages.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+// A writer holds its exclusive lock for one commit.
+constexpr int kBusyTimeoutMs = 10'000;
+
+absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
+  const std::string message =
+      Printable(path) + ": " +
+      Printable(database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(rc));
+  switch (rc & 0xFF) {
+    case SQLITE_NOTADB:
+      return absl::InvalidArgumentError(Printable(path) + " is not a SQLite database");
+    case SQLITE_CORRUPT:
+      return absl::DataLossError(message + " (check it with: pragma integrity_check)");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return absl::UnavailableError(message + "; another process is writing, try again");
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return absl::PermissionDeniedError(message);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+      return absl::FailedPreconditionError(
+          message +
+          "; the file, its folder and its -wal, -shm and -journal files must be "
+          "accessible (a database in WAL mode is read with a writable -shm file)");
+    case SQLITE_NOMEM:
+    case SQLITE_TOOBIG:
+      return absl::ResourceExhaustedError(message);
+    default:
+      return absl::InternalError(message);
+  }
+}
+
+absl::Status CheckFile(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) {
+    const std::string message = Printable(path) + ": " + std::strerror(errno);
+    if (errno == EACCES) return absl::PermissionDeniedError(message);
+    return absl::NotFoundError(message);
+  }
+  if (!S_ISREG(found.st_mode)) {
+    return absl::InvalidArgumentError(Printable(path) + " is not a regular file");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string QuotedName(std::string_view name) {
+  std::string quoted = "\"";
+  for (const char c : name) {
+    if (c == '"') quoted += c;
+    quoted += c;
+  }
+  return quoted + "\"";
+}
+
+absl::StatusOr<bool> SqliteStatement::Step() {
+  const int rc = sqlite3_step(get());
+  if (rc == SQLITE_ROW) return true;
+  if (rc == SQLITE_DONE) return false;
+  return SqliteError(path_, sqlite3_db_handle(get()), rc);
+}
+
+absl::Status SqliteStatement::Bind(int parameter, std::string_view text) {
+  const int rc = sqlite3_bind_text64(get(), parameter, text.data(), text.size(), SQLITE_TRANSIENT,
+                                     SQLITE_UTF8);
+  return rc == SQLITE_OK ? absl::OkStatus() : SqliteError(path_, sqlite3_db_handle(get()), rc);
+}
+
+absl::Status SqliteStatement::Bind(int parameter, int64_t value) {
+  const int rc = sqlite3_bind_int64(get(), parameter, value);
+  return rc == SQLITE_OK ? absl::OkStatus() : SqliteError(path_, sqlite3_db_handle(get()), rc);
+}
+
+absl::Status SqliteStatement::Reset() {
+  const int rc = sqlite3_reset(get());
+  return rc == SQLITE_OK ? absl::OkStatus() : SqliteError(path_, sqlite3_db_handle(get()), rc);
+}
+
+std::string SqliteStatement::Text(int column) const {
+  const unsigned char* text = sqlite3_column_text(get(), column);
+  const int bytes = sqlite3_column_bytes(get(), column);
+  if (text == nullptr) return "";
+  return {reinterpret_cast<const char*>(text), static_cast<size_t>(bytes)};
+}
+
+absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path) {
+  RETURN_IF_ERROR(CheckFile(path));
+  // Absolute, so that no name is taken for a "file:" URI or for ":memory:".
+  std::error_code error;
+  const std::string absolute = std::filesystem::absolute(path, error).string();
+  if (error) return absl::NotFoundError(Printable(path) + ": " + error.message());
+  sqlite3* database = nullptr;
+  const int rc = sqlite3_open_v2(absolute.c_str(), &database,
+                                 SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(path, database));
+  if (rc != SQLITE_OK) return SqliteError(path, database, rc);
+  sqlite3_busy_timeout(database, kBusyTimeoutMs);
+  sqlite3_extended_result_codes(database, 1);
+  // A name that is not a column is an error and not a text.
+  sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+  RETURN_IF_ERROR(connection->Execute("PRAGMA trusted_schema=OFF"));
+  RETURN_IF_ERROR(connection->Execute("PRAGMA cell_size_check=ON"));
+  // The first access to the file.
+  RETURN_IF_ERROR(connection->Execute("SELECT count(*) FROM sqlite_schema"));
+  return connection;
+}
+
+absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(const std::string& sql) const {
+  sqlite3_stmt* statement = nullptr;
+  const int rc =
+      sqlite3_prepare_v2(get(), sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, nullptr);
+  if (rc != SQLITE_OK) return SqliteError(path_, get(), rc);
+  return SqliteStatement(path_, statement);
+}
+
+absl::Status SqliteConnection::Execute(const std::string& sql) const {
+  ASSIGN_OR_RETURN(SqliteStatement statement, Prepare(sql));
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool row, statement.Step());
+    if (!row) return absl::OkStatus();
+  }
+}
+
+absl::Status SqliteConnection::BeginSnapshot() const {
+  RETURN_IF_ERROR(Execute("BEGIN"));
+  return Execute("SELECT count(*) FROM sqlite_schema");
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,61 @@
+// A read-only connection to a SQLite database file, and its statements. Only this folder's files
+// include it. One thread at a time.
+#pragma once
+
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace driftwood::agent {
+
+// "name" as SQL has it, whatever is in it.
+std::string QuotedName(std::string_view name);
+
+class SqliteStatement {
+ public:
+  SqliteStatement(std::string path, sqlite3_stmt* statement)
+      : path_(std::move(path)), statement_(statement, sqlite3_finalize) {}
+
+  // True: there is a row. False: SQLITE_DONE, the only end there is. Everything else is an error.
+  absl::StatusOr<bool> Step();
+  absl::Status Bind(int parameter, std::string_view text);
+  absl::Status Bind(int parameter, int64_t value);
+  absl::Status Reset();
+
+  sqlite3_stmt* get() const { return statement_.get(); }
+  std::string Text(int column) const;
+  int64_t Int(int column) const { return sqlite3_column_int64(get(), column); }
+
+ private:
+  std::string path_;
+  std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement_;
+};
+
+class SqliteConnection {
+ public:
+  // NotFound, PermissionDenied; InvalidArgument: no SQLite database. Begins no transaction.
+  static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const std::string& path);
+
+  absl::StatusOr<SqliteStatement> Prepare(const std::string& sql) const;
+  absl::Status Execute(const std::string& sql) const;
+  // Begins a read transaction and takes its snapshot at once.
+  absl::Status BeginSnapshot() const;
+
+  const std::string& path() const { return path_; }
+  sqlite3* get() const { return database_.get(); }
+
+ private:
+  SqliteConnection(std::string path, sqlite3* database)
+      : path_(std::move(path)), database_(database, sqlite3_close_v2) {}
+
+  const std::string path_;
+  const std::unique_ptr<sqlite3, int (*)(sqlite3*)> database_;
+};
+
+}  // namespace driftwood::agent

@@ -1,0 +1,30 @@
+// Rows of one SELECT, read under one snapshot. Only this folder's files include it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "agent/stores/sqlite/sqlite_connection.h"
+
+namespace driftwood::agent {
+
+struct SqliteQuery {
+  std::string sql;
+  size_t columns = 0;      // the scan's; a column after them is the rowid
+  bool has_rowid = false;  // then that is a row's origin, else its number
+  bool is_utf16 = false;   // the database's encoding
+  // With one parameter in `sql`: run it once for each of these.
+  bool by_key = false;
+  std::vector<int64_t> keys;
+  std::string position;  // of the snapshot; empty if it can't be proven
+};
+
+// `connection` has its snapshot.
+absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
+                                                      SqliteQuery query);
+
+}  // namespace driftwood::agent

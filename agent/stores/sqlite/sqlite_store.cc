@@ -1,0 +1,183 @@
+#include "agent/stores/sqlite/sqlite_store.h"
+
+#include <utility>
+
+#include "agent/messages.h"
+#include "agent/stores/sqlite/sqlite_position.h"
+#include "agent/stores/sqlite/sqlite_scan.h"
+#include "agent/stores/sqlite/sqlite_table.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+SourceColumn AsSourceColumn(const SqliteColumn& column) {
+  if (column.declared.empty()) {
+    return {column.name, TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic, ""};
+  }
+  const std::optional<merkle::ColumnType> type = TypeOfDeclared(column.declared);
+  if (!type) {
+    return {column.name, TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic, column.declared};
+  }
+  return {column.name, TypeKnowledge::kTyped, *type, column.declared};
+}
+
+// ANY is what STRICT tables call a column without a type.
+bool IsUnknownType(const SourceColumn& column) {
+  return column.knowledge == TypeKnowledge::kDynamic && !column.declared.empty() &&
+         column.declared != "ANY";
+}
+
+class SqliteStore final : public Store {
+ public:
+  explicit SqliteStore(const StoreUrl& url) : url_(url), table_(url.Parameter("table")) {}
+
+  absl::StatusOr<SourceDescription> Describe() override {
+    ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
+    RETURN_IF_ERROR(connection->BeginSnapshot());
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
+    SourceDescription description;
+    description.source = url_.ToString();
+    std::vector<std::string> names;
+    for (const SqliteColumn& column : table.columns) {
+      names.push_back(column.name);
+      description.columns.push_back(AsSourceColumn(column));
+      if (!IsUnknownType(description.columns.back())) continue;
+      description.warnings.push_back(
+          "column " + Printable(column.name) + " of " + Printable(table.name) +
+          " has the declared type " + Printable(column.declared) +
+          ", which is not known: its values are compared as they are (choose a type with --types "
+          "or leave it out with --ignore)");
+    }
+    description.key = table.key;
+    if (url_.Parameter("key")) {
+      description.key = url_.List("key");
+      RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
+    }
+    ASSIGN_OR_RETURN(description.records_estimate, EstimateRecords(*connection, table));
+    return description;
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> StartScan(
+      const std::vector<std::string>& columns) override {
+    return Start(columns, nullptr, {});
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> Lookup(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    const absl::Status unable = absl::UnimplementedError("only integer keys can be looked up");
+    if (key.size() != 1) return unable;
+    std::vector<int64_t> wanted;
+    for (const std::vector<SourceValue>& values : keys) {
+      if (values.size() != 1 || values[0].kind != SourceValue::Kind::kInt64) return unable;
+      wanted.push_back(values[0].int64);
+    }
+    return Start(columns, &key[0], std::move(wanted));
+  }
+
+  absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
+    if (position.empty()) return false;
+    ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
+    RETURN_IF_ERROR(connection->BeginSnapshot());
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
+    ASSIGN_OR_RETURN(const std::string now, SqlitePosition(*connection));
+    return PositionOf(now, table) == position;
+  }
+
+  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
+    ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
+    if (table.rowid_name.empty()) return "row " + std::to_string(origin + 1);
+    return "rowid " + std::to_string(static_cast<int64_t>(origin));
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect() const {
+    return SqliteConnection::Open(url_.path);
+  }
+
+  absl::StatusOr<SqliteTable> ReadTable(const SqliteConnection& connection) const {
+    if (table_) return ReadSqliteTable(connection, *table_);
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, SqliteTableNames(connection));
+    return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME (" +
+                                      Printable(url_.path) + " has: " + ListNames(names) + ")");
+  }
+
+  static std::string PositionOf(const std::string& position, const SqliteTable& table) {
+    return position + " table " + table.name;
+  }
+
+  // Cheap, and no less than there are for tables that only grow.
+  static absl::StatusOr<std::optional<uint64_t>> EstimateRecords(const SqliteConnection& connection,
+                                                                 const SqliteTable& table) {
+    std::optional<uint64_t> estimate;
+    if (table.rowid_name.empty()) return estimate;
+    ASSIGN_OR_RETURN(
+        SqliteStatement statement,
+        connection.Prepare("SELECT max(" + table.rowid_name + ") FROM " + QuotedName(table.name)));
+    ASSIGN_OR_RETURN(const bool row, statement.Step());
+    if (row && statement.Int(0) >= 0) estimate = static_cast<uint64_t>(statement.Int(0));
+    return estimate;
+  }
+
+  absl::StatusOr<SqliteQuery> QueryFor(const SqliteConnection& connection, const SqliteTable& table,
+                                       const std::vector<std::string>& columns,
+                                       const std::string* key) const {
+    SqliteQuery query;
+    std::string list;
+    for (const std::string& column : columns) {
+      if (!table.HasColumn(column)) {
+        return absl::InvalidArgumentError(Printable(table.name) + " has no column \"" +
+                                          Printable(column) + "\"");
+      }
+      list += (list.empty() ? "" : ", ") + QuotedName(column);
+    }
+    query.columns = columns.size();
+    query.has_rowid = !table.rowid_name.empty();
+    if (query.has_rowid) list += (list.empty() ? "" : ", ") + table.rowid_name;
+    query.sql = "SELECT " + list + " FROM main." + QuotedName(table.name);
+    // The table itself is read, never an index that might lack what the table has.
+    if (!table.is_view && !table.is_virtual) query.sql += " NOT INDEXED";
+    if (key != nullptr) {
+      query.by_key = true;
+      query.sql += " WHERE " + QuotedName(*key) + " = ?";
+    }
+    ASSIGN_OR_RETURN(SqliteStatement encoding, connection.Prepare("PRAGMA encoding"));
+    ASSIGN_OR_RETURN(const bool row, encoding.Step());
+    query.is_utf16 = row && encoding.Text(0) != "UTF-8";
+    return query;
+  }
+
+  // Unimplemented if `key` is given and is no INTEGER PRIMARY KEY.
+  absl::StatusOr<std::unique_ptr<Scan>> Start(const std::vector<std::string>& columns,
+                                              const std::string* key, std::vector<int64_t> keys) {
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect());
+    const absl::StatusOr<std::string> before = SqlitePosition(*connection);
+    RETURN_IF_ERROR(connection->BeginSnapshot());
+    const absl::StatusOr<std::string> after = SqlitePosition(*connection);
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
+    if (key != nullptr && !table.IsRowidAlias(*key)) {
+      return absl::UnimplementedError(Printable(*key) + " is no integer primary key");
+    }
+    ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, key));
+    query.keys = std::move(keys);
+    // A snapshot that a commit fell beside can't be told from its neighbours.
+    if (before.ok() && after.ok() && *before == *after) {
+      query.position = PositionOf(*before, table);
+    }
+    return StartSqliteScan(std::move(connection), std::move(query));
+  }
+
+  const StoreUrl url_;
+  const std::optional<std::string> table_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const StoreUrl& url) {
+  RETURN_IF_ERROR(url.OnlyKnows({"table", "key"}));
+  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(url));
+}
+
+}  // namespace driftwood::agent

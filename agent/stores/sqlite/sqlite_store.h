@@ -1,0 +1,18 @@
+// Tables of SQLite databases as stores: "sqlite:PATH?table=T", with &key=a,b if the table has no
+// key of its own or another one is wanted.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "agent/store_url.h"
+
+namespace driftwood::agent {
+
+// Opened for reading only. Each scan has a connection and a read transaction of its own: one
+// snapshot. (In rollback-journal mode writers wait while a scan runs; in WAL mode they don't.)
+// InvalidArgument for a parameter other than `table` and `key`. Does not touch the file yet.
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const StoreUrl& url);
+
+}  // namespace driftwood::agent
