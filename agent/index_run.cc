@@ -1,0 +1,214 @@
+#include "agent/index_run.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "agent/row_encoder.h"
+
+namespace driftwood::agent {
+namespace {
+
+// Chunks on their way, for each worker.
+constexpr uint64_t kChunksPerThread = 4;
+
+int ThreadCount(int wanted) {
+  if (wanted > 0) return wanted;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+class IndexRun::HashingSink final : public RowSink {
+ public:
+  HashingSink(const merkle::Schema& schema, const merkle::DigestKey& key)
+      : encoder_(schema), hasher_(key) {}
+
+  void Into(Chunk* chunk) { chunk_ = chunk; }
+  uint64_t unparsed() const { return encoder_.unparsed(); }
+
+  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+    encoder_.Encode(row);
+    const std::string_view key = encoder_.key();
+    // So that its length fits an entry; the builder words the refusal.
+    if (key.size() > merkle::kKeyBytesMax) {
+      return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
+                                        " bytes, the longest possible has " +
+                                        std::to_string(merkle::kKeyBytesMax));
+    }
+    chunk_->keys.append(key);
+    chunk_->entries.push_back(
+        {static_cast<uint32_t>(key.size()), hasher_.Hash(key, encoder_.value())});
+    return absl::OkStatus();
+  }
+
+ private:
+  RowEncoder encoder_;
+  merkle::RecordHasher hasher_;
+  Chunk* chunk_ = nullptr;
+};
+
+IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Schema& schema,
+                   const IndexerOptions& options)
+    : scan_(scan),
+      builder_(builder),
+      schema_(schema),
+      options_(options),
+      threads_(ThreadCount(options.threads)) {}
+
+absl::Status IndexRun::Run() {
+  std::vector<std::thread> threads;
+  for (int i = 1; i < threads_; ++i) {
+    try {
+      threads.emplace_back([this] { Work(); });
+    } catch (const std::system_error&) {
+      break;  // the system has no more threads: those that there are do it
+    }
+  }
+  Work();
+  for (std::thread& thread : threads) thread.join();
+
+  merkle::MutexLock read_lock(&reader_mutex_);
+  merkle::MutexLock lock(&mutex_);
+  if (!error_.ok()) return error_;
+  if (!at_end_ || batches_added_ != batches_read_ || !ready_.empty()) {
+    return absl::InternalError("the scan gave " + std::to_string(batches_read_) + " batches and " +
+                               std::to_string(batches_added_) + " of them were indexed");
+  }
+  return absl::OkStatus();
+}
+
+uint64_t IndexRun::records() const {
+  merkle::MutexLock lock(&mutex_);
+  return records_;
+}
+
+uint64_t IndexRun::unparsed() const {
+  merkle::MutexLock lock(&mutex_);
+  return unparsed_;
+}
+
+void IndexRun::Work() {
+  HashingSink sink(schema_, options_.key);
+  for (;;) {
+    Ticket ticket = TakeBatch();
+    if (ticket.batch == nullptr) break;
+    std::unique_ptr<Chunk> chunk = EmptyChunk();
+    chunk->progress = ticket.progress;
+    sink.Into(chunk.get());
+    absl::Status decoded = ticket.batch->Decode(sink);
+    if (!decoded.ok()) {
+      Fail(ticket.sequence, std::move(decoded));
+      break;
+    }
+    ticket.batch.reset();
+    Deliver(ticket.sequence, std::move(chunk));
+  }
+  merkle::MutexLock lock(&mutex_);
+  unparsed_ += sink.unparsed();
+}
+
+bool IndexRun::IsCancelled() const {
+  return options_.cancelled != nullptr && options_.cancelled->load(std::memory_order_relaxed);
+}
+
+bool IndexRun::ReserveRoom() {
+  const uint64_t chunks_max = kChunksPerThread * static_cast<uint64_t>(threads_);
+  merkle::MutexLock lock(&mutex_);
+  while (!stopped_ && batches_reserved_ - batches_added_ >= chunks_max) room_.Wait(&mutex_);
+  if (stopped_) return false;
+  ++batches_reserved_;
+  return true;
+}
+
+IndexRun::Ticket IndexRun::TakeBatch() {
+  if (!ReserveRoom()) return {};
+  if (IsCancelled()) {
+    Fail(std::numeric_limits<uint64_t>::max(), absl::CancelledError("the scan was cancelled"));
+    return {};
+  }
+  Ticket ticket;
+  absl::Status error;
+  {
+    merkle::MutexLock lock(&reader_mutex_);
+    if (at_end_) return {};
+    absl::StatusOr<std::unique_ptr<RowBatch>> next = scan_->Next();
+    ticket.sequence = batches_read_;
+    if (!next.ok()) {
+      error = next.status();
+    } else if (*next == nullptr) {
+      at_end_ = true;
+    } else {
+      ++batches_read_;
+      ticket.batch = *std::move(next);
+      ticket.progress = scan_->Progress();
+    }
+  }
+  if (!error.ok()) Fail(ticket.sequence, std::move(error));
+  return ticket;
+}
+
+std::unique_ptr<IndexRun::Chunk> IndexRun::EmptyChunk() {
+  merkle::MutexLock lock(&mutex_);
+  if (spare_.empty()) return std::make_unique<Chunk>();
+  std::unique_ptr<Chunk> chunk = std::move(spare_.back());
+  spare_.pop_back();
+  return chunk;
+}
+
+void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
+  mutex_.Lock();
+  ready_.emplace(sequence, std::move(chunk));
+  if (!adding_) {
+    adding_ = true;
+    while (!stopped_ && !ready_.empty() && ready_.begin()->first == batches_added_) {
+      std::unique_ptr<Chunk> next = std::move(ready_.begin()->second);
+      ready_.erase(ready_.begin());
+      const uint64_t added_sequence = batches_added_;
+      records_ += next->entries.size();
+      const uint64_t records = records_;
+      mutex_.Unlock();
+
+      absl::Status added = AddChunk(*next);
+      if (!added.ok()) {
+        Fail(added_sequence, std::move(added));
+      } else if (options_.on_progress) {
+        options_.on_progress(records, next->progress);
+      }
+      next->keys.clear();
+      next->entries.clear();
+
+      mutex_.Lock();
+      ++batches_added_;
+      spare_.push_back(std::move(next));
+      room_.Signal();
+    }
+    adding_ = false;
+  }
+  mutex_.Unlock();
+}
+
+absl::Status IndexRun::AddChunk(const Chunk& chunk) {
+  const char* key = chunk.keys.data();
+  for (const Entry& entry : chunk.entries) {
+    absl::Status added = builder_->Add({key, entry.key_bytes}, entry.digest);
+    if (!added.ok()) return added;
+    key += entry.key_bytes;
+  }
+  return absl::OkStatus();
+}
+
+void IndexRun::Fail(uint64_t sequence, absl::Status status) {
+  merkle::MutexLock lock(&mutex_);
+  if (error_.ok() || sequence < error_sequence_) {
+    error_ = std::move(status);
+    error_sequence_ = sequence;
+  }
+  stopped_ = true;
+  room_.SignalAll();
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,95 @@
+// The threads of one index build: batches from one reader, decoded, encoded and hashed on all
+// cores, added to the builder in the reader's order. Internal to agent/indexer.cc.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/indexer.h"
+#include "agent/store.h"
+#include "merkle/index.h"
+#include "merkle/mutex.h"
+#include "merkle/schema.h"
+
+namespace driftwood::agent {
+
+// Every worker reads, hashes and adds: whoever is free takes the next batch, and whoever delivers
+// the chunk that the builder waits for adds it, with all that follow it. So no core is left to a
+// thread that mostly waits, and input in key order streams through the builder unsorted. The chunks
+// between reader and builder are bounded in number.
+//
+// Run() is called once. What the workers share is protected by the two mutexes; `reader_mutex_` is
+// never taken with `mutex_` held, nor the other way round.
+class IndexRun {
+ public:
+  IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Schema& schema,
+           const IndexerOptions& options);
+  IndexRun(const IndexRun&) = delete;
+  IndexRun& operator=(const IndexRun&) = delete;
+
+  // OK only if the scan came to its end and every row of it was added. Otherwise the error that
+  // comes first in the order of the scan. No thread is left behind.
+  absl::Status Run();
+
+  // After Run().
+  uint64_t records() const DRIFTWOOD_EXCLUDES(mutex_);
+  uint64_t unparsed() const DRIFTWOOD_EXCLUDES(mutex_);
+
+ private:
+  class HashingSink;
+  struct Entry {
+    uint32_t key_bytes;
+    merkle::Digest digest;
+  };
+  // A batch's records, hashed: their keys one after another.
+  struct Chunk {
+    uint64_t progress = 0;  // Scan::Progress() behind the batch
+    std::string keys;
+    std::vector<Entry> entries;
+  };
+  struct Ticket {
+    std::unique_ptr<RowBatch> batch;  // null: nothing more to do
+    uint64_t sequence = 0;
+    uint64_t progress = 0;
+  };
+
+  void Work() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  bool ReserveRoom() DRIFTWOOD_EXCLUDES(mutex_);
+  Ticket TakeBatch() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  std::unique_ptr<Chunk> EmptyChunk() DRIFTWOOD_EXCLUDES(mutex_);
+  void Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
+  absl::Status AddChunk(const Chunk& chunk);
+  // Stops the run. Of several errors the one with the lowest sequence stays.
+  void Fail(uint64_t sequence, absl::Status status) DRIFTWOOD_EXCLUDES(mutex_);
+  bool IsCancelled() const;
+
+  Scan* const scan_;
+  merkle::IndexBuilder* const builder_;  // touched only by the worker that is adding
+  const merkle::Schema& schema_;
+  const IndexerOptions& options_;
+  const int threads_;
+
+  merkle::Mutex reader_mutex_;
+  bool at_end_ DRIFTWOOD_GUARDED_BY(reader_mutex_) = false;
+  uint64_t batches_read_ DRIFTWOOD_GUARDED_BY(reader_mutex_) = 0;
+
+  mutable merkle::Mutex mutex_;
+  merkle::CondVar room_;  // a chunk was added, or the run has stopped
+  bool stopped_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  absl::Status error_ DRIFTWOOD_GUARDED_BY(mutex_);
+  uint64_t error_sequence_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  uint64_t batches_reserved_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  uint64_t batches_added_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  bool adding_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  std::map<uint64_t, std::unique_ptr<Chunk>> ready_ DRIFTWOOD_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Chunk>> spare_ DRIFTWOOD_GUARDED_BY(mutex_);
+  uint64_t records_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  uint64_t unparsed_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace driftwood::agent

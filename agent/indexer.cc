@@ -1,0 +1,355 @@
+#include "agent/indexer.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "agent/index_run.h"
+#include "agent/messages.h"
+#include "agent/row_encoder.h"
+#include "merkle/encoding.h"
+#include "merkle/index.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+using merkle::Agreement;
+
+absl::Status CheckAgreement(const Agreement& agreement, const merkle::DigestKey& key) {
+  RETURN_IF_ERROR(agreement.Validate());
+  if (agreement.encoding_version != merkle::kEncodingVersion) {
+    return absl::FailedPreconditionError(
+        "encoding version differs: asked for is " + std::to_string(agreement.encoding_version) +
+        ", this agent has " + std::to_string(merkle::kEncodingVersion) +
+        "; run the same version of driftwood on all sides");
+  }
+  if (!agreement.rules.empty()) {
+    return absl::FailedPreconditionError("rule \"" + Printable(agreement.rules.front()) +
+                                         "\" is not known to this agent");
+  }
+  if (agreement.key_id != key.KeyId()) {
+    return absl::FailedPreconditionError(
+        "digest key differs from the one agreed on; give all agents the same digest_key_file");
+  }
+  return absl::OkStatus();
+}
+
+// Only the key columns, for what looks rows up.
+merkle::Schema KeySchema(const merkle::Schema& schema) { return {schema.key, {}}; }
+
+// All rows of a scan to `sink`, until `done`. An error is never the end.
+absl::Status ForEachRow(Scan& scan, RowSink& sink, const bool& done) {
+  while (!done) {
+    ASSIGN_OR_RETURN(std::unique_ptr<RowBatch> batch, scan.Next());
+    if (batch == nullptr) return absl::OkStatus();
+    RETURN_IF_ERROR(batch->Decode(sink));
+  }
+  return absl::OkStatus();
+}
+
+constexpr size_t kShownBytesMax = 200;
+
+// A key column's value as the source has it.
+std::string SourceText(const SourceValue& value) {
+  switch (value.kind) {
+    case SourceValue::Kind::kNull:
+      return "NULL";
+    case SourceValue::Kind::kBool:
+      return value.boolean ? "true" : "false";
+    case SourceValue::Kind::kInt64:
+      return std::to_string(value.int64);
+    case SourceValue::Kind::kUint64:
+      return std::to_string(value.uint64);
+    case SourceValue::Kind::kDouble: {
+      merkle::Value real;
+      real.tag = merkle::Tag::kFloat64;
+      real.real = value.real;
+      return real.ToDisplay();
+    }
+    default:
+      return "'" + Printable(value.text, kShownBytesMax) + "'";
+  }
+}
+
+// "{id: 7, region: 'eu'}"
+std::string DescribeKey(const merkle::Schema& schema, std::string_view key) {
+  const absl::StatusOr<std::vector<merkle::Value>> values =
+      merkle::DecodeKey(key, schema.key.size());
+  if (!values.ok()) return "(undecodable: " + std::string(values.status().message()) + ")";
+  std::string text = "{";
+  for (size_t i = 0; i < values->size(); ++i) {
+    const merkle::Value& value = (*values)[i];
+    const bool quoted = value.tag == merkle::Tag::kText || value.tag == merkle::Tag::kUnparsedText;
+    const std::string shown = Printable(value.ToDisplay(), kShownBytesMax);
+    text += (i == 0 ? "" : ", ") + Printable(schema.key[i].name) + ": " +
+            (quoted ? "'" + shown + "'" : shown);
+  }
+  return text + "}";
+}
+
+// Finds the first two rows with one encoded key.
+class DuplicateFinder final : public RowSink {
+ public:
+  struct Found {
+    uint64_t origin;
+    std::string original;  // the key columns as the source has them
+  };
+
+  DuplicateFinder(const merkle::Schema& key_schema, std::string key)
+      : encoder_(key_schema), key_(std::move(key)) {}
+
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    if (done_) return absl::OkStatus();
+    encoder_.Encode(row);
+    if (encoder_.key() != key_) return absl::OkStatus();
+    std::string original;
+    for (const SourceValue& value : row)
+      original += (original.empty() ? "" : ", ") + SourceText(value);
+    rows_.push_back({origin, std::move(original)});
+    done_ = rows_.size() == 2;
+    return absl::OkStatus();
+  }
+
+  const std::vector<Found>& rows() const { return rows_; }
+  const bool& done() const { return done_; }
+
+ private:
+  RowEncoder encoder_;
+  const std::string key_;
+  std::vector<Found> rows_;
+  bool done_ = false;
+};
+
+// "line 3 ('7') and line 9 ('007')", found by one more scan.
+absl::StatusOr<std::string> FindDuplicates(Store& store, const merkle::Schema& key_schema,
+                                           const std::string& key) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(key_schema)));
+  DuplicateFinder finder(key_schema, key);
+  RETURN_IF_ERROR(ForEachRow(*scan, finder, finder.done()));
+  if (finder.rows().size() < 2) {
+    return absl::AbortedError("they are not both there any more: the source is changing");
+  }
+  const bool differ = finder.rows()[0].original != finder.rows()[1].original;
+  std::string text;
+  for (const DuplicateFinder::Found& row : finder.rows()) {
+    ASSIGN_OR_RETURN(const std::string origin, store.DescribeOrigin(row.origin));
+    text += (text.empty() ? "" : " and ") + origin;
+    if (differ) text += " (" + row.original + ")";
+  }
+  return text;
+}
+
+absl::Status DuplicateError(Store& store, const merkle::Schema& schema, const std::string& key) {
+  const absl::StatusOr<SourceDescription> description = store.Describe();
+  const absl::StatusOr<std::string> rows = FindDuplicates(store, KeySchema(schema), key);
+  std::string message = "two records have the key " + DescribeKey(schema, key);
+  if (rows.ok()) {
+    message += ": " + *rows;
+  } else {
+    message += " (where was not found: " + std::string(rows.status().message()) + ")";
+  }
+  if (description.ok()) message += " of " + description->source;
+  return absl::AlreadyExistsError(message +
+                                  "; make the key unique or choose other key columns (--key)");
+}
+
+// The scan, all its rows into the builder, and the builder's end.
+absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
+                                       const IndexerOptions& options,
+                                       merkle::IndexBuilder& builder) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(agreement.schema)));
+  IndexRun run(scan.get(), &builder, agreement.schema, options);
+  RETURN_IF_ERROR(run.Run());
+  ASSIGN_OR_RETURN(Scan::End end, scan->Finish());
+  scan.reset();  // gives the source's snapshot back before the slow part
+  // What belongs to no point in time is no state that could be proven unchanged.
+  if (!end.not_point_in_time.empty()) end.position.clear();
+
+  const IndexedState state{end.position, run.unparsed(), end.not_point_in_time};
+  ASSIGN_OR_RETURN(const merkle::Summary root, builder.Finish(state.Encode()));
+  if (root.count != run.records()) {
+    return absl::InternalError("the scan gave " + std::to_string(run.records()) +
+                               " records and the index has " + std::to_string(root.count));
+  }
+  return IndexerResult{root, run.unparsed(), end.position, end.not_point_in_time};
+}
+
+void AppendLength(uint64_t length, std::string* out) {
+  for (int shift = 0; shift < 64; shift += 8) out->push_back(static_cast<char>(length >> shift));
+}
+
+// Takes eight little-endian bytes off `bytes`; false if there are not as many.
+bool TakeLength(std::string_view* bytes, uint64_t* length) {
+  if (bytes->size() < 8) return false;
+  *length = 0;
+  for (size_t i = 0; i < 8; ++i) {
+    *length |= uint64_t{static_cast<unsigned char>((*bytes)[i])} << (8 * i);
+  }
+  bytes->remove_prefix(8);
+  return true;
+}
+
+bool TakeText(std::string_view* bytes, std::string* text) {
+  uint64_t length = 0;
+  if (!TakeLength(bytes, &length) || length > bytes->size()) return false;
+  *text = bytes->substr(0, length);
+  bytes->remove_prefix(length);
+  return true;
+}
+
+constexpr char kStateVersion = 1;
+
+SourceValue AsSource(const merkle::Value& value) {
+  using merkle::Tag;
+  switch (value.tag) {
+    case Tag::kFalse:
+    case Tag::kTrue:
+      return SourceValue::Bool(value.tag == Tag::kTrue);
+    case Tag::kInteger:
+      return SourceValue::Int64(value.number);
+    case Tag::kUnsigned:
+      return SourceValue::Uint64(static_cast<uint64_t>(value.number));
+    case Tag::kFloat64:
+      return SourceValue::Double(value.real);
+    case Tag::kBytes:
+    case Tag::kUnparsedBytes:
+      return SourceValue::Bytes(value.text);
+    case Tag::kDecimal:
+    case Tag::kUuid:
+    case Tag::kJson:
+    case Tag::kText:
+    case Tag::kUnparsedText:
+      return SourceValue::Text(value.text);
+    default:
+      return SourceValue::Null();
+  }
+}
+
+// Keeps the rows whose encoded key is among those asked for.
+class RecordFinder final : public RowSink {
+ public:
+  RecordFinder(const merkle::Schema& schema, const merkle::DigestKey& key,
+               const std::vector<std::string>& keys)
+      : key_columns_(schema.key.size()),
+        key_encoder_(KeySchema(schema)),
+        encoder_(schema),
+        hasher_(key) {
+    for (const std::string& wanted : keys) found_.emplace(wanted, false);
+  }
+
+  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+    key_encoder_.Encode(row.first(key_columns_));
+    const auto wanted = found_.find(key_encoder_.key());
+    if (wanted == found_.end()) return absl::OkStatus();
+    if (wanted->second) {
+      duplicate_ = std::string(wanted->first);
+      return absl::AlreadyExistsError("two records have one key");
+    }
+    wanted->second = true;
+    encoder_.Encode(row);
+    records_.push_back({std::string(encoder_.key()), std::string(encoder_.value()),
+                        hasher_.Hash(encoder_.key(), encoder_.value())});
+    return absl::OkStatus();
+  }
+
+  // The key that two rows have, where that made Row() fail.
+  const std::optional<std::string>& duplicate() const { return duplicate_; }
+
+  std::vector<FoundRecord> Take() {
+    std::sort(records_.begin(), records_.end(),
+              [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; });
+    return std::move(records_);
+  }
+
+ private:
+  const size_t key_columns_;
+  RowEncoder key_encoder_;
+  RowEncoder encoder_;
+  merkle::RecordHasher hasher_;
+  std::unordered_map<std::string_view, bool> found_;  // views of the caller's keys
+  std::vector<FoundRecord> records_;
+  std::optional<std::string> duplicate_;
+};
+
+absl::StatusOr<std::unique_ptr<Scan>> LookupOrScan(Store& store, const merkle::Schema& schema,
+                                                   const std::vector<std::string>& keys) {
+  const std::vector<std::string> columns = ScanColumns(schema);
+  std::vector<std::vector<merkle::Value>> values;  // SourceValues are views of these
+  std::vector<std::vector<SourceValue>> source_keys;
+  values.reserve(keys.size());
+  for (const std::string& key : keys) {
+    ASSIGN_OR_RETURN(std::vector<merkle::Value> decoded, merkle::DecodeKey(key, schema.key.size()));
+    values.push_back(std::move(decoded));
+    std::vector<SourceValue>& source_key = source_keys.emplace_back();
+    for (const merkle::Value& value : values.back()) source_key.push_back(AsSource(value));
+  }
+  std::vector<std::string> key_names;
+  for (const merkle::Column& column : schema.key) key_names.push_back(column.name);
+  absl::StatusOr<std::unique_ptr<Scan>> scan = store.Lookup(columns, key_names, source_keys);
+  if (scan.ok() || !absl::IsUnimplemented(scan.status())) return scan;
+  return store.StartScan(columns);
+}
+
+}  // namespace
+
+std::string IndexedState::Encode() const {
+  std::string out(1, kStateVersion);
+  AppendLength(unparsed, &out);
+  for (const std::string* text : {&position, &not_point_in_time}) {
+    AppendLength(text->size(), &out);
+    out += *text;
+  }
+  return out;
+}
+
+absl::StatusOr<IndexedState> IndexedState::Decode(std::string_view bytes) {
+  IndexedState state;
+  const bool known = !bytes.empty() && bytes[0] == kStateVersion;
+  if (known) bytes.remove_prefix(1);
+  if (!known || !TakeLength(&bytes, &state.unparsed) || !TakeText(&bytes, &state.position) ||
+      !TakeText(&bytes, &state.not_point_in_time) || !bytes.empty()) {
+    return absl::DataLossError("the index's source position is malformed; build the index anew");
+  }
+  return state;
+}
+
+absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreement,
+                                         const IndexerOptions& options,
+                                         const std::filesystem::path& path) {
+  RETURN_IF_ERROR(CheckAgreement(agreement, options.key));
+  const merkle::IndexOptions index_options{options.key, agreement.params, agreement.Fingerprint(),
+                                           options.sort_memory_bytes};
+  ASSIGN_OR_RETURN(std::unique_ptr<merkle::IndexBuilder> builder,
+                   merkle::IndexBuilder::Create(path, index_options));
+  absl::StatusOr<IndexerResult> result = ScanInto(store, agreement, options, *builder);
+  if (result.ok()) return result;
+  const std::optional<std::string> duplicate = merkle::DuplicateKeyOf(result.status());
+  builder.reset();  // removes what it made before the source is read once more
+  if (!duplicate) return result;
+  return DuplicateError(store, agreement.schema, *duplicate);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreement& agreement,
+                                                     const merkle::DigestKey& key,
+                                                     const std::vector<std::string>& keys) {
+  RETURN_IF_ERROR(CheckAgreement(agreement, key));
+  if (keys.empty()) return std::vector<FoundRecord>();
+  // Each once: a look-up of a key asked for twice would find two records with one key.
+  std::vector<std::string> wanted = keys;
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, LookupOrScan(store, agreement.schema, wanted));
+  RecordFinder finder(agreement.schema, key, wanted);
+  const bool to_the_end = false;
+  const absl::Status read = ForEachRow(*scan, finder, to_the_end);
+  if (finder.duplicate()) return DuplicateError(store, agreement.schema, *finder.duplicate());
+  RETURN_IF_ERROR(read);
+  RETURN_IF_ERROR(scan->Finish().status());
+  return finder.Take();
+}
+
+}  // namespace driftwood::agent
