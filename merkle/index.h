@@ -66,13 +66,16 @@ class Index {
  public:
   // NotFound: no file. FailedPrecondition: another format version, parameters, key or fingerprint
   // (the message says which, what was got and what was wanted). DataLoss: damaged or truncated.
-  // What the process could die of (SIGBUS, SIGSEGV in LMDB) is tried in a child process first.
+  // Unavailable: it is open already, here or in another process. Before LMDB sees the file, all
+  // that LMDB would follow blindly is checked, so that damage can't take the process with it.
   static absl::StatusOr<std::unique_ptr<Index>> Open(const std::filesystem::path& path,
                                                      const IndexOptions& options);
   virtual ~Index() = default;
 
   // One durable transaction; `source_position` is stored in it. The batch is ordered: the last
-  // operation on a key wins; deleting an absent key does nothing.
+  // operation on a key wins; deleting an absent key does nothing. After an error the index is as it
+  // was: InvalidArgument (a key), DataLoss, ResourceExhausted (disk full, or the file has outgrown
+  // its address space while snapshots are open).
   virtual absl::Status Apply(std::span<const Change> batch, std::string_view source_position) = 0;
 
   // A consistent view; it pins pages of the file, so keep it for a walk and no longer. Must not
