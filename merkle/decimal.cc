@@ -1,6 +1,9 @@
 #include "merkle/decimal.h"
 
+#include <array>
+#include <bit>
 #include <charconv>
+#include <cstring>
 
 #include "merkle/big_endian.h"
 
@@ -56,6 +59,12 @@ std::optional<int64_t> ParseExponent(const char* p, const char* end) {
   return negative ? -value : value;
 }
 
+uint64_t LittleEndian64(const uint8_t* from) {
+  uint64_t number;
+  std::memcpy(&number, from, sizeof number);
+  return number;
+}
+
 int ExponentBytes(uint64_t magnitude) {
   return magnitude == 0 ? 0 : 8 - __builtin_clzll(magnitude) / 8;
 }
@@ -67,17 +76,22 @@ uint64_t Magnitude(int64_t value) {
 // The digits of a decimal, one after the other.
 class DigitReader {
  public:
-  explicit DigitReader(const Decimal& decimal) : p_(decimal.digits.data()) {}
+  explicit DigitReader(const Decimal& decimal)
+      : digits_(decimal.digits.data()), point_(decimal.point) {}
   unsigned Next() {
-    if (*p_ == '.') ++p_;
-    return DigitValue(*p_++);
+    // Not a branch: where the point stands is what differs from number to number.
+    const size_t at = index_ + (index_ >= point_ ? 1 : 0);
+    ++index_;
+    return DigitValue(digits_[at]);
   }
   void AppendTo(std::string* out, size_t count) {
     for (; count > 0; --count) out->push_back(static_cast<char>('0' + Next()));
   }
 
  private:
-  const char* p_;
+  const char* const digits_;
+  const size_t point_;
+  size_t index_ = 0;
 };
 
 void AppendPlain(const Decimal& decimal, std::string* out) {
@@ -115,6 +129,38 @@ void AppendScientific(const Decimal& decimal, std::string* out) {
 bool IsPlain(const Decimal& decimal) {
   if (decimal.exponent < -7) return false;
   return decimal.exponent <= 20 || static_cast<uint64_t>(decimal.exponent) < decimal.digit_count;
+}
+
+constexpr std::array<uint64_t, 19> kPowersOf10 = [] {
+  std::array<uint64_t, 19> powers{1};
+  for (size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+  return powers;
+}();
+
+// Of a number from 1 to 10^18 - 1.
+size_t DecimalDigits(uint64_t number) {
+  const size_t bits = static_cast<size_t>(64 - __builtin_clzll(number));
+  const size_t guess = bits * 1233 / 4096;  // log10(2) = 0.30103
+  return guess + (number >= kPowersOf10[guess] ? 1 : 0);
+}
+
+// The 18 digits of `number`, the first not 0, without the pairs at the end that are 00. Writes nine
+// bytes and returns how many of them count.
+size_t WritePairs(uint64_t number, uint8_t mask, char* to) {
+  uint8_t pairs[9];
+  for (size_t part = 0; part < 3; ++part) {
+    static constexpr uint64_t kUnits[] = {1'000'000'000'000, 1'000'000, 1};
+    const uint32_t six = static_cast<uint32_t>(number / kUnits[part] % 1'000'000);
+    pairs[part * 3] = static_cast<uint8_t>(six / 10'000);
+    pairs[part * 3 + 1] = static_cast<uint8_t>(six / 100 % 100);
+    pairs[part * 3 + 2] = static_cast<uint8_t>(six % 100);
+  }
+  // The bytes from the second to the last one; the first is not 00.
+  const size_t zeros = static_cast<size_t>(std::countl_zero(LittleEndian64(pairs + 1))) / 8;
+  const size_t count = 9 - zeros;
+  for (size_t i = 0; i < 9; ++i) to[i] = static_cast<char>((pairs[i] * 2 + 1) ^ mask);
+  to[count - 1] = static_cast<char>(to[count - 1] ^ 1);
+  return count;
 }
 
 // The exponent of a finite body whose (uncomplemented) first byte is `lead`.
@@ -204,7 +250,11 @@ std::optional<Decimal> ParseDecimal(std::string_view text) {
   decimal.kind = Decimal::Kind::kFinite;
   decimal.negative = sign == '-';
   decimal.digits = {first, static_cast<size_t>(last - first) + 1};
-  decimal.digit_count = decimal.digits.size() - (first < point && point < last ? 1 : 0);
+  decimal.digit_count = decimal.digits.size();
+  if (first < point && point < last) {
+    decimal.point = static_cast<size_t>(point - first);
+    --decimal.digit_count;
+  }
   decimal.exponent = exponent + (point - first) - (first < point ? 1 : 0);
   if (decimal.exponent > kDecimalExponentMax || decimal.exponent < -kDecimalExponentMax) {
     return std::nullopt;
@@ -267,6 +317,37 @@ void WriteDecimalBody(const Decimal& decimal, char* to) {
   }
   const unsigned tens = digits.Next();
   put((tens * 10 + (left == 2 ? digits.Next() : 0)) * 2 ^ mask);
+}
+
+// Written so that hardly any branch depends on the digits: those are mispredicted.
+size_t WriteShortDecimalBody(std::string_view text, char to[kShortDecimalBytes]) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  const bool negative = p != end && *p == '-';
+  if (negative) ++p;
+  if (end - p > 19) return 0;
+  uint64_t number = 0;
+  const char* point = nullptr;
+  for (const char* at = p; at != end; ++at) {
+    const unsigned digit = DigitValue(*at);
+    if (digit <= 9) {
+      number = number * 10 + digit;
+    } else if (*at == '.' && point == nullptr) {
+      point = at;
+    } else {
+      return 0;
+    }
+  }
+  if (number == 0 || number >= kPowersOf10[18]) return 0;
+  const size_t digits = DecimalDigits(number);
+  const int after_point = point == nullptr ? 0 : static_cast<int>(end - point) - 1;
+  const int exponent = static_cast<int>(digits) - 1 - after_point;
+  const uint8_t mask = negative ? 0xFF : 0;
+  const int k = exponent == 0 ? 0 : 1;
+  to[0] = static_cast<char>((kPositive + (exponent < 0 ? -k : k)) ^ mask);
+  to[1] = static_cast<char>((exponent < 0 ? ~-exponent : exponent) ^ mask);
+  const size_t pairs = WritePairs(number * kPowersOf10[18 - digits], mask, to + 1 + k);
+  return 1 + static_cast<size_t>(k) + pairs;
 }
 
 std::optional<std::string> ReadDecimalBody(std::string_view* bytes) {

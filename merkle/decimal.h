@@ -22,6 +22,7 @@ struct Decimal {
   Kind kind = Kind::kZero;
   bool negative = false;    // kFinite only, and so are the following
   std::string_view digits;  // d1 to dn, perhaps with one '.' among them
+  size_t point = SIZE_MAX;  // where in `digits` the '.' is; no '.' if not less than n
   size_t digit_count = 0;   // n
   int64_t exponent = 0;     // e
 };
@@ -39,6 +40,12 @@ void AppendCanonicalDecimal(const Decimal& decimal, std::string* out);
 // above +infinity. DecimalBodyBytes says how many bytes WriteDecimalBody writes to `to`.
 size_t DecimalBodyBytes(const Decimal& decimal);
 void WriteDecimalBody(const Decimal& decimal, char* to);
+
+// The same for the common case, in one step: a text of at most 19 characters, 18 digits among them
+// and no exponent. How many bytes were written, 0 if the text is not of that kind (it may be a
+// number all the same).
+inline constexpr size_t kShortDecimalBytes = 12;
+size_t WriteShortDecimalBody(std::string_view text, char to[kShortDecimalBytes]);
 
 // Reads one body from the front of `bytes` and removes it there. Its canonical text, or nothing if
 // the body is malformed.

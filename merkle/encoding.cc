@@ -205,6 +205,14 @@ bool AppendIntegerText(std::string_view text, Place place, std::string* out) {
 }
 
 bool AppendDecimalText(std::string_view text, Place place, std::string* out) {
+  char column[5 + kShortDecimalBytes];
+  const size_t head = place == Place::kValue ? 5 : 1;
+  if (const size_t body = WriteShortDecimalBody(text, column + head); body != 0) {
+    column[0] = static_cast<char>(Tag::kDecimal);
+    if (place == Place::kValue) StoreBigEndian32(static_cast<uint32_t>(body), column + 1);
+    out->append(column, head + body);
+    return true;
+  }
   const std::optional<Decimal> decimal = ParseDecimal(text);
   if (!decimal) return false;
   AppendDecimal(*decimal, place, out);

@@ -10,16 +10,32 @@ bool IsContinuation(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
 
 constexpr uint64_t kHighBits = 0x8080808080808080;
 
-uint64_t Load8(const char* p) {
-  uint64_t word;
+template <typename Word>
+uint64_t Load(const char* p) {
+  Word word;
   std::memcpy(&word, p, sizeof word);
   return word;
 }
 
-// The first byte from `p` on that is not ASCII, at a granularity of 8 bytes; `end` if none.
+// Short texts of all lengths come one after the other: a loop over the last few bytes would be
+// mispredicted each time, so the last words overlap instead.
+bool IsAscii(const char* p, size_t size) {
+  uint64_t bits = 0;
+  if (size >= 8) {
+    const char* const last = p + size - 8;
+    for (; p < last; p += 8) bits |= Load<uint64_t>(p);
+    bits |= Load<uint64_t>(last);
+  } else if (size >= 4) {
+    bits = Load<uint32_t>(p) | Load<uint32_t>(p + size - 4);
+  } else if (size > 0) {
+    bits = static_cast<uint8_t>(p[0] | p[size / 2] | p[size - 1]);
+  }
+  return (bits & kHighBits) == 0;
+}
+
+// Skips ASCII, as far as that is quickly done.
 const char* SkipAscii(const char* p, const char* end) {
-  while (end - p >= 16 && ((Load8(p) | Load8(p + 8)) & kHighBits) == 0) p += 16;
-  while (end - p >= 8 && (Load8(p) & kHighBits) == 0) p += 8;
+  while (end - p >= 8 && (Load<uint64_t>(p) & kHighBits) == 0) p += 8;
   while (p != end && static_cast<signed char>(*p) >= 0) ++p;
   return p;
 }
@@ -48,6 +64,7 @@ size_t Utf8CharacterBytes(const char* p, const char* end) {
 }
 
 bool IsUtf8(std::string_view text) {
+  if (IsAscii(text.data(), text.size())) return true;
   const char* p = text.data();
   const char* const end = p + text.size();
   while (true) {

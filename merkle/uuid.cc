@@ -5,12 +5,19 @@
 namespace driftwood::merkle {
 namespace {
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+// The value of a hexadecimal digit, -1 for any other byte.
+constexpr std::array<int8_t, 256> kHexDigits = [] {
+  std::array<int8_t, 256> digits{};
+  for (int8_t& digit : digits) digit = -1;
+  for (int8_t i = 0; i < 10; ++i) digits[static_cast<size_t>('0' + i)] = i;
+  for (int8_t i = 10; i < 16; ++i) {
+    digits[static_cast<size_t>('a' + i - 10)] = i;
+    digits[static_cast<size_t>('A' + i - 10)] = i;
+  }
+  return digits;
+}();
+
+int HexDigit(char c) { return kHexDigits[static_cast<uint8_t>(c)]; }
 
 // A hyphen stands before these bytes.
 bool HyphenBefore(size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
@@ -29,7 +36,7 @@ std::optional<std::array<unsigned char, 16>> ParseUuid(std::string_view text) {
     if (hyphens && HyphenBefore(i) && *p++ != '-') return std::nullopt;
     const int high = HexDigit(p[0]);
     const int low = HexDigit(p[1]);
-    if (high < 0 || low < 0) return std::nullopt;
+    if ((high | low) < 0) return std::nullopt;
     bytes[i] = static_cast<unsigned char>(high * 16 + low);
     p += 2;
   }

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdint>
 #include <optional>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -176,6 +178,43 @@ TEST(DecimalTest, MalformedBodiesAreRefused) {
   for (const std::string& body : bodies) {
     std::string_view rest = body;
     EXPECT_FALSE(ReadDecimalBody(&rest).has_value()) << testing::PrintToString(body);
+  }
+}
+
+std::string ShortBody(std::string_view text) {
+  char bytes[kShortDecimalBytes];
+  return std::string(bytes, WriteShortDecimalBody(text, bytes));
+}
+
+TEST(DecimalTest, ShortNumbersHaveTheBodyOfAllOthers) {
+  for (const char* text : {"1", "9", "10", "99", "100", "-1", "0.1", ".5", "5.", "-0.50",
+                           "00012.500", "999999999999999999", "-999999999999999999",
+                           "0.00000000000000001", "123456789.12345678", "100000000000000000"}) {
+    EXPECT_EQ(ShortBody(text), Body(text)) << text;
+  }
+  for (const char* text :
+       {"", "-", ".", "0", "-0.00", "+1", "1e3", "NaN", "1.2.3", "1 ", "--1", "1000000000000000000",
+        "9999999999999999999", "99999999999999999999", "0.0000000000000000001"}) {
+    EXPECT_EQ(ShortBody(text), "") << text;
+  }
+}
+
+TEST(DecimalTest, RandomShortNumbersHaveTheBodyOfAllOthers) {
+  const auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 100'000; ++round) {
+    std::string text = std::to_string(random() >> (4 + random() % 60));
+    text.append(random() % 3, '0');
+    text.insert(random() % (text.size() + 1), ".");
+    if (random() % 2 == 0) text.insert(0, "-");
+    const std::string body = ShortBody(text);
+    if (!body.empty()) {
+      ASSERT_EQ(body, Body(text)) << text;
+    }
+    if (text.size() <= 18 && text.find_first_of("123456789") != std::string::npos) {
+      ASSERT_NE(body, "") << text;
+    }
   }
 }
 

@@ -240,6 +240,22 @@ TEST(EncodingTest, TextThatIsNotUtf8IsEncodedAsUnparsedBytes) {
   }
 }
 
+TEST(EncodingTest, ABadByteIsFoundWhereverItStandsInATextOfAnyLength) {
+  for (size_t size = 0; size <= 40; ++size) {
+    const std::string ascii(size, 'a');
+    std::string bytes;
+    EXPECT_TRUE(AppendText(ascii, Place::kValue, &bytes));
+    for (size_t at = 0; at < size; ++at) {
+      std::string bad = ascii;
+      bad[at] = '\x80';
+      EXPECT_FALSE(AppendText(bad, Place::kValue, &bytes)) << at << " of " << size;
+      std::string good = ascii;
+      good.replace(at, 1, "é");
+      EXPECT_TRUE(AppendText(good, Place::kValue, &bytes)) << at << " of " << size;
+    }
+  }
+}
+
 TEST(EncodingTest, WhatDidNotParseIsNoTextAndNoNumber) {
   std::string unparsed;
   AppendUnparsedText("12abc", Place::kValue, &unparsed);
