@@ -1,0 +1,173 @@
+#include "agent/index_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/row_encoder.h"
+#include "tests/agent/fake_store.h"
+
+namespace driftwood::agent {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Keeps what it is given; refuses the record of its choice.
+class RecordingBuilder final : public merkle::IndexBuilder {
+ public:
+  absl::Status Add(std::string_view key, const merkle::Digest& digest) override {
+    if (refused_at == added.size()) return absl::AlreadyExistsError("refused");
+    added.emplace_back(key, digest);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<merkle::Summary> Finish(std::string_view) override { return merkle::Summary{}; }
+
+  std::vector<std::pair<std::string, merkle::Digest>> added;
+  std::optional<size_t> refused_at;
+};
+
+const merkle::Schema kSchema{{{"id", merkle::ColumnType::kInteger}},
+                             {{"value", merkle::ColumnType::kText}}};
+
+std::vector<FakeRow> Rows(size_t count) {
+  std::vector<FakeRow> rows;
+  for (size_t i = 0; i < count; ++i) {
+    rows.push_back({std::to_string((i * 7919) % 100'003), "v" + std::to_string(i)});
+  }
+  return rows;
+}
+
+struct Outcome {
+  absl::Status status;
+  RecordingBuilder builder;
+  uint64_t records = 0;
+  uint64_t unparsed = 0;
+};
+
+Outcome RunOver(FakeStore& store, IndexerOptions options, std::optional<size_t> refused_at = {}) {
+  Outcome outcome;
+  outcome.builder.refused_at = refused_at;
+  auto scan = store.StartScan(ScanColumns(kSchema)).value();
+  IndexRun run(scan.get(), &outcome.builder, kSchema, options);
+  outcome.status = run.Run();
+  outcome.records = run.records();
+  outcome.unparsed = run.unparsed();
+  return outcome;
+}
+
+IndexerOptions Threads(int threads) {
+  IndexerOptions options;
+  options.threads = threads;
+  return options;
+}
+
+TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
+  for (const size_t count : {0, 1, 2, 3, 4, 100, 5000}) {
+    const std::vector<FakeRow> rows = Rows(count);
+    for (const int threads : {1, 2, 3, 8}) {
+      SCOPED_TRACE(std::to_string(count) + " rows, " + std::to_string(threads) + " threads");
+      FakeStore store(rows);
+      const Outcome outcome = RunOver(store, Threads(threads));
+      ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+      EXPECT_EQ(outcome.records, count);
+      ASSERT_EQ(outcome.builder.added.size(), count);
+      RowEncoder encoder(kSchema);
+      merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
+      for (size_t i = 0; i < count; ++i) {
+        encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                SourceValue::Text(rows[i].value)});
+        ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
+        ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value()));
+      }
+    }
+  }
+}
+
+// Ledger row 18.
+TEST(IndexRunTest, Ledger18AReadErrorAtAnyBatchIsTheResult) {
+  for (size_t batch = 0; batch <= 30; ++batch) {
+    for (const int threads : {1, 2, 4}) {
+      FakeStore store(Rows(90));
+      store.plan.next_fails_at = batch;
+      const Outcome outcome = RunOver(store, Threads(threads));
+      EXPECT_EQ(outcome.status.code(), absl::StatusCode::kDataLoss);
+      EXPECT_EQ(outcome.status.message(), "reading failed at batch " + std::to_string(batch));
+    }
+  }
+}
+
+TEST(IndexRunTest, OfSeveralErrorsTheFirstInTheScanIsTheResult) {
+  for (size_t batch = 0; batch < 30; ++batch) {
+    for (const int threads : {1, 2, 4}) {
+      FakeStore store(Rows(90));
+      store.plan.decode_fails_at = batch;
+      store.plan.next_fails_at = batch + 2;
+      const Outcome outcome = RunOver(store, Threads(threads));
+      EXPECT_EQ(outcome.status.message(), "decoding failed at batch " + std::to_string(batch));
+    }
+  }
+}
+
+TEST(IndexRunTest, ABuildersRefusalEndsTheRun) {
+  for (const size_t record : {0, 1, 44, 89}) {
+    for (const int threads : {1, 2, 4}) {
+      FakeStore store(Rows(90));
+      const Outcome outcome = RunOver(store, Threads(threads), record);
+      EXPECT_EQ(outcome.status.code(), absl::StatusCode::kAlreadyExists);
+      EXPECT_EQ(outcome.builder.added.size(), record);
+    }
+  }
+}
+
+TEST(IndexRunTest, ACancelledRunEndsSoonAndSaysSo) {
+  for (const int threads : {1, 2, 4}) {
+    FakeStore store(Rows(9000));
+    std::atomic<bool> cancelled = false;
+    store.plan.on_next = [&](size_t batch) {
+      if (batch == 20) cancelled = true;
+    };
+    IndexerOptions options = Threads(threads);
+    options.cancelled = &cancelled;
+    const Outcome outcome = RunOver(store, options);
+    EXPECT_EQ(outcome.status.code(), absl::StatusCode::kCancelled);
+    EXPECT_LT(outcome.builder.added.size(), 9000u);
+  }
+}
+
+TEST(IndexRunTest, ProgressGrowsToTheWhole) {
+  for (const int threads : {1, 2, 4}) {
+    FakeStore store(Rows(1000));
+    IndexerOptions options = Threads(threads);
+    uint64_t last_records = 0;
+    uint64_t last_progress = 0;
+    options.on_progress = [&](uint64_t records, uint64_t progress) {
+      EXPECT_GT(records, last_records);
+      EXPECT_GE(progress, last_progress);
+      last_records = records;
+      last_progress = progress;
+    };
+    ASSERT_TRUE(RunOver(store, options).status.ok());
+    EXPECT_EQ(last_records, 1000u);
+    EXPECT_EQ(last_progress, 1000u);
+  }
+}
+
+TEST(IndexRunTest, UnparsedValuesOfAllThreadsAddUp) {
+  std::vector<FakeRow> rows = Rows(1000);
+  for (size_t i = 0; i < rows.size(); i += 10) rows[i].id += "x";
+  for (const int threads : {1, 2, 4}) {
+    FakeStore store(rows);
+    const Outcome outcome = RunOver(store, Threads(threads));
+    ASSERT_TRUE(outcome.status.ok());
+    EXPECT_EQ(outcome.unparsed, 100u);
+  }
+}
+
+TEST(IndexRunTest, AKeyBeyondTheLimitIsAnError) {
+  FakeStore store({{std::string(merkle::kKeyBytesMax + 1, 'x'), "v"}});
+  const Outcome outcome = RunOver(store, Threads(2));
+  EXPECT_EQ(outcome.status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(outcome.status.message()), HasSubstr("bytes"));
+}
+
+}  // namespace
+}  // namespace driftwood::agent
