@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -21,13 +22,14 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kIndexPrefix = "index-";
 constexpr std::string_view kDamagedSuffix = ".damaged";
+constexpr std::string_view kLmdbLockSuffix = "-lock";
 // How soon a call that waits for its turn notices that it was cancelled.
 constexpr std::chrono::milliseconds kCancelPoll{50};
 
 // A kept index says what the source held as this program read it through this URL: the same file
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
 // of the file's name.
-std::string IndexFileName(const DatasetOptions& options) {
+std::string IndexFileStem(const DatasetOptions& options) {
   const std::string hash =
       merkle::Sha256(std::to_string(options.version.size()) + ":" + options.version + options.url);
   static constexpr char kHex[] = "0123456789abcdef";
@@ -38,6 +40,23 @@ std::string IndexFileName(const DatasetOptions& options) {
     name += kHex[byte & 15];
   }
   return name;
+}
+
+// The number in "STEM.17"; 0 if `name` is no index file of the stem.
+uint64_t GenerationOf(const std::string& name, const std::string& stem) {
+  constexpr size_t kDigitsMax = 18;
+  if (name.rfind(stem + ".", 0) != 0) return 0;
+  const std::string digits = name.substr(stem.size() + 1);
+  const bool is_number = !digits.empty() && digits.size() <= kDigitsMax &&
+                         digits.find_first_not_of("0123456789") == std::string::npos;
+  return is_number ? std::stoull(digits) : 0;
+}
+
+void RemoveIndexFile(const fs::path& path) {
+  // What can't be removed now is a leftover for the next start.
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  fs::remove(path.string() + std::string(kLmdbLockSuffix), ignored);
 }
 
 absl::Status SystemError(const std::string& what, const fs::path& path, int error) {
@@ -86,13 +105,13 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options,
                                                        std::unique_ptr<Store> store) {
   ASSIGN_OR_RETURN(const int lock_file, LockFolder(options.folder));
   std::unique_ptr<Dataset> dataset(new Dataset(std::move(options), std::move(store), lock_file));
-  RETURN_IF_ERROR(dataset->RemoveLeftovers());
+  RETURN_IF_ERROR(dataset->FindIndexFile());
   return dataset;
 }
 
 Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file)
     : options_(std::move(options)),
-      index_path_(options_.folder / IndexFileName(options_)),
+      index_stem_(IndexFileStem(options_)),
       lock_file_(lock_file),
       store_(std::move(store)) {
   DRIFTWOOD_CHECK(store_ != nullptr);
@@ -100,22 +119,29 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_
 
 Dataset::~Dataset() { ::close(lock_file_); }
 
-fs::path Dataset::quarantine_path() const {
-  return index_path_.string() + std::string(kDamagedSuffix);
+fs::path Dataset::IndexPath(uint64_t generation) const {
+  return options_.folder / (index_stem_ + "." + std::to_string(generation));
 }
 
-// Half-built files of a killed agent, and indexes of other URLs or versions: never used again.
-absl::Status Dataset::RemoveLeftovers() const {
+fs::path Dataset::quarantine_path() const {
+  return options_.folder / (index_stem_ + std::string(kDamagedSuffix));
+}
+
+// The file of the highest generation is the index. Whatever else is there is never used again:
+// half-built files of a killed agent, indexes of other URLs or versions.
+absl::Status Dataset::FindIndexFile() {
   std::error_code error;
-  std::vector<fs::path> leftovers;
+  std::vector<fs::path> found;
   for (fs::directory_iterator it(options_.folder, error), end; !error && it != end;
        it.increment(error)) {
-    const fs::path& path = it->path();
-    const bool ours = path.filename().string().rfind(kIndexPrefix, 0) == 0;
-    if (ours && path != index_path_ && path != quarantine_path()) leftovers.push_back(path);
+    const std::string name = it->path().filename().string();
+    if (name.rfind(kIndexPrefix, 0) != 0) continue;
+    found.push_back(it->path());
+    generation_ = std::max(generation_, GenerationOf(name, index_stem_));
   }
   if (error) return SystemError("can't read the state folder", options_.folder, error.value());
-  for (const fs::path& path : leftovers) {
+  for (const fs::path& path : found) {
+    if (path == quarantine_path() || (generation_ > 0 && path == IndexPath(generation_))) continue;
     fs::remove_all(path, error);
     if (error) return SystemError("can't remove", path, error.value());
   }
@@ -207,6 +233,7 @@ Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
   if (loaded_ != nullptr) {
     return loaded_->fingerprint == agreement.Fingerprint() ? loaded_ : nullptr;
   }
+  if (generation_ == 0) return nullptr;
   absl::StatusOr<std::shared_ptr<PreparedIndex>> kept = Load(agreement);
   if (kept.ok()) {
     loaded_ = *kept;
@@ -234,7 +261,7 @@ absl::StatusOr<std::shared_ptr<PreparedIndex>> Dataset::Load(
   options.key = options_.key;
   options.params = agreement.params;
   options.fingerprint = prepared->fingerprint;
-  ASSIGN_OR_RETURN(prepared->index, merkle::Index::Open(index_path_, options));
+  ASSIGN_OR_RETURN(prepared->index, merkle::Index::Open(IndexPath(generation_), options));
   ASSIGN_OR_RETURN(prepared->root, prepared->index->Root());
   // A snapshot adds up the top level.
   RETURN_IF_ERROR(prepared->index->Snapshot().status());
@@ -266,8 +293,13 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
     control->records = records;
     control->progress = progress;
   };
-  ASSIGN_OR_RETURN(const IndexerResult built, BuildIndex(*store_, agreement, options, index_path_));
-  loaded_ = nullptr;  // another file than the one at index_path_ from here on
+  const uint64_t next = generation_ + 1;
+  ASSIGN_OR_RETURN(const IndexerResult built,
+                   BuildIndex(*store_, agreement, options, IndexPath(next)));
+  // Open snapshots go on using the one before, though it has no name any more.
+  loaded_ = nullptr;
+  if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));
+  generation_ = next;
   ASSIGN_OR_RETURN(const std::shared_ptr<PreparedIndex> fresh, Load(agreement));
   if (fresh->root != built.root || fresh->state.unparsed != built.unparsed) {
     return absl::DataLossError("the index of " + options_.name +
@@ -280,10 +312,10 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
 
 void Dataset::Quarantine(const absl::Status& damage) {
   std::error_code error;
-  fs::rename(index_path_, quarantine_path(), error);
-  // What can't be moved is not used either: the next build replaces it.
+  fs::rename(IndexPath(generation_), quarantine_path(), error);
+  RemoveIndexFile(IndexPath(generation_));  // what can't be moved is not used either
   Log("the index of " + options_.name + " is damaged (" + std::string(damage.message()) + ")" +
-      (error ? "" : "; moved to " + quarantine_path().string()) + "; building it anew");
+      (error ? "" : ", moved to " + quarantine_path().string()) + "; building it anew");
 }
 
 void Dataset::Publish(Prepared prepared) {

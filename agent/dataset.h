@@ -2,7 +2,7 @@
 //
 //   Describe ─┐                          ┌─> Servable(fingerprint) ─> snapshots
 //   Prepare ──┼─ one at a time (turns) ──┤
-//   Read ─────┘                          └─> the index file in the dataset's state folder
+//   Read ─────┘                          └─> one index file in the dataset's state folder
 //
 // Invariant: an index is servable only after a Prepare() of this process built it, or proved it to
 // stand for the store as it was at that moment. From the moment on at which that proof fails it is
@@ -96,7 +96,7 @@ class Dataset {
   absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
 
   const std::string& name() const { return options_.name; }
-  const std::filesystem::path& index_path() const { return index_path_; }
+  // Where the last damaged index is put.
   std::filesystem::path quarantine_path() const;
 
  private:
@@ -107,7 +107,8 @@ class Dataset {
 
   absl::Status BeginTurn(CallControl* control);
   void EndTurn();
-  absl::Status RemoveLeftovers() const;
+  absl::Status FindIndexFile();
+  std::filesystem::path IndexPath(uint64_t generation) const;
 
   // Null: nothing that may be used.
   Prepared Kept(const merkle::Agreement& agreement);
@@ -120,12 +121,15 @@ class Dataset {
 
   // Constant after construction.
   const DatasetOptions options_;
-  const std::filesystem::path index_path_;
+  const std::string index_stem_;
   const int lock_file_;
   // Used by whoever has the turn.
   const std::unique_ptr<Store> store_;
-  Prepared loaded_;  // what is open of the file at index_path_; kept though it is not servable,
-                     // since a file must not be opened twice
+  // Each build has a file of its own: while snapshots use the one before, LMDB must not see another
+  // environment under the same path. 0: no file.
+  uint64_t generation_ = 0;
+  // What is open of that file; kept though it is not servable, since no file may be opened twice.
+  Prepared loaded_;
 
   mutable merkle::Mutex mutex_;
   merkle::CondVar turn_ended_;

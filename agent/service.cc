@@ -11,7 +11,6 @@ namespace driftwood::agent {
 namespace {
 
 constexpr size_t kNameBytesMax = 64;
-constexpr std::string_view kIgnoreRule = ":ignore";
 
 // The name is also that of the dataset's state folder.
 bool IsDatasetName(const std::string& name) {
@@ -31,15 +30,6 @@ std::string ShortHex(std::string_view bytes) {
     text += kHex[byte & 15];
   }
   return text + "...";
-}
-
-// "COLUMN:ignore", of a column that is not compared, is the one rule that needs nothing done.
-bool IsIgnoreRule(const std::string& rule, const merkle::Schema& schema) {
-  if (rule.size() <= kIgnoreRule.size() || !rule.ends_with(kIgnoreRule)) return false;
-  const std::string_view name = std::string_view(rule).substr(0, rule.size() - kIgnoreRule.size());
-  const auto is_it = [&](const merkle::Column& column) { return column.name == name; };
-  return std::none_of(schema.key.begin(), schema.key.end(), is_it) &&
-         std::none_of(schema.values.begin(), schema.values.end(), is_it);
 }
 
 absl::Status CheckKeys(const std::vector<std::string>& keys, size_t keys_max) {
@@ -140,10 +130,9 @@ absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
                                          ", the request " + ShortHex(agreement.key_id) +
                                          "; give all agents the same --digest-key-file");
   }
-  for (const std::string& rule : agreement.rules) {
-    if (!IsIgnoreRule(rule, agreement.schema)) {
-      return absl::FailedPreconditionError("this agent does not know the rule '" + rule + "'");
-    }
+  if (!agreement.rules.empty()) {
+    return absl::FailedPreconditionError("this agent does not know the rule '" +
+                                         agreement.rules.front() + "'");
   }
   return absl::OkStatus();
 }

@@ -1,0 +1,272 @@
+// driftwood-agent: serves datasets of the stores beside it to coordinators.
+//
+// The main thread waits for signals and for the end of stdin, and ends expired snapshots; gRPC's
+// threads serve. Exit codes: 0 ended by a signal or the end of stdin, 2 anything wrong at start.
+#include <poll.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <future>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/digest_key_file.h"
+#include "agent/grpc_server.h"
+#include "agent/listen_address.h"
+#include "agent/service.h"
+#include "agent/store_url.h"
+#include "agent/stores/open_store.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitError = 2;
+constexpr std::chrono::milliseconds kSweepEvery{1'000};
+constexpr std::chrono::milliseconds kShutdownGrace{500};
+constexpr std::chrono::milliseconds kShutdownMax{3'000};
+
+struct Options {
+  std::string listen;
+  std::vector<std::string> datasets;  // NAME=URL
+  std::string state_dir;
+  std::string digest_key_file;
+  bool unkeyed = false;
+  bool allow_values = false;
+  bool exit_on_stdin_eof = false;
+  bool insecure = false;
+  bool verbose = false;
+};
+
+void DefineOptions(CLI::App* app, Options* options) {
+  app->add_option("--listen", options->listen, "unix:PATH or HOST:PORT; port 0 takes a free one")
+      ->required()
+      ->type_name("ADDRESS");
+  app->add_option("--dataset", options->datasets,
+                  "a dataset and the URL of its store, as in orders=sqlite:shop.db?table=orders; "
+                  "may be given more than once")
+      ->required()
+      ->type_name("NAME=URL")
+      ->allow_extra_args(false);
+  app->add_option("--state-dir", options->state_dir,
+                  "keep indexes and the digest key here (default: a temporary folder)")
+      ->type_name("DIR");
+  auto* key = app->add_option("--digest-key-file", options->digest_key_file,
+                              "32 bytes or 64 hexadecimal digits, the same at all agents of a "
+                              "dataset (default: digest.key in the state folder)")
+                  ->type_name("FILE");
+  app->add_flag("--unkeyed", options->unkeyed,
+                "no digest key: finds every accident, but not records made up to cancel out")
+      ->excludes(key);
+  app->add_flag("--allow-values", options->allow_values,
+                "let coordinators read the values of records");
+  app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
+                "end when stdin closes, and log errors only (for a parent process)");
+  app->add_flag("--insecure", options->insecure,
+                "listen on an address that other machines reach, without encryption");
+  app->add_flag("--verbose", options->verbose, "log more");
+}
+
+// A folder of this process only, removed at its end.
+class TemporaryFolder {
+ public:
+  static absl::StatusOr<TemporaryFolder> Create() {
+    std::error_code error;
+    const auto base = std::filesystem::temp_directory_path(error);
+    std::string pattern =
+        ((error ? std::filesystem::path("/tmp") : base) / "driftwood-agent-XXXXXX");
+    if (::mkdtemp(pattern.data()) == nullptr) {
+      return absl::FailedPreconditionError("can't make a temporary folder " + pattern + ": " +
+                                           std::strerror(errno) + "; give --state-dir");
+    }
+    return TemporaryFolder(pattern);
+  }
+  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
+  ~TemporaryFolder() { Remove(); }
+
+  void Remove() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+absl::StatusOr<merkle::DigestKey> ChooseKey(const Options& options,
+                                            const std::filesystem::path& state_dir) {
+  if (options.unkeyed) return merkle::DigestKey::Unkeyed();
+  if (!options.digest_key_file.empty()) return ReadDigestKeyFile(options.digest_key_file);
+  return ReadOrCreateDigestKeyFile(state_dir / "digest.key");
+}
+
+absl::StatusOr<ListenAddress> ChooseAddress(const Options& options) {
+  ASSIGN_OR_RETURN(const ListenAddress address, ListenAddress::Parse(options.listen));
+  if (!address.IsLocal() && !options.insecure) {
+    return absl::InvalidArgumentError(
+        "other machines could reach " + address.ToString() +
+        ", and this version has no TLS: listen on 127.0.0.1 or unix:PATH and tunnel to it, or say "
+        "--insecure");
+  }
+  return address;
+}
+
+absl::Status AddDatasets(const std::vector<std::string>& datasets, Service* service) {
+  for (const std::string& dataset : datasets) {
+    const size_t equals = dataset.find('=');
+    if (equals == std::string::npos) {
+      return absl::InvalidArgumentError("--dataset '" + dataset + "': expected NAME=URL");
+    }
+    const std::string url = dataset.substr(equals + 1);
+    ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed));
+    RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), url, std::move(store)));
+  }
+  return absl::OkStatus();
+}
+
+uint64_t RandomId() {
+  std::random_device random;
+  return (uint64_t{random()} << 32) | random();
+}
+
+absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
+  std::error_code error;
+  std::filesystem::create_directories(given, error);
+  if (error) {
+    return absl::FailedPreconditionError("can't create the state folder " + given + ": " +
+                                         error.message());
+  }
+  return std::filesystem::path(given);
+}
+
+// Blocks the signals that end the agent and returns a descriptor that reads them. Before any
+// thread starts, since each inherits the mask.
+absl::StatusOr<int> TakeSignals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) {
+    return absl::InternalError("can't block signals");
+  }
+  const int descriptor = ::signalfd(-1, &signals, SFD_CLOEXEC);
+  if (descriptor < 0) return absl::InternalError("can't take signals");
+  return descriptor;
+}
+
+// True at the end of stdin.
+bool StdinEnded() {
+  char buffer[256];
+  const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+  return got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
+}
+
+// Returns when the agent is to end.
+void WaitForEnd(int signals, bool watch_stdin, Service* service) {
+  pollfd watched[] = {{signals, POLLIN, 0}, {watch_stdin ? STDIN_FILENO : -1, POLLIN, 0}};
+  for (;;) {
+    const int ready = ::poll(watched, 2, static_cast<int>(kSweepEvery.count()));
+    service->Sweep();
+    if (ready <= 0) continue;
+    if (watched[0].revents != 0) return;
+    if (watched[1].revents != 0 && StdinEnded()) return;
+  }
+}
+
+// Ends within kShutdownMax whatever runs: a call that can't be cancelled in time only reads.
+void ShutDown(Service* service, GrpcServer* server, TemporaryFolder* temporary) {
+  service->Stop();
+  std::future<void> ended =
+      std::async(std::launch::async, [server] { server->Shutdown(kShutdownGrace); });
+  if (ended.wait_for(kShutdownMax) == std::future_status::ready) return;
+  server->RemoveSocket();
+  if (temporary != nullptr) temporary->Remove();
+  std::_Exit(kExitOk);
+}
+
+absl::Status Serve(const Options& options, int signals) {
+  ASSIGN_OR_RETURN(const ListenAddress address, ChooseAddress(options));
+  std::optional<TemporaryFolder> temporary;
+  ServiceOptions service_options;
+  if (options.state_dir.empty()) {
+    ASSIGN_OR_RETURN(TemporaryFolder folder, TemporaryFolder::Create());
+    temporary.emplace(std::move(folder));
+    service_options.state_dir = temporary->path();
+  } else {
+    ASSIGN_OR_RETURN(service_options.state_dir, MakeStateDir(options.state_dir));
+  }
+  ASSIGN_OR_RETURN(service_options.key, ChooseKey(options, service_options.state_dir));
+  service_options.allow_values = options.allow_values;
+  service_options.version = DRIFTWOOD_VERSION;
+  service_options.first_snapshot_id = RandomId();
+  service_options.log = [](const std::string& line) { spdlog::warn(line); };
+  Service service(service_options);
+  RETURN_IF_ERROR(AddDatasets(options.datasets, &service));
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server, GrpcServer::Start(&service, address));
+  std::cout << "listening on " << server->address() << std::endl;
+  if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
+  spdlog::info("listening on {}, {}", server->address(),
+               service_options.key.keyed() ? "keyed" : "unkeyed");
+  WaitForEnd(signals, options.exit_on_stdin_eof, &service);
+  spdlog::info("ending");
+  ShutDown(&service, server.get(), temporary ? &*temporary : nullptr);
+  return absl::OkStatus();
+}
+
+void SetUpLog(const Options& options) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("driftwood-agent"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %n %l: %v");
+  spdlog::set_level(options.verbose             ? spdlog::level::debug
+                    : options.exit_on_stdin_eof ? spdlog::level::err
+                                                : spdlog::level::info);
+}
+
+int Main(int argc, char** argv) {
+  // Indexes, keys and sockets are nobody else's.
+  ::umask(S_IRWXG | S_IRWXO);
+  // gRPC's own messages go to stderr too; what matters in them is in the statuses.
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);
+  Options options;
+  CLI::App app("Serves datasets of local stores to driftwood coordinators.", "driftwood-agent");
+  app.set_version_flag("--version", "driftwood-agent " DRIFTWOOD_VERSION);
+  DefineOptions(&app, &options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitError;
+  }
+  SetUpLog(options);
+  const absl::StatusOr<int> signals = TakeSignals();
+  const absl::Status status = signals.ok() ? Serve(options, *signals) : signals.status();
+  if (status.ok()) return kExitOk;
+  std::cerr << "driftwood-agent: " << std::string(status.message()) << std::endl;
+  return kExitError;
+}
+
+}  // namespace
+}  // namespace driftwood::agent
+
+int main(int argc, char** argv) { return driftwood::agent::Main(argc, argv); }
