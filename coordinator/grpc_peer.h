@@ -19,6 +19,8 @@ namespace driftwood::coordinator {
 struct GrpcPeerOptions {
   std::string address;  // "HOST:PORT" or "unix:PATH"
   std::string dataset;
+  // For a connection to be made and greeted.
+  std::chrono::milliseconds connect_timeout{5000};
   // Pings while a call is open: a cut link or a stopped process is noticed after their sum.
   std::chrono::milliseconds ping_interval{2000};
   std::chrono::milliseconds ping_timeout{1000};

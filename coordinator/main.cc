@@ -163,7 +163,10 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       ->type_name("FILE");
   diff->add_option("--max-divergences", options->max_divergences,
                    "How many divergences are listed; the totals stay exact")
-      ->check(CLI::NonNegativeNumber)
+      ->check([](const std::string& text) -> std::string {
+        const bool number = text.find_first_not_of("0123456789") == std::string::npos;
+        return number && text.size() < 19 ? "" : "wanted a whole number, got '" + text + "'";
+      })
       ->type_name("N")
       ->capture_default_str();
   diff->add_flag("--show-values", options->show_values,
