@@ -108,6 +108,7 @@ struct Walk::Impl {
 
   // The frontier is empty: does all that was found account for the roots' difference?
   void Close() {
+    frontier->SortFindings();
     const Verdict verdict = CheckClosing(roots, frontier->findings());
     switch (verdict.kind) {
       case Verdict::Kind::kCloses:
@@ -128,6 +129,7 @@ struct Walk::Impl {
     WalkResult result;
     result.complete = closed;
     result.rounds = rounds;
+    result.exact = exact;
     result.bytes_sent = bytes_sent;
     result.bytes_received = bytes_received;
     result.records_proven_equal = remainder;

@@ -67,6 +67,7 @@ struct WalkResult {
   uint32_t rounds = 0;                  // the root summaries included
   uint64_t bytes_sent = 0;              // packed questions, all replicas
   uint64_t bytes_received = 0;          // packed answers
+  bool exact = false;                   // ended with full sums (WalkOptions::exact)
 };
 
 class Walk {

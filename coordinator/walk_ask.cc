@@ -13,7 +13,7 @@ using merkle::QuestionKind;
 
 // Segments are kept to about this many, so that a batch stays within an agent's limits: with more,
 // those to be cut wait until leaves are done.
-constexpr size_t kSegmentsWanted = 60'000;
+constexpr size_t kSegmentsWanted = 100'000;
 // Of one batch to one replica.
 constexpr size_t kPositionsMax = 400'000;
 constexpr size_t kCutKeyBytesMax = size_t{2} << 20;

@@ -1,6 +1,7 @@
 #include "coordinator/walk_findings.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <tuple>
@@ -8,6 +9,13 @@
 
 namespace driftwood::coordinator {
 namespace {
+
+template <typename T, typename Less>
+void SortIfNot(std::vector<T>* values, const Less& less) {
+  if (!std::is_sorted(values->begin(), values->end(), less)) {
+    std::sort(values->begin(), values->end(), less);
+  }
+}
 
 // One replica's records and bounds in order of rank; a bound comes before the record of its rank.
 struct Named {
@@ -33,7 +41,7 @@ std::vector<std::vector<Named>> NamedByReplica(const Findings& findings, size_t 
       if (count > 1) named[r].push_back({run.ranks[r] + count - 1, true, run.last_key});
     }
   }
-  for (std::vector<Named>& one : named) std::sort(one.begin(), one.end());
+  for (std::vector<Named>& one : named) SortIfNot(&one, std::less<>());
   return named;
 }
 
@@ -65,7 +73,7 @@ std::vector<Item> ItemsByPlace(const Findings& findings) {
   for (const FoundRun& run : findings.runs) {
     items.push_back({run.place, run.first_key, run.last_key, true});
   }
-  std::sort(items.begin(), items.end());
+  SortIfNot(&items, std::less<>());
   return items;
 }
 
@@ -115,11 +123,18 @@ bool HarmfulOverlap(const Findings& findings) {
 
 }  // namespace
 
+void Findings::Sort() {
+  SortIfNot(&records, [](const FoundRecord& a, const FoundRecord& b) {
+    return std::tie(a.place, a.key, a.replica) < std::tie(b.place, b.key, b.replica);
+  });
+  SortIfNot(&runs, [](const FoundRun& a, const FoundRun& b) { return a.place < b.place; });
+}
+
 std::vector<Divergence> Join(const std::vector<FoundRecord>& records, size_t replicas) {
   std::vector<const FoundRecord*> sorted;
   sorted.reserve(records.size());
   for (const FoundRecord& record : records) sorted.push_back(&record);
-  std::sort(sorted.begin(), sorted.end(), [](const FoundRecord* a, const FoundRecord* b) {
+  SortIfNot(&sorted, [](const FoundRecord* a, const FoundRecord* b) {
     return std::tie(a->key, a->replica, a->rank) < std::tie(b->key, b->replica, b->rank);
   });
   std::vector<Divergence> divergences;

@@ -13,7 +13,7 @@ using merkle::Summary;
 // A segment of at most this many leaves is listed by digests instead of being cut further.
 constexpr uint64_t kLeavesListed = 3;
 // With more segments than this, neighbours are not told apart any more.
-constexpr size_t kSegmentsMax = 150'000;
+constexpr size_t kSegmentsMax = 160'000;
 // A stretch in which the pivot has this many cuts that others lack is looked through for a run.
 constexpr size_t kUnsharedCutsMin = 4;
 constexpr size_t kPivotCutsMin = 4;

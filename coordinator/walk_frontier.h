@@ -35,6 +35,7 @@ class Frontier {
 
   // Of all segments that are done.
   const Findings& findings() const { return findings_; }
+  void SortFindings() { findings_.Sort(); }
 
  private:
   // Choices before a round.
