@@ -1,0 +1,365 @@
+// How fast, and in how much memory, an agent indexes a store: beside one thread that only reads
+// the same store and takes one SHA-256 of each record. Each round measures both, one after the
+// other; the ratios are medians over the rounds.
+//
+//   agent_bench [lmdb] [csv] [memory] [--records=N] [--rows=N] [--rounds=N] [--threads=N]
+//               [--folder=PATH]
+#include <fcntl.h>
+#include <lmdb.h>
+#include <openssl/evp.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/indexer.h"
+#include "agent/stores/open_store.h"
+#include "merkle/check.h"
+
+namespace driftwood::agent {
+namespace {
+
+struct Settings {
+  std::set<std::string> what;
+  uint64_t records = 10'000'000;
+  uint64_t rows = 5'000'000;
+  int rounds = 5;
+  int threads = 2;
+  std::filesystem::path folder = std::filesystem::temp_directory_path() / "driftwood-agent-bench";
+};
+
+struct Times {
+  double wall = 0;
+  double cpu = 0;
+};
+
+double CpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+template <typename Function>
+Times Measure(const Function& function) {
+  const double cpu = CpuSeconds();
+  const auto start = std::chrono::steady_clock::now();
+  function();
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
+          CpuSeconds() - cpu};
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// One SHA-256 with a fetched algorithm and a reused context.
+class Sha256 {
+ public:
+  Sha256() : algorithm_(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context_(EVP_MD_CTX_new()) {}
+  ~Sha256() {
+    EVP_MD_CTX_free(context_);
+    EVP_MD_free(algorithm_);
+  }
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+
+  void Begin() { EVP_DigestInit_ex2(context_, algorithm_, nullptr); }
+  void Update(const void* data, size_t size) { EVP_DigestUpdate(context_, data, size); }
+  void End() {
+    unsigned char digest[32];
+    EVP_DigestFinal_ex(context_, digest, nullptr);
+    all_ ^= digest[0];
+  }
+  unsigned char all() const { return all_; }
+
+ private:
+  EVP_MD* algorithm_;
+  EVP_MD_CTX* context_;
+  unsigned char all_ = 0;  // so that no work is left out
+};
+
+void Ok(int rc) { DRIFTWOOD_CHECK(rc == 0); }
+
+void WriteLmdb(const std::filesystem::path& path, uint64_t records, unsigned flags) {
+  if (std::filesystem::exists(path)) return;
+  MDB_env* env = nullptr;
+  Ok(mdb_env_create(&env));
+  Ok(mdb_env_set_mapsize(env, size_t{1} << 36));
+  Ok(mdb_env_set_maxdbs(env, 1));
+  Ok(mdb_env_open(env, path.c_str(), MDB_NOSUBDIR | MDB_NOSYNC, 0600));
+  std::mt19937_64 random(1);
+  for (uint64_t i = 0; i < records;) {
+    MDB_txn* txn = nullptr;
+    MDB_dbi dbi = 0;
+    Ok(mdb_txn_begin(env, nullptr, 0, &txn));
+    Ok(mdb_dbi_open(txn, "records", MDB_CREATE | flags, &dbi));
+    for (const uint64_t end = std::min(records, i + 200'000); i < end; ++i) {
+      uint64_t key = (flags & MDB_INTEGERKEY) != 0 ? i : __builtin_bswap64(i);
+      uint64_t value[13];
+      for (uint64_t& word : value) word = random();
+      MDB_val k{sizeof(key), &key};
+      MDB_val v{100, value};
+      Ok(mdb_put(txn, dbi, &k, &v, MDB_APPEND));
+    }
+    Ok(mdb_txn_commit(txn));
+  }
+  mdb_env_sync(env, 1);
+  mdb_env_close(env);
+}
+
+void ScanLmdb(const std::filesystem::path& path, uint64_t records) {
+  MDB_env* env = nullptr;
+  MDB_txn* txn = nullptr;
+  MDB_dbi dbi = 0;
+  MDB_cursor* cursor = nullptr;
+  Ok(mdb_env_create(&env));
+  Ok(mdb_env_set_maxdbs(env, 1));
+  Ok(mdb_env_open(env, path.c_str(), MDB_NOSUBDIR | MDB_RDONLY, 0600));
+  Ok(mdb_txn_begin(env, nullptr, MDB_RDONLY, &txn));
+  Ok(mdb_dbi_open(txn, "records", 0, &dbi));
+  Ok(mdb_cursor_open(txn, dbi, &cursor));
+  Sha256 sha;
+  uint64_t found = 0;
+  MDB_val key{};
+  MDB_val value{};
+  for (; mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0; ++found) {
+    sha.Begin();
+    sha.Update(key.mv_data, key.mv_size);
+    sha.Update(value.mv_data, value.mv_size);
+    sha.End();
+  }
+  DRIFTWOOD_CHECK(found == records);
+  mdb_cursor_close(cursor);
+  mdb_txn_abort(txn);
+  mdb_env_close(env);
+}
+
+void WriteCsv(const std::filesystem::path& path, uint64_t rows) {
+  if (std::filesystem::exists(path)) return;
+  std::ofstream out(path, std::ios::binary);
+  out << "id,customer,price,quantity,status,created,active\n";
+  std::mt19937_64 random(1);
+  char line[200];
+  const char* const statuses[] = {"open", "paid", "shipped", "returned"};
+  for (uint64_t i = 0; i < rows; ++i) {
+    const uint64_t r = random();
+    const int size = std::snprintf(
+        line, sizeof(line),
+        "%llu,customer %08x,%u.%02u,%u,%s,2024-%02u-%02u %02u:%02u:%02u.%03u,%s\n",
+        static_cast<unsigned long long>(i), static_cast<unsigned>(r),
+        static_cast<unsigned>(r >> 40 & 8191), static_cast<unsigned>(r >> 20) % 100,
+        static_cast<unsigned>(r >> 8) % 50, statuses[r & 3], 1 + static_cast<unsigned>(r >> 4) % 12,
+        1 + static_cast<unsigned>(r >> 9) % 28, static_cast<unsigned>(r >> 14) % 24,
+        static_cast<unsigned>(r >> 19) % 60, static_cast<unsigned>(r >> 25) % 60,
+        static_cast<unsigned>(r >> 31) % 1000, (r & 4) != 0 ? "true" : "false");
+    out.write(line, size);
+  }
+}
+
+void ScanCsv(const std::filesystem::path& path, uint64_t rows) {
+  const int fd = ::open(path.c_str(), O_RDONLY);
+  struct stat stat {};
+  Ok(::fstat(fd, &stat));
+  const auto size = static_cast<size_t>(stat.st_size);
+  void* const map = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  DRIFTWOOD_CHECK(map != MAP_FAILED);
+  const char* at = static_cast<const char*>(map);
+  const char* const end = at + size;
+  Sha256 sha;
+  uint64_t lines = 0;
+  while (at < end) {
+    const void* newline = std::memchr(at, '\n', static_cast<size_t>(end - at));
+    const char* line_end = newline != nullptr ? static_cast<const char*>(newline) : end;
+    sha.Begin();
+    sha.Update(at, static_cast<size_t>(line_end - at));
+    sha.End();
+    ++lines;
+    at = line_end + 1;
+  }
+  DRIFTWOOD_CHECK(lines == rows + 1);
+  ::munmap(map, size);
+  ::close(fd);
+}
+
+merkle::Agreement LmdbAgreement(const merkle::DigestKey& key) {
+  merkle::Agreement agreement;
+  agreement.schema = {{{"key", merkle::ColumnType::kBytes}},
+                      {{"value", merkle::ColumnType::kBytes}}};
+  agreement.key_id = key.KeyId();
+  return agreement;
+}
+
+merkle::Agreement OrdersAgreement(const merkle::DigestKey& key) {
+  using merkle::ColumnType;
+  merkle::Agreement agreement;
+  agreement.schema = {{{"id", ColumnType::kInteger}},
+                      {{"active", ColumnType::kBool},
+                       {"created", ColumnType::kTimestamp},
+                       {"customer", ColumnType::kText},
+                       {"price", ColumnType::kDecimal},
+                       {"quantity", ColumnType::kInteger},
+                       {"status", ColumnType::kText}}};
+  agreement.key_id = key.KeyId();
+  return agreement;
+}
+
+void Index(const StoreUrl& url, const merkle::Agreement& agreement, const merkle::DigestKey& key,
+           const Settings& settings, uint64_t records) {
+  const auto store = OpenStore(url).value();
+  IndexerOptions options;
+  options.key = key;
+  options.threads = settings.threads;
+  const auto path = settings.folder / "index";
+  const auto result = BuildIndex(*store, agreement, options, path);
+  if (!result.ok()) std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
+  DRIFTWOOD_CHECK(result.ok() && result->root.count == records && result->unparsed == 0);
+  std::filesystem::remove(path);
+}
+
+template <typename Baseline, typename Ours>
+void Compare(const char* name, uint64_t records, const Settings& settings, const Baseline& baseline,
+             const Ours& ours) {
+  baseline();  // warms the page cache
+  std::vector<double> ratios;
+  std::vector<double> baseline_rates;
+  std::vector<double> rates;
+  std::vector<double> cpu_ratios;
+  for (int round = 0; round < settings.rounds; ++round) {
+    const Times theirs = Measure(baseline);
+    const Times mine = Measure(ours);
+    const auto count = static_cast<double>(records);
+    ratios.push_back(theirs.wall / mine.wall);
+    baseline_rates.push_back(count / theirs.wall / 1e6);
+    rates.push_back(count / mine.wall / 1e6);
+    cpu_ratios.push_back(mine.cpu / theirs.cpu);
+    std::printf("  %s round %d: baseline %.2f s (cpu %.2f), index %.2f s (cpu %.2f)\n", name, round,
+                theirs.wall, theirs.cpu, mine.wall, mine.cpu);
+  }
+  std::printf("%s: index %.2f M/s, baseline %.2f M/s, ratio %.2f (cpu time x %.2f)\n", name,
+              Median(rates), Median(baseline_rates), Median(ratios), Median(cpu_ratios));
+  std::fflush(stdout);
+}
+
+uint64_t RssAnonKb() {
+  std::ifstream status("/proc/self/status");
+  std::string line;
+  while (std::getline(status, line)) {
+    if (line.starts_with("RssAnon:")) return std::strtoull(line.c_str() + 8, nullptr, 10);
+  }
+  return 0;
+}
+
+// In a process of its own: the largest RssAnon while it indexes.
+template <typename Function>
+void MeasureMemory(const char* name, const Function& function) {
+  std::fflush(stdout);
+  const pid_t child = ::fork();
+  DRIFTWOOD_CHECK(child >= 0);
+  if (child == 0) {
+    std::atomic<bool> done = false;
+    std::atomic<uint64_t> peak = 0;
+    std::thread sampler([&] {
+      while (!done) {
+        peak = std::max(peak.load(), RssAnonKb());
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    });
+    function();
+    done = true;
+    sampler.join();
+    std::printf("%s: peak %.1f MiB without the page cache\n", name,
+                static_cast<double>(peak) / 1024);
+    std::fflush(stdout);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  DRIFTWOOD_CHECK(status == 0);
+}
+
+void RunAll(const Settings& settings) {
+  std::filesystem::create_directories(settings.folder);
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  const auto wants = [&](const char* what) {
+    return settings.what.empty() || settings.what.count(what) > 0;
+  };
+  const auto lmdb = settings.folder / ("records-" + std::to_string(settings.records) + ".mdb");
+  const auto unsorted = settings.folder / ("unsorted-" + std::to_string(settings.records) + ".mdb");
+  const auto csv = settings.folder / ("orders-" + std::to_string(settings.rows) + ".csv");
+  const StoreUrl lmdb_url{"lmdb", lmdb.string(), {{"db", "records"}}};
+  const StoreUrl unsorted_url{"lmdb", unsorted.string(), {{"db", "records"}}};
+  const StoreUrl csv_url{"csv", csv.string(), {{"key", "id"}}};
+  if (wants("lmdb")) {
+    WriteLmdb(lmdb, settings.records, 0);
+    Compare(
+        "lmdb", settings.records, settings, [&] { ScanLmdb(lmdb, settings.records); },
+        [&] { Index(lmdb_url, LmdbAgreement(key), key, settings, settings.records); });
+  }
+  if (wants("csv")) {
+    WriteCsv(csv, settings.rows);
+    Compare(
+        "csv", settings.rows, settings, [&] { ScanCsv(csv, settings.rows); },
+        [&] { Index(csv_url, OrdersAgreement(key), key, settings, settings.rows); });
+  }
+  if (wants("memory")) {
+    WriteLmdb(lmdb, settings.records, 0);
+    WriteLmdb(unsorted, settings.records, MDB_INTEGERKEY);
+    MeasureMemory("memory, lmdb in key order",
+                  [&] { Index(lmdb_url, LmdbAgreement(key), key, settings, settings.records); });
+    MeasureMemory("memory, lmdb in another order", [&] {
+      Index(unsorted_url, LmdbAgreement(key), key, settings, settings.records);
+    });
+  }
+}
+
+int Main(int argc, char** argv) {
+  Settings settings;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const size_t equals = argument.find('=');
+    const std::string name = argument.substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+    if (name == "--records") {
+      settings.records = std::strtoull(value.c_str(), nullptr, 10);
+    } else if (name == "--rows") {
+      settings.rows = std::strtoull(value.c_str(), nullptr, 10);
+    } else if (name == "--rounds") {
+      settings.rounds = std::atoi(value.c_str());
+    } else if (name == "--threads") {
+      settings.threads = std::atoi(value.c_str());
+    } else if (name == "--folder") {
+      settings.folder = value;
+    } else if (name == "lmdb" || name == "csv" || name == "memory") {
+      settings.what.insert(name);
+    } else {
+      std::fprintf(stderr, "unknown argument %s\n", argument.c_str());
+      return 2;
+    }
+  }
+  RunAll(settings);
+  return 0;
+}
+
+}  // namespace
+}  // namespace driftwood::agent
+
+int main(int argc, char** argv) { return driftwood::agent::Main(argc, argv); }
