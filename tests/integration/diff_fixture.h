@@ -90,7 +90,7 @@ class DiffTest : public ::testing::Test {
     std::vector<std::string> command{Program("driftwood")};
     command.insert(command.end(), words.begin(), words.end());
     if (options.folder.empty()) options.folder = dir_.path();
-    return Run(command, options);
+    return RunProcess(command, options);
   }
 
   ProcessResult Diff(std::vector<std::string> words) {
@@ -102,14 +102,16 @@ class DiffTest : public ::testing::Test {
   Json DiffJson(std::vector<std::string> words) {
     words.insert(words.end(), {"--format", "json"});
     const ProcessResult result = Diff(words);
-    const Json document = Json::parse(result.out, nullptr, false);
+    Json document = Json::parse(result.out, nullptr, false);
     EXPECT_FALSE(document.is_discarded()) << "not JSON: " << result.out << result.err;
     if (document.is_discarded()) return Json::object();
     const std::map<std::string, int> codes = {
         {"IDENTICAL", 0}, {"DIVERGENT", 1}, {"ERROR", 2}, {"INCOMPLETE", 3}};
     const std::string verdict = document.value("verdict", "");
     EXPECT_TRUE(codes.contains(verdict)) << result.out;
-    if (codes.contains(verdict)) EXPECT_EQ(result.exit_code, codes.at(verdict)) << result.err;
+    if (codes.contains(verdict)) {
+      EXPECT_EQ(result.exit_code, codes.at(verdict)) << result.err;
+    }
     return document;
   }
 

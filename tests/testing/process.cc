@@ -130,7 +130,7 @@ ProcessResult Process::Wait() {
   return result_;
 }
 
-ProcessResult Run(const std::vector<std::string>& command, const ProcessOptions& options) {
+ProcessResult RunProcess(const std::vector<std::string>& command, const ProcessOptions& options) {
   return Process(command, options).Wait();
 }
 

@@ -52,6 +52,6 @@ class Process {
   ProcessResult result_;
 };
 
-ProcessResult Run(const std::vector<std::string>& command, const ProcessOptions& options = {});
+ProcessResult RunProcess(const std::vector<std::string>& command, const ProcessOptions& options = {});
 
 }  // namespace driftwood::testing
