@@ -35,7 +35,7 @@ TEST_F(ErrorsTest, NoKey) {
 }
 
 TEST_F(ErrorsTest, AKeyColumnThatIsNotThere) {
-  ExpectError({"csv:good.csv?key=idd", "csv:good.csv?key=idd"}, {"idd", "id"});
+  ExpectError({"csv:good.csv?key=id", "csv:good.csv?key=idd"}, {"idd", "id", "right"});
   ExpectError({"csv:good.csv?key=id", "csv:good.csv?key=id", "--key", "nam"}, {"nam", "name"});
 }
 
@@ -77,7 +77,8 @@ TEST_F(ErrorsTest, AMalformedJsonLineIsNamedWithLineAndColumn) {
 
 TEST_F(ErrorsTest, AnLmdbDatabaseWithDuplicatesIsRefusedByName) {
   Lmdb("dup", {{"a", "1"}}, "tags", MDB_DUPSORT);
-  ExpectError({"lmdb:dup?db=tags", "lmdb:dup?db=tags"}, {"tags", "DUPSORT"});
+  Lmdb("plain", {{"a", "1"}});
+  ExpectError({"lmdb:plain", "lmdb:dup?db=tags"}, {"tags", "DUPSORT"});
 }
 
 TEST_F(ErrorsTest, WrongWords) {
