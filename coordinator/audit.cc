@@ -47,6 +47,7 @@ class Audit {
       const bool compared = Describe() && MakeAgreement() && Prepare() && CompareSnapshots();
       if (compared) {
         List();
+        WarnOfUnparsed();
         if (options_.show_values) ReadValues();
         DecideVerdict();
       }
@@ -225,6 +226,15 @@ class Audit {
       roots->push_back(opened[i].root);
     }
     return true;
+  }
+
+  void WarnOfUnparsed() {
+    for (const ReportReplica& replica : report_.replicas) {
+      if (replica.unparsed.value_or(0) == 0) continue;
+      report_.warnings.push_back(replica.name + ": " + GroupDigits(*replica.unparsed) +
+                                 (*replica.unparsed == 1 ? " value does" : " values do") +
+                                 " not parse as the column's type; compared as what they are");
+    }
   }
 
   bool CompareSnapshots() {

@@ -270,7 +270,8 @@ class DiffCommand {
           line);
     }
     std::snprintf(line, sizeof line, " in %.3f s", report.seconds);
-    Say("stats: walk: " + GroupDigits(report.round_trips) + " round trips, " +
+    Say("stats: walk: " + GroupDigits(report.round_trips) +
+        (report.round_trips == 1 ? " round trip, " : " round trips, ") +
         GroupDigits(report.bytes_sent) + " bytes sent, " + GroupDigits(report.bytes_received) +
         " bytes received" + line);
   }

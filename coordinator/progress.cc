@@ -128,6 +128,7 @@ std::string TerminalProgress::ReplicaText(const ReplicaState& replica, double el
   const double share = std::min(
       1.0, static_cast<double>(replica.progress.progress) / static_cast<double>(*replica.goal));
   text += ", " + std::to_string(static_cast<int>(share * 100)) + "%";
+  if (share >= 1) text += ", sorting and storing";
   if (elapsed > 1 && share > 0.01 && share < 1) {
     text += ", ETA " + Duration(elapsed * (1 - share) / share);
   }

@@ -321,6 +321,7 @@ TEST_F(AuditTest, UnparsedAndUnkeyedAreReported) {
   EXPECT_EQ(report.verdict, Verdict::kIdentical);
   EXPECT_TRUE(report.replicas[0].unkeyed);
   EXPECT_EQ(report.replicas[1].unparsed, 5u);
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: 5 values do not parse")));
 }
 
 }  // namespace

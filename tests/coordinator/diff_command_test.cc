@@ -213,7 +213,7 @@ TEST_F(DiffCommandTest, StatsGoToStderr) {
   options_.stats = true;
   EXPECT_EQ(Run(), 0);
   EXPECT_THAT(err_, AllOf(HasSubstr("stats: index of left: 100 records"),
-                          HasSubstr("stats: walk: 1 round trips")));
+                          HasSubstr("stats: walk: 1 round trip,")));
 }
 
 TEST_F(DiffCommandTest, ProgressComesOnATerminalOnlyAndNotWithQuiet) {

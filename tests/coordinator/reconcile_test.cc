@@ -181,6 +181,14 @@ TEST(ReconcileTest, Ledger14NoKeyIsAnErrorNotASkip) {
               AllOf(HasSubstr("no key"), HasSubstr("--key"), HasSubstr("a, b")));
 }
 
+TEST(ReconcileTest, Ledger11NothingIsRoundedTrimmedOrFoldedUnlessAskedFor) {
+  const auto result = Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
+                                 Replica("right", "id integer, t timestamp, d decimal", {"id"})},
+                                {});
+  ASSERT_TRUE(result.ok());
+  EXPECT_TRUE(result->agreement.rules.empty());
+}
+
 TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
   ReconcileOptions options;
   options.key = {"b", "a"};
