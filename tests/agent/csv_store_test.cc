@@ -398,7 +398,7 @@ TEST_F(CsvStoreTest, AKeyColumnThatIsNotThereIsNamedWithThoseThatAre) {
 
 TEST_F(CsvStoreTest, GivesTheAskedForColumnsInTheAskedForOrder) {
   Write("o.csv", "a,b,c,d\n1,2,3,4\n5,,\"7\",\n");
-  for (const size_t bytes : {1, 7, 1 << 20}) {
+  for (const size_t bytes : {size_t{1}, size_t{7}, size_t{1} << 20}) {
     auto store = Open("o.csv", "", bytes);
     EXPECT_THAT(ScanAll(*store, {"d", "b"})->rows, ElementsAre("'4' '2'", "NULL NULL"));
     EXPECT_THAT(ScanAll(*store, {"c"})->rows, ElementsAre("'3'", "'7'"));

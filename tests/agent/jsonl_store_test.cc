@@ -350,7 +350,7 @@ TEST_F(JsonlStoreTest, DescribesTheColumnsInTheOrderOfTheirAppearance) {
 
 TEST_F(JsonlStoreTest, GivesTheAskedForColumnsInTheAskedForOrder) {
   Write("o.jsonl", "{\"a\":1,\"b\":\"\",\"c\":{\"d\":[]}}\n\n{\"c\":true}\n");
-  for (const size_t bytes : {1, 7, 1 << 20}) {
+  for (const size_t bytes : {size_t{1}, size_t{7}, size_t{1} << 20}) {
     auto store = Open("o.jsonl", "", bytes);
     const auto scanned = ScanAll(*store, {"c", "b", "a"});
     ASSERT_TRUE(scanned.ok()) << scanned.status();
