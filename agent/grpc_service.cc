@@ -56,21 +56,35 @@ v1::TypeKnowledge ToProto(TypeKnowledge knowledge) {
   return v1::TYPE_KNOWLEDGE_UNSPECIFIED;
 }
 
-void FillDescription(const SourceDescription& description, v1::DescribeReply* reply) {
-  reply->set_source(description.source);
+// A column is called by its name, so the name must arrive as it is.
+absl::Status CheckColumnName(const std::string& name) {
+  if (proto::ValidUtf8(name) == name) return absl::OkStatus();
+  return absl::FailedPreconditionError("the name of column '" + name +
+                                       "' is not UTF-8; rename it at the source");
+}
+
+absl::Status FillDescription(const SourceDescription& description, v1::DescribeReply* reply) {
+  reply->set_source(proto::ValidUtf8(description.source));
   for (const SourceColumn& column : description.columns) {
+    RETURN_IF_ERROR(CheckColumnName(column.name));
     v1::SourceColumn* added = reply->add_columns();
     added->set_name(column.name);
     added->set_knowledge(ToProto(column.knowledge));
     if (column.knowledge == TypeKnowledge::kTyped) {
       added->set_type(std::string(merkle::ColumnTypeName(column.type)));
     }
-    added->set_declared(column.declared);
+    added->set_declared(proto::ValidUtf8(column.declared));
   }
-  for (const std::string& column : description.key) reply->add_key(column);
+  for (const std::string& column : description.key) {
+    RETURN_IF_ERROR(CheckColumnName(column));
+    reply->add_key(column);
+  }
   if (description.records_estimate) reply->set_records_estimate(*description.records_estimate);
   if (description.bytes) reply->set_bytes(*description.bytes);
-  for (const std::string& warning : description.warnings) reply->add_warnings(warning);
+  for (const std::string& warning : description.warnings) {
+    reply->add_warnings(proto::ValidUtf8(warning));
+  }
+  return absl::OkStatus();
 }
 
 v1::PrepareReply ProgressReply(const CallControl& control) {
@@ -86,7 +100,7 @@ v1::PrepareReply ResultReply(const CallControl& control, const PrepareResult& re
   *message->mutable_root() = proto::ToProto(result.root);
   message->set_unparsed(result.unparsed);
   message->set_reused(result.reused);
-  message->set_not_point_in_time(result.not_point_in_time);
+  message->set_not_point_in_time(proto::ValidUtf8(result.not_point_in_time));
   return reply;
 }
 
@@ -113,7 +127,7 @@ grpc::Status GrpcService::Describe(grpc::ServerContext* context, const v1::Descr
                          &control, [&] { return service_->Describe(request->dataset(), &control); },
                          [&] { return !context->IsCancelled(); }));
     const ServiceOptions& options = service_->options();
-    FillDescription(description, reply);
+    RETURN_IF_ERROR(FillDescription(description, reply));
     reply->set_encoding_version(merkle::kEncodingVersion);
     reply->set_key_id(options.key.KeyId());
     reply->set_keyed(options.key.keyed());
@@ -151,7 +165,7 @@ grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* /*context*/,
     *reply->mutable_agreement() = proto::ToProto(opened.agreement);
     reply->set_lease_ms(static_cast<uint32_t>(service_->options().snapshots.lease.count()));
     reply->set_unparsed(opened.unparsed);
-    reply->set_not_point_in_time(opened.not_point_in_time);
+    reply->set_not_point_in_time(proto::ValidUtf8(opened.not_point_in_time));
     return absl::OkStatus();
   });
 }

@@ -49,6 +49,16 @@ std::string WireMessage(std::string_view message) {
   return result;
 }
 
+std::string ValidUtf8(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const size_t length = CharacterBytes(text);
+    result.append(length == 0 ? kReplacement : text.substr(0, length));
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return result;
+}
+
 grpc::Status ToGrpc(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const std::string message(status.message().data(), status.message().size());

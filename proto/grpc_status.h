@@ -20,4 +20,8 @@ absl::Status FromGrpc(const grpc::Status& status);
 // U+FFFD, and what is over 4 KiB in that form is cut at a character and ends in "...".
 std::string WireMessage(std::string_view message);
 
+// `text` with U+FFFD in place of each byte that is not UTF-8, for proto3 string fields: a message
+// with other bytes in them is one that the receiver can't read.
+std::string ValidUtf8(std::string_view text);
+
 }  // namespace driftwood::proto

@@ -174,6 +174,20 @@ TEST_F(GrpcServiceTest, DescribeSaysWhatTheStoreIsAndWhatTheAgentDoes) {
   EXPECT_EQ(reply.agent_version(), "1");
 }
 
+TEST_F(GrpcServiceTest, TextThatIsNotUtf8IsShownReplacedAndAColumnNameIsRefused) {
+  v1::DescribeRequest request;
+  request.set_dataset("orders");
+  v1::DescribeReply reply;
+  orders_->source = "csv:\xFF.csv";
+  grpc::ClientContext shown;
+  ASSERT_TRUE(stub_->Describe(&shown, request, &reply).ok());
+  EXPECT_EQ(reply.source(), "csv:\xEF\xBF\xBD.csv");
+  orders_->note_column = "n\xFFte";
+  grpc::ClientContext refused;
+  EXPECT_EQ(stub_->Describe(&refused, request, &reply).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+}
+
 TEST_F(GrpcServiceTest, AWalkOfOneRoundGoesThrough) {
   const auto prepared = Prepare();
   ASSERT_TRUE(prepared.ok()) << prepared.status();

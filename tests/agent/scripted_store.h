@@ -40,9 +40,11 @@ class ScriptedSource {
 
   // Set before the call that they are about.
   bool gives_proof = true;
-  bool endless = false;         // a scan never comes to its end
-  absl::Status describe_error;  // of Describe()
-  absl::Status scan_error;      // comes in place of the end of data
+  bool endless = false;  // a scan never comes to its end
+  std::string source = "scripted:rows";
+  std::string note_column = "note";  // what Describe() calls it
+  absl::Status describe_error;       // of Describe()
+  absl::Status scan_error;           // comes in place of the end of data
   std::string not_point_in_time;
   std::function<void()> on_next;  // at each Scan::Next()
 
@@ -122,9 +124,10 @@ class ScriptedStore final : public Store {
   absl::StatusOr<SourceDescription> Describe() override {
     if (!source_->describe_error.ok()) return source_->describe_error;
     SourceDescription description;
-    description.source = "scripted:rows";
-    description.columns = {{"id", TypeKnowledge::kTyped, merkle::ColumnType::kInteger, "INT"},
-                           {"note", TypeKnowledge::kTextual, merkle::ColumnType::kText, ""}};
+    description.source = source_->source;
+    description.columns = {
+        {"id", TypeKnowledge::kTyped, merkle::ColumnType::kInteger, "INT"},
+        {source_->note_column, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""}};
     description.key = {"id"};
     description.records_estimate = 7;
     description.warnings = {"it is scripted"};

@@ -38,6 +38,11 @@ TEST(GrpcStatusTest, BytesThatAreNotUtf8AreReplaced) {
   EXPECT_EQ(WireMessage("\xF4\x90\x80\x80").size(), 12u);                  // above U+10FFFF
 }
 
+TEST(GrpcStatusTest, ValidUtf8ReplacesAndNeverCuts) {
+  EXPECT_EQ(ValidUtf8("a\xFF\xC3\xA9"), "a\xEF\xBF\xBD\xC3\xA9");
+  EXPECT_EQ(ValidUtf8(std::string(100'000, 'x')).size(), 100'000u);
+}
+
 TEST(GrpcStatusTest, ALongMessageIsCutAtACharacter) {
   std::string message;
   while (message.size() < 100'000) message += "\xE2\x82\xAC";
