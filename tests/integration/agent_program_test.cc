@@ -1,0 +1,151 @@
+// The driftwood-agent program: its options, its first line, its end.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "tests/testing/process.h"
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+class AgentProgramTest : public ::testing::Test {
+ protected:
+  AgentProgramTest() {
+    std::ofstream(folder_ / "rows.csv") << "id,note\n1,a\n2,b\n";
+    options_.folder = folder_.path();
+    options_.environment = {"TMPDIR=" + (folder_ / "tmp").string()};
+    std::filesystem::create_directory(folder_ / "tmp");
+  }
+
+  std::vector<std::string> Command(const std::vector<std::string>& arguments) const {
+    std::vector<std::string> command = {std::string(DRIFTWOOD_BIN_DIR) + "/driftwood-agent"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return command;
+  }
+  std::vector<std::string> Serving(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> arguments = {"--listen", "unix:a.sock", "--dataset",
+                                          "rows=csv:rows.csv?key=id"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command(arguments);
+  }
+  // That the program refuses to start, and why.
+  std::string Refused(const std::vector<std::string>& command) const {
+    const testing::ProcessResult result = testing::RunProcess(command, options_);
+    EXPECT_EQ(result.exit_code, 2) << result.err;
+    EXPECT_EQ(result.out, "");
+    EXPECT_TRUE(std::filesystem::is_empty(folder_ / "tmp"));
+    return result.err;
+  }
+
+  testing::TempDir folder_;
+  testing::ProcessOptions options_;
+};
+
+TEST_F(AgentProgramTest, HelpAndVersionAreFine) {
+  const auto help = testing::RunProcess(Command({"--help"}), options_);
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--exit-on-stdin-eof"));
+  const auto version = testing::RunProcess(Command({"--version"}), options_);
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, MatchesRegex("driftwood-agent [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST_F(AgentProgramTest, WrongOptionsAreRefusedWithWhatToDo) {
+  EXPECT_THAT(Refused(Command({})), HasSubstr("--listen"));
+  EXPECT_THAT(Refused(Serving({"--nonsense"})), HasSubstr("--nonsense"));
+  EXPECT_THAT(Refused(Command({"--listen", "unix:a.sock", "--dataset", "csv:rows.csv"})),
+              HasSubstr("NAME=URL"));
+  EXPECT_THAT(Refused(Command({"--listen", "unix:a.sock", "--dataset", "a/b=csv:rows.csv?key=id"})),
+              HasSubstr("a/b"));
+  EXPECT_THAT(Refused(Command({"--listen", "unix:a.sock", "--dataset", "a=cvs:rows.csv"})),
+              HasSubstr("csv"));
+  EXPECT_THAT(Refused(Command({"--listen", "0.0.0.0:0", "--dataset", "a=csv:rows.csv?key=id"})),
+              HasSubstr("--insecure"));
+  EXPECT_THAT(Refused(Command({"--listen", "unix:" + std::string(108, 'x'), "--dataset",
+                               "a=csv:rows.csv?key=id"})),
+              HasSubstr("107"));
+  EXPECT_THAT(Refused(Serving({"--digest-key-file", "none.key"})), HasSubstr("none.key"));
+  EXPECT_THAT(Refused(Serving({"--unkeyed", "--digest-key-file", "k"})), HasSubstr("--unkeyed"));
+}
+
+TEST_F(AgentProgramTest, ASignalEndsItAndNothingIsLeft) {
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    testing::Process agent(Serving(), options_);
+    ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
+    EXPECT_TRUE(std::filesystem::is_socket(folder_ / "a.sock"));
+    EXPECT_FALSE(std::filesystem::is_empty(folder_ / "tmp"));
+    agent.Signal(signal);
+    const auto result = agent.Wait();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "a.sock"));
+    EXPECT_TRUE(std::filesystem::is_empty(folder_ / "tmp"));
+  }
+}
+
+TEST_F(AgentProgramTest, TheEndOfStdinEndsItQuietly) {
+  const auto result = testing::RunProcess(Serving({"--exit-on-stdin-eof"}), options_);
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, "listening on unix:a.sock\n");
+  EXPECT_EQ(result.err, "");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "a.sock"));
+}
+
+TEST_F(AgentProgramTest, AFreePortIsChosenAndSaid) {
+  const auto result =
+      testing::RunProcess(Command({"--listen", "127.0.0.1:0", "--dataset",
+                                   "rows=csv:rows.csv?key=id", "--exit-on-stdin-eof"}),
+                          options_);
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, MatchesRegex("listening on 127\\.0\\.0\\.1:[1-9][0-9]*\n"));
+}
+
+TEST_F(AgentProgramTest, TheStateFolderAndItsKeyAreItsOwners) {
+  const auto command = Serving({"--state-dir", "state", "--exit-on-stdin-eof"});
+  ASSERT_EQ(testing::RunProcess(command, options_).exit_code, 0);
+  struct stat info {};
+  ASSERT_EQ(::stat((folder_ / "state/digest.key").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_EQ(info.st_size, 32);
+  ASSERT_EQ(::stat((folder_ / "state/rows").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+  EXPECT_EQ(testing::RunProcess(command, options_).exit_code, 0);
+  ::chmod((folder_ / "state/digest.key").c_str(), 0644);
+  EXPECT_THAT(Refused(command), HasSubstr("chmod 600"));
+}
+
+TEST_F(AgentProgramTest, TwoAgentsShareNeitherSocketNorStateFolder) {
+  testing::Process agent(Serving({"--state-dir", "state"}), options_);
+  ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
+  EXPECT_THAT(Refused(Serving()), HasSubstr("another program"));
+  EXPECT_THAT(Refused(Command({"--listen", "unix:b.sock", "--dataset", "rows=csv:rows.csv?key=id",
+                               "--state-dir", "state"})),
+              HasSubstr("another agent"));
+  agent.Signal(SIGTERM);
+  EXPECT_EQ(agent.Wait().exit_code, 0);
+}
+
+TEST_F(AgentProgramTest, AKilledAgentLeavesNothingThatHindersTheNext) {
+  {
+    testing::Process agent(Serving({"--state-dir", "state"}), options_);
+    ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
+    agent.Signal(SIGKILL);
+    EXPECT_EQ(agent.Wait().exit_code, 128 + SIGKILL);
+  }
+  EXPECT_TRUE(std::filesystem::is_socket(folder_ / "a.sock"));
+  const auto next =
+      testing::RunProcess(Serving({"--state-dir", "state", "--exit-on-stdin-eof"}), options_);
+  EXPECT_EQ(next.exit_code, 0) << next.err;
+}
+
+}  // namespace
+}  // namespace driftwood
