@@ -232,8 +232,8 @@ RC_GTEST_PROP(DecimalProperty, EverySpellingHasOneBodyThatReadsBack, ()) {
       *rc::gen::nonEmpty(rc::gen::container<std::string>(rc::gen::inRange<char>('0', '9' + 1)));
   const bool negative = *rc::gen::arbitrary<bool>();
   const int exponent = *rc::gen::inRange(-400, 400);
-  const std::string one = Spelling(negative, digits, exponent, *rc::gen::inRange(0, 50), 0);
-  const std::string other = Spelling(negative, digits, exponent, *rc::gen::inRange(0, 50),
+  const std::string one = Spelling(negative, digits, exponent, *rc::gen::inRange<size_t>(0, 50), 0);
+  const std::string other = Spelling(negative, digits, exponent, *rc::gen::inRange<size_t>(0, 50),
                                      static_cast<size_t>(*rc::gen::inRange(0, 4)));
   RC_ASSERT(Canonical(one) == Canonical(other));
   RC_ASSERT(Canonical(Canonical(one)) == Canonical(one));
