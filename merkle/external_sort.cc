@@ -6,7 +6,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -249,7 +249,8 @@ class ExternalSorter::Buffer {
     entries_.reserve(memory_bytes_ / kBytesPerRecordMin);
   }
 
-  bool full() const { return used_ + entries_.size() * sizeof(Entry) >= memory_bytes_; }
+  // Entries count twice: sorting needs as many again.
+  bool full() const { return used_ + entries_.size() * 2 * sizeof(Entry) >= memory_bytes_; }
   bool empty() const { return entries_.empty(); }
   size_t count() const { return entries_.size(); }
 
@@ -275,11 +276,12 @@ class ExternalSorter::Buffer {
   Digest digest(size_t i) const {
     return Digest::FromBytes(arena_.get() + (entries_[i].place >> kSizeBits));
   }
-  // The arena is visited in the order of keys, so at random.
+  // The arena is visited in the order of keys, so at random: worth asking for ahead.
   void Prefetch(size_t i) const {
-    if (i < entries_.size()) {
-      __builtin_prefetch(arena_.get() + (entries_[i].place >> kSizeBits));
-    }
+    if (i >= entries_.size()) return;
+    const char* const record = arena_.get() + (entries_[i].place >> kSizeBits);
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + Digest::kBytes + KeyBytes(entries_[i]));
   }
 
   // Sorts by eight bytes at a time as one number, from where the keys begin to differ; only keys
@@ -304,10 +306,13 @@ class ExternalSorter::Buffer {
     uint64_t window;  // eight bytes of the key, big-endian, zeros after its end
     uint64_t place;   // offset in the arena << kSizeBits | bytes of the key
   };
-  static constexpr size_t kBytesPerRecordMin = Digest::kBytes + 1 + sizeof(Entry);
+  static constexpr size_t kBytesPerRecordMin = Digest::kBytes + 1 + 2 * sizeof(Entry);
   static constexpr size_t kWindowBytes = sizeof(uint64_t);
   // Below this, whole keys are compared.
   static constexpr size_t kGroupSmall = 12;
+  // Below this, counting bytes does not pay.
+  static constexpr size_t kRadixMin = 2000;
+  static constexpr size_t kAhead = 12;
 
   // Entries [begin, end), whose keys all share their first `depth` bytes.
   struct Group {
@@ -341,22 +346,60 @@ class ExternalSorter::Buffer {
 
   void SortGroup(const Group& group, std::vector<Group>* groups) {
     const auto at = [this](size_t i) { return entries_.begin() + static_cast<ptrdiff_t>(i); };
+    const auto by_key = [this](const Entry& a, const Entry& b) { return Key(a) < Key(b); };
     if (group.end - group.begin <= kGroupSmall) {
-      std::sort(at(group.begin), at(group.end),
-                [this](const Entry& a, const Entry& b) { return Key(a) < Key(b); });
+      std::sort(at(group.begin), at(group.end), by_key);
       return;
     }
     for (size_t i = group.begin; i < group.end; ++i) {
       entries_[i].window = Window(entries_[i], group.depth);
     }
-    std::sort(at(group.begin), at(group.end),
-              [](const Entry& a, const Entry& b) { return a.window < b.window; });
+    SortByWindow(group.begin, group.end);
     for (size_t begin = group.begin; begin < group.end;) {
       size_t end = begin + 1;
       while (end < group.end && entries_[end].window == entries_[begin].window) ++end;
-      if (end - begin > 1) SplitEqual({begin, end, group.depth + kWindowBytes}, groups);
+      // The keys of equal windows will be needed; others won't.
+      const size_t ahead = end + kAhead;
+      if (ahead < group.end && (entries_[ahead].window == entries_[ahead - 1].window)) {
+        Prefetch(ahead - 1);
+        Prefetch(ahead);
+      }
+      if (end - begin > kGroupSmall) {
+        SplitEqual({begin, end, group.depth + kWindowBytes}, groups);
+      } else if (end - begin > 1) {
+        std::sort(at(begin), at(end), by_key);
+      }
       begin = end;
     }
+  }
+
+  void SortByWindow(size_t begin, size_t end) {
+    const auto first = entries_.begin() + static_cast<ptrdiff_t>(begin);
+    if (end - begin < kRadixMin) {
+      std::sort(first, first + static_cast<ptrdiff_t>(end - begin),
+                [](const Entry& a, const Entry& b) { return a.window < b.window; });
+      return;
+    }
+    // Radix sort, lowest byte first, without the bytes that are the same in all windows.
+    std::vector<std::array<size_t, 256>> counts(kWindowBytes);
+    for (size_t i = begin; i < end; ++i) {
+      for (size_t byte = 0; byte < kWindowBytes; ++byte) {
+        ++counts[byte][entries_[i].window >> (8 * byte) & 0xFF];
+      }
+    }
+    scratch_.resize(end - begin);
+    Entry* from = entries_.data() + begin;
+    Entry* to = scratch_.data();
+    for (size_t byte = 0; byte < kWindowBytes; ++byte) {
+      if (counts[byte][from->window >> (8 * byte) & 0xFF] == end - begin) continue;
+      size_t offset = 0;
+      for (size_t& count : counts[byte]) offset += std::exchange(count, offset);
+      for (size_t i = 0; i < end - begin; ++i) {
+        to[counts[byte][from[i].window >> (8 * byte) & 0xFF]++] = from[i];
+      }
+      std::swap(from, to);
+    }
+    if (from == scratch_.data()) std::copy(from, from + (end - begin), to);
   }
 
   // Keys that end within the window differ in its zeros only, so in their length, and come before
@@ -381,6 +424,7 @@ class ExternalSorter::Buffer {
   const size_t memory_bytes_;
   const std::unique_ptr<char[]> arena_;
   std::vector<Entry> entries_;
+  std::vector<Entry> scratch_;
   size_t used_ = 0;
   size_t shared_ = 0;  // bytes that all keys begin with
 };
@@ -393,7 +437,7 @@ class BufferReader final : public RecordSource {
   explicit BufferReader(const Buffer* buffer) : buffer_(buffer) {}
 
   absl::StatusOr<bool> Advance() override {
-    constexpr size_t kAhead = 8;
+    constexpr size_t kAhead = 12;
     if (next_ == buffer_->count()) return false;
     buffer_->Prefetch(next_ + kAhead);
     key_ = buffer_->key(next_);
