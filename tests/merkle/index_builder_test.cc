@@ -67,7 +67,7 @@ TEST_F(IndexBuilderTest, InputInAnyOrderGivesTheSameFileContents) {
   const Records records = RandomRecords(3000, 12);
   for (const size_t memory_bytes : {size_t{1}, size_t{2000}, size_t{20'000}, size_t{64} << 20}) {
     options_.sort_memory_bytes = memory_bytes;
-    for (const size_t in_order : {0, 1, 1500, 2999}) {
+    for (const size_t in_order : {0u, 1u, 1500u, 2999u}) {
       Records input = records;
       std::shuffle(input.begin() + static_cast<ptrdiff_t>(in_order), input.end(), random_);
       ASSERT_TRUE(BuildIndex(path_, options_, input, "").ok());

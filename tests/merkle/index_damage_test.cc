@@ -266,7 +266,7 @@ TEST_F(IndexDamageTest, AFileOfSomethingElseIsRefused) {
 // Ledger row 20: an index that is not what was last committed is not trusted.
 TEST_F(IndexDamageTest, LedgerRow20AnOlderTreeBehindADamagedTransactionNumberIsRefused) {
   constexpr size_t kTransactionOffset = 16 + 128;
-  for (const size_t page : {0, 1}) {
+  for (const size_t page : {0u, 1u}) {
     for (uint64_t number = 0; number < 12; ++number) {
       std::string bytes = intact_;
       std::memcpy(bytes.data() + page * kPageBytes + kTransactionOffset, &number, sizeof number);
