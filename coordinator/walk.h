@@ -43,9 +43,10 @@ struct Divergence {
 // A range in which some replicas hold nothing and the others agree. `summaries` by replica.
 struct MissingRun {
   std::string begin;               // first key of the run
-  std::optional<std::string> end;  // exclusive; absent: +inf
+  std::optional<std::string> end;  // exclusive: just above the last key
   std::vector<merkle::Summary> summaries;
   std::vector<Divergence> listed;  // the first of its keys, as far as asked for
+  std::string last{};              // last key of the run
 };
 
 // What could not be proven either way, and why. Keys are absent where they are unknown: then the

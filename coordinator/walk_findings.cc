@@ -170,11 +170,13 @@ std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs) {
     }
     if (joins) {
       MissingRun& into = merged.back();
+      into.last = run.last_key;
       into.end = run.last_key + '\0';
       for (size_t r = 0; r < run.ranks.size(); ++r) into.summaries[r] += run.summaries[r];
       std::move(run.listed.begin(), run.listed.end(), std::back_inserter(into.listed));
     } else {
-      merged.push_back({run.first_key, run.last_key + '\0', run.summaries, std::move(run.listed)});
+      merged.push_back(
+          {run.first_key, run.last_key + '\0', run.summaries, std::move(run.listed), run.last_key});
     }
     last = &run;
   }
