@@ -4,6 +4,8 @@
 //
 //   agent_bench [lmdb] [csv] [memory] [--records=N] [--rows=N] [--rounds=N] [--threads=N]
 //               [--folder=PATH]
+//
+// The stores that it makes (4 GB) are kept in a folder that is given, and removed otherwise.
 #include <fcntl.h>
 #include <lmdb.h>
 #include <openssl/evp.h>
@@ -40,7 +42,7 @@ struct Settings {
   uint64_t rows = 5'000'000;
   int rounds = 5;
   int threads = 2;
-  std::filesystem::path folder = std::filesystem::temp_directory_path() / "driftwood-agent-bench";
+  std::filesystem::path folder;
 };
 
 struct Times {
@@ -355,7 +357,13 @@ int Main(int argc, char** argv) {
       return 2;
     }
   }
+  const bool keep = !settings.folder.empty();
+  if (!keep) {
+    settings.folder = std::filesystem::temp_directory_path() /
+                      ("driftwood-agent-bench-" + std::to_string(::getpid()));
+  }
   RunAll(settings);
+  if (!keep) std::filesystem::remove_all(settings.folder);
   return 0;
 }
 
