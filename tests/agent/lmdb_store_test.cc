@@ -58,6 +58,44 @@ void WriteFromElsewhere(const std::filesystem::path& path, unsigned env_flags,
   ASSERT_EQ(status, 0);
 }
 
+// Another process that has the environment open for as long as this lives.
+class OpenElsewhere {
+ public:
+  explicit OpenElsewhere(const std::filesystem::path& path) {
+    int opened[2];
+    int end[2];
+    DRIFTWOOD_CHECK(::pipe(opened) == 0 && ::pipe(end) == 0);
+    child_ = ::fork();
+    DRIFTWOOD_CHECK(child_ >= 0);
+    if (child_ == 0) {
+      ::close(end[1]);
+      MDB_env* env = nullptr;
+      const bool ok = mdb_env_create(&env) == 0 &&
+                      mdb_env_open(env, path.c_str(), MDB_NOSUBDIR | MDB_RDONLY, 0600) == 0;
+      char byte = ok ? 'y' : 'n';
+      ok_ = ::write(opened[1], &byte, 1) == 1 && ::read(end[0], &byte, 1) == 0;
+      ::_exit(0);
+    }
+    ::close(end[0]);
+    ::close(opened[1]);
+    end_ = end[1];
+    char byte = 'n';
+    DRIFTWOOD_CHECK(::read(opened[0], &byte, 1) == 1 && byte == 'y');
+    ::close(opened[0]);
+  }
+  ~OpenElsewhere() {
+    ::close(end_);
+    ::waitpid(child_, nullptr, 0);
+  }
+  OpenElsewhere(const OpenElsewhere&) = delete;
+  OpenElsewhere& operator=(const OpenElsewhere&) = delete;
+
+ private:
+  pid_t child_ = 0;
+  int end_ = -1;
+  bool ok_ = false;
+};
+
 class LmdbStoreTest : public ::testing::Test {
  protected:
   std::filesystem::path File() const { return folder_ / "d.mdb"; }
@@ -248,6 +286,74 @@ TEST_F(LmdbStoreTest, AReplacedFileIsReadAnew) {
   std::filesystem::rename(other, File());
   EXPECT_FALSE(store->IsUnchanged(before.end.position).value());
   EXPECT_THAT(ReadAll(*store, {"key"}).rows, ElementsAre(ElementsAre("bytes z")));
+}
+
+// The file that was there before is still open in another process, and with it the lock file of
+// that name: its transaction numbers are those of the old file.
+TEST_F(LmdbStoreTest, AFileRenamedIntoThePlaceOfAnOpenOneIsReadAtItsNewestTransaction) {
+  for (int i = 1; i <= 6; ++i) {
+    Write(File(), MDB_NOSUBDIR,
+          [i](MDB_txn* txn) { Put(txn, nullptr, 0, "k", "old " + std::to_string(i)); });
+  }
+  const std::filesystem::path other = folder_ / "other.mdb";
+  for (int i = 1; i <= 3; ++i) {
+    Write(other, MDB_NOSUBDIR,
+          [i](MDB_txn* txn) { Put(txn, nullptr, 0, "k", "new " + std::to_string(i)); });
+  }
+  const OpenElsewhere reader(File());
+  std::filesystem::rename(other, File());
+  const auto store = Open();
+  const ScanOutcome all = ReadAll(*store, {"key", "value"});
+  ASSERT_TRUE(all.status.ok()) << all.status;
+  EXPECT_THAT(all.rows, ElementsAre(ElementsAre("bytes k", "bytes new 3")));
+  EXPECT_EQ(all.end.not_point_in_time, "");
+}
+
+// A writer without locks does not see its readers and takes the pages that they read.
+TEST_F(LmdbStoreTest, AWriterThatUsesNoLocksIsNoPointInTime) {
+  WriteThree();
+  const auto store = Open();
+  auto scan = store->StartScan({"key", "value"}).value();
+  WriteFromElsewhere(File(), MDB_NOSUBDIR | MDB_NOLOCK,
+                     [](MDB_txn* txn) { Put(txn, nullptr, 0, "b", "3"); });
+  const ScanOutcome rest = ReadScan(*scan);
+  ASSERT_TRUE(rest.status.ok()) << rest.status;
+  EXPECT_THAT(rest.end.not_point_in_time, HasSubstr("written while it was read"));
+  EXPECT_EQ(rest.end.position, "");
+  scan.reset();
+  // What it wrote can't be read under the locks either: they stand for the transaction before.
+  EXPECT_EQ(ReadAll(*store, {"key"}).status.code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// Ledger row 17.
+TEST_F(LmdbStoreTest, Ledger17ADatabaseThatWasDroppedIsNotAnEmptyOne) {
+  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    Put(txn, "orders", 0, "k", "v");
+    Put(txn, "items", 0, "i", "w");
+  });
+  const auto store = Open("orders");
+  EXPECT_EQ(ReadAll(*store, {"key"}).rows.size(), 1u);
+  auto scan = store->StartScan({"key"}).value();
+  WriteFromElsewhere(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    DRIFTWOOD_CHECK(mdb_dbi_open(txn, "orders", 0, &dbi) == 0);
+    DRIFTWOOD_CHECK(mdb_drop(txn, dbi, 1) == 0);
+  });
+  EXPECT_EQ(ReadScan(*scan).rows.size(), 1u);  // of the snapshot before
+  scan.reset();
+  EXPECT_EQ(store->Describe().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadAll(*store, {"key"}).status.code(), absl::StatusCode::kNotFound);
+  const std::vector<std::vector<SourceValue>> keys = {{SourceValue::Bytes("k")}};
+  EXPECT_EQ(store->Lookup({"key"}, {"key"}, keys).status().code(), absl::StatusCode::kNotFound);
+
+  // There again, and empty.
+  WriteFromElsewhere(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    MDB_dbi dbi = 0;
+    DRIFTWOOD_CHECK(mdb_dbi_open(txn, "orders", MDB_CREATE, &dbi) == 0);
+  });
+  const ScanOutcome empty = ReadAll(*store, {"key"});
+  EXPECT_TRUE(empty.status.ok()) << empty.status;
+  EXPECT_EQ(empty.rows.size(), 0u);
 }
 
 TEST_F(LmdbStoreTest, StoresOfOneFileShareItsEnvironment) {

@@ -367,6 +367,19 @@ TEST_F(SqliteStoreTest, ACommitWithoutWalEndsTheProofToo) {
   EXPECT_FALSE(store->IsUnchanged(position).value());
 }
 
+// A view may show something else although the file stays as it is.
+TEST_F(SqliteStoreTest, ThereIsNoProofForAView) {
+  Run("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 'x');"
+      "CREATE VIEW w AS SELECT id, v, random() AS r FROM t");
+  const auto store = Open("w", {{"key", "id"}});
+  const ScanOutcome first = ReadAll(*store, {"id", "r"});
+  const ScanOutcome second = ReadAll(*store, {"id", "r"});
+  ASSERT_TRUE(first.status.ok()) << first.status;
+  EXPECT_NE(first.rows, second.rows);
+  EXPECT_EQ(first.end.position, "");
+  EXPECT_EQ(first.end.not_point_in_time, "");
+}
+
 TEST_F(SqliteStoreTest, LooksIntegerPrimaryKeysUp) {
   Run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (5, 'b');"
       "CREATE TABLE i(id INT PRIMARY KEY, v TEXT)");

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 #include <utility>
 
 #include "agent/messages.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr MDB_dbi kDatabasesMax = 256;
 constexpr size_t kNamesLookedFor = 100'000;  // entries of the unnamed database
 constexpr size_t kNamesListed = 100;
+constexpr int kBeginsMax = 1000;  // of a transaction beside which commits fall
 
 using FileId = std::pair<dev_t, ino_t>;
 
@@ -42,6 +44,44 @@ struct DatabaseRecord {
   size_t entries;
   size_t root;
 };
+
+int NewestTransaction(MDB_env* env, uint64_t* newest) {
+  MDB_envinfo info{};
+  const int rc = mdb_env_info(env, &info);
+  *newest = info.me_last_txnid;
+  return rc;
+}
+
+// Begins to read the newest transaction of the file. LMDB takes its number from the lock file, and
+// by that number one of the file's two roots. A lock file that is another file's (of the one that
+// was renamed away and is still open somewhere), or that the writer doesn't use, so gives an older
+// root, whose pages may have been written over. Success with a null `txn`: that is the case.
+int BeginNewest(MDB_env* env, MDB_txn** txn) {
+  *txn = nullptr;
+  for (int i = 0; i < kBeginsMax; ++i) {
+    uint64_t before = 0;
+    uint64_t after = 0;
+    int rc = NewestTransaction(env, &before);
+    if (rc == 0) rc = mdb_txn_begin(env, nullptr, MDB_RDONLY, txn);
+    if (rc != 0) return rc;
+    rc = NewestTransaction(env, &after);
+    const uint64_t begun = mdb_txn_id(*txn);
+    if (rc == 0 && before <= begun && begun <= after) return 0;
+    mdb_txn_abort(*txn);
+    *txn = nullptr;
+    if (rc != 0) return rc;
+    std::this_thread::yield();  // a commit writes its root before its number
+  }
+  return 0;
+}
+
+bool HasNewest(MDB_env* env) {
+  MDB_txn* txn = nullptr;
+  const int rc = BeginNewest(env, &txn);
+  const bool is_newest = rc != 0 || txn != nullptr;  // other errors come again and are returned
+  if (txn != nullptr) mdb_txn_abort(txn);
+  return is_newest;
+}
 
 }  // namespace
 
@@ -170,14 +210,15 @@ absl::StatusOr<std::shared_ptr<LmdbEnvironment>> LmdbEnvironment::OpenNew(
     if (rc != 0) return LmdbError(path, "can't be opened", rc);
     mdb_env_set_maxdbs(env, kDatabasesMax);
     rc = mdb_env_open(env, path.c_str(), flags | lock_flag, 0600);
-    if (rc == 0) {
+    const bool lock_is_stale = rc == 0 && lock_flag == 0 && !HasNewest(env);
+    if (rc == 0 && !lock_is_stale) {
       return std::shared_ptr<LmdbEnvironment>(
           new LmdbEnvironment(std::move(registration), path, env, lock_flag != 0));
     }
     mdb_env_close(env);
-    // The lock file can't be opened for writing. Without it we can still read, and Scan::Finish()
-    // then looks whether a writer was at work.
-    if (lock_flag == 0 && (rc == EACCES || rc == EPERM || rc == EROFS)) continue;
+    // The lock file can't be opened for writing, or is another file's. Without it we can still
+    // read, and Scan::Finish() then looks whether a writer was at work.
+    if (lock_is_stale || (lock_flag == 0 && (rc == EACCES || rc == EPERM || rc == EROFS))) continue;
     return LmdbError(path, "can't be opened", rc);
   }
   return absl::InternalError(Printable(path) + " can't be opened");
@@ -209,10 +250,10 @@ absl::StatusOr<struct stat> LmdbEnvironment::Stat() const {
 }
 
 absl::StatusOr<uint64_t> LmdbEnvironment::LastTransaction() const {
-  MDB_envinfo info{};
-  const int rc = mdb_env_info(env_, &info);
+  uint64_t newest = 0;
+  const int rc = NewestTransaction(env_, &newest);
   if (rc != 0) return LmdbError(path_, "can't be examined", rc);
-  return info.me_last_txnid;
+  return newest;
 }
 
 absl::StatusOr<std::unique_ptr<LmdbTransaction>> LmdbEnvironment::Begin() {
@@ -223,13 +264,19 @@ absl::StatusOr<std::unique_ptr<LmdbTransaction>> LmdbEnvironment::Begin() {
 absl::StatusOr<std::unique_ptr<LmdbTransaction>> LmdbEnvironment::BeginLocked() {
   RETURN_IF_ERROR(CheckSize());
   MDB_txn* txn = nullptr;
-  int rc = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+  int rc = BeginNewest(env_, &txn);
   if (rc == MDB_MAP_RESIZED && transactions_ == 0) {
     // Another process made the map larger: take its size. Allowed only without transactions.
     rc = mdb_env_set_mapsize(env_, 0);
-    if (rc == 0) rc = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn);
+    if (rc == 0) rc = BeginNewest(env_, &txn);
   }
   if (rc != 0) return LmdbError(path_, "no read transaction", rc);
+  if (txn == nullptr) {
+    return absl::FailedPreconditionError(
+        Printable(path_) +
+        " is written without its lock file, so what a reader sees is not what was written; close "
+        "all that has it open, and let its writer use locks");
+  }
   ++transactions_;
   return std::unique_ptr<LmdbTransaction>(new LmdbTransaction(shared_from_this(), txn));
 }
@@ -247,7 +294,7 @@ absl::StatusOr<MDB_dbi> LmdbEnvironment::Open(const std::string& name) {
   rc = mdb_dbi_open(txn, name.empty() ? nullptr : name.c_str(), 0, &dbi);
   if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE) {
     mdb_txn_abort(txn);
-    return absl::NotFoundError(Printable(path_) + " has no database \"" + Printable(name) + "\"");
+    return NoDatabase(name);
   }
   if (rc != 0) {
     mdb_txn_abort(txn);
@@ -257,6 +304,21 @@ absl::StatusOr<MDB_dbi> LmdbEnvironment::Open(const std::string& name) {
   if (rc != 0) return LmdbError(path_, "database \"" + Printable(name) + "\"", rc);
   databases_.emplace(name, dbi);
   return dbi;
+}
+
+absl::Status LmdbEnvironment::CheckDatabase(const LmdbTransaction& transaction,
+                                            const std::string& name) {
+  if (name.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const MDB_dbi unnamed, Open(""));
+  MDB_val key{name.size(), const_cast<char*>(name.data())};
+  MDB_val record{};
+  const int rc = mdb_get(transaction.get(), unnamed, &key, &record);
+  if (rc == MDB_NOTFOUND) return NoDatabase(name);
+  return rc == 0 ? absl::OkStatus() : LmdbError(path_, "can't be read", rc);
+}
+
+absl::Status LmdbEnvironment::NoDatabase(const std::string& name) const {
+  return absl::NotFoundError(Printable(path_) + " has no database \"" + Printable(name) + "\"");
 }
 
 absl::StatusOr<bool> LmdbEnvironment::ProbeDatabase(const std::string& name) {

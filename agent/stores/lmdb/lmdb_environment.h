@@ -56,10 +56,12 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   LmdbEnvironment& operator=(const LmdbEnvironment&) = delete;
 
   const std::string& path() const { return path_; }
-  // True if the folder does not let a reader register: writers don't see us, and may overwrite
-  // pages that a long read still needs.
+  // True if a reader can't register, since the folder does not let it, or the lock file is another
+  // file's: writers don't see us, and may overwrite pages that a long read still needs.
   bool unlocked() const { return unlocked_; }
 
+  // FailedPrecondition: what can be read is not the newest transaction, since a writer doesn't use
+  // the lock file.
   absl::StatusOr<std::unique_ptr<LmdbTransaction>> Begin();
   // The last transaction that was committed, by whichever process.
   absl::StatusOr<uint64_t> LastTransaction() const;
@@ -68,6 +70,9 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
   // The handle of a database; the unnamed one for the empty name. NotFound if there is no such
   // database.
   absl::StatusOr<MDB_dbi> Open(const std::string& name);
+  // NotFound if a transaction has no database of that name. A handle outlives its database, and
+  // LMDB reads one that was dropped as an empty one.
+  absl::Status CheckDatabase(const LmdbTransaction& transaction, const std::string& name);
   // Whether an entry of the unnamed database is a named database and no record. Cheap for most.
   absl::StatusOr<bool> IsDatabase(std::string_view key, std::string_view value);
   // The named databases among the first entries of the unnamed one.
@@ -81,6 +86,7 @@ class LmdbEnvironment : public std::enable_shared_from_this<LmdbEnvironment> {
       std::unique_ptr<LmdbRegistration> registration, const std::string& path, bool is_folder);
   absl::StatusOr<std::unique_ptr<LmdbTransaction>> BeginLocked() DRIFTWOOD_REQUIRES(mutex_);
   absl::Status CheckSize() const;
+  absl::Status NoDatabase(const std::string& name) const;
   absl::StatusOr<bool> ProbeDatabase(const std::string& name) DRIFTWOOD_EXCLUDES(mutex_);
 
   const std::unique_ptr<LmdbRegistration> registration_;  // ends after the environment is closed

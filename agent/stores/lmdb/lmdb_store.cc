@@ -128,9 +128,11 @@ class LmdbScan final : public Scan {
     if (!at_end_) return absl::InternalError("the scan was not read to its end");
     ASSIGN_OR_RETURN(const Position now, CurrentPosition(*environment_));
     Scan::End end;
-    if (environment_->unlocked() && now.transaction != start_.transaction) {
+    // A writer that uses the lock file saw this reader and left it its pages.
+    if (now.transaction != start_.transaction &&
+        (environment_->unlocked() || !environment_->Begin().ok())) {
       end.not_point_in_time =
-          environment_->path() + " was written while it was read, and its lock file can't be used";
+          environment_->path() + " was written while it was read, and not under its lock file";
     }
     // A file that was written since, by a commit or past LMDB, is proof of nothing.
     if (now.ToString(database_) == start_.ToString(database_)) {
@@ -200,7 +202,7 @@ class LmdbStore final : public Store {
   absl::StatusOr<SourceDescription> Describe() override {
     ASSIGN_OR_RETURN(const std::shared_ptr<LmdbEnvironment> environment, Environment());
     ASSIGN_OR_RETURN(const MDB_dbi dbi, OpenDatabase(*environment));
-    ASSIGN_OR_RETURN(const std::unique_ptr<LmdbTransaction> transaction, environment->Begin());
+    ASSIGN_OR_RETURN(const std::unique_ptr<LmdbTransaction> transaction, Begin(*environment));
     MDB_stat stat{};
     const int rc = mdb_stat(transaction->get(), dbi, &stat);
     if (rc != 0) return LmdbError(url_.path, "can't be examined", rc);
@@ -214,7 +216,7 @@ class LmdbStore final : public Store {
     description.records_estimate = stat.ms_entries;
     if (environment->unlocked()) {
       description.warnings.push_back(Printable(url_.path) +
-                                     ": the lock file can't be written, so it is read without");
+                                     ": the lock file can't be used, so it is read without");
     }
     return description;
   }
@@ -224,7 +226,7 @@ class LmdbStore final : public Store {
     ASSIGN_OR_RETURN(std::vector<Part> parts, PartsOf(columns));
     ASSIGN_OR_RETURN(const std::shared_ptr<LmdbEnvironment> environment, Environment());
     ASSIGN_OR_RETURN(const MDB_dbi dbi, OpenDatabase(*environment));
-    ASSIGN_OR_RETURN(std::unique_ptr<LmdbTransaction> transaction, environment->Begin());
+    ASSIGN_OR_RETURN(std::unique_ptr<LmdbTransaction> transaction, Begin(*environment));
     auto scan = std::make_unique<LmdbScan>(environment, std::move(transaction), database_,
                                            std::move(parts));
     RETURN_IF_ERROR(scan->Start(dbi));
@@ -253,7 +255,7 @@ class LmdbStore final : public Store {
     ASSIGN_OR_RETURN(std::vector<Part> parts, PartsOf(columns));
     ASSIGN_OR_RETURN(const std::shared_ptr<LmdbEnvironment> environment, Environment());
     ASSIGN_OR_RETURN(const MDB_dbi dbi, OpenDatabase(*environment));
-    ASSIGN_OR_RETURN(std::unique_ptr<LmdbTransaction> transaction, environment->Begin());
+    ASSIGN_OR_RETURN(std::unique_ptr<LmdbTransaction> transaction, Begin(*environment));
     MDB_txn* const txn = transaction->get();
     auto lookup = std::make_unique<LmdbLookup>(std::move(transaction), std::move(parts));
     for (const std::vector<SourceValue>& wanted : keys) {
@@ -309,15 +311,26 @@ class LmdbStore final : public Store {
     return environment;
   }
 
+  // A snapshot that has the database.
+  absl::StatusOr<std::unique_ptr<LmdbTransaction>> Begin(LmdbEnvironment& environment) const {
+    ASSIGN_OR_RETURN(std::unique_ptr<LmdbTransaction> transaction, environment.Begin());
+    const absl::Status there = environment.CheckDatabase(*transaction, database_);
+    if (!there.ok()) return WithNames(environment, there);
+    return transaction;
+  }
+
+  // Names the databases that there are, where this one isn't.
+  static absl::Status WithNames(LmdbEnvironment& environment, const absl::Status& status) {
+    if (!absl::IsNotFound(status)) return status;
+    ASSIGN_OR_RETURN(const std::vector<std::string> names, environment.DatabaseNames());
+    return absl::NotFoundError(std::string(status.message()) + " (it has: " + ListNames(names) +
+                               ")");
+  }
+
   // FailedPrecondition for what can't be read as records.
   absl::StatusOr<MDB_dbi> OpenDatabase(LmdbEnvironment& environment) {
     absl::StatusOr<MDB_dbi> dbi = environment.Open(database_);
-    if (absl::IsNotFound(dbi.status())) {
-      ASSIGN_OR_RETURN(const std::vector<std::string> names, environment.DatabaseNames());
-      return absl::NotFoundError(std::string(dbi.status().message()) +
-                                 " (it has: " + ListNames(names) + ")");
-    }
-    RETURN_IF_ERROR(dbi.status());
+    if (!dbi.ok()) return WithNames(environment, dbi.status());
     ASSIGN_OR_RETURN(const std::unique_ptr<LmdbTransaction> transaction, environment.Begin());
     unsigned flags = 0;
     const int rc = mdb_dbi_flags(transaction->get(), *dbi, &flags);

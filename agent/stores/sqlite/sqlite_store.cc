@@ -157,13 +157,16 @@ class SqliteStore final : public Store {
     RETURN_IF_ERROR(connection->BeginSnapshot());
     const absl::StatusOr<std::string> after = SqlitePosition(*connection);
     ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
+    // Of a database that was replaced meanwhile, SQLite reads the old file with the new one's log.
+    RETURN_IF_ERROR(after.status());
     if (key != nullptr && !table.IsRowidAlias(*key)) {
       return absl::UnimplementedError(Printable(*key) + " is no integer primary key");
     }
     ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, key));
     query.keys = std::move(keys);
-    // A snapshot that a commit fell beside can't be told from its neighbours.
-    if (before.ok() && after.ok() && *before == *after) {
+    // A snapshot that a commit fell beside can't be told from its neighbours. What a view or a
+    // virtual table shows need not depend on the file alone: on the clock, say.
+    if (before.ok() && *before == *after && !table.is_view && !table.is_virtual) {
       query.position = PositionOf(*before, table);
     }
     return StartSqliteScan(std::move(connection), std::move(query));
