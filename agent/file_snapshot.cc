@@ -37,6 +37,30 @@ absl::Status OpenError(const std::string& path, int error) {
   }
 }
 
+int64_t NowOf(clockid_t clock) {
+  struct timespec now = {};
+  DRIFTWOOD_CHECK(::clock_gettime(clock, &now) == 0);
+  return ToNs(now);
+}
+
+// The state of an open file, taken when a write from now on must change it. The clock of file times
+// ticks every few milliseconds (on some file systems every one or two seconds, and then its times
+// are whole seconds): a file that was changed within this tick can be changed again with the same
+// times, so the tick is waited for.
+int StatOfTick(int fd, struct stat* stat) {
+  constexpr int64_t kTickMaxNs = 20'000'000;
+  constexpr struct timespec kPause = {0, 1'000'000};
+  for (;;) {
+    if (::fstat(fd, stat) != 0) return -1;
+    const int64_t changed = ToNs(stat->st_ctim);
+    const int64_t tick_ns = changed % kNsPerSecond == 0 ? 2 * kNsPerSecond : 1;
+    const int64_t left = changed + tick_ns - NowOf(CLOCK_REALTIME_COARSE);
+    // A time far off in the future is that of another clock.
+    if (left <= 0 || left > std::max(tick_ns, kTickMaxNs)) return 0;
+    ::nanosleep(&kPause, nullptr);
+  }
+}
+
 std::string KindOf(mode_t mode) {
   if (S_ISDIR(mode)) return "a folder";
   if (S_ISFIFO(mode)) return "a pipe";
@@ -54,11 +78,7 @@ std::string EncodePosition(const FileState& state, std::string_view reading) {
 }  // namespace
 
 WallClock SystemWallClock() {
-  return [] {
-    struct timespec now = {};
-    DRIFTWOOD_CHECK(::clock_gettime(CLOCK_REALTIME, &now) == 0);
-    return ToNs(now);
-  };
+  return [] { return NowOf(CLOCK_REALTIME); };
 }
 
 absl::Status MemorySource::ReadAt(uint64_t offset, std::span<char> to) const {
@@ -106,7 +126,7 @@ absl::StatusOr<std::unique_ptr<FileSnapshot>> FileSnapshot::Open(const std::stri
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (fd < 0) return OpenError(path, errno);
   struct stat stat = {};
-  if (::fstat(fd, &stat) != 0) {
+  if (StatOfTick(fd, &stat) != 0) {
     const int error = errno;
     ::close(fd);
     return OpenError(path, error);

@@ -68,7 +68,8 @@ inline constexpr int64_t kSettledNs = 2'000'000'000;
 
 class FileSnapshot final : public ByteSource {
  public:
-  // NotFound, PermissionDenied, or InvalidArgument for what is not a regular file.
+  // NotFound, PermissionDenied, or InvalidArgument for what is not a regular file. Waits some
+  // milliseconds if the file was changed just now, so that a further change can't go unseen.
   static absl::StatusOr<std::unique_ptr<FileSnapshot>> Open(const std::string& path,
                                                             const WallClock& clock);
   ~FileSnapshot() override;

@@ -102,6 +102,17 @@ TEST_F(FileSnapshotTest, ChangesDuringTheScanAreNamed) {
               HasSubstr("another file took its place"));
 }
 
+// The kernel's clock for file times ticks every few milliseconds: a file that was written just
+// before it is opened and just after has the same times.
+TEST_F(FileSnapshotTest, AWriteWithinTheClockTickOfTheLastOneIsNoticed) {
+  for (int i = 0; i < 50; ++i) {
+    const std::string path = Write("a", "old");
+    const auto file = *Open(path);
+    Write("a", "new");
+    ASSERT_NE(file->Finish("csv").not_point_in_time, "") << "round " << i;
+  }
+}
+
 TEST_F(FileSnapshotTest, ATruncatedFileIsAnErrorAndNotTheEndOfData) {
   const std::string path = Write("a", "12345");
   auto file = *Open(path);

@@ -210,10 +210,17 @@ struct Expected {
       if (name.empty() || !names.insert(name).second) valid = false;
       return true;
     };
-    object = nlohmann::json::parse(line, callback, false);
+    try {
+      object = nlohmann::json::parse(line, callback);
+    } catch (const nlohmann::json::out_of_range&) {
+      too_large = true;
+    } catch (const nlohmann::json::exception&) {
+      valid = false;
+    }
     valid = valid && object.is_object();
   }
   bool valid = true;
+  bool too_large = false;  // a number that the library refuses, since no double holds it
   nlohmann::json object;
 };
 
@@ -221,6 +228,7 @@ void CompareWithLibrary(const std::string& line) {
   SCOPED_TRACE(line);
   if (line.find_first_not_of(" \t\r") == std::string::npos) return;
   const Expected expected(line);
+  if (expected.too_large) return;
   const auto table = Parse(line);
   ASSERT_EQ(table.ok(), expected.valid) << table.status();
   if (!expected.valid) return;
