@@ -213,10 +213,10 @@ void Main(uint64_t records) {
   const auto pair = [&](const char* name, const Records& other) {
     Compare(name, {&bench.base, &other});
   };
-  for (const uint64_t times : {0, 1, 10, 100, 1000, 10000, 100000}) {
+  for (const uint64_t times : std::vector<uint64_t>{0, 1, 10, 100, 1000, 10000, 100000}) {
     pair(("changed, scattered: " + std::to_string(times)).c_str(), bench.ChangeScattered(times));
   }
-  for (const uint64_t times : {10, 1000, 10000, 100000}) {
+  for (const uint64_t times : std::vector<uint64_t>{10, 1000, 10000, 100000}) {
     pair(("missing or extra, scattered: " + std::to_string(times)).c_str(),
          bench.MissingAndExtra(times));
   }

@@ -34,7 +34,7 @@ class WalkSimulationTest : public ::testing::Test {
 };
 
 TEST_F(WalkSimulationTest, FindsExactlyWhatBruteForceFinds) {
-  for (int round = 0; round < 3000; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     SCOPED_TRACE("case " + std::to_string(round));
     merkle::TreeParams params;
     params.leaf_size = static_cast<uint32_t>(2 + Below(20));
@@ -269,7 +269,7 @@ Tamper WeakTags(uint16_t mask) {
 }
 
 TEST_F(WalkSimulationTest, TagsThatCollideCostBytesAndNothingElse) {
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 150; ++round) {
     SCOPED_TRACE("case " + std::to_string(round));
     World world(2 + Below(2), {4, 4});
     Fill(world, 200 + Below(300));
