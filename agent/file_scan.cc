@@ -39,10 +39,9 @@ class SharedJob {
   absl::Status Explain(const RecordError& seen) const {
     const std::string change = job_.file->ChangeSinceOpen();
     if (!change.empty())
-      return absl::FailedPreconditionError(Printable(job_.file->path()) +
-                                           " changed while it was read (" + change +
-                                           "), and a record was wrong (" + seen.message +
-                                           "); compare it again when nothing writes to it");
+      return absl::AbortedError(Printable(job_.file->path()) + " changed while it was read (" +
+                                change + "), and a record was wrong (" + seen.message +
+                                "); compare it again when nothing writes to it");
     NullSink sink;
     ChunkDecoder::Result first =
         DecodeAll(*job_.file, job_.first_record, job_.chunks, *job_.decoder, sink);
@@ -97,8 +96,7 @@ class FileScan final : public Scan {
     RETURN_IF_ERROR(job_->failure());
     RETURN_IF_ERROR(error_);
     if (!at_end_)
-      return absl::FailedPreconditionError(Printable((*job_)->file->path()) +
-                                           " was not read to its end");
+      return absl::InternalError(Printable((*job_)->file->path()) + " was not read to its end");
     return (*job_)->file->Finish((*job_)->reading);
   }
 

@@ -149,17 +149,16 @@ absl::Status FileSnapshot::ReadAt(uint64_t offset, std::span<char> to) const {
         ::pread(fd_, to.data() + done, to.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0)
-      return absl::FailedPreconditionError("can't read " + Printable(path_) + " at byte " +
-                                           std::to_string(offset + done) + ": " +
-                                           std::strerror(errno));
+      return absl::DataLossError("can't read " + Printable(path_) + " at byte " +
+                                 std::to_string(offset + done) + ": " + std::strerror(errno));
     if (got == 0) {
       // The end of the file, short of the size that it had: never the end of data.
       const std::string change = ChangeSinceOpen();
-      return absl::FailedPreconditionError(
-          Printable(path_) + " changed while it was read: it ends at byte " +
-          std::to_string(offset + done) + " of " + std::to_string(state_.size) +
-          (change.empty() ? "" : " (" + change + ")") +
-          "; compare it again when nothing writes to it");
+      return absl::AbortedError(Printable(path_) + " changed while it was read: it ends at byte " +
+                                std::to_string(offset + done) + " of " +
+                                std::to_string(state_.size) +
+                                (change.empty() ? "" : " (" + change + ")") +
+                                "; compare it again when nothing writes to it");
     }
     done += static_cast<size_t>(got);
   }

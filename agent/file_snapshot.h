@@ -31,7 +31,7 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // As it was when it was opened.
   virtual uint64_t size() const = 0;
-  // Fills `to` from `offset`; the range lies within size(). FailedPrecondition if the source has
+  // Fills `to` from `offset`; the range lies within size(). Aborted if the source has
   // become shorter.
   virtual absl::Status ReadAt(uint64_t offset, std::span<char> to) const = 0;
 };

@@ -37,7 +37,7 @@ struct SourceDescription {
   std::vector<SourceColumn> columns;  // in the source's order
   std::vector<std::string> key;       // key columns in key order; empty if it has none
   std::optional<uint64_t> records_estimate;
-  std::optional<uint64_t> bytes;       // size of what a scan reads, if known
+  std::optional<uint64_t> bytes;  // size of what a scan reads, if known
   std::vector<std::string> warnings;
 };
 
@@ -84,7 +84,8 @@ class Store {
 
   // Errors: NotFound (no such file, table, database), InvalidArgument (malformed source, with file,
   // line and column), FailedPrecondition (can't be compared, says why and what to do),
-  // PermissionDenied. Each message is one clear line.
+  // PermissionDenied; from a scan also Aborted (the source changed while it was read: nothing that
+  // the user wrote is wrong) and DataLoss (it can't be read). Each message is one clear line.
   virtual absl::StatusOr<SourceDescription> Describe() = 0;
 
   // Scans `columns` (names of the description). The store must outlive the scan. Several scans may
@@ -101,8 +102,8 @@ class Store {
 
   // Rows whose key columns (names in `key`) may equal one of `keys`, in batches: a superset of the
   // asked for is fine, since the caller encodes each row's key and keeps exact matches only.
-  // Unimplemented where the store has no such look-up: the caller then scans. `keys` (columns in the
-  // order of `key`) and the texts in them live only until this returns.
+  // Unimplemented where the store has no such look-up: the caller then scans. `keys` (columns in
+  // the order of `key`) and the texts in them live only until this returns.
   virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {

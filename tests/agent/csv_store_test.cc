@@ -460,8 +460,7 @@ TEST_F(CsvStoreTest, Ledger18AnErrorIsNeverTheEndOfData) {
   // Who goes on after the error gets it again, from both.
   EXPECT_EQ(scan->Next().status(), status);
   EXPECT_EQ(scan->Finish().status(), status);
-  EXPECT_EQ((*store->StartScan({"a"}))->Finish().status().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ((*store->StartScan({"a"}))->Finish().status().code(), absl::StatusCode::kInternal);
 }
 
 TEST_F(CsvStoreTest, TruncationDuringTheScanIsAnError) {
@@ -478,7 +477,7 @@ TEST_F(CsvStoreTest, TruncationDuringTheScanIsAnError) {
     status = batch.status();
     ASSERT_FALSE(batch.ok() && *batch == nullptr) << "taken for the end";
   }
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("changed while it was read"));
   EXPECT_FALSE(scan->Next().ok());
   EXPECT_FALSE(scan->Finish().ok());
@@ -508,7 +507,7 @@ TEST_F(CsvStoreTest, AnErrorInAFileThatChangesSaysSo) {
   ASSERT_TRUE(batch->Decode(rows).ok());
   batch = *scan->Next();
   const absl::Status status = batch->Decode(rows);
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("changed while it was read (size 9 -> 12)"));
 }
 

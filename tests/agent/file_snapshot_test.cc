@@ -119,7 +119,7 @@ TEST_F(FileSnapshotTest, ATruncatedFileIsAnErrorAndNotTheEndOfData) {
   std::filesystem::resize_file(path, 2);
   std::string bytes(5, ' ');
   const absl::Status status = file->ReadAt(0, bytes);
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("ends at byte 2 of 5 (size 5 -> 2)"));
 }
 

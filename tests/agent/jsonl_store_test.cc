@@ -374,7 +374,7 @@ TEST_F(JsonlStoreTest, AMemberThatAppearsAfterTheDescriptionIsAnErrorAndNotDropp
   ASSERT_TRUE(store->Describe().ok());
   Append("o.jsonl", "{\"a\":2,\"new\":3}\n");
   const absl::Status status = ScanAll(*store, {"a"}).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.code(), absl::StatusCode::kAborted);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("line 2, column 8: member new was not there when the columns were "
                         "collected: the file has changed"));
@@ -433,7 +433,7 @@ TEST_F(JsonlStoreTest, TruncationDuringTheScanIsAnError) {
   auto scan = *store->StartScan({"a"});
   ASSERT_TRUE(scan->Next().ok());
   std::filesystem::resize_file(Path("o.jsonl"), 0);
-  EXPECT_EQ(scan->Next().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(scan->Next().status().code(), absl::StatusCode::kAborted);
   EXPECT_FALSE(scan->Finish().ok());
 }
 

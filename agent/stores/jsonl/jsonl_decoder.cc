@@ -146,7 +146,7 @@ ChunkDecoder::Result JsonlDecoder::Decode(Chunk& chunk, RowSink& sink) const {
                   "member " + Printable(line.name(), 64) +
                       " was not there when the columns were collected: the file has changed; "
                       "compare it again");
-      error.code = absl::StatusCode::kFailedPrecondition;
+      error.code = absl::StatusCode::kAborted;
       return error;
     }
     if (seen_in[column] == record_number) return TwiceError(chunk, line);
