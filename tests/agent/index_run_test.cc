@@ -61,7 +61,7 @@ IndexerOptions Threads(int threads) {
 }
 
 TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
-  for (const size_t count : {0, 1, 2, 3, 4, 100, 5000}) {
+  for (const size_t count : {0u, 1u, 2u, 3u, 4u, 100u, 5000u}) {
     const std::vector<FakeRow> rows = Rows(count);
     for (const int threads : {1, 2, 3, 8}) {
       SCOPED_TRACE(std::to_string(count) + " rows, " + std::to_string(threads) + " threads");
@@ -108,7 +108,7 @@ TEST(IndexRunTest, OfSeveralErrorsTheFirstInTheScanIsTheResult) {
 }
 
 TEST(IndexRunTest, ABuildersRefusalEndsTheRun) {
-  for (const size_t record : {0, 1, 44, 89}) {
+  for (const size_t record : {0u, 1u, 44u, 89u}) {
     for (const int threads : {1, 2, 4}) {
       FakeStore store(Rows(90));
       const Outcome outcome = RunOver(store, Threads(threads), record);
