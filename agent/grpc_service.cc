@@ -52,6 +52,8 @@ v1::TypeKnowledge ToProto(TypeKnowledge knowledge) {
       return v1::TYPE_KNOWLEDGE_TEXTUAL;
     case TypeKnowledge::kDynamic:
       return v1::TYPE_KNOWLEDGE_DYNAMIC;
+    case TypeKnowledge::kObserved:
+      return v1::TYPE_KNOWLEDGE_OBSERVED;
   }
   return v1::TYPE_KNOWLEDGE_UNSPECIFIED;
 }
@@ -70,7 +72,7 @@ absl::Status FillDescription(const SourceDescription& description, v1::DescribeR
     v1::SourceColumn* added = reply->add_columns();
     added->set_name(column.name);
     added->set_knowledge(ToProto(column.knowledge));
-    if (column.knowledge == TypeKnowledge::kTyped) {
+    if (column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved) {
       added->set_type(std::string(merkle::ColumnTypeName(column.type)));
     }
     added->set_declared(proto::ValidUtf8(column.declared));

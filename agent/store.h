@@ -20,15 +20,16 @@ namespace driftwood::agent {
 
 // How much a source knows about a column's type. The coordinator reconciles the replicas'.
 enum class TypeKnowledge : uint8_t {
-  kTyped,    // declared (or, in JSON Lines, observed without exception): `type` says which
-  kTextual,  // only characters: they can be read as whatever type another replica knows (CSV)
-  kDynamic,  // each value has its own type (mixed JSON members, SQLite columns without type)
+  kTyped,     // declared: `type` says which
+  kTextual,   // only characters: they can be read as whatever type another replica knows (CSV)
+  kDynamic,   // each value has its own type (mixed JSON members, SQLite columns without type)
+  kObserved,  // so it has; but all that there are have `type` (other JSON members)
 };
 
 struct SourceColumn {
   std::string name;
   TypeKnowledge knowledge = TypeKnowledge::kTextual;
-  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped only
+  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped, kObserved
   std::string declared;                                 // as the source words it: "VARCHAR(20)"
 };
 

@@ -48,14 +48,16 @@ absl::StatusOr<ReplicaColumn> ColumnFromProto(const v1::SourceColumn& message) {
   column.name = message.name();
   column.declared = message.declared();
   switch (message.knowledge()) {
-    case v1::TYPE_KNOWLEDGE_TYPED: {
+    case v1::TYPE_KNOWLEDGE_TYPED:
+    case v1::TYPE_KNOWLEDGE_OBSERVED: {
       const auto type = merkle::ColumnTypeFromName(message.type());
       if (!type || *type == merkle::ColumnType::kDynamic) {
         return absl::FailedPreconditionError(
             "column '" + column.name + "' has type '" + message.type() +
             "', which this program does not know; run the same version of driftwood on all sides");
       }
-      column.knowledge = TypeKnowledge::kTyped;
+      column.knowledge = message.knowledge() == v1::TYPE_KNOWLEDGE_TYPED ? TypeKnowledge::kTyped
+                                                                         : TypeKnowledge::kObserved;
       column.type = *type;
       return column;
     }

@@ -20,15 +20,16 @@ namespace driftwood::coordinator {
 
 // How much a replica's source knows about a column's type.
 enum class TypeKnowledge : uint8_t {
-  kTyped,    // declared: `type` says which
-  kTextual,  // only characters: they are read as whatever type another replica knows
-  kDynamic,  // each value has its own type
+  kTyped,     // declared: `type` says which
+  kTextual,   // only characters: they are read as whatever type another replica knows
+  kDynamic,   // each value has its own type
+  kObserved,  // so it has; but all that there are have `type`
 };
 
 struct ReplicaColumn {
   std::string name;
   TypeKnowledge knowledge = TypeKnowledge::kTextual;
-  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped only
+  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped, kObserved
   std::string declared;                                 // as the source words it
 };
 

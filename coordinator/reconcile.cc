@@ -228,22 +228,37 @@ class Reconciler {
   absl::StatusOr<ColumnType> DecideType(const std::string& name) const {
     const auto chosen = options_.types.find(name);
     if (chosen != options_.types.end()) return chosen->second;
-    std::set<ColumnType> typed;
+    std::set<ColumnType> declared;
+    std::set<ColumnType> observed;
     const DescribedReplica* textual = nullptr;
     const DescribedReplica* dynamic = nullptr;
     for (const DescribedReplica& replica : replicas_) {
       const ReplicaColumn& column = *FindColumn(replica, name);
-      if (column.knowledge == TypeKnowledge::kTyped) typed.insert(column.type);
+      if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
+      if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
       if (column.knowledge == TypeKnowledge::kTextual) textual = &replica;
       if (column.knowledge == TypeKnowledge::kDynamic) dynamic = &replica;
     }
-    if (!typed.empty()) return MergeAll(name, typed);
-    if (dynamic == nullptr) return ColumnType::kText;
+    if (!declared.empty()) {
+      observed.erase(ColumnType::kText);  // strings hold what JSON has no type for
+      declared.merge(observed);
+      return MergeAll(name, declared);
+    }
+    if (dynamic == nullptr) return TypeOfValues(name, observed);
     if (textual == nullptr) return ColumnType::kDynamic;
     return absl::FailedPreconditionError(
         "column '" + name + "': " + dynamic->name + " has values of several types there and " +
         textual->name + " has only characters, so no side says how to read them; say --types " +
         name + "=TYPE, or leave it out with --ignore " + name);
+  }
+
+  // No side declares a type. What has one in each value is not read as another: the string "5" is
+  // not the number 5.
+  absl::StatusOr<ColumnType> TypeOfValues(const std::string& name,
+                                          const std::set<ColumnType>& observed) const {
+    if (observed.empty()) return ColumnType::kText;
+    if (observed.size() > 1 && observed.count(ColumnType::kText) > 0) return TypesDiffer(name);
+    return MergeAll(name, observed);
   }
 
   // The one type of the set that all others can be read as, whatever the order of the replicas.
@@ -262,7 +277,10 @@ class Reconciler {
     std::string sides;
     for (const DescribedReplica& replica : replicas_) {
       const ReplicaColumn& column = *FindColumn(replica, name);
-      if (column.knowledge != TypeKnowledge::kTyped) continue;
+      if (column.knowledge != TypeKnowledge::kTyped &&
+          column.knowledge != TypeKnowledge::kObserved) {
+        continue;
+      }
       if (!sides.empty()) sides += ", ";
       sides += replica.name + " has " + TypeText(column.type);
       if (!column.declared.empty() && Lowercase(column.declared) != TypeText(column.type)) {

@@ -118,16 +118,16 @@ TEST(JsonlTest, TheTypeOfAColumnIsThatOfAllItsValues) {
     TypeKnowledge knowledge;
     merkle::ColumnType type;
   } cases[] = {
-      {"{\"a\":\"x\"}\n{}\n{\"a\":null}\n", TypeKnowledge::kTextual, merkle::ColumnType::kText},
+      {"{\"a\":\"x\"}\n{}\n{\"a\":null}\n", TypeKnowledge::kObserved, merkle::ColumnType::kText},
       {"{\"a\":null}\n", TypeKnowledge::kTextual, merkle::ColumnType::kText},
-      {"{\"a\":true}\n{\"a\":null}\n", TypeKnowledge::kTyped, merkle::ColumnType::kBool},
+      {"{\"a\":true}\n{\"a\":null}\n", TypeKnowledge::kObserved, merkle::ColumnType::kBool},
       {"{\"a\":1}\n{\"a\":-9223372036854775808}\n{\"a\":18446744073709551615}\n",
-       TypeKnowledge::kTyped, merkle::ColumnType::kInteger},
-      {"{\"a\":1}\n{\"a\":18446744073709551616}\n", TypeKnowledge::kTyped,
+       TypeKnowledge::kObserved, merkle::ColumnType::kInteger},
+      {"{\"a\":1}\n{\"a\":18446744073709551616}\n", TypeKnowledge::kObserved,
        merkle::ColumnType::kDecimal},
-      {"{\"a\":1}\n{\"a\":1.0}\n", TypeKnowledge::kTyped, merkle::ColumnType::kDecimal},
-      {"{\"a\":1e2}\n", TypeKnowledge::kTyped, merkle::ColumnType::kDecimal},
-      {"{\"a\":[1]}\n{\"a\":{}}\n", TypeKnowledge::kTyped, merkle::ColumnType::kJson},
+      {"{\"a\":1}\n{\"a\":1.0}\n", TypeKnowledge::kObserved, merkle::ColumnType::kDecimal},
+      {"{\"a\":1e2}\n", TypeKnowledge::kObserved, merkle::ColumnType::kDecimal},
+      {"{\"a\":[1]}\n{\"a\":{}}\n", TypeKnowledge::kObserved, merkle::ColumnType::kJson},
       {"{\"a\":1}\n{\"a\":\"1\"}\n", TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic},
       {"{\"a\":true}\n{\"a\":1}\n", TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic},
       {"{\"a\":[]}\n{\"a\":\"[]\"}\n", TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic},
@@ -137,7 +137,7 @@ TEST(JsonlTest, TheTypeOfAColumnIsThatOfAllItsValues) {
     ASSERT_TRUE(table.ok()) << table.status();
     ASSERT_EQ(table->columns.size(), 1u);
     EXPECT_EQ(table->columns[0].knowledge, c.knowledge) << c.text;
-    if (c.knowledge == TypeKnowledge::kTyped) {
+    if (c.knowledge == TypeKnowledge::kObserved) {
       EXPECT_EQ(table->columns[0].type, c.type) << c.text;
     }
   }

@@ -283,6 +283,12 @@ TEST_F(LedgerTest, Row33JsonOfEqualMeaningIsEqual) {
                        "\n");
   EXPECT_EQ(Verdict(copies), "DIVERGENT");
   // Duplicate members are kept, and differ from an object without them.
+  // A string is no number, also where the other file has numbers only.
+  WriteFile("a.jsonl", "{\"id\":1,\"j\":5}\n{\"id\":2,\"j\":6}\n");
+  WriteFile("b.jsonl", "{\"id\":1,\"j\":5}\n{\"id\":2,\"j\":\"6\"}\n");
+  EXPECT_EQ(Verdict(copies), "DIVERGENT");
+  WriteFile("b.jsonl", "{\"id\":1,\"j\":5}\n{\"id\":2,\"j\":6.0}\n");
+  EXPECT_EQ(Verdict(copies), "IDENTICAL");
   WriteFile("a.jsonl", R"({"id":1,"j":{"a":1,"a":2}})"
                        "\n");
   WriteFile("b.jsonl", R"({"id":1,"j":{"a":2}})"

@@ -51,23 +51,23 @@ uint8_t KindBitOf(const SourceValue& value) {
 }
 
 SourceColumn DescribeColumn(const std::string& name, uint8_t kinds) {
-  const auto typed = [&](merkle::ColumnType type, const char* declared) {
-    return SourceColumn{name, TypeKnowledge::kTyped, type, declared};
+  const auto observed = [&](merkle::ColumnType type, const char* declared) {
+    return SourceColumn{name, TypeKnowledge::kObserved, type, declared};
   };
   switch (kinds) {
     case 0:
       return {name, TypeKnowledge::kTextual, merkle::ColumnType::kText, "only null"};
     case kText:
-      return {name, TypeKnowledge::kTextual, merkle::ColumnType::kText, "string"};
+      return observed(merkle::ColumnType::kText, "string");
     case kBool:
-      return typed(merkle::ColumnType::kBool, "true or false");
+      return observed(merkle::ColumnType::kBool, "true or false");
     case kInteger:
-      return typed(merkle::ColumnType::kInteger, "integer");
+      return observed(merkle::ColumnType::kInteger, "integer");
     case kOtherNumber:
     case kInteger | kOtherNumber:
-      return typed(merkle::ColumnType::kDecimal, "number");
+      return observed(merkle::ColumnType::kDecimal, "number");
     case kNested:
-      return typed(merkle::ColumnType::kJson, "object or array");
+      return observed(merkle::ColumnType::kJson, "object or array");
     default:
       return {name, TypeKnowledge::kDynamic, merkle::ColumnType::kDynamic, "mixed"};
   }
