@@ -95,10 +95,14 @@ absl::Status Create(const std::filesystem::path& path) {
 }  // namespace
 
 absl::StatusOr<DigestKey> ReadDigestKeyFile(const std::filesystem::path& path) {
-  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) return SystemError("can't read", path, errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return SystemError("can't read", path, errno);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError("digest key file " + path.string() +
+                                      " is no regular file; name one that holds 32 bytes");
+  }
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return absl::PermissionDeniedError("digest key file " + path.string() +
                                        " is open to others than its owner; chmod 600 " +

@@ -71,6 +71,12 @@ TEST_F(DigestKeyFileTest, AFileThatOthersMayReadIsRefusedWithTheRemedy) {
   EXPECT_TRUE(ReadOf(std::string(32, 'k'), 0400).ok());
 }
 
+TEST_F(DigestKeyFileTest, AFolderIsNoKeyFileAndKeepsItsMode) {
+  const absl::Status status = ReadDigestKeyFile("/tmp").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(status.message().find("chmod"), absl::string_view::npos) << status;
+}
+
 TEST_F(DigestKeyFileTest, AnAbsentFileIsNotFound) {
   EXPECT_EQ(ReadDigestKeyFile(path_).status().code(), absl::StatusCode::kNotFound);
 }

@@ -200,10 +200,21 @@ LmdbEnvironment::LmdbEnvironment(std::unique_ptr<LmdbRegistration> registration,
       env_(env),
       unlocked_(unlocked) {}
 
+// Opens it without locks, and closes it.
+static absl::Status CheckFormat(const std::string& path, unsigned flags) {
+  MDB_env* env = nullptr;
+  int rc = mdb_env_create(&env);
+  if (rc == 0) rc = mdb_env_open(env, path.c_str(), flags | MDB_NOLOCK, 0600);
+  mdb_env_close(env);
+  return rc == 0 ? absl::OkStatus() : LmdbError(path, "can't be opened", rc);
+}
+
 absl::StatusOr<std::shared_ptr<LmdbEnvironment>> LmdbEnvironment::OpenNew(
     std::unique_ptr<LmdbRegistration> registration, const std::string& path, bool is_folder) {
   const unsigned flags =
       MDB_RDONLY | MDB_NOTLS | (is_folder ? 0u : static_cast<unsigned>(MDB_NOSUBDIR));
+  // LMDB makes the lock file before it looks at the data: what is no LMDB file must not get one.
+  RETURN_IF_ERROR(CheckFormat(path, flags));
   for (const unsigned lock_flag : {0u, static_cast<unsigned>(MDB_NOLOCK)}) {
     MDB_env* env = nullptr;
     int rc = mdb_env_create(&env);
