@@ -1,6 +1,7 @@
 #include "coordinator/listing.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <utility>
@@ -23,6 +24,13 @@ uint64_t KeysOf(const MissingRun& run) {
   return keys;
 }
 
+// As their encodings do: there is one NaN.
+bool SameValue(const merkle::Value& a, const merkle::Value& b) {
+  const bool both_nan = a.tag == merkle::Tag::kFloat64 && b.tag == merkle::Tag::kFloat64 &&
+                        std::isnan(a.real) && std::isnan(b.real);
+  return both_nan || a == b;
+}
+
 // Column c differs if two replicas hold different values there.
 std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
   std::vector<bool> differs(columns, false);
@@ -30,7 +38,8 @@ std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
   for (const auto& values : record.values) {
     if (!values) continue;
     if (first == nullptr) first = &*values;
-    for (size_t c = 0; c < columns; ++c) differs[c] = differs[c] || !((*values)[c] == (*first)[c]);
+    for (size_t c = 0; c < columns; ++c)
+      differs[c] = differs[c] || !SameValue((*values)[c], (*first)[c]);
   }
   return differs;
 }
@@ -40,6 +49,10 @@ void AddReplicaValues(const std::string& name, const std::optional<merkle::Diges
                       const PeerRecord* found, size_t columns, size_t i, ReportRecord* record) {
   if (found == nullptr) {
     if (state) record->notes.push_back(name + ": the record has gone since it was compared");
+    return;
+  }
+  if (found->value_too_long) {
+    record->notes.push_back(name + ": its values are too long to be shown (over 32 MiB)");
     return;
   }
   absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(found->value, columns);

@@ -1,4 +1,6 @@
 // csv: a row for each divergence, and a last row with the verdict.
+#include <set>
+
 #include "coordinator/report.h"
 #include "coordinator/text.h"
 #include "merkle/status_macros.h"
@@ -37,17 +39,35 @@ std::string Row(const Cells& cells) {
 
 size_t KeyColumns(const Report& report) { return report.schema ? report.schema->key.size() : 0; }
 
+// Names of the dataset's columns give way to ours, and get a prefix: no two columns have one name,
+// so that a reader by name never takes a key called "kind" for the verdict.
+class HeaderNames {
+ public:
+  explicit HeaderNames(const Report& report) {
+    taken_ = {"kind", "note"};
+    for (const ReportReplica& replica : report.replicas) taken_.insert("version@" + replica.name);
+  }
+  std::string Take(const std::string& prefix, std::string name) {
+    while (!taken_.insert(name).second) name = prefix + name;
+    return Cell(name);
+  }
+
+ private:
+  std::set<std::string> taken_;
+};
+
 Cells Header(const Report& report) {
+  HeaderNames names(report);
   Cells cells;
   for (size_t i = 0; i < KeyColumns(report); ++i) {
-    cells.push_back(Cell(report.schema->key[i].name));
+    cells.push_back(names.Take("key.", report.schema->key[i].name));
   }
   cells.push_back("kind");
   for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
   if (report.values_shown && report.schema) {
     for (const merkle::Column& column : report.schema->values) {
       for (const ReportReplica& replica : report.replicas) {
-        cells.push_back(Cell(column.name + "@" + replica.name));
+        cells.push_back(names.Take("value.", column.name + "@" + replica.name));
       }
     }
   }

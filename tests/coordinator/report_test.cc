@@ -297,6 +297,22 @@ TEST(ReportTest, BytesThatAreNotUtf8NeverReachJson) {
   EXPECT_EQ(text.find('\xff'), std::string::npos);
 }
 
+// Else a reader by name would take a key for the verdict, or a value for a version.
+TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
+  Report report = Identical();
+  report.values_shown = true;
+  report.schema = merkle::Schema{{{"kind", ColumnType::kText}, {"note", ColumnType::kText}},
+                                 {{"key.kind", ColumnType::kText}, {"version", ColumnType::kText}}};
+  std::string csv;
+  ASSERT_TRUE(WriteCsv(report, [&](std::string_view bytes) {
+                csv += bytes;
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(csv.substr(0, csv.find('\r')),
+            "key.kind,key.note,kind,version@left,version@right,key.kind@left,key.kind@right,"
+            "value.version@left,value.version@right,note");
+}
+
 TEST(ReportTest, AKeyThatDoesNotDecodeIsShownEncoded) {
   Report report = Incomplete();
   report.records[0].key = ReportKey{"\x99\x98", std::nullopt};
