@@ -11,6 +11,7 @@
 #include "coordinator/text.h"
 #include "coordinator/version.h"
 #include "merkle/check.h"
+#include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {
 
@@ -23,6 +24,11 @@ void ForEachReplica(size_t count, const Work& work) {
   for (size_t i = 1; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
   work(0);
   for (std::thread& thread : threads) thread.join();
+}
+
+// An agent that is gone or does not answer, whatever it is asked.
+bool IsLost(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
 class Audit {
@@ -39,6 +45,7 @@ class Audit {
     }
     report_.missing.assign(replicas.size(), 0);
     report_.values_shown = options.show_values;
+    lost_ = std::make_unique<bool[]>(replicas.size());
   }
 
   Report Run() {
@@ -66,9 +73,12 @@ class Audit {
   void CancelAll() {
     for (const AuditReplica& replica : replicas_) replica.peer->Cancel();
   }
+  // A lost agent is not asked again: it would only cost the time until it is given up once more.
   void CloseSnapshots() {
     if (!snapshots_open_) return;
-    ForEachReplica(count(), [this](size_t i) { replicas_[i].peer->CloseSnapshot(); });
+    ForEachReplica(count(), [this](size_t i) {
+      if (!lost_[i]) replicas_[i].peer->CloseSnapshot();
+    });
   }
 
   // Reports all failures of a step. The first one that is no mere consequence (we cancelled the
@@ -91,10 +101,13 @@ class Audit {
 
   void Fail(std::optional<size_t> replica, const absl::Status& status) {
     if (IsUserError(status.code()) || !scan_began_) {
-      if (report_.error && report_.verdict == Verdict::kError) return Warn(replica, status);
+      if (report_.error && report_.verdict == Verdict::kError) {
+        return AlsoFailed(replica, std::string(status.message()));
+      }
       report_.verdict = Verdict::kError;
-      if (report_.error) Warn(report_.error->replica, StatusOf(*report_.error));
-      report_.error = ErrorOf(replica, status);
+      const std::optional<ReportError> earlier =
+          std::exchange(report_.error, ErrorOf(replica, status));
+      if (earlier) AlsoFailed(earlier->replica, earlier->message);
       return;
     }
     if (!report_.error) {
@@ -107,12 +120,9 @@ class Audit {
   static ReportError ErrorOf(std::optional<size_t> replica, const absl::Status& status) {
     return {status.code(), std::string(status.message()), replica};
   }
-  static absl::Status StatusOf(const ReportError& error) {
-    return absl::Status(error.code, error.message);
-  }
-  void Warn(std::optional<size_t> replica, const absl::Status& status) {
-    const std::string prefix = replica ? replicas_[*replica].name + ": " : "";
-    report_.warnings.push_back(prefix + std::string(status.message()));
+  // One error, whatever the number of replicas that failed, and none of them left out.
+  void AlsoFailed(std::optional<size_t> replica, const std::string& message) {
+    report_.error->message += "; and " + (replica ? replicas_[*replica].name + ": " : "") + message;
   }
   // The whole key space.
   void AddGap(std::optional<size_t> replica, std::string reason) {
@@ -195,22 +205,31 @@ class Audit {
     return absl::OkStatus();
   }
 
+  // A damaged index is made anew, never repaired by guessing. One that is not prepared any more
+  // (its agent was restarted, or serves another comparison too) is prepared once more.
+  absl::StatusOr<OpenedSnapshot> OpenOne(size_t i) {
+    absl::StatusOr<OpenedSnapshot> snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+    const bool damaged = absl::IsDataLoss(snapshot.status());
+    if (!damaged && !absl::IsFailedPrecondition(snapshot.status())) return snapshot;
+    RETURN_IF_ERROR(PrepareOne(i, /*force=*/damaged));
+    snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+    if (!absl::IsFailedPrecondition(snapshot.status())) return snapshot;
+    // It was prepared a moment ago: no command has to change, it is in use.
+    return absl::AbortedError("its agent serves another comparison of it at the same time: " +
+                              std::string(snapshot.status().message()));
+  }
+
   bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
     std::vector<absl::Status> statuses(count());
     std::vector<OpenedSnapshot> opened(count());
+    snapshots_open_ = true;
     ForEachReplica(count(), [&](size_t i) {
-      absl::StatusOr<OpenedSnapshot> snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
-      if (absl::IsDataLoss(snapshot.status())) {
-        // A damaged index is made anew, never repaired by guessing.
-        statuses[i] = PrepareOne(i, /*force=*/true);
-        if (!statuses[i].ok()) return;
-        snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
-      }
+      absl::StatusOr<OpenedSnapshot> snapshot = OpenOne(i);
       statuses[i] = snapshot.status();
+      lost_[i] = IsLost(statuses[i]);
       if (snapshot.ok()) opened[i] = *std::move(snapshot);
     });
     if (!AllOk(statuses)) return false;
-    snapshots_open_ = true;
     roots->clear();
     not_point_in_time_.clear();
     for (size_t i = 0; i < count(); ++i) {
@@ -231,9 +250,12 @@ class Audit {
   void WarnOfUnparsed() {
     for (const ReportReplica& replica : report_.replicas) {
       if (replica.unparsed.value_or(0) == 0) continue;
-      report_.warnings.push_back(replica.name + ": " + GroupDigits(*replica.unparsed) +
-                                 (*replica.unparsed == 1 ? " value does" : " values do") +
-                                 " not parse as the column's type; compared as what they are");
+      report_.warnings.push_back(
+          replica.name + ": " + GroupDigits(*replica.unparsed) +
+          (*replica.unparsed == 1
+               ? " value does not parse as its column's type; it is compared as what it is"
+               : " values do not parse as their column's type; they are compared as what they "
+                 "are"));
     }
   }
 
@@ -288,6 +310,7 @@ class Audit {
       }
       const absl::Status& status = replies[i].status();
       expired = expired || absl::IsNotFound(status);
+      lost_[i] = IsLost(status);
       if (!walk_error_) walk_error_ = ErrorOf(i, status);
       walk->Lose(i, std::string(status.message()));
     }
@@ -330,10 +353,15 @@ class Audit {
     for (const Divergence* divergence : listed_) keys.push_back(divergence->key);
     std::vector<absl::StatusOr<std::vector<PeerRecord>>> found(count());
     ForEachReplica(count(), [&](size_t i) {
+      if (lost_[i]) {
+        found[i] = absl::UnavailableError("its agent was lost before");
+        return;
+      }
       found[i] = replicas_[i].peer->ReadRecords(agreement_, keys, /*with_values=*/true);
     });
     for (size_t i = 0; i < count(); ++i) {
       if (!found[i].ok()) {
+        lost_[i] = lost_[i] || IsLost(found[i].status());
         report_.warnings.push_back(replicas_[i].name + ": the values could not be read: " +
                                    std::string(found[i].status().message()));
       }
@@ -399,6 +427,7 @@ class Audit {
 
   bool scan_began_ = false;
   bool snapshots_open_ = false;
+  std::unique_ptr<bool[]> lost_;  // by replica: each written by its own thread
   std::vector<DescribedReplica> described_;
   merkle::Agreement agreement_;
   std::vector<merkle::Summary> roots_;

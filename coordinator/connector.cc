@@ -23,6 +23,35 @@ bool IsPort(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
+// "orders.csv": what a store URL for it would look like; empty if its name does not say.
+std::string UrlFor(const std::string& path) {
+  static constexpr struct {
+    const char* ending;
+    const char* scheme;
+    const char* parameters;
+  } kKinds[] = {{".csv", "csv", "?key=COLUMN"},
+                {".tsv", "tsv", "?key=COLUMN"},
+                {".jsonl", "jsonl", "?key=COLUMN"},
+                {".ndjson", "jsonl", "?key=COLUMN"},
+                {".db", "sqlite", "?table=TABLE"},
+                {".sqlite", "sqlite", "?table=TABLE"},
+                {".sqlite3", "sqlite", "?table=TABLE"},
+                {".mdb", "lmdb", ""},
+                {".lmdb", "lmdb", ""}};
+  for (const auto& kind : kKinds) {
+    if (Lowercase(path).ends_with(kind.ending)) {
+      return std::string(kind.scheme) + ":" + path + kind.parameters;
+    }
+  }
+  return "";
+}
+
+int HexDigit(char c) {
+  const std::string_view digits = "0123456789abcdef";
+  const size_t digit = digits.find(Lowercase(std::string(1, c)));
+  return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
+}
+
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError(
       "'" + url +
@@ -57,7 +86,10 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   spec.url = url;
   const size_t colon = url.find(':');
   if (colon == std::string::npos || colon == 0) {
-    return absl::InvalidArgumentError("'" + url + "' is no store URL; wanted " + kForms);
+    const std::string likely = colon == 0 ? "" : UrlFor(url);
+    return absl::InvalidArgumentError(
+        "'" + url + "' is no store URL; " +
+        (likely.empty() ? std::string("wanted ") + kForms : "did you mean '" + likely + "'?"));
   }
   const std::string scheme = url.substr(0, colon);
   if (scheme == "agent") return ParseAgent(std::move(spec));
@@ -66,6 +98,21 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
                                       DidYouMean(scheme, Schemes()) + "; wanted " + kForms);
   }
   return spec;
+}
+
+std::string StorePath(const std::string& url) {
+  const size_t colon = url.find(':');
+  const size_t begin = colon == std::string::npos ? 0 : colon + 1;
+  const size_t query = url.rfind('?');
+  const size_t end = query == std::string::npos || query < begin ? url.size() : query;
+  std::string path;
+  for (size_t i = begin; i < end; ++i) {
+    const bool escape =
+        url[i] == '%' && i + 2 < end && HexDigit(url[i + 1]) >= 0 && HexDigit(url[i + 2]) >= 0;
+    path += escape ? static_cast<char>(HexDigit(url[i + 1]) * 16 + HexDigit(url[i + 2])) : url[i];
+    if (escape) i += 2;
+  }
+  return path;
 }
 
 }  // namespace driftwood::coordinator

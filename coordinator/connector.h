@@ -24,6 +24,9 @@ struct ReplicaSpec {
 // InvalidArgument: not such a URL; the message shows the expected forms.
 absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url);
 
+// The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
+std::string StorePath(const std::string& url);
+
 // Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it
 // ends what it started and removes what it made.
 class Connector {

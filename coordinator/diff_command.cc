@@ -112,6 +112,24 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
   return types;
 }
 
+// The report must never replace what is compared, or the key.
+absl::Status CheckOutput(const DiffOptions& options) {
+  RETURN_IF_ERROR(CheckOutputPath(options.output));
+  const auto in_use = [&](const std::string& path) {
+    return absl::InvalidArgumentError("--output: " + options.output + " is " + path +
+                                      "; name another file");
+  };
+  const std::string& key = options.digest_key_file;
+  if (!key.empty() && IsSameFile(options.output, key)) return in_use("the digest key file");
+  for (const std::string& url : options.stores) {
+    if (url.starts_with("agent:")) continue;
+    for (const char* file : {"", "-wal", "-journal", "/data.mdb", "/lock.mdb"}) {
+      if (IsSameFile(options.output, StorePath(url) + file)) return in_use("a file of " + url);
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat format) {
   DiffPlan plan;
   plan.format = format;
@@ -129,7 +147,7 @@ absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat forma
   ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
   ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));
   ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
-  if (!options.output.empty()) RETURN_IF_ERROR(CheckOutputPath(options.output));
+  if (!options.output.empty()) RETURN_IF_ERROR(CheckOutput(options));
   return plan;
 }
 
@@ -141,18 +159,20 @@ class DiffCommand {
   int Run() {
     const std::optional<ReportFormat> format = ReportFormatFromName(options_.format);
     if (!format) {
-      Say("driftwood: unknown format '" + options_.format + "'" +
+      Say("driftwood: unknown format '" + EscapeForDisplay(options_.format) + "'" +
           DidYouMean(options_.format, {"table", "json", "jsonl", "csv"}) +
           "; wanted table, json, jsonl or csv");
       return 2;
     }
     format_ = *format;
     const Report report = MakeReport();
-    if (environment_.on_cleaned_up) environment_.on_cleaned_up();
+    // A file that is written aside would be left behind; it makes nobody wait.
+    const bool aside = OutputIsUsable() && IsWrittenAside(options_.output);
+    if (environment_.on_cleaned_up && !aside) environment_.on_cleaned_up();
     SayMessages(report);
     const absl::Status written = Write(report);
     if (!written.ok()) {
-      Say("driftwood: " + std::string(written.message()));
+      Say("driftwood: " + EscapeForDisplay(std::string(written.message())));
       return 2;
     }
     if (options_.stats) SayStats(report);
@@ -174,7 +194,7 @@ class DiffCommand {
     for (const ReplicaSpec& spec : plan.replicas) {
       absl::StatusOr<std::unique_ptr<Peer>> peer =
           connector->Connect(spec, [this] { return environment_.interrupt->raised(); });
-      if (!peer.ok()) return ErrorReport(peer.status(), peers.size(), &plan);
+      if (!peer.ok()) return ErrorReport(peer.status(), peers.size());
       replicas.push_back({spec.name, spec.url, peer->get()});
       peers.push_back(*std::move(peer));
     }
@@ -200,12 +220,13 @@ class DiffCommand {
   }
 
   // Nothing was compared. All replicas are named all the same.
-  Report ErrorReport(const absl::Status& status, std::optional<size_t> replica = std::nullopt,
-                     const DiffPlan* plan = nullptr) const {
+  Report ErrorReport(const absl::Status& status,
+                     std::optional<size_t> replica = std::nullopt) const {
     Report report;
+    const absl::StatusOr<std::vector<std::string>> names = ReplicaNames(options_);
     for (size_t i = 0; i < options_.stores.size(); ++i) {
       ReportReplica entry;
-      entry.name = plan != nullptr ? plan->replicas[i].name : "r" + std::to_string(i + 1);
+      entry.name = names.ok() ? (*names)[i] : "r" + std::to_string(i + 1);
       entry.source = options_.stores[i];
       report.replicas.push_back(std::move(entry));
     }
@@ -220,10 +241,11 @@ class DiffCommand {
     return report;
   }
 
+  bool OutputIsUsable() const { return !options_.output.empty() && CheckOutput(options_).ok(); }
+
   absl::Status Write(const Report& report) const {
-    const bool to_file = !options_.output.empty();
     // An unusable --output is the error that the report is about: say it on stdout.
-    const bool file_usable = to_file && CheckOutputPath(options_.output).ok();
+    const bool file_usable = OutputIsUsable();
     std::unique_ptr<Output> output;
     if (file_usable) {
       ASSIGN_OR_RETURN(output, Output::ToFile(options_.output));

@@ -45,7 +45,8 @@ struct DiffEnvironment {
   std::function<double()> now_seconds;
   std::string salt;  // of the versions: random, at least 16 bytes
   Interrupt* interrupt = nullptr;
-  // Called when nothing is left that an interrupt would have to clean up.
+  // Called when nothing is left, nor will be, that an interrupt would have to clean up: from then
+  // on it may end the process.
   std::function<void()> on_cleaned_up;
 };
 

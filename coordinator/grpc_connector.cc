@@ -9,6 +9,7 @@
 
 #include "coordinator/agent_process.h"
 #include "coordinator/grpc_peer.h"
+#include "merkle/check.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {
@@ -20,9 +21,23 @@ constexpr char kDataset[] = "data";
 // How long a dying process gets to be seen as dead, for the sake of a better message.
 constexpr std::chrono::milliseconds kEndPatience{500};
 
+absl::StatusOr<std::string> FindAgentProgram() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return absl::NotFoundError("can't find our own program: " + error.message());
+  const std::filesystem::path program = self.parent_path() / "driftwood-agent";
+  if (::access(program.c_str(), X_OK) != 0) {
+    return absl::NotFoundError("no driftwood-agent in " + self.parent_path().string() +
+                               "; it must stand beside driftwood");
+  }
+  return program.string();
+}
+
 class GrpcConnector final : public Connector {
  public:
-  explicit GrpcConnector(GrpcConnectorOptions options) : options_(std::move(options)) {}
+  // Without agents of our own there is no program and no workspace.
+  GrpcConnector(std::string agent_program, std::unique_ptr<Workspace> workspace)
+      : agent_program_(std::move(agent_program)), workspace_(std::move(workspace)) {}
 
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
                                                 const std::function<bool()>& cancelled) override {
@@ -42,12 +57,10 @@ class GrpcConnector final : public Connector {
  private:
   absl::StatusOr<AgentProcess*> StartAgent(const ReplicaSpec& spec,
                                            const std::function<bool()>& cancelled) {
-    if (workspace_ == nullptr) {
-      ASSIGN_OR_RETURN(workspace_, Workspace::Create(options_.workspace));
-    }
+    DRIFTWOOD_CHECK(workspace_ != nullptr);
     ASSIGN_OR_RETURN(const std::string state, workspace_->StateFolder(spec.url));
     AgentProcessOptions process;
-    process.program = options_.agent_program;
+    process.program = agent_program_;
     process.cancelled = cancelled;
     process.arguments = {"--listen",          "unix:" + workspace_->NewSocketPath(),
                          "--dataset",         std::string(kDataset) + "=" + spec.url,
@@ -59,27 +72,22 @@ class GrpcConnector final : public Connector {
     return processes_.back().get();
   }
 
-  const GrpcConnectorOptions options_;
-  std::unique_ptr<Workspace> workspace_;  // made when the first agent of our own needs it
+  const std::string agent_program_;
+  const std::unique_ptr<Workspace> workspace_;
   std::vector<std::unique_ptr<AgentProcess>> processes_;  // end before their folders do
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options) {
-  return std::unique_ptr<Connector>(std::make_unique<GrpcConnector>(std::move(options)));
-}
-
-absl::StatusOr<std::string> FindAgentProgram() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return absl::NotFoundError("can't find our own program: " + error.message());
-  const std::filesystem::path program = self.parent_path() / "driftwood-agent";
-  if (::access(program.c_str(), X_OK) != 0) {
-    return absl::NotFoundError("no driftwood-agent in " + self.parent_path().string() +
-                               "; it must stand beside driftwood");
+  std::string program;
+  std::unique_ptr<Workspace> workspace;
+  if (options.starts_agents) {
+    ASSIGN_OR_RETURN(program, FindAgentProgram());
+    ASSIGN_OR_RETURN(workspace, Workspace::Create(options.workspace));
   }
-  return program.string();
+  return std::unique_ptr<Connector>(
+      std::make_unique<GrpcConnector>(std::move(program), std::move(workspace)));
 }
 
 }  // namespace driftwood::coordinator

@@ -12,13 +12,12 @@
 namespace driftwood::coordinator {
 
 struct GrpcConnectorOptions {
-  std::string agent_program;  // path of driftwood-agent
+  bool starts_agents = true;  // false: there are only running ones
   WorkspaceOptions workspace;
 };
 
+// The agent program is the driftwood-agent beside our own executable. Fails if it is missing, or
+// the workspace can't be made.
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options);
-
-// driftwood-agent beside our own executable.
-absl::StatusOr<std::string> FindAgentProgram();
 
 }  // namespace driftwood::coordinator

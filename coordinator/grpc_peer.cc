@@ -147,6 +147,17 @@ absl::StatusOr<Prepared> ResultFromProto(const v1::PrepareResult& result) {
 
 }  // namespace
 
+// "failed to connect to all addresses; last error: UNKNOWN: ADDRESS: Connection refused": the end
+// of it is what matters.
+std::string LastError(const absl::Status& status) {
+  std::string message(status.message());
+  for (const std::string_view before : {"last error: ", "UNKNOWN: ", "UNAVAILABLE: "}) {
+    const size_t at = message.find(before);
+    if (at != std::string::npos) message.erase(0, at + before.size());
+  }
+  return message;
+}
+
 // One call's context, known to Cancel() while it lives.
 class GrpcPeer::Call {
  public:
@@ -180,7 +191,10 @@ void GrpcPeer::Cancel() {
 
 // The status of a call, in words that say what has become of the agent.
 absl::Status GrpcPeer::Finished(const grpc::Status& grpc_status, const std::string& what) {
-  if (grpc_status.ok()) return absl::OkStatus();
+  if (grpc_status.ok()) {
+    reached_ = true;
+    return absl::OkStatus();
+  }
   {
     merkle::MutexLock lock(&mutex_);
     if (cancelled_) return absl::CancelledError("cancelled");
@@ -196,10 +210,13 @@ absl::Status GrpcPeer::Finished(const grpc::Status& grpc_status, const std::stri
     return absl::DeadlineExceededError("the agent at " + options_.address +
                                        " did not answer in time (" + what + ")");
   }
-  if (absl::IsUnavailable(status)) {
+  if (absl::IsUnavailable(status) && !reached_) {
     return absl::UnavailableError("the agent at " + options_.address +
-                                  " is lost or can't be reached (" + what +
-                                  "): " + std::string(status.message()));
+                                  " can't be reached; is it running? (" + LastError(status) + ")");
+  }
+  if (absl::IsUnavailable(status)) {
+    return absl::UnavailableError("the agent at " + options_.address + " is lost (" + what +
+                                  "): " + LastError(status));
   }
   // Our own calls are cancelled by Cancel() alone: this one came from the other side.
   if (absl::IsCancelled(status)) {
@@ -320,6 +337,7 @@ absl::Status GrpcPeer::ReadBatch(const merkle::Agreement& agreement,
       found.key = std::move(*record.mutable_key());
       found.digest = proto::FromProto(record.digest());
       found.value = std::move(*record.mutable_value());
+      found.value_too_long = record.value_too_long();
       records->push_back(std::move(found));
     }
     if (records->size() - before > end - begin) {

@@ -63,6 +63,7 @@ class GrpcPeer final : public Peer {
   const GrpcPeerOptions options_;
   const std::unique_ptr<driftwood::v1::Agent::Stub> stub_;
   uint64_t snapshot_ = 0;  // 0: none; used by the one call at a time
+  bool reached_ = false;   // a call has succeeded; likewise
 
   merkle::Mutex mutex_;
   grpc::ClientContext* active_ DRIFTWOOD_GUARDED_BY(mutex_) = nullptr;

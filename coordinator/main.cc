@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -115,9 +116,10 @@ int Diff(const DiffOptions& options) {
   DiffEnvironment environment;
   environment.make_connector =
       [](const DiffOptions& o) -> absl::StatusOr<std::unique_ptr<Connector>> {
-    absl::StatusOr<std::string> agent = FindAgentProgram();
-    if (!agent.ok()) return agent.status();
-    return MakeGrpcConnector({*agent, {o.state_dir, o.digest_key_file}});
+    const bool starts_agents =
+        std::any_of(o.stores.begin(), o.stores.end(),
+                    [](const std::string& store) { return !store.starts_with("agent:"); });
+    return MakeGrpcConnector({starts_agents, {o.state_dir, o.digest_key_file}});
   };
   environment.stdout_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   environment.stderr_is_terminal = ::isatty(STDERR_FILENO) == 1;
@@ -129,14 +131,14 @@ int Diff(const DiffOptions& options) {
   };
   environment.salt = RandomSalt();
   environment.interrupt = &interrupt;
-  if (options.output.empty()) environment.on_cleaned_up = [&signals] { signals.EndAtOnce(); };
+  environment.on_cleaned_up = [&signals] { signals.EndAtOnce(); };
   return RunDiff(options, environment);
 }
 
 void AddDiff(CLI::App* diff, DiffOptions* options) {
   // Each of these takes one value each time, so that it can't swallow the stores.
   const auto list = [diff](const char* name, std::vector<std::string>* into, const char* help) {
-    return diff->add_option(name, *into, help)->allow_extra_args(false);
+    return diff->add_option(name, *into, help)->expected(1)->take_all()->allow_extra_args(false);
   };
   diff->add_option("stores", options->stores,
                    "Two or more of sqlite:PATH?table=T, csv:PATH?key=a,b, tsv:PATH?key=a, "
@@ -165,7 +167,9 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "How many divergences are listed; the totals stay exact")
       ->check([](const std::string& text) -> std::string {
         const bool number = text.find_first_not_of("0123456789") == std::string::npos;
-        return number && text.size() < 19 ? "" : "wanted a whole number, got '" + text + "'";
+        if (number && text.size() < 19) return "";
+        return "wanted a whole number" + std::string(number ? " of at most 18 digits" : "") +
+               ", got '" + text + "'";
       })
       ->type_name("N")
       ->capture_default_str();

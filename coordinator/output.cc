@@ -70,6 +70,16 @@ absl::Status CheckOutputPath(const std::string& path) {
   return absl::OkStatus();
 }
 
+bool IsWrittenAside(const std::string& path) { return !IsSpecialFile(path); }
+
+bool IsSameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  if (fs::equivalent(a, b, error)) return true;
+  const fs::path absolute_a = fs::absolute(a, error);
+  const fs::path absolute_b = fs::absolute(b, error);
+  return ResolveLinks(absolute_a.string()) == ResolveLinks(absolute_b.string());
+}
+
 Output::Output(int fd, std::string name, std::string path, std::string temporary)
     : fd_(fd), name_(std::move(name)), path_(std::move(path)), temporary_(std::move(temporary)) {}
 

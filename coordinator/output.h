@@ -15,6 +15,13 @@ namespace driftwood::coordinator {
 // nothing behind.
 absl::Status CheckOutputPath(const std::string& path);
 
+// Whether the report is written aside and renamed; false for a device or a pipe, which may make its
+// writer wait for a reader.
+bool IsWrittenAside(const std::string& path);
+
+// Whether two paths name one file, whether it exists or not.
+bool IsSameFile(const std::string& a, const std::string& b);
+
 // One thread at a time.
 class Output {
  public:

@@ -70,7 +70,8 @@ struct OpenedSnapshot {
 struct PeerRecord {
   std::string key;
   merkle::Digest digest;
-  std::string value;  // canonical; only if asked for
+  std::string value;            // canonical; only if asked for
+  bool value_too_long = false;  // the record is there, its value was left out
 };
 
 // Every call fails with the codes of agent.proto; an agent that can't be reached, is stopped or

@@ -249,7 +249,7 @@ class Reconciler {
     return absl::FailedPreconditionError(
         "column '" + name + "': " + dynamic->name + " has values of several types there and " +
         textual->name + " has only characters, so no side says how to read them; say --types " +
-        name + "=TYPE, or leave it out with --ignore " + name);
+        CommaList({name}) + "=TYPE" + OrIgnore(name));
   }
 
   // No side declares a type. What has one in each value is not read as another: the string "5" is
@@ -287,9 +287,15 @@ class Reconciler {
         sides += " (" + column.declared + ")";
       }
     }
-    return absl::FailedPreconditionError("column '" + name + "' has types that don't compare: " +
-                                         sides + "; say how to read it with --types " + name +
-                                         "=TYPE, or leave it out with --ignore " + name);
+    return absl::FailedPreconditionError(
+        "column '" + name + "' has types that don't compare: " + sides +
+        "; say how to read it with --types " + CommaList({name}) + "=TYPE" + OrIgnore(name));
+  }
+
+  // A key column can't be left out.
+  std::string OrIgnore(const std::string& name) const {
+    if (Contains(key_, name)) return "";
+    return ", or leave it out with --ignore " + CommaList({name});
   }
 
   absl::Status CheckTypesAreUsed(const Names& values) const {

@@ -92,7 +92,8 @@ class TableWriter {
                          Pad(rows[i][1], widths[1], true) + "  " + rows[i][2];
       const ReportReplica& replica = report_.replicas[i];
       if (replica.unparsed.value_or(0) > 0) {
-        line += "  (" + GroupDigits(*replica.unparsed) + " values unparsed)";
+        line += "  (" + GroupDigits(*replica.unparsed) +
+                (*replica.unparsed == 1 ? " value" : " values") + " unparsed)";
       }
       if (replica.unkeyed) line += "  (unkeyed)";
       RETURN_IF_ERROR(Line(line));

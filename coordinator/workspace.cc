@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "coordinator/connector.h"
 #include "coordinator/text.h"
 #include "merkle/digest.h"
 #include "merkle/status_macros.h"
@@ -19,8 +20,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A socket address holds 107 characters; our names in the folder take up to 12 of them.
-constexpr size_t kSocketFolderMax = 90;
+// A socket address holds 107 characters; our names in the folder take up to 12 of them. And gRPC
+// reads addresses as URIs, in which some characters mean something.
+bool IsGoodForSockets(const std::string& folder) {
+  return folder.size() <= 90 && folder.find_first_of("%?#\n\r\t") == std::string::npos;
+}
 
 absl::Status SystemError(const std::string& what, int error) {
   const std::string message = what + ": " + std::strerror(error);
@@ -46,7 +50,7 @@ std::string FolderName(const std::string& url) {
   const size_t query = url.rfind('?');
   const size_t path_end = query == std::string::npos || query < colon ? url.size() : query;
   std::error_code error;
-  const fs::path path = url.substr(colon + 1, path_end - colon - 1);
+  const fs::path path = StorePath(url);
   const fs::path canonical = fs::weakly_canonical(fs::absolute(path, error), error);
   const std::string identity = url.substr(0, colon) + '\0' + (error ? path : canonical).string() +
                                '\0' + url.substr(path_end);
@@ -95,7 +99,7 @@ absl::Status Workspace::MakePrivateFolders() {
   const fs::path parent = configured != nullptr && *configured != '\0' ? configured : "/tmp";
   std::error_code error;
   ASSIGN_OR_RETURN(private_folder_, MakeFolderIn(fs::absolute(parent, error)));
-  if (private_folder_.string().size() <= kSocketFolderMax) {
+  if (IsGoodForSockets(private_folder_.string())) {
     socket_folder_ = private_folder_;
     return absl::OkStatus();
   }

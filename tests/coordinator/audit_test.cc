@@ -181,7 +181,9 @@ TEST_F(AuditTest, AnyFailureOfAnyCallIsNeitherIdenticalNorDivergent) {
         peers_[failing]->fail_always[call] = absl::Status(status_code, "broken");
         const Report report = Run();
         const bool before_scan = call == "describe";
-        const bool error = call != "query" && (before_scan || IsUserError(status_code));
+        // A dataset that is not prepared a moment after it was: nothing that a user did wrong.
+        const bool in_use = call == "open" && status_code == absl::StatusCode::kFailedPrecondition;
+        const bool error = call != "query" && !in_use && (before_scan || IsUserError(status_code));
         EXPECT_EQ(ExitCode(report), error ? 2 : 3);
         ASSERT_TRUE(report.error);
         EXPECT_EQ(report.error->replica, failing);
@@ -198,8 +200,35 @@ TEST_F(AuditTest, Ledger17BothFailuresAreInTheReport) {
   Add("left", {})->fail_always["describe"] = absl::NotFoundError("no such file: a");
   Add("right", {})->fail_always["describe"] = absl::NotFoundError("no such file: b");
   const Report report = Run();
-  EXPECT_EQ(report.error->message, "no such file: a");
-  EXPECT_THAT(report.warnings, ElementsAre("right: no such file: b"));
+  EXPECT_EQ(report.error->message, "no such file: a; and right: no such file: b");
+  EXPECT_EQ(ErrorLine(report), "left: no such file: a; and right: no such file: b");
+  EXPECT_THAT(report.warnings, SizeIs(0));
+}
+
+// Its agent was restarted, or another comparison had it prepared under another agreement.
+TEST_F(AuditTest, WhatIsNotPreparedAnyMoreIsPreparedOnceMore) {
+  Add("left", ManyRows(10));
+  Add("right", ManyRows(10))->fail_once["open"] = absl::FailedPreconditionError("not prepared");
+  const Report report = Run();
+  EXPECT_EQ(report.verdict, Verdict::kIdentical);
+  EXPECT_THAT(peers_[1]->prepared_with_force, ElementsAre(false, false));
+}
+
+TEST_F(AuditTest, ALostAgentIsNotAskedAgainForValuesOrGoodbye) {
+  FakePeer::Rows rows = ManyRows(20'000);
+  Add("left", rows);
+  rows[7] = "x";
+  rows[15'000] = "y";
+  FakePeer* right = Add("right", rows);
+  right->before_query = [right] {
+    if (right->queries > 0) right->fail_always["query"] = absl::UnavailableError("killed");
+  };
+  options_.show_values = true;
+  const Report report = Run();
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_EQ(right->reads, 0);
+  EXPECT_EQ(right->closed, 0);
+  EXPECT_EQ(peers_[0]->closed, 1);
 }
 
 TEST_F(AuditTest, Ledger26AnAgentLostBeforeTheFirstDivergenceIsIncomplete) {
@@ -321,7 +350,7 @@ TEST_F(AuditTest, UnparsedAndUnkeyedAreReported) {
   EXPECT_EQ(report.verdict, Verdict::kIdentical);
   EXPECT_TRUE(report.replicas[0].unkeyed);
   EXPECT_EQ(report.replicas[1].unparsed, 5u);
-  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: 5 values do not parse")));
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: 5 values do not parse as their")));
 }
 
 }  // namespace

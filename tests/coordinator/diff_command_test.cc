@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -135,6 +136,10 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   fails("at least two stores");
   options_.stores[1] = "nonsense";
   fails("'nonsense' is no store URL");
+  options_.stores[1] = "data/Orders.CSV";
+  fails("did you mean 'csv:data/Orders.CSV?key=COLUMN'?");
+  options_.stores[1] = "shop.db";
+  fails("did you mean 'sqlite:shop.db?table=TABLE'?");
   options_.stores[1] = "sqlit:x";
   fails("did you mean 'sqlite'?");
   options_.stores[1] = "agent:host/orders";
@@ -202,6 +207,51 @@ TEST_F(DiffCommandTest, AnErrorReplacesYesterdaysReport) {
   EXPECT_THAT(ReadFile(options_.output), StartsWith("ERROR: right: "));
 }
 
+TEST_F(DiffCommandTest, TheReportNeverReplacesWhatIsComparedNorTheKey) {
+  std::ofstream(folder_ / "in put.csv") << "id,name\n";
+  std::ofstream(folder_ / "key") << "key";
+  std::filesystem::create_symlink("in put.csv", folder_ / "link");
+  options_.stores[1] = "csv:" + (folder_ / "in%20put.csv").string() + "?key=id";
+  options_.digest_key_file = (folder_ / "key").string();
+  for (const char* name : {"in put.csv", "./in put.csv", "link", "in put.csv-wal", "key"}) {
+    SCOPED_TRACE(name);
+    options_.output = folder_.path().string() + "/" + name;
+    EXPECT_EQ(Run(), 2);
+    EXPECT_THAT(err_, HasSubstr("name another file"));
+    EXPECT_THAT(out_, StartsWith("ERROR: --output: "));
+  }
+  EXPECT_EQ(ReadFile(folder_ / "in put.csv"), "id,name\n");
+  EXPECT_EQ(ReadFile(folder_ / "key"), "key");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "in put.csv-wal"));
+}
+
+TEST_F(DiffCommandTest, AnErrorNamesTheReplicasAsTheUserDid) {
+  options_.format = "json";
+  options_.types = {"name=txet"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(nlohmann::json::parse(out_)["replicas"][1]["name"], "right");
+  options_.names = {"shop", "warehouse"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(nlohmann::json::parse(out_)["replicas"][1]["name"], "warehouse");
+}
+
+// A named pipe makes its writer wait for a reader: by then Ctrl-C must end the program. But where a
+// file is written aside, it must not be left behind.
+TEST_F(DiffCommandTest, WaitingForAReaderCanBeInterrupted) {
+  int reader = -1;
+  environment_.on_cleaned_up = [&] {
+    reader = ::open(options_.output.c_str(), O_RDONLY | O_NONBLOCK);
+  };
+  options_.output = (folder_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(options_.output.c_str(), 0600), 0);
+  EXPECT_EQ(Run(), 0);
+  EXPECT_GE(reader, 0);
+  ::close(reader);
+  environment_.on_cleaned_up = [] { FAIL() << "the file aside would be left behind"; };
+  options_.output = (folder_ / "file").string();
+  EXPECT_EQ(Run(), 0);
+}
+
 TEST_F(DiffCommandTest, AnInterruptBeforeTheStartIs130) {
   interrupt_.Raise();
   options_.format = "json";
@@ -245,6 +295,12 @@ TEST(ProgressTest, TheLineShowsRateShareAndTimeLeftAndFitsTheTerminal) {
   columns = 20;
   progress.OnIndexed(0, 8'000'000);
   EXPECT_EQ(written, "\r\x1b[Kindexing: left 8.0 ");
+}
+
+TEST(ReplicaSpecTest, TheFileOfAStore) {
+  EXPECT_EQ(StorePath("csv:a.csv"), "a.csv");
+  EXPECT_EQ(StorePath("csv:/x/a%20b%2.csv?key=id"), "/x/a b%2.csv");
+  EXPECT_EQ(StorePath("lmdb:what?is?db=x"), "what?is");
 }
 
 TEST(ReplicaSpecTest, RunningAgentsAreParsed) {

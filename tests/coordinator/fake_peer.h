@@ -55,6 +55,8 @@ class FakePeer final : public Peer {
   std::vector<bool> prepared_with_force;
   std::atomic<int> queries{0};
   std::atomic<int> opened{0};
+  std::atomic<int> reads{0};
+  std::atomic<int> closed{0};
   std::function<void(merkle::Agreement*)> change_agreement;
 
   absl::StatusOr<ReplicaDescription> Describe() override {
@@ -103,6 +105,7 @@ class FakePeer final : public Peer {
   absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement&,
                                                       const std::vector<std::string>& keys,
                                                       bool with_values) override {
+    ++reads;
     if (const absl::Status fault = Fault("read"); !fault.ok()) return fault;
     merkle::RecordHasher hasher(key_);
     std::vector<PeerRecord> records;
@@ -114,7 +117,7 @@ class FakePeer final : public Peer {
     return records;
   }
 
-  void CloseSnapshot() override {}
+  void CloseSnapshot() override { ++closed; }
   void Cancel() override { cancelled_ = true; }
   bool cancelled() const { return cancelled_; }
 

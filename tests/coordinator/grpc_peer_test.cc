@@ -24,6 +24,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // Serves a FakePeer, or misbehaves.
@@ -118,6 +119,7 @@ class FakeAgent final : public v1::Agent::Service {
         message->set_key(record.key);
         *message->mutable_digest() = proto::ToProto(record.digest);
         message->set_value(record.value);
+        message->set_value_too_long(record.value_too_long);
       }
     }
     writer->Write(reply);
@@ -208,7 +210,9 @@ TEST_F(GrpcPeerTest, NobodyThereIsUnavailableAtOnce) {
   address_ = "unix:" + (folder_ / "nobody").string();
   const auto description = GrpcPeer(Options()).Describe();
   EXPECT_EQ(description.status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(description.status().message()), HasSubstr("can't be reached"));
+  EXPECT_THAT(std::string(description.status().message()),
+              HasSubstr("can't be reached; is it running? ("));
+  EXPECT_THAT(std::string(description.status().message()), Not(HasSubstr("last error")));
 }
 
 // As a stopped process does: the kernel takes the connection, and nothing follows.

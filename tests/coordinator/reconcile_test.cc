@@ -127,6 +127,12 @@ TEST(ReconcileTest, TypesThatDoNotCompareAreRefusedWithBothSidesAndAWayOut) {
                              HasSubstr("--types price=TYPE"), HasSubstr("--ignore price")));
 }
 
+TEST(ReconcileTest, NobodyIsToldToIgnoreAKeyColumn) {
+  const std::string message = Text(
+      {Replica("left", "id integer, x text", {"id"}), Replica("right", "id date, x text", {"id"})});
+  EXPECT_THAT(message, AllOf(HasSubstr("--types id=TYPE"), Not(HasSubstr("--ignore"))));
+}
+
 TEST(ReconcileTest, TypesOptionWins) {
   ReconcileOptions options;
   options.types = {{"price", ColumnType::kDecimal}};

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -75,6 +76,21 @@ TEST(WorkspaceTest, OneFileHasOneFolderHoweverItsPathIsWritten) {
   const std::string a = *(*workspace)->StateFolder("csv:/tmp/x/../a.csv?key=id");
   const std::string b = *(*workspace)->StateFolder("csv:/tmp/a.csv?key=id");
   EXPECT_EQ(b, a + "-2");
+}
+
+// gRPC takes addresses for URIs.
+TEST(WorkspaceTest, SocketsStandWhereTheirPathIsAnAddress) {
+  const testing::TempDir folder;
+  const fs::path odd = folder / "50%25 of#it?";
+  fs::create_directory(odd);
+  const char* before = std::getenv("TMPDIR");
+  const std::string kept = before != nullptr ? before : "";
+  ::setenv("TMPDIR", odd.c_str(), 1);
+  const auto workspace = Workspace::Create({});
+  before != nullptr ? ::setenv("TMPDIR", kept.c_str(), 1) : ::unsetenv("TMPDIR");
+  ASSERT_TRUE(workspace.ok()) << workspace.status();
+  EXPECT_TRUE((*workspace)->digest_key_file().starts_with(odd.string()));
+  EXPECT_EQ((*workspace)->NewSocketPath().find_first_of("%#?"), std::string::npos);
 }
 
 TEST(WorkspaceTest, AMissingKeyFileOrUnusableStateFolderIsAnError) {

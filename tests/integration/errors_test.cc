@@ -21,6 +21,30 @@ TEST_F(ErrorsTest, NoSuchFile) {
   ExpectError({"sqlite:none.db?table=t", "csv:good.csv?key=id"}, {"none.db", "left"});
 }
 
+TEST_F(ErrorsTest, BothSidesFailInOneLine) {
+  ExpectError({"csv:one.csv?key=id", "csv:two.csv?key=id"},
+              {"left: no such file: one.csv", "right: no such file: two.csv"});
+}
+
+TEST_F(ErrorsTest, WhatIsNoLmdbFileGetsNoLockFile) {
+  ExpectError({"lmdb:good.csv", "csv:good.csv?key=id"}, {"good.csv", "not an LMDB file"});
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "good.csv-lock"));
+}
+
+TEST_F(ErrorsTest, TheReportNeverReplacesWhatIsCompared) {
+  const std::string before = ReadFile(dir_ / "good.db");
+  ExpectError({"sqlite:good.db?table=orders", "csv:good.csv?key=id", "--output", "good.db"},
+              {"--output", "good.db", "another file"});
+  EXPECT_EQ(ReadFile(dir_ / "good.db"), before);
+}
+
+TEST_F(ErrorsTest, WhatNoSideDidIsBlamedOnNoSide) {
+  const Json document =
+      DiffJson({"csv:good.csv?key=id", "csv:good.csv?key=id", "--digest-key-file", Path("no.key")});
+  EXPECT_EQ(document.at("verdict"), "ERROR");
+  EXPECT_TRUE(document.at("error").at("replica").is_null());
+}
+
 TEST_F(ErrorsTest, NoSuchTable) {
   ExpectError({"sqlite:good.db?table=order", "csv:good.csv?key=id"}, {"order", "orders"});
 }

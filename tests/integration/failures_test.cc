@@ -24,6 +24,7 @@ class FailuresTest : public DiffTest {
   std::unique_ptr<Process> StartAgent(const std::string& socket, const std::string& url) {
     ProcessOptions options;
     options.folder = dir_.path();
+    options.environment = {"TMPDIR=" + dir_.path().string()};  // some tests kill it
     auto agent = std::make_unique<Process>(
         std::vector<std::string>{Program("driftwood-agent"), "--listen", "unix:" + Path(socket),
                                  "--dataset", "orders=" + url, "--digest-key-file", Path("key")},
