@@ -63,8 +63,10 @@ struct FileState {
 std::string DescribeChange(const FileState& before, const FileState& after);
 
 // A state is taken as a proof only if the file had been left alone for so long before it was
-// opened: a later change within the granularity of the file system's clock could go unseen.
-inline constexpr int64_t kSettledNs = 2'000'000'000;
+// opened. A write through a memory map touches the file's times only when its page was clean: later
+// writes to the page go unseen until the kernel has written it back, which it does with pages that
+// have been dirty for 30 s (vm.dirty_expire_centisecs), looking every 5 s.
+inline constexpr int64_t kSettledNs = 60'000'000'000;
 
 class FileSnapshot final : public ByteSource {
  public:

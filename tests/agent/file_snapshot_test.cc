@@ -1,8 +1,11 @@
 #include "agent/file_snapshot.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 
 #include "gmock/gmock.h"
@@ -56,6 +59,24 @@ TEST_F(FileSnapshotTest, AFileThatIsTooYoungHasNoProof) {
   }
   auto file = *FileSnapshot::Open(path, [&] { return touched + kSettledNs; });
   EXPECT_NE(file->Finish("csv").position, "");
+}
+
+// Ledger row 24: all but the first write to a mapped page leave the file's times as they are.
+TEST_F(FileSnapshotTest, Ledger24AFileThatMayBeWrittenThroughAMapHasNoProof) {
+  const std::string path = Write("a", "old");
+  const int fd = ::open(path.c_str(), O_RDWR);
+  ASSERT_GE(fd, 0);
+  void* const map = ::mmap(nullptr, 3, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  ::close(fd);
+  ASSERT_NE(map, MAP_FAILED);
+  std::memcpy(map, "one", 3);
+  struct stat stat = {};
+  ASSERT_EQ(::stat(path.c_str(), &stat), 0);
+  const int64_t changed = FileState::Of(stat).changed_ns;
+  auto file = *FileSnapshot::Open(path, [&] { return changed + int64_t{30'000'000'000}; });
+  std::memcpy(map, "two", 3);
+  EXPECT_EQ(file->Finish("csv").position, "");
+  ::munmap(map, 3);
 }
 
 // Ledger row 24.

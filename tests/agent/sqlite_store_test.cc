@@ -222,6 +222,24 @@ TEST_F(SqliteStoreTest, TablesWithoutRowidAndViewsCountTheirRows) {
               ElementsAre(ElementsAre("text x", "int 6")));
 }
 
+TEST_F(SqliteStoreTest, ATableOfAsManyColumnsAsThereMayBeIsRead) {
+  constexpr int kColumns = 2000;
+  std::string names = "c0";
+  std::string values = "0";
+  std::vector<std::string> columns = {"c0"};
+  for (int i = 1; i < kColumns; ++i) {
+    columns.push_back("c" + std::to_string(i));
+    names += ", " + columns.back();
+    values += ", " + std::to_string(i);
+  }
+  Run("CREATE TABLE t(" + names + "); INSERT INTO t VALUES (" + values + ")");
+  const ScanOutcome all = ReadAll(*Open("t"), columns);
+  ASSERT_TRUE(all.status.ok()) << all.status;
+  ASSERT_EQ(all.rows.size(), 1u);
+  ASSERT_EQ(all.rows[0].size(), columns.size());
+  EXPECT_EQ(all.rows[0].back(), "int 1999");
+}
+
 TEST_F(SqliteStoreTest, OddNamesAreNames) {
   Run("CREATE TABLE \"a \"\"b\"\" ]'\"(\"se lect\" INTEGER PRIMARY KEY, \"x\"\"y\" TEXT)");
   Run("INSERT INTO \"a \"\"b\"\" ]'\" VALUES (1, 'v')");

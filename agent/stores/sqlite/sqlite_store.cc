@@ -134,7 +134,10 @@ class SqliteStore final : public Store {
       list += (list.empty() ? "" : ", ") + QuotedName(column);
     }
     query.columns = columns.size();
-    query.has_rowid = !table.rowid_name.empty();
+    // A result has a limit of columns; only origins want the rowid.
+    const auto columns_max =
+        static_cast<size_t>(sqlite3_limit(connection.get(), SQLITE_LIMIT_COLUMN, -1));
+    query.has_rowid = !table.rowid_name.empty() && columns.size() < columns_max;
     if (query.has_rowid) list += (list.empty() ? "" : ", ") + table.rowid_name;
     query.sql = "SELECT " + list + " FROM main." + QuotedName(table.name);
     // The table itself is read, never an index that might lack what the table has.
