@@ -42,6 +42,8 @@ bool Natural(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendFloat64(value.real, place, out);
       break;
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
       AppendUnparsed(value.text, place, out);
       break;
     case Kind::kBytes:
@@ -133,6 +135,8 @@ bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendBool(value.uint64 == 1, out);
       return true;
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
     case Kind::kNumber:
       return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
     default:
@@ -151,6 +155,8 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
     case Kind::kDouble:
       return TextOr(AppendIntegralDouble(value.real, place, out), value, place, out);
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
       return TextOr(merkle::AppendIntegerText(value.text, place, out), value, place, out);
     case Kind::kNumber:
       return TextOr(AppendIntegralNumber(value.text, place, out), value, place, out);
@@ -171,6 +177,8 @@ bool AppendAsDecimal(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendDecimalDouble(value.real, place, out);
       return true;
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
     case Kind::kNumber:
       return TextOr(merkle::AppendDecimalText(value.text, place, out), value, place, out);
     default:
@@ -201,6 +209,8 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendFloat64(value.real, place, out);
       return true;
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
     case Kind::kNumber:
       return TextOr(merkle::AppendFloat64Text(value.text, place, out), value, place, out);
     default:
@@ -209,7 +219,7 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
 }
 
 bool AppendAsText(const SourceValue& value, Place place, std::string* out) {
-  if (value.kind != Kind::kText) return Natural(value, place, out);
+  if (!value.IsText()) return Natural(value, place, out);
   return merkle::AppendText(value.text, place, out);
 }
 
@@ -240,15 +250,14 @@ bool AppendAsBytes(const SourceValue& value, Place place, std::string* out) {
     merkle::AppendBytes(value.text, place, out);
     return true;
   }
-  return (value.kind == Kind::kText && AppendHexText(value.text, place, out)) ||
-         Natural(value, place, out);
+  const bool from_text = value.kind == Kind::kText || value.kind == Kind::kString;
+  return (from_text && AppendHexText(value.text, place, out)) || Natural(value, place, out);
 }
 
 // Date, time and timestamps come as text from all stores without types of their own.
 template <bool (*kAppendText)(std::string_view, Place, std::string*)>
 bool AppendAsTemporal(const SourceValue& value, Place place, std::string* out) {
-  return (value.kind == Kind::kText && kAppendText(value.text, place, out)) ||
-         Natural(value, place, out);
+  return (value.IsText() && kAppendText(value.text, place, out)) || Natural(value, place, out);
 }
 
 bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
@@ -256,12 +265,32 @@ bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
     merkle::AppendUuid(reinterpret_cast<const unsigned char*>(value.text.data()), place, out);
     return true;
   }
-  return (value.kind == Kind::kText && merkle::AppendUuidText(value.text, place, out)) ||
+  return (value.IsText() && merkle::AppendUuidText(value.text, place, out)) ||
          Natural(value, place, out);
+}
+
+// A JSON text of one string.
+std::string JsonString(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string json = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      json += '\\';
+      json += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      json += "\\u00";
+      json += kHex[static_cast<unsigned char>(c) >> 4];
+      json += kHex[static_cast<unsigned char>(c) & 15];
+    } else {
+      json += c;
+    }
+  }
+  return json + '"';
 }
 
 bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
   std::array<char, 32> number;
+  std::string quoted;
   std::string_view json = value.text;
   const auto set_number = [&](const auto& n) {
     const auto result = std::to_chars(number.data(), number.data() + number.size(), n);
@@ -281,7 +310,12 @@ bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
       if (!std::isfinite(value.real)) return Natural(value, place, out);
       set_number(value.real);
       break;
+    case Kind::kString:
+      quoted = JsonString(value.text);
+      json = quoted;
+      break;
     case Kind::kText:
+    case Kind::kStored:
     case Kind::kNumber:
     case Kind::kJson:
       break;
@@ -300,6 +334,8 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
     case Kind::kNumber:
       return AppendAsDecimal(value, place, out);
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
       return merkle::AppendText(value.text, place, out);
     case Kind::kBool:
     case Kind::kBytes:

@@ -14,7 +14,9 @@ struct SourceValue {
     kInt64,
     kUint64,
     kDouble,
-    kText,    // characters: UTF-8 unless proven otherwise
+    kText,    // characters of a source without types (CSV): read as whatever the column is
+    kString,  // a JSON string: in a json column a string, never the JSON that it may spell
+    kStored,  // text of a store that tells it from bytes (SQLite): in a bytes column not bytes
     kBytes,   // raw bytes
     kNumber,  // the text of a JSON number
     kJson,    // the text of a JSON object or array
@@ -28,6 +30,11 @@ struct SourceValue {
     double real;
   };
   std::string_view text;
+
+  // Of the three kinds of text, each UTF-8 unless proven otherwise.
+  bool IsText() const {
+    return kind == Kind::kText || kind == Kind::kString || kind == Kind::kStored;
+  }
 
   SourceValue() : int64(0) {}
   static SourceValue Null() { return {}; }

@@ -48,7 +48,7 @@ std::pair<Kind, std::string> ValueOf(const std::string& value) {
 
 std::string TextOf(const std::string& value) {
   const auto [kind, text] = ValueOf(value);
-  EXPECT_EQ(kind, Kind::kText) << value;
+  EXPECT_EQ(kind, Kind::kString) << value;
   return text;
 }
 
@@ -244,7 +244,7 @@ void CompareWithLibrary(const std::string& line) {
       case Kind::kBool:
         ASSERT_EQ(value, text == "true");
         break;
-      case Kind::kText:
+      case Kind::kString:
         ASSERT_EQ(value, text);
         break;
       default:

@@ -24,6 +24,8 @@ inline std::string ShowValue(const SourceValue& value) {
     case Kind::kDouble:
       return "real " + std::to_string(value.real);
     case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
       return "text " + std::string(value.text);
     case Kind::kBytes:
       return "bytes " + std::string(value.text);

@@ -39,6 +39,7 @@ inline std::string Show(const SourceValue& value) {
     case Kind::kBool:
       return value.boolean ? "true" : "false";
     case Kind::kText:
+    case Kind::kString:
       return "'" + std::string(value.text) + "'";
     case Kind::kNumber:
       return "number " + std::string(value.text);

@@ -296,6 +296,27 @@ TEST_F(LedgerTest, Row33JsonOfEqualMeaningIsEqual) {
   EXPECT_EQ(Verdict(copies), "DIVERGENT");
 }
 
+TEST_F(LedgerTest, Row33AJsonStringIsNotTheJsonThatItSpells) {
+  Sql("t.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, j JSON); INSERT INTO t VALUES (1, '1')");
+  const std::vector<std::string> copies = {"sqlite:t.db?table=t", "jsonl:t.jsonl?key=id", "--types",
+                                           "j=json"};
+  WriteFile("t.jsonl", "{\"id\":1,\"j\":\"1\"}\n");
+  EXPECT_EQ(Verdict(copies), "DIVERGENT");
+  WriteFile("t.jsonl", "{\"id\":1,\"j\":1}\n");
+  EXPECT_EQ(Verdict(copies), "IDENTICAL");
+  Sql("t.db", "UPDATE t SET j = '\"\\u00e9\\n\\\"\"'");
+  WriteFile("t.jsonl", "{\"id\":1,\"j\":\"é\\n\\\"\"}\n");
+  EXPECT_EQ(Verdict(copies), "IDENTICAL");
+}
+
+TEST_F(LedgerTest, Row09TextThatSpellsBytesIsNotThoseBytes) {
+  Sql("a.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, b BLOB); INSERT INTO t VALUES (1, x'41')");
+  Sql("b.db", "CREATE TABLE t(id INTEGER PRIMARY KEY, b BLOB); INSERT INTO t VALUES (1, '\\x41')");
+  EXPECT_EQ(Verdict({"sqlite:a.db?table=t", "sqlite:b.db?table=t"}), "DIVERGENT");
+  WriteFile("t.csv", "id,b\n1,\\x41\n");
+  EXPECT_EQ(Verdict({"sqlite:a.db?table=t", "csv:t.csv?key=id"}), "IDENTICAL");
+}
+
 TEST_F(LedgerTest, Row34FloatsOfEqualValueAreEqual) {
   EXPECT_EQ(SqliteCsv("CREATE TABLE t(id INTEGER, v REAL);"
                       "INSERT INTO t VALUES (1, 0.1),(2, -0.0),(3, 1e300),(4, 5e-324)",

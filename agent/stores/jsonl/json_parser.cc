@@ -125,7 +125,7 @@ bool JsonLine::ParseValue() {
     case '"': {
       std::string_view text;
       if (!ParseText(&text, true)) return false;
-      value_ = SourceValue::Text(text);
+      value_ = SourceValue::OfText(SourceValue::Kind::kString, text);
       return true;
     }
     case '{':

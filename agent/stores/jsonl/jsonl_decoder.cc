@@ -37,7 +37,7 @@ bool IsInteger64(std::string_view number) {
 
 uint8_t KindBitOf(const SourceValue& value) {
   switch (value.kind) {
-    case Kind::kText:
+    case Kind::kString:
       return kText;
     case Kind::kBool:
       return kBool;

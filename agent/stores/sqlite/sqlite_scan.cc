@@ -65,7 +65,7 @@ std::optional<std::string> Utf8OfUtf16(const char16_t* text, size_t units) {
 
 absl::Status SqliteBatch::TakeBytes(sqlite3_stmt* statement, int column, bool is_text) {
   Cell cell;
-  cell.kind = is_text ? SourceValue::Kind::kText : SourceValue::Kind::kBytes;
+  cell.kind = is_text ? SourceValue::Kind::kStored : SourceValue::Kind::kBytes;
   if (is_text && is_utf16_) {
     const void* text = sqlite3_column_text16(statement, column);
     const auto size = static_cast<size_t>(sqlite3_column_bytes16(statement, column));
