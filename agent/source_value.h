@@ -15,11 +15,11 @@ struct SourceValue {
     kUint64,
     kDouble,
     kText,    // characters of a source without types (CSV): read as whatever the column is
-    kString,  // a JSON string: in a json column a string, never the JSON that it may spell
-    kStored,  // text of a store that tells it from bytes (SQLite): in a bytes column not bytes
     kBytes,   // raw bytes
     kNumber,  // the text of a JSON number
     kJson,    // the text of a JSON object or array
+    kString,  // a JSON string: in a json column a string, never the JSON that it may spell
+    kStored,  // text of a store that tells it from bytes (SQLite): in a bytes column not bytes
   };
 
   Kind kind = Kind::kNull;
