@@ -117,7 +117,11 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_
   DRIFTWOOD_CHECK(store_ != nullptr);
 }
 
-Dataset::~Dataset() { ::close(lock_file_); }
+Dataset::~Dataset() {
+  // Else the next agent finds it, and meets the damage as late as this one did.
+  if (loaded_ != nullptr && loaded_->damaged) QuarantineDamaged();
+  ::close(lock_file_);
+}
 
 fs::path Dataset::IndexPath(uint64_t generation) const {
   return options_.folder / (index_stem_ + "." + std::to_string(generation));
@@ -226,8 +230,7 @@ absl::StatusOr<Dataset::Prepared> Dataset::Servable(std::string_view fingerprint
 
 Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
   if (loaded_ != nullptr && loaded_->damaged) {
-    Quarantine(absl::DataLossError("damage was met while it was used"));
-    loaded_ = nullptr;
+    QuarantineDamaged();
     return nullptr;
   }
   if (loaded_ != nullptr) {
@@ -308,6 +311,11 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
   fresh->not_point_in_time = built.not_point_in_time;
   loaded_ = fresh;
   return fresh;
+}
+
+void Dataset::QuarantineDamaged() {
+  Quarantine(absl::DataLossError("damage was met while it was used"));
+  loaded_ = nullptr;
 }
 
 void Dataset::Quarantine(const absl::Status& damage) {

@@ -115,6 +115,7 @@ class Dataset {
   absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
   bool ProvenCurrent(const PreparedIndex& kept);
   absl::StatusOr<Prepared> Build(const merkle::Agreement& agreement, CallControl* control);
+  void QuarantineDamaged();
   void Quarantine(const absl::Status& damage);
   void Publish(Prepared prepared);
   void Log(const std::string& line) const;

@@ -389,6 +389,40 @@ TEST_F(ServiceTest, ADamagedIndexIsPutAsideAndBuiltAnew) {
   EXPECT_TRUE(Prepare()->reused);
 }
 
+// Damage in a leaf is met by a query only; the agent that met it may end before the next Prepare().
+TEST_F(ServiceTest, DamageThatAQueryMetIsRememberedAfterARestart) {
+  for (int64_t id = 1; id <= 10'000; ++id) orders_->Put(id, "order");
+  ASSERT_TRUE(Prepare().ok());
+  service_.reset();
+  const auto file = IndexFile();
+  std::string good(std::filesystem::file_size(file), '\0');
+  std::ifstream(file, std::ios::binary)
+      .read(good.data(), static_cast<std::streamsize>(good.size()));
+  merkle::Question digests;
+  digests.kind = merkle::QuestionKind::kDigests;
+
+  bool met = false;
+  for (size_t at = good.size() / 2; !met && at < good.size(); at += 997) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    service_.reset();
+    std::filesystem::remove_all(folder_ / "orders");
+    std::filesystem::create_directory(folder_ / "orders");
+    std::ofstream(file, std::ios::binary) << bad;
+    Restart();
+    const auto prepared = Prepare();
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    if (!prepared->reused) continue;  // met while it was opened
+    const auto answer = service_->Query(Open()->id, merkle::EncodeQuestions({digests}));
+    met = absl::IsDataLoss(answer.status());
+  }
+  ASSERT_TRUE(met);
+  Restart();
+  const auto prepared = Prepare();
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_FALSE(prepared->reused);
+}
+
 TEST_F(ServiceTest, AFileThatIsNoIndexIsPutAsideOrReplaced) {
   ASSERT_TRUE(Prepare().ok());
   service_.reset();
