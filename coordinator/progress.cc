@@ -112,25 +112,33 @@ std::string TerminalProgress::Line(double now) const {
     case Phase::kDone:
       break;
   }
+  const std::string line = Indexing(now - phase_start_, /*brief=*/false);
+  return line.size() < options_.columns() ? line : Indexing(now - phase_start_, /*brief=*/true);
+}
+
+std::string TerminalProgress::Indexing(double elapsed, bool brief) const {
   std::string line = "indexing";
   for (size_t i = 0; i < replicas_.size(); ++i) {
-    line += (i == 0 ? ": " : " | ") + ReplicaText(replicas_[i], now - phase_start_);
+    line += (i == 0 ? ": " : " | ") + ReplicaText(replicas_[i], elapsed, brief);
   }
   return line;
 }
 
-std::string TerminalProgress::ReplicaText(const ReplicaState& replica, double elapsed) const {
+std::string TerminalProgress::ReplicaText(const ReplicaState& replica, double elapsed, bool brief) {
   const double records = static_cast<double>(replica.progress.records);
+  if (brief && replica.done) return replica.name + " done";
+  if (brief && replica.goal.value_or(0) == 0) return replica.name + " " + ShortNumber(records);
   if (replica.done) return replica.name + " " + ShortNumber(records) + " records, done";
   std::string text = replica.name + " " + ShortNumber(records) + " records";
   if (elapsed > 0.3) text += ", " + ShortNumber(records / elapsed) + "/s";
   if (replica.goal.value_or(0) == 0) return text;
+  if (brief) text = replica.name;
   const double share = std::min(
       1.0, static_cast<double>(replica.progress.progress) / static_cast<double>(*replica.goal));
-  text += ", " + std::to_string(static_cast<int>(share * 100)) + "%";
-  if (share >= 1) text += ", sorting and storing";
+  text += (brief ? " " : ", ") + std::to_string(static_cast<int>(share * 100)) + "%";
+  if (share >= 1 && !brief) text += ", sorting and storing";
   if (elapsed > 1 && share > 0.01 && share < 1) {
-    text += ", ETA " + Duration(elapsed * (1 - share) / share);
+    text += (brief ? " " : ", ETA ") + Duration(elapsed * (1 - share) / share);
   }
   return text;
 }

@@ -44,7 +44,9 @@ class TerminalProgress final : public AuditObserver {
   void Draw(bool now) DRIFTWOOD_REQUIRES(mutex_);
   void Clear() DRIFTWOOD_REQUIRES(mutex_);
   std::string Line(double now) const DRIFTWOOD_REQUIRES(mutex_);
-  std::string ReplicaText(const ReplicaState& replica, double elapsed) const;
+  // `brief`: without records and rates, so that many replicas fit a line.
+  std::string Indexing(double elapsed, bool brief) const DRIFTWOOD_REQUIRES(mutex_);
+  static std::string ReplicaText(const ReplicaState& replica, double elapsed, bool brief);
 
   const Options options_;
   mutable merkle::Mutex mutex_;

@@ -23,6 +23,13 @@ std::string Breakdown(const Report& report) {
   return parts.empty() ? "" : " (" + JoinNames(parts) + ")";
 }
 
+// Beside the verdict, wherever that is shown: it holds for the columns compared only.
+std::string NotCompared(const Report& report) {
+  std::vector<std::string> names;
+  for (const std::string& name : report.not_compared) names.push_back(EscapeForDisplay(name));
+  return names.empty() ? "" : "; not compared: " + JoinNames(names);
+}
+
 std::string FirstReason(const Report& report) {
   if (report.error) return ErrorLine(report);
   if (report.gaps.empty()) return "";
@@ -103,11 +110,11 @@ std::string VerdictLine(const Report& report) {
   switch (report.verdict) {
     case Verdict::kIdentical:
       return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
-             between + " agree";
+             between + " agree" + NotCompared(report);
     case Verdict::kDivergent:
       return "DIVERGENT: " + GroupDigits(report.total) + " of " +
              Plural(report.records_proven_equal + report.total, "key differs", "keys differ") +
-             " between " + between + Breakdown(report);
+             " between " + between + Breakdown(report) + NotCompared(report);
     case Verdict::kIncomplete:
       return IncompleteLine(report);
     case Verdict::kError:

@@ -248,6 +248,7 @@ absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
                {"coverage", CoverageJson(report)},
                {"schema_version", kReportSchemaVersion},
                {"replicas", ReplicasJson(report)},
+               {"compared", ComparedJson(report)},
                {"runs", RunsJson(report)},
                {"unparsed", UnparsedJson(report)},
                {"unkeyed", UnkeyedJson(report)},

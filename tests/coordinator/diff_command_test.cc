@@ -292,9 +292,13 @@ TEST(ProgressTest, TheLineShowsRateShareAndTimeLeftAndFitsTheTerminal) {
   progress.OnIndexing(0, {2'000'000, 250});
   EXPECT_EQ(written,
             "\r\x1b[Kindexing: left 2.0 M records, 200 k/s, 25%, ETA 0:30 | right 0 records, 0/s");
+  columns = 40;
+  time = 11;
+  progress.OnIndexing(1, {500'000, 250});
+  EXPECT_EQ(written, "\r\x1b[Kindexing: left 25% 0:33 | right 500 k");
   columns = 20;
   progress.OnIndexed(0, 8'000'000);
-  EXPECT_EQ(written, "\r\x1b[Kindexing: left 8.0 ");
+  EXPECT_EQ(written, "\r\x1b[Kindexing: left done");
 }
 
 TEST(ReplicaSpecTest, TheFileOfAStore) {

@@ -313,6 +313,15 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
             "value.version@left,value.version@right,note");
 }
 
+TEST(ReportTest, WhatWasLeftOutStandsBesideTheVerdict) {
+  Report report = Identical();
+  EXPECT_THAT(VerdictLine(report), EndsWith(" agree; not compared: updated_at"));
+  report.verdict = Verdict::kDivergent;
+  EXPECT_THAT(VerdictLine(report), EndsWith("; not compared: updated_at"));
+  report.not_compared.clear();
+  EXPECT_THAT(VerdictLine(report), Not(HasSubstr("not compared")));
+}
+
 TEST(ReportTest, AKeyThatDoesNotDecodeIsShownEncoded) {
   Report report = Incomplete();
   report.records[0].key = ReportKey{"\x99\x98", std::nullopt};
