@@ -61,6 +61,20 @@ int StatOfTick(int fd, struct stat* stat) {
   }
 }
 
+constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+// The state of what the path names now. By opening it: a network file system asks its server then,
+// where stat() may answer from memory.
+int StatOfPath(const std::string& path, struct stat* stat) {
+  const int fd = ::open(path.c_str(), kOpenFlags);
+  if (fd < 0) return -1;
+  const int rc = ::fstat(fd, stat);
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return rc;
+}
+
 std::string KindOf(mode_t mode) {
   if (S_ISDIR(mode)) return "a folder";
   if (S_ISFIFO(mode)) return "a pipe";
@@ -123,7 +137,7 @@ absl::StatusOr<std::unique_ptr<FileSnapshot>> FileSnapshot::Open(const std::stri
   // Taken before the state, so that a change between the two makes the file look younger.
   const int64_t now = clock();
   // O_NONBLOCK: opening a pipe must not wait for its writer. Regular files don't mind.
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const int fd = ::open(path.c_str(), kOpenFlags);
   if (fd < 0) return OpenError(path, errno);
   struct stat stat = {};
   if (StatOfTick(fd, &stat) != 0) {
@@ -170,8 +184,8 @@ std::string FileSnapshot::ChangeSinceOpen() const {
   if (::fstat(fd_, &open_file) != 0) return std::string("fstat: ") + std::strerror(errno);
   // The path first: what took its place is better news than the old file's changed link count.
   struct stat named = {};
-  if (::stat(path_.c_str(), &named) != 0)
-    return errno == ENOENT ? "it was removed" : std::string("stat: ") + std::strerror(errno);
+  if (StatOfPath(path_, &named) != 0)
+    return errno == ENOENT ? "it was removed" : std::string("open: ") + std::strerror(errno);
   const std::string change = DescribeChange(state_, FileState::Of(named));
   return change.empty() ? DescribeChange(state_, FileState::Of(open_file)) : change;
 }
@@ -199,7 +213,7 @@ Scan::End FileSnapshot::Finish(std::string_view reading) const {
 bool FileSnapshot::IsUnchanged(const std::string& path, std::string_view reading,
                                std::string_view position) {
   struct stat stat = {};
-  if (position.empty() || ::stat(path.c_str(), &stat) != 0 || !S_ISREG(stat.st_mode)) return false;
+  if (position.empty() || StatOfPath(path, &stat) != 0 || !S_ISREG(stat.st_mode)) return false;
   return position == EncodePosition(FileState::Of(stat), reading);
 }
 
