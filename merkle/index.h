@@ -22,7 +22,7 @@
 namespace driftwood::merkle {
 
 struct IndexOptions {
-  DigestKey key;      // for the seeds of the levels; its KeyId() is kept in the file, never the key
+  DigestKey key;  // for the seeds of the levels; its KeyId() is kept in the file, never the key
   TreeParams params;
   // What the digests in the index mean, opaque here: the dataset's fingerprint. An index of another
   // fingerprint is refused.

@@ -8,10 +8,10 @@
 #define DRIFTWOOD_CONCAT(a, b) DRIFTWOOD_CONCAT_INNER(a, b)
 
 // Evaluates `expression` (an absl::Status) once and returns it if it is not OK.
-#define RETURN_IF_ERROR(expression)                               \
-  do {                                                            \
-    absl::Status status_macro_value = (expression);               \
-    if (!status_macro_value.ok()) return status_macro_value;      \
+#define RETURN_IF_ERROR(expression)                          \
+  do {                                                       \
+    absl::Status status_macro_value = (expression);          \
+    if (!status_macro_value.ok()) return status_macro_value; \
   } while (false)
 
 // Evaluates `expression` (an absl::StatusOr<T>) once; returns its status if it is not OK, else

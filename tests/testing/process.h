@@ -52,6 +52,7 @@ class Process {
   ProcessResult result_;
 };
 
-ProcessResult RunProcess(const std::vector<std::string>& command, const ProcessOptions& options = {});
+ProcessResult RunProcess(const std::vector<std::string>& command,
+                         const ProcessOptions& options = {});
 
 }  // namespace driftwood::testing
