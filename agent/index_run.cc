@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -29,12 +30,14 @@ class IndexRun::HashingSink final : public RowSink {
 
   void Into(Chunk* chunk) { chunk_ = chunk; }
   uint64_t unparsed() const { return encoder_.unparsed(); }
+  // Of the row that Row() refused.
+  std::optional<uint64_t> refused_origin() const { return refused_origin_; }
 
-  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     encoder_.Encode(row);
     const std::string_view key = encoder_.key();
-    // So that its length fits an entry; the builder words the refusal.
     if (key.size() > merkle::kKeyBytesMax) {
+      refused_origin_ = origin;
       return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
                                         " bytes, the longest possible has " +
                                         std::to_string(merkle::kKeyBytesMax));
@@ -49,6 +52,7 @@ class IndexRun::HashingSink final : public RowSink {
   RowEncoder encoder_;
   merkle::RecordHasher hasher_;
   Chunk* chunk_ = nullptr;
+  std::optional<uint64_t> refused_origin_;
 };
 
 IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Schema& schema,
@@ -86,6 +90,11 @@ uint64_t IndexRun::records() const {
   return records_;
 }
 
+std::optional<uint64_t> IndexRun::refused_origin() const {
+  merkle::MutexLock lock(&mutex_);
+  return refused_origin_;
+}
+
 uint64_t IndexRun::unparsed() const {
   merkle::MutexLock lock(&mutex_);
   return unparsed_;
@@ -101,7 +110,7 @@ void IndexRun::Work() {
     sink.Into(chunk.get());
     absl::Status decoded = ticket.batch->Decode(sink);
     if (!decoded.ok()) {
-      Fail(ticket.sequence, std::move(decoded));
+      Fail(ticket.sequence, std::move(decoded), sink.refused_origin());
       break;
     }
     ticket.batch.reset();
@@ -201,11 +210,13 @@ absl::Status IndexRun::AddChunk(const Chunk& chunk) {
   return absl::OkStatus();
 }
 
-void IndexRun::Fail(uint64_t sequence, absl::Status status) {
+void IndexRun::Fail(uint64_t sequence, absl::Status status,
+                    std::optional<uint64_t> refused_origin) {
   merkle::MutexLock lock(&mutex_);
   if (error_.ok() || sequence < error_sequence_) {
     error_ = std::move(status);
     error_sequence_ = sequence;
+    refused_origin_ = refused_origin;
   }
   stopped_ = true;
   room_.SignalAll();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class IndexRun {
   // After Run().
   uint64_t records() const DRIFTWOOD_EXCLUDES(mutex_);
   uint64_t unparsed() const DRIFTWOOD_EXCLUDES(mutex_);
+  // After an error that one row is the reason of: where it stands (Store::DescribeOrigin).
+  std::optional<uint64_t> refused_origin() const DRIFTWOOD_EXCLUDES(mutex_);
 
  private:
   class HashingSink;
@@ -65,7 +68,8 @@ class IndexRun {
   void Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
   absl::Status AddChunk(const Chunk& chunk);
   // Stops the run. Of several errors the one with the lowest sequence stays.
-  void Fail(uint64_t sequence, absl::Status status) DRIFTWOOD_EXCLUDES(mutex_);
+  void Fail(uint64_t sequence, absl::Status status,
+            std::optional<uint64_t> refused_origin = std::nullopt) DRIFTWOOD_EXCLUDES(mutex_);
   bool IsCancelled() const;
 
   Scan* const scan_;
@@ -83,6 +87,7 @@ class IndexRun {
   bool stopped_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   absl::Status error_ DRIFTWOOD_GUARDED_BY(mutex_);
   uint64_t error_sequence_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> refused_origin_ DRIFTWOOD_GUARDED_BY(mutex_);
   uint64_t batches_reserved_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   uint64_t batches_added_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   bool adding_ DRIFTWOOD_GUARDED_BY(mutex_) = false;

@@ -157,13 +157,23 @@ absl::Status DuplicateError(Store& store, const merkle::Schema& schema, const st
                                   "; make the key unique or choose other key columns (--key)");
 }
 
+// Names the row that is the reason of `status`, as far as it is known.
+absl::Status WithOrigin(const absl::Status& status, std::optional<uint64_t> origin, Store& store) {
+  if (!origin) return status;
+  const absl::StatusOr<std::string> where = store.DescribeOrigin(*origin);
+  if (!where.ok()) return status;
+  return absl::Status(status.code(), *where + ": " + std::string(status.message()));
+}
+
 // The scan, all its rows into the builder, and the builder's end.
 absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
                                        const IndexerOptions& options,
                                        merkle::IndexBuilder& builder) {
   ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(agreement.schema)));
   IndexRun run(scan.get(), &builder, agreement.schema, options);
-  RETURN_IF_ERROR(run.Run());
+  if (const absl::Status status = run.Run(); !status.ok()) {
+    return WithOrigin(status, run.refused_origin(), store);
+  }
   ASSIGN_OR_RETURN(Scan::End end, scan->Finish());
   scan.reset();  // gives the source's snapshot back before the slow part
   // What belongs to no point in time is no state that could be proven unchanged.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -76,12 +77,12 @@ void Snapshots::EndUse(Snapshot* snapshot) {
 
 absl::StatusOr<std::string> Snapshots::Query(uint64_t id, std::string_view questions) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Snapshot> snapshot, BeginUse(id));
+  const absl::Cleanup end_use = [&] { EndUse(snapshot.get()); };  // on std::bad_alloc too
   absl::StatusOr<std::string> answers = [&] {
     merkle::MutexLock lock(&snapshot->mutex);
     return snapshot->session.Answer(questions);
   }();
   if (answers.status().code() == absl::StatusCode::kDataLoss) snapshot->index->damaged = true;
-  EndUse(snapshot.get());
   return answers;
 }
 

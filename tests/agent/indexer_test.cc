@@ -130,6 +130,16 @@ TEST_F(IndexerTest, ADuplicateKeyIsNamedWithBothRows) {
   EXPECT_EQ(FilesInFolder(), 0u);
 }
 
+TEST_F(IndexerTest, AKeyBeyondTheLimitIsNamedByItsRow) {
+  std::vector<FakeRow> rows = Rows(20);
+  rows[11].id = std::string(merkle::kKeyBytesMax + 1, 'x');
+  FakeStore store(rows);
+  const auto result = Build(store);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(result.status().message()),
+              AllOf(HasSubstr("line 12: a record's key has"), HasSubstr("bytes")));
+}
+
 TEST_F(IndexerTest, EqualOriginalsAreNotRepeated) {
   std::vector<FakeRow> rows = Rows(20);
   rows[3].id = "4";

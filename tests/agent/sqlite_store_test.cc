@@ -288,6 +288,33 @@ TEST_F(SqliteStoreTest, WhatIsNoDatabaseIsAClearError) {
   EXPECT_FALSE(OpenSqliteStore({"sqlite", "x", {{"tabel", "t"}}}).ok());
 }
 
+// A database and the rollback journal of a writer that was killed: what the file holds is half a
+// change.
+TEST_F(SqliteStoreTest, AHotJournalIsNeitherIgnoredNorRolledBack) {
+  Run("PRAGMA page_size = 4096; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);"
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+      "INSERT INTO t SELECT i, printf('%.*c', 100, 'x') FROM n");
+  const testing::TempDir crashed;
+  {
+    const Writer writer(File());
+    writer.Run("PRAGMA cache_size = 1; BEGIN; UPDATE t SET v = printf('%.*c', 100, 'y')");
+    for (const char* name : {"d.db", "d.db-journal"}) {
+      std::filesystem::copy_file(folder_ / name, crashed / name);
+    }
+    writer.Run("ROLLBACK");
+  }
+  const auto store =
+      OpenSqliteStore({"sqlite", (crashed / "d.db").string(), {{"table", "t"}}}).value();
+  const absl::Status refused = store->Describe().status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("let a writer undo it first"));
+  EXPECT_TRUE(std::filesystem::exists(crashed / "d.db-journal"));
+  Writer(crashed / "d.db").Run("PRAGMA user_version");  // what the message says to do
+  const ScanOutcome whole = ReadAll(*store, {"id", "v"});
+  EXPECT_TRUE(whole.status.ok()) << whole.status;
+  EXPECT_EQ(whole.rows.size(), 2000u);
+}
+
 // Ledger row 18.
 TEST_F(SqliteStoreTest, Ledger18DamageInTheMiddleIsAnErrorAndNoEnd) {
   Run("PRAGMA page_size = 4096; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);"

@@ -30,6 +30,14 @@ absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
     case SQLITE_AUTH:
       return absl::PermissionDeniedError(message);
     case SQLITE_READONLY:
+      if (database != nullptr && sqlite3_extended_errcode(database) == SQLITE_READONLY_ROLLBACK) {
+        return absl::FailedPreconditionError(
+            Printable(path) +
+            ": a writer was cut off in the middle of a change, which its -journal file holds; "
+            "Driftwood only reads: let a writer undo it first, for example with: sqlite3 " +
+            Printable(path) + " 'pragma user_version'");
+      }
+      [[fallthrough]];
     case SQLITE_CANTOPEN:
       return absl::FailedPreconditionError(
           message +
