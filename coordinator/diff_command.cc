@@ -288,12 +288,11 @@ class DiffCommand {
       std::snprintf(line, sizeof line, ": %.3f s, %.0f records/s%s", replica.index_seconds,
                     replica.index_seconds > 0 ? records / replica.index_seconds : 0.0,
                     replica.index_reused ? " (kept index, proven current)" : "");
-      Say("stats: index of " + replica.name + ": " + GroupDigits(*replica.records) + " records" +
+      Say("stats: index of " + replica.name + ": " + Plural(*replica.records, "record", "records") +
           line);
     }
     std::snprintf(line, sizeof line, " in %.3f s", report.seconds);
-    Say("stats: walk: " + GroupDigits(report.round_trips) +
-        (report.round_trips == 1 ? " round trip, " : " round trips, ") +
+    Say("stats: walk: " + Plural(report.round_trips, "round trip", "round trips") + ", " +
         GroupDigits(report.bytes_sent) + " bytes sent, " + GroupDigits(report.bytes_received) +
         " bytes received" + line);
   }

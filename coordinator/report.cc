@@ -8,10 +8,6 @@ namespace driftwood::coordinator {
 
 namespace {
 
-std::string Plural(uint64_t count, std::string_view one, std::string_view many) {
-  return GroupDigits(count) + " " + std::string(count == 1 ? one : many);
-}
-
 // " (3 missing in left, 5 missing in right, 7 changed)"
 std::string Breakdown(const Report& report) {
   std::vector<std::string> parts;

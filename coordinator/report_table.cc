@@ -83,7 +83,7 @@ class TableWriter {
     std::vector<Row> rows;
     for (const ReportReplica& replica : report_.replicas) {
       rows.push_back({replica.name,
-                      replica.records ? GroupDigits(*replica.records) + " records" : "not known",
+                      replica.records ? Plural(*replica.records, "record", "records") : "not known",
                       EscapeForDisplay(replica.source)});
     }
     const std::vector<size_t> widths = Widths(rows);

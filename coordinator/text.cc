@@ -135,6 +135,10 @@ std::string GroupDigits(uint64_t number) {
   return digits;
 }
 
+std::string Plural(uint64_t count, std::string_view one, std::string_view many) {
+  return GroupDigits(count) + " " + std::string(count == 1 ? one : many);
+}
+
 std::string Lowercase(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -29,6 +29,9 @@ std::vector<std::string> SplitList(std::string_view list);
 // 5000000 -> "5,000,000".
 std::string GroupDigits(uint64_t number);
 
+// "1 record", "2,000 records".
+std::string Plural(uint64_t count, std::string_view one, std::string_view many);
+
 std::string Lowercase(std::string_view text);
 std::string Hex(std::string_view bytes);
 
