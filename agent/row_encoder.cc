@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "merkle/check.h"
+#include "merkle/decimal.h"
 #include "merkle/utf8.h"
 
 namespace driftwood::agent {
@@ -308,7 +309,7 @@ bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
       break;
     case Kind::kDouble:
       if (!std::isfinite(value.real)) return Natural(value, place, out);
-      set_number(value.real);
+      json = merkle::ShortestDecimal(value.real, number);
       break;
     case Kind::kString:
       quoted = JsonString(value.text);

@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 
 #include "merkle/big_endian.h"
@@ -280,6 +281,18 @@ void AppendCanonicalDecimal(const Decimal& decimal, std::string* out) {
       if (decimal.negative) out->push_back('-');
       IsPlain(decimal) ? AppendPlain(decimal, out) : AppendScientific(decimal, out);
   }
+}
+
+std::string_view ShortestDecimal(double value, std::array<char, 32>& buffer) {
+  // Where it writes fewer characters, to_chars() writes all digits of a large whole number: from
+  // 2^53 on those are not the fewest.
+  constexpr double kPlainMax = 1e15;
+  char* const begin = buffer.data();
+  const auto result =
+      std::fabs(value) < kPlainMax
+          ? std::to_chars(begin, begin + buffer.size(), value)
+          : std::to_chars(begin, begin + buffer.size(), value, std::chars_format::scientific);
+  return {begin, static_cast<size_t>(result.ptr - begin)};
 }
 
 size_t DecimalBodyBytes(const Decimal& decimal) {

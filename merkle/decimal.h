@@ -4,6 +4,7 @@
 // the exponent e of d1 . d2 … dn × 10^e. Zero has no sign.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,10 @@ std::optional<Decimal> ParseDecimal(std::string_view text);
 // else as d1.d2…dn e±e. "NaN", "Infinity", "-Infinity". It parses to the same number, and two
 // numbers never have one text.
 void AppendCanonicalDecimal(const Decimal& decimal, std::string* out);
+
+// The text with the fewest digits that reads back as the same double, which must be finite. Views
+// `buffer`.
+std::string_view ShortestDecimal(double value, std::array<char, 32>& buffer);
 
 // The encoded body (README.md): delimits itself, and memcmp orders it as the numbers, with NaN
 // above +infinity. DecimalBodyBytes says how many bytes WriteDecimalBody writes to `to`.

@@ -7,6 +7,7 @@
 // README.md has all bodies.
 #include "merkle/encoding.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -283,9 +284,12 @@ void AppendDecimalDouble(double value, Place place, std::string* out) {
     DRIFTWOOD_CHECK(AppendDecimalText("NaN", place, out));
     return;
   }
-  char text[40];
-  const char* const end = std::to_chars(text, text + sizeof text, value).ptr;
-  DRIFTWOOD_CHECK(AppendDecimalText({text, static_cast<size_t>(end - text)}, place, out));
+  if (std::isinf(value)) {
+    DRIFTWOOD_CHECK(AppendDecimalText(value < 0 ? "-Infinity" : "Infinity", place, out));
+    return;
+  }
+  std::array<char, 32> buffer;
+  DRIFTWOOD_CHECK(AppendDecimalText(ShortestDecimal(value, buffer), place, out));
 }
 
 void AppendDate(int64_t days_since_1970, Place, std::string* out) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/testing/golden.h"
@@ -131,6 +132,26 @@ TEST(EncodingTest, LedgerRow29DecimalsOfEqualValueAndOtherScaleAreEqual) {
   std::string real;
   AppendDecimalDouble(0.1, Place::kValue, &real);
   EXPECT_EQ(real, Parsed(AppendDecimalText, "0.1"));
+}
+
+// Not by all digits of the double's exact value, of which a whole number has more.
+TEST(EncodingTest, ADoubleIsTheDecimalWithTheFewestDigits) {
+  const std::vector<std::pair<double, std::string>> doubles = {
+      {12345678901234567890.0, "12345678901234567000"},
+      {-18446744073709551616.0, "-18446744073709552000"},
+      {999999999999999.0, "999999999999999"},
+      {1e15, "1000000000000000"},
+      {9007199254740993.0, "9007199254740992"},
+      {1e22, "1e22"},
+      {123456.789, "123456.789"},
+      {1e-7, "0.0000001"},
+      {std::numeric_limits<double>::max(), "1.7976931348623157e308"},
+      {-std::numeric_limits<double>::infinity(), "-Infinity"}};
+  for (const auto& [value, text] : doubles) {
+    std::string real;
+    AppendDecimalDouble(value, Place::kValue, &real);
+    EXPECT_EQ(real, Parsed(AppendDecimalText, text)) << text;
+  }
 }
 
 TEST(EncodingTest, LedgerRow30TimestampsAreEqualAsInstantsAndInfinityOnlyToItself) {
