@@ -70,6 +70,12 @@ std::string SourceText(const SourceValue& value) {
       real.real = value.real;
       return real.ToDisplay();
     }
+    case SourceValue::Kind::kDate:
+    case SourceValue::Kind::kTime:
+    case SourceValue::Kind::kTimestamp:
+    case SourceValue::Kind::kTimestampTz:
+    case SourceValue::Kind::kUuid:
+      return "'" + DisplayText(value) + "'";
     default:
       return "'" + Printable(value.text, kShownBytesMax) + "'";
   }

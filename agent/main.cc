@@ -35,6 +35,7 @@
 #include "agent/store_url.h"
 #include "agent/stores/open_store.h"
 #include "merkle/status_macros.h"
+#include "merkle/store_password.h"
 
 namespace driftwood::agent {
 namespace {
@@ -137,12 +138,14 @@ absl::Status AddDatasets(const std::vector<std::string>& datasets, Service* serv
   for (const std::string& dataset : datasets) {
     const size_t equals = dataset.find('=');
     if (equals == std::string::npos) {
-      return absl::InvalidArgumentError("--dataset '" + dataset + "': expected NAME=URL");
+      return absl::InvalidArgumentError("--dataset '" + merkle::TakePassword(dataset).url +
+                                        "': expected NAME=URL");
     }
     const std::string url = dataset.substr(equals + 1);
     ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
     ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed));
-    RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), url, std::move(store)));
+    RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), merkle::TakePassword(url).url,
+                                        std::move(store)));
   }
   return absl::OkStatus();
 }
@@ -258,6 +261,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitError;
   }
+  for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
   SetUpLog(options);
   const absl::StatusOr<int> signals = TakeSignals();
   const absl::Status status = signals.ok() ? Serve(options, *signals) : signals.status();

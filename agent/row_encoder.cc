@@ -24,6 +24,29 @@ void AppendUnparsed(std::string_view text, Place place, std::string* out) {
   }
 }
 
+merkle::Tag TagOf(Kind kind) {
+  if (kind == Kind::kDate) return merkle::Tag::kDate;
+  return kind == Kind::kTimestamp ? merkle::Tag::kTimestamp : merkle::Tag::kTimestampTz;
+}
+
+// A date, time or timestamp as what it is.
+void AppendMoment(const SourceValue& value, Place place, std::string* out) {
+  if (value.special != merkle::Value::Special::kNone) {
+    merkle::AppendSpecial(TagOf(value.kind), value.special, place, out);
+  } else if (value.kind == Kind::kDate) {
+    merkle::AppendDate(value.int64, place, out);
+  } else if (value.kind == Kind::kTime) {
+    merkle::AppendTime(value.int64, place, out);
+  } else {
+    merkle::AppendTimestamp(value.int64, value.kind == Kind::kTimestampTz, place, out);
+  }
+}
+
+void AppendUuidBytes(std::string_view bytes, Place place, std::string* out) {
+  DRIFTWOOD_CHECK(bytes.size() == 16);
+  merkle::AppendUuid(reinterpret_cast<const unsigned char*>(bytes.data()), place, out);
+}
+
 // A value that is of no use to its column's type, under its own tag.
 bool Natural(const SourceValue& value, Place place, std::string* out) {
   switch (value.kind) {
@@ -57,6 +80,15 @@ bool Natural(const SourceValue& value, Place place, std::string* out) {
       break;
     case Kind::kJson:
       if (!merkle::AppendJsonText(value.text, place, out)) AppendUnparsed(value.text, place, out);
+      break;
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+      AppendMoment(value, place, out);
+      break;
+    case Kind::kUuid:
+      AppendUuidBytes(value.text, place, out);
       break;
   }
   return false;
@@ -219,9 +251,22 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
   }
 }
 
+// A number is never made a text: how it is spelled would be our choice.
 bool AppendAsText(const SourceValue& value, Place place, std::string* out) {
-  if (!value.IsText()) return Natural(value, place, out);
-  return merkle::AppendText(value.text, place, out);
+  switch (value.kind) {
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+      return merkle::AppendText(value.text, place, out);
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+    case Kind::kUuid:
+      return merkle::AppendText(DisplayText(value), place, out);
+    default:
+      return Natural(value, place, out);
+  }
 }
 
 int HexDigit(char c) {
@@ -255,15 +300,20 @@ bool AppendAsBytes(const SourceValue& value, Place place, std::string* out) {
   return (from_text && AppendHexText(value.text, place, out)) || Natural(value, place, out);
 }
 
-// Date, time and timestamps come as text from all stores without types of their own.
-template <bool (*kAppendText)(std::string_view, Place, std::string*)>
+// Dates, times and timestamps come as text from all stores without types of their own. Nothing
+// tells in which zone a timestamp without one is: it is never taken for one with a zone.
+template <Kind kKind, bool (*kAppendText)(std::string_view, Place, std::string*)>
 bool AppendAsTemporal(const SourceValue& value, Place place, std::string* out) {
+  if (value.kind == kKind) {
+    AppendMoment(value, place, out);
+    return true;
+  }
   return (value.IsText() && kAppendText(value.text, place, out)) || Natural(value, place, out);
 }
 
 bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
-  if (value.kind == Kind::kBytes && value.text.size() == 16) {
-    merkle::AppendUuid(reinterpret_cast<const unsigned char*>(value.text.data()), place, out);
+  if (value.kind == Kind::kUuid || (value.kind == Kind::kBytes && value.text.size() == 16)) {
+    AppendUuidBytes(value.text, place, out);
     return true;
   }
   return (value.IsText() && merkle::AppendUuidText(value.text, place, out)) ||
@@ -340,6 +390,11 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
       return merkle::AppendText(value.text, place, out);
     case Kind::kBool:
     case Kind::kBytes:
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+    case Kind::kUuid:
       Natural(value, place, out);
       return true;
     case Kind::kJson:
@@ -351,6 +406,18 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
 }
 
 }  // namespace
+
+std::string DisplayText(const SourceValue& value) {
+  std::string encoded;
+  if (value.kind == Kind::kUuid) {
+    AppendUuidBytes(value.text, Place::kValue, &encoded);
+  } else {
+    AppendMoment(value, Place::kValue, &encoded);
+  }
+  const absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(encoded, 1);
+  DRIFTWOOD_CHECK(values.ok());
+  return (*values)[0].ToDisplay();
+}
 
 std::vector<std::string> ScanColumns(const merkle::Schema& schema) {
   std::vector<std::string> names;
@@ -375,13 +442,13 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
     case merkle::ColumnType::kBytes:
       return AppendAsBytes;
     case merkle::ColumnType::kDate:
-      return AppendAsTemporal<merkle::AppendDateText>;
+      return AppendAsTemporal<Kind::kDate, merkle::AppendDateText>;
     case merkle::ColumnType::kTime:
-      return AppendAsTemporal<merkle::AppendTimeText>;
+      return AppendAsTemporal<Kind::kTime, merkle::AppendTimeText>;
     case merkle::ColumnType::kTimestamp:
-      return AppendAsTemporal<merkle::AppendTimestampText>;
+      return AppendAsTemporal<Kind::kTimestamp, merkle::AppendTimestampText>;
     case merkle::ColumnType::kTimestampTz:
-      return AppendAsTemporal<merkle::AppendTimestampTzText>;
+      return AppendAsTemporal<Kind::kTimestampTz, merkle::AppendTimestampTzText>;
     case merkle::ColumnType::kUuid:
       return AppendAsUuid;
     case merkle::ColumnType::kJson:

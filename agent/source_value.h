@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "merkle/value.h"
+
 namespace driftwood::agent {
 
 // A view: `text` lives as long as the batch that it came from.
@@ -16,13 +18,21 @@ struct SourceValue {
     kDouble,
     kText,    // characters of a source without types (CSV): read as whatever the column is
     kBytes,   // raw bytes
-    kNumber,  // the text of a JSON number
+    kNumber,  // the text of a JSON number, or of a decimal ("NaN" and "-Infinity" too)
     kJson,    // the text of a JSON object or array
     kString,  // a JSON string: in a json column a string, never the JSON that it may spell
     kStored,  // text of a store that tells it from bytes (SQLite): in a bytes column not bytes
+    // `int64` counts days, or microseconds, since 1970 (kTime: since midnight), unless `special`
+    // says that it is none of those.
+    kDate,
+    kTime,
+    kTimestamp,    // local, without a zone
+    kTimestampTz,  // UTC
+    kUuid,         // 16 bytes in `text`
   };
 
   Kind kind = Kind::kNull;
+  merkle::Value::Special special = merkle::Value::Special::kNone;  // dates and timestamps only
   union {
     bool boolean;
     int64_t int64;
@@ -66,6 +76,18 @@ struct SourceValue {
     SourceValue s;
     s.kind = kind;
     s.text = text;
+    return s;
+  }
+  static SourceValue Moment(Kind kind, int64_t count) {
+    SourceValue s;
+    s.kind = kind;
+    s.int64 = count;
+    return s;
+  }
+  static SourceValue SpecialMoment(Kind kind, merkle::Value::Special special) {
+    SourceValue s;
+    s.kind = kind;
+    s.special = special;
     return s;
   }
   static SourceValue Text(std::string_view text) { return OfText(Kind::kText, text); }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "merkle/store_password.h"
 
 namespace driftwood::agent {
 namespace {
@@ -127,7 +128,15 @@ bool IsScheme(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view url) {
+bool StoreUrl::IsServer() const {
+  return path.starts_with("//") && (scheme == "postgresql" || scheme == "postgres" ||
+                                    scheme == "mysql" || scheme == "mariadb");
+}
+
+absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
+  const merkle::UrlWithoutPassword split = merkle::TakePassword(given);
+  const std::string_view url = split.url;  // no message may show the password
+  if (split.has_other_secret) return Malformed(url, "sslpassword can't be given here");
   const size_t colon = url.find(':');
   if (colon == std::string_view::npos) return Malformed(url, "has no scheme");
   StoreUrl result;
@@ -139,8 +148,14 @@ absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view url) {
   if (!EscapesAreWellFormed(rest)) {
     return Malformed(url, "'%' must be followed by two hexadecimal digits (write '%' as \"%25\")");
   }
-  const size_t mark = FindQuestionMark(rest);
-  result.path = Decode(rest.substr(0, mark));
+  result.path = rest.substr(0, rest.find('?'));
+  const bool is_server = result.IsServer();
+  const size_t mark = is_server ? rest.find('?') : FindQuestionMark(rest);
+  if (!is_server) result.path = Decode(rest.substr(0, mark));
+  if (is_server && std::any_of(result.path.begin(), result.path.end(), IsControl)) {
+    return Malformed(url, "a control character (write it as %XX)");
+  }
+  result.password = split.password;
   if (result.path.empty()) return Malformed(url, "has no path");
   if (result.path.find('\0') != std::string::npos) return Malformed(url, "a zero byte in the path");
   if (mark != std::string_view::npos) {
@@ -186,7 +201,7 @@ absl::Status StoreUrl::OnlyKnows(const std::vector<std::string>& known) const {
 }
 
 std::string StoreUrl::ToString() const {
-  std::string out = scheme + ":" + Encode(path, "%?");
+  std::string out = scheme + ":" + (IsServer() ? path : Encode(path, "%?"));
   char separator = '?';
   for (const auto& [name, value] : parameters) {
     out += separator + Encode(name, "%&?=") + "=" + value;

@@ -49,6 +49,21 @@ struct Pipe {
   }
 };
 
+// Our own environment, changed.
+std::vector<char*> Environment(const std::vector<std::string>& changes) {
+  std::vector<char*> all;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view own = *variable;
+    const bool changed = std::any_of(changes.begin(), changes.end(), [&](const std::string& c) {
+      return own.starts_with(std::string_view(c).substr(0, c.find('=') + 1));
+    });
+    if (!changed) all.push_back(*variable);
+  }
+  for (const std::string& change : changes) all.push_back(const_cast<char*>(change.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
 // Spawns with the three pipes as standard streams, no signal blocked or ignored.
 absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, const Pipe& out,
                             const Pipe& err) {
@@ -57,6 +72,7 @@ absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, 
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
+  std::vector<char*> environment = Environment(options.environment);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
@@ -76,7 +92,7 @@ absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, 
 
   pid_t pid = -1;
   const int error = ::posix_spawn(&pid, options.program.c_str(), &actions, &attributes,
-                                  arguments.data(), environ);
+                                  arguments.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) {

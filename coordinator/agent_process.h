@@ -21,6 +21,8 @@ namespace driftwood::coordinator {
 struct AgentProcessOptions {
   std::string program;                 // path of driftwood-agent
   std::vector<std::string> arguments;  // without the program's name
+  // "NAME=value", instead of our own environment's NAME. For what no process list may show.
+  std::vector<std::string> environment;
   std::chrono::milliseconds start_timeout = std::chrono::seconds(30);
   // Asked now and then while waiting; true ends Start() with Cancelled.
   std::function<bool()> cancelled;

@@ -3,18 +3,20 @@
 #include <algorithm>
 
 #include "coordinator/text.h"
+#include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
 
 namespace {
 
 constexpr char kForms[] =
-    "sqlite:PATH?table=T, csv:PATH?key=a,b, jsonl:PATH?key=a, lmdb:PATH?db=NAME, "
+    "postgresql://USER@HOST/DB?table=T, sqlite:PATH?table=T, csv:PATH?key=a,b, jsonl:PATH?key=a, "
+    "lmdb:PATH?db=NAME, "
     "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
 
 const std::vector<std::string>& Schemes() {
-  static const std::vector<std::string> schemes = {"sqlite", "csv",  "tsv",
-                                                   "jsonl",  "lmdb", "agent"};
+  static const std::vector<std::string> schemes = {"postgresql", "postgres", "sqlite", "csv",
+                                                   "tsv",        "jsonl",    "lmdb",   "agent"};
   return schemes;
 }
 
@@ -80,10 +82,16 @@ absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
 
 }  // namespace
 
-absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url) {
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& given) {
+  merkle::UrlWithoutPassword split = merkle::TakePassword(given);
   ReplicaSpec spec;
   spec.name = name;
-  spec.url = url;
+  spec.url = split.url;
+  spec.password = std::move(split.password);
+  const std::string& url = spec.url;  // what messages may show
+  if (split.has_other_secret) {
+    return absl::InvalidArgumentError("'" + url + "': sslpassword can't be given in a URL");
+  }
   const size_t colon = url.find(':');
   if (colon == std::string::npos || colon == 0) {
     const std::string likely = colon == 0 ? "" : UrlFor(url);

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -13,7 +14,8 @@ namespace driftwood::coordinator {
 // Where a replica is.
 struct ReplicaSpec {
   std::string name;
-  std::string url;  // as given
+  std::string url;  // as given, but for a password in it
+  std::optional<std::string> password;
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
   // agent of our own will serve.
   bool running_agent = false;

@@ -15,6 +15,7 @@
 #include "coordinator/progress.h"
 #include "coordinator/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
 
@@ -227,7 +228,7 @@ class DiffCommand {
     for (size_t i = 0; i < options_.stores.size(); ++i) {
       ReportReplica entry;
       entry.name = names.ok() ? (*names)[i] : "r" + std::to_string(i + 1);
-      entry.source = options_.stores[i];
+      entry.source = merkle::TakePassword(options_.stores[i]).url;
       report.replicas.push_back(std::move(entry));
     }
     report.missing.assign(report.replicas.size(), 0);

@@ -67,6 +67,11 @@ class GrpcConnector final : public Connector {
                          "--state-dir",       state,
                          "--digest-key-file", workspace_->digest_key_file(),
                          "--allow-values",    "--exit-on-stdin-eof"};
+    // As the database's client library takes it; arguments would show in every process list.
+    if (spec.password) {
+      const char* const variable = spec.url.starts_with("postgres") ? "PGPASSWORD=" : "MYSQL_PWD=";
+      process.environment.push_back(variable + *spec.password);
+    }
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
     processes_.push_back(std::move(started));
     return processes_.back().get();

@@ -26,6 +26,7 @@
 #include "coordinator/output.h"
 #include "coordinator/text.h"
 #include "merkle/check.h"
+#include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -246,6 +247,7 @@ int Main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return ReportParseError(app, error);
   }
+  for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
   if (diff->parsed()) return Diff(options);
   std::fprintf(stderr, "driftwood: no command given; see driftwood --help\n");
   return kExitError;

@@ -46,6 +46,10 @@ absl::StatusOr<fs::path> MakeFolderIn(const fs::path& parent) {
 
 // "csv:orders.csv?key=id" -> "csv-0123456789abcdef": the same file, however its path is written.
 std::string FolderName(const std::string& url) {
+  const size_t server = url.find("://");
+  if (server != std::string::npos && url.find(':') == server) {
+    return Lowercase(url.substr(0, server)) + "-" + Hex(merkle::Sha256(url).substr(0, 8));
+  }
   const size_t colon = url.find(':');
   const size_t query = url.rfind('?');
   const size_t path_end = query == std::string::npos || query < colon ? url.size() : query;

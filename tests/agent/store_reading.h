@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/row_encoder.h"
 #include "agent/store.h"
 
 namespace driftwood::agent {
@@ -33,6 +34,16 @@ inline std::string ShowValue(const SourceValue& value) {
       return "number " + std::string(value.text);
     case Kind::kJson:
       return "json " + std::string(value.text);
+    case Kind::kDate:
+      return "date " + DisplayText(value);
+    case Kind::kTime:
+      return "time " + DisplayText(value);
+    case Kind::kTimestamp:
+      return "timestamp " + DisplayText(value);
+    case Kind::kTimestampTz:
+      return "timestamptz " + DisplayText(value);
+    case Kind::kUuid:
+      return "uuid " + DisplayText(value);
   }
   return "?";
 }

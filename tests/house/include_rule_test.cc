@@ -146,6 +146,9 @@ TEST_F(IncludeRuleTest, ADatabaseClientIsIncludedOnlyByItsStore) {
     if (StartsWith(include.header, "sqlite3")) {
       EXPECT_TRUE(StartsWith(include.file, "agent/stores/sqlite/")) << Where(include);
     }
+    if (StartsWith(include.header, "libpq") || StartsWith(include.header, "postgres")) {
+      EXPECT_TRUE(StartsWith(include.file, "agent/stores/postgresql/")) << Where(include);
+    }
   }
 }
 

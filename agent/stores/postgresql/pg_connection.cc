@@ -1,0 +1,172 @@
+#include "agent/stores/postgresql/pg_connection.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/messages.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr int kServerVersionMin = 120000;
+
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// What the server refused a connection for is known to libpq by its message only (which may be in
+// another language: then it is Unavailable).
+absl::Status ConnectError(PGconn* connection) {
+  std::string message = PgMessage(PQerrorMessage(connection));
+  if (PQconnectionNeedsPassword(connection) != 0) {
+    return absl::PermissionDeniedError(
+        message + "; give it in PGPASSWORD, in ~/.pgpass or in the URL (USER:PASSWORD@HOST)");
+  }
+  const bool denied = PQconnectionUsedPassword(connection) != 0 && Contains(message, "password");
+  if (denied || Contains(message, "authentication failed") || Contains(message, "pg_hba.conf") ||
+      Contains(message, "permission denied for database") ||
+      (Contains(message, "role \"") && Contains(message, "does not exist"))) {
+    return absl::PermissionDeniedError(message);
+  }
+  if (Contains(message, "database \"") && Contains(message, "does not exist")) {
+    return absl::NotFoundError(message);
+  }
+  if (Contains(message, "too many clients") || Contains(message, "connection slots") ||
+      Contains(message, "too many connections")) {
+    return absl::ResourceExhaustedError(message);
+  }
+  return absl::UnavailableError(message);
+}
+
+absl::StatusCode CodeOf(std::string_view state) {
+  const std::string_view state_class = state.substr(0, 2);
+  if (state == "42501" || state_class == "28") return absl::StatusCode::kPermissionDenied;
+  if (state == "42P01" || state == "3F000" || state == "3D000") return absl::StatusCode::kNotFound;
+  if (state == "57014") return absl::StatusCode::kDeadlineExceeded;  // statement_timeout
+  if (state == "55P03") return absl::StatusCode::kUnavailable;       // lock_timeout
+  if (state_class == "40") return absl::StatusCode::kAborted;
+  if (state_class == "42" || state_class == "22") return absl::StatusCode::kInvalidArgument;
+  if (state_class == "53" || state_class == "54") return absl::StatusCode::kResourceExhausted;
+  if (state_class == "XX" || state_class == "58") return absl::StatusCode::kDataLoss;
+  if (state_class == "0A" || state_class == "55") return absl::StatusCode::kFailedPrecondition;
+  return absl::StatusCode::kUnavailable;  // 08 connection, 57 shutdown, a cut line without a state
+}
+
+}  // namespace
+
+std::string PgResult::Text(int row, int column) const {
+  return {PQgetvalue(result_.get(), row, column),
+          static_cast<size_t>(PQgetlength(result_.get(), row, column))};
+}
+
+int64_t PgResult::Int(int row, int column) const {
+  const std::string text = Text(row, column);
+  int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+std::string PgQuoted(std::string_view name) {
+  std::string out = "\"";
+  for (const char c : name) {
+    if (c == '"') out += c;
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string PgMessage(std::string_view message) {
+  std::string line;
+  for (size_t begin = 0; begin < message.size();) {
+    const size_t end = std::min(message.find('\n', begin), message.size());
+    std::string_view part = message.substr(begin, end - begin);
+    begin = end + 1;
+    part.remove_prefix(std::min(part.find_first_not_of(" \t\r"), part.size()));
+    for (const std::string_view word : {"ERROR:", "FATAL:"}) {
+      if (part.starts_with(word)) part.remove_prefix(word.size());
+    }
+    part.remove_prefix(std::min(part.find_first_not_of(" \t\r"), part.size()));
+    if (part.empty() || part.starts_with("LINE ") || part == "^") continue;
+    line += (line.empty() ? "" : "; ") + std::string(part);
+  }
+  return line.empty() ? "PostgreSQL gave an error without a message" : Printable(line);
+}
+
+absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(const PgParameters& parameters) {
+  std::vector<const char*> names, values;
+  for (const auto& [name, value] : parameters) {
+    names.push_back(name.c_str());
+    values.push_back(value.c_str());
+  }
+  names.push_back(nullptr);
+  values.push_back(nullptr);
+  PGconn* const raw = PQconnectdbParams(names.data(), values.data(), 0);
+  if (raw == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
+  std::unique_ptr<PgConnection> connection(new PgConnection(raw));
+  if (PQstatus(raw) != CONNECTION_OK) return ConnectError(raw);
+  // The server's notices are nothing that stderr should have.
+  PQsetNoticeReceiver(
+      raw, [](void*, const PGresult*) {}, nullptr);
+  RETURN_IF_ERROR(connection->SetUp());
+  return connection;
+}
+
+PgConnection::~PgConnection() { PQfinish(connection_); }
+
+absl::Status PgConnection::SetUp() {
+  if (server_version() < kServerVersionMin) {
+    return absl::FailedPreconditionError("the server is PostgreSQL " +
+                                         std::to_string(server_version() / 10000) +
+                                         "; 12 or later is needed");
+  }
+  const char* const integers = PQparameterStatus(connection_, "integer_datetimes");
+  if (integers == nullptr || std::string_view(integers) != "on") {
+    return absl::FailedPreconditionError("the server keeps times as floating-point numbers");
+  }
+  return Run(
+      "SET client_encoding = 'UTF8'; SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; "
+      "SET intervalstyle = 'iso_8601'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
+      "SET xmlbinary = 'base64'; SET row_security = off; "
+      "SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = on; "
+      "SET lock_timeout = '30s'; SET default_transaction_read_only = on");
+}
+
+absl::Status PgConnection::Run(const std::string& sql) {
+  const PgResult result(PQexec(connection_, sql.c_str()));
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return absl::OkStatus();
+  return Error(result.get());
+}
+
+absl::StatusOr<PgResult> PgConnection::Query(const std::string& sql,
+                                             const std::vector<std::string>& parameters) {
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  PgResult result(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
+                               values.data(), nullptr, nullptr, 0));
+  if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return Error(result.get());
+  return result;
+}
+
+absl::Status PgConnection::Error(const PGresult* result) const {
+  const char* const state =
+      result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* const primary =
+      result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  std::string message = PgMessage(primary != nullptr ? primary : PQerrorMessage(connection_));
+  const char* const hint =
+      result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+  if (hint != nullptr) message += "; " + PgMessage(hint);
+  return {CodeOf(state == nullptr ? "" : state), "PostgreSQL: " + message};
+}
+
+absl::StatusOr<std::string> PgConnection::Literal(const std::string& text) const {
+  char* const escaped = PQescapeLiteral(connection_, text.data(), text.size());
+  if (escaped == nullptr) return absl::InvalidArgumentError("a text that is not UTF-8");
+  std::string literal = escaped;
+  PQfreemem(escaped);
+  return literal;
+}
+
+}  // namespace driftwood::agent

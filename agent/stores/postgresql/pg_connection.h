@@ -1,0 +1,70 @@
+// libpq behind absl::Status: connections, results, errors as one line. Only this folder's files
+// include it. One thread at a time for each connection.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace driftwood::agent {
+
+// libpq's keywords and their values, as PQconnectdbParams() takes them.
+using PgParameters = std::vector<std::pair<std::string, std::string>>;
+
+class PgResult {
+ public:
+  explicit PgResult(PGresult* result) : result_(result, PQclear) {}
+  PGresult* get() const { return result_.get(); }
+  int rows() const { return PQntuples(result_.get()); }
+  bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
+  std::string Text(int row, int column) const;
+  bool Bool(int row, int column) const { return Text(row, column) == "t"; }
+  // 0 for what is no number.
+  int64_t Int(int row, int column) const;
+
+ private:
+  std::unique_ptr<PGresult, decltype(&PQclear)> result_;
+};
+
+// A session that only reads, set up so that each value has one text form and row-level security
+// is an error instead of a filter that nobody sees.
+class PgConnection {
+ public:
+  // PermissionDenied (password, role, pg_hba.conf), NotFound (no such database), Unavailable.
+  static absl::StatusOr<std::unique_ptr<PgConnection>> Open(const PgParameters& parameters);
+  ~PgConnection();
+  PgConnection(const PgConnection&) = delete;
+  PgConnection& operator=(const PgConnection&) = delete;
+
+  PGconn* get() const { return connection_; }
+  int server_version() const { return PQserverVersion(connection_); }  // 150004
+
+  absl::Status Run(const std::string& sql);
+  absl::StatusOr<PgResult> Query(const std::string& sql,
+                                 const std::vector<std::string>& parameters = {});
+  // The error of a failed result, or of the connection if null.
+  absl::Status Error(const PGresult* result) const;
+  absl::StatusOr<std::string> Literal(const std::string& text) const;
+
+ private:
+  explicit PgConnection(PGconn* connection) : connection_(connection) {}
+  absl::Status SetUp();
+
+  PGconn* const connection_;
+};
+
+// "\"na\"\"me\""
+std::string PgQuoted(std::string_view name);
+
+// libpq's message as one line, without "ERROR:" and white space at its ends.
+std::string PgMessage(std::string_view message);
+
+}  // namespace driftwood::agent

@@ -1,0 +1,251 @@
+#include "agent/stores/postgresql/pg_rows.h"
+
+#include <bit>
+#include <charconv>
+#include <cstring>
+#include <limits>
+
+#include "agent/row_encoder.h"
+#include "merkle/datetime.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+using Kind = SourceValue::Kind;
+using Special = merkle::Value::Special;
+
+constexpr std::string_view kSignature("PGCOPY\n\377\r\n\0", 11);
+// PostgreSQL counts from 2000-01-01.
+constexpr int64_t kEpochDays = 10957;
+constexpr int64_t kDayMicros = int64_t{86'400} * 1'000'000;
+constexpr int64_t kEpochMicros = kEpochDays * kDayMicros;
+
+uint16_t Get16(const char* at) {
+  const auto* b = reinterpret_cast<const unsigned char*>(at);
+  return static_cast<uint16_t>(b[0] << 8 | b[1]);
+}
+
+uint32_t Get32(const char* at) { return uint32_t{Get16(at)} << 16 | Get16(at + 2); }
+
+uint64_t Get64(const char* at) { return uint64_t{Get32(at)} << 32 | Get32(at + 4); }
+
+absl::Status Malformed(const char* what) {
+  return absl::DataLossError("PostgreSQL sent " + std::string(what));
+}
+
+std::string_view Keep(std::string_view text, std::pmr::memory_resource* arena) {
+  char* const to = static_cast<char*>(arena->allocate(text.size() + 1, 1));
+  std::memcpy(to, text.data(), text.size());
+  return {to, text.size()};
+}
+
+// Four decimal digits of a numeric's group.
+char* WriteGroup(unsigned group, char* to) {
+  for (unsigned unit = 1000; unit > 0; unit /= 10) {
+    *to++ = static_cast<char>('0' + group / unit % 10);
+  }
+  return to;
+}
+
+char* WriteIntegerPart(const char* groups, int count, int weight, char* to) {
+  if (weight < 0) {
+    *to++ = '0';
+    return to;
+  }
+  to = std::to_chars(to, to + 4, count > 0 ? Get16(groups) : 0).ptr;
+  for (int i = 1; i <= weight; ++i) to = WriteGroup(i < count ? Get16(groups + 2 * i) : 0, to);
+  return to;
+}
+
+char* WriteFraction(const char* groups, int count, int weight, char* to) {
+  if (count <= weight + 1) return to;
+  *to++ = '.';
+  for (int i = weight + 1; i < count; ++i) {
+    to = WriteGroup(i >= 0 ? Get16(groups + 2 * i) : 0, to);
+  }
+  while (to[-1] == '0') --to;
+  return to[-1] == '.' ? to - 1 : to;
+}
+
+// numeric_send(): number of groups, weight of the first (power of 10,000), sign, display scale, and
+// the groups of four decimal digits.
+absl::StatusOr<SourceValue> DecodeNumeric(std::string_view bytes,
+                                          std::pmr::memory_resource* arena) {
+  constexpr uint16_t kNegative = 0x4000, kNaN = 0xC000, kInfinity = 0xD000, kMinusInfinity = 0xF000;
+  if (bytes.size() < 8) return Malformed("a numeric that is too short");
+  const int count = Get16(bytes.data());
+  const int weight = static_cast<int16_t>(Get16(bytes.data() + 2));
+  const uint16_t sign = Get16(bytes.data() + 4);
+  if (sign == kNaN) return SourceValue::OfText(Kind::kNumber, "NaN");
+  if (sign == kInfinity) return SourceValue::OfText(Kind::kNumber, "Infinity");
+  if (sign == kMinusInfinity) return SourceValue::OfText(Kind::kNumber, "-Infinity");
+  if (sign != 0 && sign != kNegative) return Malformed("a numeric with an unknown sign");
+  const char* const groups = bytes.data() + 8;
+  if (bytes.size() != 8 + 2 * static_cast<size_t>(count)) return Malformed("a numeric cut short");
+  for (int i = 0; i < count; ++i) {
+    if (Get16(groups + 2 * i) > 9999) return Malformed("a numeric with a digit over 9999");
+  }
+  const int integer_groups = weight < 0 ? 0 : weight + 1;
+  const int fraction_groups = count > weight + 1 ? count - weight - 1 : 0;
+  const auto size = 4 * static_cast<size_t>(integer_groups + fraction_groups) + 8;
+  char* const text = static_cast<char*>(arena->allocate(size, 1));
+  char* end = text;
+  if (sign == kNegative && count > 0) *end++ = '-';
+  end = WriteIntegerPart(groups, count, weight, end);
+  end = WriteFraction(groups, count, weight, end);
+  return SourceValue::OfText(Kind::kNumber, {text, static_cast<size_t>(end - text)});
+}
+
+SourceValue DecodeDate(int32_t days) {
+  if (days == std::numeric_limits<int32_t>::max()) {
+    return SourceValue::SpecialMoment(Kind::kDate, Special::kPlusInfinity);
+  }
+  if (days == std::numeric_limits<int32_t>::min()) {
+    return SourceValue::SpecialMoment(Kind::kDate, Special::kMinusInfinity);
+  }
+  return SourceValue::Moment(Kind::kDate, days + kEpochDays);
+}
+
+// Of the last thirty years that PostgreSQL knows the microseconds since 1970 don't fit 64 bits:
+// their text is what any other source has of them too.
+SourceValue BeyondMicros(Kind kind, int64_t micros, std::pmr::memory_resource* arena) {
+  std::string text, time;
+  merkle::AppendDateDisplay(micros / kDayMicros + kEpochDays, &text);
+  merkle::AppendTimeDisplay(micros % kDayMicros, &time);
+  text += " " + time + (kind == Kind::kTimestampTz ? "+00" : "");
+  return SourceValue::Text(Keep(text, arena));
+}
+
+SourceValue DecodeTimestamp(Kind kind, int64_t micros, std::pmr::memory_resource* arena) {
+  if (micros == std::numeric_limits<int64_t>::max()) {
+    return SourceValue::SpecialMoment(kind, Special::kPlusInfinity);
+  }
+  if (micros == std::numeric_limits<int64_t>::min()) {
+    return SourceValue::SpecialMoment(kind, Special::kMinusInfinity);
+  }
+  if (micros > std::numeric_limits<int64_t>::max() - kEpochMicros) {
+    return BeyondMicros(kind, micros, arena);
+  }
+  return SourceValue::Moment(kind, micros + kEpochMicros);
+}
+
+// Bytes of the form; 0 if that varies.
+size_t SizeOf(PgForm form) {
+  switch (form) {
+    case PgForm::kBool:
+      return 1;
+    case PgForm::kInt2:
+      return 2;
+    case PgForm::kInt4:
+    case PgForm::kOid:
+    case PgForm::kFloat4:
+    case PgForm::kDate:
+      return 4;
+    case PgForm::kInt8:
+    case PgForm::kFloat8:
+    case PgForm::kTime:
+    case PgForm::kTimestamp:
+    case PgForm::kTimestampTz:
+      return 8;
+    case PgForm::kUuid:
+      return 16;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+absl::Status TakeCopyHeader(std::string_view* bytes) {
+  constexpr size_t kFixed = 19;
+  if (bytes->size() < kFixed || !bytes->starts_with(kSignature)) {
+    return Malformed("no header of COPY BINARY");
+  }
+  if (Get32(bytes->data() + 11) != 0) return Malformed("an unknown kind of COPY BINARY");
+  const size_t extension = Get32(bytes->data() + 15);
+  if (extension > bytes->size() - kFixed) return Malformed("a header of COPY BINARY cut short");
+  bytes->remove_prefix(kFixed + extension);
+  return absl::OkStatus();
+}
+
+bool IsCopyTrailer(std::string_view bytes) {
+  return bytes.size() == 2 && Get16(bytes.data()) == 0xFFFF;
+}
+
+absl::StatusOr<SourceValue> DecodePgValue(PgForm form, std::string_view bytes,
+                                          std::pmr::memory_resource* arena) {
+  const size_t size = SizeOf(form);
+  if (size != 0 && bytes.size() != size) return Malformed("a value of a wrong length");
+  const char* const at = bytes.data();
+  switch (form) {
+    case PgForm::kBool:
+      return SourceValue::Bool(*at != 0);
+    case PgForm::kInt2:
+      return SourceValue::Int64(static_cast<int16_t>(Get16(at)));
+    case PgForm::kInt4:
+      return SourceValue::Int64(static_cast<int32_t>(Get32(at)));
+    case PgForm::kInt8:
+      return SourceValue::Int64(static_cast<int64_t>(Get64(at)));
+    case PgForm::kOid:
+      return SourceValue::Int64(Get32(at));
+    case PgForm::kFloat4:
+      return SourceValue::Double(std::bit_cast<float>(Get32(at)));
+    case PgForm::kFloat8:
+      return SourceValue::Double(std::bit_cast<double>(Get64(at)));
+    case PgForm::kNumeric:
+      return DecodeNumeric(bytes, arena);
+    case PgForm::kText:
+      return SourceValue::Text(bytes);
+    case PgForm::kPaddedText:
+      return SourceValue::Text(bytes.substr(0, bytes.find_last_not_of(' ') + 1));
+    case PgForm::kBytes:
+      return SourceValue::Bytes(bytes);
+    case PgForm::kDate:
+      return DecodeDate(static_cast<int32_t>(Get32(at)));
+    case PgForm::kTime:
+      return SourceValue::Moment(Kind::kTime, static_cast<int64_t>(Get64(at)));
+    case PgForm::kTimestamp:
+      return DecodeTimestamp(Kind::kTimestamp, static_cast<int64_t>(Get64(at)), arena);
+    case PgForm::kTimestampTz:
+      return DecodeTimestamp(Kind::kTimestampTz, static_cast<int64_t>(Get64(at)), arena);
+    case PgForm::kUuid:
+      return SourceValue::OfText(Kind::kUuid, bytes);
+    case PgForm::kJsonb:
+      if (bytes.empty() || bytes[0] != 1) return Malformed("jsonb of an unknown version");
+      return SourceValue::Text(bytes.substr(1));
+    case PgForm::kUnmapped:
+      break;
+  }
+  return absl::InternalError("a column without a mapping was read");
+}
+
+absl::Status PgBatch::Decode(RowSink& sink) {
+  const std::vector<PgForm>& forms = *forms_;
+  std::vector<SourceValue> row(forms.size());
+  std::pmr::monotonic_buffer_resource arena(size_t{1} << 16);
+  const char* at = bytes_.data();
+  const char* const end = at + bytes_.size();
+  for (uint64_t i = 0; i < rows_; ++i) {
+    if (end - at < 2 || Get16(at) != forms.size()) return Malformed("a row with other columns");
+    at += 2;
+    for (size_t column = 0; column < forms.size(); ++column) {
+      if (end - at < 4) return Malformed("a row cut short");
+      const auto length = static_cast<int32_t>(Get32(at));
+      at += 4;
+      if (length == -1) {
+        row[column] = SourceValue::Null();
+        continue;
+      }
+      if (length < 0 || end - at < length) return Malformed("a row cut short");
+      ASSIGN_OR_RETURN(row[column],
+                       DecodePgValue(forms[column], {at, static_cast<size_t>(length)}, &arena));
+      at += length;
+    }
+    RETURN_IF_ERROR(sink.Row(row, first_ + i));
+  }
+  if (at != end) return Malformed("more than one row in a message");
+  return absl::OkStatus();
+}
+
+}  // namespace driftwood::agent

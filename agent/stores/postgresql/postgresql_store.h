@@ -1,0 +1,19 @@
+// Tables of PostgreSQL databases as stores: "postgresql://USER@HOST:PORT/DB?table=schema.name".
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "agent/store_url.h"
+
+namespace driftwood::agent {
+
+// The URL is libpq's, with the parameters `table`, `where`, `key` and `connections` (README.md);
+// all others are libpq's own. InvalidArgument for what neither knows. Connects to nothing yet.
+//
+// Each scan reads one snapshot, in read-only transactions, on one or more connections. Only what
+// the server has confirmed as complete is the end of a scan.
+absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url);
+
+}  // namespace driftwood::agent
