@@ -100,5 +100,17 @@ TEST(StoreUrlTest, TheTextOfAUrlIsTheSameUrl) {
   EXPECT_GT(parsed, 1000);
 }
 
+TEST(StoreUrlTest, AServersPathStaysEscapedAndItsPasswordIsTakenOut) {
+  const StoreUrl url = Parsed("postgresql://u%40x:p%3A@h:1/d%2Fb?table=a.b&where=x='?'");
+  EXPECT_EQ(url.scheme, "postgresql");
+  EXPECT_EQ(url.path, "//u%40x@h:1/d%2Fb");
+  EXPECT_EQ(url.password, "p:");
+  EXPECT_EQ(url.Parameter("where"), "x='?'");
+  EXPECT_EQ(url.ToString(), "postgresql://u%40x@h:1/d%2Fb?table=a.b&where=x='%3F'");
+  const absl::StatusOr<StoreUrl> malformed = StoreUrl::Parse("postgresql://u:secret@h/%zz");
+  ASSERT_FALSE(malformed.ok());
+  EXPECT_EQ(malformed.status().message().find("secret"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace driftwood::agent

@@ -89,14 +89,18 @@ PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
   }
   if (found == types.end()) return {};
   const PgType& type = found->second;
-  if (type.kind == 'e') return {PgForm::kText, ColumnType::kText, ""};
+  if (type.kind == 'e') return {PgForm::kText, ColumnType::kText, "", ""};
   if (const BinaryType* const binary = FindBinary(type); binary != nullptr && !type.is_array) {
-    return {binary->form, binary->type, ""};
+    return {binary->form, binary->type, "", ""};
   }
   if (type.is_system && type.name == "money") {
-    return {PgForm::kNumeric, ColumnType::kDecimal, "::numeric"};
+    return {PgForm::kNumeric, ColumnType::kDecimal, "::numeric", ""};
   }
-  if (HasText(types, oid)) return {PgForm::kText, ColumnType::kText, "::text"};
+  if (type.is_system && type.name == "inet") {
+    // Its cast to text appends "/32", which its own text form, and so every export, has not.
+    return {PgForm::kText, ColumnType::kText, "::text", "pg_catalog.inet_out"};
+  }
+  if (HasText(types, oid)) return {PgForm::kText, ColumnType::kText, "::text", ""};
   return {};
 }
 

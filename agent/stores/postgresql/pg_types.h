@@ -46,7 +46,8 @@ using PgTypes = std::map<uint32_t, PgType>;
 struct PgMapping {
   PgForm form = PgForm::kUnmapped;
   merkle::ColumnType type = merkle::ColumnType::kText;
-  std::string cast;  // "::text": what the server is asked to turn the value into; may be empty
+  std::string cast;      // what follows the column's name in the query: "::text"; may be empty
+  std::string function;  // what is called with the column: "inet_out"; may be empty
 };
 
 PgMapping MapPgType(const PgTypes& types, uint32_t oid);

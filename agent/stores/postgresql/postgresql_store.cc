@@ -299,7 +299,10 @@ class PostgresqlStore final : public Store {
       if (column->mapping.form == PgForm::kUnmapped) {
         return absl::FailedPreconditionError(Unmapped(table, *column));
       }
-      list += (list.empty() ? "" : ", ") + PgQuoted(name) + column->mapping.cast;
+      const PgMapping& mapping = column->mapping;
+      list += (list.empty() ? "" : ", ") + mapping.function +
+              (mapping.function.empty() ? PgQuoted(name) : "(" + PgQuoted(name) + ")") +
+              mapping.cast;
       forms->push_back(column->mapping.form);
     }
     // Without ONLY a table that began to inherit just now would be read in part.

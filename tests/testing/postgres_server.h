@@ -1,0 +1,48 @@
+// A PostgreSQL server of the tests' own: in a temporary folder, reached through a unix socket
+// there, run by a user that is not root, gone at the end of the test program.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood::testing {
+
+class PostgresServer {
+ public:
+  // The test program's one server, started at first use; null where PostgreSQL is not installed.
+  static PostgresServer* Get();
+  ~PostgresServer();
+  PostgresServer(const PostgresServer&) = delete;
+  PostgresServer& operator=(const PostgresServer&) = delete;
+
+  // Runs statements as the superuser "test"; a failure fails the test.
+  void Sql(const std::string& statements, const std::string& database = "postgres");
+  // The first value of the last statement's result.
+  std::string Value(const std::string& query, const std::string& database = "postgres");
+  // "postgresql://USER@/DATABASE?host=FOLDER&table=TABLE" and what follows.
+  std::string Url(const std::string& table, const std::string& more = "",
+                  const std::string& user = "test", const std::string& database = "postgres") const;
+  const std::filesystem::path& folder() const { return folder_.path(); }
+
+ private:
+  explicit PostgresServer(std::filesystem::path programs) : programs_(std::move(programs)) {}
+  bool Start();
+  std::vector<std::string> Command(const std::string& program,
+                                   const std::vector<std::string>& arguments) const;
+
+  const std::filesystem::path programs_;
+  TempDir folder_;
+};
+
+// The reason why a test that needs PostgreSQL can't run, said loudly. In CI that is a failure.
+#define DRIFTWOOD_NEEDS_POSTGRES(server)                                                    \
+  if ((server) == nullptr) {                                                                \
+    if (std::getenv("CI") != nullptr) FAIL() << "PostgreSQL is not installed (./dev deps)"; \
+    GTEST_SKIP() << "NOT TESTED: PostgreSQL is not installed (./dev deps)";                 \
+  }
+
+}  // namespace driftwood::testing
