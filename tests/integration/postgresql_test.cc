@@ -19,6 +19,10 @@ constexpr char kRows[] =
     "i % 2 = 0, md5(i::text)::uuid, jsonb_build_object('b', i / 4.0, 'a', NULL), "
     "decode(md5(i::text), 'hex'), 'c' || i % 10 FROM generate_series(1, 3000) i";
 
+// An export of a char(n) column has its padding, which is no part of the value.
+constexpr char kExported[] =
+    "SELECT id, name, price, ratio, born, seen, at, flag, tag, doc, raw, code::text FROM t";
+
 class PostgresqlDiffTest : public DiffTest {
  protected:
   void SetUp() override {
@@ -49,14 +53,14 @@ class PostgresqlDiffTest : public DiffTest {
 };
 
 TEST_F(PostgresqlDiffTest, ATableIsIdenticalToItsCsvExport) {
-  Export("SELECT * FROM t ORDER BY name", "t.csv");
+  Export(std::string(kExported) + " ORDER BY name", "t.csv");
   const Json document = DiffJson({server_->Url("t"), "csv:t.csv?key=id"});
   EXPECT_EQ(document.value("verdict", ""), "IDENTICAL") << document.dump(1);
   EXPECT_EQ(Verdict({server_->Url("t", "&connections=3"), server_->Url("t")}), "IDENTICAL");
 }
 
 TEST_F(PostgresqlDiffTest, PlantedDriftIsFoundExactly) {
-  Export("SELECT * FROM t", "t.csv");
+  Export(kExported, "t.csv");
   server_->Sql(
       "UPDATE t SET price = price + 0.000001 WHERE id = 7; UPDATE t SET name = NULL WHERE id = 8;"
       "UPDATE t SET at = at + interval '1 microsecond' WHERE id = 2999;"
