@@ -125,7 +125,9 @@ absl::Status CheckOutput(const DiffOptions& options) {
   for (const std::string& url : options.stores) {
     if (url.starts_with("agent:")) continue;
     for (const char* file : {"", "-wal", "-journal", "/data.mdb", "/lock.mdb"}) {
-      if (IsSameFile(options.output, StorePath(url) + file)) return in_use("a file of " + url);
+      if (IsSameFile(options.output, StorePath(url) + file)) {
+        return in_use("a file of " + merkle::TakePassword(url).url);
+      }
     }
   }
   return absl::OkStatus();
