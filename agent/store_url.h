@@ -25,7 +25,7 @@ struct StoreUrl {
   // Name (decoded) to value, still percent-encoded: a comma that separates a list's parts and one
   // inside a part ("%2C") differ. Use Parameter() and List().
   std::map<std::string, std::string> parameters;
-  std::optional<std::string> password;  // decoded; servers only
+  std::optional<std::string> password = {};  // decoded; servers only
 
   // InvalidArgument: not such a URL; the message shows the expected form.
   static absl::StatusOr<StoreUrl> Parse(std::string_view url);
