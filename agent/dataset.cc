@@ -194,7 +194,7 @@ absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreemen
 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerprint,
                                                        const std::vector<std::string>& keys,
-                                                       CallControl* control) {
+                                                       bool with_values, CallControl* control) {
   std::optional<merkle::Agreement> agreement;
   {
     merkle::MutexLock lock(&mutex_);
@@ -206,7 +206,23 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
   }
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
-  return ReadRecords(*store_, *agreement, options_.key, keys);
+  if (!with_values) {
+    std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys);
+    if (found) return *std::move(found);
+  }
+  return ReadRecords(*store_, *agreement, options_.key, keys, with_values, &control->cancelled);
+}
+
+std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(
+    std::string_view fingerprint, const std::vector<std::string>& keys) {
+  const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
+  if (!prepared.ok() || !ProvenCurrent(**prepared)) return std::nullopt;
+  const auto view = (*prepared)->index->Snapshot();
+  absl::StatusOr<std::vector<FoundRecord>> found =
+      view.ok() ? FindRecords(**view, keys) : view.status();
+  if (absl::IsDataLoss(found.status())) (*prepared)->damaged = true;
+  if (!found.ok()) return std::nullopt;  // the store itself still says what is there
+  return *std::move(found);
 }
 
 absl::StatusOr<Dataset::Prepared> Dataset::Servable(std::string_view fingerprint) const {

@@ -88,9 +88,11 @@ class Dataset {
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
+  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not read
+  // again: the index says what is there.
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
-                                                CallControl* control);
+                                                bool with_values, CallControl* control);
 
   // FailedPrecondition: nothing prepared, or something else.
   absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
@@ -114,6 +116,9 @@ class Dataset {
   Prepared Kept(const merkle::Agreement& agreement);
   absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
   bool ProvenCurrent(const PreparedIndex& kept);
+  // Absent: the index does not stand for the source as it is now, or can't be read.
+  std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
+                                                        const std::vector<std::string>& keys);
   absl::StatusOr<Prepared> Build(const merkle::Agreement& agreement, CallControl* control);
   void QuarantineDamaged();
   void Quarantine(const absl::Status& damage);

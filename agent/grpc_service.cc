@@ -83,6 +83,7 @@ absl::Status FillDescription(const SourceDescription& description, v1::DescribeR
   }
   if (description.records_estimate) reply->set_records_estimate(*description.records_estimate);
   if (description.bytes) reply->set_bytes(*description.bytes);
+  reply->set_live(description.live);
   for (const std::string& warning : description.warnings) {
     reply->add_warnings(proto::ValidUtf8(warning));
   }

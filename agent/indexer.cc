@@ -41,9 +41,9 @@ absl::Status CheckAgreement(const Agreement& agreement, const merkle::DigestKey&
 // Only the key columns, for what looks rows up.
 merkle::Schema KeySchema(const merkle::Schema& schema) { return {schema.key, {}}; }
 
-// All rows of a scan to `sink`, until `done`. An error is never the end.
-absl::Status ForEachRow(Scan& scan, RowSink& sink, const bool& done) {
-  while (!done) {
+// All rows of a scan to `sink`, until `done()`. An error is never the end.
+absl::Status ForEachRow(Scan& scan, RowSink& sink, const std::function<bool()>& done) {
+  while (!done()) {
     ASSIGN_OR_RETURN(std::unique_ptr<RowBatch> batch, scan.Next());
     if (batch == nullptr) return absl::OkStatus();
     RETURN_IF_ERROR(batch->Decode(sink));
@@ -121,7 +121,7 @@ class DuplicateFinder final : public RowSink {
   }
 
   const std::vector<Found>& rows() const { return rows_; }
-  const bool& done() const { return done_; }
+  bool done() const { return done_; }
 
  private:
   RowEncoder encoder_;
@@ -135,7 +135,7 @@ absl::StatusOr<std::string> FindDuplicates(Store& store, const merkle::Schema& k
                                            const std::string& key) {
   ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(key_schema)));
   DuplicateFinder finder(key_schema, key);
-  RETURN_IF_ERROR(ForEachRow(*scan, finder, finder.done()));
+  RETURN_IF_ERROR(ForEachRow(*scan, finder, [&finder] { return finder.done(); }));
   if (finder.rows().size() < 2) {
     return absl::AbortedError("they are not both there any more: the source is changing");
   }
@@ -249,8 +249,9 @@ SourceValue AsSource(const merkle::Value& value) {
 class RecordFinder final : public RowSink {
  public:
   RecordFinder(const merkle::Schema& schema, const merkle::DigestKey& key,
-               const std::vector<std::string>& keys)
-      : key_columns_(schema.key.size()),
+               const std::vector<std::string>& keys, bool with_values)
+      : with_values_(with_values),
+        key_columns_(schema.key.size()),
         key_encoder_(KeySchema(schema)),
         encoder_(schema),
         hasher_(key) {
@@ -267,7 +268,8 @@ class RecordFinder final : public RowSink {
     }
     wanted->second = true;
     encoder_.Encode(row);
-    records_.push_back({std::string(encoder_.key()), std::string(encoder_.value()),
+    records_.push_back({std::string(encoder_.key()),
+                        with_values_ ? std::string(encoder_.value()) : std::string(),
                         hasher_.Hash(encoder_.key(), encoder_.value())});
     return absl::OkStatus();
   }
@@ -282,6 +284,7 @@ class RecordFinder final : public RowSink {
   }
 
  private:
+  const bool with_values_;
   const size_t key_columns_;
   RowEncoder key_encoder_;
   RowEncoder encoder_;
@@ -291,8 +294,13 @@ class RecordFinder final : public RowSink {
   std::optional<std::string> duplicate_;
 };
 
-absl::StatusOr<std::unique_ptr<Scan>> LookupOrScan(Store& store, const merkle::Schema& schema,
-                                                   const std::vector<std::string>& keys) {
+struct Reading {
+  std::unique_ptr<Scan> scan;
+  bool by_key = false;
+};
+
+absl::StatusOr<Reading> LookupOrScan(Store& store, const merkle::Schema& schema,
+                                     const std::vector<std::string>& keys) {
   const std::vector<std::string> columns = ScanColumns(schema);
   std::vector<std::vector<merkle::Value>> values;  // SourceValues are views of these
   std::vector<std::vector<SourceValue>> source_keys;
@@ -306,8 +314,10 @@ absl::StatusOr<std::unique_ptr<Scan>> LookupOrScan(Store& store, const merkle::S
   std::vector<std::string> key_names;
   for (const merkle::Column& column : schema.key) key_names.push_back(column.name);
   absl::StatusOr<std::unique_ptr<Scan>> scan = store.Lookup(columns, key_names, source_keys);
-  if (scan.ok() || !absl::IsUnimplemented(scan.status())) return scan;
-  return store.StartScan(columns);
+  const bool by_key = !absl::IsUnimplemented(scan.status());
+  if (!by_key) scan = store.StartScan(columns);
+  RETURN_IF_ERROR(scan.status());
+  return Reading{*std::move(scan), by_key};
 }
 
 }  // namespace
@@ -351,21 +361,40 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
 
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreement& agreement,
                                                      const merkle::DigestKey& key,
-                                                     const std::vector<std::string>& keys) {
+                                                     const std::vector<std::string>& keys,
+                                                     bool with_values,
+                                                     const std::atomic<bool>* cancelled) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   if (keys.empty()) return std::vector<FoundRecord>();
   // Each once: a look-up of a key asked for twice would find two records with one key.
   std::vector<std::string> wanted = keys;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, LookupOrScan(store, agreement.schema, wanted));
-  RecordFinder finder(agreement.schema, key, wanted);
-  const bool to_the_end = false;
-  const absl::Status read = ForEachRow(*scan, finder, to_the_end);
+  ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement.schema, wanted));
+  RecordFinder finder(agreement.schema, key, wanted, with_values);
+  const absl::Status read =
+      ForEachRow(*reading.scan, finder, [cancelled] { return cancelled != nullptr && *cancelled; });
   if (finder.duplicate()) return DuplicateError(store, agreement.schema, *finder.duplicate());
   RETURN_IF_ERROR(read);
-  RETURN_IF_ERROR(scan->Finish().status());
+  if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
+  ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());
+  // A row found by its key was there; one that a torn scan did not meet may have been.
+  if (!reading.by_key && !end.not_point_in_time.empty()) {
+    return absl::AbortedError(end.not_point_in_time);
+  }
   return finder.Take();
+}
+
+absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,
+                                                     const std::vector<std::string>& keys) {
+  std::vector<FoundRecord> found;
+  for (const std::string& key : keys) {
+    RETURN_IF_ERROR(view.Records({key, key + '\0'}, [&](std::string_view at, const auto& digest) {
+      found.push_back({std::string(at), "", digest});
+      return true;
+    }));
+  }
+  return found;
 }
 
 }  // namespace driftwood::agent

@@ -7,11 +7,13 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
 #include "merkle/schema.h"
+#include "merkle/tree_view.h"
 
 namespace driftwood::agent {
 
@@ -60,10 +62,17 @@ struct FoundRecord {
 
 // Re-reads the records with exactly the given canonical keys (compared in binary) from the live
 // store, by look-up where it has one, else by one scan. Absent keys are absent from the result,
-// which is in key order.
+// which is in key order. Values only if `with_values`: the memory it takes is theirs. Aborted: the
+// source changed while it was scanned, so that an absent key may only have been overlooked.
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store,
                                                      const merkle::Agreement& agreement,
                                                      const merkle::DigestKey& key,
+                                                     const std::vector<std::string>& keys,
+                                                     bool with_values = true,
+                                                     const std::atomic<bool>* cancelled = nullptr);
+
+// The same without values from an index that is proven to stand for the store as it is.
+absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,
                                                      const std::vector<std::string>& keys);
 
 }  // namespace driftwood::agent

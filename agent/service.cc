@@ -217,12 +217,10 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
-  absl::StatusOr<std::vector<FoundRecord>> records = found->Read(fingerprint, keys, control);
+  absl::StatusOr<std::vector<FoundRecord>> records =
+      found->Read(fingerprint, keys, with_values, control);
   if (!records.ok()) return WhileStopping(records.status());
   RETURN_IF_ERROR(CheckFound(keys, *records));
-  if (!with_values) {
-    for (FoundRecord& record : *records) record.value.clear();
-  }
   return records;
 }
 

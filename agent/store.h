@@ -40,6 +40,9 @@ struct SourceDescription {
   std::optional<uint64_t> records_estimate;
   std::optional<uint64_t> bytes;  // size of what a scan reads, if known
   std::vector<std::string> warnings;
+  // Others write to it all the time, so that copies of it lag (a database server, not a file): what
+  // diverges is re-read after a pause.
+  bool live = false;
 };
 
 // Takes rows from a batch. `row` has a value for each column of the scan's plan, in its order.
@@ -102,7 +105,10 @@ class Store {
   virtual absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) = 0;
 
   // Rows whose key columns (names in `key`) may equal one of `keys`, in batches: a superset of the
-  // asked for is fine, since the caller encodes each row's key and keeps exact matches only.
+  // asked for is fine, since the caller encodes each row's key and keeps exact matches only. A row
+  // that is left out counts as gone, and makes a divergence look settled: where the source may hold
+  // an equal key in another form ('007', '1.50', an upper-case uuid), look it up in a way that
+  // finds every form, or don't. Whatever filters a scan filters this too.
   // Unimplemented where the store has no such look-up: the caller then scans. `keys` (columns in
   // the order of `key`) and the texts in them live only until this returns.
   virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(

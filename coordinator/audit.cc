@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
 
+#include "coordinator/confirm.h"
 #include "coordinator/listing.h"
 #include "coordinator/text.h"
 #include "coordinator/version.h"
@@ -25,6 +27,10 @@ void ForEachReplica(size_t count, const Work& work) {
   work(0);
   for (std::thread& thread : threads) thread.join();
 }
+
+// Keys of one re-read: what its answers take is held until they have been judged. A file without
+// look-up by key is scanned for each.
+constexpr size_t kRereadKeysMax = 100'000;
 
 // An agent that is gone or does not answer, whatever it is asked.
 bool IsLost(const absl::Status& status) {
@@ -53,9 +59,10 @@ class Audit {
       const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
       const bool compared = Describe() && MakeAgreement() && Prepare() && CompareSnapshots();
       if (compared) {
+        Confirm();
+        if (options_.show_values) ReadValues();
         List();
         WarnOfUnparsed();
-        if (options_.show_values) ReadValues();
         DecideVerdict();
       }
       if (!interrupt_->raised()) CloseSnapshots();
@@ -274,7 +281,7 @@ class Audit {
   // True if it must begin anew, since a snapshot has expired: nothing proven before counts.
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
-    walk_options.run_keys_listed_max = options_.records_listed_max;
+    walk_options.run_keys_listed_max = std::max(options_.records_listed_max, RereadMax());
     Walk walk(roots_, agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
@@ -321,20 +328,104 @@ class Audit {
     return MakeReportKey(encoded, agreement_.schema.key.size());
   }
 
+  // How many divergent keys are read again.
+  uint64_t RereadMax() const { return options_.recheck.enabled ? options_.recheck.keys_max : 0; }
+
+  // Nothing is proven by a walk that lost a replica, and nothing can be: what it found stays
+  // unconfirmed.
+  void Confirm() {
+    confirmation_ = std::make_unique<Confirmation>(result_, RereadMax(),
+                                                   std::max(options_.recheck.passes_max, 1));
+    std::vector<std::string> keys = confirmation_->OpenKeys();
+    if (keys.empty() || AnyLost()) return;
+    Phase(AuditObserver::Phase::kConfirming);
+    const double start = options_.now_seconds();
+    report_.keys_reread = keys.size();
+    while (!keys.empty() && !AnyLost()) {
+      Pause();
+      if (interrupt_->raised()) break;
+      ++report_.passes;
+      Pass(keys);
+      keys = confirmation_->OpenKeys();
+    }
+    report_.confirm_seconds = options_.now_seconds() - start;
+  }
+
+  void Pause() {
+    double seconds = 0;
+    for (const DescribedReplica& replica : described_) {
+      if (replica.description.live) seconds = kLiveRecheckSeconds;
+    }
+    seconds = options_.recheck.seconds.value_or(seconds);
+    if (seconds <= 0) return;
+    options_.wait_seconds ? options_.wait_seconds(seconds) : (void)interrupt_->WaitFor(seconds);
+  }
+
+  void Pass(const std::vector<std::string>& keys) {
+    for (size_t begin = 0; begin < keys.size() && !AnyLost(); begin += kRereadKeysMax) {
+      const size_t end = std::min(begin + kRereadKeysMax, keys.size());
+      const std::vector<std::string> batch(keys.begin() + static_cast<ptrdiff_t>(begin),
+                                           keys.begin() + static_cast<ptrdiff_t>(end));
+      const Readings readings = Read(batch, /*with_values=*/false);
+      for (size_t i = 0; i < count(); ++i) {
+        if (!readings[i].ok()) reread_errors_[i] = readings[i].status();
+      }
+      confirmation_->Take(batch, readings);
+    }
+  }
+
+  bool AnyLost() const {
+    return std::any_of(lost_.get(), lost_.get() + count(), [](bool lost) { return lost; });
+  }
+
+  // From the live stores of all replicas at once.
+  Readings Read(const std::vector<std::string>& keys, bool with_values) {
+    Readings readings(count());
+    ForEachReplica(count(), [&](size_t i) {
+      if (lost_[i]) {
+        readings[i] = absl::UnavailableError("its agent was lost before");
+        return;
+      }
+      readings[i] = replicas_[i].peer->ReadRecords(agreement_, keys, with_values);
+      if (readings[i].ok()) {
+        const absl::Status sound = CheckReading(keys, *readings[i]);
+        if (!sound.ok()) readings[i] = sound;
+      }
+      lost_[i] = IsLost(readings[i].status());
+    });
+    return readings;
+  }
+
+  // The last reading of what is to be listed: the states that are reported are those whose values
+  // are shown.
+  void ReadValues() {
+    std::vector<std::string> keys;
+    for (const ListedKey& listed :
+         ListedDivergences(result_, *confirmation_, options_.records_listed_max)) {
+      keys.push_back(listed.found->key);
+    }
+    if (keys.empty() || interrupt_->raised()) return;
+    Phase(AuditObserver::Phase::kReadingValues);
+    values_ = Read(keys, /*with_values=*/true);
+    for (size_t i = 0; i < count(); ++i) {
+      if (values_[i].ok()) continue;
+      report_.warnings.push_back(replicas_[i].name + ": the values could not be read: " +
+                                 std::string(values_[i].status().message()));
+    }
+    confirmation_->Take(keys, values_);
+  }
+
   void List() {
-    CountDivergences(result_, &report_);
+    CountDivergences(result_, *confirmation_, &report_);
+    WarnOfUnconfirmed();
     const VersionMaker versions(options_.salt);
-    for (const Divergence* divergence : ListedDivergences(result_, options_.records_listed_max)) {
-      listed_.push_back(divergence);
-      report_.records.push_back(MakeReportRecord(*divergence, agreement_.schema, versions));
+    const std::vector<ListedKey> listed =
+        ListedDivergences(result_, *confirmation_, options_.records_listed_max);
+    for (const ListedKey& one : listed) {
+      report_.records.push_back(MakeReportRecord(one, agreement_.schema, versions));
     }
-    for (const MissingRun& run : result_.runs) {
-      ReportRun entry;
-      entry.begin = MakeKey(run.begin);
-      if (run.end) entry.end = MakeKey(*run.end);
-      for (const merkle::Summary& summary : run.summaries) entry.counts.push_back(summary.count);
-      report_.runs.push_back(std::move(entry));
-    }
+    if (!values_.empty()) AddValues(listed, values_, agreement_.schema, &report_);
+    ListRuns();
     for (const Gap& gap : result_.gaps) {
       ReportGap entry;
       entry.begin = MakeKey(gap.begin);
@@ -346,27 +437,35 @@ class Audit {
     report_.records_proven_equal = result_.records_proven_equal;
   }
 
-  void ReadValues() {
-    if (listed_.empty() || interrupt_->raised()) return;
-    Phase(AuditObserver::Phase::kReadingValues);
-    std::vector<std::string> keys;
-    for (const Divergence* divergence : listed_) keys.push_back(divergence->key);
-    std::vector<absl::StatusOr<std::vector<PeerRecord>>> found(count());
-    ForEachReplica(count(), [&](size_t i) {
-      if (lost_[i]) {
-        found[i] = absl::UnavailableError("its agent was lost before");
-        return;
-      }
-      found[i] = replicas_[i].peer->ReadRecords(agreement_, keys, /*with_values=*/true);
-    });
-    for (size_t i = 0; i < count(); ++i) {
-      if (!found[i].ok()) {
-        lost_[i] = lost_[i] || IsLost(found[i].status());
-        report_.warnings.push_back(replicas_[i].name + ": the values could not be read: " +
-                                   std::string(found[i].status().message()));
-      }
+  void ListRuns() {
+    const std::vector<StatusCounts> statuses = CountRuns(result_, *confirmation_);
+    for (size_t i = 0; i < result_.runs.size(); ++i) {
+      if (statuses[i].divergent() == 0) continue;
+      const MissingRun& run = result_.runs[i];
+      ReportRun entry;
+      entry.begin = MakeKey(run.begin);
+      if (run.end) entry.end = MakeKey(*run.end);
+      for (const merkle::Summary& summary : run.summaries) entry.counts.push_back(summary.count);
+      entry.statuses = statuses[i];
+      report_.runs.push_back(std::move(entry));
     }
-    AddValues(listed_, found, agreement_.schema, &report_);
+  }
+
+  void WarnOfUnconfirmed() {
+    const uint64_t unconfirmed = report_.statuses.unconfirmed;
+    if (unconfirmed == 0 || !options_.recheck.enabled || interrupt_->raised()) return;
+    for (const auto& [replica, status] : reread_errors_) {
+      report_.warnings.push_back(
+          replicas_[replica].name +
+          ": divergent records could not be read again: " + std::string(status.message()));
+    }
+    const uint64_t found = report_.total + report_.statuses.in_flight;
+    const uint64_t reach = confirmation_->suspects().size();
+    if (found > reach) {
+      report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
+                                 " not read again: that is done with at most " +
+                                 GroupDigits(RereadMax()) + " (--recheck-max)");
+    }
   }
 
   // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap
@@ -382,6 +481,8 @@ class Audit {
         const std::string wrong = CheckTotals(result_, roots_, i);
         if (!wrong.empty()) AddGap(i, wrong);
       }
+      const std::string wrong = CheckStatuses(result_, report_);
+      if (!wrong.empty()) AddGap(std::nullopt, wrong);
     } else if (report_.gaps.empty()) {
       AddGap(std::nullopt, "the walk ended without an answer for all keys");
     }
@@ -434,7 +535,9 @@ class Audit {
   std::vector<std::string> not_point_in_time_;  // by replica
   WalkResult result_;
   std::optional<ReportError> walk_error_;
-  std::vector<const Divergence*> listed_;  // into result_, as report_.records
+  std::unique_ptr<Confirmation> confirmation_;    // of result_
+  std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
+  Readings values_;                               // of what is listed; empty: not read
   Report report_;
 };
 

@@ -1,9 +1,10 @@
 // One comparison, from the replicas' descriptions to the report: describe, reconcile, prepare,
-// snapshots, walk, listing, values. Free of any transport: it sees Peers only.
+// snapshots, walk, confirmation, listing, values. Free of any transport: it sees Peers only.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,20 +22,41 @@ struct AuditReplica {
   Peer* peer = nullptr;
 };
 
+// How divergences are confirmed (coordinator/confirm.h).
+struct RecheckOptions {
+  bool enabled = true;
+  // The pause before each pass. Absent: kLiveRecheckSeconds if any replica's source is live, else
+  // none, since nobody writes to files all the time.
+  std::optional<double> seconds;
+  uint64_t keys_max = 100'000;
+  int passes_max = 3;
+};
+inline constexpr double kLiveRecheckSeconds = 2;
+
 struct AuditOptions {
   ReconcileOptions reconcile;
   uint64_t records_listed_max = 1000;
   bool show_values = false;
+  RecheckOptions recheck;
   std::string salt;      // of the versions: random, at least 16 bytes
-  WalkOptions walk;      // run_keys_listed_max is set from records_listed_max
+  WalkOptions walk;      // run_keys_listed_max is set from what is listed and read again
   int restarts_max = 2;  // how often the walk begins anew because a snapshot has expired
   std::function<double()> now_seconds;
+  // Waits for so many seconds, or until the interrupt is raised. Empty: Interrupt::WaitFor().
+  std::function<void(double)> wait_seconds;
 };
 
 // Told what goes on, from any thread, several at once.
 class AuditObserver {
  public:
-  enum class Phase : uint8_t { kDescribing, kIndexing, kComparing, kReadingValues, kDone };
+  enum class Phase : uint8_t {
+    kDescribing,
+    kIndexing,
+    kComparing,
+    kConfirming,
+    kReadingValues,
+    kDone
+  };
   virtual ~AuditObserver() = default;
   virtual void OnPhase(Phase phase) = 0;
   virtual void OnDescribed(size_t replica, const ReplicaDescription& description) = 0;

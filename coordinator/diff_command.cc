@@ -26,6 +26,7 @@ struct DiffPlan {
   ReportFormat format = ReportFormat::kTable;
   std::vector<ReplicaSpec> replicas;
   ReconcileOptions reconcile;
+  RecheckOptions recheck;
 };
 
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
@@ -133,6 +134,32 @@ absl::Status CheckOutput(const DiffOptions& options) {
   return absl::OkStatus();
 }
 
+constexpr double kRecheckSecondsMax = 86'400;
+constexpr uint64_t kRecheckKeysMax = 50'000'000;  // some hundred bytes each
+constexpr uint64_t kRecheckTimesMax = 100;
+
+absl::StatusOr<RecheckOptions> PlanRecheck(const DiffOptions& options) {
+  RecheckOptions recheck;
+  recheck.enabled = !options.no_recheck;
+  recheck.seconds = options.recheck_seconds;
+  if (recheck.seconds && !(*recheck.seconds >= 0 && *recheck.seconds <= kRecheckSecondsMax)) {
+    return absl::InvalidArgumentError("--recheck: wanted 0 to " +
+                                      GroupDigits(static_cast<uint64_t>(kRecheckSecondsMax)) +
+                                      " seconds");
+  }
+  if (options.recheck_max > kRecheckKeysMax) {
+    return absl::InvalidArgumentError("--recheck-max: wanted at most " +
+                                      GroupDigits(kRecheckKeysMax) + " keys");
+  }
+  if (options.recheck_times < 1 || options.recheck_times > kRecheckTimesMax) {
+    return absl::InvalidArgumentError("--recheck-times: wanted 1 to " +
+                                      GroupDigits(kRecheckTimesMax));
+  }
+  recheck.keys_max = options.recheck_max;
+  recheck.passes_max = static_cast<int>(options.recheck_times);
+  return recheck;
+}
+
 absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat format) {
   DiffPlan plan;
   plan.format = format;
@@ -150,6 +177,7 @@ absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat forma
   ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
   ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));
   ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
+  ASSIGN_OR_RETURN(plan.recheck, PlanRecheck(options));
   if (!options.output.empty()) RETURN_IF_ERROR(CheckOutput(options));
   return plan;
 }
@@ -205,6 +233,7 @@ class DiffCommand {
     audit.reconcile = plan.reconcile;
     audit.records_listed_max = options_.max_divergences;
     audit.show_values = options_.show_values;
+    audit.recheck = plan.recheck;
     audit.salt = environment_.salt;
     audit.now_seconds = environment_.now_seconds;
     const std::unique_ptr<TerminalProgress> progress = MakeProgress(plan);
@@ -298,6 +327,10 @@ class DiffCommand {
     Say("stats: walk: " + Plural(report.round_trips, "round trip", "round trips") + ", " +
         GroupDigits(report.bytes_sent) + " bytes sent, " + GroupDigits(report.bytes_received) +
         " bytes received" + line);
+    if (report.passes == 0) return;
+    std::snprintf(line, sizeof line, " in %.3f s", report.confirm_seconds);
+    Say("stats: confirmation: " + Plural(report.keys_reread, "key", "keys") + " read again in " +
+        Plural(report.passes, "pass", "passes") + line);
   }
 
   static void WriteAll(int fd, std::string_view text) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,10 @@ struct DiffOptions {
   std::string output;  // empty: stdout
   uint64_t max_divergences = 1000;
   bool show_values = false;
+  bool no_recheck = false;
+  std::optional<double> recheck_seconds;  // absent: by the kind of the sources
+  uint64_t recheck_max = 100'000;
+  uint64_t recheck_times = 3;
   std::string digest_key_file;
   std::string state_dir;
   bool quiet = false;

@@ -22,9 +22,11 @@ using std::chrono::milliseconds;
 // A reply of a walk's round is a few megabytes (merkle::QueryLimits); a record may be long.
 constexpr int kMessageBytesMax = 64 << 20;
 constexpr size_t kAnswerBytesMax = size_t{64} << 20;
-// Of one ReadRecords call: well below an agent's limits.
-constexpr size_t kReadKeysMax = 8000;
-constexpr size_t kReadKeyBytesMax = size_t{1} << 20;
+// Of one ReadRecords call: within an agent's limits. A store without look-up by key is scanned once
+// for each call, so digests are asked for in calls as long as they may be. Values take memory.
+constexpr size_t kReadKeysMax = 100'000;
+constexpr size_t kReadKeyBytesMax = size_t{6} << 20;
+constexpr size_t kReadValueKeysMax = 8000;
 
 std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
   grpc::ChannelArguments arguments;
@@ -89,6 +91,7 @@ absl::StatusOr<ReplicaDescription> DescriptionFromProto(const v1::DescribeReply&
   description.keyed = reply.keyed();
   description.agent_version = reply.agent_version();
   description.values_allowed = reply.values_allowed();
+  description.live = reply.live();
   return description;
 }
 
@@ -306,10 +309,11 @@ absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadRecords(const merkle::Agre
                                                               const std::vector<std::string>& keys,
                                                               bool with_values) {
   std::vector<PeerRecord> records;
+  const size_t keys_max = with_values ? kReadValueKeysMax : kReadKeysMax;
   for (size_t begin = 0; begin < keys.size();) {
     size_t end = begin;
     size_t bytes = 0;
-    while (end < keys.size() && end - begin < kReadKeysMax &&
+    while (end < keys.size() && end - begin < keys_max &&
            (end == begin || bytes + keys[end].size() <= kReadKeyBytesMax)) {
       bytes += keys[end++].size();
     }

@@ -1,5 +1,6 @@
 #include "coordinator/interrupt.h"
 
+#include <chrono>
 #include <utility>
 
 namespace driftwood::coordinator {
@@ -8,11 +9,21 @@ void Interrupt::Raise() {
   merkle::MutexLock lock(&mutex_);
   if (raised_) return;
   raised_ = true;
+  raising_.SignalAll();
   for (const auto& listener : listeners_) listener();
 }
 
 bool Interrupt::raised() const {
   merkle::MutexLock lock(&mutex_);
+  return raised_;
+}
+
+bool Interrupt::WaitFor(double seconds) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                           std::chrono::duration<double>(seconds));
+  merkle::MutexLock lock(&mutex_);
+  while (!raised_ && Clock::now() < deadline) raising_.WaitUntil(&mutex_, deadline);
   return raised_;
 }
 

@@ -13,6 +13,8 @@ class Interrupt {
   // Calls every listener, on this thread. Later calls do nothing more.
   void Raise() DRIFTWOOD_EXCLUDES(mutex_);
   bool raised() const DRIFTWOOD_EXCLUDES(mutex_);
+  // Returns after `seconds`, or at once when it is raised. True if it is.
+  bool WaitFor(double seconds) DRIFTWOOD_EXCLUDES(mutex_);
 
   // Calls `callback` once when the interrupt is raised: at once if it has been already. Not called
   // any more when the listener's destructor has returned.
@@ -30,6 +32,7 @@ class Interrupt {
 
  private:
   mutable merkle::Mutex mutex_;
+  merkle::CondVar raising_;
   bool raised_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   std::list<std::function<void()>> listeners_ DRIFTWOOD_GUARDED_BY(mutex_);
 };

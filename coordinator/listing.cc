@@ -13,15 +13,22 @@ namespace driftwood::coordinator {
 
 namespace {
 
-bool IsMissingSomewhere(const Divergence& divergence) {
-  return std::any_of(divergence.states.begin(), divergence.states.end(),
-                     [](const auto& state) { return !state; });
-}
-
 uint64_t KeysOf(const MissingRun& run) {
   uint64_t keys = 0;
   for (const merkle::Summary& summary : run.summaries) keys = std::max(keys, summary.count);
   return keys;
+}
+
+// Counts one key with these states in the report's breakdown, or takes it out.
+void Tally(const States& states, Report* report, bool add) {
+  const uint64_t one = add ? 1 : ~uint64_t{0};  // minus one, modulo 2^64
+  bool missing = false;
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (states[i]) continue;
+    missing = true;
+    report->missing[i] += one;
+  }
+  if (!missing) report->changed += one;
 }
 
 // As their encodings do: there is one NaN.
@@ -79,43 +86,79 @@ ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
   return key;
 }
 
-ReportRecord MakeReportRecord(const Divergence& divergence, const merkle::Schema& schema,
+ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                               const VersionMaker& versions) {
   ReportRecord record;
-  record.key = MakeReportKey(divergence.key, schema.key.size());
-  for (const auto& state : divergence.states) {
+  record.key = MakeReportKey(listed.found->key, schema.key.size());
+  record.status = listed.status;
+  for (const auto& state : *listed.states) {
     record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
   }
   return record;
 }
 
-void CountDivergences(const WalkResult& result, Report* report) {
+void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report) {
   for (const Divergence& divergence : result.divergences) {
-    ++report->total;
-    if (!IsMissingSomewhere(divergence)) ++report->changed;
-    for (size_t i = 0; i < divergence.states.size(); ++i) {
-      if (!divergence.states[i]) ++report->missing[i];
-    }
+    ++report->statuses.unconfirmed;
+    Tally(divergence.states, report, /*add=*/true);
   }
   for (const MissingRun& run : result.runs) {
     const uint64_t keys = KeysOf(run);
-    report->total += keys;
+    report->statuses.unconfirmed += keys;
     for (size_t i = 0; i < run.summaries.size(); ++i) {
       if (run.summaries[i].count == 0) report->missing[i] += keys;
     }
   }
+  // Those read again count as what they are now.
+  for (const Suspect& suspect : confirmation.suspects()) {
+    --report->statuses.unconfirmed;
+    Tally(suspect.found->states, report, /*add=*/false);
+    ++report->statuses.Of(suspect.status);
+    if (suspect.status != RecordStatus::kInFlight) Tally(suspect.states(), report, /*add=*/true);
+  }
+  report->total = report->statuses.divergent();
 }
 
-std::vector<const Divergence*> ListedDivergences(const WalkResult& result, uint64_t max) {
-  std::vector<const Divergence*> listed;
-  for (const Divergence& divergence : result.divergences) listed.push_back(&divergence);
-  for (const MissingRun& run : result.runs) {
-    for (const Divergence& divergence : run.listed) listed.push_back(&divergence);
+std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation) {
+  std::vector<StatusCounts> counts(result.runs.size());
+  for (size_t i = 0; i < counts.size(); ++i) counts[i].unconfirmed = KeysOf(result.runs[i]);
+  for (const Suspect& suspect : confirmation.suspects()) {
+    if (!suspect.run) continue;
+    --counts[*suspect.run].unconfirmed;
+    ++counts[*suspect.run].Of(suspect.status);
   }
-  std::sort(listed.begin(), listed.end(),
+  return counts;
+}
+
+std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
+                                         uint64_t max) {
+  std::vector<const Divergence*> known;
+  for (const Divergence& divergence : result.divergences) known.push_back(&divergence);
+  for (const MissingRun& run : result.runs) {
+    for (const Divergence& divergence : run.listed) known.push_back(&divergence);
+  }
+  std::sort(known.begin(), known.end(),
             [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
-  if (listed.size() > max) listed.resize(max);
+  std::vector<ListedKey> listed;
+  for (const Divergence* found : known) {
+    if (listed.size() >= max) break;
+    const Suspect* suspect = confirmation.Find(found->key);
+    if (suspect == nullptr) {
+      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed});
+    } else if (suspect->status != RecordStatus::kInFlight) {
+      listed.push_back({found, &suspect->states(), suspect->status});
+    }
+  }
   return listed;
+}
+
+std::string CheckStatuses(const WalkResult& result, const Report& report) {
+  uint64_t keys = result.divergences.size();
+  for (const MissingRun& run : result.runs) keys += KeysOf(run);
+  const uint64_t counted = report.total + report.statuses.in_flight;
+  if (counted == keys && report.total == report.statuses.divergent()) return "";
+  return "the confirmation adds up to " + GroupDigits(counted) + " divergent keys, not to the " +
+         GroupDigits(keys) + " that were found";
 }
 
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
@@ -128,8 +171,7 @@ std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summ
          GroupDigits(roots[i].count) + " that it has";
 }
 
-void AddValues(const std::vector<const Divergence*>& listed,
-               const std::vector<absl::StatusOr<std::vector<PeerRecord>>>& found,
+void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report) {
   const size_t columns = schema.values.size();
   std::vector<std::map<std::string_view, const PeerRecord*>> by_key(found.size());
@@ -146,8 +188,8 @@ void AddValues(const std::vector<const Divergence*>& listed,
         record.notes.push_back(name + ": its values could not be read");
         continue;
       }
-      const auto place = by_key[i].find(listed[r]->key);
-      AddReplicaValues(name, listed[r]->states[i],
+      const auto place = by_key[i].find(listed[r].found->key);
+      AddReplicaValues(name, (*listed[r].states)[i],
                        place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
     }
     record.differs = DifferingColumns(record, columns);

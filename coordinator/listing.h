@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/confirm.h"
 #include "coordinator/peer.h"
 #include "coordinator/report.h"
 #include "coordinator/version.h"
@@ -14,15 +15,30 @@ namespace driftwood::coordinator {
 
 ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
 
-ReportRecord MakeReportRecord(const Divergence& divergence, const merkle::Schema& schema,
+// A divergence to be shown, with what the confirmation made of it.
+struct ListedKey {
+  const Divergence* found = nullptr;  // of the walk's result
+  const States* states = nullptr;     // as last read: of the confirmation or the walk's result
+  RecordStatus status = RecordStatus::kUnconfirmed;
+};
+
+ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                               const VersionMaker& versions);
 
-// Fills `total`, `missing` and `changed`: keys inside runs included, listed or not.
-void CountDivergences(const WalkResult& result, Report* report);
+// Fills `total`, `statuses`, `missing` and `changed`: keys inside runs included, listed or not.
+void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report);
 
-// The first `max` divergences in key order, those listed inside runs included. Pointers into
-// `result`.
-std::vector<const Divergence*> ListedDivergences(const WalkResult& result, uint64_t max);
+// Of each run of `result`, what became of its keys.
+std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation);
+
+// The first `max` known divergences in key order, those inside runs included, without those in
+// flight. Valid until the next Take().
+std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
+                                         uint64_t max);
+
+// Empty if all keys that the walk found divergent are in the report's counts, once each: a check
+// of our own arithmetic.
+std::string CheckStatuses(const WalkResult& result, const Report& report);
 
 // Empty if replica `i`'s root count is what the walk's parts add up to; else what is wrong. A
 // last check of our own arithmetic, independent of the walk's.
@@ -31,8 +47,7 @@ std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summ
 
 // Fills values, differing columns and notes of report->records, which stand for `listed`.
 // `found` by replica; a failed one has its note in every record.
-void AddValues(const std::vector<const Divergence*>& listed,
-               const std::vector<absl::StatusOr<std::vector<PeerRecord>>>& found,
+void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report);
 
 }  // namespace driftwood::coordinator

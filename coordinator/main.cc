@@ -164,16 +164,29 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       ->capture_default_str();
   diff->add_option("--output", options->output, "Write the report to a file, whole or not at all")
       ->type_name("FILE");
-  diff->add_option("--max-divergences", options->max_divergences,
-                   "How many divergences are listed; the totals stay exact")
-      ->check([](const std::string& text) -> std::string {
-        const bool number = text.find_first_not_of("0123456789") == std::string::npos;
-        if (number && text.size() < 19) return "";
-        return "wanted a whole number" + std::string(number ? " of at most 18 digits" : "") +
-               ", got '" + text + "'";
-      })
-      ->type_name("N")
-      ->capture_default_str();
+  const auto number = [diff](const char* name, uint64_t* into, const char* help) {
+    diff->add_option(name, *into, help)
+        ->check([](const std::string& text) -> std::string {
+          const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+          if (digits && text.size() < 19) return "";
+          return "wanted a whole number" + std::string(digits ? " of at most 18 digits" : "") +
+                 ", got '" + text + "'";
+        })
+        ->type_name("N")
+        ->capture_default_str();
+  };
+  number("--max-divergences", &options->max_divergences,
+         "How many divergences are listed; the totals stay exact");
+  CLI::Option* const recheck =
+      diff->add_option("--recheck", options->recheck_seconds,
+                       "Read divergent records again after so many seconds, to see which were only "
+                       "in flight (default: 2 if any store is a database server, else 0)")
+          ->type_name("SECONDS");
+  diff->add_flag("--no-recheck", options->no_recheck, "Don't: all divergences are unconfirmed")
+      ->excludes(recheck);
+  number("--recheck-max", &options->recheck_max, "How many divergent records are read again");
+  number("--recheck-times", &options->recheck_times,
+         "How often one that keeps changing is read again");
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");
   diff->add_option("--digest-key-file", options->digest_key_file,

@@ -45,6 +45,7 @@ struct ReplicaDescription {
   bool keyed = true;
   std::string agent_version;
   bool values_allowed = false;
+  bool live = false;  // others write to the source all the time: a database server, not a file
 };
 
 struct PrepareProgress {

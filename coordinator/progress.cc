@@ -106,6 +106,8 @@ std::string TerminalProgress::Line(double now) const {
       return "reading schemas";
     case Phase::kComparing:
       return round_ == 0 ? "comparing" : "comparing: round " + std::to_string(round_);
+    case Phase::kConfirming:
+      return "reading divergent records again";
     case Phase::kReadingValues:
       return "reading values";
     case Phase::kIndexing:

@@ -26,6 +26,13 @@ std::string NotCompared(const Report& report) {
   return names.empty() ? "" : "; not compared: " + JoinNames(names);
 }
 
+std::string InFlight(const Report& report) {
+  const uint64_t count = report.statuses.in_flight;
+  if (count == 0) return "";
+  return "; " + Plural(count, "key", "keys") + " in flight (differed when compared, " +
+         (count == 1 ? "agrees now)" : "agree now)");
+}
+
 std::string FirstReason(const Report& report) {
   if (report.error) return ErrorLine(report);
   if (report.gaps.empty()) return "";
@@ -47,7 +54,7 @@ std::string IncompleteLine(const Report& report) {
   }
   const std::string reason = FirstReason(report);
   if (!reason.empty()) line += ": " + reason;
-  return line;
+  return line + InFlight(report);
 }
 
 }  // namespace
@@ -64,6 +71,34 @@ std::string_view VerdictName(Verdict verdict) {
       break;
   }
   return "ERROR";
+}
+
+std::string_view RecordStatusName(RecordStatus status) {
+  switch (status) {
+    case RecordStatus::kConfirmed:
+      return "confirmed";
+    case RecordStatus::kUnstable:
+      return "unstable";
+    case RecordStatus::kInFlight:
+      return "in_flight";
+    case RecordStatus::kUnconfirmed:
+      break;
+  }
+  return "unconfirmed";
+}
+
+uint64_t& StatusCounts::Of(RecordStatus status) {
+  switch (status) {
+    case RecordStatus::kConfirmed:
+      return confirmed;
+    case RecordStatus::kUnstable:
+      return unstable;
+    case RecordStatus::kInFlight:
+      return in_flight;
+    case RecordStatus::kUnconfirmed:
+      break;
+  }
+  return unconfirmed;
 }
 
 bool ReportRecord::missing() const {
@@ -101,16 +136,25 @@ std::string ErrorLine(const Report& report) {
                                                                             : name + ": " + message;
 }
 
+std::string StatusLine(const Report& report) {
+  const StatusCounts& statuses = report.statuses;
+  if (statuses.divergent() + statuses.in_flight == 0) return "";
+  return GroupDigits(statuses.confirmed) + " confirmed, " + GroupDigits(statuses.unstable) +
+         " unstable, " + GroupDigits(statuses.unconfirmed) + " unconfirmed, " +
+         GroupDigits(statuses.in_flight) + " in flight";
+}
+
 std::string VerdictLine(const Report& report) {
   const std::string between = JoinAnd(report.ReplicaNames());
   switch (report.verdict) {
     case Verdict::kIdentical:
       return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
-             between + " agree" + NotCompared(report);
+             between + " agree" + InFlight(report) + NotCompared(report);
     case Verdict::kDivergent:
       return "DIVERGENT: " + GroupDigits(report.total) + " of " +
-             Plural(report.records_proven_equal + report.total, "key differs", "keys differ") +
-             " between " + between + Breakdown(report) + NotCompared(report);
+             Plural(report.records_proven_equal + report.total + report.statuses.in_flight,
+                    "key differs", "keys differ") +
+             " between " + between + Breakdown(report) + InFlight(report) + NotCompared(report);
     case Verdict::kIncomplete:
       return IncompleteLine(report);
     case Verdict::kError:

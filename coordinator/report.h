@@ -16,11 +16,26 @@
 namespace driftwood::coordinator {
 
 // Raised by any change that a program reading a report would notice.
-inline constexpr int kReportSchemaVersion = 1;
+inline constexpr int kReportSchemaVersion = 2;
 
 // kError: nothing was compared, since the command, the configuration or the data must change.
 enum class Verdict : uint8_t { kIdentical, kDivergent, kIncomplete, kError };
 std::string_view VerdictName(Verdict verdict);
+
+// What became of a divergence when it was read again (coordinator/confirm.h).
+enum class RecordStatus : uint8_t { kUnconfirmed, kConfirmed, kUnstable, kInFlight };
+std::string_view RecordStatusName(RecordStatus status);
+
+// Divergent keys of the walk by what became of them.
+struct StatusCounts {
+  uint64_t confirmed = 0;
+  uint64_t unstable = 0;
+  uint64_t unconfirmed = 0;
+  uint64_t in_flight = 0;  // agree by now: not divergent
+
+  uint64_t& Of(RecordStatus status);
+  uint64_t divergent() const { return confirmed + unstable + unconfirmed; }
+};
 
 struct ReportKey {
   std::string encoded;
@@ -42,7 +57,9 @@ struct ReportReplica {
 // One divergence. Vectors are by replica unless they say otherwise.
 struct ReportRecord {
   ReportKey key;
-  std::vector<std::optional<std::string>> states;  // version; absent: the replica lacks the key
+  RecordStatus status = RecordStatus::kUnconfirmed;  // never kInFlight
+  // As last read. Version; absent: the replica lacks the key.
+  std::vector<std::optional<std::string>> states;
   // --show-values; empty if not asked for. Value columns in schema order; absent: the replica has
   // no such record now, or its values could not be read.
   std::vector<std::optional<std::vector<merkle::Value>>> values;
@@ -55,7 +72,8 @@ struct ReportRecord {
 struct ReportRun {
   ReportKey begin;
   std::optional<ReportKey> end;  // exclusive; absent: +inf
-  std::vector<uint64_t> counts;
+  std::vector<uint64_t> counts;  // as compared
+  StatusCounts statuses;
 };
 
 struct ReportGap {
@@ -78,12 +96,15 @@ struct Report {
   std::optional<merkle::Schema> schema;  // what was compared; absent: it did not come to that
   std::vector<std::string> not_compared;
 
-  uint64_t total = 0;             // divergent keys, those inside runs included
-  bool exact = false;             // `total` and its parts are all there is
+  // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
+  uint64_t total = 0;
+  StatusCounts statuses;
+  bool exact = false;  // `total` and its parts are all there is
+  // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
   uint64_t changed = 0;
-  std::vector<ReportRecord> records;  // by key; the first of `total`, as far as asked for
-  std::vector<ReportRun> runs;
+  std::vector<ReportRecord> records;  // of `total`, by key, as far as asked for
+  std::vector<ReportRun> runs;        // without those that are in flight altogether
   bool values_shown = false;
 
   bool complete = false;
@@ -94,6 +115,10 @@ struct Report {
   uint64_t bytes_sent = 0;
   uint64_t bytes_received = 0;
   double seconds = 0;
+  // Of the confirmation. --stats only.
+  uint64_t keys_reread = 0;
+  uint32_t passes = 0;
+  double confirm_seconds = 0;
 
   std::vector<std::string> warnings;
   std::optional<ReportError> error;
@@ -106,6 +131,8 @@ int ExitCode(const Report& report);
 
 // One line for people, the verdict first: "DIVERGENT: 15 of 5,000,000 keys differ between …".
 std::string VerdictLine(const Report& report);
+// "13 confirmed, 1 unstable, 1 unconfirmed, 4 in flight"; empty if nothing differed.
+std::string StatusLine(const Report& report);
 // "left: no such file: …"
 std::string ErrorLine(const Report& report);
 

@@ -44,7 +44,7 @@ size_t KeyColumns(const Report& report) { return report.schema ? report.schema->
 class HeaderNames {
  public:
   explicit HeaderNames(const Report& report) {
-    taken_ = {"kind", "note"};
+    taken_ = {"kind", "status", "note"};
     for (const ReportReplica& replica : report.replicas) taken_.insert("version@" + replica.name);
   }
   std::string Take(const std::string& prefix, std::string name) {
@@ -63,6 +63,7 @@ Cells Header(const Report& report) {
     cells.push_back(names.Take("key.", report.schema->key[i].name));
   }
   cells.push_back("kind");
+  cells.push_back("status");
   for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
   if (report.values_shown && report.schema) {
     for (const merkle::Column& column : report.schema->values) {
@@ -91,6 +92,7 @@ Cells RecordCells(const Report& report, const ReportRecord& record) {
   }
   cells.resize(KeyColumns(report));
   cells.push_back(record.missing() ? "missing" : "changed");
+  cells.push_back(std::string(RecordStatusName(record.status)));
   for (const auto& state : record.states) cells.push_back(state.value_or(""));
   if (report.values_shown && report.schema) {
     for (size_t c = 0; c < report.schema->values.size(); ++c) {
@@ -108,9 +110,11 @@ Cells VerdictCells(const Report& report, size_t width) {
   Cells cells(width);
   cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
   std::string note = VerdictLine(report);
+  const std::string statuses = StatusLine(report);
+  if (!statuses.empty()) note += "; confirmation: " + statuses;
   if (report.records.size() < report.total) {
-    note += "; listed are the first " + GroupDigits(report.records.size()) + " of " +
-            GroupDigits(report.total);
+    note +=
+        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
   }
   cells.back() = Cell(note);
   return cells;

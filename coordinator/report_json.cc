@@ -85,6 +85,7 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
   object["key"] = KeyJson(report, record.key);
   if (object["key"].is_null()) object["key_encoded"] = Hex(record.key.encoded);
   object["kind"] = record.missing() ? "missing" : "changed";
+  object["status"] = RecordStatusName(record.status);
   Json& states = object["states"] = Json::object();
   for (size_t i = 0; i < record.states.size(); ++i) {
     states[report.replicas[i].name] = record.states[i] ? Json(*record.states[i]) : Json(nullptr);
@@ -133,16 +134,26 @@ Json ComparedJson(const Report& report) {
           {"not_compared", report.not_compared}};
 }
 
+// The four counts, as members.
+void AddStatuses(const StatusCounts& statuses, Json* object) {
+  (*object)["confirmed"] = statuses.confirmed;
+  (*object)["unstable"] = statuses.unstable;
+  (*object)["unconfirmed"] = statuses.unconfirmed;
+  (*object)["in_flight"] = statuses.in_flight;
+}
+
 Json DivergencesJson(const Report& report) {
   Json missing = Json::object();
   for (size_t i = 0; i < report.replicas.size(); ++i) {
     missing[report.replicas[i].name] = i < report.missing.size() ? report.missing[i] : 0;
   }
-  return {{"total", report.total},
-          {"exact", report.exact},
-          {"missing", missing},
-          {"changed", report.changed},
-          {"listed", report.records.size()}};
+  Json object = {{"total", report.total},
+                 {"exact", report.exact},
+                 {"missing", missing},
+                 {"changed", report.changed},
+                 {"listed", report.records.size()}};
+  AddStatuses(report.statuses, &object);
+  return object;
 }
 
 Json RunsJson(const Report& report) {
@@ -154,10 +165,12 @@ Json RunsJson(const Report& report) {
       counts[report.replicas[i].name] = run.counts[i];
       if (run.counts[i] == 0) missing_in.push_back(report.replicas[i].name);
     }
-    array.push_back({{"begin", BoundJson(report, &run.begin)},
-                     {"end", BoundJson(report, run.end ? &*run.end : nullptr)},
-                     {"missing_in", missing_in},
-                     {"counts", counts}});
+    Json object = {{"begin", BoundJson(report, &run.begin)},
+                   {"end", BoundJson(report, run.end ? &*run.end : nullptr)},
+                   {"missing_in", missing_in},
+                   {"counts", counts}};
+    AddStatuses(run.statuses, &object);
+    array.push_back(std::move(object));
   }
   return array;
 }

@@ -70,6 +70,7 @@ class TableWriter {
     if (report_.verdict == Verdict::kError) return absl::OkStatus();
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Compared());
+    RETURN_IF_ERROR(Statuses());
     RETURN_IF_ERROR(Gaps());
     RETURN_IF_ERROR(Runs());
     return Records();
@@ -115,6 +116,11 @@ class TableWriter {
     return Line(line);
   }
 
+  absl::Status Statuses() {
+    const std::string statuses = StatusLine(report_);
+    return statuses.empty() ? absl::OkStatus() : Line("  confirmation: " + statuses);
+  }
+
   absl::Status Gaps() {
     if (report_.gaps.empty()) return absl::OkStatus();
     RETURN_IF_ERROR(Line());
@@ -138,8 +144,12 @@ class TableWriter {
         if (run.counts[i] == 0) missing_in.push_back(report_.replicas[i].name);
         count = std::max(count, run.counts[i]);
       }
-      RETURN_IF_ERROR(Line("  " + GroupDigits(count) + " keys missing in " + JoinAnd(missing_in) +
-                           ", " + RangeText(report_, run.begin, run.end)));
+      std::string line = "  " + GroupDigits(count) + " keys missing in " + JoinAnd(missing_in) +
+                         ", " + RangeText(report_, run.begin, run.end);
+      if (run.statuses.in_flight > 0) {
+        line += ", " + GroupDigits(run.statuses.in_flight) + " of them in flight";
+      }
+      RETURN_IF_ERROR(Line(line));
     }
     return absl::OkStatus();
   }
@@ -172,6 +182,7 @@ class TableWriter {
       for (const auto& column : report_.schema->key) row.push_back(EscapeForDisplay(column.name));
     }
     row.push_back("kind");
+    row.push_back("status");
     for (const ReportReplica& replica : report_.replicas) row.push_back(replica.name);
     return row;
   }
@@ -180,6 +191,7 @@ class TableWriter {
     Row row;
     for (const merkle::Value& value : *record.key.columns) row.push_back(ShowValue(value));
     row.push_back(record.missing() ? "missing" : "changed");
+    row.push_back(std::string(RecordStatusName(record.status)));
     for (const auto& state : record.states) row.push_back(state ? *state : "(missing)");
     return row;
   }
@@ -209,8 +221,8 @@ class TableWriter {
         if (!record.states[i]) lacking.push_back(report_.replicas[i].name);
       }
       RETURN_IF_ERROR(Line(KeyText(report_, record.key)));
-      RETURN_IF_ERROR(
-          Line("  " + (lacking.empty() ? "changed" : "missing in " + JoinAnd(lacking))));
+      RETURN_IF_ERROR(Line("  " + (lacking.empty() ? "changed" : "missing in " + JoinAnd(lacking)) +
+                           ", " + std::string(RecordStatusName(record.status))));
       RETURN_IF_ERROR(record.values.empty() ? Versions(record) : Values(record));
       for (const std::string& note : record.notes) {
         RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(note)));

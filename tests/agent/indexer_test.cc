@@ -181,6 +181,25 @@ TEST_F(IndexerTest, RecordsAreReadBackByKey) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(IndexerTest, RecordsAreReadBackWithoutTheirValues) {
+  FakeStore store(Rows(100));
+  const auto found = ReadRecords(store, agreement_, options_.key, {Key(7)}, /*with_values=*/false);
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->size(), 1u);
+  EXPECT_EQ((*found)[0].value, "");
+  EXPECT_EQ((*found)[0].digest,
+            ReadRecords(store, agreement_, options_.key, {Key(7)})->at(0).digest);
+}
+
+TEST_F(IndexerTest, ACancelledReadingIsNotAnEmptyOne) {
+  FakeStore store(Rows(100));
+  std::atomic<bool> cancelled{false};
+  store.plan.on_next = [&](size_t) { cancelled = true; };
+  EXPECT_EQ(
+      ReadRecords(store, agreement_, options_.key, {Key(99)}, false, &cancelled).status().code(),
+      absl::StatusCode::kCancelled);
+}
+
 TEST_F(IndexerTest, ReadingRecordsFailsWithTheScan) {
   FakeStore store(Rows(100));
   store.plan.next_fails_at = 20;

@@ -511,6 +511,42 @@ TEST_F(ServiceTest, RecordsAreReadFromTheLiveStore) {
   EXPECT_EQ(found->at(0).digest, hasher.Hash(KeyOf(5), value));
 }
 
+TEST_F(ServiceTest, ASourceThatIsProvenUnchangedIsNotReadAgain) {
+  ASSERT_TRUE(Prepare().ok());
+  const auto of_index = Read({KeyOf(9999), KeyOf(9), KeyOf(5)});
+  ASSERT_TRUE(of_index.ok()) << of_index.status();
+  EXPECT_EQ(orders_->scans(), 1);
+  orders_->gives_proof = false;
+  ASSERT_TRUE(Prepare("orders", /*force=*/true).ok());
+  const auto of_store = Read({KeyOf(9999), KeyOf(9), KeyOf(5)});
+  ASSERT_TRUE(of_store.ok()) << of_store.status();
+  EXPECT_EQ(orders_->scans(), 3);
+  ASSERT_EQ(of_index->size(), 2u);
+  ASSERT_EQ(of_store->size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(of_index->at(i).key, of_store->at(i).key);
+    EXPECT_EQ(of_index->at(i).digest, of_store->at(i).digest);
+  }
+}
+
+TEST_F(ServiceTest, AnUnchangedSourceIsReadForItsValues) {
+  options_.allow_values = true;
+  Restart();
+  ASSERT_TRUE(Prepare().ok());
+  ASSERT_TRUE(Read({KeyOf(5)}, true).ok());
+  EXPECT_EQ(orders_->scans(), 2);
+}
+
+TEST_F(ServiceTest, ADeletedRecordIsGoneAndOneThatAScanMayHaveMissedIsNot) {
+  ASSERT_TRUE(Prepare().ok());
+  orders_->Delete(5);
+  const auto found = Read({KeyOf(5)});
+  ASSERT_TRUE(found.ok());
+  EXPECT_TRUE(found->empty());
+  orders_->not_point_in_time = "orders changed while it was read";
+  EXPECT_EQ(Read({KeyOf(5)}).status().code(), absl::StatusCode::kAborted);
+}
+
 TEST_F(ServiceTest, ValuesLeaveOnlyWhereThatIsAllowed) {
   ASSERT_TRUE(Prepare().ok());
   EXPECT_EQ(Read({KeyOf(5)}, true).status().code(), absl::StatusCode::kPermissionDenied);

@@ -48,7 +48,9 @@ class FakePeer final : public Peer {
   std::map<std::string, absl::Status> fail_always;
   std::function<void()> before_query;             // called before each answer
   std::function<std::string(std::string)> twist;  // changes each answer
-  bool hang_in_prepare = false;                   // until Cancel()
+  std::function<void()> before_read;              // called before each ReadRecords()
+  std::function<void(std::vector<PeerRecord>*)> twist_read;
+  bool hang_in_prepare = false;  // until Cancel()
   std::string not_point_in_time;
   uint64_t unparsed = 0;
   ReplicaDescription description;
@@ -56,6 +58,7 @@ class FakePeer final : public Peer {
   std::atomic<int> queries{0};
   std::atomic<int> opened{0};
   std::atomic<int> reads{0};
+  std::atomic<size_t> keys_read{0};
   std::atomic<int> closed{0};
   std::function<void(merkle::Agreement*)> change_agreement;
 
@@ -106,14 +109,17 @@ class FakePeer final : public Peer {
                                                       const std::vector<std::string>& keys,
                                                       bool with_values) override {
     ++reads;
+    keys_read += keys.size();
+    if (before_read) before_read();
     if (const absl::Status fault = Fault("read"); !fault.ok()) return fault;
     merkle::RecordHasher hasher(key_);
     std::vector<PeerRecord> records;
     for (const auto& [id, name] : rows_) {
       const std::string key = Key(id);
-      if (std::find(keys.begin(), keys.end(), key) == keys.end()) continue;
+      if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
       records.push_back({key, hasher.Hash(key, Value(name)), with_values ? Value(name) : ""});
     }
+    if (twist_read) twist_read(&records);
     return records;
   }
 

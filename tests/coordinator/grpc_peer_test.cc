@@ -294,7 +294,7 @@ TEST_F(GrpcPeerTest, ManyKeysAreReadInSeveralCallsAndNoneIsLost) {
   GrpcPeer peer(Options());
   // The fake looks keys up one by one: few of them exist.
   agents_[0]->peer.SetRows({{1, "a"}, {9000, "b"}, {20'000, "c"}});
-  const auto records = peer.ReadRecords(SomeAgreement(), keys, false);
+  const auto records = peer.ReadRecords(SomeAgreement(), keys, true);
   ASSERT_TRUE(records.ok()) << records.status();
   EXPECT_THAT(*records, SizeIs(3));
 }
