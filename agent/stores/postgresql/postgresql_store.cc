@@ -142,6 +142,7 @@ class PostgresqlStore final : public Store {
     ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
     SourceDescription description;
     description.source = url_.ToString();
+    description.live = true;
     std::vector<std::string> names;
     for (const PgColumn& column : table.columns) {
       names.push_back(column.name);
