@@ -25,8 +25,8 @@ int ThreadCount(int wanted) {
 
 class IndexRun::HashingSink final : public RowSink {
  public:
-  HashingSink(const merkle::Schema& schema, const merkle::DigestKey& key)
-      : encoder_(schema), hasher_(key) {}
+  HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
+      : encoder_(agreement.schema, agreement.rules), hasher_(key) {}
 
   void Into(Chunk* chunk) { chunk_ = chunk; }
   uint64_t unparsed() const { return encoder_.unparsed(); }
@@ -55,11 +55,11 @@ class IndexRun::HashingSink final : public RowSink {
   std::optional<uint64_t> refused_origin_;
 };
 
-IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Schema& schema,
+IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agreement& agreement,
                    const IndexerOptions& options)
     : scan_(scan),
       builder_(builder),
-      schema_(schema),
+      agreement_(agreement),
       options_(options),
       threads_(ThreadCount(options.threads)) {}
 
@@ -101,7 +101,7 @@ uint64_t IndexRun::unparsed() const {
 }
 
 void IndexRun::Work() {
-  HashingSink sink(schema_, options_.key);
+  HashingSink sink(agreement_, options_.key);
   for (;;) {
     Ticket ticket = TakeBatch();
     if (ticket.batch == nullptr) break;

@@ -28,7 +28,7 @@ namespace driftwood::agent {
 // never taken with `mutex_` held, nor the other way round.
 class IndexRun {
  public:
-  IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Schema& schema,
+  IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agreement& agreement,
            const IndexerOptions& options);
   IndexRun(const IndexRun&) = delete;
   IndexRun& operator=(const IndexRun&) = delete;
@@ -74,7 +74,7 @@ class IndexRun {
 
   Scan* const scan_;
   merkle::IndexBuilder* const builder_;  // touched only by the worker that is adding
-  const merkle::Schema& schema_;
+  const merkle::Agreement& agreement_;
   const IndexerOptions& options_;
   const int threads_;
 

@@ -12,6 +12,7 @@
 #include "agent/row_encoder.h"
 #include "merkle/encoding.h"
 #include "merkle/index.h"
+#include "merkle/rule.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -26,10 +27,6 @@ absl::Status CheckAgreement(const Agreement& agreement, const merkle::DigestKey&
         "encoding version differs: asked for is " + std::to_string(agreement.encoding_version) +
         ", this agent has " + std::to_string(merkle::kEncodingVersion) +
         "; run the same version of driftwood on all sides");
-  }
-  if (!agreement.rules.empty()) {
-    return absl::FailedPreconditionError("rule \"" + Printable(agreement.rules.front()) +
-                                         "\" is not known to this agent");
   }
   if (agreement.key_id != key.KeyId()) {
     return absl::FailedPreconditionError(
@@ -105,8 +102,8 @@ class DuplicateFinder final : public RowSink {
     std::string original;  // the key columns as the source has them
   };
 
-  DuplicateFinder(const merkle::Schema& key_schema, std::string key)
-      : encoder_(key_schema), key_(std::move(key)) {}
+  DuplicateFinder(const merkle::Agreement& agreement, std::string key)
+      : encoder_(KeySchema(agreement.schema), agreement.rules), key_(std::move(key)) {}
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     if (done_) return absl::OkStatus();
@@ -131,10 +128,11 @@ class DuplicateFinder final : public RowSink {
 };
 
 // "line 3 ('7') and line 9 ('007')", found by one more scan.
-absl::StatusOr<std::string> FindDuplicates(Store& store, const merkle::Schema& key_schema,
+absl::StatusOr<std::string> FindDuplicates(Store& store, const Agreement& agreement,
                                            const std::string& key) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(key_schema)));
-  DuplicateFinder finder(key_schema, key);
+  ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan,
+                   store.StartScan(ScanColumns(KeySchema(agreement.schema))));
+  DuplicateFinder finder(agreement, key);
   RETURN_IF_ERROR(ForEachRow(*scan, finder, [&finder] { return finder.done(); }));
   if (finder.rows().size() < 2) {
     return absl::AbortedError("they are not both there any more: the source is changing");
@@ -149,10 +147,23 @@ absl::StatusOr<std::string> FindDuplicates(Store& store, const merkle::Schema& k
   return text;
 }
 
-absl::Status DuplicateError(Store& store, const merkle::Schema& schema, const std::string& key) {
+// The rules of key columns, which may have made two keys one: " under the rule name:casefold".
+std::string UnderKeyRules(const Agreement& agreement) {
+  std::string text;
+  for (const merkle::Column& column : agreement.schema.key) {
+    for (const merkle::Rule& rule : merkle::RulesOf(agreement.rules, column.name)) {
+      text += (text.empty() ? " under the rule " : " and ") + column.name + ":" +
+              merkle::RuleText(rule);
+    }
+  }
+  return text;
+}
+
+absl::Status DuplicateError(Store& store, const Agreement& agreement, const std::string& key) {
   const absl::StatusOr<SourceDescription> description = store.Describe();
-  const absl::StatusOr<std::string> rows = FindDuplicates(store, KeySchema(schema), key);
-  std::string message = "two records have the key " + DescribeKey(schema, key);
+  const absl::StatusOr<std::string> rows = FindDuplicates(store, agreement, key);
+  std::string message =
+      "two records have the key " + DescribeKey(agreement.schema, key) + UnderKeyRules(agreement);
   if (rows.ok()) {
     message += ": " + *rows;
   } else {
@@ -176,7 +187,7 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
                                        const IndexerOptions& options,
                                        merkle::IndexBuilder& builder) {
   ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(agreement.schema)));
-  IndexRun run(scan.get(), &builder, agreement.schema, options);
+  IndexRun run(scan.get(), &builder, agreement, options);
   if (const absl::Status status = run.Run(); !status.ok()) {
     return WithOrigin(status, run.refused_origin(), store);
   }
@@ -248,12 +259,12 @@ SourceValue AsSource(const merkle::Value& value) {
 // Keeps the rows whose encoded key is among those asked for.
 class RecordFinder final : public RowSink {
  public:
-  RecordFinder(const merkle::Schema& schema, const merkle::DigestKey& key,
+  RecordFinder(const Agreement& agreement, const merkle::DigestKey& key,
                const std::vector<std::string>& keys, bool with_values)
       : with_values_(with_values),
-        key_columns_(schema.key.size()),
-        key_encoder_(KeySchema(schema)),
-        encoder_(schema),
+        key_columns_(agreement.schema.key.size()),
+        key_encoder_(KeySchema(agreement.schema), agreement.rules),
+        encoder_(agreement.schema, agreement.rules),
         hasher_(key) {
     for (const std::string& wanted : keys) found_.emplace(wanted, false);
   }
@@ -299,8 +310,9 @@ struct Reading {
   bool by_key = false;
 };
 
-absl::StatusOr<Reading> LookupOrScan(Store& store, const merkle::Schema& schema,
+absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
                                      const std::vector<std::string>& keys) {
+  const merkle::Schema& schema = agreement.schema;
   const std::vector<std::string> columns = ScanColumns(schema);
   std::vector<std::vector<merkle::Value>> values;  // SourceValues are views of these
   std::vector<std::vector<SourceValue>> source_keys;
@@ -313,7 +325,11 @@ absl::StatusOr<Reading> LookupOrScan(Store& store, const merkle::Schema& schema,
   }
   std::vector<std::string> key_names;
   for (const merkle::Column& column : schema.key) key_names.push_back(column.name);
-  absl::StatusOr<std::unique_ptr<Scan>> scan = store.Lookup(columns, key_names, source_keys);
+  // The store has keys as they were before the rules: it can't be asked for others.
+  const bool as_stored = UnderKeyRules(agreement).empty();
+  absl::StatusOr<std::unique_ptr<Scan>> scan = as_stored
+                                                   ? store.Lookup(columns, key_names, source_keys)
+                                                   : absl::UnimplementedError("keys under rules");
   const bool by_key = !absl::IsUnimplemented(scan.status());
   if (!by_key) scan = store.StartScan(columns);
   RETURN_IF_ERROR(scan.status());
@@ -356,7 +372,7 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
   const std::optional<std::string> duplicate = merkle::DuplicateKeyOf(result.status());
   builder.reset();  // removes what it made before the source is read once more
   if (!duplicate) return result;
-  return DuplicateError(store, agreement.schema, *duplicate);
+  return DuplicateError(store, agreement, *duplicate);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreement& agreement,
@@ -370,11 +386,11 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
   std::vector<std::string> wanted = keys;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement.schema, wanted));
-  RecordFinder finder(agreement.schema, key, wanted, with_values);
+  ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, wanted));
+  RecordFinder finder(agreement, key, wanted, with_values);
   const absl::Status read =
       ForEachRow(*reading.scan, finder, [cancelled] { return cancelled != nullptr && *cancelled; });
-  if (finder.duplicate()) return DuplicateError(store, agreement.schema, *finder.duplicate());
+  if (finder.duplicate()) return DuplicateError(store, agreement, *finder.duplicate());
   RETURN_IF_ERROR(read);
   if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
   ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());

@@ -460,31 +460,46 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
   return nullptr;
 }
 
-RowEncoder::RowEncoder(const merkle::Schema& schema) {
+RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
   for (const merkle::Column& column : schema.key) {
-    append_key_.push_back(AppendFunctionOf(column.type));
+    const bool last = &column == &schema.key.back();
+    key_plans_.push_back({AppendFunctionOf(column.type), last ? Place::kKeyLast : Place::kKey,
+                          merkle::RulesOf(rules, column.name)});
   }
   for (const merkle::Column& column : schema.values) {
-    append_value_.push_back(AppendFunctionOf(column.type));
+    value_plans_.push_back(
+        {AppendFunctionOf(column.type), Place::kValue, merkle::RulesOf(rules, column.name)});
   }
 }
 
 void RowEncoder::Encode(std::span<const SourceValue> row) {
-  DRIFTWOOD_CHECK(row.size() == append_key_.size() + append_value_.size());
+  DRIFTWOOD_CHECK(row.size() == key_plans_.size() + value_plans_.size());
   key_.clear();
   value_.clear();
   const SourceValue* value = row.data();
-  const auto append = [&](AppendFunction function, Place place, std::string* out) {
-    if (value->kind == Kind::kNull) {
-      merkle::AppendNull(out);
-    } else if (!function(*value, place, out)) {
-      ++unparsed_;
-    }
-    ++value;
-  };
-  for (size_t i = 0; i + 1 < append_key_.size(); ++i) append(append_key_[i], Place::kKey, &key_);
-  if (!append_key_.empty()) append(append_key_.back(), Place::kKeyLast, &key_);
-  for (const AppendFunction function : append_value_) append(function, Place::kValue, &value_);
+  for (const ColumnPlan& plan : key_plans_) Append(plan, *value++, &key_);
+  for (const ColumnPlan& plan : value_plans_) Append(plan, *value++, &value_);
+}
+
+void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::string* out) {
+  if (value.kind == Kind::kNull) {
+    merkle::AppendNull(out);
+  } else if (!(plan.rules.empty() ? plan.append(value, plan.place, out)
+                                  : AppendUnderRules(plan, value, out))) {
+    ++unparsed_;
+  }
+}
+
+bool RowEncoder::AppendUnderRules(const ColumnPlan& plan, const SourceValue& value,
+                                  std::string* out) {
+  scratch_.clear();
+  const bool parsed = plan.append(value, Place::kValue, &scratch_);
+  absl::StatusOr<std::vector<merkle::Value>> decoded = merkle::DecodeValues(scratch_, 1);
+  DRIFTWOOD_CHECK(decoded.ok());
+  merkle::Value& canonical = decoded->front();
+  for (const merkle::Rule& rule : plan.rules) merkle::ApplyRule(rule, &canonical);
+  merkle::AppendValue(canonical, plan.place, out);
+  return parsed || canonical.tag == merkle::Tag::kNull;
 }
 
 }  // namespace driftwood::agent

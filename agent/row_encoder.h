@@ -10,6 +10,7 @@
 
 #include "agent/source_value.h"
 #include "merkle/encoding.h"
+#include "merkle/rule.h"
 #include "merkle/schema.h"
 
 namespace driftwood::agent {
@@ -24,7 +25,8 @@ std::string DisplayText(const SourceValue& value);
 // its buffers: key() and value() live until the next call.
 class RowEncoder {
  public:
-  explicit RowEncoder(const merkle::Schema& schema);
+  // `rules` as in merkle::Agreement; those of columns that the schema lacks are of no use here.
+  RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules);
 
   // `row` in the order of ScanColumns(), as many values as there are columns.
   void Encode(std::span<const SourceValue> row);
@@ -36,14 +38,23 @@ class RowEncoder {
  private:
   // Appends a value that is not NULL; false if it did not parse as the column's type.
   using AppendFunction = bool (*)(const SourceValue& value, merkle::Place place, std::string* out);
+  // How one column is encoded. Chosen once, so that no row asks for a column's type again.
+  struct ColumnPlan {
+    AppendFunction append;
+    merkle::Place place;
+    std::vector<merkle::Rule> rules;  // mostly none
+  };
   static AppendFunction AppendFunctionOf(merkle::ColumnType type);
+  void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
+  // The way of columns with rules: encoded, decoded, changed and encoded again.
+  bool AppendUnderRules(const ColumnPlan& plan, const SourceValue& value, std::string* out);
 
-  // Constant after construction: chosen once, so that no row asks for a column's type again.
-  std::vector<AppendFunction> append_key_;
-  std::vector<AppendFunction> append_value_;
+  std::vector<ColumnPlan> key_plans_;
+  std::vector<ColumnPlan> value_plans_;
 
   std::string key_;
   std::string value_;
+  std::string scratch_;
   uint64_t unparsed_ = 0;
 };
 

@@ -130,10 +130,6 @@ absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
                                          ", the request " + ShortHex(agreement.key_id) +
                                          "; give all agents the same --digest-key-file");
   }
-  if (!agreement.rules.empty()) {
-    return absl::FailedPreconditionError("this agent does not know the rule '" +
-                                         agreement.rules.front() + "'");
-  }
   return absl::OkStatus();
 }
 

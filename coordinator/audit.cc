@@ -171,6 +171,7 @@ class Audit {
     }
     agreement_ = std::move(reconciled->agreement);
     report_.schema = agreement_.schema;
+    report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
     if (!options_.show_values) return true;
     for (size_t i = 0; i < count(); ++i) {

@@ -114,6 +114,24 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
   return types;
 }
 
+// "column:ignore" is another way to write --ignore column.
+absl::Status ParseRules(const std::vector<std::string>& lists, ReconcileOptions* options) {
+  static constexpr std::string_view kIgnore = ":ignore";
+  for (const std::string& item : JoinLists(lists)) {
+    if (item.size() > kIgnore.size() && item.ends_with(kIgnore)) {
+      options->ignore.push_back(item.substr(0, item.size() - kIgnore.size()));
+      continue;
+    }
+    absl::StatusOr<merkle::ColumnRule> rule = merkle::ParseColumnRule(item);
+    if (!rule.ok()) {
+      return absl::InvalidArgumentError("--rule " + item + ": " +
+                                        std::string(rule.status().message()));
+    }
+    options->rules.push_back(*std::move(rule));
+  }
+  return absl::OkStatus();
+}
+
 // The report must never replace what is compared, or the key.
 absl::Status CheckOutput(const DiffOptions& options) {
   RETURN_IF_ERROR(CheckOutputPath(options.output));
@@ -177,6 +195,7 @@ absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat forma
   ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
   ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));
   ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
+  RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
   ASSIGN_OR_RETURN(plan.recheck, PlanRecheck(options));
   if (!options.output.empty()) RETURN_IF_ERROR(CheckOutput(options));
   return plan;

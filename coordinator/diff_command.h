@@ -24,6 +24,7 @@ struct DiffOptions {
   std::vector<std::string> columns;
   std::vector<std::string> ignore;
   std::vector<std::string> types;  // "column=type"
+  std::vector<std::string> rules;  // "column:rule"
   std::string format = "table";
   std::string output;  // empty: stdout
   uint64_t max_divergences = 1000;

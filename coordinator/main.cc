@@ -159,6 +159,10 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
        "date, time, timestamp, "
        "timestamptz, uuid, json or dynamic")
       ->type_name("COLUMN=TYPE");
+  list("--rule", &options->rules,
+       "What to leave out of account, as in total:round=2,name:rtrim: round=N, float=N, float=32, "
+       "precision=s|ms|us, trim, rtrim, nfc, casefold, empty=null, json=number-as-double, ignore")
+      ->type_name("COLUMN:RULE");
   diff->add_option("--format", options->format, "table, json, jsonl or csv")
       ->type_name("FORMAT")
       ->capture_default_str();

@@ -60,6 +60,10 @@ class Reconciler {
       agreement.schema.values.push_back({name, type});
     }
     RETURN_IF_ERROR(CheckTypesAreUsed(values));
+    for (const merkle::ColumnRule& rule : options_.rules) {
+      agreement.rules.push_back(rule.column + ":" + merkle::RuleText(rule.rule));
+    }
+    std::sort(agreement.rules.begin(), agreement.rules.end());
     RETURN_IF_ERROR(agreement.Validate());
     for (const std::string& name : AllColumns()) {
       if (!Contains(key_, name) && !Contains(values, name)) result.not_compared.push_back(name);
@@ -117,6 +121,12 @@ class Reconciler {
       if (!Contains(all, name)) {
         return absl::InvalidArgumentError("--types: no replica has a column '" + name + "'" +
                                           DidYouMean(name, all));
+      }
+    }
+    for (const merkle::ColumnRule& rule : options_.rules) {
+      if (!Contains(all, rule.column)) {
+        return absl::InvalidArgumentError("--rule: no replica has a column '" + rule.column + "'" +
+                                          DidYouMean(rule.column, all));
       }
     }
     return absl::OkStatus();
@@ -264,6 +274,7 @@ class Reconciler {
   // The one type of the set that all others can be read as, whatever the order of the replicas.
   absl::StatusOr<ColumnType> MergeAll(const std::string& name,
                                       const std::set<ColumnType>& types) const {
+    if (const auto number = NumberByRule(name, types)) return *number;
     for (const ColumnType candidate : types) {
       const bool fits = std::all_of(types.begin(), types.end(), [&](ColumnType other) {
         return MergeTypes(candidate, other) == candidate;
@@ -271,6 +282,27 @@ class Reconciler {
       if (fits) return candidate;
     }
     return TypesDiffer(name);
+  }
+
+  // Binary and decimal numbers compare only where a rule says how exactly: round= makes decimals of
+  // both, float= doubles.
+  std::optional<ColumnType> NumberByRule(const std::string& name,
+                                         const std::set<ColumnType>& types) const {
+    const std::set<ColumnType> numbers = {ColumnType::kInteger, ColumnType::kDecimal,
+                                          ColumnType::kFloat64};
+    if (types.size() < 2 || types.count(ColumnType::kFloat64) == 0 ||
+        !std::includes(numbers.begin(), numbers.end(), types.begin(), types.end())) {
+      return std::nullopt;
+    }
+    for (const merkle::ColumnRule& rule : options_.rules) {
+      if (rule.column != name) continue;
+      if (rule.rule.kind == merkle::RuleKind::kRound) return ColumnType::kDecimal;
+      if (rule.rule.kind == merkle::RuleKind::kFloatDigits ||
+          rule.rule.kind == merkle::RuleKind::kFloat32) {
+        return ColumnType::kFloat64;
+      }
+    }
+    return std::nullopt;
   }
 
   absl::Status TypesDiffer(const std::string& name) const {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/peer.h"
 #include "merkle/level.h"
+#include "merkle/rule.h"
 #include "merkle/schema.h"
 
 namespace driftwood::coordinator {
@@ -19,6 +20,7 @@ struct ReconcileOptions {
   std::vector<std::string> columns;  // empty: all
   std::vector<std::string> ignore;
   std::map<std::string, merkle::ColumnType> types;
+  std::vector<merkle::ColumnRule> rules;
   merkle::TreeParams params;
 };
 

@@ -19,11 +19,16 @@ std::string Breakdown(const Report& report) {
   return parts.empty() ? "" : " (" + JoinNames(parts) + ")";
 }
 
-// Beside the verdict, wherever that is shown: it holds for the columns compared only.
-std::string NotCompared(const Report& report) {
-  std::vector<std::string> names;
-  for (const std::string& name : report.not_compared) names.push_back(EscapeForDisplay(name));
-  return names.empty() ? "" : "; not compared: " + JoinNames(names);
+std::string Listed(const std::string& heading, const std::vector<std::string>& texts) {
+  std::vector<std::string> escaped;
+  for (const std::string& text : texts) escaped.push_back(EscapeForDisplay(text));
+  return escaped.empty() ? "" : heading + JoinNames(escaped);
+}
+
+// Beside the verdict, wherever that is shown: it holds for the columns compared and under the rules
+// only.
+std::string Provisos(const Report& report) {
+  return Listed("; not compared: ", report.not_compared) + Listed("; under rules ", report.rules);
 }
 
 std::string InFlight(const Report& report) {
@@ -149,12 +154,12 @@ std::string VerdictLine(const Report& report) {
   switch (report.verdict) {
     case Verdict::kIdentical:
       return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
-             between + " agree" + InFlight(report) + NotCompared(report);
+             between + " agree" + InFlight(report) + Provisos(report);
     case Verdict::kDivergent:
       return "DIVERGENT: " + GroupDigits(report.total) + " of " +
              Plural(report.records_proven_equal + report.total + report.statuses.in_flight,
                     "key differs", "keys differ") +
-             " between " + between + Breakdown(report) + InFlight(report) + NotCompared(report);
+             " between " + between + Breakdown(report) + InFlight(report) + Provisos(report);
     case Verdict::kIncomplete:
       return IncompleteLine(report);
     case Verdict::kError:

@@ -95,6 +95,7 @@ struct Report {
   std::vector<ReportReplica> replicas;
   std::optional<merkle::Schema> schema;  // what was compared; absent: it did not come to that
   std::vector<std::string> not_compared;
+  std::vector<std::string> rules;  // "column:rule", those under which it was compared
 
   // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
   uint64_t total = 0;

@@ -131,7 +131,8 @@ Json ComparedJson(const Report& report) {
   if (!report.schema) return nullptr;
   return {{"key", ColumnsJson(report.schema->key)},
           {"values", ColumnsJson(report.schema->values)},
-          {"not_compared", report.not_compared}};
+          {"not_compared", report.not_compared},
+          {"rules", report.rules}};
 }
 
 // The four counts, as members.

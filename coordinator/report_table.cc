@@ -113,6 +113,11 @@ class TableWriter {
     std::string line = "  compared: key " + JoinNames(key);
     line += values.empty() ? "; no other columns" : "; columns " + JoinNames(values, 40);
     if (!left_out.empty()) line += "; NOT compared: " + JoinNames(left_out, 40);
+    if (!report_.rules.empty()) {
+      std::vector<std::string> rules;
+      for (const auto& rule : report_.rules) rules.push_back(EscapeForDisplay(rule));
+      line += "; rules " + JoinNames(rules, 40);
+    }
     return Line(line);
   }
 

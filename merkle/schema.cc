@@ -7,6 +7,7 @@
 #include "merkle/big_endian.h"
 #include "merkle/check.h"
 #include "merkle/digest.h"
+#include "merkle/rule.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::merkle {
@@ -148,6 +149,7 @@ absl::Status Agreement::Validate() const {
   if (!std::is_sorted(rules.begin(), rules.end())) {
     return absl::InvalidArgumentError("the rules are not sorted");
   }
+  RETURN_IF_ERROR(ValidateRules(rules, schema));
   return params.Validate();
 }
 

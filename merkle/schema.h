@@ -54,11 +54,12 @@ struct Schema {
 struct Agreement {
   uint32_t encoding_version = kEncodingVersion;
   Schema schema;
-  std::vector<std::string> rules;  // "column:rule", sorted
+  std::vector<std::string> rules;  // "column:rule" (merkle/rule.h), sorted
   std::string key_id;              // DigestKey::KeyId()
   TreeParams params;
 
-  // InvalidArgument: no key column, a name twice, value columns not sorted, bad parameters.
+  // InvalidArgument: no key column, a name twice, value columns not sorted, bad rules or
+  // parameters.
   absl::Status Validate() const;
   // 32 bytes over an injective serialisation of everything above.
   std::string Fingerprint() const;

@@ -25,6 +25,12 @@ class RecordingBuilder final : public merkle::IndexBuilder {
   std::optional<size_t> refused_at;
 };
 
+merkle::Agreement AgreementOf(const merkle::Schema& schema) {
+  merkle::Agreement agreement;
+  agreement.schema = schema;
+  return agreement;
+}
+
 const merkle::Schema kSchema{{{"id", merkle::ColumnType::kInteger}},
                              {{"value", merkle::ColumnType::kText}}};
 
@@ -47,7 +53,8 @@ Outcome RunOver(FakeStore& store, IndexerOptions options, std::optional<size_t> 
   Outcome outcome;
   outcome.builder.refused_at = refused_at;
   auto scan = store.StartScan(ScanColumns(kSchema)).value();
-  IndexRun run(scan.get(), &outcome.builder, kSchema, options);
+  const merkle::Agreement agreement = AgreementOf(kSchema);
+  IndexRun run(scan.get(), &outcome.builder, agreement, options);
   outcome.status = run.Run();
   outcome.records = run.records();
   outcome.unparsed = run.unparsed();
@@ -70,7 +77,7 @@ TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
       ASSERT_TRUE(outcome.status.ok()) << outcome.status;
       EXPECT_EQ(outcome.records, count);
       ASSERT_EQ(outcome.builder.added.size(), count);
-      RowEncoder encoder(kSchema);
+      RowEncoder encoder(kSchema, {});
       merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
       for (size_t i = 0; i < count; ++i) {
         encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),

@@ -157,8 +157,8 @@ TEST_F(IndexerTest, AnotherAgreementIsRefused) {
   agreement_.encoding_version += 1;
   EXPECT_EQ(Build(store).status().code(), absl::StatusCode::kFailedPrecondition);
   agreement_ = original;
-  agreement_.rules = {"value:trim"};
-  EXPECT_EQ(Build(store).status().code(), absl::StatusCode::kFailedPrecondition);
+  agreement_.rules = {"value:sparkle"};
+  EXPECT_EQ(Build(store).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(store.plan.scans_started, 0);
 }
 

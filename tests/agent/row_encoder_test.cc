@@ -63,14 +63,14 @@ std::string TagName(Tag tag) {
 }
 
 std::string Read(ColumnType type, const SourceValue& source) {
-  RowEncoder as_value({{{"k", ColumnType::kInteger}}, {{"v", type}}});
+  RowEncoder as_value({{{"k", ColumnType::kInteger}}, {{"v", type}}}, {});
   const std::vector<SourceValue> row = {Int(1), source};
   as_value.Encode(row);
   const auto values = merkle::DecodeValues(as_value.value(), 1);
   if (!values.ok()) return std::string(values.status().message());
 
   // In all three places the value is the same.
-  RowEncoder as_key({{{"a", type}, {"b", type}}, {}});
+  RowEncoder as_key({{{"a", type}, {"b", type}}, {}}, {});
   as_key.Encode(std::vector<SourceValue>{source, source});
   const auto key = merkle::DecodeKey(as_key.key(), 2);
   if (!key.ok()) return std::string(key.status().message());
@@ -180,8 +180,8 @@ TEST(RowEncoderTest, Ledger9NullIsNotTheEmptyTextNorItsOwnName) {
 TEST(RowEncoderTest, Ledger8ColumnsDoNotRunIntoEachOther) {
   const merkle::Schema schema{{{"k", ColumnType::kText}, {"l", ColumnType::kText}},
                               {{"v", ColumnType::kText}, {"w", ColumnType::kText}}};
-  RowEncoder left(schema);
-  RowEncoder right(schema);
+  RowEncoder left(schema, {});
+  RowEncoder right(schema, {});
   left.Encode(std::vector<SourceValue>{Text("ab"), Text("c"), Text("ab"), Text("c")});
   right.Encode(std::vector<SourceValue>{Text("a"), Text("bc"), Text("a"), Text("bc")});
   EXPECT_NE(left.key(), right.key());
@@ -275,7 +275,7 @@ TEST(RowEncoderTest, WithoutATypeNumbersOfEqualValueAgree) {
 // Ledger row 6.
 TEST(RowEncoderTest, Ledger6AVeryLargeValueIsEncodedWhole) {
   std::string large(20'000'000, 'x');
-  RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kBytes}}});
+  RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kBytes}}}, {});
   encoder.Encode(std::vector<SourceValue>{Int(1), SourceValue::Bytes(large)});
   const std::string whole(encoder.value());
   EXPECT_GT(whole.size(), large.size());
@@ -284,8 +284,49 @@ TEST(RowEncoderTest, Ledger6AVeryLargeValueIsEncodedWhole) {
   EXPECT_NE(encoder.value(), whole);
 }
 
+std::string EncodedUnder(const std::vector<std::string>& rules, ColumnType type,
+                         const SourceValue& value) {
+  RowEncoder encoder({{{"a", type}, {"k", type}}, {{"v", type}}}, rules);
+  encoder.Encode(std::vector<SourceValue>{value, value, value});
+  return std::string(encoder.key()) + "|" + std::string(encoder.value()) + "|" +
+         std::to_string(encoder.unparsed());
+}
+
+TEST(RowEncoderTest, ARuleChangesItsColumnOnlyAndEveryPlaceAlike) {
+  const auto text = [](const char* rule, const std::string& value) {
+    return EncodedUnder({rule}, ColumnType::kText, SourceValue::Text(value));
+  };
+  const std::string plain = EncodedUnder({}, ColumnType::kText, SourceValue::Text("x"));
+  EXPECT_NE(text("v:rtrim", "x "), plain) << "the key keeps its space";
+  EXPECT_EQ(
+      EncodedUnder({"a:rtrim", "k:rtrim", "v:rtrim"}, ColumnType::kText, SourceValue::Text("x  ")),
+      plain);
+  EXPECT_EQ(EncodedUnder({"other:rtrim"}, ColumnType::kText, SourceValue::Text("x")), plain);
+}
+
+TEST(RowEncoderTest, ARuleActsOnTheValueAndNotOnItsSpelling) {
+  const std::vector<std::string> rules = {"a:round=1", "k:round=1", "v:round=1"};
+  const auto decimal = [&](const SourceValue& value) {
+    return EncodedUnder(rules, ColumnType::kDecimal, value);
+  };
+  EXPECT_EQ(decimal(SourceValue::Text("2.45")), decimal(Real(2.5)));
+  EXPECT_EQ(decimal(SourceValue::Text("2.449")), decimal(SourceValue::Text("2.4")));
+  EXPECT_EQ(decimal(SourceValue::Int64(2)), decimal(SourceValue::Text("1.99")));
+  EXPECT_NE(decimal(SourceValue::Null()), decimal(SourceValue::Int64(0)));
+}
+
+TEST(RowEncoderTest, WhatDidNotParseIsCountedUnderRulesTooUnlessTheyMakeItNull) {
+  const auto unparsed = [](const std::string& rule, const std::string& value) {
+    RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kInteger}}}, {rule});
+    encoder.Encode(std::vector<SourceValue>{Int(1), SourceValue::Text(value)});
+    return encoder.unparsed();
+  };
+  EXPECT_EQ(unparsed("v:empty=null", "x"), 1u);
+  EXPECT_EQ(unparsed("v:empty=null", ""), 0u);
+}
+
 TEST(RowEncoderTest, UnparsedValuesAddUpOverRows) {
-  RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kDate}}});
+  RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kDate}}}, {});
   encoder.Encode(std::vector<SourceValue>{Int(1), Text("today")});
   encoder.Encode(std::vector<SourceValue>{Text("one"), Text("tomorrow")});
   encoder.Encode(std::vector<SourceValue>{Int(3), Text("2024-01-01")});

@@ -193,8 +193,8 @@ TEST_F(ServiceTest, AnotherDigestKeyIsRefused) {
 }
 
 TEST_F(ServiceTest, ARuleThatTheAgentWouldNotApplyIsRefused) {
-  agreement_.rules = {"note:trim"};
-  EXPECT_EQ(Prepare().status().code(), absl::StatusCode::kFailedPrecondition);
+  agreement_.rules = {"note:sparkle"};
+  EXPECT_EQ(Prepare().status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(ServiceTest, AMalformedAgreementIsAnInvalidArgument) {

@@ -223,6 +223,46 @@ TEST(ReconcileTest, Ledger11NothingIsRoundedTrimmedOrFoldedUnlessAskedFor) {
   EXPECT_TRUE(result->agreement.rules.empty());
 }
 
+ReconcileOptions WithRules(const std::vector<std::string>& rules) {
+  ReconcileOptions options;
+  for (const std::string& rule : rules) {
+    options.rules.push_back(merkle::ParseColumnRule(rule).value());
+  }
+  return options;
+}
+
+TEST(ReconcileTest, RulesAreAgreedOnInOneOrder) {
+  const auto result = Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
+                                 Replica("right", "id integer, t -, d decimal", {"id"})},
+                                WithRules({"t:precision=s", "d:round=2"}));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->agreement.rules, ElementsAre("d:round=2", "t:precision=s"));
+}
+
+TEST(ReconcileTest, ARuleThatCanDoNothingIsRefused) {
+  const auto with = [](const std::string& rule) {
+    return SchemaText(Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
+                                 Replica("right", "id integer, t timestamp, d decimal", {"id"})},
+                                WithRules({rule})));
+  };
+  EXPECT_THAT(with("dd:round=2"),
+              AllOf(HasSubstr("--rule: no replica has a column 'dd'"), HasSubstr("'d'?")));
+  EXPECT_THAT(with("t:round=2"), HasSubstr("does nothing to column 't'"));
+}
+
+TEST(ReconcileTest, BinaryAndDecimalNumbersCompareWhereARuleSaysHow) {
+  const auto with = [](const std::vector<std::string>& rules) {
+    return SchemaText(Reconcile({Replica("left", "id integer, x float64", {"id"}),
+                                 Replica("right", "id integer, x decimal", {"id"})},
+                                WithRules(rules)));
+  };
+  EXPECT_EQ(with({"x:round=2"}), "id integer; | x decimal; ");
+  EXPECT_EQ(with({"x:float=15"}), "id integer; | x float64; ");
+  EXPECT_EQ(with({"x:float=32"}), "id integer; | x float64; ");
+  EXPECT_THAT(with({}), HasSubstr("types that don't compare"));
+  EXPECT_THAT(with({"x:empty=null"}), HasSubstr("types that don't compare"));
+}
+
 TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
   ReconcileOptions options;
   options.key = {"b", "a"};

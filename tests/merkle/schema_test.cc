@@ -14,7 +14,7 @@ Agreement Orders() {
   Agreement agreement;
   agreement.schema.key = {{"region", ColumnType::kText}, {"id", ColumnType::kInteger}};
   agreement.schema.values = {{"amount", ColumnType::kDecimal}, {"note", ColumnType::kText}};
-  agreement.rules = {"amount:round", "note:trim"};
+  agreement.rules = {"amount:round=2", "note:trim"};
   agreement.key_id = "\x01\x02\xff";
   return agreement;
 }
@@ -46,9 +46,9 @@ std::vector<Change> Changes() {
        },
        "column \"zip\" differs: left has none, right has type text"},
       {[](Agreement* a) { a->rules.pop_back(); },
-       R"(rules differ: left has ("amount:round", "note:trim"), right has ("amount:round"))"},
-      {[](Agreement* a) { a->rules = {"amount:round, note:trim"}; },
-       R"(rules differ: left has ("amount:round", "note:trim"), right has ("amount:round, note:trim"))"},
+       R"(rules differ: left has ("amount:round=2", "note:trim"), right has ("amount:round=2"))"},
+      {[](Agreement* a) { a->rules = {"amount:round=2, note:trim"}; },
+       R"(rules differ: left has ("amount:round=2", "note:trim"), right has ("amount:round=2, note:trim"))"},
       {[](Agreement* a) { a->params.leaf_size = 17; },
        "leaf size and fanout differ: left has 16/32, right has 17/32"},
       {[](Agreement* a) { a->params.fanout = 64; },
@@ -90,6 +90,8 @@ TEST(SchemaTest, AnAgreementIsValidated) {
       {[](Agreement* a) { a->schema.key[0].type = static_cast<ColumnType>(14); },
        "column \"region\" has the unknown type 14"},
       {[](Agreement* a) { std::swap(a->rules[0], a->rules[1]); }, "the rules are not sorted"},
+      {[](Agreement* a) { a->rules[1] = "region:round=2"; },
+       "rule 'region:round=2' does nothing to column 'region', which is compared as text"},
   };
   for (const Change& change : bad) {
     Agreement agreement = Orders();

@@ -16,7 +16,7 @@ merkle::Agreement SomeAgreement() {
                           {"id", merkle::ColumnType::kInteger}};
   agreement.schema.values = {{"amount", merkle::ColumnType::kDecimal},
                              {"note", merkle::ColumnType::kDynamic}};
-  agreement.rules = {"extra:ignore"};
+  agreement.rules = {"amount:round=2"};
   agreement.key_id = std::string("0123456789abcde\0", 16);
   agreement.params = {8, 64};
   return agreement;

@@ -1,0 +1,107 @@
+// Column rules: what is left out of account, as the user asked for, and nothing else.
+#include "tests/integration/diff_fixture.h"
+
+namespace driftwood::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RulesTest : public DiffTest {
+ protected:
+  void SetUp() override {
+    Sql("a.db",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, total DECIMAL(10,4), at TIMESTAMP);"
+        "INSERT INTO t VALUES(1, 'Anna', '1.5', '2026-01-01 00:00:00.123456'),"
+        "(2, 'Bert ', '2.004', '2026-01-01 00:00:01'), (3, '', NULL, NULL)");
+    WriteFile("b.csv",
+              "id,name,total,at\n"
+              "1,ANNA,1.5001,2026-01-01 00:00:00.123\n"
+              "2,Bert,2,2026-01-01 00:00:01\n"
+              "3,,,\n");
+  }
+  const std::vector<std::string> stores_ = {"sqlite:a.db?table=t", "csv:b.csv"};
+  std::vector<std::string> With(const std::vector<std::string>& words) const {
+    std::vector<std::string> all = stores_;
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+  }
+};
+
+// Ledger row 11: nothing is ever rounded, trimmed or folded unasked.
+TEST_F(RulesTest, WithoutARuleEverySpellingCounts) {
+  EXPECT_EQ(Found(DiffJson(stores_)),
+            (std::set<std::string>{"1 changed", "2 changed", "3 changed"}));
+}
+
+TEST_F(RulesTest, EachRuleTakesItsOwnDifferenceAwayAndTheReportNamesIt) {
+  const std::vector<std::string> all = {"--rule", "name:casefold,name:rtrim,name:empty=null",
+                                        "--rule", "total:round=2",
+                                        "--rule", "at:precision=ms"};
+  const Json document = DiffJson(With(all));
+  EXPECT_EQ(document["verdict"], "IDENTICAL");
+  EXPECT_EQ(
+      document["compared"]["rules"],
+      Json({"at:precision=ms", "name:casefold", "name:empty=null", "name:rtrim", "total:round=2"}));
+  EXPECT_THAT(Lines(Diff(With(all)).out).front(),
+              HasSubstr("; under rules at:precision=ms, name:casefold"));
+  EXPECT_EQ(Found(DiffJson(With({"--rule", "name:casefold,total:round=2,at:precision=ms"}))),
+            (std::set<std::string>{"2 changed", "3 changed"}));
+  EXPECT_EQ(Found(DiffJson(With({"--rule", "name:rtrim,total:round=2"}))),
+            (std::set<std::string>{"1 changed", "3 changed"}));
+}
+
+TEST_F(RulesTest, IgnoreAsARuleIsIgnore) {
+  const Json document = DiffJson(With({"--rule", "name:ignore,at:ignore,total:ignore"}));
+  EXPECT_EQ(document["verdict"], "IDENTICAL");
+  EXPECT_EQ(document["compared"]["not_compared"], Json({"at", "name", "total"}));
+}
+
+TEST_F(RulesTest, RulesThatAreNoneOrDoNothingAreOneClearLine) {
+  for (const auto& [rule, says] : std::map<std::string, std::string>{
+           {"total:ronud=2", "unknown rule 'ronud=2'"},
+           {"totl:round=2", "did you mean 'total'?"},
+           {"name:round=2", "does nothing to column 'name'"},
+           {"round=2", "COLUMN:RULE"},
+           {"total:round=2,total:round=3", "has one of this kind already"}}) {
+    const ProcessResult result = Diff(With({"--rule", rule}));
+    EXPECT_EQ(result.exit_code, 2) << rule;
+    EXPECT_THAT(result.err, HasSubstr(says));
+    EXPECT_EQ(Lines(result.err).size(), 1u) << result.err;
+  }
+}
+
+TEST_F(RulesTest, KeysThatARuleMakesOneAreADuplicateThatNamesBothAndTheRule) {
+  WriteFile("k.csv", "k,v\nAnna,1\nanna,2\nb,3\n");
+  EXPECT_EQ(Verdict({"csv:k.csv?key=k", "csv:k.csv?key=k"}), "IDENTICAL");
+  const ProcessResult result = Diff({"csv:k.csv?key=k", "csv:k.csv?key=k", "--rule", "k:casefold"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("under the rule k:casefold"));
+  EXPECT_THAT(result.err, HasSubstr("'Anna'"));
+  EXPECT_THAT(result.err, HasSubstr("'anna'"));
+}
+
+// The store has the keys as they are: what is divergent under the rule is found by a scan.
+TEST_F(RulesTest, ValuesOfKeysUnderARuleAreFound) {
+  Sql("k.db",
+      "CREATE TABLE t(k TEXT PRIMARY KEY, v TEXT);"
+      "INSERT INTO t VALUES('ANNA', 'x'), ('Bert', 'y')");
+  WriteFile("k.csv", "k,v\nanna,x\nbert,z\n");
+  const Json document =
+      DiffJson({"sqlite:k.db?table=t", "csv:k.csv", "--rule", "k:casefold", "--show-values"});
+  ASSERT_EQ(Found(document), (std::set<std::string>{"bert changed"}));
+  EXPECT_EQ(document["records"][0]["values"]["left"]["v"], "y");
+  EXPECT_EQ(document["records"][0]["values"]["right"]["v"], "z");
+}
+
+// A kept index is one of the rules that it was built under.
+TEST_F(RulesTest, AKeptIndexIsNotReusedUnderOtherRules) {
+  const std::vector<std::string> keep = With({"--state-dir", "state", "--columns", "total"});
+  EXPECT_EQ(Verdict(keep), "DIVERGENT");
+  std::vector<std::string> rounded = keep;
+  rounded.insert(rounded.end(), {"--rule", "total:round=1"});
+  EXPECT_EQ(Verdict(rounded), "IDENTICAL");
+  EXPECT_EQ(Verdict(keep), "DIVERGENT");
+}
+
+}  // namespace
+}  // namespace driftwood::testing
