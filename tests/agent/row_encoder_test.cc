@@ -363,7 +363,7 @@ TEST(RowEncoderTest, DatesTimestampsAndUuidsAreTheirTextsAndNothingElse) {
   for (const auto& c : cases) {
     SCOPED_TRACE(c.text);
     const auto encode = [](const SourceValue& value, ColumnType type, uint64_t unparsed) {
-      RowEncoder encoder({{}, {{"x", type}}});
+      RowEncoder encoder({{}, {{"x", type}}}, {});
       encoder.Encode(std::span(&value, 1));
       EXPECT_EQ(encoder.unparsed(), unparsed);
       return std::string(encoder.value());
@@ -376,7 +376,7 @@ TEST(RowEncoderTest, DatesTimestampsAndUuidsAreTheirTextsAndNothingElse) {
               encode(SourceValue::Text(c.text), ColumnType::kText, 0));
   }
   // A zone is never made up.
-  RowEncoder zoned({{}, {{"x", ColumnType::kTimestampTz}}});
+  RowEncoder zoned({{}, {{"x", ColumnType::kTimestampTz}}}, {});
   const SourceValue local = SourceValue::Moment(Kind::kTimestamp, 0);
   zoned.Encode(std::span(&local, 1));
   EXPECT_EQ(zoned.unparsed(), 1u);

@@ -1,4 +1,6 @@
 // Column rules: what is left out of account, as the user asked for, and nothing else.
+#include <gmock/gmock.h>
+
 #include "tests/integration/diff_fixture.h"
 
 namespace driftwood::testing {
