@@ -105,6 +105,7 @@ Report InFlight() {
   report.records_proven_equal = 988;
   report.statuses.in_flight = 12;
   report.not_compared.clear();
+  report.rules.clear();
   return report;
 }
 
