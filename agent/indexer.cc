@@ -1,6 +1,7 @@
 #include "agent/indexer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -336,6 +337,38 @@ absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
   return Reading{*std::move(scan), by_key};
 }
 
+// The next keys, in order, of one look-up: what a store makes of it (a statement, say) has bounds
+// too.
+std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t begin) {
+  constexpr size_t kKeysMax = 5000;
+  constexpr size_t kBytesMax = size_t{512} << 10;
+  size_t end = begin;
+  size_t bytes = 0;
+  while (end < keys.size() && end - begin < kKeysMax &&
+         (end == begin || bytes + keys[end].size() <= kBytesMax)) {
+    bytes += keys[end++].size();
+  }
+  return {keys.begin() + static_cast<ptrdiff_t>(begin), keys.begin() + static_cast<ptrdiff_t>(end)};
+}
+
+// The rows of `reading` that have one of `keys`.
+absl::StatusOr<std::vector<FoundRecord>> FindIn(
+    const Reading& reading, Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled) {
+  RecordFinder finder(agreement, key, keys, with_values);
+  const absl::Status read =
+      ForEachRow(*reading.scan, finder, [cancelled] { return cancelled != nullptr && *cancelled; });
+  if (finder.duplicate()) return DuplicateError(store, agreement, *finder.duplicate());
+  RETURN_IF_ERROR(read);
+  if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
+  ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());
+  // A row found by its key was there; one that a torn scan did not meet may have been.
+  if (!reading.by_key && !end.not_point_in_time.empty()) {
+    return absl::AbortedError(end.not_point_in_time);
+  }
+  return finder.Take();
+}
+
 }  // namespace
 
 std::string IndexedState::Encode() const {
@@ -386,19 +419,19 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
   std::vector<std::string> wanted = keys;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, wanted));
-  RecordFinder finder(agreement, key, wanted, with_values);
-  const absl::Status read =
-      ForEachRow(*reading.scan, finder, [cancelled] { return cancelled != nullptr && *cancelled; });
-  if (finder.duplicate()) return DuplicateError(store, agreement, *finder.duplicate());
-  RETURN_IF_ERROR(read);
-  if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
-  ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());
-  // A row found by its key was there; one that a torn scan did not meet may have been.
-  if (!reading.by_key && !end.not_point_in_time.empty()) {
-    return absl::AbortedError(end.not_point_in_time);
+  std::vector<FoundRecord> found;
+  for (size_t begin = 0; begin < wanted.size();) {
+    const std::vector<std::string> part = LookupPart(wanted, begin);
+    ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, part));
+    const bool by_key = reading.by_key;
+    ASSIGN_OR_RETURN(
+        std::vector<FoundRecord> records,
+        FindIn(reading, store, agreement, key, by_key ? part : wanted, with_values, cancelled));
+    if (!by_key) return records;  // one scan has all of them
+    std::move(records.begin(), records.end(), std::back_inserter(found));
+    begin += part.size();
   }
-  return finder.Take();
+  return found;
 }
 
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

@@ -4,11 +4,14 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
+#include "agent/indexer.h"
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/check.h"
+#include "merkle/encoding.h"
 #include "tests/agent/store_reading.h"
 #include "tests/testing/temp_dir.h"
 
@@ -438,6 +441,30 @@ TEST_F(SqliteStoreTest, LooksIntegerPrimaryKeysUp) {
   const std::vector<std::vector<SourceValue>> texts = {{SourceValue::Text("1")}};
   EXPECT_TRUE(absl::IsUnimplemented(store->Lookup({"id"}, {"id"}, texts).status()));
   EXPECT_THAT(ReadScan(*store->Lookup({"id"}, {"id"}, {}).value()).rows, IsEmpty());
+}
+
+// More than one look-up takes.
+TEST_F(SqliteStoreTest, ManyRecordsAreReadByKeyAndByScanAlike) {
+  for (const std::string type : {"INTEGER", "INT"}) {
+    Run("CREATE TABLE t" + type + "(id " + type + " PRIMARY KEY, v TEXT);" +
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) "
+        "INSERT INTO t" +
+        type + " SELECT i, 'v' || i FROM n WHERE i % 7 != 0");
+    merkle::Agreement agreement;
+    agreement.schema = {{{"id", merkle::ColumnType::kInteger}}, {{"v", merkle::ColumnType::kText}}};
+    agreement.key_id = merkle::DigestKey::Unkeyed().KeyId();
+    std::vector<std::string> keys;
+    for (int64_t id = 12'100; id > 0; --id) {
+      merkle::AppendInteger(id, merkle::Place::kKeyLast, &keys.emplace_back());
+    }
+    const auto store = Open("t" + type);
+    const auto found = ReadRecords(*store, agreement, {}, keys);
+    ASSERT_TRUE(found.ok()) << found.status();
+    ASSERT_EQ(found->size(), 12'000u - 12'000 / 7);
+    EXPECT_TRUE(std::is_sorted(found->begin(), found->end(),
+                               [](const auto& a, const auto& b) { return a.key < b.key; }));
+    EXPECT_EQ(merkle::DecodeValues(found->back().value, 1)->at(0).text, "v12000");
+  }
 }
 
 TEST_F(SqliteStoreTest, SeveralScansMayBeOpenAtOnce) {
