@@ -132,6 +132,57 @@ absl::Status ParseRules(const std::vector<std::string>& lists, ReconcileOptions*
   return absl::OkStatus();
 }
 
+// As it may stand in a list of a store URL's parameter.
+std::string EscapedForUrl(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    static constexpr char kDigits[] = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::string_view("%&?,#").find(c) == std::string_view::npos && byte > 0x20) {
+      escaped += c;
+    } else {
+      escaped += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return escaped;
+}
+
+// "--rename left:a=b" is the parameter "rename=a=b" of left's store URL, and so is a zone.
+absl::Status MapColumns(const std::string& parameter, const std::vector<std::string>& lists,
+                        std::vector<ReplicaSpec>* replicas) {
+  std::map<std::string, std::string> values;  // by replica
+  for (const std::string& item : JoinLists(lists)) {
+    const size_t colon = item.find(':');
+    if (colon == std::string::npos || item.find('=', colon) == std::string::npos) {
+      return absl::InvalidArgumentError(
+          "--" + parameter + " '" + item +
+          "': wanted REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
+    }
+    std::string& value = values[item.substr(0, colon)];
+    value += (value.empty() ? "" : ",") + EscapedForUrl(item.substr(colon + 1));
+  }
+  for (ReplicaSpec& replica : *replicas) {
+    const auto found = values.find(replica.name);
+    if (found == values.end()) continue;
+    if (replica.running_agent) {
+      return absl::InvalidArgumentError(
+          "--" + parameter + ": " + replica.name + " is a running agent; add " + parameter + "=" +
+          found->second + " to the URL of the dataset that it serves");
+    }
+    const size_t query = replica.url.rfind('?');
+    const bool has_query =
+        query != std::string::npos && replica.url.find('=', query) != std::string::npos;
+    replica.url += (has_query ? "&" : "?") + parameter + "=" + found->second;
+    values.erase(found);
+  }
+  if (values.empty()) return absl::OkStatus();
+  std::vector<std::string> names;
+  for (const ReplicaSpec& replica : *replicas) names.push_back(replica.name);
+  const std::string& unknown = values.begin()->first;
+  return absl::InvalidArgumentError("--" + parameter + ": there is no replica '" + unknown + "'" +
+                                    DidYouMean(unknown, names) + "; there are " + JoinAnd(names));
+}
+
 // The report must never replace what is compared, or the key.
 absl::Status CheckOutput(const DiffOptions& options) {
   RETURN_IF_ERROR(CheckOutputPath(options.output));
@@ -191,6 +242,8 @@ absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat forma
     ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i]));
     plan.replicas.push_back(std::move(spec));
   }
+  RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));
+  RETURN_IF_ERROR(MapColumns("zone", options.zones, &plan.replicas));
   ASSIGN_OR_RETURN(plan.reconcile.key, ColumnList("--key", options.key));
   ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
   ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));

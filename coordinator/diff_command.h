@@ -25,6 +25,8 @@ struct DiffOptions {
   std::vector<std::string> ignore;
   std::vector<std::string> types;  // "column=type"
   std::vector<std::string> rules;  // "column:rule"
+  std::vector<std::string> renames;  // "replica:column=name"
+  std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
   std::string output;  // empty: stdout
   uint64_t max_divergences = 1000;

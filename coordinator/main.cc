@@ -163,6 +163,11 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
        "What to leave out of account, as in total:round=2,name:rtrim: round=N, float=N, float=32, "
        "precision=s|ms|us, trim, rtrim, nfc, casefold, empty=null, json=number-as-double, ignore")
       ->type_name("COLUMN:RULE");
+  list("--rename", &options->renames, "Another name for a column of one replica")
+      ->type_name("REPLICA:COLUMN=NAME");
+  list("--zone", &options->zones,
+       "The zone of one replica's timestamps without zone: UTC, UTC+2 or UTC-09:30")
+      ->type_name("REPLICA:COLUMN=ZONE");
   diff->add_option("--format", options->format, "table, json, jsonl or csv")
       ->type_name("FORMAT")
       ->capture_default_str();

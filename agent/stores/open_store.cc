@@ -1,15 +1,21 @@
 #include "agent/stores/open_store.h"
 
+#include <utility>
+
+#include "agent/mapped_store.h"
 #include "agent/messages.h"
 #include "agent/stores/csv/csv_store.h"
 #include "agent/stores/jsonl/jsonl_store.h"
 #include "agent/stores/lmdb/lmdb_store.h"
 #include "agent/stores/postgresql/postgresql_store.h"
 #include "agent/stores/sqlite/sqlite_store.h"
+#include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url) {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url) {
   if (url.scheme == "csv" || url.scheme == "tsv") return OpenCsvStore(url);
   if (url.scheme == "jsonl") return OpenJsonlStore(url);
   if (url.scheme == "sqlite") return OpenSqliteStore(url);
@@ -17,6 +23,15 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url) {
   if (url.scheme == "lmdb") return OpenLmdbStore(url);
   return absl::InvalidArgumentError("unknown store \"" + Printable(url.scheme) +
                                     "\" (known: csv, tsv, jsonl, sqlite, lmdb, postgresql)");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url) {
+  ASSIGN_OR_RETURN(ColumnMapping mapping, ParseColumnMapping(url));
+  ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenPlainStore(WithoutColumnMapping(url)));
+  if (mapping.empty()) return store;
+  return MapColumns(std::move(store), std::move(mapping), url.ToString());
 }
 
 }  // namespace driftwood::agent

@@ -1,6 +1,8 @@
 // Column rules: what is left out of account, as the user asked for, and nothing else.
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 #include "tests/integration/diff_fixture.h"
 
 namespace driftwood::testing {
@@ -103,6 +105,48 @@ TEST_F(RulesTest, AKeptIndexIsNotReusedUnderOtherRules) {
   rounded.insert(rounded.end(), {"--rule", "total:round=1"});
   EXPECT_EQ(Verdict(rounded), "IDENTICAL");
   EXPECT_EQ(Verdict(keep), "DIVERGENT");
+}
+
+// ---- what one replica needs ----
+
+TEST_F(RulesTest, ColumnsOfOneReplicaMayHaveOtherNames) {
+  WriteFile("a.csv", "id,name,total\n1,x,2\n2,y,3\n");
+  WriteFile("b.csv", "nr,total,name\n1,x,2\n2,y,4\n");  // the names of two columns are swapped
+  const std::vector<std::string> words = {
+      "csv:a.csv?key=id", "csv:b.csv?key=nr", "--name",
+      "old,new",          "--rename",         "new:nr=id,new:total=name,new:name=total"};
+  const Json document = DiffJson(words);
+  EXPECT_EQ(Found(document), (std::set<std::string>{"2 changed"}));
+  EXPECT_EQ(document["replicas"][1]["source"],
+            "csv:b.csv?key=nr&rename=nr=id,total=name,name=total");
+}
+
+TEST_F(RulesTest, LocalTimesOfOneReplicaHaveAZone) {
+  Sql("t.db",
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, at TIMESTAMP);"
+      "INSERT INTO t VALUES(1, '2026-01-01 02:00:00'), (2, '2026-07-01 00:30:00'), (3, NULL)");
+  WriteFile("t.csv", "id,at\n1,2026-01-01 00:00:00Z\n2,2026-06-30T22:30:00+00:00\n3,\n");
+  const std::vector<std::string> words = {"sqlite:t.db?table=t", "csv:t.csv", "--zone",
+                                          "left:at=UTC+2"};
+  EXPECT_EQ(Verdict(words), "IDENTICAL");
+  EXPECT_EQ(Found(DiffJson({"sqlite:t.db?table=t", "csv:t.csv", "--zone", "left:at=UTC+3"})),
+            (std::set<std::string>{"1 changed", "2 changed"}));
+}
+
+TEST_F(RulesTest, AMappingThatCanNotBeIsOneClearLine) {
+  WriteFile("a.csv", "id,v\n1,x\n");
+  for (const auto& [option, value, says] :
+       std::vector<std::tuple<std::string, std::string, std::string>>{
+           {"--rename", "left:idd=x", "there is no column 'idd'"},
+           {"--rename", "lft:id=x", "did you mean 'left'?"},
+           {"--rename", "id=x", "wanted REPLICA:COLUMN=NAME"},
+           {"--zone", "left:v=Europe/Berlin", "is no zone"},
+           {"--zone", "left:v", "wanted REPLICA:COLUMN=UTC+2"}}) {
+    const ProcessResult result = Diff({"csv:a.csv?key=id", "csv:a.csv?key=id", option, value});
+    EXPECT_EQ(result.exit_code, 2) << value;
+    EXPECT_THAT(result.err, HasSubstr(says));
+    EXPECT_EQ(Lines(result.err).size(), 1u) << result.err;
+  }
 }
 
 }  // namespace
