@@ -1,6 +1,7 @@
 #include "agent/indexer.h"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -11,10 +12,12 @@
 #include "agent/index_run.h"
 #include "agent/messages.h"
 #include "agent/row_encoder.h"
+#include "merkle/check.h"
 #include "merkle/encoding.h"
 #include "merkle/index.h"
 #include "merkle/rule.h"
 #include "merkle/status_macros.h"
+#include "merkle/uuid.h"
 
 namespace driftwood::agent {
 namespace {
@@ -231,8 +234,11 @@ bool TakeText(std::string_view* bytes, std::string* text) {
 
 constexpr char kStateVersion = 1;
 
-SourceValue AsSource(const merkle::Value& value) {
+// A key's value as what it is, for a store to look up; `bytes` keeps what the value has no room
+// for.
+SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes) {
   using merkle::Tag;
+  using Kind = SourceValue::Kind;
   switch (value.tag) {
     case Tag::kFalse:
     case Tag::kTrue:
@@ -246,9 +252,17 @@ SourceValue AsSource(const merkle::Value& value) {
     case Tag::kBytes:
     case Tag::kUnparsedBytes:
       return SourceValue::Bytes(value.text);
+    // Not texts: a source that has texts there may have them in other forms.
     case Tag::kDecimal:
-    case Tag::kUuid:
+      return SourceValue::OfText(Kind::kNumber, value.text);
     case Tag::kJson:
+      return SourceValue::OfText(Kind::kJson, value.text);
+    case Tag::kUuid: {
+      const auto uuid = merkle::ParseUuid(value.text);
+      DRIFTWOOD_CHECK(uuid.has_value());
+      const std::string& kept = bytes->emplace_back(uuid->begin(), uuid->end());
+      return SourceValue::OfText(Kind::kUuid, kept);
+    }
     case Tag::kText:
     case Tag::kUnparsedText:
       return SourceValue::Text(value.text);
@@ -316,13 +330,16 @@ absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
   const merkle::Schema& schema = agreement.schema;
   const std::vector<std::string> columns = ScanColumns(schema);
   std::vector<std::vector<merkle::Value>> values;  // SourceValues are views of these
+  std::deque<std::string> uuids;
   std::vector<std::vector<SourceValue>> source_keys;
   values.reserve(keys.size());
   for (const std::string& key : keys) {
     ASSIGN_OR_RETURN(std::vector<merkle::Value> decoded, merkle::DecodeKey(key, schema.key.size()));
     values.push_back(std::move(decoded));
     std::vector<SourceValue>& source_key = source_keys.emplace_back();
-    for (const merkle::Value& value : values.back()) source_key.push_back(AsSource(value));
+    for (const merkle::Value& value : values.back()) {
+      source_key.push_back(AsSource(value, &uuids));
+    }
   }
   std::vector<std::string> key_names;
   for (const merkle::Column& column : schema.key) key_names.push_back(column.name);

@@ -10,13 +10,15 @@ namespace driftwood::coordinator {
 namespace {
 
 constexpr char kForms[] =
-    "postgresql://USER@HOST/DB?table=T, sqlite:PATH?table=T, csv:PATH?key=a,b, jsonl:PATH?key=a, "
+    "postgresql://USER@HOST/DB?table=T, mysql://USER@HOST/DB?table=T, sqlite:PATH?table=T, "
+    "csv:PATH?key=a,b, jsonl:PATH?key=a, "
     "lmdb:PATH?db=NAME, "
     "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
 
 const std::vector<std::string>& Schemes() {
-  static const std::vector<std::string> schemes = {"postgresql", "postgres", "sqlite", "csv",
-                                                   "tsv",        "jsonl",    "lmdb",   "agent"};
+  static const std::vector<std::string> schemes = {"postgresql", "postgres", "mysql", "mariadb",
+                                                   "sqlite",     "csv",      "tsv",   "jsonl",
+                                                   "lmdb",       "agent"};
   return schemes;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/stores/csv/csv_store.h"
 #include "agent/stores/jsonl/jsonl_store.h"
 #include "agent/stores/lmdb/lmdb_store.h"
+#include "agent/stores/mysql/mysql_store.h"
 #include "agent/stores/postgresql/postgresql_store.h"
 #include "agent/stores/sqlite/sqlite_store.h"
 #include "merkle/status_macros.h"
@@ -20,9 +21,10 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url) {
   if (url.scheme == "jsonl") return OpenJsonlStore(url);
   if (url.scheme == "sqlite") return OpenSqliteStore(url);
   if (url.scheme == "postgresql" || url.scheme == "postgres") return OpenPostgresqlStore(url);
+  if (url.scheme == "mysql" || url.scheme == "mariadb") return OpenMysqlStore(url);
   if (url.scheme == "lmdb") return OpenLmdbStore(url);
   return absl::InvalidArgumentError("unknown store \"" + Printable(url.scheme) +
-                                    "\" (known: csv, tsv, jsonl, sqlite, lmdb, postgresql)");
+                                    "\" (known: csv, tsv, jsonl, sqlite, lmdb, postgresql, mysql)");
 }
 
 }  // namespace

@@ -149,6 +149,9 @@ TEST_F(IncludeRuleTest, ADatabaseClientIsIncludedOnlyByItsStore) {
     if (StartsWith(include.header, "libpq") || StartsWith(include.header, "postgres")) {
       EXPECT_TRUE(StartsWith(include.file, "agent/stores/postgresql/")) << Where(include);
     }
+    if (StartsWith(include.header, "mysql") || StartsWith(include.header, "mariadb")) {
+      EXPECT_TRUE(StartsWith(include.file, "agent/stores/mysql/")) << Where(include);
+    }
   }
 }
 

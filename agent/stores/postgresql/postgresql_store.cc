@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/messages.h"
+#include "agent/row_encoder.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_scan.h"
 #include "agent/stores/postgresql/pg_table.h"
@@ -196,15 +197,9 @@ class PostgresqlStore final : public Store {
       case PgForm::kInt8:
         if (value.kind != Kind::kInt64) return unable;
         return "'" + std::to_string(value.int64) + "'::int8";
-      case PgForm::kUuid: {
-        constexpr std::string_view kDigits = "0123456789abcdefABCDEF-";
-        constexpr size_t kUuidSize = 36;
-        if (value.kind != Kind::kText || value.text.size() != kUuidSize ||
-            value.text.find_first_not_of(kDigits) != std::string_view::npos) {
-          return unable;
-        }
-        return "'" + std::string(value.text) + "'::uuid";
-      }
+      case PgForm::kUuid:
+        if (value.kind != Kind::kUuid) return unable;
+        return "'" + DisplayText(value) + "'::uuid";
       case PgForm::kText:
         // Not enums, where other texts than labels are errors.
         if (value.kind != Kind::kText || !column.mapping.cast.empty() ||

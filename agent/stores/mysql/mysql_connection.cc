@@ -1,0 +1,282 @@
+#include "agent/stores/mysql/mysql_connection.h"
+
+#include <errmsg.h>
+#include <fcntl.h>
+#include <mysqld_error.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "agent/messages.h"
+#include "merkle/check.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr unsigned kConnectTimeoutSeconds = 10;
+constexpr unsigned long kPacketMax = 1ul << 30;  // the most that the protocol's servers send
+
+// Numbers that mysqld_error.h of libmariadb 3.3 has no name for, or only one of the two servers.
+constexpr unsigned kMaxStatementTime = 1969;  // MariaDB
+constexpr unsigned kConnectionKilled = 1927;
+constexpr unsigned kMaxExecutionTime = 3024;  // MySQL
+constexpr unsigned kAccountLocked = 4151;
+constexpr unsigned kAccountLockedMysql = 3118;
+constexpr unsigned kPasswordExpired = 1862;
+constexpr unsigned kNoSuchTableInEngine = 1932;
+constexpr unsigned kAccessDeniedNoPassword = 1698;
+
+template <size_t kCount>
+bool Among(unsigned code, const unsigned (&codes)[kCount]) {
+  return std::find(std::begin(codes), std::end(codes), code) != std::end(codes);
+}
+
+absl::StatusCode CodeOf(unsigned code) {
+  static constexpr unsigned kDenied[] = {ER_ACCESS_DENIED_ERROR,
+                                         ER_DBACCESS_DENIED_ERROR,
+                                         ER_TABLEACCESS_DENIED_ERROR,
+                                         ER_COLUMNACCESS_DENIED_ERROR,
+                                         ER_SPECIFIC_ACCESS_DENIED_ERROR,
+                                         ER_PROCACCESS_DENIED_ERROR,
+                                         ER_HOST_NOT_PRIVILEGED,
+                                         ER_HOST_IS_BLOCKED,
+                                         ER_MUST_CHANGE_PASSWORD,
+                                         kAccessDeniedNoPassword,
+                                         kPasswordExpired,
+                                         kAccountLocked,
+                                         kAccountLockedMysql,
+                                         CR_AUTH_PLUGIN_CANNOT_LOAD};
+  static constexpr unsigned kNotFound[] = {ER_BAD_DB_ERROR, ER_NO_SUCH_TABLE};
+  static constexpr unsigned kExhausted[] = {ER_CON_COUNT_ERROR,
+                                            ER_TOO_MANY_USER_CONNECTIONS,
+                                            ER_USER_LIMIT_REACHED,
+                                            ER_OUT_OF_RESOURCES,
+                                            ER_OUTOFMEMORY,
+                                            ER_DISK_FULL,
+                                            ER_RECORD_FILE_FULL,
+                                            CR_OUT_OF_MEMORY,
+                                            CR_NET_PACKET_TOO_LARGE,
+                                            ER_NET_PACKET_TOO_LARGE,
+                                            ER_TOO_BIG_SELECT,
+                                            ER_MAX_PREPARED_STMT_COUNT_REACHED,
+                                            ER_OPTION_PREVENTS_STATEMENT};
+  static constexpr unsigned kTimeout[] = {kMaxStatementTime, kMaxExecutionTime};
+  static constexpr unsigned kAborted[] = {ER_TABLE_DEF_CHANGED, ER_LOCK_DEADLOCK, ER_CHECKREAD,
+                                          ER_NEED_REPREPARE};
+  static constexpr unsigned kInvalid[] = {
+      ER_PARSE_ERROR,    ER_BAD_FIELD_ERROR,        ER_SP_DOES_NOT_EXIST,
+      ER_UNKNOWN_TABLE,  ER_INVALID_GROUP_FUNC_USE, ER_SUBQUERY_NO_1_ROW,
+      ER_OPERAND_COLUMNS};
+  static constexpr unsigned kDamaged[] = {
+      ER_GET_ERRNO,         ER_NOT_KEYFILE,      ER_CRASHED_ON_USAGE,
+      ER_CRASHED_ON_REPAIR, ER_NOT_FORM_FILE,    kNoSuchTableInEngine,
+      ER_ERROR_ON_READ,     CR_MALFORMED_PACKET, ER_INDEX_CORRUPT};
+  static constexpr unsigned kServerGone[] = {ER_SERVER_SHUTDOWN,     kConnectionKilled,
+                                             ER_QUERY_INTERRUPTED,   ER_LOCK_WAIT_TIMEOUT,
+                                             ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION};
+  if (Among(code, kDenied)) return absl::StatusCode::kPermissionDenied;
+  if (Among(code, kNotFound)) return absl::StatusCode::kNotFound;
+  if (Among(code, kExhausted)) return absl::StatusCode::kResourceExhausted;
+  if (Among(code, kTimeout)) return absl::StatusCode::kDeadlineExceeded;
+  if (Among(code, kAborted)) return absl::StatusCode::kAborted;
+  if (Among(code, kInvalid)) return absl::StatusCode::kInvalidArgument;
+  if (Among(code, kDamaged)) return absl::StatusCode::kDataLoss;
+  if (Among(code, kServerGone) || code == 0) return absl::StatusCode::kUnavailable;
+  constexpr unsigned kClientFirst = 2000, kClientEnd = 3000;
+  if (code >= kClientFirst && code < kClientEnd) return absl::StatusCode::kUnavailable;
+  if (code >= ER_NET_READ_ERROR_FROM_PIPE && code <= ER_NET_WRITE_INTERRUPTED) {
+    return absl::StatusCode::kUnavailable;
+  }
+  return absl::StatusCode::kFailedPrecondition;
+}
+
+// The library is initialised once, before the first thread uses it.
+bool InitialiseLibrary() {
+  static const bool initialised = mysql_library_init(0, nullptr, nullptr) == 0;
+  return initialised;
+}
+
+void SetOptions(MYSQL* connection, const MysqlOptions& options) {
+  const unsigned timeout = kConnectTimeoutSeconds;
+  const unsigned no = 0;
+  const my_bool off = 0, on = 1;
+  mysql_options(connection, MYSQL_READ_DEFAULT_GROUP, "driftwood");
+  mysql_options(connection, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+  mysql_options(connection, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+  mysql_options(connection, MYSQL_OPT_MAX_ALLOWED_PACKET, &kPacketMax);
+  // A server could ask for any file that we can read.
+  mysql_options(connection, MYSQL_OPT_LOCAL_INFILE, &no);
+  mysql_options(connection, MYSQL_OPT_RECONNECT, &off);
+  mysql_options4(connection, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", "driftwood");
+  // "localhost" would else be the default socket, whatever the port.
+  const unsigned tcp = MYSQL_PROTOCOL_TCP;
+  if (options.port) mysql_options(connection, MYSQL_OPT_PROTOCOL, &tcp);
+  if (options.require_tls) mysql_options(connection, MYSQL_OPT_SSL_ENFORCE, &on);
+  if (options.verify_server) mysql_options(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
+  if (options.tls_ca) mysql_options(connection, MYSQL_OPT_SSL_CA, options.tls_ca->c_str());
+}
+
+// A server that has gone away without a word is noticed.
+void WatchSocket(MYSQL* connection) {
+  const int socket = mysql_get_socket(connection);
+  const int on = 1, idle_s = 30, interval_s = 10, count = 3, timeout_ms = 60000;
+  ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+  ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+}
+
+const char* OrNull(const std::optional<std::string>& text) {
+  return text ? text->c_str() : nullptr;
+}
+
+}  // namespace
+
+std::string MysqlQuoted(std::string_view name) {
+  std::string out = "`";
+  for (const char c : name) {
+    if (c == '`') out += c;
+    out += c;
+  }
+  return out + "`";
+}
+
+absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(
+    const MysqlOptions& options) {
+  if (!InitialiseLibrary()) return absl::InternalError("libmariadb can't be initialised");
+  MYSQL* const raw = mysql_init(nullptr);
+  if (raw == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
+  std::unique_ptr<MysqlConnection> connection(new MysqlConnection(raw));
+  SetOptions(raw, options);
+  const MYSQL* const connected = mysql_real_connect(
+      raw, OrNull(options.host), OrNull(options.user), OrNull(options.password),
+      options.database.c_str(), options.port.value_or(0), OrNull(options.socket), 0);
+  if (connected == nullptr) return connection->Error();
+  WatchSocket(raw);
+  connection->socket_ = ::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0);
+  if (connection->socket_ < 0) return absl::ResourceExhaustedError("no file descriptor is left");
+  RETURN_IF_ERROR(connection->SetUp(options));
+  return connection;
+}
+
+MysqlConnection::~MysqlConnection() {
+  mysql_close(connection_);
+  if (socket_ >= 0) ::close(socket_);
+}
+
+absl::Status MysqlConnection::SetUp(const MysqlOptions& options) {
+  // What an option file may have switched on: a new connection would have another snapshot.
+  const my_bool off = 0;
+  mysql_options(connection_, MYSQL_OPT_RECONNECT, &off);
+  const std::string_view version = mysql_get_server_info(connection_);
+  is_mariadb_ = version.find("MariaDB") != std::string_view::npos;
+  is_open_ = true;
+  RETURN_IF_ERROR(Run("SET NAMES utf8mb4"));
+  // sql_select_limit would cut results off, sql_mode pad CHARs; the rest is patience.
+  RETURN_IF_ERROR(
+      Run("SET character_set_results = NULL, sql_mode = '', time_zone = '+00:00', "
+          "sql_select_limit = 18446744073709551615, sql_big_selects = 1, autocommit = 1, "
+          "lock_wait_timeout = 30, net_write_timeout = 3600, wait_timeout = 86400"));
+  RETURN_IF_ERROR(Run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
+  RETURN_IF_ERROR(Run("SET SESSION TRANSACTION READ ONLY"));
+  if (options.statement_timeout_s) {
+    const uint64_t s = *options.statement_timeout_s;
+    RETURN_IF_ERROR(Run(is_mariadb_ ? "SET max_statement_time = " + std::to_string(s)
+                                    : "SET max_execution_time = " + std::to_string(s * 1000)));
+  }
+  // Those that not every server has. The first two would end a scan that waits; the third would
+  // turn long lists of keys into tables of types that the server makes up.
+  ASSIGN_OR_RETURN(const MysqlResult variables,
+                   Query("SHOW SESSION VARIABLES WHERE Variable_name IN "
+                         "('idle_transaction_timeout', 'idle_readonly_transaction_timeout', "
+                         "'in_predicate_conversion_threshold', 'system_versioning_asof')"));
+  for (size_t i = 0; i < variables.rows(); ++i) {
+    const std::string name = variables.Text(i, 0);
+    if (name != "system_versioning_asof") {
+      RETURN_IF_ERROR(Run("SET " + name + " = 0"));
+    } else if (variables.Text(i, 1) != "DEFAULT") {
+      return absl::FailedPreconditionError(
+          "the server's system_versioning_asof shows tables as they were in the past");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MysqlConnection::Run(const std::string& sql) { return Query(sql).status(); }
+
+absl::StatusOr<MysqlResult> MysqlConnection::Query(const std::string& sql) {
+  if (mysql_real_query(connection_, sql.data(), sql.size()) != 0) return Error();
+  const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(
+      mysql_store_result(connection_), mysql_free_result);
+  std::vector<MysqlResult::Row> rows;
+  if (result == nullptr) {
+    // A statement without a result; or a result that did not come.
+    if (mysql_field_count(connection_) != 0) return Error();
+    return MysqlResult(std::move(rows));
+  }
+  const unsigned columns = mysql_num_fields(result.get());
+  while (const MYSQL_ROW values = mysql_fetch_row(result.get())) {
+    const unsigned long* const lengths = mysql_fetch_lengths(result.get());
+    MysqlResult::Row& row = rows.emplace_back(columns);
+    for (unsigned i = 0; i < columns; ++i) {
+      if (values[i] != nullptr) row[i].emplace(values[i], lengths[i]);
+    }
+  }
+  return MysqlResult(std::move(rows));
+}
+
+absl::StatusOr<std::vector<std::string>> MysqlConnection::JsonColumns(const std::string& select) {
+  if (mysql_real_query(connection_, select.data(), select.size()) != 0) return Error();
+  const std::unique_ptr<MYSQL_RES, decltype(&mysql_free_result)> result(
+      mysql_store_result(connection_), mysql_free_result);
+  if (result == nullptr) return Error();
+  std::vector<std::string> names;
+  const MYSQL_FIELD* const fields = mysql_fetch_fields(result.get());
+  for (unsigned i = 0; i < mysql_num_fields(result.get()); ++i) {
+    MARIADB_CONST_STRING format{nullptr, 0};
+    const bool has = mariadb_field_attr(&format, &fields[i], MARIADB_FIELD_ATTR_FORMAT_NAME) == 0;
+    if (has && format.str != nullptr && std::string_view(format.str, format.length) == "json") {
+      names.emplace_back(fields[i].name, fields[i].name_length);
+    }
+  }
+  return names;
+}
+
+std::string MysqlConnection::Literal(const std::string& text) const {
+  std::string escaped(text.size() * 2 + 1, '\0');
+  escaped.resize(mysql_real_escape_string(connection_, escaped.data(), text.data(), text.size()));
+  return "'" + escaped + "'";
+}
+
+absl::Status MysqlConnection::MakeError(unsigned code, const char* message) const {
+  const std::string text =
+      code == 0 || message == nullptr || *message == '\0'
+          ? "the connection ended without a message (error " + std::to_string(code) + ")"
+          : Printable(message);
+  std::string hint;
+  if (code == ER_ACCESS_DENIED_ERROR || code == kAccessDeniedNoPassword) {
+    hint = "; the password is taken from the URL (USER:PASSWORD@HOST), MYSQL_PWD or an option file";
+  }
+  const std::string from = !is_open_ ? "" : is_mariadb_ ? "MariaDB: " : "MySQL: ";
+  return {CodeOf(code), from + text + hint};
+}
+
+absl::Status MysqlConnection::Error() const {
+  return MakeError(mysql_errno(connection_), mysql_error(connection_));
+}
+
+absl::Status MysqlConnection::Error(MYSQL_STMT* statement) const {
+  const unsigned code = mysql_stmt_errno(statement);
+  if (code == 0) return Error();
+  return MakeError(code, mysql_stmt_error(statement));
+}
+
+void MysqlConnection::Interrupt() { ::shutdown(socket_, SHUT_RDWR); }
+
+}  // namespace driftwood::agent

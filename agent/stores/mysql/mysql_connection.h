@@ -1,0 +1,92 @@
+// libmariadb behind absl::Status: connections, results, errors as one line. Only this folder's
+// files include it. One thread at a time for each connection, but for Interrupt().
+#pragma once
+
+#include <mysql.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace driftwood::agent {
+
+// What is not set comes from the option files' groups [client] and [driftwood], else from the
+// library's defaults.
+struct MysqlOptions {
+  std::optional<std::string> host;
+  std::optional<unsigned> port;
+  std::optional<std::string> socket;
+  std::optional<std::string> user;
+  std::optional<std::string> password;
+  std::string database;
+  std::optional<uint64_t> statement_timeout_s;
+  bool require_tls = false;
+  bool verify_server = false;
+  std::optional<std::string> tls_ca;  // path
+};
+
+// All rows of a small result, as text.
+class MysqlResult {
+ public:
+  using Row = std::vector<std::optional<std::string>>;
+  explicit MysqlResult(std::vector<Row> rows) : rows_(std::move(rows)) {}
+  size_t rows() const { return rows_.size(); }
+  bool IsNull(size_t row, size_t column) const { return !rows_[row][column]; }
+  // "" for NULL.
+  std::string Text(size_t row, size_t column) const { return rows_[row][column].value_or(""); }
+
+ private:
+  std::vector<Row> rows_;
+};
+
+// A session that only reads, set up so that nothing leaves out rows or changes values on their
+// way: texts come in the character set that they are stored in, times in UTC.
+class MysqlConnection {
+ public:
+  // PermissionDenied, NotFound (no such database), ResourceExhausted (too many connections),
+  // Unavailable.
+  static absl::StatusOr<std::unique_ptr<MysqlConnection>> Open(const MysqlOptions& options);
+  ~MysqlConnection();
+  MysqlConnection(const MysqlConnection&) = delete;
+  MysqlConnection& operator=(const MysqlConnection&) = delete;
+
+  MYSQL* get() const { return connection_; }
+  bool is_mariadb() const { return is_mariadb_; }
+
+  absl::Status Run(const std::string& sql);
+  absl::StatusOr<MysqlResult> Query(const std::string& sql);
+  // The names of the JSON columns of `select`'s result, which MariaDB calls texts.
+  absl::StatusOr<std::vector<std::string>> JsonColumns(const std::string& select);
+  // "'te\\'xt'"
+  std::string Literal(const std::string& text) const;
+
+  // What went wrong last, on the connection or in a statement.
+  absl::Status Error() const;
+  absl::Status Error(MYSQL_STMT* statement) const;
+
+  // Makes what another thread waits for on this connection fail at once. The connection is of no
+  // use afterwards.
+  void Interrupt();
+
+ private:
+  explicit MysqlConnection(MYSQL* connection) : connection_(connection) {}
+  absl::Status SetUp(const MysqlOptions& options);
+  absl::Status MakeError(unsigned code, const char* message) const;
+
+  MYSQL* const connection_;
+  // A second descriptor of its socket: the library closes its own whenever the line is cut.
+  int socket_ = -1;
+  bool is_open_ = false;
+  bool is_mariadb_ = false;
+};
+
+// "`na``me`"
+std::string MysqlQuoted(std::string_view name);
+
+}  // namespace driftwood::agent

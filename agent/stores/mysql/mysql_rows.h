@@ -1,0 +1,77 @@
+// Rows in the binary form of the protocol's prepared statements, decoded into source values.
+// Independent of libmariadb.
+//
+// Integers and floating-point numbers are little-endian; dates and times are a length and as many
+// bytes, those left out being zero; all else is bytes behind their length (1, 3, 4 or 9 bytes).
+// https://mariadb.com/kb/en/resultset-row/#binary-resultset-row
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <memory_resource>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "agent/stores/mysql/mysql_types.h"
+
+namespace driftwood::agent {
+
+// How a column's bytes are delimited.
+enum class MysqlWire : uint8_t { kNothing, k1, k2, k4, k8, kBytes, kUnknown };
+
+// The end of the value that begins at `at`; null if that would be after `end`.
+const unsigned char* MysqlValueEnd(MysqlWire wire, const unsigned char* at,
+                                   const unsigned char* end);
+
+// A column of the result.
+struct MysqlColumnForm {
+  MysqlForm form = MysqlForm::kUnmapped;
+  MysqlWire wire = MysqlWire::kUnknown;  // of kConvertedText: of the first of its two
+};
+
+// Whether the server's column can be read in that form.
+bool MysqlWireFits(MysqlForm form, MysqlWire wire);
+
+// `value` may live as long as `arena` and `bytes`, a value without its length. DataLoss if `bytes`
+// are not of that form.
+absl::StatusOr<SourceValue> DecodeMysqlValue(MysqlForm form, std::string_view bytes,
+                                             std::pmr::memory_resource* arena);
+
+// Whole rows, one after another, each behind a bit for each value that says whether it is NULL.
+class MysqlBatch final : public RowBatch {
+ public:
+  explicit MysqlBatch(std::shared_ptr<const std::vector<MysqlColumnForm>> forms)
+      : forms_(std::move(forms)) {}
+
+  // `nulls`: a bit for each value. `values`: those that are not NULL.
+  void Add(std::string_view nulls, std::string_view values) {
+    bytes_ += nulls;
+    bytes_ += values;
+    ++rows_;
+  }
+  uint64_t rows() const { return rows_; }
+  size_t bytes() const { return bytes_.size(); }
+  bool Full() const { return rows_ >= kRowsMax || bytes_.size() >= kBytesMax; }
+  // The number of rows that the scan gave before these.
+  void set_first(uint64_t first) { first_ = first; }
+
+  absl::Status Decode(RowSink& sink) override;
+
+ private:
+  static constexpr uint64_t kRowsMax = 8192;
+  static constexpr size_t kBytesMax = size_t{1} << 20;
+
+  const std::shared_ptr<const std::vector<MysqlColumnForm>> forms_;
+  std::string bytes_;
+  uint64_t rows_ = 0;
+  uint64_t first_ = 0;
+};
+
+// Values of the result: two for each kConvertedText.
+size_t MysqlValueCount(const std::vector<MysqlColumnForm>& forms);
+
+}  // namespace driftwood::agent

@@ -1,0 +1,221 @@
+#include "agent/stores/mysql/mysql_store.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <utility>
+
+#include "agent/messages.h"
+#include "agent/stores/mysql/mysql_connection.h"
+#include "agent/stores/mysql/mysql_lookup.h"
+#include "agent/stores/mysql/mysql_scan.h"
+#include "agent/stores/mysql/mysql_snapshot.h"
+#include "agent/stores/mysql/mysql_table.h"
+#include "agent/stores/mysql/mysql_url.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr uint64_t kConnectionsMax = 64;
+// So that one range with most of the rows does not leave the other connections idle.
+constexpr size_t kRangesPerConnection = 8;
+// Of a look-up's condition; beyond it a scan is no slower.
+constexpr size_t kLookupBytesMax = size_t{8} << 20;
+
+class MysqlStore final : public Store {
+ public:
+  MysqlStore(StoreUrl url, MysqlOptions options, size_t connections)
+      : url_(std::move(url)),
+        options_(std::move(options)),
+        connections_(connections),
+        table_(url_.Parameter("table")),
+        where_(url_.Parameter("where")) {}
+
+  absl::StatusOr<SourceDescription> Describe() override {
+    absl::StatusOr<SourceDescription> description = DescribeTable();
+    if (description.ok()) return description;
+    // Nothing was compared yet: the access to the data is what has to change.
+    const absl::StatusCode code = description.status().code();
+    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
+        code == absl::StatusCode::kDeadlineExceeded) {
+      return absl::FailedPreconditionError(description.status().message());
+    }
+    return description;
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> StartScan(
+      const std::vector<std::string>& columns) override {
+    absl::StatusOr<std::unique_ptr<Scan>> scan = ScanTable(columns);
+    if (!scan.ok()) return MysqlServerError(scan.status());
+    return scan;
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> Lookup(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    absl::StatusOr<std::unique_ptr<Scan>> scan = ScanKeys(columns, key, keys);
+    if (!scan.ok()) return MysqlServerError(scan.status());
+    return scan;
+  }
+
+  // InnoDB keeps no count of its changes that a user may read for one table.
+  absl::StatusOr<bool> IsUnchanged(std::string_view /*position*/) override { return false; }
+
+  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
+    return "row " + std::to_string(origin + 1) + " of the scan";
+  }
+
+ private:
+  absl::StatusOr<std::unique_ptr<Scan>> ScanTable(const std::vector<std::string>& columns) const {
+    std::unique_ptr<MysqlConnection> guard;
+    ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&guard));
+    MysqlScanPlan plan;
+    ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
+    plan.not_point_in_time = table.not_point_in_time;
+    const std::string select = "SELECT SQL_NO_CACHE " + list + " FROM " + table.Quoted();
+    if (where_) {
+      plan.statements = {select + " WHERE (" + *where_ + "\n)"};
+    } else {
+      // Never an index that might lack some of the rows.
+      plan.statements = {select + (table.is_view ? "" : " USE INDEX ()")};
+      if (connections_ > 1 && HasMysqlRanges(table)) {
+        ASSIGN_OR_RETURN(plan.readers, OpenOneMysqlSnapshot(options_, connections_));
+      }
+    }
+    if (plan.readers.empty()) {
+      plan.readers.push_back(std::move(guard));
+      return StartMysqlScan(std::move(plan));
+    }
+    plan.guard = std::move(guard);
+    ASSIGN_OR_RETURN(
+        const std::vector<std::string> ranges,
+        MysqlRanges(*plan.readers[0], table, plan.readers.size() * kRangesPerConnection));
+    if (ranges.size() > 1) plan.statements.clear();
+    for (const std::string& range : ranges) {
+      if (ranges.size() == 1) break;
+      plan.statements.push_back(select + " FORCE INDEX (PRIMARY) WHERE " + range);
+    }
+    return StartMysqlScan(std::move(plan));
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> ScanKeys(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) const {
+    MysqlScanPlan plan;
+    plan.readers.resize(1);
+    ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&plan.readers[0]));
+    ASSIGN_OR_RETURN(const MysqlResult packet,
+                     plan.readers[0]->Query("SELECT @@max_allowed_packet"));
+    const size_t bytes_max =
+        static_cast<size_t>(std::strtoull(packet.Text(0, 0).c_str(), nullptr, 10)) / 2;
+    std::optional<std::string> condition = MysqlLookupCondition(table, key, keys);
+    if (!condition || condition->size() > std::min(bytes_max, kLookupBytesMax)) {
+      return absl::UnimplementedError(
+          "only numbers, texts and bytes can be looked up, and not too many of them");
+    }
+    if (where_) condition = "(" + *where_ + "\n) AND " + *condition;
+    ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
+    plan.statements = {"SELECT " + list + " FROM " + table.Quoted() + " WHERE " + *condition};
+    plan.not_point_in_time = table.not_point_in_time;
+    return StartMysqlScan(std::move(plan));
+  }
+
+  absl::StatusOr<SourceDescription> DescribeTable() const {
+    ASSIGN_OR_RETURN(const std::string name, TableName());
+    ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
+                     MysqlConnection::Open(options_));
+    ASSIGN_OR_RETURN(const MysqlTable table, ReadMysqlTable(*connection, options_.database, name));
+    SourceDescription description;
+    description.source = url_.ToString();
+    description.live = true;
+    std::vector<std::string> names;
+    for (const MysqlColumn& column : table.columns) {
+      names.push_back(column.name);
+      description.columns.push_back(
+          {column.name, TypeKnowledge::kTyped, column.mapping.type, column.declared});
+      if (column.mapping.form != MysqlForm::kUnmapped) continue;
+      description.warnings.push_back(Unmapped(table, column));
+    }
+    description.key = table.key;
+    if (url_.Parameter("key")) {
+      description.key = url_.List("key");
+      RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
+    }
+    if (!where_) {
+      description.records_estimate = table.rows_estimate;
+    } else {
+      description.warnings.push_back("only the rows of " + Printable(table.Display()) + " where " +
+                                     Printable(*where_, 200) + " are compared");
+    }
+    if (!table.not_point_in_time.empty()) {
+      description.warnings.push_back(table.not_point_in_time);
+    }
+    return description;
+  }
+
+  absl::StatusOr<std::string> TableName() const {
+    if (table_) return *table_;
+    return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME");
+  }
+
+  // The table as it is described, and will be until the connection's transaction ends: using it
+  // locks it against being altered, dropped or truncated. The snapshot of the transaction, or of
+  // others, begins only after that, so it can't be older than the table.
+  absl::StatusOr<MysqlTable> BeginAndRead(std::unique_ptr<MysqlConnection>* connection) const {
+    ASSIGN_OR_RETURN(const std::string name, TableName());
+    ASSIGN_OR_RETURN(*connection, MysqlConnection::Open(options_));
+    RETURN_IF_ERROR((*connection)->Run("START TRANSACTION READ ONLY"));
+    const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
+    RETURN_IF_ERROR((*connection)->Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
+    return ReadMysqlTable(**connection, options_.database, name);
+  }
+
+  static std::string Unmapped(const MysqlTable& table, const MysqlColumn& column) {
+    const std::string name = Printable(column.name);
+    const bool is_text = column.declared == "vector" || column.declared.starts_with("vector(");
+    return "column " + name + " of " + Printable(table.Display()) + " has the type " +
+           Printable(column.declared) + ", which has no mapping: leave it out with --ignore " +
+           name + ", or compare a view that casts it, as in " +
+           (is_text ? "VEC_ToText(" : "ST_AsText(") + name + ")";
+  }
+
+  static absl::StatusOr<std::string> SelectList(const MysqlTable& table,
+                                                const std::vector<std::string>& columns,
+                                                std::vector<MysqlForm>* forms) {
+    std::string list;
+    for (const std::string& name : columns) {
+      const MysqlColumn* const column = table.Find(name);
+      if (column == nullptr) {
+        return absl::InvalidArgumentError(Printable(table.Display()) + " has no column \"" +
+                                          Printable(name) + "\"");
+      }
+      const MysqlForm form = column->mapping.form;
+      if (form == MysqlForm::kUnmapped) {
+        return absl::FailedPreconditionError(Unmapped(table, *column));
+      }
+      list += (list.empty() ? "" : ", ") +
+              MysqlSelectItem(form, column->character_set, MysqlQuoted(name));
+      forms->push_back(form);
+    }
+    return list;
+  }
+
+  const StoreUrl url_;
+  const MysqlOptions options_;
+  const size_t connections_;
+  const std::optional<std::string> table_;
+  const std::optional<std::string> where_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url) {
+  ASSIGN_OR_RETURN(MysqlOptions options, MysqlOptionsOf(url));
+  ASSIGN_OR_RETURN(const std::optional<uint64_t> connections,
+                   MysqlNumber(url, "connections", kConnectionsMax));
+  return std::unique_ptr<Store>(
+      std::make_unique<MysqlStore>(url, std::move(options), connections.value_or(1)));
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,20 @@
+// Tables of MariaDB and MySQL databases as stores: "mysql://USER@HOST:PORT/DB?table=T".
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "agent/store_url.h"
+
+namespace driftwood::agent {
+
+// The URL's parameters are in README.md. InvalidArgument for what is unknown or malformed.
+// Connects to nothing yet.
+//
+// Each scan reads one snapshot, in read-only transactions, on one connection, or on several if
+// their snapshots are proven to be one. Tables without snapshots are marked. Only what the server
+// has said to be the end of a result is the end of a scan.
+absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url);
+
+}  // namespace driftwood::agent

@@ -1,0 +1,212 @@
+#include "agent/stores/mysql/mysql_table.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+
+#include "agent/messages.h"
+#include "agent/stores/mysql/mysql_view.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr int kViewDepthMax = 32;
+
+absl::Status NoSuchTable(MysqlConnection& connection, const std::string& database,
+                         const std::string& wanted) {
+  ASSIGN_OR_RETURN(const MysqlResult result,
+                   connection.Query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE "
+                                    "TABLE_SCHEMA = " +
+                                    connection.Literal(database) + " ORDER BY 1 LIMIT 1000"));
+  std::vector<std::string> names;
+  for (size_t i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
+  const std::string nearest = NearestName(wanted, names);
+  return absl::NotFoundError(
+      "database \"" + Printable(database) + "\" has no table \"" + Printable(wanted) +
+      "\" that this user may see" +
+      (nearest.empty() ? std::string() : "; did you mean \"" + Printable(nearest) + "\"?") +
+      " (it has: " + ListNames(names) + ")");
+}
+
+std::string Where(const MysqlConnection& connection, const MysqlTable& table) {
+  return " WHERE TABLE_SCHEMA = " + connection.Literal(table.database) +
+         " AND TABLE_NAME = " + connection.Literal(table.name);
+}
+
+// information_schema compares names without case, whatever the server's tables do.
+absl::Status FindTable(MysqlConnection& connection, MysqlTable* table) {
+  ASSIGN_OR_RETURN(const MysqlResult found,
+                   connection.Query("SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, "
+                                    "@@lower_case_table_names, TABLE_SCHEMA "
+                                    "FROM information_schema.TABLES" +
+                                    Where(connection, *table)));
+  for (size_t i = 0; i < found.rows(); ++i) {
+    if (found.Text(i, 4) == "0" &&
+        (found.Text(i, 0) != table->name || found.Text(i, 5) != table->database)) {
+      continue;
+    }
+    const std::string type = found.Text(i, 1);
+    table->name = found.Text(i, 0);
+    table->is_view = type == "VIEW" || type == "SYSTEM VIEW";
+    table->engine = table->is_view ? "" : found.Text(i, 2);
+    const std::string rows = found.Text(i, 3);
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(rows.data(), rows.data() + rows.size(), number);
+    if (error == std::errc() && end == rows.data() + rows.size()) table->rows_estimate = number;
+    return absl::OkStatus();
+  }
+  return NoSuchTable(connection, table->database, table->name);
+}
+
+// MariaDB's JSON is a longtext whose values are checked.
+absl::Status FindJson(MysqlConnection& connection, MysqlTable* table) {
+  std::string list;
+  for (const MysqlColumn& column : table->columns) {
+    if (column.declared == "longtext" && column.is_selectable) {
+      list += (list.empty() ? "" : ", ") + MysqlQuoted(column.name);
+    }
+  }
+  if (list.empty() || !connection.is_mariadb()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(
+      const std::vector<std::string> names,
+      connection.JsonColumns("SELECT " + list + " FROM " + table->Quoted() + " LIMIT 0"));
+  for (MysqlColumn& column : table->columns) {
+    if (std::find(names.begin(), names.end(), column.name) != names.end()) {
+      column.mapping.type = merkle::ColumnType::kJson;
+      column.declared = "json";
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadColumns(MysqlConnection& connection, MysqlTable* table) {
+  ASSIGN_OR_RETURN(
+      const MysqlResult result,
+      connection.Query("SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, CHARACTER_SET_NAME, "
+                       "COLLATION_NAME, PRIVILEGES FROM information_schema.COLUMNS" +
+                       Where(connection, *table) + " ORDER BY ORDINAL_POSITION"));
+  for (size_t i = 0; i < result.rows(); ++i) {
+    MysqlColumn& column = table->columns.emplace_back();
+    column.name = result.Text(i, 0);
+    column.declared = result.Text(i, 1);
+    column.character_set = result.Text(i, 3);
+    column.collation = result.Text(i, 4);
+    column.is_selectable = result.Text(i, 5).find("select") != std::string::npos;
+    column.mapping = MapMysqlType({result.Text(i, 2), result.Text(i, 1), result.Text(i, 3)});
+  }
+  if (table->columns.empty()) return NoSuchTable(connection, table->database, table->name);
+  return FindJson(connection, table);
+}
+
+// Not over expressions, whose columns have no name.
+absl::Status ReadKey(MysqlConnection& connection, MysqlTable* table) {
+  ASSIGN_OR_RETURN(const MysqlResult result,
+                   connection.Query("SELECT INDEX_NAME, COLUMN_NAME, NULLABLE FROM "
+                                    "information_schema.STATISTICS" +
+                                    Where(connection, *table) +
+                                    " AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX"));
+  std::map<std::string, std::vector<std::string>> indexes;
+  std::map<std::string, bool> is_usable;
+  for (size_t i = 0; i < result.rows(); ++i) {
+    const std::string index = result.Text(i, 0);
+    indexes[index].push_back(result.Text(i, 1));
+    is_usable.emplace(index, true);
+    if (result.IsNull(i, 1) || result.Text(i, 2) == "YES") is_usable[index] = false;
+  }
+  for (const auto& [index, columns] : indexes) {
+    if (!is_usable[index]) continue;
+    if (index == "PRIMARY") {
+      table->key = columns;
+      table->key_is_primary = true;
+      return absl::OkStatus();
+    }
+    if (table->key.empty() || columns.size() < table->key.size()) table->key = columns;
+  }
+  return absl::OkStatus();
+}
+
+std::string ViewIsNotOnePoint(const MysqlTable& view, const std::string& why) {
+  return Printable(view.Display()) + " is a view " + why;
+}
+
+// Empty if all tables that the view reads are known and of one engine with snapshots.
+absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
+                                                 const MysqlTable& view, std::string* engine,
+                                                 int depth) {
+  ASSIGN_OR_RETURN(const MysqlResult definition,
+                   connection.Query("SELECT VIEW_DEFINITION FROM information_schema.VIEWS" +
+                                    Where(connection, view)));
+  const MysqlViewSources sources =
+      SourcesOfMysqlView(definition.rows() == 1 ? definition.Text(0, 0) : "");
+  if (sources.has_unknown || depth > kViewDepthMax) {
+    return ViewIsNotOnePoint(view,
+                             "and what it reads is not known (it calls stored functions, or this "
+                             "user lacks SHOW VIEW), so it may be no snapshot");
+  }
+  for (const auto& [database, name] : sources.tables) {
+    MysqlTable table;
+    table.database = database;
+    table.name = name;
+    const absl::Status found = FindTable(connection, &table);
+    if (absl::IsNotFound(found)) {
+      return ViewIsNotOnePoint(view, "of " + Printable(table.Display()) +
+                                         ", whose engine this user may not see, so it may be no "
+                                         "snapshot");
+    }
+    RETURN_IF_ERROR(found);
+    if (table.is_view) {
+      ASSIGN_OR_RETURN(std::string why, WhyViewIsNotOnePoint(connection, table, engine, depth + 1));
+      if (!why.empty()) return why;
+      continue;
+    }
+    if (!MysqlEngineHasSnapshots(table.engine)) {
+      return ViewIsNotOnePoint(view, "of " + Printable(table.Display()) + ", whose engine " +
+                                         Printable(table.engine) + " has no snapshots");
+    }
+    if (!engine->empty() && *engine != table.engine) {
+      return ViewIsNotOnePoint(view, "of tables of several engines");
+    }
+    *engine = table.engine;
+  }
+  return std::string();
+}
+
+absl::Status FindSnapshots(MysqlConnection& connection, MysqlTable* table) {
+  if (table->is_view) {
+    std::string engine;
+    ASSIGN_OR_RETURN(table->not_point_in_time,
+                     WhyViewIsNotOnePoint(connection, *table, &engine, 0));
+  } else if (!MysqlEngineHasSnapshots(table->engine)) {
+    table->not_point_in_time = Printable(table->Display()) + " has the engine " +
+                               Printable(table->engine) + ", which has no snapshots";
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+const MysqlColumn* MysqlTable::Find(const std::string& column) const {
+  for (const MysqlColumn& candidate : columns) {
+    if (candidate.name == column) return &candidate;
+  }
+  return nullptr;
+}
+
+bool MysqlEngineHasSnapshots(const std::string& engine) {
+  return engine == "InnoDB" || engine == "ROCKSDB";
+}
+
+absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,
+                                          const std::string& name) {
+  MysqlTable table;
+  table.database = database;
+  table.name = name;
+  RETURN_IF_ERROR(FindTable(connection, &table));
+  RETURN_IF_ERROR(ReadColumns(connection, &table));
+  RETURN_IF_ERROR(ReadKey(connection, &table));
+  RETURN_IF_ERROR(FindSnapshots(connection, &table));
+  return table;
+}
+
+}  // namespace driftwood::agent

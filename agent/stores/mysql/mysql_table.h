@@ -1,0 +1,53 @@
+// A table or view as information_schema describes it. Only this folder's files include it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/stores/mysql/mysql_connection.h"
+#include "agent/stores/mysql/mysql_types.h"
+
+namespace driftwood::agent {
+
+struct MysqlColumn {
+  std::string name;
+  std::string declared;       // "int(10) unsigned"
+  std::string character_set;  // empty if it has none
+  std::string collation;
+  bool is_selectable = true;
+  MysqlMapping mapping;
+
+  friend bool operator==(const MysqlColumn& a, const MysqlColumn& b) {
+    return a.name == b.name && a.declared == b.declared && a.character_set == b.character_set;
+  }
+};
+
+struct MysqlTable {
+  std::string database;
+  std::string name;
+  bool is_view = false;
+  std::string engine;  // empty for views
+  std::optional<uint64_t> rows_estimate;
+  std::vector<MysqlColumn> columns;
+  // Primary key, else the smallest unique index over NOT NULL columns.
+  std::vector<std::string> key;
+  bool key_is_primary = false;
+  // Empty if all that a scan reads belongs to one snapshot; else why not.
+  std::string not_point_in_time;
+
+  const MysqlColumn* Find(const std::string& column) const;
+  std::string Quoted() const { return MysqlQuoted(database) + "." + MysqlQuoted(name); }
+  std::string Display() const { return database + "." + name; }
+};
+
+// NotFound names what is there.
+absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,
+                                          const std::string& name);
+
+// The engines whose tables one transaction sees as of one moment.
+bool MysqlEngineHasSnapshots(const std::string& engine);
+
+}  // namespace driftwood::agent

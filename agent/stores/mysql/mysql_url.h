@@ -1,0 +1,19 @@
+// "mysql://USER@HOST:PORT/DB?table=T&…" as libmariadb's options. Only this folder's files include
+// it.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "agent/store_url.h"
+#include "agent/stores/mysql/mysql_connection.h"
+
+namespace driftwood::agent {
+
+// What is not in the URL: the password from MYSQL_PWD, else from an option file. InvalidArgument
+// for what is malformed or unknown.
+absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url);
+
+// A positive number of the URL's parameters, if it is there. InvalidArgument.
+absl::StatusOr<std::optional<uint64_t>> MysqlNumber(const StoreUrl& url, const std::string& name,
+                                                    uint64_t max);
+
+}  // namespace driftwood::agent
