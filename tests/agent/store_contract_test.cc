@@ -10,6 +10,7 @@
 #include "merkle/check.h"
 #include "merkle/encoding.h"
 #include "tests/agent/store_reading.h"
+#include "tests/testing/mariadb_server.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::agent {
@@ -81,8 +82,27 @@ std::string WriteSqlite(const std::filesystem::path& folder) {
   return "sqlite:" + path + "?table=t";
 }
 
+// Needs a server: empty where there is none.
+std::string WriteMariadb(const std::filesystem::path& /*folder*/) {
+  testing::MariadbServer* const server = testing::MariadbServer::Get();
+  if (server == nullptr) return "";
+  server->Sql(
+      "CREATE OR REPLACE TABLE contract(id bigint PRIMARY KEY, name varchar(40), "
+      "price decimal(20,2), at datetime(6), active tinyint(1), note text);"
+      "INSERT INTO contract VALUES (3, 'a \"quoted\", name', 12.50, '2024-02-29 12:00:00', 1, ''),"
+      "(-1, '\xc3\xa4', 9007199254740993, '2024-02-29 12:00:00.25', 0, NULL),"
+      "(7, 'two\\r\\nlines', 0.1, NULL, 0, 'NULL'),"
+      "(9223372036854775807, 'x', 0.0, '1969-12-31 23:59:59.999999', 1, 'not a date')");
+  return server->Url("contract");
+}
+
 class StoreContractTest : public ::testing::TestWithParam<Format> {
  protected:
+  void SetUp() override {
+    if (std::string_view(GetParam().name) == "Mariadb") {
+      DRIFTWOOD_NEEDS_MARIADB(testing::MariadbServer::Get());
+    }
+  }
   static std::unique_ptr<Store> Open(const Format& format, const std::filesystem::path& folder) {
     return OpenStore(StoreUrl::Parse(format.write(folder)).value()).value();
   }
@@ -177,7 +197,8 @@ TEST_P(StoreContractTest, ABatchAfterTheEndIsStillTheEnd) {
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
                          ::testing::Values(Format{"Csv", WriteCsv}, Format{"Tsv", WriteTsv},
                                            Format{"Jsonl", WriteJsonl},
-                                           Format{"Sqlite", WriteSqlite}),
+                                           Format{"Sqlite", WriteSqlite},
+                                           Format{"Mariadb", WriteMariadb}),
                          [](const auto& test) { return std::string(test.param.name); });
 
 TEST(OpenStoreTest, AnUnknownSchemeIsRefusedWithTheKnownOnes) {

@@ -129,6 +129,38 @@ TEST_F(MysqlDiffTest, AServerThatFailsDuringTheScanMakesTheAuditIncomplete) {
       << late.out << late.err;
 }
 
+TEST_F(MysqlDiffTest, AConnectionKilledOrAServerLostDuringTheScanMakesTheAuditIncomplete) {
+  server_->Sql(
+      "CREATE OR REPLACE TABLE o(id int PRIMARY KEY); INSERT INTO o SELECT seq FROM seq_1_to_9");
+  const auto victim = MariadbServer::Start();
+  victim->Sql("CREATE TABLE o(id int PRIMARY KEY); INSERT INTO o SELECT seq FROM seq_1_to_9");
+  for (const bool kill_server : {false, true}) {
+    SCOPED_TRACE(kill_server);
+    ProcessOptions options;
+    options.folder = dir_.path();
+    // Each row takes ten seconds: it is killed in the midst of them.
+    Process diff(
+        {Program("driftwood"), "diff", server_->Url("o"), victim->Url("o", "&where=SLEEP(10)=0")},
+        options);
+    const std::string running =
+        "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT SQL_NO_CACHE%'";
+    std::string id;
+    for (int i = 0; i < 10'000 && id.empty(); ++i) id = victim->Value(running);
+    ASSERT_NE(id, "");
+    if (kill_server) {
+      victim->Kill();
+    } else {
+      victim->Sql("KILL " + id);
+    }
+    const ProcessResult result = diff.Wait();
+    EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
+    EXPECT_EQ(result.out.find("IDENTICAL"), std::string::npos) << result.out;
+    EXPECT_NE(result.err.find("Lost connection"), std::string::npos) << result.err;
+    EXPECT_EQ((result.out + result.err).find("agent at"), std::string::npos)
+        << result.out << result.err;
+  }
+}
+
 TEST_F(MysqlDiffTest, APasswordIsNeverShownAndComesFromTheUrlOrTheEnvironment) {
   server_->Sql(
       "CREATE OR REPLACE TABLE o(id int PRIMARY KEY); INSERT INTO o VALUES (1);"

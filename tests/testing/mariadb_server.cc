@@ -104,46 +104,45 @@ MariadbServer* MariadbServer::Get() {
   return server.get();
 }
 
-std::unique_ptr<MariadbServer> MariadbServer::Start() {
+std::unique_ptr<MariadbServer> MariadbServer::Start(const std::vector<std::string>& options) {
   if (!IsInstalled()) return nullptr;
   std::unique_ptr<MariadbServer> server(new MariadbServer);
-  DRIFTWOOD_CHECK(server->Launch());
+  DRIFTWOOD_CHECK(server->Launch(options));
   return server;
 }
 
-bool MariadbServer::Launch() {
+bool MariadbServer::Launch(const std::vector<std::string>& more) {
   if (::geteuid() == 0 && ::chown(folder_.path().c_str(), kNobody, kNobody) != 0) return false;
   const std::string data = "--datadir=" + (folder_ / "data").string();
   ProcessOptions options;
   options.folder = folder_.path();
   if (!CopyTemplate(folder_ / "data") && !Install(data, options)) return false;
   // What it says goes to our pipe, which nobody reads later: so it says little.
-  process_ = std::make_unique<Process>(AsNobody({"sh",
-                                                 "-c",
-                                                 "exec \"$@\" 2>&1",
-                                                 "sh",
-                                                 "/usr/sbin/mariadbd",
-                                                 "--no-defaults",
-                                                 data,
-                                                 "--socket=" + socket(),
-                                                 "--pid-file=" + (folder_ / "pid").string(),
-                                                 "--tmpdir=" + folder_.path().string(),
-                                                 "--skip-networking",
-                                                 "--log-warnings=0",
-                                                 "--log-bin=binlog",
-                                                 "--binlog-format=ROW",
-                                                 "--binlog-row-image=FULL",
-                                                 "--sync-binlog=0",
-                                                 "--innodb-flush-log-at-trx-commit=0",
-                                                 "--skip-innodb-doublewrite",
-                                                 "--innodb-buffer-pool-size=48M",
-                                                 "--innodb-log-file-size=8M",
-                                                 "--innodb-stats-persistent=0",
-                                                 "--innodb-flush-method=nosync",
-                                                 "--performance-schema=off",
-                                                 "--max-connections=30",
-                                                 "--character-set-server=utf8mb4"}),
-                                       options);
+  std::vector<std::string> command = {"sh", "-c", "exec \"$@\" 2>&1", "sh", "/usr/sbin/mariadbd"};
+  const std::vector<std::string> own = {"--no-defaults",
+                                        data,
+                                        "--socket=" + socket(),
+                                        "--pid-file=" + (folder_ / "pid").string(),
+                                        "--tmpdir=" + folder_.path().string(),
+                                        "--skip-networking",
+                                        "--log-warnings=0",
+                                        "--log-bin=binlog",
+                                        "--binlog-format=ROW",
+                                        "--binlog-row-image=FULL",
+                                        "--sync-binlog=0",
+                                        "--innodb-flush-log-at-trx-commit=0",
+                                        "--skip-innodb-doublewrite",
+                                        "--innodb-buffer-pool-size=48M",
+                                        "--innodb-log-file-size=8M",
+                                        "--innodb-stats-persistent=0",
+                                        "--innodb-flush-method=nosync",
+                                        "--performance-schema=off",
+                                        "--max-connections=30",
+                                        "--max-allowed-packet=256M",
+                                        "--character-set-server=utf8mb4"};
+  command.insert(command.end(), own.begin(), own.end());
+  command.insert(command.end(), more.begin(), more.end());
+  process_ = std::make_unique<Process>(AsNobody(std::move(command)), options);
   if (!process_->WaitForOutput("ready for connections")) {
     std::cerr << process_->Wait().out;
     return false;

@@ -16,8 +16,9 @@ class MariadbServer {
  public:
   // The test program's one server, started at first use; null where MariaDB is not installed.
   static MariadbServer* Get();
-  // Another one, which a test may stop; null where MariaDB is not installed.
-  static std::unique_ptr<MariadbServer> Start();
+  // Another one, which a test may stop; null where MariaDB is not installed. `options` come after
+  // our own ("--max-connections=5").
+  static std::unique_ptr<MariadbServer> Start(const std::vector<std::string>& options = {});
   ~MariadbServer();
   MariadbServer(const MariadbServer&) = delete;
   MariadbServer& operator=(const MariadbServer&) = delete;
@@ -35,7 +36,7 @@ class MariadbServer {
 
  private:
   MariadbServer() = default;
-  bool Launch();
+  bool Launch(const std::vector<std::string>& more);
 
   TempDir folder_;
   std::unique_ptr<Process> process_;
