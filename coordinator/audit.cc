@@ -31,6 +31,7 @@ void ForEachReplica(size_t count, const Work& work) {
 // Keys of one re-read: what its answers take is held until they have been judged. A file without
 // look-up by key is scanned for each.
 constexpr size_t kRereadKeysMax = 100'000;
+constexpr size_t kExplainRecordsMax = 100;
 
 // An agent that is gone or does not answer, whatever it is asked.
 bool IsLost(const absl::Status& status) {
@@ -61,6 +62,7 @@ class Audit {
       if (compared) {
         Confirm();
         if (options_.show_values) ReadValues();
+        if (options_.explain) ExplainSample();
         List();
         WarnOfUnparsed();
         DecideVerdict();
@@ -414,6 +416,31 @@ class Audit {
                                  std::string(values_[i].status().message()));
     }
     confirmation_->Take(keys, values_);
+  }
+
+  // Of a sample, evenly spread over all divergences within reach, what they differ by. It may fail
+  // without a word: nothing else depends on it.
+  void ExplainSample() {
+    std::vector<const Suspect*> divergent;
+    for (const Suspect& suspect : confirmation_->suspects()) {
+      if (suspect.status != RecordStatus::kInFlight) divergent.push_back(&suspect);
+    }
+    const bool allowed = std::all_of(
+        described_.begin(), described_.end(),
+        [](const DescribedReplica& replica) { return replica.description.values_allowed; });
+    if (divergent.empty() || !allowed || AnyLost() || interrupt_->raised()) return;
+    const size_t size = std::min(divergent.size(), kExplainRecordsMax);
+    std::vector<std::string> keys;
+    for (size_t i = 0; i < size; ++i) {
+      keys.push_back(divergent[i * divergent.size() / size]->found->key);
+    }
+    Phase(AuditObserver::Phase::kReadingValues);
+    const Readings readings = Read(keys, /*with_values=*/true);
+    for (const auto& reading : readings) {
+      if (!reading.ok()) return;
+    }
+    report_.explanation = Explain(agreement_.schema, report_.ReplicaNames(),
+                                  SampleOf(keys, readings, agreement_.schema));
   }
 
   void List() {

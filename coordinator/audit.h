@@ -37,6 +37,7 @@ struct AuditOptions {
   ReconcileOptions reconcile;
   uint64_t records_listed_max = 1000;
   bool show_values = false;
+  bool explain = false;  // samples divergent records and says what they differ by
   RecheckOptions recheck;
   std::string salt;      // of the versions: random, at least 16 bytes
   WalkOptions walk;      // run_keys_listed_max is set from what is listed and read again

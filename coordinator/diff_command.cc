@@ -305,6 +305,7 @@ class DiffCommand {
     audit.reconcile = plan.reconcile;
     audit.records_listed_max = options_.max_divergences;
     audit.show_values = options_.show_values;
+    audit.explain = options_.explain;
     audit.recheck = plan.recheck;
     audit.salt = environment_.salt;
     audit.now_seconds = environment_.now_seconds;

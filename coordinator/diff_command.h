@@ -23,14 +23,15 @@ struct DiffOptions {
   std::vector<std::string> key;    // lists, as SplitList() reads them
   std::vector<std::string> columns;
   std::vector<std::string> ignore;
-  std::vector<std::string> types;  // "column=type"
-  std::vector<std::string> rules;  // "column:rule"
+  std::vector<std::string> types;    // "column=type"
+  std::vector<std::string> rules;    // "column:rule"
   std::vector<std::string> renames;  // "replica:column=name"
   std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
   std::string output;  // empty: stdout
   uint64_t max_divergences = 1000;
   bool show_values = false;
+  bool explain = true;
   bool no_recheck = false;
   std::optional<double> recheck_seconds;  // absent: by the kind of the sources
   uint64_t recheck_max = 100'000;

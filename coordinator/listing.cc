@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "coordinator/text.h"
@@ -169,6 +170,35 @@ std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summ
   if (parts == roots[i].count) return "";
   return "the parts of the comparison add up to " + GroupDigits(parts) + " records, not to the " +
          GroupDigits(roots[i].count) + " that it has";
+}
+
+std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
+                                    const merkle::Schema& schema) {
+  std::map<std::string, SampledRecord> records;
+  std::set<std::string> unusable;
+  for (const std::string& key : keys) {
+    SampledRecord& record = records[key];
+    record.key = MakeReportKey(key, schema.key.size());
+    record.values.resize(readings.size());
+  }
+  for (size_t i = 0; i < readings.size(); ++i) {
+    for (const PeerRecord& found : *readings[i]) {
+      auto values = merkle::DecodeValues(found.value, schema.values.size());
+      if (found.value_too_long || !values.ok()) {
+        unusable.insert(found.key);
+      } else {
+        records[found.key].values[i] = *std::move(values);
+      }
+    }
+  }
+  std::vector<SampledRecord> sample;
+  for (auto& [key, record] : records) {
+    const auto& first = record.values.front();
+    const bool agree = std::all_of(record.values.begin(), record.values.end(),
+                                   [&](const auto& values) { return values == first; });
+    if (!agree && !unusable.contains(key)) sample.push_back(std::move(record));
+  }
+  return sample;
 }
 
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/confirm.h"
+#include "coordinator/explain.h"
 #include "coordinator/peer.h"
 #include "coordinator/report.h"
 #include "coordinator/version.h"
@@ -44,6 +45,11 @@ std::string CheckStatuses(const WalkResult& result, const Report& report);
 // last check of our own arithmetic, independent of the walk's.
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                         size_t i);
+
+// The records read for `keys`, for their explanation. All readings are OK. Left out are those whose
+// values were too long to be sent, do not decode, or agree by now.
+std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
+                                    const merkle::Schema& schema);
 
 // Fills values, differing columns and notes of report->records, which stand for `listed`.
 // `found` by replica; a failed one has its note in every record.

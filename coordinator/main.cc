@@ -198,6 +198,9 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
          "How often one that keeps changing is read again");
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");
+  diff->add_flag_callback(
+      "--no-why", [options] { options->explain = false; },
+      "Don't look into a sample of the divergent records for what they differ by");
   diff->add_option("--digest-key-file", options->digest_key_file,
                    "Digest key for the agents started here (default: a random one)")
       ->type_name("FILE");

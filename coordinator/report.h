@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -89,6 +90,35 @@ struct ReportError {
   std::optional<size_t> replica;
 };
 
+// A reason that would explain some of the differences seen.
+struct Hypothesis {
+  std::string text;  // what the values differ by: "trailing spaces"
+  std::string rule;  // under which they would be equal: "name:rtrim"; empty: there is none
+  uint64_t explains = 0;
+};
+
+struct ExplainedColumn {
+  std::string column;
+  uint64_t differing = 0;              // of the changed records sampled
+  std::vector<Hypothesis> hypotheses;  // that which explains most first
+};
+
+// Missing records that are there under another spelling of their key.
+struct ExplainedKeys {
+  uint64_t pairs = 0;
+  std::string text;
+  std::string rule;
+  std::pair<ReportKey, ReportKey> example;
+};
+
+// Why records differ, as far as a sample of them says (explain.h).
+struct Explanation {
+  uint64_t changed_sampled = 0;
+  uint64_t missing_sampled = 0;
+  std::vector<ExplainedColumn> columns;  // that which differs most often first
+  ExplainedKeys keys;
+};
+
 struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
@@ -107,6 +137,7 @@ struct Report {
   std::vector<ReportRecord> records;  // of `total`, by key, as far as asked for
   std::vector<ReportRun> runs;        // without those that are in flight altogether
   bool values_shown = false;
+  std::optional<Explanation> explanation;  // absent: nothing was sampled
 
   bool complete = false;
   uint64_t records_proven_equal = 0;

@@ -176,6 +176,36 @@ Json RunsJson(const Report& report) {
   return array;
 }
 
+Json ExplanationJson(const Report& report) {
+  if (!report.explanation) return nullptr;
+  const Explanation& why = *report.explanation;
+  Json columns = Json::array();
+  for (const ExplainedColumn& column : why.columns) {
+    Json hypotheses = Json::array();
+    for (const Hypothesis& hypothesis : column.hypotheses) {
+      hypotheses.push_back(
+          {{"text", hypothesis.text},
+           {"rule", hypothesis.rule.empty() ? Json(nullptr) : Json(hypothesis.rule)},
+           {"explains", hypothesis.explains}});
+    }
+    columns.push_back({{"name", column.column},
+                       {"differing", column.differing},
+                       {"hypotheses", std::move(hypotheses)}});
+  }
+  Json keys = nullptr;
+  if (why.keys.pairs > 0) {
+    keys = {{"pairs", why.keys.pairs},
+            {"text", why.keys.text},
+            {"rule", why.keys.rule},
+            {"example", Json::array({KeyJson(report, why.keys.example.first),
+                                     KeyJson(report, why.keys.example.second)})}};
+  }
+  return {{"changed_sampled", why.changed_sampled},
+          {"missing_sampled", why.missing_sampled},
+          {"columns", std::move(columns)},
+          {"keys", std::move(keys)}};
+}
+
 Json CoverageJson(const Report& report) {
   Json gaps = Json::array();
   for (const ReportGap& gap : report.gaps) {
@@ -244,6 +274,7 @@ absl::Status WriteJson(const Report& report, const ReportSink& sink) {
   RETURN_IF_ERROR(WriteMember("divergences", DivergencesJson(report), sink));
   RETURN_IF_ERROR(WriteRecordsMember(report, sink));
   RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("explanation", ExplanationJson(report), sink));
   RETURN_IF_ERROR(WriteMember("coverage", CoverageJson(report), sink));
   RETURN_IF_ERROR(WriteMember("walk", WalkJson(report), sink));
   RETURN_IF_ERROR(WriteMember("unparsed", UnparsedJson(report), sink));
@@ -263,6 +294,7 @@ absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
                {"schema_version", kReportSchemaVersion},
                {"replicas", ReplicasJson(report)},
                {"compared", ComparedJson(report)},
+               {"explanation", ExplanationJson(report)},
                {"runs", RunsJson(report)},
                {"unparsed", UnparsedJson(report)},
                {"unkeyed", UnkeyedJson(report)},

@@ -71,6 +71,7 @@ class TableWriter {
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Compared());
     RETURN_IF_ERROR(Statuses());
+    RETURN_IF_ERROR(Why());
     RETURN_IF_ERROR(Gaps());
     RETURN_IF_ERROR(Runs());
     return Records();
@@ -124,6 +125,41 @@ class TableWriter {
   absl::Status Statuses() {
     const std::string statuses = StatusLine(report_);
     return statuses.empty() ? absl::OkStatus() : Line("  confirmation: " + statuses);
+  }
+
+  absl::Status Why() {
+    if (!report_.explanation) return absl::OkStatus();
+    const Explanation& why = *report_.explanation;
+    if (!why.columns.empty()) {
+      RETURN_IF_ERROR(Line());
+      RETURN_IF_ERROR(Line("Why, as " +
+                           Plural(why.changed_sampled, "changed record", "changed records") +
+                           " looked into " + (why.changed_sampled == 1 ? "says:" : "say:")));
+    }
+    for (const ExplainedColumn& column : why.columns) {
+      std::string line = "  " + EscapeForDisplay(column.column) + " differs in " +
+                         GroupDigits(column.differing) + ": ";
+      for (const Hypothesis& hypothesis : column.hypotheses) {
+        if (&hypothesis != &column.hypotheses.front()) line += "; ";
+        line += hypothesis.text + " explains " + GroupDigits(hypothesis.explains);
+        if (!hypothesis.rule.empty()) {
+          line += " (--rule " + EscapeForDisplay(hypothesis.rule) + ")";
+        }
+      }
+      if (column.hypotheses.empty()) line += "no single hypothesis explains these";
+      RETURN_IF_ERROR(Line(line));
+    }
+    return WhyKeys(why.keys);
+  }
+
+  absl::Status WhyKeys(const ExplainedKeys& keys) {
+    if (keys.pairs == 0) return absl::OkStatus();
+    RETURN_IF_ERROR(Line());
+    return Line("Missing here and there under another spelling: " +
+                Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " by " +
+                keys.text + " only, such as " + KeyText(report_, keys.example.first) + " and " +
+                KeyText(report_, keys.example.second) + " (--rule " + EscapeForDisplay(keys.rule) +
+                ")");
   }
 
   absl::Status Gaps() {

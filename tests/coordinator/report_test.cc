@@ -164,6 +164,13 @@ Report Divergent() {
   run.counts = {0, 5000, 5000};
   run.statuses = {3999, 0, 1000, 1};
   report.runs.push_back(run);
+  Explanation why;
+  why.changed_sampled = 90;
+  why.missing_sampled = 10;
+  why.columns = {{"amount", 90, {{"trailing spaces", "amount:rtrim", 60}, {"a cut", "", 20}}},
+                 {"big", 1, {}}};
+  why.keys = {2, "letter case", "region:casefold", {report.records[0].key, report.records[0].key}};
+  report.explanation = why;
   return report;
 }
 

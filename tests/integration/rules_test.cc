@@ -107,6 +107,36 @@ TEST_F(RulesTest, AKeptIndexIsNotReusedUnderOtherRules) {
   EXPECT_EQ(Verdict(keep), "DIVERGENT");
 }
 
+// The report proposes the rule, and under the rule the difference is gone.
+TEST_F(RulesTest, TheReportSaysWhatTheValuesDifferByAndTheRuleHolds) {
+  std::string old_csv = "id,name,total\n", new_csv = old_csv;
+  for (int id = 1; id <= 300; ++id) {
+    const std::string name = "name " + std::to_string(id);
+    old_csv += std::to_string(id) + "," + name + "," + std::to_string(id) + ".25\n";
+    new_csv += std::to_string(id) + "," + name + (id % 2 == 0 ? "  " : "") + "," +
+               std::to_string(id) + (id % 100 == 0 ? ".254" : ".25") + "\n";
+  }
+  WriteFile("old.csv", old_csv);
+  WriteFile("new.csv", new_csv);
+  const std::vector<std::string> words = {"csv:old.csv?key=id", "csv:new.csv?key=id", "--types",
+                                          "total=decimal"};
+  const Json why = DiffJson(words)["explanation"];
+  EXPECT_EQ(why["changed_sampled"], 100);
+  EXPECT_EQ(why["columns"][0]["name"], "name");
+  EXPECT_EQ(why["columns"][0]["hypotheses"][0]["rule"], "name:rtrim");
+  EXPECT_THAT(Diff(words).out, HasSubstr("trailing spaces explains 100 (--rule name:rtrim)"));
+  std::vector<std::string> ruled = words;
+  ruled.insert(ruled.end(), {"--rule", "name:rtrim"});
+  const Json rest = DiffJson(ruled);
+  EXPECT_EQ(Found(rest), (std::set<std::string>{"100 changed", "200 changed", "300 changed"}));
+  EXPECT_EQ(rest["explanation"]["columns"][0]["hypotheses"][0]["rule"], "total:round=2");
+  ruled.insert(ruled.end(), {"--rule", "total:round=2"});
+  EXPECT_EQ(Verdict(ruled), "IDENTICAL");
+  std::vector<std::string> without = words;
+  without.push_back("--no-why");
+  EXPECT_EQ(DiffJson(without)["explanation"], nullptr);
+}
+
 // ---- what one replica needs ----
 
 TEST_F(RulesTest, ColumnsOfOneReplicaMayHaveOtherNames) {
