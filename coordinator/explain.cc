@@ -67,10 +67,21 @@ bool Differ(const Versions& versions) {
                      [&](const Value* value) { return !Same(*value, *versions.front()); });
 }
 
+// Rules that cut digits off say something only where one side has no more digits than that: else
+// any two numbers nearby would do.
+bool CutsDigits(const Rule& rule) {
+  return rule.kind == RuleKind::kRound || rule.kind == RuleKind::kFloatDigits ||
+         rule.kind == RuleKind::kFloat32 || rule.kind == RuleKind::kPrecision;
+}
+
 bool RuleExplains(const Rule& rule, const Versions& versions) {
   std::vector<Value> values;
-  for (const Value* version : versions) merkle::ApplyRule(rule, &values.emplace_back(*version));
-  return AllEqual(values);
+  bool one_stays = false;
+  for (const Value* version : versions) {
+    merkle::ApplyRule(rule, &values.emplace_back(*version));
+    one_stays = one_stays || Same(values.back(), *version);
+  }
+  return AllEqual(values) && (one_stays || !CutsDigits(rule));
 }
 
 // The least invasive first: of two that explain as much, the first is shown.

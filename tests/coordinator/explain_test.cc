@@ -69,6 +69,14 @@ TEST(ExplainTest, EachHypothesisIsToldFromTheOthers) {
   EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text("a"), Text("b"))}), IsEmpty());
 }
 
+TEST(ExplainTest, NumbersNearbyAreNotExplainedByTheirDigits) {
+  EXPECT_THAT(Hypotheses(ColumnType::kDecimal, {Changed(Decimal("712.34"), Decimal("712.35"))}),
+              IsEmpty());
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp,
+                         {Changed(Time("2026-01-01 00:00:00.1"), Time("2026-01-01 00:00:00.2"))}),
+              IsEmpty());
+}
+
 TEST(ExplainTest, TheRuleThatTakesLeastAwayIsProposed) {
   EXPECT_THAT(Hypotheses(ColumnType::kDecimal, {Changed(Decimal("1.23456"), Decimal("1.23")),
                                                 Changed(Decimal("9.87001"), Decimal("9.87"))}),
