@@ -319,9 +319,33 @@ class Reconciler {
         sides += " (" + column.declared + ")";
       }
     }
-    return absl::FailedPreconditionError(
-        "column '" + name + "' has types that don't compare: " + sides +
-        "; say how to read it with --types " + CommaList({name}) + "=TYPE" + OrIgnore(name));
+    return absl::FailedPreconditionError("column '" + name +
+                                         "' has types that don't compare: " + sides +
+                                         "; say how to read it with --types " + CommaList({name}) +
+                                         "=TYPE" + OrConvert(name) + OrIgnore(name));
+  }
+
+  // What makes such types comparable without reading them as something else.
+  std::string OrConvert(const std::string& name) const {
+    const DescribedReplica* local = nullptr;
+    bool zoned = false, binary = false, decimal = false;
+    for (const DescribedReplica& replica : replicas_) {
+      const ColumnType type = FindColumn(replica, name)->type;
+      if (type == ColumnType::kTimestamp) local = &replica;
+      zoned = zoned || type == ColumnType::kTimestampTz;
+      binary = binary || type == ColumnType::kFloat64;
+      decimal = decimal || type == ColumnType::kDecimal || type == ColumnType::kInteger;
+    }
+    const std::string column = CommaList({name});
+    if (local != nullptr && zoned) {
+      return ", or which zone the local times are of with --zone " + local->name + ":" + column +
+             "=UTC+N";
+    }
+    if (binary && decimal) {
+      return ", or how exactly they must agree with --rule " + column + ":round=N or " + column +
+             ":float=N";
+    }
+    return "";
   }
 
   // A key column can't be left out.

@@ -259,8 +259,15 @@ TEST(ReconcileTest, BinaryAndDecimalNumbersCompareWhereARuleSaysHow) {
   EXPECT_EQ(with({"x:round=2"}), "id integer; | x decimal; ");
   EXPECT_EQ(with({"x:float=15"}), "id integer; | x float64; ");
   EXPECT_EQ(with({"x:float=32"}), "id integer; | x float64; ");
-  EXPECT_THAT(with({}), HasSubstr("types that don't compare"));
+  EXPECT_THAT(with({}), AllOf(HasSubstr("types that don't compare"),
+                              HasSubstr("--rule x:round=N or x:float=N")));
   EXPECT_THAT(with({"x:empty=null"}), HasSubstr("types that don't compare"));
+}
+
+TEST(ReconcileTest, LocalTimesAgainstInstantsAskForAZone) {
+  EXPECT_THAT(Text({Replica("left", "id integer, t timestamptz", {"id"}),
+                    Replica("right", "id integer, t timestamp", {"id"})}),
+              HasSubstr("--zone right:t=UTC+N"));
 }
 
 TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
