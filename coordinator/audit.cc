@@ -10,6 +10,7 @@
 
 #include "coordinator/confirm.h"
 #include "coordinator/listing.h"
+#include "coordinator/plan.h"
 #include "coordinator/text.h"
 #include "coordinator/version.h"
 #include "merkle/check.h"
@@ -58,7 +59,8 @@ class Audit {
   Report Run() {
     {
       const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
-      const bool compared = Describe() && MakeAgreement() && Prepare() && CompareSnapshots();
+      const bool agreed = Describe() && MakeAgreement();
+      const bool compared = agreed && !options_.plan_only && Prepare() && CompareSnapshots();
       if (compared) {
         Confirm();
         if (options_.show_values) ReadValues();
@@ -171,6 +173,7 @@ class Audit {
       Fail(std::nullopt, reconciled.status());
       return false;
     }
+    if (options_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
     report_.schema = agreement_.schema;
     report_.rules = agreement_.rules;

@@ -37,7 +37,8 @@ struct AuditOptions {
   ReconcileOptions reconcile;
   uint64_t records_listed_max = 1000;
   bool show_values = false;
-  bool explain = false;  // samples divergent records and says what they differ by
+  bool plan_only = false;  // describes and reconciles; the report has a plan, and no verdict
+  bool explain = false;    // samples divergent records and says what they differ by
   RecheckOptions recheck;
   std::string salt;      // of the versions: random, at least 16 bytes
   WalkOptions walk;      // run_keys_listed_max is set from what is listed and read again

@@ -250,6 +250,9 @@ absl::StatusOr<DiffPlan> MakePlan(const DiffOptions& options, ReportFormat forma
   ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
   RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
   ASSIGN_OR_RETURN(plan.recheck, PlanRecheck(options));
+  if (options.plan_only && format != ReportFormat::kTable) {
+    return absl::InvalidArgumentError("--explain is for people to read: leave --format out");
+  }
   if (!options.output.empty()) RETURN_IF_ERROR(CheckOutput(options));
   return plan;
 }
@@ -305,6 +308,7 @@ class DiffCommand {
     audit.reconcile = plan.reconcile;
     audit.records_listed_max = options_.max_divergences;
     audit.show_values = options_.show_values;
+    audit.plan_only = options_.plan_only;
     audit.explain = options_.explain;
     audit.recheck = plan.recheck;
     audit.salt = environment_.salt;
@@ -377,7 +381,7 @@ class DiffCommand {
     for (const std::string& warning : report.warnings) {
       Say("driftwood: warning: " + EscapeForDisplay(warning));
     }
-    if (ReportIsSeen()) return;
+    if (ReportIsSeen() || report.plan) return;
     if (report.verdict == Verdict::kError) {
       Say("driftwood: " + ErrorLine(report));
     } else if (report.verdict == Verdict::kIncomplete) {

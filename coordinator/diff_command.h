@@ -31,6 +31,7 @@ struct DiffOptions {
   std::string output;  // empty: stdout
   uint64_t max_divergences = 1000;
   bool show_values = false;
+  bool plan_only = false;
   bool explain = true;
   bool no_recheck = false;
   std::optional<double> recheck_seconds;  // absent: by the kind of the sources

@@ -198,6 +198,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
          "How often one that keeps changing is read again");
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");
+  diff->add_flag("--explain", options->plan_only,
+                 "Show what would be read and compared as what, and compare nothing");
   diff->add_flag_callback(
       "--no-why", [options] { options->explain = false; },
       "Don't look into a sample of the divergent records for what they differ by");
@@ -212,7 +214,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->footer(
       "Exit codes: 0 identical, 1 divergent, 2 error (command, configuration or data must "
       "change),\n"
-      "3 incomplete (something failed or ended early after scanning began), 130 interrupted.");
+      "3 incomplete (something failed or ended early after scanning began), 4 a plan (--explain), "
+      "130 interrupted.");
 }
 
 // "--colums": what was meant?

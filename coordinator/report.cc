@@ -118,6 +118,7 @@ std::vector<std::string> Report::ReplicaNames() const {
 
 int ExitCode(const Report& report) {
   if (report.interrupted) return 130;
+  if (report.plan) return 4;  // 0 would be taken for IDENTICAL
   switch (report.verdict) {
     case Verdict::kIdentical:
       return 0;

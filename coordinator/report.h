@@ -154,11 +154,13 @@ struct Report {
 
   std::vector<std::string> warnings;
   std::optional<ReportError> error;
+  // Only what would be compared was asked for, and this is it: there is no verdict.
+  std::optional<std::string> plan;
 
   std::vector<std::string> ReplicaNames() const;
 };
 
-// 0 identical, 1 divergent, 2 error, 3 incomplete, 130 interrupted.
+// 0 identical, 1 divergent, 2 error, 3 incomplete, 4 a plan, 130 interrupted.
 int ExitCode(const Report& report);
 
 // One line for people, the verdict first: "DIVERGENT: 15 of 5,000,000 keys differ between …".

@@ -66,6 +66,7 @@ class TableWriter {
       : report_(report), style_(style), sink_(sink) {}
 
   absl::Status Write() {
+    if (report_.plan) return sink_(*report_.plan);
     RETURN_IF_ERROR(Line(Coloured(VerdictLine(report_), report_.verdict, style_)));
     if (report_.verdict == Verdict::kError) return absl::OkStatus();
     RETURN_IF_ERROR(Replicas());

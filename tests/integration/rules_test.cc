@@ -137,6 +137,19 @@ TEST_F(RulesTest, TheReportSaysWhatTheValuesDifferByAndTheRuleHolds) {
   EXPECT_EQ(DiffJson(without)["explanation"], nullptr);
 }
 
+TEST_F(RulesTest, APlanSaysWhatWouldBeComparedAndIsNoVerdict) {
+  const ProcessResult result =
+      Diff(With({"--explain", "--rule", "total:round=2", "--ignore", "at"}));
+  EXPECT_EQ(result.exit_code, 4) << "0 is IDENTICAL and nothing else";
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, HasSubstr("PLAN: nothing was compared."));
+  EXPECT_THAT(result.out, HasSubstr("total   DECIMAL(10,4)  characters  decimal, round=2\n"));
+  EXPECT_THAT(result.out, HasSubstr("id      INTEGER        characters  key, integer\n"));
+  EXPECT_THAT(result.out, HasSubstr("NOT compared"));
+  EXPECT_EQ(Diff(With({"--explain", "--format", "json"})).exit_code, 2);
+  EXPECT_EQ(Diff(With({"--explain", "--rule", "id:trim"})).exit_code, 2);
+}
+
 // ---- what one replica needs ----
 
 TEST_F(RulesTest, ColumnsOfOneReplicaMayHaveOtherNames) {
