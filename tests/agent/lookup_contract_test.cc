@@ -125,7 +125,7 @@ size_t ExpectEachRecordIsFound(Store& store, const std::string& column, ColumnTy
 }
 
 // `run` runs SQL, `url` names a table.
-void ExpectAllFound(const std::vector<KeyColumn>& columns,
+void ExpectAllFound(bool live, const std::vector<KeyColumn>& columns,
                     const std::function<void(const std::string& sql)>& run,
                     const std::function<std::string(const std::string& table)>& url) {
   for (size_t i = 0; i < columns.size(); ++i) {
@@ -141,6 +141,7 @@ void ExpectAllFound(const std::vector<KeyColumn>& columns,
     ASSERT_TRUE(store.ok()) << store.status();
     const auto description = (*store)->Describe();
     ASSERT_TRUE(description.ok()) << description.status();
+    EXPECT_EQ(description->live, live);
     const SourceColumn& described = description->columns.at(0);
     ASSERT_EQ(described.name, "k");
     // As what it is declared to be, and the first column also as what --types may say; columns of
@@ -166,6 +167,7 @@ TEST(LookupContractTest, SqliteFindsWhatItScans) {
     mixed.push_back(more);
   }
   ExpectAllFound(
+      false,
       {{"INTEGER PRIMARY KEY", {"1", "-5", "9223372036854775807", "0"}},
        {"INTEGER", mixed},
        {"TEXT COLLATE NOCASE", mixed},
@@ -188,6 +190,7 @@ TEST(LookupContractTest, PostgresqlFindsWhatItScans) {
       "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
       "CREATE TYPE mood AS ENUM ('sad', 'Happy'); CREATE DOMAIN name AS varchar(30)");
   ExpectAllFound(
+      true,
       {{"smallint", {"1", "-32768", "NULL"}},
        {"integer", {"1", "-2147483648", "NULL"}},
        {"bigint", {"1", "9223372036854775807", "-9223372036854775808"}},
@@ -224,6 +227,7 @@ TEST(LookupContractTest, MariadbFindsWhatItScans) {
   DRIFTWOOD_NEEDS_MARIADB(server);
   server->Sql("DROP DATABASE test; CREATE DATABASE test CHARACTER SET utf8mb4");
   ExpectAllFound(
+      true,
       {{"tinyint(1)", {"0", "1", "7", "NULL"}},
        {"int", {"1", "-2147483648", "NULL"}},
        {"bigint unsigned", {"1", "18446744073709551615", "9223372036854775808"}},

@@ -8,6 +8,8 @@
 #include "tests/integration/live_copies.h"
 #include "tests/integration/relay.h"
 #include "tests/integration/service_peer.h"
+#include "tests/testing/mariadb_server.h"
+#include "tests/testing/postgres_server.h"
 
 namespace driftwood::testing {
 namespace {
@@ -292,6 +294,37 @@ TEST_F(ConfirmationTest, Ledger25AReReadTakesNoOtherKeyForTheOneAskedFor) {
   EXPECT_EQ(document.at("divergences").at("confirmed"), 2);
   EXPECT_EQ(DiffTest::Found(document),
             (std::set<std::string>{"A missing in right", "a missing in left"}));
+}
+
+// The same in two servers, of which one does find it; and what comes meanwhile is in flight.
+TEST_F(ConfirmationTest, Ledger25ServersAreReadAgainByTheExactKeyToo) {
+  PostgresServer* const postgres = PostgresServer::Get();
+  DRIFTWOOD_NEEDS_POSTGRES(postgres);
+  MariadbServer* const mariadb = MariadbServer::Get();
+  DRIFTWOOD_NEEDS_MARIADB(mariadb);
+  postgres->Sql(
+      "DROP TABLE IF EXISTS confirmed; CREATE TABLE confirmed (id text PRIMARY KEY, n int);"
+      "INSERT INTO confirmed SELECT 'key ' || i, i FROM generate_series(1, 3000) AS i;"
+      "INSERT INTO confirmed VALUES ('A', 1), ('b ', 2)");
+  mariadb->Sql(
+      "DROP TABLE IF EXISTS confirmed; CREATE TABLE confirmed (id varchar(40) COLLATE "
+      "utf8mb4_general_ci PRIMARY KEY, n int) CHARACTER SET utf8mb4;"
+      "INSERT INTO confirmed SELECT CONCAT('key ', seq), seq FROM seq_1_to_2500;"
+      "INSERT INTO confirmed VALUES ('a', 1), ('B', 2)");
+  StartAgents(postgres->Url("confirmed"), mariadb->Url("confirmed"));
+  const Json document = DiffJson(WithRelay(
+      [&] {
+        mariadb->Sql(
+            "INSERT INTO confirmed SELECT CONCAT('key ', seq), seq "
+            "FROM seq_2501_to_2999; UPDATE confirmed SET n = -7 WHERE id = 'key 7'");
+      },
+      {"--recheck", "0"}));
+  EXPECT_TRUE(relay_->triggered());
+  EXPECT_EQ(DiffTest::Found(document),
+            (std::set<std::string>{"A missing in right", "a missing in left", "b  missing in right",
+                                   "B missing in left", "key 3000 missing in right"}));
+  EXPECT_EQ(document.at("divergences").at("confirmed"), 5);
+  EXPECT_EQ(document.at("divergences").at("in_flight"), 499);
 }
 
 }  // namespace
