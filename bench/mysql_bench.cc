@@ -70,7 +70,7 @@ void FillTable(testing::MariadbServer& server, uint64_t rows) {
         "SET sql_log_bin = 0; INSERT INTO orders SELECT seq, concat('customer ', "
         "lower(hex(crc32(seq)))), crc32(seq + 1) % 819200 / 100, crc32(seq + 2) % 50, "
         "elt(1 + seq % 4, 'open', 'paid', 'shipped', 'returned'), "
-        "timestamp '2024-01-01' + interval crc32(seq + 3) * 7 * 1000 microsecond, "
+        "timestamp '2024-01-01 00:00:00' + interval crc32(seq + 3) * 7 * 1000 microsecond, "
         "crc32(seq + 4) % 2 FROM seq_" +
         std::to_string(begin) + "_to_" + std::to_string(last));
   }

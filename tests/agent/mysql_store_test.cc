@@ -540,6 +540,10 @@ TEST_F(MysqlStoreTest, WhatIsNotThereIsSaidInOneLine) {
   EXPECT_TRUE(status("mariadb://secret:right@/test" + socket).ok());
   const absl::Status refused = status("mysql://root@localhost:1/test?table=orders");
   EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  for (const char* tls : {"&ssl=required", "&ssl=verify"}) {
+    const absl::Status none = status(server_->Url("orders", tls));
+    EXPECT_TRUE(absl::IsFailedPrecondition(none)) << none;
+  }
   const auto store = Open("orders");
   EXPECT_TRUE(absl::IsInvalidArgument(store->StartScan({"nope"}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(ReadAll(*Open("orders", "&where=nonsense"), {"id"}).status));

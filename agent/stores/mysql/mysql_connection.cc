@@ -158,6 +158,10 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(
       raw, OrNull(options.host), OrNull(options.user), OrNull(options.password),
       options.database.c_str(), options.port.value_or(0), OrNull(options.socket), 0);
   if (connected == nullptr) return connection->Error();
+  // The library goes on without TLS where the server has none, whatever it was told.
+  if (options.require_tls && mysql_get_ssl_cipher(raw) == nullptr) {
+    return absl::FailedPreconditionError("TLS is required, and the server does not offer it");
+  }
   WatchSocket(raw);
   connection->socket_ = ::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0);
   if (connection->socket_ < 0) return absl::ResourceExhaustedError("no file descriptor is left");

@@ -15,8 +15,8 @@ namespace driftwood::agent {
 // state of the server; none if that can't be proven, or the server has no more connections.
 //
 // MariaDB can't export a snapshot. The proof is that the snapshots' positions in the binary log
-// agree, and that InnoDB gave no transaction number from before the first to after the last (which
-// sees what is not logged).
+// agree, and that InnoDB gave no transaction number from a moment before the first to after the
+// last (which sees what is not logged).
 absl::StatusOr<std::vector<std::unique_ptr<MysqlConnection>>> OpenOneMysqlSnapshot(
     const MysqlOptions& options, size_t count);
 
