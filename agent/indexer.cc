@@ -234,6 +234,12 @@ bool TakeText(std::string_view* bytes, std::string* text) {
 
 constexpr char kStateVersion = 1;
 
+SourceValue MomentOf(SourceValue::Kind kind, const merkle::Value& value) {
+  SourceValue moment = SourceValue::Moment(kind, value.number);
+  moment.special = value.special;
+  return moment;
+}
+
 // A key's value as what it is, for a store to look up; `bytes` keeps what the value has no room
 // for.
 SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes) {
@@ -266,9 +272,18 @@ SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes)
     case Tag::kText:
     case Tag::kUnparsedText:
       return SourceValue::Text(value.text);
-    default:
-      return SourceValue::Null();
+    case Tag::kDate:
+      return MomentOf(Kind::kDate, value);
+    case Tag::kTime:
+      return MomentOf(Kind::kTime, value);
+    case Tag::kTimestamp:
+      return MomentOf(Kind::kTimestamp, value);
+    case Tag::kTimestampTz:
+      return MomentOf(Kind::kTimestampTz, value);
+    case Tag::kNull:
+      break;
   }
+  return SourceValue::Null();
 }
 
 // Keeps the rows whose encoded key is among those asked for.

@@ -31,7 +31,9 @@
 #include "agent/digest_key_file.h"
 #include "agent/grpc_server.h"
 #include "agent/listen_address.h"
+#include "agent/pacer.h"
 #include "agent/service.h"
+#include "agent/store_options.h"
 #include "agent/store_url.h"
 #include "agent/stores/open_store.h"
 #include "merkle/status_macros.h"
@@ -51,6 +53,9 @@ struct Options {
   std::vector<std::string> datasets;  // NAME=URL
   std::string state_dir;
   std::string digest_key_file;
+  std::string connections;
+  std::string statement_timeout;
+  std::string max_rate;
   bool unkeyed = false;
   bool allow_values = false;
   bool exit_on_stdin_eof = false;
@@ -78,6 +83,15 @@ void DefineOptions(CLI::App* app, Options* options) {
   app->add_flag("--unkeyed", options->unkeyed,
                 "no digest key: finds every accident, but not records made up to cancel out")
       ->excludes(key);
+  app->add_option("--connections", options->connections,
+                  "read a database server with so many connections at most (default: 2)")
+      ->type_name("N");
+  app->add_option("--statement-timeout", options->statement_timeout,
+                  "let a database server end a scan that takes longer, as in 30min")
+      ->type_name("TIME");
+  app->add_option("--max-rate", options->max_rate,
+                  "read no more than so much a second, as in 50000rows, 20MB or 50000rows,20MB")
+      ->type_name("RATE");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
@@ -134,8 +148,28 @@ absl::StatusOr<ListenAddress> ChooseAddress(const Options& options) {
   return address;
 }
 
-absl::Status AddDatasets(const std::vector<std::string>& datasets, Service* service) {
-  for (const std::string& dataset : datasets) {
+absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
+  StoreOptions result;
+  if (!options.connections.empty()) {
+    ASSIGN_OR_RETURN(result.connections, ParseConnections(options.connections));
+  }
+  if (!options.statement_timeout.empty()) {
+    ASSIGN_OR_RETURN(result.statement_timeout, ParseTime(options.statement_timeout));
+  }
+  return result;
+}
+
+// Null without a limit.
+absl::StatusOr<std::shared_ptr<Pacer>> MakePacer(const Options& options) {
+  if (options.max_rate.empty()) return std::shared_ptr<Pacer>();
+  ASSIGN_OR_RETURN(const Rate rate, ParseRate(options.max_rate));
+  return std::make_shared<Pacer>(rate);
+}
+
+absl::Status AddDatasets(const Options& options, const std::shared_ptr<Pacer>& pacer,
+                         Service* service) {
+  ASSIGN_OR_RETURN(const StoreOptions store_options, MakeStoreOptions(options));
+  for (const std::string& dataset : options.datasets) {
     const size_t equals = dataset.find('=');
     if (equals == std::string::npos) {
       return absl::InvalidArgumentError("--dataset '" + merkle::TakePassword(dataset).url +
@@ -143,7 +177,8 @@ absl::Status AddDatasets(const std::vector<std::string>& datasets, Service* serv
     }
     const std::string url = dataset.substr(equals + 1);
     ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
-    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed));
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed, store_options));
+    if (pacer != nullptr) store = MakePacedStore(std::move(store), pacer);
     RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), merkle::TakePassword(url).url,
                                         std::move(store)));
   }
@@ -200,7 +235,8 @@ void WaitForEnd(int signals, bool watch_stdin, Service* service) {
 }
 
 // Ends within kShutdownMax whatever runs: a call that can't be cancelled in time only reads.
-void ShutDown(Service* service, GrpcServer* server, TemporaryFolder* temporary) {
+void ShutDown(Service* service, Pacer* pacer, GrpcServer* server, TemporaryFolder* temporary) {
+  if (pacer != nullptr) pacer->Stop();
   service->Stop();
   std::future<void> ended =
       std::async(std::launch::async, [server] { server->Shutdown(kShutdownGrace); });
@@ -226,8 +262,9 @@ absl::Status Serve(const Options& options, int signals) {
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
   service_options.log = [](const std::string& line) { spdlog::warn(line); };
+  ASSIGN_OR_RETURN(const std::shared_ptr<Pacer> pacer, MakePacer(options));
   Service service(service_options);
-  RETURN_IF_ERROR(AddDatasets(options.datasets, &service));
+  RETURN_IF_ERROR(AddDatasets(options, pacer, &service));
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server, GrpcServer::Start(&service, address));
   std::cout << "listening on " << server->address() << std::endl;
   if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
@@ -235,7 +272,7 @@ absl::Status Serve(const Options& options, int signals) {
                service_options.key.keyed() ? "keyed" : "unkeyed");
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");
-  ShutDown(&service, server.get(), temporary ? &*temporary : nullptr);
+  ShutDown(&service, pacer.get(), server.get(), temporary ? &*temporary : nullptr);
   return absl::OkStatus();
 }
 

@@ -39,6 +39,10 @@ struct DiffOptions {
   uint64_t recheck_times = 3;
   std::string digest_key_file;
   std::string state_dir;
+  // For the agents started here, as they take them (agent/README.md); empty: none.
+  std::string connections;
+  std::string statement_timeout;
+  std::string max_rate;
   bool quiet = false;
   bool stats = false;
 };

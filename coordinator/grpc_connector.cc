@@ -36,8 +36,11 @@ absl::StatusOr<std::string> FindAgentProgram() {
 class GrpcConnector final : public Connector {
  public:
   // Without agents of our own there is no program and no workspace.
-  GrpcConnector(std::string agent_program, std::unique_ptr<Workspace> workspace)
-      : agent_program_(std::move(agent_program)), workspace_(std::move(workspace)) {}
+  GrpcConnector(std::string agent_program, std::unique_ptr<Workspace> workspace,
+                std::vector<std::string> agent_arguments)
+      : agent_program_(std::move(agent_program)),
+        workspace_(std::move(workspace)),
+        agent_arguments_(std::move(agent_arguments)) {}
 
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
                                                 const std::function<bool()>& cancelled) override {
@@ -67,6 +70,8 @@ class GrpcConnector final : public Connector {
                          "--state-dir",       state,
                          "--digest-key-file", workspace_->digest_key_file(),
                          "--allow-values",    "--exit-on-stdin-eof"};
+    process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
+                             agent_arguments_.end());
     // As the database's client library takes it; arguments would show in every process list.
     if (spec.password) {
       const char* const variable = spec.url.starts_with("postgres") ? "PGPASSWORD=" : "MYSQL_PWD=";
@@ -79,6 +84,7 @@ class GrpcConnector final : public Connector {
 
   const std::string agent_program_;
   const std::unique_ptr<Workspace> workspace_;
+  const std::vector<std::string> agent_arguments_;
   std::vector<std::unique_ptr<AgentProcess>> processes_;  // end before their folders do
 };
 
@@ -87,12 +93,17 @@ class GrpcConnector final : public Connector {
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options) {
   std::string program;
   std::unique_ptr<Workspace> workspace;
+  if (!options.starts_agents && !options.agent_arguments.empty()) {
+    return absl::InvalidArgumentError(options.agent_arguments.front() +
+                                      " is for agents that are started here: give it to the "
+                                      "running agents instead");
+  }
   if (options.starts_agents) {
     ASSIGN_OR_RETURN(program, FindAgentProgram());
     ASSIGN_OR_RETURN(workspace, Workspace::Create(options.workspace));
   }
-  return std::unique_ptr<Connector>(
-      std::make_unique<GrpcConnector>(std::move(program), std::move(workspace)));
+  return std::unique_ptr<Connector>(std::make_unique<GrpcConnector>(
+      std::move(program), std::move(workspace), std::move(options.agent_arguments)));
 }
 
 }  // namespace driftwood::coordinator

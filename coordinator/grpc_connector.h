@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/connector.h"
@@ -14,6 +15,7 @@ namespace driftwood::coordinator {
 struct GrpcConnectorOptions {
   bool starts_agents = true;  // false: there are only running ones
   WorkspaceOptions workspace;
+  std::vector<std::string> agent_arguments;  // besides our own
 };
 
 // The agent program is the driftwood-agent beside our own executable. Fails if it is missing, or

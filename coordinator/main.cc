@@ -111,6 +111,17 @@ void OpenStandardDescriptors() {
   }
 }
 
+std::vector<std::string> AgentArguments(const DiffOptions& options) {
+  std::vector<std::string> arguments;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) arguments.insert(arguments.end(), {name, value});
+  };
+  add("--connections", options.connections);
+  add("--statement-timeout", options.statement_timeout);
+  add("--max-rate", options.max_rate);
+  return arguments;
+}
+
 int Diff(const DiffOptions& options) {
   Interrupt interrupt;
   SignalWatch signals(&interrupt);
@@ -120,7 +131,7 @@ int Diff(const DiffOptions& options) {
     const bool starts_agents =
         std::any_of(o.stores.begin(), o.stores.end(),
                     [](const std::string& store) { return !store.starts_with("agent:"); });
-    return MakeGrpcConnector({starts_agents, {o.state_dir, o.digest_key_file}});
+    return MakeGrpcConnector({starts_agents, {o.state_dir, o.digest_key_file}, AgentArguments(o)});
   };
   environment.stdout_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   environment.stderr_is_terminal = ::isatty(STDERR_FILENO) == 1;
@@ -143,7 +154,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   };
   diff->add_option("stores", options->stores,
                    "Two or more of sqlite:PATH?table=T, csv:PATH?key=a,b, tsv:PATH?key=a, "
-                   "jsonl:PATH?key=a, lmdb:PATH?db=NAME, or a running agent: "
+                   "jsonl:PATH?key=a, lmdb:PATH?db=NAME, "
+                   "postgresql://USER@HOST/DB?table=T, or a running agent: "
                    "agent:HOST:PORT/DATASET, agent:unix:PATH/DATASET")
       ->type_name("URL");
   list("--name", &options->names, "Name of a replica; once for each, in their order")
@@ -209,6 +221,16 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->add_option("--state-dir", options->state_dir,
                    "Keep the indexes here for the next time (default: a temporary folder)")
       ->type_name("FOLDER");
+  diff->add_option("--connections", options->connections,
+                   "Read each database server with so many connections at most (default: 2)")
+      ->type_name("N");
+  diff->add_option("--statement-timeout", options->statement_timeout,
+                   "Let a database server end a scan that takes longer, as in 30min")
+      ->type_name("TIME");
+  diff->add_option("--max-rate", options->max_rate,
+                   "Read no more than so much a second of each store, as in 50000rows, 20MB or "
+                   "50000rows,20MB")
+      ->type_name("RATE");
   diff->add_flag("--quiet", options->quiet, "No progress; warnings and errors stay");
   diff->add_flag("--stats", options->stats, "Statistics of indexing and walk on stderr");
   diff->footer(

@@ -16,12 +16,15 @@ namespace driftwood::agent {
 
 namespace {
 
-absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url) {
+absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url,
+                                                      const StoreOptions& options) {
   if (url.scheme == "csv" || url.scheme == "tsv") return OpenCsvStore(url);
   if (url.scheme == "jsonl") return OpenJsonlStore(url);
   if (url.scheme == "sqlite") return OpenSqliteStore(url);
-  if (url.scheme == "postgresql" || url.scheme == "postgres") return OpenPostgresqlStore(url);
-  if (url.scheme == "mysql" || url.scheme == "mariadb") return OpenMysqlStore(url);
+  if (url.scheme == "postgresql" || url.scheme == "postgres") {
+    return OpenPostgresqlStore(url, options);
+  }
+  if (url.scheme == "mysql" || url.scheme == "mariadb") return OpenMysqlStore(url, options);
   if (url.scheme == "lmdb") return OpenLmdbStore(url);
   return absl::InvalidArgumentError("unknown store \"" + Printable(url.scheme) +
                                     "\" (known: csv, tsv, jsonl, sqlite, lmdb, postgresql, mysql)");
@@ -29,9 +32,10 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url) {
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url, const StoreOptions& options) {
   ASSIGN_OR_RETURN(ColumnMapping mapping, ParseColumnMapping(url));
-  ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenPlainStore(WithoutColumnMapping(url)));
+  ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
+                   OpenPlainStore(WithoutColumnMapping(url), options));
   if (mapping.empty()) return store;
   return MapColumns(std::move(store), std::move(mapping), url.ToString());
 }

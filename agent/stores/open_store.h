@@ -5,12 +5,14 @@
 
 #include "absl/status/statusor.h"
 #include "agent/store.h"
+#include "agent/store_options.h"
 #include "agent/store_url.h"
 
 namespace driftwood::agent {
 
 // InvalidArgument for an unknown scheme (names the known ones) or parameter. Does not touch the
 // source yet: that is Store::Describe().
-absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url);
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url,
+                                                 const StoreOptions& options = {});
 
 }  // namespace driftwood::agent

@@ -3,8 +3,12 @@
 #include <libpq-fe.h>
 #include <signal.h>
 
+#include <functional>
+#include <memory>
+
 #include "tests/integration/diff_fixture.h"
 #include "tests/testing/postgres_server.h"
+#include "tests/testing/socket_relay.h"
 
 namespace driftwood::testing {
 namespace {
@@ -137,6 +141,181 @@ TEST_F(PostgresqlDiffTest, AnAgentsArgumentsHoldNoPassword) {
 
   agent.Signal(SIGTERM);
   agent.Wait();
+}
+
+TEST_F(PostgresqlDiffTest, OptionsForTheServerReachTheAgents) {
+  EXPECT_EQ(Verdict({server_->Url("t"), server_->Url("t"), "--connections", "3",
+                     "--statement-timeout", "1h", "--max-rate", "1000000rows,1GB"}),
+            "IDENTICAL");
+  ExpectError({server_->Url("t"), server_->Url("t"), "--max-rate", "fast"}, {"no rate", "fast"});
+  ExpectError({server_->Url("t"), server_->Url("t"), "--statement-timeout", "0"}, {"no time"});
+  ExpectError({server_->Url("t"), server_->Url("t"), "--connections", "65"}, {"65", "connections"});
+  server_->Sql(
+      "CREATE OR REPLACE VIEW slow AS SELECT i AS id, pg_sleep(0.01)::text AS s "
+      "FROM generate_series(1, 10000) i");
+  const ProcessResult result =
+      Diff({server_->Url("slow", "&key=id"), server_->Url("slow", "&key=id"), "--statement-timeout",
+            "300ms"});
+  EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
+  EXPECT_NE((result.out + result.err).find("statement timeout"), std::string::npos)
+      << result.out << result.err;
+  server_->Sql("DROP VIEW slow");
+}
+
+TEST_F(PostgresqlDiffTest, LeastGrantsAreEnough) {
+  server_->Sql(
+      "DROP TABLE IF EXISTS shop.orders; DROP SCHEMA IF EXISTS shop CASCADE;"
+      "DROP ROLE IF EXISTS auditor; CREATE ROLE auditor LOGIN; CREATE SCHEMA shop;"
+      "CREATE TABLE shop.orders AS SELECT * FROM t; ALTER TABLE shop.orders ADD PRIMARY KEY (id)");
+  const std::string url = server_->Url("shop.orders", "&connections=2", "auditor");
+  ExpectError({url, server_->Url("t")}, {"permission denied"});
+  server_->Sql("GRANT USAGE ON SCHEMA shop TO auditor");
+  ExpectError({url, server_->Url("t")}, {"permission denied", "orders"});
+  server_->Sql("GRANT SELECT (id, name, price) ON shop.orders TO auditor");
+  ExpectError({url, server_->Url("t")}, {"permission denied", "orders"});
+  EXPECT_EQ(Verdict({url, server_->Url("t"), "--columns", "name,price"}), "IDENTICAL");
+  server_->Sql("GRANT SELECT ON shop.orders TO auditor");
+  EXPECT_EQ(Verdict({url, server_->Url("t")}), "IDENTICAL");
+  server_->Sql("DROP SCHEMA shop CASCADE; DROP OWNED BY auditor; DROP ROLE auditor");
+}
+
+TEST_F(PostgresqlDiffTest, PasswordsComeFromTheUrlTheEnvironmentAndThePasswordFile) {
+  server_->Sql(
+      "DO $$ BEGIN CREATE ROLE scram_reader LOGIN PASSWORD 'o''pen \\ses:me'; "
+      "EXCEPTION WHEN duplicate_object THEN NULL; END $$; GRANT SELECT ON t TO "
+      "scram_reader");
+  const std::string url = server_->Url("t", "", "scram_reader");
+  const std::string with_password =
+      "postgresql://scram_reader:o%27pen%20%5Cses%3Ame@" + url.substr(url.find("/postgres?"));
+  const std::string wrong =
+      "postgresql://scram_reader:wrong-secret@" + url.substr(url.find("/postgres?"));
+  EXPECT_EQ(Verdict({with_password, server_->Url("t")}), "IDENTICAL");
+  ExpectError({url, server_->Url("t")}, {"password", "PGPASSWORD"});
+  ExpectError({wrong, server_->Url("t")}, {"password authentication failed"});
+  EXPECT_EQ(Diff({wrong, server_->Url("t")}).err.find("wrong-secret"), std::string::npos);
+  const auto exit_with = [&](const std::string& variable) {
+    ProcessOptions options;
+    options.environment = {variable};
+    return Driftwood({"diff", url, server_->Url("t")}, options).exit_code;
+  };
+  EXPECT_EQ(exit_with("PGPASSWORD=o'pen \\ses:me"), 0);
+  EXPECT_EQ(exit_with("PGPASSWORD=open"), 2);
+  WriteFile("pass", "*:*:*:scram_reader:o'pen \\\\ses\\:me\n");
+  std::filesystem::permissions(Path("pass"), std::filesystem::perms::owner_read);
+  EXPECT_EQ(exit_with("PGPASSFILE=" + Path("pass")), 0);
+  server_->Sql("DROP OWNED BY scram_reader; DROP ROLE scram_reader");
+}
+
+TEST_F(PostgresqlDiffTest, AServerOutOfConnectionsIsAnErrorBeforeAndSlowerDuringTheScan) {
+  server_->Sql(
+      "DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN CONNECTION LIMIT 0;"
+      "GRANT SELECT ON t TO limited");
+  ExpectError({server_->Url("t", "", "limited"), server_->Url("t")}, {"too many connections"});
+  server_->Sql("ALTER ROLE limited CONNECTION LIMIT 1");
+  EXPECT_EQ(Verdict({server_->Url("t", "&connections=4", "limited"), server_->Url("t")}),
+            "IDENTICAL");
+  server_->Sql("DROP OWNED BY limited; DROP ROLE limited");
+}
+
+// A scan that stands still in its middle, for as long as the test holds the advisory lock 42.
+class PostgresqlMidScanTest : public DiffTest {
+ protected:
+  void SetUp() override {
+    server_ = PostgresServer::StartAnother();
+    DRIFTWOOD_NEEDS_POSTGRES(server_);
+    server_->Sql(
+        "CREATE TABLE t(id int PRIMARY KEY, pad text NOT NULL);"
+        "INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i;"
+        "CREATE TABLE copy AS TABLE t; ALTER TABLE copy ADD PRIMARY KEY (id);"
+        "CREATE VIEW halting AS SELECT id, pad || CASE WHEN id = 15000 THEN "
+        "pg_advisory_xact_lock_shared(42)::text ELSE '' END AS pad FROM t");
+    holder_ =
+        PQconnectdb(("host=" + server_->folder().string() + " user=test dbname=postgres").c_str());
+    ASSERT_EQ(PQstatus(holder_), CONNECTION_OK) << PQerrorMessage(holder_);
+    PQclear(PQexec(holder_, "SELECT pg_advisory_lock(42)"));
+  }
+  void TearDown() override { PQfinish(holder_); }
+
+  std::unique_ptr<Process> StartDiff(const std::string& halting) {
+    ProcessOptions options;
+    options.folder = dir_.path();
+    return std::make_unique<Process>(
+        std::vector<std::string>{Program("driftwood"), "diff", halting, server_->Url("copy")},
+        options);
+  }
+  // What `interfere` makes of an audit in the middle of its scan.
+  void ExpectIncomplete(const std::string& halting, const std::function<void()>& interfere,
+                        const std::string& word) {
+    const auto diff = StartDiff(halting);
+    ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
+    interfere();
+    const ProcessResult result = diff->Wait();
+    EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
+    EXPECT_NE(result.out.find("INCOMPLETE"), std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find("IDENTICAL"), std::string::npos) << result.out;
+    EXPECT_EQ(result.out.find("DIVERGENT"), std::string::npos) << result.out;
+    size_t lines = 0;
+    for (const std::string& line : Lines(result.out + result.err)) {
+      lines += line.find(word) != std::string::npos;
+    }
+    EXPECT_GE(lines, 1u) << "no '" << word << "' in: " << result.out << result.err;
+  }
+  std::string Halting() const { return server_->Url("halting", "&key=id"); }
+
+  std::unique_ptr<PostgresServer> server_;
+  PGconn* holder_ = nullptr;
+};
+
+TEST_F(PostgresqlMidScanTest, AScanThatGoesOnIsIdentical) {
+  const auto diff = StartDiff(Halting());
+  ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
+  server_->Sql("UPDATE t SET pad = '' WHERE id = 19000; DELETE FROM t WHERE id = 19001");
+  PQclear(PQexec(holder_, "SELECT pg_advisory_unlock(42)"));
+  const ProcessResult result = diff->Wait();
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+}
+
+TEST_F(PostgresqlMidScanTest, AServerThatCrashesMakesTheAuditIncomplete) {
+  ExpectIncomplete(
+      Halting(), [&] { server_->Crash(); }, "server");
+}
+
+TEST_F(PostgresqlMidScanTest, ABackendThatIsEndedMakesTheAuditIncomplete) {
+  ExpectIncomplete(
+      Halting(),
+      [&] {
+        server_->Sql(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND "
+            "locktype = 'advisory'");
+      },
+      "terminating connection");
+}
+
+TEST_F(PostgresqlMidScanTest, AScanThatIsCancelledMakesTheAuditIncomplete) {
+  ExpectIncomplete(
+      Halting(),
+      [&] {
+        server_->Sql(
+            "SELECT pg_cancel_backend(pid) FROM pg_locks WHERE NOT granted AND "
+            "locktype = 'advisory'");
+      },
+      "canceling statement");
+}
+
+TEST_F(PostgresqlMidScanTest, AConnectionThatIsCutMakesTheAuditIncomplete) {
+  SocketRelay relay(dir_ / ".s.PGSQL.5432", server_->socket());
+  ExpectIncomplete(
+      "postgresql://test@/postgres?host=" + dir_.path().string() + "&table=halting&key=id",
+      [&] { relay.Cut(); }, "closed");
+}
+
+TEST_F(PostgresqlMidScanTest, SigtermEndsAnAuditInTheMiddleOfItsScan) {
+  const auto diff = StartDiff(Halting());
+  ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
+  diff->Signal(SIGTERM);
+  const ProcessResult result = diff->Wait();
+  EXPECT_EQ(result.exit_code, 130) << result.out << result.err;
+  EXPECT_EQ(result.out.find("IDENTICAL"), std::string::npos) << result.out;
 }
 
 }  // namespace

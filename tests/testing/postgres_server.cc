@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <iostream>
 
 #include "merkle/check.h"
@@ -30,14 +31,16 @@ fs::path FindPrograms() {
 }  // namespace
 
 PostgresServer* PostgresServer::Get() {
-  static const std::unique_ptr<PostgresServer> server = [] {
-    const fs::path programs = FindPrograms();
-    if (programs.empty()) return std::unique_ptr<PostgresServer>();
-    std::unique_ptr<PostgresServer> started(new PostgresServer(programs));
-    DRIFTWOOD_CHECK(started->Start());
-    return started;
-  }();
+  static const std::unique_ptr<PostgresServer> server = StartAnother();
   return server.get();
+}
+
+std::unique_ptr<PostgresServer> PostgresServer::StartAnother() {
+  const fs::path programs = FindPrograms();
+  if (programs.empty()) return nullptr;
+  std::unique_ptr<PostgresServer> started(new PostgresServer(programs));
+  DRIFTWOOD_CHECK(started->Start());
+  return started;
 }
 
 std::vector<std::string> PostgresServer::Command(const std::string& program,
@@ -61,6 +64,11 @@ bool PostgresServer::Start() {
       RunProcess(Command("initdb", {"--no-sync", "-A", "trust", "-U", "test", "-E", "UTF8",
                                     "--locale=C.UTF-8", "-D", data}),
                  options);
+  {
+    std::ofstream access(folder_ / "data/pg_hba.conf", std::ios::trunc);
+    access << "local all scram_reader scram-sha-256\n"
+              "local all all trust\n";
+  }
   const std::string settings =
       "-c listen_addresses='' -c fsync=off -c autovacuum=off -c shared_buffers=32MB "
       "-c max_connections=30 -c unix_socket_directories='" +
@@ -78,6 +86,11 @@ bool PostgresServer::Start() {
 }
 
 PostgresServer::~PostgresServer() {
+  if (!crashed_) Crash();
+}
+
+void PostgresServer::Crash() {
+  crashed_ = true;
   ProcessOptions options;
   options.folder = folder_.path();
   RunProcess(
@@ -101,6 +114,15 @@ std::string PostgresServer::Value(const std::string& query, const std::string& d
   PQclear(result);
   PQfinish(connection);
   return value;
+}
+
+bool PostgresServer::WaitUntilAScanIsBlocked() {
+  const std::string blocked =
+      "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+  for (int i = 0; i < 4'000; ++i) {
+    if (Value(blocked) != "0") return true;
+  }
+  return false;
 }
 
 void PostgresServer::Sql(const std::string& statements, const std::string& database) {

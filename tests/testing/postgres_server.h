@@ -1,5 +1,6 @@
 // A PostgreSQL server of the tests' own: in a temporary folder, reached through a unix socket
 // there, run by a user that is not root, gone at the end of the test program.
+// All roles are trusted, but for "scram_reader", who has to give a password.
 #pragma once
 
 #include <filesystem>
@@ -15,6 +16,8 @@ class PostgresServer {
  public:
   // The test program's one server, started at first use; null where PostgreSQL is not installed.
   static PostgresServer* Get();
+  // One of the test's own, to be ended in the middle; null as above.
+  static std::unique_ptr<PostgresServer> StartAnother();
   ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
@@ -26,6 +29,12 @@ class PostgresServer {
   // "postgresql://USER@/DATABASE?host=FOLDER&table=TABLE" and what follows.
   std::string Url(const std::string& table, const std::string& more = "",
                   const std::string& user = "test", const std::string& database = "postgres") const;
+  // Ends it as a crash would: no transaction, no connection is ended in good order.
+  void Crash();
+  // Whether a scan waits for the advisory lock 42, asking until it does (or the query ends).
+  bool WaitUntilAScanIsBlocked();
+  // The socket that it listens on.
+  std::filesystem::path socket() const { return folder_ / ".s.PGSQL.5432"; }
   const std::filesystem::path& folder() const { return folder_.path(); }
 
  private:
@@ -35,6 +44,7 @@ class PostgresServer {
                                    const std::vector<std::string>& arguments) const;
 
   const std::filesystem::path programs_;
+  bool crashed_ = false;
   TempDir folder_;
 };
 

@@ -210,12 +210,17 @@ class MysqlStore final : public Store {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url) {
+absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url,
+                                                      const StoreOptions& store_options) {
   ASSIGN_OR_RETURN(MysqlOptions options, MysqlOptionsOf(url));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> connections,
                    MysqlNumber(url, "connections", kConnectionsMax));
-  return std::unique_ptr<Store>(
-      std::make_unique<MysqlStore>(url, std::move(options), connections.value_or(1)));
+  if (!options.statement_timeout_s && store_options.statement_timeout.count() > 0) {
+    options.statement_timeout_s = static_cast<uint64_t>(
+        std::chrono::ceil<std::chrono::seconds>(store_options.statement_timeout).count());
+  }
+  const uint64_t count = connections.value_or(store_options.connections.value_or(1));
+  return std::unique_ptr<Store>(std::make_unique<MysqlStore>(url, std::move(options), count));
 }
 
 }  // namespace driftwood::agent

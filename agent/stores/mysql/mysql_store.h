@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/store.h"
+#include "agent/store_options.h"
 #include "agent/store_url.h"
 
 namespace driftwood::agent {
@@ -15,6 +16,7 @@ namespace driftwood::agent {
 // Each scan reads one snapshot, in read-only transactions, on one connection, or on several if
 // their snapshots are proven to be one. Tables without snapshots are marked. Only what the server
 // has said to be the end of a result is the end of a scan.
-absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url);
+absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url,
+                                                      const StoreOptions& store_options = {});
 
 }  // namespace driftwood::agent

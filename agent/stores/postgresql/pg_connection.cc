@@ -93,7 +93,8 @@ std::string PgMessage(std::string_view message) {
   return line.empty() ? "PostgreSQL gave an error without a message" : Printable(line);
 }
 
-absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(const PgParameters& parameters) {
+absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
+    const PgParameters& parameters, std::chrono::milliseconds statement_timeout) {
   std::vector<const char*> names, values;
   for (const auto& [name, value] : parameters) {
     names.push_back(name.c_str());
@@ -108,13 +109,13 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(const PgParamet
   // The server's notices are nothing that stderr should have.
   PQsetNoticeReceiver(
       raw, [](void*, const PGresult*) {}, nullptr);
-  RETURN_IF_ERROR(connection->SetUp());
+  RETURN_IF_ERROR(connection->SetUp(statement_timeout));
   return connection;
 }
 
 PgConnection::~PgConnection() { PQfinish(connection_); }
 
-absl::Status PgConnection::SetUp() {
+absl::Status PgConnection::SetUp(std::chrono::milliseconds statement_timeout) {
   if (server_version() < kServerVersionMin) {
     return absl::FailedPreconditionError("the server is PostgreSQL " +
                                          std::to_string(server_version() / 10000) +
@@ -124,12 +125,22 @@ absl::Status PgConnection::SetUp() {
   if (integers == nullptr || std::string_view(integers) != "on") {
     return absl::FailedPreconditionError("the server keeps times as floating-point numbers");
   }
+  if (statement_timeout.count() > 0) {
+    RETURN_IF_ERROR(Run("SET statement_timeout = " + std::to_string(statement_timeout.count())));
+  }
   return Run(
       "SET client_encoding = 'UTF8'; SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; "
       "SET intervalstyle = 'iso_8601'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
       "SET xmlbinary = 'base64'; SET row_security = off; "
       "SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = on; "
       "SET lock_timeout = '30s'; SET default_transaction_read_only = on");
+}
+
+void PgConnection::Cancel() const {
+  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(connection_),
+                                                                  PQfreeCancel);
+  char error[256];
+  if (cancel != nullptr) PQcancel(cancel.get(), error, sizeof error);
 }
 
 absl::Status PgConnection::Run(const std::string& sql) {

@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -39,7 +40,8 @@ class PgResult {
 class PgConnection {
  public:
   // PermissionDenied (password, role, pg_hba.conf), NotFound (no such database), Unavailable.
-  static absl::StatusOr<std::unique_ptr<PgConnection>> Open(const PgParameters& parameters);
+  static absl::StatusOr<std::unique_ptr<PgConnection>> Open(
+      const PgParameters& parameters, std::chrono::milliseconds statement_timeout = {});
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -48,6 +50,8 @@ class PgConnection {
   int server_version() const { return PQserverVersion(connection_); }  // 150004
 
   absl::Status Run(const std::string& sql);
+  // Asks the server to end what runs. Any thread; best effort.
+  void Cancel() const;
   absl::StatusOr<PgResult> Query(const std::string& sql,
                                  const std::vector<std::string>& parameters = {});
   // The error of a failed result, or of the connection if null.
@@ -56,7 +60,7 @@ class PgConnection {
 
  private:
   explicit PgConnection(PGconn* connection) : connection_(connection) {}
-  absl::Status SetUp();
+  absl::Status SetUp(std::chrono::milliseconds statement_timeout);
 
   PGconn* const connection_;
 };

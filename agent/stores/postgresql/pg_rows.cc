@@ -196,9 +196,9 @@ absl::StatusOr<SourceValue> DecodePgValue(PgForm form, std::string_view bytes,
     case PgForm::kNumeric:
       return DecodeNumeric(bytes, arena);
     case PgForm::kText:
-      return SourceValue::Text(bytes);
+      return SourceValue::OfText(Kind::kStored, bytes);
     case PgForm::kPaddedText:
-      return SourceValue::Text(bytes.substr(0, bytes.find_last_not_of(' ') + 1));
+      return SourceValue::OfText(Kind::kStored, bytes.substr(0, bytes.find_last_not_of(' ') + 1));
     case PgForm::kBytes:
       return SourceValue::Bytes(bytes);
     case PgForm::kDate:
@@ -213,7 +213,7 @@ absl::StatusOr<SourceValue> DecodePgValue(PgForm form, std::string_view bytes,
       return SourceValue::OfText(Kind::kUuid, bytes);
     case PgForm::kJsonb:
       if (bytes.empty() || bytes[0] != 1) return Malformed("jsonb of an unknown version");
-      return SourceValue::Text(bytes.substr(1));
+      return SourceValue::OfText(Kind::kStored, bytes.substr(1));
     case PgForm::kUnmapped:
       break;
   }

@@ -19,13 +19,17 @@ namespace {
 
 constexpr size_t kQueuedBytesMax = size_t{8} << 20;
 
-// What goes wrong once rows flow is not what the user wrote: nothing was proven, no more.
+// What goes wrong once rows flow is not what the user wrote, nor has the agent gone or been too
+// slow: nothing was proven, no more.
 absl::Status WhileScanning(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kResourceExhausted:
       return absl::AbortedError(status.message());
     default:
       return status;
@@ -50,6 +54,10 @@ class PgScan final : public Scan {
       merkle::MutexLock lock(&mutex_);
       stopped_ = true;
       room_.SignalAll();
+      // The server would notice only when it has something to send.
+      if (running_ > 0) {
+        for (const auto& connection : connections_) connection->Cancel();
+      }
     }
     for (std::thread& thread : readers_) thread.join();
     ::close(wake_);

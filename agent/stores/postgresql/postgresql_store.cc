@@ -1,22 +1,26 @@
 #include "agent/stores/postgresql/postgresql_store.h"
 
 #include <algorithm>
-#include <charconv>
+#include <map>
+#include <numeric>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "agent/messages.h"
 #include "agent/row_encoder.h"
 #include "agent/stores/postgresql/pg_connection.h"
+#include "agent/stores/postgresql/pg_literal.h"
+#include "agent/stores/postgresql/pg_ranges.h"
 #include "agent/stores/postgresql/pg_scan.h"
 #include "agent/stores/postgresql/pg_table.h"
+#include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 namespace {
 
 constexpr uint64_t kConnectionsDefault = 2;
-constexpr uint64_t kConnectionsMax = 64;
 // Below this a second connection costs more than it saves.
 constexpr uint64_t kPagesPerConnection = 512;
 constexpr int kTidRangeScans = 140000;  // the server version that has them
@@ -33,6 +37,13 @@ bool Contains(const std::vector<std::string>& names, const std::string& name) {
 bool Has(const PgParameters& parameters, const std::string& name) {
   return std::any_of(parameters.begin(), parameters.end(),
                      [&](const auto& parameter) { return parameter.first == name; });
+}
+
+bool SetsStatementTimeout(const PgParameters& parameters) {
+  return std::any_of(parameters.begin(), parameters.end(), [](const auto& parameter) {
+    return parameter.first == "options" &&
+           parameter.second.find("statement_timeout") != std::string::npos;
+  });
 }
 
 using ConninfoPointer = std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)>;
@@ -86,10 +97,14 @@ absl::StatusOr<PgParameters> ParametersOf(const StoreUrl& url) {
 
 class PostgresqlStore final : public Store {
  public:
-  PostgresqlStore(StoreUrl url, PgParameters parameters, std::optional<uint64_t> connections)
+  PostgresqlStore(StoreUrl url, PgParameters parameters, std::optional<uint64_t> connections,
+                  const StoreOptions& options)
       : url_(std::move(url)),
         parameters_(std::move(parameters)),
         connections_(connections),
+        connections_max_(options.connections.value_or(kConnectionsDefault)),
+        statement_timeout_(SetsStatementTimeout(parameters_) ? std::chrono::milliseconds(0)
+                                                             : options.statement_timeout),
         table_(url_.Parameter("table")),
         where_(url_.Parameter("where")) {}
 
@@ -107,27 +122,31 @@ class PostgresqlStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    return Start(columns, std::nullopt);
+    return SinceDescribed(Start(columns, std::nullopt));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    const absl::Status unable =
-        absl::UnimplementedError("only integer, uuid and text keys can be looked up");
-    if (key.size() != 1) return unable;
-    ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
-                     PgConnection::Open(parameters_));
+    ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection, ConnectPatiently());
     ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
-    const PgColumn* const column = table.Find(key[0]);
-    if (column == nullptr) return unable;
-    std::string list;
+    std::string names, list;
+    for (const std::string& name : key) names += (names.empty() ? "" : ", ") + PgQuoted(name);
     for (const std::vector<SourceValue>& values : keys) {
-      ASSIGN_OR_RETURN(const std::string literal, KeyLiteral(*connection, *column, values[0]));
-      list += (list.empty() ? "" : ", ") + literal;
+      std::string row;
+      for (size_t i = 0; i < key.size(); ++i) {
+        const PgColumn* const column = table.Find(key[i]);
+        if (column == nullptr) return absl::UnimplementedError("no such key column");
+        ASSIGN_OR_RETURN(const std::string literal, PgLiteral(*connection, *column, values[i]));
+        row += (i == 0 ? "" : ", ") + literal;
+      }
+      list += (list.empty() ? "" : ", ") + (key.size() == 1 ? row : "(" + row + ")");
     }
-    if (list.empty()) list = "NULL";
-    return Start(columns, PgQuoted(key[0]) + " IN (" + list + ")");
+    if (list.empty()) return SinceDescribed(Start(columns, "false"));
+    // A list of one column is looked up in its index; of several, VALUES are what joins well.
+    return SinceDescribed(Start(columns, key.size() == 1
+                                             ? names + " IN (" + list + ")"
+                                             : "(" + names + ") IN (VALUES " + list + ")"));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view /*position*/) override { return false; }
@@ -137,9 +156,8 @@ class PostgresqlStore final : public Store {
   }
 
  private:
-  absl::StatusOr<SourceDescription> DescribeTable() const {
-    ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
-                     PgConnection::Open(parameters_));
+  absl::StatusOr<SourceDescription> DescribeTable() {
+    ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection, Connect());
     ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
     SourceDescription description;
     description.source = url_.ToString();
@@ -152,6 +170,7 @@ class PostgresqlStore final : public Store {
       if (column.mapping.form != PgForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }
+    Remember(table);
     description.key = table.key;
     if (url_.Parameter("key")) {
       description.key = url_.List("key");
@@ -165,6 +184,25 @@ class PostgresqlStore final : public Store {
     }
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
     return description;
+  }
+
+  absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const {
+    return PgConnection::Open(parameters_, statement_timeout_);
+  }
+
+  // A server that is starting, or whose connections are all taken (perhaps by the one that was
+  // just given back), is asked again.
+  absl::StatusOr<std::unique_ptr<PgConnection>> ConnectPatiently() const {
+    absl::StatusOr<std::unique_ptr<PgConnection>> connection = Connect();
+    for (const int wait_ms : {50, 250, 1000, 2000}) {
+      if (!absl::IsUnavailable(connection.status()) &&
+          !absl::IsResourceExhausted(connection.status())) {
+        break;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+      connection = Connect();
+    }
+    return connection;
   }
 
   absl::StatusOr<PgTable> ReadTable(PgConnection& connection) const {
@@ -181,36 +219,47 @@ class PostgresqlStore final : public Store {
            ", or compare a view that casts it, as in " + Printable(column.name) + "::text";
   }
 
-  static std::string NotOnePoint(const PgTable& table) {
-    return Printable(table.Display()) + " is a foreign table: its server's snapshot is not ours";
+  void Remember(const PgTable& table) DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    described_.clear();
+    for (const PgColumn& column : table.columns) described_[column.name] = column.declared;
   }
 
-  // Unimplemented if the value is no literal of the column's type.
-  static absl::StatusOr<std::string> KeyLiteral(const PgConnection& connection,
-                                                const PgColumn& column, const SourceValue& value) {
-    using Kind = SourceValue::Kind;
-    const absl::Status unable =
-        absl::UnimplementedError(Printable(column.name) + " can't be looked up");
-    switch (column.mapping.form) {
-      case PgForm::kInt2:
-      case PgForm::kInt4:
-      case PgForm::kInt8:
-        if (value.kind != Kind::kInt64) return unable;
-        return "'" + std::to_string(value.int64) + "'::int8";
-      case PgForm::kUuid:
-        if (value.kind != Kind::kUuid) return unable;
-        return "'" + DisplayText(value) + "'::uuid";
-      case PgForm::kText:
-        // Not enums, where other texts than labels are errors.
-        if (value.kind != Kind::kText || !column.mapping.cast.empty() ||
-            value.text.find('\0') != std::string_view::npos ||
-            !(column.declared == "text" || column.declared.starts_with("character varying"))) {
-          return unable;
-        }
-        return connection.Literal(std::string(value.text));
-      default:
-        return unable;
+  // Aborted if what the replicas have agreed on is not what the table is now.
+  absl::Status CheckDescribed(const PgTable& table, const std::vector<std::string>& columns)
+      DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    for (const std::string& name : columns) {
+      const auto described = described_.find(name);
+      if (described == described_.end()) continue;
+      const PgColumn* const column = table.Find(name);
+      if (column != nullptr && column->declared == described->second) continue;
+      return absl::AbortedError(
+          "column " + Printable(name) + " of " + Printable(table.Display()) + " was " +
+          Printable(described->second) + " when it was described, and is " +
+          (column == nullptr ? "gone" : Printable(column->declared) + " now"));
     }
+    return absl::OkStatus();
+  }
+
+  // What was there when it was described and is not now was not named wrongly; and what the server
+  // has done is not to be taken for something that the agent has done.
+  absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(absl::StatusOr<std::unique_ptr<Scan>> scan)
+      DRIFTWOOD_EXCLUDES(mutex_) {
+    if (absl::IsUnavailable(scan.status()) || absl::IsDeadlineExceeded(scan.status()) ||
+        absl::IsResourceExhausted(scan.status())) {
+      return absl::AbortedError(scan.status().message());
+    }
+    if (!absl::IsNotFound(scan.status())) return scan;
+    merkle::MutexLock lock(&mutex_);
+    if (described_.empty()) return scan;
+    return absl::AbortedError("gone since it was described: " +
+                              std::string(scan.status().message()));
+  }
+
+  static std::string NotOnePoint(const PgTable& table) {
+    return Printable(table.Display()) +
+           " is or has a foreign table: its server's snapshot is not ours";
   }
 
   // BEGIN, and the table locked against TRUNCATE and rewriting before the snapshot is taken: those
@@ -228,17 +277,17 @@ class PostgresqlStore final : public Store {
     return connection.Run(kBegin);
   }
 
-  // Aborted if the table's files are not those that the snapshot knows.
+  // Aborted if files that will be read are not those that the snapshot knows.
   static absl::Status CheckFiles(PgConnection& connection, const PgTable& table) {
     RETURN_IF_ERROR(connection.Run("SELECT FROM " + table.Quoted() + " LIMIT 0"));  // locks it
+    // All that the query will read is locked now, what is behind views too.
     ASSIGN_OR_RETURN(
         const PgResult moved,
-        connection.Query("WITH RECURSIVE parts(oid) AS (SELECT $1::oid UNION SELECT inhrelid "
-                         "FROM parts JOIN pg_inherits ON inhparent = parts.oid) "
-                         "SELECT count(*) FROM parts JOIN pg_class c ON c.oid = parts.oid WHERE "
-                         "c.relkind IN ('r', 'm') AND c.relfilenode <> 0 AND c.relfilenode "
-                         "IS DISTINCT FROM pg_relation_filenode(c.oid)",
-                         {std::to_string(table.oid)}));
+        connection.Query("SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = "
+                         "l.relation WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' "
+                         "AND l.database <> 0 AND (c.oid IS NULL OR c.relkind IN ('r', 'm') AND "
+                         "c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM "
+                         "pg_relation_filenode(c.oid))"));
     if (moved.Int(0, 0) == 0) return absl::OkStatus();
     return absl::AbortedError(Printable(table.Display()) +
                               " was truncated or rewritten just now; try again");
@@ -247,7 +296,7 @@ class PostgresqlStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> Start(const std::vector<std::string>& columns,
                                               const std::optional<std::string>& condition) {
     std::vector<std::unique_ptr<PgConnection>> connections(1);
-    ASSIGN_OR_RETURN(connections[0], PgConnection::Open(parameters_));
+    ASSIGN_OR_RETURN(connections[0], ConnectPatiently());
     PgConnection& first = *connections[0];
     ASSIGN_OR_RETURN(PgTable table, ReadTable(first));
     const uint32_t oid = table.oid;
@@ -256,14 +305,20 @@ class PostgresqlStore final : public Store {
     if (table.oid != oid) {
       return absl::AbortedError(Printable(table.Display()) + " was replaced just now; try again");
     }
+    RETURN_IF_ERROR(CheckDescribed(table, columns));
     RETURN_IF_ERROR(CheckFiles(first, table));
     std::vector<PgForm> forms;
     ASSIGN_OR_RETURN(const std::string select, Select(table, columns, &forms));
+    ASSIGN_OR_RETURN(const bool is_foreign, ReadsForeignTables(first, table, select));
     std::vector<std::string> conditions;
     if (where_) conditions.push_back("(" + *where_ + "\n)");
     if (condition) conditions.push_back(*condition);
     if (conditions.empty()) {
-      ASSIGN_OR_RETURN(conditions, Ranges(table, &connections));
+      if (is_foreign) {
+        conditions = {""};
+      } else {
+        ASSIGN_OR_RETURN(conditions, Ranges(table, &connections));
+      }
     } else if (conditions.size() == 2) {
       conditions = {conditions[0] + " AND " + conditions[1]};
     }
@@ -271,7 +326,19 @@ class PostgresqlStore final : public Store {
       RETURN_IF_ERROR(StartCopy(*connections[i], select, conditions[i]));
     }
     return StartPgScan(std::move(connections), std::move(forms),
-                       table.kind == 'f' ? NotOnePoint(table) : "");
+                       is_foreign ? NotOnePoint(table) : "");
+  }
+
+  // Behind a view or among the partitions too.
+  static absl::StatusOr<bool> ReadsForeignTables(PgConnection& connection, const PgTable& table,
+                                                 const std::string& select) {
+    if (table.HasPages()) return false;
+    ASSIGN_OR_RETURN(const PgResult plan,
+                     connection.Query("EXPLAIN (FORMAT JSON, COSTS OFF) " + select));
+    for (int i = 0; i < plan.rows(); ++i) {
+      if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) return true;
+    }
+    return false;
   }
 
   static absl::Status StartCopy(PgConnection& connection, const std::string& select,
@@ -306,25 +373,35 @@ class PostgresqlStore final : public Store {
   }
 
   // The conditions that part the table's pages, one for each connection, opening the connections
-  // on the first one's snapshot. The last range has no end: the table grows.
+  // on the first one's snapshot.
   absl::StatusOr<std::vector<std::string>> Ranges(
       const PgTable& table, std::vector<std::unique_ptr<PgConnection>>* connections) const {
     PgConnection& first = *(*connections)[0];
-    if (!table.HasPages() || first.server_version() < kTidRangeScans) {
+    const uint64_t wanted = connections_.value_or(connections_max_);
+    const bool has_pages = table.HasPages() || table.kind == 'p' || table.has_children;
+    if (wanted == 1 || !has_pages || first.server_version() < kTidRangeScans) {
       return std::vector<std::string>{""};
     }
-    const uint64_t wanted = connections_.value_or(kConnectionsDefault);
-    if (wanted == 1) return std::vector<std::string>{""};
+    // Who may read some columns only may not name ctid.
+    ASSIGN_OR_RETURN(
+        const PgResult allowed,
+        first.Query("SELECT has_table_privilege($1::oid, 'SELECT')", {std::to_string(table.oid)}));
+    if (!allowed.Bool(0, 0)) return std::vector<std::string>{""};
     ASSIGN_OR_RETURN(const PgResult exported, first.Query("SELECT pg_export_snapshot()"));
     // After the export: what the snapshot sees is in these pages.
-    ASSIGN_OR_RETURN(const PgResult size, first.Query("SELECT pg_relation_size($1::oid) / "
-                                                      "current_setting('block_size')::int8",
-                                                      {std::to_string(table.oid)}));
-    const auto pages = static_cast<uint64_t>(size.Int(0, 0));
-    const uint64_t useful = connections_ ? pages : pages / kPagesPerConnection + 1;
-    const std::string snapshot = exported.Text(0, 0);
-    while (connections->size() < std::min(wanted, useful)) {
-      absl::StatusOr<std::unique_ptr<PgConnection>> more = PgConnection::Open(parameters_);
+    ASSIGN_OR_RETURN(const std::vector<uint64_t> pages, ReadPgPages(first, table.oid));
+    const uint64_t most = pages.empty() ? 0 : *std::max_element(pages.begin(), pages.end());
+    const uint64_t all = std::accumulate(pages.begin(), pages.end(), uint64_t{0});
+    const uint64_t useful = connections_ ? most : all / kPagesPerConnection + 1;
+    RETURN_IF_ERROR(Join(exported.Text(0, 0), std::min(wanted, useful), connections));
+    return PgPageRanges(pages, connections->size());
+  }
+
+  // Opens connections on the same snapshot until there are `count`.
+  absl::Status Join(const std::string& snapshot, uint64_t count,
+                    std::vector<std::unique_ptr<PgConnection>>* connections) const {
+    while (connections->size() < count) {
+      absl::StatusOr<std::unique_ptr<PgConnection>> more = Connect();
       // The server has no more: those that there are read it all.
       if (absl::IsResourceExhausted(more.status())) break;
       RETURN_IF_ERROR(more.status());
@@ -333,47 +410,42 @@ class PostgresqlStore final : public Store {
       RETURN_IF_ERROR((*more)->Run("SET TRANSACTION SNAPSHOT " + literal));
       connections->push_back(*std::move(more));
     }
-    const uint64_t count = connections->size();
-    if (count == 1) return std::vector<std::string>{""};
-    const auto at = [&](uint64_t i) {
-      return "'(" + std::to_string(pages * i / count) + ",0)'::tid";
-    };
-    std::vector<std::string> ranges;
-    for (uint64_t i = 0; i < count; ++i) {
-      ranges.push_back("ctid >= " + at(i) + (i + 1 == count ? "" : " AND ctid < " + at(i + 1)));
-    }
-    return ranges;
+    return absl::OkStatus();
   }
 
   const StoreUrl url_;
   const PgParameters parameters_;
-  const std::optional<uint64_t> connections_;  // as asked for
+  const std::optional<uint64_t> connections_;  // exactly as many, if the table has as many pages
+  const uint64_t connections_max_;
+  const std::chrono::milliseconds statement_timeout_;
   const std::optional<std::string> table_;
   const std::optional<std::string> where_;
+
+  merkle::Mutex mutex_;
+  // The columns' types when they were last described; empty before that.
+  std::map<std::string, std::string> described_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url) {
+absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url,
+                                                           const StoreOptions& options) {
   if (!url.IsServer()) {
     return absl::InvalidArgumentError("store URL \"" + url.ToString() +
                                       "\": write postgresql://USER@HOST:PORT/DATABASE?table=NAME");
   }
   std::optional<uint64_t> connections;
   if (const std::optional<std::string> text = url.Parameter("connections")) {
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-    if (error != std::errc() || end != text->data() + text->size() || number < 1 ||
-        number > kConnectionsMax) {
+    const absl::StatusOr<uint64_t> number = ParseConnections(*text);
+    if (!number.ok()) {
       return absl::InvalidArgumentError("store URL \"" + url.ToString() +
-                                        "\": connections is 1 to " +
-                                        std::to_string(kConnectionsMax));
+                                        "\": " + std::string(number.status().message()));
     }
-    connections = number;
+    connections = *number;
   }
   ASSIGN_OR_RETURN(PgParameters parameters, ParametersOf(url));
   return std::unique_ptr<Store>(
-      std::make_unique<PostgresqlStore>(url, std::move(parameters), connections));
+      std::make_unique<PostgresqlStore>(url, std::move(parameters), connections, options));
 }
 
 }  // namespace driftwood::agent

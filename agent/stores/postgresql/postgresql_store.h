@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/store.h"
+#include "agent/store_options.h"
 #include "agent/store_url.h"
 
 namespace driftwood::agent {
@@ -14,6 +15,7 @@ namespace driftwood::agent {
 //
 // Each scan reads one snapshot, in read-only transactions, on one or more connections. Only what
 // the server has confirmed as complete is the end of a scan.
-absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url);
+absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url,
+                                                           const StoreOptions& options = {});
 
 }  // namespace driftwood::agent

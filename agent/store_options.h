@@ -1,0 +1,28 @@
+// What an agent's options ask of the servers that it reads.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace driftwood::agent {
+
+// Stores without a server have no use for them. What a store's URL says comes first.
+struct StoreOptions {
+  static constexpr uint64_t kConnectionsMax = 64;
+
+  std::optional<uint64_t> connections;            // of one scan, at most
+  std::chrono::milliseconds statement_timeout{};  // 0: the server's own
+};
+
+// "4". InvalidArgument for anything but 1 to kConnectionsMax.
+absl::StatusOr<uint64_t> ParseConnections(std::string_view text);
+
+// "500ms", "30s", "5min", "1h", "30" (seconds). InvalidArgument for anything else, and for 0.
+absl::StatusOr<std::chrono::milliseconds> ParseTime(std::string_view text);
+
+}  // namespace driftwood::agent

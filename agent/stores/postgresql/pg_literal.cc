@@ -1,0 +1,106 @@
+#include "agent/stores/postgresql/pg_literal.h"
+
+#include <limits>
+#include <optional>
+
+#include "agent/messages.h"
+#include "agent/row_encoder.h"
+
+namespace driftwood::agent {
+namespace {
+
+using Kind = SourceValue::Kind;
+using Special = merkle::Value::Special;
+
+constexpr int64_t kEpochDays = 10957;  // 2000-01-01, which PostgreSQL counts from
+constexpr int64_t kEpochMicros = kEpochDays * 86'400 * 1'000'000;
+
+std::optional<std::string> SpecialLiteral(const SourceValue& value, const std::string& type) {
+  if (value.special == Special::kPlusInfinity) return "'infinity'::" + type;
+  if (value.special == Special::kMinusInfinity) return "'-infinity'::" + type;
+  return std::nullopt;
+}
+
+// As a distance from an epoch: years before Christ have no text that all settings read alike.
+std::optional<std::string> MomentLiteral(Kind kind, const std::string& type,
+                                         const SourceValue& value) {
+  if (value.kind != kind) return std::nullopt;
+  if (value.special != Special::kNone) return SpecialLiteral(value, type);
+  if (kind == Kind::kDate) {
+    const int64_t days = value.int64 - kEpochDays;
+    if (days > std::numeric_limits<int32_t>::max() / 2 || days < -kEpochDays * 1000) {
+      return std::nullopt;
+    }
+    return "('2000-01-01'::date + (" + std::to_string(days) + "))";
+  }
+  if (value.int64 < std::numeric_limits<int64_t>::min() / 2) return std::nullopt;
+  return "('2000-01-01 00:00:00" + std::string(kind == Kind::kTimestampTz ? "+00" : "") +
+         "'::" + type + " + '" + std::to_string(value.int64 - kEpochMicros) +
+         " microseconds'::interval)";
+}
+
+std::optional<std::string> UuidLiteral(const SourceValue& value) {
+  if (value.kind != Kind::kUuid) return std::nullopt;
+  return "'" + DisplayText(value) + "'::uuid";
+}
+
+std::optional<std::string> NumericLiteral(const SourceValue& value) {
+  constexpr size_t kSizeMax = 1000;
+  if (value.kind != Kind::kNumber || value.text.empty() || value.text.size() > kSizeMax ||
+      value.text.find_first_not_of("0123456789.-") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  return "'" + std::string(value.text) + "'::numeric";
+}
+
+bool IsPlainText(const PgColumn& column) {
+  // Not enums, where other texts than labels are errors, and not what is cast.
+  return column.mapping.cast.empty() &&
+         (column.declared == "text" || column.declared.starts_with("character varying"));
+}
+
+std::optional<std::string> NonTextLiteral(PgForm form, const SourceValue& value) {
+  switch (form) {
+    case PgForm::kInt2:
+    case PgForm::kInt4:
+    case PgForm::kInt8:
+      if (value.kind != Kind::kInt64) return std::nullopt;
+      return "'" + std::to_string(value.int64) + "'::int8";
+    case PgForm::kNumeric:
+      return NumericLiteral(value);
+    case PgForm::kUuid:
+      return UuidLiteral(value);
+    case PgForm::kBool:
+      if (value.kind != Kind::kBool) return std::nullopt;
+      return value.boolean ? "true" : "false";
+    case PgForm::kDate:
+      return MomentLiteral(Kind::kDate, "date", value);
+    case PgForm::kTimestamp:
+      return MomentLiteral(Kind::kTimestamp, "timestamp", value);
+    case PgForm::kTimestampTz:
+      return MomentLiteral(Kind::kTimestampTz, "timestamptz", value);
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PgLiteral(const PgConnection& connection, const PgColumn& column,
+                                      const SourceValue& value) {
+  const absl::Status unable =
+      absl::UnimplementedError(Printable(column.name) + " can't be looked up");
+  if (column.mapping.form != PgForm::kText) {
+    if (!column.mapping.cast.empty()) return unable;
+    std::optional<std::string> literal = NonTextLiteral(column.mapping.form, value);
+    if (!literal) return unable;
+    return *std::move(literal);
+  }
+  if (value.kind != Kind::kText || !IsPlainText(column) ||
+      value.text.find('\0') != std::string_view::npos) {
+    return unable;
+  }
+  return connection.Literal(std::string(value.text));
+}
+
+}  // namespace driftwood::agent
