@@ -84,7 +84,8 @@ void DefineOptions(CLI::App* app, Options* options) {
                 "no digest key: finds every accident, but not records made up to cancel out")
       ->excludes(key);
   app->add_option("--connections", options->connections,
-                  "read a database server with so many connections at most (default: 2)")
+                  "read a database server with so many connections at most (default: 2; MariaDB "
+                  "and MySQL: 1)")
       ->type_name("N");
   app->add_option("--statement-timeout", options->statement_timeout,
                   "let a database server end a scan that takes longer, as in 30min")

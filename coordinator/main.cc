@@ -222,7 +222,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "Keep the indexes here for the next time (default: a temporary folder)")
       ->type_name("FOLDER");
   diff->add_option("--connections", options->connections,
-                   "Read each database server with so many connections at most (default: 2)")
+                   "Read each database server with so many connections at most (default: 2; "
+                   "MariaDB and MySQL: 1)")
       ->type_name("N");
   diff->add_option("--statement-timeout", options->statement_timeout,
                    "Let a database server end a scan that takes longer, as in 30min")

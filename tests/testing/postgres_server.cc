@@ -35,11 +35,11 @@ PostgresServer* PostgresServer::Get() {
   return server.get();
 }
 
-std::unique_ptr<PostgresServer> PostgresServer::StartAnother() {
+std::unique_ptr<PostgresServer> PostgresServer::StartAnother(const std::string& settings) {
   const fs::path programs = FindPrograms();
   if (programs.empty()) return nullptr;
   std::unique_ptr<PostgresServer> started(new PostgresServer(programs));
-  DRIFTWOOD_CHECK(started->Start());
+  DRIFTWOOD_CHECK(started->Start(settings));
   return started;
 }
 
@@ -55,7 +55,7 @@ std::vector<std::string> PostgresServer::Command(const std::string& program,
   return command;
 }
 
-bool PostgresServer::Start() {
+bool PostgresServer::Start(const std::string& more_settings) {
   if (::geteuid() == 0 && ::chown(folder_.path().c_str(), kNobody, kNobody) != 0) return false;
   const std::string data = (folder_ / "data").string();
   ProcessOptions options;
@@ -72,7 +72,7 @@ bool PostgresServer::Start() {
   const std::string settings =
       "-c listen_addresses='' -c fsync=off -c autovacuum=off -c shared_buffers=32MB "
       "-c max_connections=30 -c unix_socket_directories='" +
-      folder_.path().string() + "'";
+      folder_.path().string() + "' " + more_settings;
   // What the server inherits of our outputs would keep a reader of them waiting.
   options.out_file = folder_ / "pg_ctl";
   const ProcessResult start = RunProcess(

@@ -16,8 +16,9 @@ class PostgresServer {
  public:
   // The test program's one server, started at first use; null where PostgreSQL is not installed.
   static PostgresServer* Get();
-  // One of the test's own, to be ended in the middle; null as above.
-  static std::unique_ptr<PostgresServer> StartAnother();
+  // One of the test's own, to be ended in the middle; null as above. `settings` as in "-c
+  // shared_buffers=1GB".
+  static std::unique_ptr<PostgresServer> StartAnother(const std::string& settings = "");
   ~PostgresServer();
   PostgresServer(const PostgresServer&) = delete;
   PostgresServer& operator=(const PostgresServer&) = delete;
@@ -39,7 +40,7 @@ class PostgresServer {
 
  private:
   explicit PostgresServer(std::filesystem::path programs) : programs_(std::move(programs)) {}
-  bool Start();
+  bool Start(const std::string& more_settings);
   std::vector<std::string> Command(const std::string& program,
                                    const std::vector<std::string>& arguments) const;
 
