@@ -108,12 +108,10 @@ class Store {
   // asked for is fine, since the caller encodes each row's key and keeps exact matches only. A row
   // that is left out counts as gone, and makes a divergence look settled: where the source may hold
   // an equal key in another form ('007', '1.50', an upper-case uuid), look it up in a way that
-  // finds every form, or don't (a decimal, a uuid and JSON come as such, never as texts). Whatever filters a scan filters this too.
-  // Unimplemented where the store has no such look-up: the caller then scans. `keys` (columns in
-  // the order of `key`) and the texts in them live only until this returns. They are what the
-  // key's canonical form is decoded to: decimals kNumber, uuids kUuid, json kJson, dates and times
-  // kinds of their own. A store that has other spellings of such a value (a uuid in a text column)
-  // must not look for one of them only: that is Unimplemented.
+  // finds every form, or don't (a decimal, a uuid and JSON come as such, never as texts). Whatever
+  // filters a scan filters this too. Unimplemented where the store has no such look-up: the caller
+  // then scans. `keys` (columns in the order of `key`) and the texts in them live only until this
+  // returns.
   virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {
