@@ -69,7 +69,8 @@ void FillTable(testing::PostgresServer& server, uint64_t rows) {
       "(ARRAY['open', 'paid', 'shipped', 'returned'])[1 + i % 4], timestamp '2024-01-01' + "
       "(hashint8(i + 3) + 2147483648) * interval '7 milliseconds', hashint8(i + 4) % 2 = 0 "
       "FROM generate_series(1::bigint, " +
-      std::to_string(rows) + ") i; VACUUM (FREEZE, ANALYZE) orders");
+      std::to_string(rows) + ") i");
+  server.Sql("VACUUM (FREEZE, ANALYZE) orders");
 }
 
 // The plain client that we measure ourselves against.
