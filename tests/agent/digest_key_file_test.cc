@@ -63,7 +63,7 @@ TEST_F(DigestKeyFileTest, AKeyOfZerosIsNoKey) {
 }
 
 TEST_F(DigestKeyFileTest, AFileThatOthersMayReadIsRefusedWithTheRemedy) {
-  for (const mode_t mode : {0640, 0604, 0644, 0660}) {
+  for (const mode_t mode : {0640u, 0604u, 0644u, 0660u}) {
     const auto refused = ReadOf(std::string(32, 'k'), mode);
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kPermissionDenied);
     EXPECT_THAT(std::string(refused.status().message()), HasSubstr("chmod 600 " + path_));
