@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -93,13 +94,15 @@ class Audit {
   }
 
   // Reports all failures of a step. The first one that is no mere consequence (we cancelled the
-  // others) becomes the report's error. True if there was none.
-  bool AllOk(const std::vector<absl::Status>& statuses) {
+  // others) becomes the report's error; `first` is the replica that failed before we cancelled
+  // any, which is how one whose own failure is CANCELLED is told from them. True if there was none.
+  bool AllOk(const std::vector<absl::Status>& statuses, std::optional<size_t> first = {}) {
     bool ok = true;
     for (const bool consequences : {false, true}) {
       for (size_t i = 0; i < statuses.size(); ++i) {
         const absl::Status& status = statuses[i];
-        if (status.ok() || absl::IsCancelled(status) != consequences) continue;
+        const bool consequence = absl::IsCancelled(status) && (i != first || interrupt_->raised());
+        if (status.ok() || consequence != consequences) continue;
         if (consequences && (report_.error || interrupt_->raised())) continue;
         ok = false;
         Fail(i, status);
@@ -193,13 +196,19 @@ class Audit {
     Phase(AuditObserver::Phase::kIndexing);
     scan_began_ = true;
     std::vector<absl::Status> statuses(count());
+    std::mutex mutex;
+    std::optional<size_t> first_failed;
     ForEachReplica(count(), [&](size_t i) {
       statuses[i] = PrepareOne(i, /*force=*/false);
       if (absl::IsDataLoss(statuses[i])) statuses[i] = PrepareOne(i, /*force=*/true);
-      // Nothing can come of the others any more.
-      if (!statuses[i].ok()) CancelAll();
+      if (statuses[i].ok()) return;
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        if (!first_failed) first_failed = i;
+      }
+      CancelAll();  // Nothing can come of the others any more.
     });
-    return AllOk(statuses);
+    return AllOk(statuses, first_failed);
   }
 
   absl::Status PrepareOne(size_t i, bool force) {
