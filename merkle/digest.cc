@@ -2,7 +2,9 @@
 //
 // The low-level SHA256_* calls are deprecated in OpenSSL 3 but remain: copying a SHA256_CTX that
 // has absorbed the key block is the fastest way to a keyed digest of a short record (89 ns against
-// 104 ns for copying an EVP context, 900 ns for a one-shot HMAC).
+// 104 ns for copying an EVP context, 900 ns for a one-shot HMAC). A record of a few blocks is laid
+// out with its padding and given in one piece: OpenSSL's code for processors without SHA
+// instructions prepares two blocks at a time, and nothing is left for SHA256_Final to do.
 #define OPENSSL_API_COMPAT 0x10100000L
 #include "merkle/digest.h"
 
@@ -37,6 +39,34 @@ Block KeyBlock(const DigestKey& key, std::string_view label) {
 std::string Derive(const DigestKey& key, std::string_view label) {
   const Block block = KeyBlock(key, label);
   return Sha256({reinterpret_cast<const char*>(block.data()), block.size()});
+}
+
+void PutBigEndian32(uint32_t number, unsigned char* to) {
+  for (int i = 0; i < 4; ++i) to[i] = static_cast<unsigned char>(number >> (24 - 8 * i));
+}
+
+constexpr size_t kFrameBytes = 4;
+constexpr size_t kShortBytes = 1024;  // a key or value
+
+// The frame, the key and the value of a record after the key block in `context`, padded as FIPS
+// 180-4, 5.1.1 has it: a 1 bit, zeros, and the length in 64 bits at the end of the last block.
+void HashShort(const unsigned char (&frame)[kFrameBytes], std::string_view key,
+               std::string_view value, SHA256_CTX* context) {
+  unsigned char message[kFrameBytes + 2 * kShortBytes + 2 * kBlockBytes];
+  unsigned char* end = message;
+  const auto put = [&end](const void* bytes, size_t size) {
+    if (size > 0) std::memcpy(end, bytes, size);
+    end += size;
+  };
+  put(frame, kFrameBytes);
+  put(key.data(), key.size());
+  put(value.data(), value.size());
+  const auto size = static_cast<size_t>(end - message);
+  const size_t padded = (size + 1 + sizeof(uint64_t) + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+  std::memset(end, 0, padded - size);
+  *end = 0x80;
+  PutBigEndian32(static_cast<uint32_t>(8 * (kBlockBytes + size)), message + padded - 4);
+  SHA256_Update(context, message, padded);
 }
 
 uint64_t DeriveSeed(const DigestKey& key, std::string_view label) {
@@ -106,11 +136,15 @@ RecordHasher& RecordHasher::operator=(RecordHasher&&) noexcept = default;
 
 Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
   DRIFTWOOD_CHECK(key.size() <= UINT32_MAX);
-  const auto key_size = static_cast<uint32_t>(key.size());
-  const unsigned char frame[4] = {
-      static_cast<unsigned char>(key_size >> 24), static_cast<unsigned char>(key_size >> 16),
-      static_cast<unsigned char>(key_size >> 8), static_cast<unsigned char>(key_size)};
+  unsigned char frame[kFrameBytes];
+  PutBigEndian32(static_cast<uint32_t>(key.size()), frame);
   SHA256_CTX context = state_->keyed;
+  if (key.size() <= kShortBytes && value.size() <= kShortBytes) {
+    HashShort(frame, key, value, &context);
+    unsigned char bytes[Digest::kBytes];
+    for (size_t i = 0; i < Digest::kBytes / 4; ++i) PutBigEndian32(context.h[i], bytes + 4 * i);
+    return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
+  }
   SHA256_Update(&context, frame, sizeof frame);
   SHA256_Update(&context, key.data(), key.size());
   SHA256_Update(&context, value.data(), value.size());

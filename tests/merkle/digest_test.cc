@@ -32,6 +32,25 @@ TEST(DigestTest, ARecordsDigestIsSha256OverKeyBlockFramedKeyAndValue) {
   }
 }
 
+// Every length about the ends of blocks and the length from which on records are hashed in pieces.
+TEST(DigestTest, RecordsOfEveryLengthAreHashedAlike) {
+  const DigestKey key = CountingKey();
+  RecordHasher hasher(key);
+  const std::string bytes(5000, 'v');
+  const std::string block = Block(key, "driftwood record v1");
+  for (const size_t key_size : {0u, 1u, 9u, 64u, 1023u, 1024u, 1025u, 4000u}) {
+    const std::string record_key(key_size, 'k');
+    const std::string frame = {'\0', '\0', static_cast<char>(key_size >> 8),
+                               static_cast<char>(key_size)};
+    for (size_t size = 0; size < 1200; size += size < 200 || size > 1000 ? 1 : 64) {
+      const std::string_view value = std::string_view(bytes).substr(0, size);
+      const std::string all = block + frame + record_key + std::string(value);
+      ASSERT_EQ(hasher.Hash(record_key, value), FirstBytes(Sha256(all)))
+          << "key of " << key_size << ", value of " << size;
+    }
+  }
+}
+
 TEST(DigestTest, Sha256GivesTheKnownAnswer) {
   const std::string digest = Sha256("abc");
   EXPECT_EQ(digest.substr(0, 4), "\xba\x78\x16\xbf");

@@ -70,16 +70,20 @@ char* WriteFraction(const char* groups, int count, int weight, char* to) {
 
 // numeric_send(): number of groups, weight of the first (power of 10,000), sign, display scale, and
 // the groups of four decimal digits.
-absl::StatusOr<SourceValue> DecodeNumeric(std::string_view bytes,
-                                          std::pmr::memory_resource* arena) {
+absl::Status DecodeNumeric(std::string_view bytes, std::pmr::memory_resource* arena,
+                           SourceValue* value) {
+  const auto number = [value](std::string_view text) {
+    *value = SourceValue::OfText(Kind::kNumber, text);
+    return absl::OkStatus();
+  };
   constexpr uint16_t kNegative = 0x4000, kNaN = 0xC000, kInfinity = 0xD000, kMinusInfinity = 0xF000;
   if (bytes.size() < 8) return Malformed("a numeric that is too short");
   const int count = Get16(bytes.data());
   const int weight = static_cast<int16_t>(Get16(bytes.data() + 2));
   const uint16_t sign = Get16(bytes.data() + 4);
-  if (sign == kNaN) return SourceValue::OfText(Kind::kNumber, "NaN");
-  if (sign == kInfinity) return SourceValue::OfText(Kind::kNumber, "Infinity");
-  if (sign == kMinusInfinity) return SourceValue::OfText(Kind::kNumber, "-Infinity");
+  if (sign == kNaN) return number("NaN");
+  if (sign == kInfinity) return number("Infinity");
+  if (sign == kMinusInfinity) return number("-Infinity");
   if (sign != 0 && sign != kNegative) return Malformed("a numeric with an unknown sign");
   const char* const groups = bytes.data() + 8;
   if (bytes.size() != 8 + 2 * static_cast<size_t>(count)) return Malformed("a numeric cut short");
@@ -94,7 +98,7 @@ absl::StatusOr<SourceValue> DecodeNumeric(std::string_view bytes,
   if (sign == kNegative && count > 0) *end++ = '-';
   end = WriteIntegerPart(groups, count, weight, end);
   end = WriteFraction(groups, count, weight, end);
-  return SourceValue::OfText(Kind::kNumber, {text, static_cast<size_t>(end - text)});
+  return number({text, static_cast<size_t>(end - text)});
 }
 
 SourceValue DecodeDate(int32_t days) {
@@ -173,51 +177,67 @@ bool IsCopyTrailer(std::string_view bytes) {
   return bytes.size() == 2 && Get16(bytes.data()) == 0xFFFF;
 }
 
-absl::StatusOr<SourceValue> DecodePgValue(PgForm form, std::string_view bytes,
-                                          std::pmr::memory_resource* arena) {
+absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory_resource* arena,
+                           SourceValue* value) {
   const size_t size = SizeOf(form);
   if (size != 0 && bytes.size() != size) return Malformed("a value of a wrong length");
   const char* const at = bytes.data();
   switch (form) {
     case PgForm::kBool:
-      return SourceValue::Bool(*at != 0);
+      *value = SourceValue::Bool(*at != 0);
+      break;
     case PgForm::kInt2:
-      return SourceValue::Int64(static_cast<int16_t>(Get16(at)));
+      *value = SourceValue::Int64(static_cast<int16_t>(Get16(at)));
+      break;
     case PgForm::kInt4:
-      return SourceValue::Int64(static_cast<int32_t>(Get32(at)));
+      *value = SourceValue::Int64(static_cast<int32_t>(Get32(at)));
+      break;
     case PgForm::kInt8:
-      return SourceValue::Int64(static_cast<int64_t>(Get64(at)));
+      *value = SourceValue::Int64(static_cast<int64_t>(Get64(at)));
+      break;
     case PgForm::kOid:
-      return SourceValue::Int64(Get32(at));
+      *value = SourceValue::Int64(Get32(at));
+      break;
     case PgForm::kFloat4:
-      return SourceValue::Double(std::bit_cast<float>(Get32(at)));
+      *value = SourceValue::Double(std::bit_cast<float>(Get32(at)));
+      break;
     case PgForm::kFloat8:
-      return SourceValue::Double(std::bit_cast<double>(Get64(at)));
+      *value = SourceValue::Double(std::bit_cast<double>(Get64(at)));
+      break;
     case PgForm::kNumeric:
-      return DecodeNumeric(bytes, arena);
+      return DecodeNumeric(bytes, arena, value);
     case PgForm::kText:
-      return SourceValue::OfText(Kind::kStored, bytes);
+      *value = SourceValue::OfText(Kind::kStored, bytes);
+      break;
     case PgForm::kPaddedText:
-      return SourceValue::OfText(Kind::kStored, bytes.substr(0, bytes.find_last_not_of(' ') + 1));
+      *value = SourceValue::OfText(Kind::kStored, bytes.substr(0, bytes.find_last_not_of(' ') + 1));
+      break;
     case PgForm::kBytes:
-      return SourceValue::Bytes(bytes);
+      *value = SourceValue::Bytes(bytes);
+      break;
     case PgForm::kDate:
-      return DecodeDate(static_cast<int32_t>(Get32(at)));
+      *value = DecodeDate(static_cast<int32_t>(Get32(at)));
+      break;
     case PgForm::kTime:
-      return SourceValue::Moment(Kind::kTime, static_cast<int64_t>(Get64(at)));
+      *value = SourceValue::Moment(Kind::kTime, static_cast<int64_t>(Get64(at)));
+      break;
     case PgForm::kTimestamp:
-      return DecodeTimestamp(Kind::kTimestamp, static_cast<int64_t>(Get64(at)), arena);
+      *value = DecodeTimestamp(Kind::kTimestamp, static_cast<int64_t>(Get64(at)), arena);
+      break;
     case PgForm::kTimestampTz:
-      return DecodeTimestamp(Kind::kTimestampTz, static_cast<int64_t>(Get64(at)), arena);
+      *value = DecodeTimestamp(Kind::kTimestampTz, static_cast<int64_t>(Get64(at)), arena);
+      break;
     case PgForm::kUuid:
-      return SourceValue::OfText(Kind::kUuid, bytes);
+      *value = SourceValue::OfText(Kind::kUuid, bytes);
+      break;
     case PgForm::kJsonb:
       if (bytes.empty() || bytes[0] != 1) return Malformed("jsonb of an unknown version");
-      return SourceValue::OfText(Kind::kStored, bytes.substr(1));
-    case PgForm::kUnmapped:
+      *value = SourceValue::OfText(Kind::kStored, bytes.substr(1));
       break;
+    case PgForm::kUnmapped:
+      return absl::InternalError("a column without a mapping was read");
   }
-  return absl::InternalError("a column without a mapping was read");
+  return absl::OkStatus();
 }
 
 absl::Status PgBatch::Decode(RowSink& sink) {
@@ -238,8 +258,8 @@ absl::Status PgBatch::Decode(RowSink& sink) {
         continue;
       }
       if (length < 0 || end - at < length) return Malformed("a row cut short");
-      ASSIGN_OR_RETURN(row[column],
-                       DecodePgValue(forms[column], {at, static_cast<size_t>(length)}, &arena));
+      RETURN_IF_ERROR(
+          DecodePgValue(forms[column], {at, static_cast<size_t>(length)}, &arena, &row[column]));
       at += length;
     }
     RETURN_IF_ERROR(sink.Row(row, first_ + i));

@@ -27,8 +27,8 @@ bool IsCopyTrailer(std::string_view bytes);
 
 // `bytes` may live as long as the value; what has to be made is made in `arena`. DataLoss if
 // `bytes` are not of that form.
-absl::StatusOr<SourceValue> DecodePgValue(PgForm form, std::string_view bytes,
-                                          std::pmr::memory_resource* arena);
+absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory_resource* arena,
+                           SourceValue* value);
 
 // Whole rows, one after another.
 class PgBatch final : public RowBatch {
