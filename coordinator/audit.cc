@@ -12,6 +12,7 @@
 #include "coordinator/confirm.h"
 #include "coordinator/listing.h"
 #include "coordinator/plan.h"
+#include "coordinator/spans.h"
 #include "coordinator/text.h"
 #include "coordinator/version.h"
 #include "merkle/check.h"
@@ -66,6 +67,7 @@ class Audit {
         Confirm();
         if (options_.show_values) ReadValues();
         if (options_.explain) ExplainSample();
+        Locate();
         List();
         WarnOfUnparsed();
         DecideVerdict();
@@ -453,6 +455,22 @@ class Audit {
     }
     report_.explanation = Explain(agreement_.schema, report_.ReplicaNames(),
                                   SampleOf(keys, readings, agreement_.schema));
+  }
+
+  // In which parts of the key space the divergences lie, as the largest replica's tree cuts it.
+  // Nothing else depends on it: it may fail without a word.
+  void Locate() {
+    if (result_.divergences.size() < kSpansDivergencesMin || AnyLost() || interrupt_->raised()) {
+      return;
+    }
+    size_t largest = 0;
+    for (size_t i = 1; i < count(); ++i) {
+      if (roots_[i].count > roots_[largest].count) largest = i;
+    }
+    const absl::StatusOr<std::vector<KeyPart>> parts =
+        CutKeySpace(*replicas_[largest].peer, roots_[largest].count, agreement_.params);
+    if (!parts.ok()) return;
+    report_.spans = FindSpans(*parts, result_, *confirmation_, agreement_.schema.key.size());
   }
 
   void List() {

@@ -77,6 +77,15 @@ struct ReportRun {
   StatusCounts statuses;
 };
 
+// A stretch of the key space in which about equally many of the records diverge.
+struct ReportSpan {
+  ReportKey first;       // divergent key
+  ReportKey last;        // so too
+  uint64_t records = 0;  // of the largest replica, in this part of its key space
+  uint64_t changed = 0;
+  std::vector<uint64_t> missing;  // by replica: keys that it lacks
+};
+
 struct ReportGap {
   ReportKey begin;               // empty: -inf
   std::optional<ReportKey> end;  // absent: +inf
@@ -136,6 +145,8 @@ struct Report {
   uint64_t changed = 0;
   std::vector<ReportRecord> records;  // of `total`, by key, as far as asked for
   std::vector<ReportRun> runs;        // without those that are in flight altogether
+  // Where those outside runs lie; empty if they are too few, or that could not be asked.
+  std::vector<ReportSpan> spans;
   bool values_shown = false;
   std::optional<Explanation> explanation;  // absent: nothing was sampled
 

@@ -176,6 +176,22 @@ Json RunsJson(const Report& report) {
   return array;
 }
 
+Json SpansJson(const Report& report) {
+  Json array = Json::array();
+  for (const ReportSpan& span : report.spans) {
+    Json missing = Json::object();
+    for (size_t i = 0; i < span.missing.size(); ++i) {
+      missing[report.replicas[i].name] = span.missing[i];
+    }
+    array.push_back({{"first", BoundJson(report, &span.first)},
+                     {"last", BoundJson(report, &span.last)},
+                     {"records", span.records},
+                     {"changed", span.changed},
+                     {"missing", std::move(missing)}});
+  }
+  return array;
+}
+
 Json ExplanationJson(const Report& report) {
   if (!report.explanation) return nullptr;
   const Explanation& why = *report.explanation;
@@ -274,6 +290,7 @@ absl::Status WriteJson(const Report& report, const ReportSink& sink) {
   RETURN_IF_ERROR(WriteMember("divergences", DivergencesJson(report), sink));
   RETURN_IF_ERROR(WriteRecordsMember(report, sink));
   RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("spans", SpansJson(report), sink));
   RETURN_IF_ERROR(WriteMember("explanation", ExplanationJson(report), sink));
   RETURN_IF_ERROR(WriteMember("coverage", CoverageJson(report), sink));
   RETURN_IF_ERROR(WriteMember("walk", WalkJson(report), sink));
@@ -296,6 +313,7 @@ absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
                {"compared", ComparedJson(report)},
                {"explanation", ExplanationJson(report)},
                {"runs", RunsJson(report)},
+               {"spans", SpansJson(report)},
                {"unparsed", UnparsedJson(report)},
                {"unkeyed", UnkeyedJson(report)},
                {"warnings", report.warnings},

@@ -72,6 +72,7 @@ class TableWriter {
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Compared());
     RETURN_IF_ERROR(Statuses());
+    RETURN_IF_ERROR(Where());
     RETURN_IF_ERROR(Why());
     RETURN_IF_ERROR(Gaps());
     RETURN_IF_ERROR(Runs());
@@ -126,6 +127,31 @@ class TableWriter {
   absl::Status Statuses() {
     const std::string statuses = StatusLine(report_);
     return statuses.empty() ? absl::OkStatus() : Line("  confirmation: " + statuses);
+  }
+
+  // "1,180 changed, 20 missing in right"
+  std::string Kinds(uint64_t changed, const std::vector<uint64_t>& missing) const {
+    std::vector<std::string> kinds;
+    if (changed > 0) kinds.push_back(GroupDigits(changed) + " changed");
+    for (size_t i = 0; i < missing.size(); ++i) {
+      if (missing[i] == 0) continue;
+      kinds.push_back(GroupDigits(missing[i]) + " missing in " + report_.replicas[i].name);
+    }
+    return JoinNames(kinds);
+  }
+
+  absl::Status Where() {
+    if (report_.spans.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Line(report_.runs.empty() ? "Where:" : "Where, apart from the missing runs:"));
+    for (const ReportSpan& span : report_.spans) {
+      const bool one = span.first.encoded == span.last.encoded;
+      RETURN_IF_ERROR(Line("  " + KeyText(report_, span.first) +
+                           (one ? "" : " to " + KeyText(report_, span.last)) + ": " +
+                           Kinds(span.changed, span.missing) + ", among " +
+                           Plural(span.records, "record", "records")));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status Why() {

@@ -164,6 +164,8 @@ Report Divergent() {
   run.counts = {0, 5000, 5000};
   run.statuses = {3999, 0, 1000, 1};
   report.runs.push_back(run);
+  report.spans = {{report.records[0].key, report.records[1].key, 40, 1, {1, 0, 1}},
+                  {report.records[1].key, report.records[1].key, 1, 0, {1, 0, 0}}};
   Explanation why;
   why.changed_sampled = 90;
   why.missing_sampled = 10;
