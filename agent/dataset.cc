@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/copies.h"
 #include "merkle/check.h"
 #include "merkle/range.h"
 #include "merkle/status_macros.h"
@@ -188,7 +189,7 @@ absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreemen
     ASSIGN_OR_RETURN(prepared, Build(agreement, control));
   }
   Publish(prepared);
-  return PrepareResult{prepared->root, prepared->state.unparsed, reused,
+  return PrepareResult{prepared->root, prepared->state.records, prepared->state.unparsed, reused,
                        prepared->not_point_in_time};
 }
 
@@ -213,14 +214,29 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
   return ReadRecords(*store_, *agreement, options_.key, keys, with_values, &control->cancelled);
 }
 
+absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(
+    std::string_view fingerprint, const std::vector<std::string>& keys) const {
+  ASSIGN_OR_RETURN(const Prepared prepared, Servable(fingerprint));
+  return FindIn(*prepared, keys);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(
+    const PreparedIndex& prepared, const std::vector<std::string>& keys) const {
+  const auto view = prepared.index->Snapshot();
+  absl::StatusOr<std::vector<FoundRecord>> found =
+      !view.ok() ? view.status()
+      : prepared.agreement.schema.multiset
+          ? FindCopies(**view, keys, options_.key, prepared.state.records)
+          : FindRecords(**view, keys);
+  if (absl::IsDataLoss(found.status())) prepared.damaged = true;
+  return found;
+}
+
 std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(
     std::string_view fingerprint, const std::vector<std::string>& keys) {
   const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
   if (!prepared.ok() || !ProvenCurrent(**prepared)) return std::nullopt;
-  const auto view = (*prepared)->index->Snapshot();
-  absl::StatusOr<std::vector<FoundRecord>> found =
-      view.ok() ? FindRecords(**view, keys) : view.status();
-  if (absl::IsDataLoss(found.status())) (*prepared)->damaged = true;
+  absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, keys);
   if (!found.ok()) return std::nullopt;  // the store itself still says what is there
   return *std::move(found);
 }
@@ -280,6 +296,7 @@ absl::StatusOr<std::shared_ptr<PreparedIndex>> Dataset::Load(
   options.key = options_.key;
   options.params = agreement.params;
   options.fingerprint = prepared->fingerprint;
+  options.multiset = agreement.schema.multiset;
   ASSIGN_OR_RETURN(prepared->index, merkle::Index::Open(IndexPath(generation_), options));
   ASSIGN_OR_RETURN(prepared->root, prepared->index->Root());
   // A snapshot adds up the top level.
@@ -320,7 +337,8 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
   if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));
   generation_ = next;
   ASSIGN_OR_RETURN(const std::shared_ptr<PreparedIndex> fresh, Load(agreement));
-  if (fresh->root != built.root || fresh->state.unparsed != built.unparsed) {
+  if (fresh->root != built.root || fresh->state.unparsed != built.unparsed ||
+      fresh->state.records != built.records) {
     return absl::DataLossError("the index of " + options_.name +
                                " reads back different from what was written; check the disk");
   }

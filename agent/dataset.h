@@ -42,6 +42,7 @@ struct CallControl {
 
 struct PrepareResult {
   merkle::Summary root;
+  uint64_t records = 0;  // with copies, where the agreement is of a multiset; else root.count
   uint64_t unparsed = 0;
   bool reused = false;
   std::string not_point_in_time;
@@ -94,6 +95,10 @@ class Dataset {
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
 
+  // What the index that Servable() gives says of them, whatever has become of the source.
+  absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view fingerprint,
+                                                       const std::vector<std::string>& keys) const;
+
   // FailedPrecondition: nothing prepared, or something else.
   absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
 
@@ -116,6 +121,8 @@ class Dataset {
   Prepared Kept(const merkle::Agreement& agreement);
   absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
   bool ProvenCurrent(const PreparedIndex& kept);
+  absl::StatusOr<std::vector<FoundRecord>> FindIn(const PreparedIndex& prepared,
+                                                  const std::vector<std::string>& keys) const;
   // Absent: the index does not stand for the source as it is now, or can't be read.
   std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
                                                         const std::vector<std::string>& keys);

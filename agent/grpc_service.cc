@@ -84,6 +84,7 @@ absl::Status FillDescription(const SourceDescription& description, v1::DescribeR
   if (description.records_estimate) reply->set_records_estimate(*description.records_estimate);
   if (description.bytes) reply->set_bytes(*description.bytes);
   reply->set_live(description.live);
+  reply->set_always_keyed(description.always_keyed);
   for (const std::string& warning : description.warnings) {
     reply->add_warnings(proto::ValidUtf8(warning));
   }
@@ -101,6 +102,7 @@ v1::PrepareReply ResultReply(const CallControl& control, const PrepareResult& re
   v1::PrepareReply reply = ProgressReply(control);
   v1::PrepareResult* const message = reply.mutable_result();
   *message->mutable_root() = proto::ToProto(result.root);
+  message->set_records(result.records);
   message->set_unparsed(result.unparsed);
   message->set_reused(result.reused);
   message->set_not_point_in_time(proto::ValidUtf8(result.not_point_in_time));
@@ -111,6 +113,7 @@ v1::Record ToProto(FoundRecord record) {
   v1::Record message;
   message.set_key(std::move(record.key));
   *message.mutable_digest() = proto::ToProto(record.digest);
+  message.set_copies(record.copies);
   if (record.value.size() > kValueBytesMax) {
     message.set_value_too_long(true);
   } else {
@@ -165,6 +168,7 @@ grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* /*context*/,
                      service_->OpenSnapshot(request->dataset(), request->fingerprint()));
     reply->set_snapshot(opened.id);
     *reply->mutable_root() = proto::ToProto(opened.root);
+    reply->set_records(opened.records);
     *reply->mutable_agreement() = proto::ToProto(opened.agreement);
     reply->set_lease_ms(static_cast<uint32_t>(service_->options().snapshots.lease.count()));
     reply->set_unparsed(opened.unparsed);
@@ -197,6 +201,10 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
                      RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
                          &control,
                          [&] {
+                           if (request->indexed()) {
+                             return service_->ReadIndexed(request->dataset(),
+                                                          request->fingerprint(), std::move(keys));
+                           }
                            return service_->ReadRecords(request->dataset(), request->fingerprint(),
                                                         std::move(keys), request->with_values(),
                                                         &control);

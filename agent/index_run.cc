@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/row_encoder.h"
+#include "merkle/multiset.h"
 
 namespace driftwood::agent {
 namespace {
@@ -26,7 +27,9 @@ int ThreadCount(int wanted) {
 class IndexRun::HashingSink final : public RowSink {
  public:
   HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
-      : encoder_(agreement.schema, agreement.rules), hasher_(key) {}
+      : encoder_(agreement.schema, agreement.rules), hasher_(key) {
+    if (agreement.schema.multiset) multiset_.emplace(key);
+  }
 
   void Into(Chunk* chunk) { chunk_ = chunk; }
   uint64_t unparsed() const { return encoder_.unparsed(); }
@@ -35,6 +38,12 @@ class IndexRun::HashingSink final : public RowSink {
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     encoder_.Encode(row);
+    if (multiset_) {
+      const std::string_view record = multiset_->Key(encoder_.value());
+      chunk_->keys.append(record);
+      chunk_->entries.push_back({static_cast<uint32_t>(record.size()), {}});
+      return absl::OkStatus();
+    }
     const std::string_view key = encoder_.key();
     if (key.size() > merkle::kKeyBytesMax) {
       refused_origin_ = origin;
@@ -51,6 +60,7 @@ class IndexRun::HashingSink final : public RowSink {
  private:
   RowEncoder encoder_;
   merkle::RecordHasher hasher_;
+  std::optional<merkle::MultisetHasher> multiset_;  // where records have no key
   Chunk* chunk_ = nullptr;
   std::optional<uint64_t> refused_origin_;
 };

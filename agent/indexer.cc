@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/copies.h"
 #include "agent/index_run.h"
 #include "agent/messages.h"
 #include "agent/row_encoder.h"
@@ -174,8 +175,10 @@ absl::Status DuplicateError(Store& store, const Agreement& agreement, const std:
     message += " (where was not found: " + std::string(rows.status().message()) + ")";
   }
   if (description.ok()) message += " of " + description->source;
-  return absl::AlreadyExistsError(message +
-                                  "; make the key unique or choose other key columns (--key)");
+  return absl::AlreadyExistsError(
+      message +
+      "; make the key unique, choose other key columns (--key), or compare "
+      "records without one (--key '*')");
 }
 
 // Names the row that is the reason of `status`, as far as it is known.
@@ -200,13 +203,17 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
   // What belongs to no point in time is no state that could be proven unchanged.
   if (!end.not_point_in_time.empty()) end.position.clear();
 
-  const IndexedState state{end.position, run.unparsed(), end.not_point_in_time};
+  const IndexedState state{end.position, run.unparsed(), end.not_point_in_time, run.records()};
   ASSIGN_OR_RETURN(const merkle::Summary root, builder.Finish(state.Encode()));
-  if (root.count != run.records()) {
+  // The builder of a multiset has checked that its copies add up.
+  const bool adds_up = agreement.schema.multiset
+                           ? root.count <= run.records() && (root.count > 0 || run.records() == 0)
+                           : root.count == run.records();
+  if (!adds_up) {
     return absl::InternalError("the scan gave " + std::to_string(run.records()) +
                                " records and the index has " + std::to_string(root.count));
   }
-  return IndexerResult{root, run.unparsed(), end.position, end.not_point_in_time};
+  return IndexerResult{root, run.records(), run.unparsed(), end.position, end.not_point_in_time};
 }
 
 void AppendLength(uint64_t length, std::string* out) {
@@ -232,7 +239,7 @@ bool TakeText(std::string_view* bytes, std::string* text) {
   return true;
 }
 
-constexpr char kStateVersion = 1;
+constexpr char kStateVersion = 2;
 
 SourceValue MomentOf(SourceValue::Kind kind, const merkle::Value& value) {
   SourceValue moment = SourceValue::Moment(kind, value.number);
@@ -405,6 +412,7 @@ absl::StatusOr<std::vector<FoundRecord>> FindIn(
 
 std::string IndexedState::Encode() const {
   std::string out(1, kStateVersion);
+  AppendLength(records, &out);
   AppendLength(unparsed, &out);
   for (const std::string* text : {&position, &not_point_in_time}) {
     AppendLength(text->size(), &out);
@@ -417,8 +425,9 @@ absl::StatusOr<IndexedState> IndexedState::Decode(std::string_view bytes) {
   IndexedState state;
   const bool known = !bytes.empty() && bytes[0] == kStateVersion;
   if (known) bytes.remove_prefix(1);
-  if (!known || !TakeLength(&bytes, &state.unparsed) || !TakeText(&bytes, &state.position) ||
-      !TakeText(&bytes, &state.not_point_in_time) || !bytes.empty()) {
+  if (!known || !TakeLength(&bytes, &state.records) || !TakeLength(&bytes, &state.unparsed) ||
+      !TakeText(&bytes, &state.position) || !TakeText(&bytes, &state.not_point_in_time) ||
+      !bytes.empty()) {
     return absl::DataLossError("the index's source position is malformed; build the index anew");
   }
   return state;
@@ -429,7 +438,7 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
                                          const std::filesystem::path& path) {
   RETURN_IF_ERROR(CheckAgreement(agreement, options.key));
   const merkle::IndexOptions index_options{options.key, agreement.params, agreement.Fingerprint(),
-                                           options.sort_memory_bytes};
+                                           options.sort_memory_bytes, agreement.schema.multiset};
   ASSIGN_OR_RETURN(std::unique_ptr<merkle::IndexBuilder> builder,
                    merkle::IndexBuilder::Create(path, index_options));
   absl::StatusOr<IndexerResult> result = ScanInto(store, agreement, options, *builder);
@@ -451,6 +460,9 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
   std::vector<std::string> wanted = keys;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  if (agreement.schema.multiset) {
+    return CountCopies(store, agreement, key, wanted, with_values, cancelled);
+  }
   std::vector<FoundRecord> found;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);

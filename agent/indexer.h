@@ -28,7 +28,8 @@ struct IndexerOptions {
 };
 
 struct IndexerResult {
-  merkle::Summary root;
+  merkle::Summary root;  // of a multiset: of its different records
+  uint64_t records = 0;  // all that the scan gave, copies too
   uint64_t unparsed = 0;
   std::string position;           // Scan::End
   std::string not_point_in_time;  // Scan::End
@@ -47,6 +48,7 @@ struct IndexedState {
   std::string position;
   uint64_t unparsed = 0;
   std::string not_point_in_time;
+  uint64_t records = 0;
 
   std::string Encode() const;
   // DataLoss: not such bytes.
@@ -58,6 +60,7 @@ struct FoundRecord {
   std::string key;    // canonical
   std::string value;  // canonical
   merkle::Digest digest;
+  uint64_t copies = 0;  // of a multiset only (agent/copies.h)
 };
 
 // Re-reads the records with exactly the given canonical keys (compared in binary) from the live

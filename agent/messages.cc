@@ -84,6 +84,7 @@ std::string NearestName(std::string_view wanted, const std::vector<std::string>&
 
 absl::Status CheckKeyColumns(const std::string& source, const std::vector<std::string>& columns,
                              const std::vector<std::string>& key) {
+  if (key == std::vector<std::string>{"*"}) return absl::OkStatus();
   for (size_t i = 0; i < key.size(); ++i) {
     const auto here = key.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(key.begin(), here, key[i]) != here)

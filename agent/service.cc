@@ -62,6 +62,11 @@ absl::Status CheckFound(const std::vector<std::string>& keys,
   return absl::OkStatus();
 }
 
+void SortKeys(std::vector<std::string>* keys) {
+  std::sort(keys->begin(), keys->end());
+  keys->erase(std::unique(keys->begin(), keys->end()), keys->end());
+}
+
 }  // namespace
 
 // A call that Stop() cancels, registered for its own lifetime.
@@ -188,7 +193,11 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
     return absl::DataLossError("the index of dataset " + std::string(dataset) +
                                " does not add up to its root; prepare it again");
   }
-  OpenedSnapshot opened{0, root, prepared->agreement, prepared->state.unparsed,
+  OpenedSnapshot opened{0,
+                        root,
+                        prepared->state.records,
+                        prepared->agreement,
+                        prepared->state.unparsed,
                         prepared->not_point_in_time};
   ASSIGN_OR_RETURN(opened.id, snapshots_.Open(prepared, *std::move(view)));
   return opened;
@@ -209,8 +218,7 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
         "values do not leave this agent; start it with --allow-values to show them");
   }
   RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
-  std::sort(keys.begin(), keys.end());
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  SortKeys(&keys);
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
   absl::StatusOr<std::vector<FoundRecord>> records =
@@ -218,6 +226,15 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
   if (!records.ok()) return WhileStopping(records.status());
   RETURN_IF_ERROR(CheckFound(keys, *records));
   return records;
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view dataset,
+                                                              std::string_view fingerprint,
+                                                              std::vector<std::string> keys) {
+  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  return found->ReadIndexed(fingerprint, keys);
 }
 
 void Service::CloseSnapshot(uint64_t snapshot) { snapshots_.Close(snapshot); }

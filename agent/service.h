@@ -44,6 +44,7 @@ struct ServiceOptions {
 struct OpenedSnapshot {
   uint64_t id = 0;
   merkle::Summary root;
+  uint64_t records = 0;  // PrepareResult::records
   merkle::Agreement agreement;
   uint64_t unparsed = 0;
   std::string not_point_in_time;
@@ -73,6 +74,10 @@ class Service {
                                                        std::string_view fingerprint,
                                                        std::vector<std::string> keys,
                                                        bool with_values, CallControl* control);
+  // The same, without values, of the index that is prepared.
+  absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view dataset,
+                                                       std::string_view fingerprint,
+                                                       std::vector<std::string> keys);
   void CloseSnapshot(uint64_t snapshot);
 
   // Ends expired snapshots; call it now and then.

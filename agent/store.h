@@ -36,13 +36,16 @@ struct SourceColumn {
 struct SourceDescription {
   std::string source;                 // for reports: the URL without any password
   std::vector<SourceColumn> columns;  // in the source's order
-  std::vector<std::string> key;       // key columns in key order; empty if it has none
+  std::vector<std::string> key;       // key columns in key order; empty if it has none; {"*"}:
+                                      // its user says that its records are a multiset
   std::optional<uint64_t> records_estimate;
   std::optional<uint64_t> bytes;  // size of what a scan reads, if known
   std::vector<std::string> warnings;
   // Others write to it all the time, so that copies of it lag (a database server, not a file): what
   // diverges is re-read after a pause.
   bool live = false;
+  // No two of its records can be equal, so that comparing it as a multiset makes no sense.
+  bool always_keyed = false;
 };
 
 // Takes rows from a batch. `row` has a value for each column of the scan's plan, in its order.

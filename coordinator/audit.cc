@@ -180,7 +180,7 @@ class Audit {
     }
     if (options_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
-    report_.schema = agreement_.schema;
+    report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
     if (!options_.show_values) return true;
@@ -221,12 +221,19 @@ class Audit {
         });
     if (!prepared.ok()) return prepared.status();
     ReportReplica& entry = report_.replicas[i];
-    entry.records = prepared->root.count;
+    TakeCounts(prepared->root, prepared->records, &entry);
     entry.unparsed = prepared->unparsed;
     entry.index_seconds = options_.now_seconds() - start;
     entry.index_reused = prepared->reused;
-    if (observer_ != nullptr) observer_->OnIndexed(i, prepared->root.count);
+    if (observer_ != nullptr) observer_->OnIndexed(i, *entry.records);
     return absl::OkStatus();
+  }
+
+  // `records` with copies, of which the root of a multiset knows nothing.
+  void TakeCounts(const merkle::Summary& root, uint64_t records, ReportReplica* entry) const {
+    const bool multiset = agreement_.schema.multiset;
+    entry->records = multiset ? records : root.count;
+    if (multiset) entry->distinct = root.count;
   }
 
   // A damaged index is made anew, never repaired by guessing. One that is not prepared any more
@@ -263,7 +270,7 @@ class Audit {
         Fail(i, absl::FailedPreconditionError(difference));
         return false;
       }
-      report_.replicas[i].records = opened[i].root.count;
+      TakeCounts(opened[i].root, opened[i].records, &report_.replicas[i]);
       report_.replicas[i].unparsed = opened[i].unparsed;
       not_point_in_time_.push_back(opened[i].not_point_in_time);
       roots->push_back(opened[i].root);
@@ -342,7 +349,7 @@ class Audit {
   }
 
   ReportKey MakeKey(const std::string& encoded) const {
-    return MakeReportKey(encoded, agreement_.schema.key.size());
+    return MakeReportKey(encoded, agreement_.schema.key_columns());
   }
 
   // How many divergent keys are read again.
@@ -439,6 +446,7 @@ class Audit {
     for (const Suspect& suspect : confirmation_->suspects()) {
       if (suspect.status != RecordStatus::kInFlight) divergent.push_back(&suspect);
     }
+    if (agreement_.schema.multiset) return;  // there is nothing that makes two records one
     const bool allowed = std::all_of(
         described_.begin(), described_.end(),
         [](const DescribedReplica& replica) { return replica.description.values_allowed; });
@@ -460,6 +468,7 @@ class Audit {
   // In which parts of the key space the divergences lie, as the largest replica's tree cuts it.
   // Nothing else depends on it: it may fail without a word.
   void Locate() {
+    if (agreement_.schema.multiset) return;  // keys that are digests lie anywhere
     if (result_.divergences.size() < kSpansDivergencesMin || AnyLost() || interrupt_->raised()) {
       return;
     }
@@ -470,7 +479,7 @@ class Audit {
     const absl::StatusOr<std::vector<KeyPart>> parts =
         CutKeySpace(*replicas_[largest].peer, roots_[largest].count, agreement_.params);
     if (!parts.ok()) return;
-    report_.spans = FindSpans(*parts, result_, *confirmation_, agreement_.schema.key.size());
+    report_.spans = FindSpans(*parts, result_, *confirmation_, agreement_.schema.key_columns());
   }
 
   void List() {
@@ -482,6 +491,7 @@ class Audit {
     for (const ListedKey& one : listed) {
       report_.records.push_back(MakeReportRecord(one, agreement_.schema, versions));
     }
+    if (agreement_.schema.multiset) ListCopies(listed);
     if (!values_.empty()) AddValues(listed, values_, agreement_.schema, &report_);
     ListRuns();
     for (const Gap& gap : result_.gaps) {
@@ -493,6 +503,17 @@ class Audit {
       report_.gaps.push_back(std::move(entry));
     }
     report_.records_proven_equal = result_.records_proven_equal;
+  }
+
+  // Of what was not read again, the indexes still know how many copies there were.
+  void ListCopies(const std::vector<ListedKey>& listed) {
+    const std::vector<std::string> keys = KeysWithoutCopies(listed);
+    Readings indexed(count());
+    ForEachReplica(count(), [&](size_t i) {
+      if (keys.empty() || lost_[i] || interrupt_->raised()) return;
+      indexed[i] = replicas_[i].peer->ReadIndexed(agreement_, keys);
+    });
+    AddCopies(listed, indexed, &report_);
   }
 
   void ListRuns() {
@@ -539,8 +560,10 @@ class Audit {
         const std::string wrong = CheckTotals(result_, roots_, i);
         if (!wrong.empty()) AddGap(i, wrong);
       }
-      const std::string wrong = CheckStatuses(result_, report_);
-      if (!wrong.empty()) AddGap(std::nullopt, wrong);
+      for (const std::string& wrong :
+           {CheckStatuses(result_, report_), CheckMultisets(result_, report_)}) {
+        if (!wrong.empty()) AddGap(std::nullopt, wrong);
+      }
     } else if (report_.gaps.empty()) {
       AddGap(std::nullopt, "the walk ended without an answer for all keys");
     }

@@ -21,10 +21,10 @@ class Cursor {
   explicit Cursor(const std::vector<PeerRecord>& records)
       : at_(records.begin()), end_(records.end()) {}
 
-  std::optional<merkle::Digest> StateOf(const std::string& key) {
+  // Null: it lacks the key.
+  const PeerRecord* Find(const std::string& key) {
     while (at_ != end_ && at_->key < key) ++at_;
-    if (at_ == end_ || at_->key != key) return std::nullopt;
-    return at_->digest;
+    return at_ == end_ || at_->key != key ? nullptr : &*at_;
   }
 
  private:
@@ -90,7 +90,12 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
       continue;
     }
     States now;
-    for (Cursor& cursor : cursors) now.push_back(cursor.StateOf(key));
+    suspect->copies.clear();
+    for (Cursor& cursor : cursors) {
+      const PeerRecord* const found = cursor.Find(key);
+      now.push_back(found != nullptr ? std::optional(found->digest) : std::nullopt);
+      suspect->copies.push_back(found != nullptr ? found->copies : 0);
+    }
     ++suspect->passes;
     Judge(&*suspect, std::move(now));
   }

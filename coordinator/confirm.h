@@ -36,6 +36,8 @@ struct Suspect {
   RecordStatus status = RecordStatus::kUnconfirmed;
   int passes = 0;  // in which it was to be read
   States now;      // as last read from all replicas; empty: never
+  // Of a multiset: how many copies each replica had then; empty: never read.
+  std::vector<uint64_t> copies{};
 
   const States& states() const { return now.empty() ? found->states : now; }
 };

@@ -92,6 +92,7 @@ absl::StatusOr<ReplicaDescription> DescriptionFromProto(const v1::DescribeReply&
   description.agent_version = reply.agent_version();
   description.values_allowed = reply.values_allowed();
   description.live = reply.live();
+  description.always_keyed = reply.always_keyed();
   return description;
 }
 
@@ -142,6 +143,7 @@ class Watchdog {
 absl::StatusOr<Prepared> ResultFromProto(const v1::PrepareResult& result) {
   Prepared prepared;
   ASSIGN_OR_RETURN(prepared.root, proto::FromProto(result.root()));
+  prepared.records = result.records();
   prepared.unparsed = result.unparsed();
   prepared.reused = result.reused();
   prepared.not_point_in_time = result.not_point_in_time();
@@ -281,6 +283,7 @@ absl::StatusOr<OpenedSnapshot> GrpcPeer::OpenSnapshot(const merkle::Agreement& a
   OpenedSnapshot opened;
   ASSIGN_OR_RETURN(opened.root, proto::FromProto(reply.root()));
   ASSIGN_OR_RETURN(opened.agreement, proto::FromProto(reply.agreement()));
+  opened.records = reply.records();
   opened.unparsed = reply.unparsed();
   opened.not_point_in_time = reply.not_point_in_time();
   return opened;
@@ -308,8 +311,25 @@ absl::StatusOr<std::string> GrpcPeer::Query(std::string_view questions) {
 absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadRecords(const merkle::Agreement& agreement,
                                                               const std::vector<std::string>& keys,
                                                               bool with_values) {
+  v1::ReadRecordsRequest ask;
+  ask.set_with_values(with_values);
+  return ReadInBatches(std::move(ask), agreement, keys);
+}
+
+absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadIndexed(
+    const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
+  v1::ReadRecordsRequest ask;
+  ask.set_indexed(true);
+  return ReadInBatches(std::move(ask), agreement, keys);
+}
+
+absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadInBatches(
+    v1::ReadRecordsRequest ask, const merkle::Agreement& agreement,
+    const std::vector<std::string>& keys) {
+  ask.set_dataset(options_.dataset);
+  ask.set_fingerprint(agreement.Fingerprint());
   std::vector<PeerRecord> records;
-  const size_t keys_max = with_values ? kReadValueKeysMax : kReadKeysMax;
+  const size_t keys_max = ask.with_values() ? kReadValueKeysMax : kReadKeysMax;
   for (size_t begin = 0; begin < keys.size();) {
     size_t end = begin;
     size_t bytes = 0;
@@ -317,20 +337,16 @@ absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadRecords(const merkle::Agre
            (end == begin || bytes + keys[end].size() <= kReadKeyBytesMax)) {
       bytes += keys[end++].size();
     }
-    RETURN_IF_ERROR(ReadBatch(agreement, keys, begin, end, with_values, &records));
+    ask.clear_keys();
+    for (size_t i = begin; i < end; ++i) ask.add_keys(keys[i]);
+    RETURN_IF_ERROR(ReadBatch(ask, &records));
     begin = end;
   }
   return records;
 }
 
-absl::Status GrpcPeer::ReadBatch(const merkle::Agreement& agreement,
-                                 const std::vector<std::string>& keys, size_t begin, size_t end,
-                                 bool with_values, std::vector<PeerRecord>* records) {
-  v1::ReadRecordsRequest request;
-  request.set_dataset(options_.dataset);
-  request.set_fingerprint(agreement.Fingerprint());
-  request.set_with_values(with_values);
-  for (size_t i = begin; i < end; ++i) request.add_keys(keys[i]);
+absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
+                                 std::vector<PeerRecord>* records) {
   Call call(this, options_.read_timeout);
   const auto stream = stub_->ReadRecords(call.context(), request);
   const size_t before = records->size();
@@ -342,9 +358,10 @@ absl::Status GrpcPeer::ReadBatch(const merkle::Agreement& agreement,
       found.digest = proto::FromProto(record.digest());
       found.value = std::move(*record.mutable_value());
       found.value_too_long = record.value_too_long();
+      found.copies = record.copies();
       records->push_back(std::move(found));
     }
-    if (records->size() - before > end - begin) {
+    if (records->size() - before > static_cast<size_t>(request.keys_size())) {
       call.context()->TryCancel();
       return absl::InternalError("the agent gave more records than it was asked for");
     }

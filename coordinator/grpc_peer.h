@@ -48,6 +48,8 @@ class GrpcPeer final : public Peer {
   absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
                                                       const std::vector<std::string>& keys,
                                                       bool with_values) override;
+  absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
   void CloseSnapshot() override;
   void Cancel() override DRIFTWOOD_EXCLUDES(mutex_);
 
@@ -56,8 +58,11 @@ class GrpcPeer final : public Peer {
 
   absl::Status Finished(const grpc::Status& status, const std::string& what)
       DRIFTWOOD_EXCLUDES(mutex_);
-  absl::Status ReadBatch(const merkle::Agreement& agreement, const std::vector<std::string>& keys,
-                         size_t begin, size_t end, bool with_values,
+  // What `ask`, an otherwise empty request, asks for, in batches.
+  absl::StatusOr<std::vector<PeerRecord>> ReadInBatches(driftwood::v1::ReadRecordsRequest ask,
+                                                        const merkle::Agreement& agreement,
+                                                        const std::vector<std::string>& keys);
+  absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request,
                          std::vector<PeerRecord>* records);
 
   const GrpcPeerOptions options_;

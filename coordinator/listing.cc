@@ -79,6 +79,11 @@ void AddReplicaValues(const std::string& name, const std::optional<merkle::Diges
 
 }  // namespace
 
+merkle::Schema ReportSchema(merkle::Schema schema) {
+  if (schema.multiset) schema.key = {{"*", merkle::ColumnType::kBytes}};
+  return schema;
+}
+
 ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
   ReportKey key;
   key.encoded = encoded;
@@ -90,7 +95,7 @@ ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
 ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                               const VersionMaker& versions) {
   ReportRecord record;
-  record.key = MakeReportKey(listed.found->key, schema.key.size());
+  record.key = MakeReportKey(listed.found->key, schema.key_columns());
   record.status = listed.status;
   for (const auto& state : *listed.states) {
     record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
@@ -145,9 +150,10 @@ std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirm
     if (listed.size() >= max) break;
     const Suspect* suspect = confirmation.Find(found->key);
     if (suspect == nullptr) {
-      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed});
+      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed, nullptr});
     } else if (suspect->status != RecordStatus::kInFlight) {
-      listed.push_back({found, &suspect->states(), suspect->status});
+      listed.push_back({found, &suspect->states(), suspect->status,
+                        suspect->copies.empty() ? nullptr : &suspect->copies});
     }
   }
   return listed;
@@ -160,6 +166,17 @@ std::string CheckStatuses(const WalkResult& result, const Report& report) {
   if (counted == keys && report.total == report.statuses.divergent()) return "";
   return "the confirmation adds up to " + GroupDigits(counted) + " divergent keys, not to the " +
          GroupDigits(keys) + " that were found";
+}
+
+std::string CheckMultisets(const WalkResult& result, const Report& report) {
+  if (!report.multiset() || !result.divergences.empty() || !result.runs.empty()) return "";
+  for (const ReportReplica& replica : report.replicas) {
+    if (replica.records == report.replicas[0].records) continue;
+    return "no record differs in its number of copies, and yet " + report.replicas[0].name +
+           " has " + GroupDigits(report.replicas[0].records.value_or(0)) + " records and " +
+           replica.name + " has " + GroupDigits(replica.records.value_or(0));
+  }
+  return "";
 }
 
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
@@ -178,7 +195,7 @@ std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const 
   std::set<std::string> unusable;
   for (const std::string& key : keys) {
     SampledRecord& record = records[key];
-    record.key = MakeReportKey(key, schema.key.size());
+    record.key = MakeReportKey(key, schema.key_columns());
     record.values.resize(readings.size());
   }
   for (size_t i = 0; i < readings.size(); ++i) {
@@ -199,6 +216,40 @@ std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const 
     if (!agree && !unusable.contains(key)) sample.push_back(std::move(record));
   }
   return sample;
+}
+
+std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed) {
+  std::vector<std::string> keys;
+  for (const ListedKey& one : listed) {
+    if (one.copies == nullptr) keys.push_back(one.found->key);
+  }
+  return keys;
+}
+
+void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report) {
+  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(indexed.size());
+  for (size_t i = 0; i < indexed.size(); ++i) {
+    if (!indexed[i].ok()) continue;
+    for (const PeerRecord& record : *indexed[i]) by_key[i][record.key] = &record;
+  }
+  for (size_t r = 0; r < listed.size(); ++r) {
+    const States& states = *listed[r].states;
+    std::vector<std::optional<uint64_t>>& copies = report->records[r].copies;
+    copies.resize(states.size());
+    for (size_t i = 0; i < states.size(); ++i) {
+      if (!states[i]) {
+        copies[i] = 0;
+      } else if (listed[r].copies != nullptr) {
+        copies[i] = (*listed[r].copies)[i];
+      } else if (i < by_key.size()) {
+        // Of another index than the one that was compared it would be the number of something else.
+        const auto found = by_key[i].find(listed[r].found->key);
+        if (found != by_key[i].end() && found->second->digest == *states[i]) {
+          copies[i] = found->second->copies;
+        }
+      }
+    }
+  }
 }
 
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,

@@ -21,7 +21,11 @@ struct ListedKey {
   const Divergence* found = nullptr;  // of the walk's result
   const States* states = nullptr;     // as last read: of the confirmation or the walk's result
   RecordStatus status = RecordStatus::kUnconfirmed;
+  const std::vector<uint64_t>* copies = nullptr;  // of a multiset, as last read; null: never
 };
+
+// As reports have it: a multiset's key is the column '*'.
+merkle::Schema ReportSchema(merkle::Schema schema);
 
 ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                               const VersionMaker& versions);
@@ -41,6 +45,9 @@ std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirm
 // of our own arithmetic.
 std::string CheckStatuses(const WalkResult& result, const Report& report);
 
+// Empty unless multisets were found equal and yet differ in their numbers of records.
+std::string CheckMultisets(const WalkResult& result, const Report& report);
+
 // Empty if replica `i`'s root count is what the walk's parts add up to; else what is wrong. A
 // last check of our own arithmetic, independent of the walk's.
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
@@ -50,6 +57,13 @@ std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summ
 // values were too long to be sent, do not decode, or agree by now.
 std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
                                     const merkle::Schema& schema);
+
+// Of a multiset's divergences that were not read again, the keys.
+std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed);
+
+// Fills the copies of report->records, which stand for `listed`: as last read, else from `indexed`,
+// what the indexes that were compared say of KeysWithoutCopies().
+void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report);
 
 // Fills values, differing columns and notes of report->records, which stand for `listed`.
 // `found` by replica; a failed one has its note in every record.

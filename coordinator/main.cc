@@ -160,8 +160,10 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       ->type_name("URL");
   list("--name", &options->names, "Name of a replica; once for each, in their order")
       ->type_name("NAME");
-  list("--key", &options->key,
-       "Columns that identify a record, as in a,b (default: the replicas' own key)")
+  list(
+      "--key", &options->key,
+      "Columns that identify a record, as in a,b (default: the replicas' own key); '*': none does, "
+      "compare how many copies of each record there are")
       ->type_name("COLUMNS");
   list("--columns", &options->columns, "Compare these columns only (besides the key)")
       ->type_name("COLUMNS");

@@ -36,7 +36,7 @@ struct ReplicaColumn {
 struct ReplicaDescription {
   std::string source;  // for reports; never has a password
   std::vector<ReplicaColumn> columns;
-  std::vector<std::string> key;  // empty: the source does not say
+  std::vector<std::string> key;  // empty: the source does not say; {"*"}: a multiset
   std::optional<uint64_t> records_estimate;
   std::optional<uint64_t> bytes;
   std::vector<std::string> warnings;
@@ -46,6 +46,7 @@ struct ReplicaDescription {
   std::string agent_version;
   bool values_allowed = false;
   bool live = false;  // others write to the source all the time: a database server, not a file
+  bool always_keyed = false;  // no two of its records can be equal
 };
 
 struct PrepareProgress {
@@ -58,6 +59,7 @@ struct Prepared {
   uint64_t unparsed = 0;
   bool reused = false;            // a kept index, proven current
   std::string not_point_in_time;  // why not; empty if it is
+  uint64_t records = 0;           // of a multiset: with copies, of which root.count knows nothing
 };
 
 struct OpenedSnapshot {
@@ -65,6 +67,7 @@ struct OpenedSnapshot {
   merkle::Agreement agreement;  // what the agent's index was built under
   uint64_t unparsed = 0;
   std::string not_point_in_time;
+  uint64_t records = 0;  // as in Prepared
 };
 
 // A record read from the live store.
@@ -73,6 +76,7 @@ struct PeerRecord {
   merkle::Digest digest;
   std::string value;            // canonical; only if asked for
   bool value_too_long = false;  // the record is there, its value was left out
+  uint64_t copies = 0;          // of a multiset's record
 };
 
 // Every call fails with the codes of agent.proto; an agent that can't be reached, is stopped or
@@ -99,6 +103,10 @@ class Peer {
   virtual absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
                                                               const std::vector<std::string>& keys,
                                                               bool with_values) = 0;
+
+  // The same, without values, of the index that is prepared: the store is not read.
+  virtual absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) = 0;
 
   // Gives the snapshot back. Nothing depends on it: a lease ends by itself.
   virtual void CloseSnapshot() = 0;

@@ -87,8 +87,13 @@ std::string PlanText(const std::vector<DescribedReplica>& replicas, const Reconc
   for (const merkle::Column& column : agreement.schema.key) add_column(column, "key, ");
   for (const merkle::Column& column : agreement.schema.values) add_column(column, "");
   for (const std::string& name : reconciled.not_compared) add(name, "NOT compared");
+  const std::string multiset =
+      agreement.schema.multiset
+          ? "\nThere is no key: records would be compared as multisets, by how many copies of each "
+            "there are.\n"
+          : "";
   return "PLAN: nothing was compared. Each source would be read once, whole:\n\n" +
-         Aligned(sources) + "\n" + Aligned(columns);
+         Aligned(sources) + multiset + "\n" + Aligned(columns);
 }
 
 }  // namespace driftwood::coordinator

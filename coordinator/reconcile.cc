@@ -33,6 +33,9 @@ Names ColumnNames(const DescribedReplica& replica) {
   return names;
 }
 
+// What stands for a key where there is none, and records are compared with their numbers of copies.
+const Names kNoKey = {"*"};
+
 std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + ")"; }
 
 class Reconciler {
@@ -44,6 +47,11 @@ class Reconciler {
     RETURN_IF_ERROR(CheckAgents());
     RETURN_IF_ERROR(CheckOptionNames());
     ASSIGN_OR_RETURN(key_, DecideKey());
+    const bool multiset = key_ == kNoKey;
+    if (multiset) {
+      RETURN_IF_ERROR(CheckMultiset());
+      key_.clear();
+    }
     RETURN_IF_ERROR(CheckKeyColumns());
     ASSIGN_OR_RETURN(const Names values, DecideValueColumns());
 
@@ -51,6 +59,7 @@ class Reconciler {
     merkle::Agreement& agreement = result.agreement;
     agreement.key_id = replicas_[0].description.key_id;
     agreement.params = options_.params;
+    agreement.schema.multiset = multiset;
     for (const std::string& name : key_) {
       ASSIGN_OR_RETURN(const ColumnType type, DecideType(name));
       agreement.schema.key.push_back({name, type});
@@ -58,6 +67,9 @@ class Reconciler {
     for (const std::string& name : values) {
       ASSIGN_OR_RETURN(const ColumnType type, DecideType(name));
       agreement.schema.values.push_back({name, type});
+    }
+    if (multiset && values.empty()) {
+      return absl::InvalidArgumentError("--key '*': no column is left to be compared");
     }
     RETURN_IF_ERROR(CheckTypesAreUsed(values));
     for (const merkle::ColumnRule& rule : options_.rules) {
@@ -106,7 +118,12 @@ class Reconciler {
         {"--key", &options_.key}, {"--columns", &options_.columns}, {"--ignore", &options_.ignore}};
     for (const auto& [option, names] : lists) {
       std::set<std::string> seen;
+      if (names == &options_.key && *names == kNoKey) continue;
       for (const std::string& name : *names) {
+        if (names == &options_.key && name == kNoKey[0] && !Contains(all, name)) {
+          return absl::InvalidArgumentError(
+              "--key '*' says that no column identifies a record: it stands alone");
+        }
         if (!seen.insert(name).second) {
           return absl::InvalidArgumentError(std::string(option) + " names column '" + name +
                                             "' twice");
@@ -139,16 +156,32 @@ class Reconciler {
       if (replica.description.key.empty()) continue;
       if (decided == nullptr) decided = &replica;
       if (replica.description.key != decided->description.key) {
-        return absl::FailedPreconditionError(
-            "the keys differ: " + decided->name + " has " +
-            Parenthesised(decided->description.key) + ", " + replica.name + " has " +
-            Parenthesised(replica.description.key) + "; say which to use with --key COLUMN,…");
+        return absl::FailedPreconditionError("the keys differ: " + decided->name + " has " +
+                                             Parenthesised(decided->description.key) + ", " +
+                                             replica.name + " has " +
+                                             Parenthesised(replica.description.key) +
+                                             "; say which to use with --key COLUMN,…" + OrNoKey());
       }
     }
     if (decided != nullptr) return decided->description.key;
     return absl::FailedPreconditionError(
         "no key: no replica says which columns identify a record; say --key COLUMN,… (" +
-        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0])) + ")");
+        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0])) + ")" + OrNoKey());
+  }
+
+  static std::string OrNoKey() {
+    return ", or --key '*' to compare records without one, by their numbers of copies";
+  }
+
+  absl::Status CheckMultiset() const {
+    for (const DescribedReplica& replica : replicas_) {
+      if (!replica.description.always_keyed) continue;
+      return absl::FailedPreconditionError(
+          "--key '*' is for records without a key, and those of " + replica.name +
+          " always have one (" + JoinNames(replica.description.key) +
+          "): leave --key out, or name the columns that are its key elsewhere");
+    }
+    return absl::OkStatus();
   }
 
   absl::Status CheckKeyColumns() const {

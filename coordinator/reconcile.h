@@ -16,7 +16,7 @@
 namespace driftwood::coordinator {
 
 struct ReconcileOptions {
-  std::vector<std::string> key;      // empty: the replicas' own
+  std::vector<std::string> key;      // empty: the replicas' own; {"*"}: none, a multiset
   std::vector<std::string> columns;  // empty: all
   std::vector<std::string> ignore;
   std::map<std::string, merkle::ColumnType> types;

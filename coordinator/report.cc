@@ -38,6 +38,25 @@ std::string InFlight(const Report& report) {
          (count == 1 ? "agrees now)" : "agree now)");
 }
 
+// "100,001 records (3 distinct) in left and right agree, as multisets"
+std::string IdenticalMultisets(const Report& report) {
+  const std::string between = JoinAnd(report.ReplicaNames());
+  const auto& records = report.replicas.front().records;
+  if (report.statuses.in_flight > 0 || !records) {
+    return Plural(report.records_proven_equal, "distinct record", "distinct records") + " in " +
+           between + " agree in their numbers of copies";
+  }
+  return Plural(*records, "record", "records") + " (" + GroupDigits(report.records_proven_equal) +
+         " distinct) in " + between + " agree, as multisets";
+}
+
+std::string DivergentMultisets(const Report& report) {
+  const uint64_t distinct = report.records_proven_equal + report.total + report.statuses.in_flight;
+  return GroupDigits(report.total) + " of " +
+         Plural(distinct, "distinct record differs", "distinct records differ") +
+         " in the number of copies between " + JoinAnd(report.ReplicaNames());
+}
+
 std::string FirstReason(const Report& report) {
   if (report.error) return ErrorLine(report);
   if (report.gaps.empty()) return "";
@@ -154,9 +173,16 @@ std::string VerdictLine(const Report& report) {
   const std::string between = JoinAnd(report.ReplicaNames());
   switch (report.verdict) {
     case Verdict::kIdentical:
+      if (report.multiset()) {
+        return "IDENTICAL: " + IdenticalMultisets(report) + InFlight(report) + Provisos(report);
+      }
       return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
              between + " agree" + InFlight(report) + Provisos(report);
     case Verdict::kDivergent:
+      if (report.multiset()) {
+        return "DIVERGENT: " + DivergentMultisets(report) + Breakdown(report) + InFlight(report) +
+               Provisos(report);
+      }
       return "DIVERGENT: " + GroupDigits(report.total) + " of " +
              Plural(report.records_proven_equal + report.total + report.statuses.in_flight,
                     "key differs", "keys differ") +

@@ -47,7 +47,8 @@ struct ReportKey {
 struct ReportReplica {
   std::string name;
   std::string source;
-  std::optional<uint64_t> records;  // absent: not known
+  std::optional<uint64_t> records;   // absent: not known
+  std::optional<uint64_t> distinct;  // of a multiset: how many of them differ from each other
   std::optional<uint64_t> unparsed;
   bool unkeyed = false;
   // --stats only.
@@ -61,6 +62,9 @@ struct ReportRecord {
   RecordStatus status = RecordStatus::kUnconfirmed;  // never kInFlight
   // As last read. Version; absent: the replica lacks the key.
   std::vector<std::optional<std::string>> states;
+  // Of a multiset, as last read: how many copies there are, 0 where it is missing; absent: not
+  // known. Empty if it is none.
+  std::vector<std::optional<uint64_t>> copies;
   // --show-values; empty if not asked for. Value columns in schema order; absent: the replica has
   // no such record now, or its values could not be read.
   std::vector<std::optional<std::vector<merkle::Value>>> values;
@@ -132,7 +136,9 @@ struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
   std::vector<ReportReplica> replicas;
-  std::optional<merkle::Schema> schema;  // what was compared; absent: it did not come to that
+  // What was compared; absent: it did not come to that. The key of a multiset is called '*' here,
+  // a record's digest.
+  std::optional<merkle::Schema> schema;
   std::vector<std::string> not_compared;
   std::vector<std::string> rules;  // "column:rule", those under which it was compared
 
@@ -151,7 +157,7 @@ struct Report {
   std::optional<Explanation> explanation;  // absent: nothing was sampled
 
   bool complete = false;
-  uint64_t records_proven_equal = 0;
+  uint64_t records_proven_equal = 0;  // of a multiset: distinct ones
   std::vector<ReportGap> gaps;
 
   uint32_t round_trips = 0;
@@ -169,6 +175,7 @@ struct Report {
   std::optional<std::string> plan;
 
   std::vector<std::string> ReplicaNames() const;
+  bool multiset() const { return schema && schema->multiset; }
 };
 
 // 0 identical, 1 divergent, 2 error, 3 incomplete, 4 a plan, 130 interrupted.

@@ -45,7 +45,10 @@ class HeaderNames {
  public:
   explicit HeaderNames(const Report& report) {
     taken_ = {"kind", "status", "note"};
-    for (const ReportReplica& replica : report.replicas) taken_.insert("version@" + replica.name);
+    for (const ReportReplica& replica : report.replicas) {
+      taken_.insert("version@" + replica.name);
+      if (report.multiset()) taken_.insert("copies@" + replica.name);
+    }
   }
   std::string Take(const std::string& prefix, std::string name) {
     while (!taken_.insert(name).second) name = prefix + name;
@@ -65,6 +68,9 @@ Cells Header(const Report& report) {
   cells.push_back("kind");
   cells.push_back("status");
   for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
+  if (report.multiset()) {
+    for (const ReportReplica& replica : report.replicas) cells.push_back("copies@" + replica.name);
+  }
   if (report.values_shown && report.schema) {
     for (const merkle::Column& column : report.schema->values) {
       for (const ReportReplica& replica : report.replicas) {
@@ -85,7 +91,9 @@ std::string NoteText(const ReportRecord& record) {
 Cells RecordCells(const Report& report, const ReportRecord& record) {
   Cells cells;
   std::string note = NoteText(record);
-  if (record.key.columns) {
+  if (record.key.columns && report.multiset()) {
+    cells.push_back(Hex(record.key.columns->front().text));
+  } else if (record.key.columns) {
     for (const merkle::Value& value : *record.key.columns) cells.push_back(ValueCell(value));
   } else {
     note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
@@ -94,6 +102,9 @@ Cells RecordCells(const Report& report, const ReportRecord& record) {
   cells.push_back(record.missing() ? "missing" : "changed");
   cells.push_back(std::string(RecordStatusName(record.status)));
   for (const auto& state : record.states) cells.push_back(state.value_or(""));
+  for (const auto& copies : record.copies) {
+    cells.push_back(copies ? std::to_string(*copies) : "");
+  }
   if (report.values_shown && report.schema) {
     for (size_t c = 0; c < report.schema->values.size(); ++c) {
       for (size_t i = 0; i < report.replicas.size(); ++i) {

@@ -67,6 +67,7 @@ Json ValueJson(const Value& value) {
 Json KeyJson(const Report& report, const ReportKey& key) {
   if (!key.columns || !report.schema) return nullptr;
   Json object = Json::object();
+  if (report.multiset()) return Json{{"*", Hex(key.columns->front().text)}};
   for (size_t i = 0; i < key.columns->size() && i < report.schema->key.size(); ++i) {
     object[report.schema->key[i].name] = ValueJson((*key.columns)[i]);
   }
@@ -90,6 +91,12 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
   for (size_t i = 0; i < record.states.size(); ++i) {
     states[report.replicas[i].name] = record.states[i] ? Json(*record.states[i]) : Json(nullptr);
   }
+  if (!record.copies.empty()) {
+    Json& copies = object["copies"] = Json::object();
+    for (size_t i = 0; i < record.copies.size(); ++i) {
+      copies[report.replicas[i].name] = record.copies[i] ? Json(*record.copies[i]) : Json(nullptr);
+    }
+  }
   if (!record.values.empty()) {
     Json& values = object["values"] = Json::object();
     for (size_t i = 0; i < record.values.size(); ++i) {
@@ -112,9 +119,11 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
 Json ReplicasJson(const Report& report) {
   Json array = Json::array();
   for (const ReportReplica& replica : report.replicas) {
-    array.push_back({{"name", replica.name},
-                     {"records", replica.records ? Json(*replica.records) : Json(nullptr)},
-                     {"source", replica.source}});
+    Json object = {{"name", replica.name},
+                   {"records", replica.records ? Json(*replica.records) : Json(nullptr)}};
+    if (replica.distinct) object["distinct"] = *replica.distinct;
+    object["source"] = replica.source;
+    array.push_back(std::move(object));
   }
   return array;
 }
@@ -129,10 +138,12 @@ Json ColumnsJson(const std::vector<merkle::Column>& columns) {
 
 Json ComparedJson(const Report& report) {
   if (!report.schema) return nullptr;
-  return {{"key", ColumnsJson(report.schema->key)},
-          {"values", ColumnsJson(report.schema->values)},
-          {"not_compared", report.not_compared},
-          {"rules", report.rules}};
+  Json object = {{"key", ColumnsJson(report.schema->key)},
+                 {"values", ColumnsJson(report.schema->values)},
+                 {"not_compared", report.not_compared},
+                 {"rules", report.rules}};
+  if (report.multiset()) object["multiset"] = true;
+  return object;
 }
 
 // The four counts, as members.

@@ -45,6 +45,7 @@ std::string ShowValue(const merkle::Value& value) {
 
 std::string KeyText(const Report& report, const ReportKey& key) {
   if (!key.columns || !report.schema) return "encoded key " + Hex(key.encoded);
+  if (report.multiset()) return "*=" + Hex(key.columns->front().text);
   std::string text;
   for (size_t i = 0; i < key.columns->size(); ++i) {
     text += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->key[i].name) + "=" +
@@ -95,6 +96,7 @@ class TableWriter {
       std::string line = "  " + Pad(rows[i][0], widths[0]) + "  " +
                          Pad(rows[i][1], widths[1], true) + "  " + rows[i][2];
       const ReportReplica& replica = report_.replicas[i];
+      if (replica.distinct) line += "  (" + GroupDigits(*replica.distinct) + " distinct)";
       if (replica.unparsed.value_or(0) > 0) {
         line += "  (" + GroupDigits(*replica.unparsed) +
                 (*replica.unparsed == 1 ? " value" : " values") + " unparsed)";
@@ -114,6 +116,7 @@ class TableWriter {
     }
     for (const auto& name : report_.not_compared) left_out.push_back(EscapeForDisplay(name));
     std::string line = "  compared: key " + JoinNames(key);
+    if (report_.multiset()) line = "  compared: records without key, by their numbers of copies";
     line += values.empty() ? "; no other columns" : "; columns " + JoinNames(values, 40);
     if (!left_out.empty()) line += "; NOT compared: " + JoinNames(left_out, 40);
     if (!report_.rules.empty()) {
@@ -255,13 +258,36 @@ class TableWriter {
     return row;
   }
 
-  static Row RecordRow(const ReportRecord& record) {
+  Row RecordRow(const ReportRecord& record) const {
     Row row;
-    for (const merkle::Value& value : *record.key.columns) row.push_back(ShowValue(value));
+    if (report_.multiset()) {
+      row.push_back(Hex(record.key.columns->front().text));
+    } else {
+      for (const merkle::Value& value : *record.key.columns) row.push_back(ShowValue(value));
+    }
     row.push_back(record.missing() ? "missing" : "changed");
     row.push_back(std::string(RecordStatusName(record.status)));
-    for (const auto& state : record.states) row.push_back(state ? *state : "(missing)");
+    for (size_t i = 0; i < record.states.size(); ++i) {
+      row.push_back(!record.states[i]        ? "(missing)"
+                    : CopiesKnown(record, i) ? Plural(*record.copies[i], "copy", "copies")
+                                             : *record.states[i]);
+    }
     return row;
+  }
+
+  static bool CopiesKnown(const ReportRecord& record, size_t i) {
+    return i < record.copies.size() && record.copies[i].has_value();
+  }
+
+  // ": 2 copies in left, 3 copies in right"
+  std::string CopiesText(const ReportRecord& record) const {
+    std::string text;
+    for (size_t i = 0; i < record.states.size(); ++i) {
+      if (!record.states[i] || !CopiesKnown(record, i)) continue;
+      text += (text.empty() ? ": " : ", ") + Plural(*record.copies[i], "copy", "copies") + " in " +
+              report_.replicas[i].name;
+    }
+    return text;
   }
 
   static std::vector<size_t> Widths(const std::vector<Row>& rows) {
@@ -290,7 +316,8 @@ class TableWriter {
       }
       RETURN_IF_ERROR(Line(KeyText(report_, record.key)));
       RETURN_IF_ERROR(Line("  " + (lacking.empty() ? "changed" : "missing in " + JoinAnd(lacking)) +
-                           ", " + std::string(RecordStatusName(record.status))));
+                           ", " + std::string(RecordStatusName(record.status)) +
+                           CopiesText(record)));
       RETURN_IF_ERROR(record.values.empty() ? Versions(record) : Values(record));
       for (const std::string& note : record.notes) {
         RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(note)));
@@ -310,6 +337,7 @@ class TableWriter {
   // "  * name   left 'a'   right 'b'": the star marks a column that differs.
   absl::Status Values(const ReportRecord& record) {
     std::vector<Row> rows;
+    if (report_.multiset()) return Copy(record);
     for (size_t c = 0; c < report_.schema->values.size(); ++c) {
       const bool differs = c < record.differs.size() && record.differs[c];
       Row row = {(differs ? "  * " : "    ") + EscapeForDisplay(report_.schema->values[c].name)};
@@ -318,6 +346,18 @@ class TableWriter {
         row.push_back(report_.replicas[i].name + ": " + ShowValue((*record.values[i])[c]));
       }
       rows.push_back(std::move(row));
+    }
+    return AsTable(rows, Widths(rows));
+  }
+
+  // All copies of a record are the same, wherever they are.
+  absl::Status Copy(const ReportRecord& record) {
+    const auto values = std::find_if(record.values.begin(), record.values.end(),
+                                     [](const auto& one) { return one.has_value(); });
+    std::vector<Row> rows;
+    for (size_t c = 0; values != record.values.end() && c < (*values)->size(); ++c) {
+      rows.push_back(
+          {"    " + EscapeForDisplay(report_.schema->values[c].name), ShowValue((**values)[c])});
     }
     return AsTable(rows, Widths(rows));
   }

@@ -239,14 +239,51 @@ class Merger final : public RecordSource {
 
 }  // namespace
 
+namespace {
+
+class AddingSource final : public RecordSource {
+ public:
+  explicit AddingSource(RecordSource* source) : source_(source) {}
+  explicit AddingSource(std::unique_ptr<RecordSource> source)
+      : owned_(std::move(source)), source_(owned_.get()) {}
+
+  absl::StatusOr<bool> Advance() override {
+    if (!started_) {
+      started_ = true;
+      ASSIGN_OR_RETURN(more_, source_->Advance());
+    }
+    if (!more_) return false;
+    key_.assign(source_->key());
+    digest_ = source_->digest();
+    for (;;) {
+      ASSIGN_OR_RETURN(more_, source_->Advance());
+      if (!more_ || source_->key() != key_) return true;
+      digest_ += source_->digest();
+    }
+  }
+  std::string_view key() const override { return key_; }
+  const Digest& digest() const override { return digest_; }
+
+ private:
+  const std::unique_ptr<RecordSource> owned_;
+  RecordSource* const source_;
+  bool started_ = false;
+  bool more_ = false;  // source_ stands at a record that was not looked at yet
+  std::string key_;
+  Digest digest_;
+};
+
+}  // namespace
+
 // Records one behind the other in an arena (digest 16, key), and an entry of 16 bytes for each,
 // which is what is sorted.
 class ExternalSorter::Buffer {
  public:
-  explicit Buffer(size_t memory_bytes)
+  Buffer(size_t memory_bytes, EqualKeys equal_keys)
       : memory_bytes_(std::min(memory_bytes, kArenaBytesMax)),
         arena_(new char[memory_bytes_ + kRecordBytesMax]) {
     entries_.reserve(memory_bytes_ / kBytesPerRecordMin);
+    if (equal_keys == EqualKeys::kAddUp) recent_.resize(kRecentKeys);
   }
 
   // Entries count twice: sorting needs as many again.
@@ -256,6 +293,7 @@ class ExternalSorter::Buffer {
 
   void Add(std::string_view key, const Digest& digest) {
     DRIFTWOOD_CHECK(key.size() <= kKeyBytesMax && !full());
+    if (!recent_.empty() && AddToRecent(key, digest)) return;
     digest.CopyTo(arena_.get() + used_);
     std::memcpy(arena_.get() + used_ + Digest::kBytes, key.data(), key.size());
     entries_.push_back({0, used_ << kSizeBits | key.size()});
@@ -269,6 +307,7 @@ class ExternalSorter::Buffer {
 
   void Clear() {
     entries_.clear();
+    std::fill(recent_.begin(), recent_.end(), 0);
     used_ = 0;
   }
 
@@ -313,6 +352,19 @@ class ExternalSorter::Buffer {
   // Below this, counting bytes does not pay.
   static constexpr size_t kRadixMin = 2000;
   static constexpr size_t kAhead = 12;
+  static constexpr size_t kRecentKeys = size_t{1} << 14;
+
+  // A key that comes again soon is not kept again. False: it is to be, and will be found here.
+  bool AddToRecent(std::string_view key, const Digest& digest) {
+    size_t& recent = recent_[XXH3_64bits(key.data(), key.size()) % kRecentKeys];
+    if (recent == 0 || Key(entries_[recent - 1]) != key) {
+      recent = entries_.size() + 1;
+      return false;
+    }
+    char* const at = arena_.get() + (entries_[recent - 1].place >> kSizeBits);
+    (Digest::FromBytes(at) + digest).CopyTo(at);
+    return true;
+  }
 
   // Entries [begin, end), whose keys all share their first `depth` bytes.
   struct Group {
@@ -425,6 +477,7 @@ class ExternalSorter::Buffer {
   const std::unique_ptr<char[]> arena_;
   std::vector<Entry> entries_;
   std::vector<Entry> scratch_;
+  std::vector<size_t> recent_;  // by hash of the key: index of its entry + 1; empty: keys stay
   size_t used_ = 0;
   size_t shared_ = 0;  // bytes that all keys begin with
 };
@@ -462,15 +515,21 @@ absl::StatusOr<std::unique_ptr<RecordSource>> MergeSources(
   return Merger::Create(std::move(sources));
 }
 
-ExternalSorter::ExternalSorter(const std::filesystem::path& folder, size_t memory_bytes)
+std::unique_ptr<RecordSource> AddUpEqualKeys(std::unique_ptr<RecordSource> source) {
+  return std::make_unique<AddingSource>(std::move(source));
+}
+
+ExternalSorter::ExternalSorter(const std::filesystem::path& folder, size_t memory_bytes,
+                               EqualKeys equal_keys)
     : folder_(folder.empty() ? "." : folder),
       memory_bytes_(memory_bytes),
-      block_bytes_(std::clamp(memory_bytes / kFanInMax, kBlockBytesMin, kBlockBytesMax)) {}
+      block_bytes_(std::clamp(memory_bytes / kFanInMax, kBlockBytesMin, kBlockBytesMax)),
+      equal_keys_(equal_keys) {}
 
 ExternalSorter::~ExternalSorter() = default;
 
 absl::Status ExternalSorter::Add(std::string_view key, const Digest& digest) {
-  if (!buffer_) buffer_ = std::make_unique<Buffer>(memory_bytes_);
+  if (!buffer_) buffer_ = std::make_unique<Buffer>(memory_bytes_, equal_keys_);
   if (buffer_->full()) RETURN_IF_ERROR(Spill());
   buffer_->Add(key, digest);
   return absl::OkStatus();
@@ -485,6 +544,8 @@ absl::Status ExternalSorter::Spill() {
 }
 
 absl::StatusOr<ExternalSorter::Run> ExternalSorter::WriteRun(RecordSource* source) {
+  AddingSource adding(source);
+  if (equal_keys_ == EqualKeys::kAddUp) source = &adding;
   ASSIGN_OR_RETURN(FileDescriptor file, CreateUnnamedFile(folder_));
   RunWriter writer(file.get(), block_bytes_);
   for (;;) {

@@ -32,10 +32,19 @@ class RecordSource {
 absl::StatusOr<std::unique_ptr<RecordSource>> MergeSources(
     std::vector<std::unique_ptr<RecordSource>> sources);
 
+// What becomes of records with one key: they stay, or become one whose digest is their sum.
+enum class EqualKeys : uint8_t { kStay, kAddUp };
+
+// `source` is in key order; of the result, no two records have one key.
+std::unique_ptr<RecordSource> AddUpEqualKeys(std::unique_ptr<RecordSource> source);
+
 class ExternalSorter {
  public:
-  // Runs go into files in `folder`, which have no name there: nothing stays behind.
-  ExternalSorter(const std::filesystem::path& folder, size_t memory_bytes);
+  // Runs go into files in `folder`, which have no name there: nothing stays behind. With kAddUp a
+  // key that comes often takes little room, but records with one key may still come out of
+  // Finish(), from several sources or one: AddUpEqualKeys() makes them one.
+  ExternalSorter(const std::filesystem::path& folder, size_t memory_bytes,
+                 EqualKeys equal_keys = EqualKeys::kStay);
   ~ExternalSorter();
 
   absl::Status Add(std::string_view key, const Digest& digest);
@@ -55,6 +64,7 @@ class ExternalSorter {
   const std::filesystem::path folder_;
   const size_t memory_bytes_;
   const size_t block_bytes_;
+  const EqualKeys equal_keys_;
   std::unique_ptr<Buffer> buffer_;
   std::vector<std::vector<Run>> generations_;  // a run of generation g + 1 merges many of g
 };

@@ -29,6 +29,9 @@ struct IndexOptions {
   std::string fingerprint;
   // Bound of the buffers that sort input which is not in key order.
   size_t sort_memory_bytes = size_t{64} << 20;
+  // The builder counts: a key is added as often as its record is there, without a digest, and the
+  // index has it once (merkle/multiset.h). The fingerprint is another for it.
+  bool multiset = false;
 };
 
 // Longest encoded key that an index takes.
@@ -44,7 +47,8 @@ class IndexBuilder {
   virtual ~IndexBuilder() = default;
 
   // Any order. InvalidArgument for an empty key or one over kKeyBytesMax; AlreadyExists for a key
-  // added before, here or from Finish(), whichever notices: DuplicateKeyOf() then has the key.
+  // added before, here or from Finish(), whichever notices: DuplicateKeyOf() then has the key. Of a
+  // multiset, equal keys are counted, and `digest` is not looked at.
   virtual absl::Status Add(std::string_view key, const Digest& digest) = 0;
 
   // Durable and in place when this returns OK. `source_position` is kept as it is and given back by

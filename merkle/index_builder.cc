@@ -8,6 +8,7 @@
 #include "absl/strings/cord.h"
 #include "merkle/external_sort.h"
 #include "merkle/index.h"
+#include "merkle/multiset_builder.h"
 #include "merkle/node.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree_writer.h"
@@ -108,6 +109,7 @@ class Builder final : public IndexBuilder {
 absl::StatusOr<std::unique_ptr<IndexBuilder>> IndexBuilder::Create(
     const std::filesystem::path& path, const IndexOptions& options) {
   RETURN_IF_ERROR(options.params.Validate());
+  if (options.multiset) return CreateMultisetBuilder(path, options);
   auto builder = std::make_unique<Builder>(path, options);
   RETURN_IF_ERROR(builder->Start());
   return std::unique_ptr<IndexBuilder>(std::move(builder));

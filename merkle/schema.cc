@@ -138,7 +138,12 @@ std::optional<ColumnType> ColumnTypeFromName(std::string_view name) {
 }
 
 absl::Status Agreement::Validate() const {
-  if (schema.key.empty()) return absl::InvalidArgumentError("the schema has no key column");
+  if (schema.multiset) {
+    if (!schema.key.empty()) return absl::InvalidArgumentError("a multiset has a key column");
+    if (schema.values.empty()) return absl::InvalidArgumentError("a multiset has no column");
+  } else if (schema.key.empty()) {
+    return absl::InvalidArgumentError("the schema has no key column");
+  }
   std::set<std::string_view> seen;
   for (const Column& column : schema.key) RETURN_IF_ERROR(ValidateColumn(column, &seen));
   for (const Column& column : schema.values) RETURN_IF_ERROR(ValidateColumn(column, &seen));
@@ -163,6 +168,7 @@ std::string Agreement::Fingerprint() const {
   AppendFramed(key_id, &bytes);
   AppendNumber(params.leaf_size, &bytes);
   AppendNumber(params.fanout, &bytes);
+  if (schema.multiset) bytes += "multiset";
   return Sha256(bytes);
 }
 
@@ -177,6 +183,13 @@ std::string DescribeDifference(std::string_view left_name, const Agreement& left
     return sentence.Say("digest key differs", "key id " + Hex(left.key_id),
                         "key id " + Hex(right.key_id)) +
            "; give both the same digest key file";
+  }
+  if (left.schema.multiset != right.schema.multiset) {
+    const auto describe = [](const Schema& schema) {
+      return schema.multiset ? std::string("none ('*': a multiset)")
+                             : DescribeList(schema.key, DescribeColumn);
+    };
+    return sentence.Say("keys differ", describe(left.schema), describe(right.schema));
   }
   if (left.schema.key != right.schema.key) {
     return sentence.Say("key columns differ", DescribeList(left.schema.key, DescribeColumn),

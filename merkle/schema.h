@@ -47,6 +47,12 @@ struct Column {
 struct Schema {
   std::vector<Column> key;
   std::vector<Column> values;
+  // Records have no key and are compared with their numbers of copies (merkle/multiset.h): `key` is
+  // empty, and `values` are all columns.
+  bool multiset = false;
+
+  // Of an encoded key: that of a multiset is the record's digest, one column of bytes.
+  size_t key_columns() const { return multiset ? 1 : key.size(); }
   friend bool operator==(const Schema&, const Schema&) = default;
 };
 
@@ -58,8 +64,8 @@ struct Agreement {
   std::string key_id;              // DigestKey::KeyId()
   TreeParams params;
 
-  // InvalidArgument: no key column, a name twice, value columns not sorted, bad rules or
-  // parameters.
+  // InvalidArgument: no key column (a multiset: one, or no value column), a name twice, value
+  // columns not sorted, bad rules or parameters.
   absl::Status Validate() const;
   // 32 bytes over an injective serialisation of everything above.
   std::string Fingerprint() const;

@@ -73,6 +73,7 @@ v1::Agreement ToProto(const merkle::Agreement& agreement) {
   message.set_key_id(agreement.key_id);
   message.set_leaf_size(agreement.params.leaf_size);
   message.set_fanout(agreement.params.fanout);
+  message.set_multiset(agreement.schema.multiset);
   return message;
 }
 
@@ -88,6 +89,7 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   result.encoding_version = agreement.encoding_version();
   ASSIGN_OR_RETURN(result.schema.key, ColumnsFromProto(agreement.key()));
   ASSIGN_OR_RETURN(result.schema.values, ColumnsFromProto(agreement.values()));
+  result.schema.multiset = agreement.multiset();
   result.rules.assign(agreement.rules().begin(), agreement.rules().end());
   result.key_id = agreement.key_id();
   result.params.leaf_size = agreement.leaf_size();

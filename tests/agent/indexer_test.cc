@@ -211,7 +211,7 @@ TEST_F(IndexerTest, ReadingRecordsFailsWithTheScan) {
 }
 
 TEST(IndexedStateTest, RoundTripsAndRefusesOtherBytes) {
-  const IndexedState state{std::string("p\0q", 3), 12345678901234u, "because"};
+  const IndexedState state{std::string("p\0q", 3), 12345678901234u, "because", 7};
   const std::string bytes = state.Encode();
   const auto back = IndexedState::Decode(bytes);
   ASSERT_TRUE(back.ok());

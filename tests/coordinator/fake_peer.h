@@ -123,6 +123,11 @@ class FakePeer final : public Peer {
     return records;
   }
 
+  absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(const merkle::Agreement&,
+                                                      const std::vector<std::string>&) override {
+    return absl::UnimplementedError("its records have keys");
+  }
+
   void CloseSnapshot() override { ++closed; }
   void Cancel() override { cancelled_ = true; }
   bool cancelled() const { return cancelled_; }

@@ -211,8 +211,8 @@ TEST(ReconcileTest, NamesThatDifferInCaseOnlyAreTwoColumnsAndSaidSo) {
 TEST(ReconcileTest, Ledger14NoKeyIsAnErrorNotASkip) {
   const auto result = Reconcile({Replica("left", "a -, b -"), Replica("right", "a -, b -")}, {});
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(SchemaText(result),
-              AllOf(HasSubstr("no key"), HasSubstr("--key"), HasSubstr("a, b")));
+  EXPECT_THAT(SchemaText(result), AllOf(HasSubstr("no key"), HasSubstr("--key"), HasSubstr("a, b"),
+                                        HasSubstr("--key '*'")));
 }
 
 TEST(ReconcileTest, Ledger11NothingIsRoundedTrimmedOrFoldedUnlessAskedFor) {
@@ -277,6 +277,43 @@ TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
       Text({Replica("left", "a integer, b text, c -", {"a"}), Replica("right", "a -, b -, c -")},
            options),
       "b text; a integer; | c text; ");
+}
+
+TEST(ReconcileTest, AStarForAKeyMakesAMultisetOfAllColumns) {
+  const std::vector<DescribedReplica> replicas = {Replica("left", "b integer, a text, c -", {"b"}),
+                                                  Replica("right", "a -, b -, c -")};
+  ReconcileOptions options;
+  options.key = {"*"};
+  options.ignore = {"c"};
+  const auto result = Reconcile(replicas, options);
+  EXPECT_EQ(SchemaText(result), "| a text; b integer; ");
+  EXPECT_TRUE(result->agreement.schema.multiset);
+  EXPECT_THAT(result->not_compared, ElementsAre("c"));
+  EXPECT_FALSE(Reconcile(replicas, {})->agreement.schema.multiset);
+}
+
+TEST(ReconcileTest, AReplicaMaySayItselfThatItHasNoKey) {
+  const auto result = Reconcile({Replica("left", "a text", {"*"}), Replica("right", "a text")}, {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->agreement.schema.multiset);
+  EXPECT_THAT(Text({Replica("left", "a text", {"*"}), Replica("right", "a text", {"a"})}),
+              AllOf(HasSubstr("left has (*)"), HasSubstr("right has (a)"), HasSubstr("--key")));
+}
+
+TEST(ReconcileTest, AStarStandsAloneAndNeedsColumnsThatMayBeEqual) {
+  ReconcileOptions options;
+  options.key = {"*", "a"};
+  EXPECT_THAT(Text({Replica("left", "a text"), Replica("right", "a text")}, options),
+              HasSubstr("stands alone"));
+  options.key = {"*"};
+  options.ignore = {"a"};
+  EXPECT_THAT(Text({Replica("left", "a text"), Replica("right", "a text")}, options),
+              HasSubstr("no column"));
+  options.ignore.clear();
+  DescribedReplica lmdb = Replica("right", "a text", {"a"});
+  lmdb.description.always_keyed = true;
+  EXPECT_THAT(Text({Replica("left", "a text"), lmdb}, options),
+              AllOf(HasSubstr("right"), HasSubstr("always have one (a)")));
 }
 
 TEST(ReconcileTest, KeysThatDifferAreRefused) {

@@ -89,6 +89,65 @@ Report Identical() {
   return report;
 }
 
+ReportKey RecordDigest(char byte) { return Key({OfText(Tag::kBytes, std::string(16, byte))}); }
+
+// Records without key: 2 copies against 3, some that only one side has, and one whose copies are
+// not known.
+Report Multiset() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.schema->key = {{"*", ColumnType::kBytes}};
+  report.schema->multiset = true;
+  report.replicas[0].distinct = 901;
+  report.replicas[1].distinct = 900;
+  report.records_proven_equal = 898;
+  report.total = 4;
+  report.changed = 2;
+  report.missing = {1, 1};
+  report.statuses.confirmed = 3;
+  report.statuses.unconfirmed = 1;
+  const auto add = [&](char byte, std::vector<std::optional<std::string>> states,
+                       std::vector<std::optional<uint64_t>> copies) {
+    ReportRecord& record = report.records.emplace_back();
+    record.key = RecordDigest(byte);
+    record.status = RecordStatus::kConfirmed;
+    record.states = std::move(states);
+    record.copies = std::move(copies);
+  };
+  add('\x01', {"aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"}, {2, 3});
+  add('\x02', {std::nullopt, "cccccccccccccccc"}, {0, 1});
+  add('\x03', {"dddddddddddddddd", std::nullopt}, {100'000, 0});
+  add('\xFF', {"eeeeeeeeeeeeeeee", "ffffffffffffffff"}, {std::nullopt, std::nullopt});
+  report.records.back().status = RecordStatus::kUnconfirmed;
+  return report;
+}
+
+Report MultisetWithValues() {
+  Report report = Multiset();
+  report.values_shown = true;
+  report.records.pop_back();
+  report.records.pop_back();
+  report.total = 2;
+  report.statuses = {};
+  report.statuses.confirmed = 2;
+  report.changed = 1;
+  report.missing = {1, 0};
+  const std::vector<Value> row = {OfText(Tag::kDecimal, "3.5"), OfText(Tag::kText, "")};
+  report.records[0].values = {row, row};
+  report.records[1].values = {std::nullopt, row};
+  for (ReportRecord& record : report.records) record.differs = {false, false};
+  return report;
+}
+
+Report IdenticalMultisets() {
+  Report report = Identical();
+  report.schema->key = {{"*", ColumnType::kBytes}};
+  report.schema->multiset = true;
+  report.records_proven_equal = 3;
+  for (ReportReplica& replica : report.replicas) replica.distinct = 3;
+  return report;
+}
+
 Report Empty() {
   Report report = Identical();
   for (ReportReplica& replica : report.replicas) replica.records = 0;
@@ -270,7 +329,10 @@ INSTANTIATE_TEST_SUITE_P(
     Reports, GoldenTest,
     ::testing::Values(GoldenCase{"identical", Identical}, GoldenCase{"empty", Empty},
                       GoldenCase{"in_flight", InFlight}, GoldenCase{"divergent", Divergent},
-                      GoldenCase{"incomplete", Incomplete}, GoldenCase{"error", Error}),
+                      GoldenCase{"incomplete", Incomplete}, GoldenCase{"error", Error},
+                      GoldenCase{"multiset", Multiset},
+                      GoldenCase{"multiset_values", MultisetWithValues},
+                      GoldenCase{"multiset_identical", IdenticalMultisets}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(ReportTest, ExitCodesFollowTheVerdict) {

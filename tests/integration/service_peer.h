@@ -41,6 +41,7 @@ class ServicePeer final : public coordinator::Peer {
     description.keyed = service_->options().key.keyed();
     description.values_allowed = service_->options().allow_values;
     description.live = found->live;
+    description.always_keyed = found->always_keyed;
     return description;
   }
 
@@ -48,7 +49,8 @@ class ServicePeer final : public coordinator::Peer {
                                                 const ProgressCallback&) override {
     const auto done = service_->Prepare(dataset_, agreement, force, &control_);
     if (!done.ok()) return done.status();
-    return coordinator::Prepared{done->root, done->unparsed, done->reused, done->not_point_in_time};
+    return coordinator::Prepared{done->root, done->unparsed, done->reused, done->not_point_in_time,
+                                 done->records};
   }
 
   absl::StatusOr<coordinator::OpenedSnapshot> OpenSnapshot(
@@ -57,7 +59,7 @@ class ServicePeer final : public coordinator::Peer {
     if (!opened.ok()) return opened.status();
     snapshot_ = opened->id;
     return coordinator::OpenedSnapshot{opened->root, opened->agreement, opened->unparsed,
-                                       opened->not_point_in_time};
+                                       opened->not_point_in_time, opened->records};
   }
 
   absl::StatusOr<std::string> Query(std::string_view questions) override {
@@ -67,20 +69,30 @@ class ServicePeer final : public coordinator::Peer {
   absl::StatusOr<std::vector<coordinator::PeerRecord>> ReadRecords(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys,
       bool with_values) override {
-    auto found =
-        service_->ReadRecords(dataset_, agreement.Fingerprint(), keys, with_values, &control_);
-    if (!found.ok()) return found.status();
-    std::vector<coordinator::PeerRecord> records;
-    for (agent::FoundRecord& record : *found) {
-      records.push_back({std::move(record.key), record.digest, std::move(record.value)});
-    }
-    return records;
+    return PeerRecords(
+        service_->ReadRecords(dataset_, agreement.Fingerprint(), keys, with_values, &control_));
+  }
+
+  absl::StatusOr<std::vector<coordinator::PeerRecord>> ReadIndexed(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
+    return PeerRecords(service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys));
   }
 
   void CloseSnapshot() override { service_->CloseSnapshot(snapshot_); }
   void Cancel() override { control_.cancelled = true; }
 
  private:
+  static absl::StatusOr<std::vector<coordinator::PeerRecord>> PeerRecords(
+      absl::StatusOr<std::vector<agent::FoundRecord>> found) {
+    if (!found.ok()) return found.status();
+    std::vector<coordinator::PeerRecord> records;
+    for (agent::FoundRecord& record : *found) {
+      records.push_back(
+          {std::move(record.key), record.digest, std::move(record.value), false, record.copies});
+    }
+    return records;
+  }
+
   agent::Service* const service_;
   const std::string dataset_;
   agent::CallControl control_;

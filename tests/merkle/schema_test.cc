@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <set>
 #include <string>
@@ -24,6 +25,17 @@ struct Change {
   std::string description;
 };
 
+Agreement WithoutKey() {
+  Agreement agreement = Orders();
+  agreement.schema.multiset = true;
+  agreement.schema.values.insert(agreement.schema.values.end(), agreement.schema.key.begin(),
+                                 agreement.schema.key.end());
+  agreement.schema.key.clear();
+  std::sort(agreement.schema.values.begin(), agreement.schema.values.end(),
+            [](const Column& a, const Column& b) { return a.name < b.name; });
+  return agreement;
+}
+
 // Every part of an agreement, and what is said when two differ in it.
 std::vector<Change> Changes() {
   return {
@@ -34,6 +46,8 @@ std::vector<Change> Changes() {
        "key file"},
       {[](Agreement* a) { a->schema.key.pop_back(); },
        "key columns differ: left has (region text, id integer), right has (region text)"},
+      {[](Agreement* a) { a->schema = WithoutKey().schema; },
+       "keys differ: left has (region text, id integer), right has none ('*': a multiset)"},
       {[](Agreement* a) { std::swap(a->schema.key[0], a->schema.key[1]); },
        "key columns differ: left has (region text, id integer), right has (id integer, region "
        "text)"},
@@ -54,6 +68,22 @@ std::vector<Change> Changes() {
       {[](Agreement* a) { a->params.fanout = 64; },
        "leaf size and fanout differ: left has 16/32, right has 16/64"},
   };
+}
+
+TEST(SchemaTest, AMultisetHasColumnsAndNoKey) {
+  Agreement agreement = WithoutKey();
+  EXPECT_TRUE(agreement.Validate().ok()) << agreement.Validate();
+  EXPECT_EQ(agreement.schema.key_columns(), 1u);
+  agreement.schema.multiset = false;
+  EXPECT_TRUE(absl::IsInvalidArgument(agreement.Validate()));
+  EXPECT_NE(agreement.Fingerprint(), WithoutKey().Fingerprint());
+  agreement = Orders();
+  agreement.schema.multiset = true;
+  EXPECT_TRUE(absl::IsInvalidArgument(agreement.Validate()));
+  agreement = WithoutKey();
+  agreement.schema.values.clear();
+  agreement.rules.clear();
+  EXPECT_TRUE(absl::IsInvalidArgument(agreement.Validate()));
 }
 
 // Ledger row 21: sides that used different versions of the encoding were compared.

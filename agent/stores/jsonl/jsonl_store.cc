@@ -100,6 +100,7 @@ class JsonlStore final : public Store {
     if (survey.records > 0) return columns;
     std::vector<std::string> names = NamesOf(columns);
     for (const std::string& name : key_) {
+      if (name == "*" && key_.size() == 1) continue;  // says that there is no key
       if (std::find(names.begin(), names.end(), name) != names.end()) continue;
       columns.push_back({name, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""});
       names.push_back(name);

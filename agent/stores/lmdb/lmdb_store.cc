@@ -213,6 +213,7 @@ class LmdbStore final : public Store {
           {name, TypeKnowledge::kTyped, merkle::ColumnType::kBytes, "bytes"});
     }
     description.key = {"key"};
+    description.always_keyed = true;
     description.records_estimate = stat.ms_entries;
     if (environment->unlocked()) {
       description.warnings.push_back(Printable(url_.path) +

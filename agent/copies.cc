@@ -1,0 +1,88 @@
+#include "agent/copies.h"
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "agent/row_encoder.h"
+#include "merkle/multiset.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+// Counts the rows whose record is among those asked for.
+class CopyCounter final : public RowSink {
+ public:
+  CopyCounter(const merkle::Agreement& agreement, const merkle::DigestKey& key,
+              const std::vector<std::string>& keys, bool with_values)
+      : with_values_(with_values), encoder_(agreement.schema, agreement.rules), hasher_(key) {
+    for (const std::string& wanted : keys) wanted_.emplace(wanted, FoundRecord{wanted, "", {}});
+  }
+
+  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+    encoder_.Encode(row);
+    const auto found = wanted_.find(hasher_.Key(encoder_.value()));
+    if (found == wanted_.end()) return absl::OkStatus();
+    if (++found->second.copies == 1 && with_values_) found->second.value = encoder_.value();
+    return absl::OkStatus();
+  }
+
+  // Those that are there, in the order of `keys`.
+  std::vector<FoundRecord> Take(const std::vector<std::string>& keys) {
+    std::vector<FoundRecord> records;
+    for (const std::string& key : keys) {
+      FoundRecord& record = wanted_.at(key);
+      if (record.copies == 0) continue;
+      record.digest = hasher_.DigestOf(key, record.copies);
+      records.push_back(std::move(record));
+    }
+    return records;
+  }
+
+ private:
+  const bool with_values_;
+  RowEncoder encoder_;
+  merkle::MultisetHasher hasher_;
+  std::unordered_map<std::string_view, FoundRecord> wanted_;  // by views of the caller's keys
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<FoundRecord>> CountCopies(
+    Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<Scan> scan,
+                   store.StartScan(ScanColumns(agreement.schema)));
+  CopyCounter counter(agreement, key, keys, with_values);
+  for (;;) {
+    if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
+    ASSIGN_OR_RETURN(const std::unique_ptr<RowBatch> batch, scan->Next());
+    if (batch == nullptr) break;
+    RETURN_IF_ERROR(batch->Decode(counter));
+  }
+  ASSIGN_OR_RETURN(const Scan::End end, scan->Finish());
+  // A torn scan may have met a copy twice, or not at all.
+  if (!end.not_point_in_time.empty()) return absl::AbortedError(end.not_point_in_time);
+  return counter.Take(keys);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
+                                                    const std::vector<std::string>& keys,
+                                                    const merkle::DigestKey& key,
+                                                    uint64_t records) {
+  ASSIGN_OR_RETURN(std::vector<FoundRecord> found, FindRecords(view, keys));
+  merkle::MultisetHasher hasher(key);
+  for (FoundRecord& record : found) {
+    const auto copies = hasher.CopiesOf(record.key, record.digest, records);
+    if (!copies) {
+      return absl::DataLossError("a digest in the index stands for no number of copies");
+    }
+    record.copies = *copies;
+  }
+  return found;
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,31 @@
+// Records without a key (key `*`, merkle/multiset.h), read again: how many copies of them there
+// are. No store can look them up, so that it takes a scan.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/indexer.h"
+#include "agent/store.h"
+#include "merkle/digest.h"
+#include "merkle/schema.h"
+#include "merkle/tree_view.h"
+
+namespace driftwood::agent {
+
+// ReadRecords() of a multiset: by one scan of the live store, under the same contract. `value` is
+// that of the record itself, not the number of its copies. `keys` ascend, each once.
+absl::StatusOr<std::vector<FoundRecord>> CountCopies(
+    Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled);
+
+// FindRecords() of a multiset of `records` records, copies counted. DataLoss: a digest in the index
+// stands for no number of copies.
+absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
+                                                    const std::vector<std::string>& keys,
+                                                    const merkle::DigestKey& key, uint64_t records);
+
+}  // namespace driftwood::agent

@@ -1,0 +1,30 @@
+#include "merkle/multiset.h"
+
+#include "merkle/encoding.h"
+
+namespace driftwood::merkle {
+
+std::string_view MultisetHasher::Key(std::string_view columns) {
+  const Digest digest = hasher_.Hash("", columns);
+  char bytes[Digest::kBytes];
+  digest.CopyTo(bytes);
+  key_.clear();
+  AppendBytes({bytes, sizeof bytes}, Place::kKeyLast, &key_);
+  return key_;
+}
+
+Digest MultisetHasher::DigestOf(std::string_view key, uint64_t copies) {
+  value_.clear();
+  AppendUnsigned(copies, Place::kValue, &value_);
+  return hasher_.Hash(key, value_);
+}
+
+std::optional<uint64_t> MultisetHasher::CopiesOf(std::string_view key, const Digest& digest,
+                                                 uint64_t max) {
+  for (uint64_t copies = 1; copies != 0 && copies <= max; ++copies) {
+    if (DigestOf(key, copies) == digest) return copies;
+  }
+  return std::nullopt;
+}
+
+}  // namespace driftwood::merkle
