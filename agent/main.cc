@@ -2,6 +2,7 @@
 //
 // The main thread waits for signals and for the end of stdin, and ends expired snapshots; gRPC's
 // threads serve. Exit codes: 0 ended by a signal or the end of stdin, 2 anything wrong at start.
+// With --list-tables it only lists what a database has.
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -51,6 +52,7 @@ constexpr std::chrono::milliseconds kShutdownMax{3'000};
 struct Options {
   std::string listen;
   std::vector<std::string> datasets;  // NAME=URL
+  std::string list_tables;            // URL; empty: serve
   std::string state_dir;
   std::string digest_key_file;
   std::string connections;
@@ -64,15 +66,21 @@ struct Options {
 };
 
 void DefineOptions(CLI::App* app, Options* options) {
-  app->add_option("--listen", options->listen, "unix:PATH or HOST:PORT; port 0 takes a free one")
-      ->required()
-      ->type_name("ADDRESS");
-  app->add_option("--dataset", options->datasets,
-                  "a dataset and the URL of its store, as in orders=sqlite:shop.db?table=orders; "
-                  "may be given more than once")
-      ->required()
-      ->type_name("NAME=URL")
-      ->allow_extra_args(false);
+  auto* listen = app->add_option("--listen", options->listen,
+                                 "unix:PATH or HOST:PORT; port 0 takes a free one")
+                     ->type_name("ADDRESS");
+  auto* dataset =
+      app->add_option(
+             "--dataset", options->datasets,
+             "a dataset and the URL of its store, as in orders=sqlite:shop.db?table=orders; "
+             "may be given more than once")
+          ->type_name("NAME=URL")
+          ->allow_extra_args(false);
+  app->add_option("--list-tables", options->list_tables,
+                  "list the tables of a database as JSON Lines, and end")
+      ->type_name("URL")
+      ->excludes(listen)
+      ->excludes(dataset);
   app->add_option("--state-dir", options->state_dir,
                   "keep indexes and the digest key here (default: a temporary folder)")
       ->type_name("DIR");
@@ -277,6 +285,20 @@ absl::Status Serve(const Options& options, int signals) {
   return absl::OkStatus();
 }
 
+absl::Status PrintTables(const Options& options) {
+  ASSIGN_OR_RETURN(const StoreOptions store_options, MakeStoreOptions(options));
+  ASSIGN_OR_RETURN(const StoreUrl url, StoreUrl::Parse(options.list_tables));
+  ASSIGN_OR_RETURN(const TableList list, ListTables(url, store_options));
+  std::cout << TableListText(list) << std::flush;
+  return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
+}
+
+absl::Status Run(const Options& options) {
+  if (!options.list_tables.empty()) return PrintTables(options);
+  ASSIGN_OR_RETURN(const int signals, TakeSignals());
+  return Serve(options, signals);
+}
+
 void SetUpLog(const Options& options) {
   spdlog::set_default_logger(spdlog::stderr_logger_mt("driftwood-agent"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %n %l: %v");
@@ -296,13 +318,15 @@ int Main(int argc, char** argv) {
   DefineOptions(&app, &options);
   try {
     app.parse(argc, argv);
+    for (const char* const name : {"--listen", "--dataset"}) {
+      if (options.list_tables.empty() && app.count(name) == 0) throw CLI::RequiredError(name);
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitError;
   }
   for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
   SetUpLog(options);
-  const absl::StatusOr<int> signals = TakeSignals();
-  const absl::Status status = signals.ok() ? Serve(options, *signals) : signals.status();
+  const absl::Status status = Run(options);
   if (status.ok()) return kExitOk;
   std::cerr << "driftwood-agent: " << std::string(status.message()) << std::endl;
   return kExitError;

@@ -70,15 +70,16 @@ std::string Encode(std::string_view text, std::string_view special) {
   return out;
 }
 
+constexpr std::string_view kSpecialInValues = "%&?,";
+
 // One spelling for each value: escaped is what would otherwise be read as something else. A comma
 // stays as it was written.
 std::string NormalValue(std::string_view value) {
-  constexpr std::string_view kSpecial = "%&?,";
   std::string out;
   size_t begin = 0;
   for (;;) {
     const size_t comma = value.find(',', begin);
-    out += Encode(Decode(value.substr(begin, comma - begin)), kSpecial);
+    out += Encode(Decode(value.substr(begin, comma - begin)), kSpecialInValues);
     if (comma == std::string_view::npos) return out;
     out.push_back(',');
     begin = comma + 1;
@@ -198,6 +199,18 @@ absl::Status StoreUrl::OnlyKnows(const std::vector<std::string>& known) const {
         "\" (known: " + (names.empty() ? std::string("none") : names) + ")");
   }
   return absl::OkStatus();
+}
+
+StoreUrl StoreUrl::With(const std::string& name, std::string_view value) const {
+  StoreUrl url = *this;
+  url.parameters[name] = Encode(value, kSpecialInValues);
+  return url;
+}
+
+StoreUrl StoreUrl::Without(const std::string& name) const {
+  StoreUrl url = *this;
+  url.parameters.erase(name);
+  return url;
 }
 
 std::string StoreUrl::ToString() const {

@@ -36,6 +36,9 @@ struct StoreUrl {
   std::vector<std::string> List(const std::string& name) const;
   // InvalidArgument naming the first parameter that is not among `known`, and those that are.
   absl::Status OnlyKnows(const std::vector<std::string>& known) const;
+  // The same URL with that parameter set to `value`, or without it.
+  StoreUrl With(const std::string& name, std::string_view value) const;
+  StoreUrl Without(const std::string& name) const;
   // "postgresql://…": its path is not decoded.
   bool IsServer() const;
   // For reports, so without the password. Parse(ToString()) is the same URL but for that.

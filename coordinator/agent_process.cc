@@ -111,24 +111,42 @@ std::string DescribeWaitStatus(int status) {
 
 }  // namespace
 
-AgentProcess::AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd)
-    : pid_(pid), stdin_fd_(stdin_fd), stdout_fd_(stdout_fd), stderr_fd_(stderr_fd) {
+AgentProcess::AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max)
+    : pid_(pid),
+      stdin_fd_(stdin_fd),
+      stdout_fd_(stdout_fd),
+      stderr_fd_(stderr_fd),
+      output_max_(output_max) {
   reader_ = std::thread([this] { ReadOutputs(); });
 }
 
 absl::StatusOr<std::unique_ptr<AgentProcess>> AgentProcess::Start(
     const AgentProcessOptions& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> process, Launch(options, kErrorsKept));
+  RETURN_IF_ERROR(process->WaitUntilListening(options));
+  return process;
+}
+
+absl::StatusOr<std::string> AgentProcess::Output(const AgentProcessOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<AgentProcess> process, Launch(options, kWholeOutputMax));
+  RETURN_IF_ERROR(process->WaitUntilEnded(options));
+  merkle::MutexLock lock(&process->mutex_);
+  return std::move(process->output_);
+}
+
+absl::StatusOr<std::unique_ptr<AgentProcess>> AgentProcess::Launch(
+    const AgentProcessOptions& options, size_t output_max) {
   Pipe in, out, err;
   RETURN_IF_ERROR(in.Open());
   RETURN_IF_ERROR(out.Open());
   RETURN_IF_ERROR(err.Open());
   ASSIGN_OR_RETURN(const pid_t pid, Spawn(options, in, out, err));
-  std::unique_ptr<AgentProcess> process(new AgentProcess(
-      pid, std::exchange(in.write, -1), std::exchange(out.read, -1), std::exchange(err.read, -1)));
+  std::unique_ptr<AgentProcess> process(new AgentProcess(pid, std::exchange(in.write, -1),
+                                                         std::exchange(out.read, -1),
+                                                         std::exchange(err.read, -1), output_max));
   // The child's ends: held open here they would hide its end of file.
   ::close(std::exchange(out.write, -1));
   ::close(std::exchange(err.write, -1));
-  RETURN_IF_ERROR(process->WaitUntilListening(options));
   return process;
 }
 
@@ -158,14 +176,7 @@ absl::Status AgentProcess::WaitUntilListening(const AgentProcessOptions& options
       address_ = output_.substr(at + kListening.size(), end - at - kListening.size());
       return absl::OkStatus();
     }
-    if (ended_) {
-      const std::string words = LastWords();
-      if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 2 && !words.empty()) {
-        return absl::InvalidArgumentError(words);
-      }
-      return absl::UnavailableError("its agent " + DescribeWaitStatus(wait_status_) +
-                                    " before it was ready" + (words.empty() ? "" : ": " + words));
-    }
+    if (ended_) return EndedBeforeReady();
     if (cancelled) return absl::CancelledError("interrupted");
     if (Clock::now() >= deadline) {
       return absl::DeadlineExceededError("its agent was not ready within " +
@@ -174,6 +185,36 @@ absl::Status AgentProcess::WaitUntilListening(const AgentProcessOptions& options
     }
     changed_.WaitUntil(&mutex_, std::min(deadline, Clock::now() + milliseconds(50)));
   }
+}
+
+absl::Status AgentProcess::WaitUntilEnded(const AgentProcessOptions& options) {
+  const auto deadline = Clock::now() + options.start_timeout;
+  while (true) {
+    const bool cancelled = options.cancelled && options.cancelled();
+    merkle::MutexLock lock(&mutex_);
+    if (ended_) {
+      if (!WIFEXITED(wait_status_) || WEXITSTATUS(wait_status_) != 0) return EndedBeforeReady();
+      if (!output_was_cut_) return absl::OkStatus();
+      return absl::ResourceExhaustedError("its agent wrote more than " + GroupDigits(output_max_) +
+                                          " bytes");
+    }
+    if (cancelled) return absl::CancelledError("interrupted");
+    if (Clock::now() >= deadline) {
+      return absl::DeadlineExceededError("its agent did not answer within " +
+                                         std::to_string(options.start_timeout.count() / 1000) +
+                                         " s");
+    }
+    changed_.WaitUntil(&mutex_, std::min(deadline, Clock::now() + milliseconds(50)));
+  }
+}
+
+absl::Status AgentProcess::EndedBeforeReady() const {
+  const std::string words = LastWords();
+  if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 2 && !words.empty()) {
+    return absl::InvalidArgumentError(words);
+  }
+  return absl::UnavailableError("its agent " + DescribeWaitStatus(wait_status_) +
+                                " before it was ready" + (words.empty() ? "" : ": " + words));
 }
 
 void AgentProcess::ReadOutputs() {
@@ -205,7 +246,11 @@ void AgentProcess::ReadOutputs() {
 
 void AgentProcess::TakeOutput(std::string_view bytes) {
   merkle::MutexLock lock(&mutex_);
-  if (output_.size() < kErrorsKept) output_ += bytes;
+  if (output_.size() < output_max_) {
+    output_ += bytes;
+  } else {
+    output_was_cut_ = true;
+  }
   changed_.SignalAll();
 }
 

@@ -36,6 +36,11 @@ class AgentProcess {
   // last line that it wrote to stderr is the error, InvalidArgument for exit status 2, else
   // Unavailable.
   static absl::StatusOr<std::unique_ptr<AgentProcess>> Start(const AgentProcessOptions& options);
+  // Starts the program, waits until it ends by itself, and returns all that it wrote to stdout.
+  // Anything but exit status 0 is an error, as in Start(); so is an output beyond
+  // kWholeOutputMax, which is never cut.
+  static absl::StatusOr<std::string> Output(const AgentProcessOptions& options);
+  static constexpr size_t kWholeOutputMax = size_t{256} << 20;
   // Closes its stdin, terminates it, kills it if that does not help within 1.5 seconds, reaps it.
   ~AgentProcess();
   AgentProcess(const AgentProcess&) = delete;
@@ -50,7 +55,11 @@ class AgentProcess {
   std::string DescribeEnd(std::chrono::milliseconds patience) DRIFTWOOD_EXCLUDES(mutex_);
 
  private:
-  AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd);
+  AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max);
+  static absl::StatusOr<std::unique_ptr<AgentProcess>> Launch(const AgentProcessOptions& options,
+                                                              size_t output_max);
+  absl::Status WaitUntilEnded(const AgentProcessOptions& options) DRIFTWOOD_EXCLUDES(mutex_);
+  absl::Status EndedBeforeReady() const DRIFTWOOD_REQUIRES(mutex_);
   absl::Status WaitUntilListening(const AgentProcessOptions& options) DRIFTWOOD_EXCLUDES(mutex_);
   void ReadOutputs();
   void TakeOutput(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
@@ -62,12 +71,14 @@ class AgentProcess {
   int stdin_fd_;
   const int stdout_fd_;
   const int stderr_fd_;
+  const size_t output_max_;
   std::string address_;  // constant after Start()
   std::thread reader_;   // reads both outputs to their ends, then reaps the process
 
   mutable merkle::Mutex mutex_;
   merkle::CondVar changed_;
-  std::string output_ DRIFTWOOD_GUARDED_BY(mutex_);  // until it listens
+  std::string output_ DRIFTWOOD_GUARDED_BY(mutex_);  // the first `output_max_` bytes or more
+  bool output_was_cut_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   std::string errors_ DRIFTWOOD_GUARDED_BY(mutex_);  // the last few kilobytes
   bool ended_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   int wait_status_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;

@@ -581,11 +581,7 @@ class Audit {
     report_.verdict = report_.total == 0 ? Verdict::kIdentical : Verdict::kDivergent;
     const bool all_empty = std::all_of(roots_.begin(), roots_.end(),
                                        [](const merkle::Summary& root) { return root.count == 0; });
-    if (all_empty) {
-      report_.warnings.push_back(
-          "every replica has zero records, so nothing was compared; check the names of files and "
-          "tables, and what the reader is allowed to see");
-    }
+    if (all_empty) report_.warnings.push_back(kAllEmptyWarning);
   }
 
   void MarkInterrupted() {

@@ -72,6 +72,11 @@ class AuditObserver {
 Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt);
 
+// The warning of a comparison in which no replica has a record.
+inline constexpr char kAllEmptyWarning[] =
+    "every replica has zero records, so nothing was compared; check the names of files and "
+    "tables, and what the reader is allowed to see";
+
 // Whether an error means that the command, the configuration or the data must change (exit code
 // 2), whenever it comes. All other codes are failures of the run, which is INCOMPLETE once a scan
 // has begun.

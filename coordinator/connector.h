@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer.h"
+#include "coordinator/table_listing.h"
 
 namespace driftwood::coordinator {
 
@@ -37,6 +38,13 @@ class Connector {
   // `cancelled` is asked now and then while an agent starts.
   virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
                                                         const std::function<bool()>& cancelled) = 0;
+
+  // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
+  virtual absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
+                                                  const std::function<bool()>& cancelled) {
+    (void)spec, (void)cancelled;
+    return absl::UnimplementedError("its tables can't be listed");
+  }
 };
 
 }  // namespace driftwood::coordinator

@@ -19,6 +19,9 @@ namespace driftwood::coordinator {
 // As typed.
 struct DiffOptions {
   std::vector<std::string> stores;
+  bool all = false;                 // the stores are databases: all of their tables (diff_all.h)
+  std::vector<std::string> tables;  // lists; --all: these only
+  std::vector<std::string> skip_tables;
   std::vector<std::string> names;  // none, or one for each store; commas separate too
   std::vector<std::string> key;    // lists, as SplitList() reads them
   std::vector<std::string> columns;
@@ -28,8 +31,8 @@ struct DiffOptions {
   std::vector<std::string> renames;  // "replica:column=name"
   std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
-  std::string output;  // empty: stdout
-  uint64_t max_divergences = 1000;
+  std::string output;                       // empty: stdout
+  std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
   bool show_values = false;
   bool plan_only = false;
   bool explain = true;

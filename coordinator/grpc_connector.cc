@@ -20,6 +20,8 @@ namespace {
 constexpr char kDataset[] = "data";
 // How long a dying process gets to be seen as dead, for the sake of a better message.
 constexpr std::chrono::milliseconds kEndPatience{500};
+// Of a server with very many tables.
+constexpr std::chrono::minutes kListingTimeout{5};
 
 absl::StatusOr<std::string> FindAgentProgram() {
   std::error_code error;
@@ -57,19 +59,26 @@ class GrpcConnector final : public Connector {
     return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
   }
 
+  absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
+                                          const std::function<bool()>& cancelled) override {
+    if (spec.running_agent) {
+      return absl::UnimplementedError(
+          "the tables of a running agent can't be listed: it serves "
+          "single datasets");
+    }
+    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, cancelled);
+    process.start_timeout = kListingTimeout;
+    ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
+    return ParseTableListing(text);
+  }
+
  private:
-  absl::StatusOr<AgentProcess*> StartAgent(const ReplicaSpec& spec,
-                                           const std::function<bool()>& cancelled) {
-    DRIFTWOOD_CHECK(workspace_ != nullptr);
-    ASSIGN_OR_RETURN(const std::string state, workspace_->StateFolder(spec.url));
+  AgentProcessOptions ProcessOptions(const ReplicaSpec& spec, std::vector<std::string> arguments,
+                                     const std::function<bool()>& cancelled) const {
     AgentProcessOptions process;
     process.program = agent_program_;
     process.cancelled = cancelled;
-    process.arguments = {"--listen",          "unix:" + workspace_->NewSocketPath(),
-                         "--dataset",         std::string(kDataset) + "=" + spec.url,
-                         "--state-dir",       state,
-                         "--digest-key-file", workspace_->digest_key_file(),
-                         "--allow-values",    "--exit-on-stdin-eof"};
+    process.arguments = std::move(arguments);
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
     // As the database's client library takes it; arguments would show in every process list.
@@ -77,6 +86,19 @@ class GrpcConnector final : public Connector {
       const char* const variable = spec.url.starts_with("postgres") ? "PGPASSWORD=" : "MYSQL_PWD=";
       process.environment.push_back(variable + *spec.password);
     }
+    return process;
+  }
+
+  absl::StatusOr<AgentProcess*> StartAgent(const ReplicaSpec& spec,
+                                           const std::function<bool()>& cancelled) {
+    DRIFTWOOD_CHECK(workspace_ != nullptr);
+    ASSIGN_OR_RETURN(const std::string state, workspace_->StateFolder(spec.url));
+    const AgentProcessOptions process = ProcessOptions(
+        spec,
+        {"--listen", "unix:" + workspace_->NewSocketPath(), "--dataset",
+         std::string(kDataset) + "=" + spec.url, "--state-dir", state, "--digest-key-file",
+         workspace_->digest_key_file(), "--allow-values", "--exit-on-stdin-eof"},
+        cancelled);
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
     processes_.push_back(std::move(started));
     return processes_.back().get();

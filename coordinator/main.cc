@@ -158,6 +158,12 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "postgresql://USER@HOST/DB?table=T, or a running agent: "
                    "agent:HOST:PORT/DATASET, agent:unix:PATH/DATASET")
       ->type_name("URL");
+  diff->add_flag("--all", options->all,
+                 "The stores are databases (postgresql://USER@HOST/DB, mysql://USER@HOST/DB, "
+                 "sqlite:PATH): compare all tables that they have, by name");
+  list("--tables", &options->tables, "With --all: these tables only")->type_name("TABLES");
+  list("--skip-tables", &options->skip_tables, "With --all: all tables but these")
+      ->type_name("TABLES");
   list("--name", &options->names, "Name of a replica; once for each, in their order")
       ->type_name("NAME");
   list(
@@ -187,19 +193,20 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       ->capture_default_str();
   diff->add_option("--output", options->output, "Write the report to a file, whole or not at all")
       ->type_name("FILE");
-  const auto number = [diff](const char* name, uint64_t* into, const char* help) {
-    diff->add_option(name, *into, help)
+  const auto number = [diff](const char* name, auto* into, const char* help) {
+    return diff->add_option(name, *into, help)
         ->check([](const std::string& text) -> std::string {
           const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
           if (digits && text.size() < 19) return "";
           return "wanted a whole number" + std::string(digits ? " of at most 18 digits" : "") +
                  ", got '" + text + "'";
         })
-        ->type_name("N")
-        ->capture_default_str();
+        ->type_name("N");
   };
-  number("--max-divergences", &options->max_divergences,
-         "How many divergences are listed; the totals stay exact");
+  number(
+      "--max-divergences", &options->max_divergences,
+      "How many divergences are listed; the totals stay exact (default: 1000; with --all of each "
+      "table, and 10 for people to read)");
   CLI::Option* const recheck =
       diff->add_option("--recheck", options->recheck_seconds,
                        "Read divergent records again after so many seconds, to see which were only "
@@ -207,9 +214,11 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
           ->type_name("SECONDS");
   diff->add_flag("--no-recheck", options->no_recheck, "Don't: all divergences are unconfirmed")
       ->excludes(recheck);
-  number("--recheck-max", &options->recheck_max, "How many divergent records are read again");
+  number("--recheck-max", &options->recheck_max, "How many divergent records are read again")
+      ->capture_default_str();
   number("--recheck-times", &options->recheck_times,
-         "How often one that keeps changing is read again");
+         "How often one that keeps changing is read again")
+      ->capture_default_str();
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");
   diff->add_flag("--explain", options->plan_only,

@@ -87,7 +87,7 @@ void TerminalProgress::Draw(bool now) {
   const double time = options_.now_seconds();
   if (!now && time - last_drawn_ < options_.interval_seconds) return;
   last_drawn_ = time;
-  std::string line = Line(time);
+  std::string line = options_.label + Line(time);
   // A line that wraps could not be rewritten. Names and numbers are ASCII.
   const size_t columns = options_.columns();
   if (columns > 1 && line.size() >= columns) line.resize(columns - 1);
@@ -115,7 +115,9 @@ std::string TerminalProgress::Line(double now) const {
       break;
   }
   const std::string line = Indexing(now - phase_start_, /*brief=*/false);
-  return line.size() < options_.columns() ? line : Indexing(now - phase_start_, /*brief=*/true);
+  return options_.label.size() + line.size() < options_.columns()
+             ? line
+             : Indexing(now - phase_start_, /*brief=*/true);
 }
 
 std::string TerminalProgress::Indexing(double elapsed, bool brief) const {

@@ -17,6 +17,7 @@ namespace driftwood::coordinator {
 class TerminalProgress final : public AuditObserver {
  public:
   struct Options {
+    std::string label;                            // stands before each line
     std::function<void(std::string_view)> write;  // to the terminal
     std::function<double()> now_seconds;
     std::function<size_t()> columns;  // how wide the terminal is now

@@ -1,4 +1,6 @@
 // csv: a row for each divergence, and a last row with the verdict.
+#include "coordinator/report_csv.h"
+
 #include <set>
 
 #include "coordinator/report.h"
@@ -9,32 +11,8 @@ namespace driftwood::coordinator {
 
 namespace {
 
-using Cells = std::vector<std::string>;
-
-// RFC 4180. An empty text is quoted, so that it is not NULL (an empty cell).
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
-
-std::string Cell(std::string_view text) {
-  const bool plain = text.find_first_of("\",\r\n") == std::string_view::npos && !text.empty() &&
-                     text.front() != ' ' && text.back() != ' ';
-  return plain ? std::string(text) : Quoted(text);
-}
-
 std::string ValueCell(const merkle::Value& value) {
-  return value.tag == merkle::Tag::kNull ? "" : Cell(value.ToDisplay());
-}
-
-std::string Row(const Cells& cells) {
-  std::string row;
-  for (size_t i = 0; i < cells.size(); ++i) row += (i == 0 ? "" : ",") + cells[i];
-  return row + "\r\n";
+  return value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay());
 }
 
 size_t KeyColumns(const Report& report) { return report.schema ? report.schema->key.size() : 0; }
@@ -52,16 +30,16 @@ class HeaderNames {
   }
   std::string Take(const std::string& prefix, std::string name) {
     while (!taken_.insert(name).second) name = prefix + name;
-    return Cell(name);
+    return CsvCell(name);
   }
 
  private:
   std::set<std::string> taken_;
 };
 
-Cells Header(const Report& report) {
+CsvCells Header(const Report& report) {
   HeaderNames names(report);
-  Cells cells;
+  CsvCells cells;
   for (size_t i = 0; i < KeyColumns(report); ++i) {
     cells.push_back(names.Take("key.", report.schema->key[i].name));
   }
@@ -88,8 +66,8 @@ std::string NoteText(const ReportRecord& record) {
   return text;
 }
 
-Cells RecordCells(const Report& report, const ReportRecord& record) {
-  Cells cells;
+CsvCells RecordCells(const Report& report, const ReportRecord& record) {
+  CsvCells cells;
   std::string note = NoteText(record);
   if (record.key.columns && report.multiset()) {
     cells.push_back(Hex(record.key.columns->front().text));
@@ -113,12 +91,12 @@ Cells RecordCells(const Report& report, const ReportRecord& record) {
       }
     }
   }
-  cells.push_back(note.empty() ? "" : Cell(note));
+  cells.push_back(note.empty() ? "" : CsvCell(note));
   return cells;
 }
 
-Cells VerdictCells(const Report& report, size_t width) {
-  Cells cells(width);
+CsvCells VerdictCells(const Report& report, size_t width) {
+  CsvCells cells(width);
   cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
   std::string note = VerdictLine(report);
   const std::string statuses = StatusLine(report);
@@ -127,19 +105,40 @@ Cells VerdictCells(const Report& report, size_t width) {
     note +=
         "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
   }
-  cells.back() = Cell(note);
+  cells.back() = CsvCell(note);
   return cells;
+}
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
 }
 
 }  // namespace
 
+std::string CsvCell(std::string_view text) {
+  const bool plain = text.find_first_of("\",\r\n") == std::string_view::npos && !text.empty() &&
+                     text.front() != ' ' && text.back() != ' ';
+  return plain ? std::string(text) : Quoted(text);
+}
+
+std::string CsvRow(const CsvCells& cells) {
+  std::string row;
+  for (size_t i = 0; i < cells.size(); ++i) row += (i == 0 ? "" : ",") + cells[i];
+  return row + "\r\n";
+}
+
 absl::Status WriteCsv(const Report& report, const ReportSink& sink) {
-  const Cells header = Header(report);
-  RETURN_IF_ERROR(sink(Row(header)));
+  const CsvCells header = Header(report);
+  RETURN_IF_ERROR(sink(CsvRow(header)));
   for (const ReportRecord& record : report.records) {
-    RETURN_IF_ERROR(sink(Row(RecordCells(report, record))));
+    RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record))));
   }
-  return sink(Row(VerdictCells(report, header.size())));
+  return sink(CsvRow(VerdictCells(report, header.size())));
 }
 
 }  // namespace driftwood::coordinator

@@ -1,4 +1,6 @@
 // The json document and the jsonl lines. Both are made of the same parts.
+#include "coordinator/report_json.h"
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -282,6 +284,13 @@ absl::Status WriteMember(std::string_view name, const Json& value, const ReportS
   return sink(",\n  \"" + std::string(name) + "\": " + Dump(value));
 }
 
+// `object` as a line, with `before` in front of its members.
+std::string Line(const JsonMembers& before, const Json& object) {
+  std::string line = "{";
+  for (const auto& [name, value] : before) line += "\"" + name + "\":" + value + ",";
+  return line + Dump(object).substr(1) + "\n";
+}
+
 absl::Status WriteRecordsMember(const Report& report, const ReportSink& sink) {
   RETURN_IF_ERROR(sink(",\n  \"records\": ["));
   for (size_t i = 0; i < report.records.size(); ++i) {
@@ -293,8 +302,15 @@ absl::Status WriteRecordsMember(const Report& report, const ReportSink& sink) {
 
 }  // namespace
 
-absl::Status WriteJson(const Report& report, const ReportSink& sink) {
-  RETURN_IF_ERROR(sink("{\n  \"schema_version\": " + std::to_string(kReportSchemaVersion)));
+std::string JsonString(std::string_view text) { return Dump(Json(text)); }
+
+absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,
+                               const ReportSink& sink) {
+  RETURN_IF_ERROR(sink("{"));
+  for (const auto& [name, value] : before) {
+    RETURN_IF_ERROR(sink("\n  \"" + name + "\": " + value + ","));
+  }
+  RETURN_IF_ERROR(sink("\n  \"schema_version\": " + std::to_string(kReportSchemaVersion)));
   RETURN_IF_ERROR(WriteMember("verdict", VerdictName(report.verdict), sink));
   RETURN_IF_ERROR(WriteMember("replicas", ReplicasJson(report), sink));
   RETURN_IF_ERROR(WriteMember("compared", ComparedJson(report), sink));
@@ -309,15 +325,22 @@ absl::Status WriteJson(const Report& report, const ReportSink& sink) {
   RETURN_IF_ERROR(WriteMember("unkeyed", UnkeyedJson(report), sink));
   RETURN_IF_ERROR(WriteMember("warnings", Json(report.warnings), sink));
   RETURN_IF_ERROR(WriteMember("error", ErrorJson(report), sink));
-  return sink("\n}\n");
+  return sink("\n}");
 }
 
-absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
+absl::Status WriteJson(const Report& report, const ReportSink& sink) {
+  RETURN_IF_ERROR(WriteJsonDocument(report, {}, sink));
+  return sink("\n");
+}
+
+absl::Status WriteJsonLinesOf(const Report& report, const JsonMembers& before_records,
+                              const JsonMembers& before_report, const ReportSink& sink) {
   for (const ReportRecord& record : report.records) {
-    RETURN_IF_ERROR(sink(Dump(RecordJson(report, record)) + "\n"));
+    RETURN_IF_ERROR(sink(Line(before_records, RecordJson(report, record))));
   }
-  Json last = {{"verdict", VerdictName(report.verdict)},
-               {"divergences", DivergencesJson(report)},
+  Json last = Json::object();
+  if (before_report.empty()) last["verdict"] = VerdictName(report.verdict);
+  last.update({{"divergences", DivergencesJson(report)},
                {"coverage", CoverageJson(report)},
                {"schema_version", kReportSchemaVersion},
                {"replicas", ReplicasJson(report)},
@@ -328,8 +351,12 @@ absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
                {"unparsed", UnparsedJson(report)},
                {"unkeyed", UnkeyedJson(report)},
                {"warnings", report.warnings},
-               {"error", ErrorJson(report)}};
-  return sink(Dump(last) + "\n");
+               {"error", ErrorJson(report)}});
+  return sink(Line(before_report, last));
+}
+
+absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {
+  return WriteJsonLinesOf(report, {}, {}, sink);
 }
 
 }  // namespace driftwood::coordinator

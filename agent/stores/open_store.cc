@@ -40,4 +40,16 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url, const Stor
   return MapColumns(std::move(store), std::move(mapping), url.ToString());
 }
 
+absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options) {
+  RETURN_IF_ERROR(CheckDatabaseUrl(url));
+  if (url.scheme == "sqlite") return ListSqliteTables(url);
+  if (url.scheme == "postgresql" || url.scheme == "postgres") {
+    return ListPostgresqlTables(url, options);
+  }
+  if (url.scheme == "mysql" || url.scheme == "mariadb") return ListMysqlTables(url, options);
+  return absl::UnimplementedError("\"" + Printable(url.scheme) +
+                                  "\" has no tables to list; databases are postgresql://…/DB, "
+                                  "mysql://…/DB and sqlite:PATH");
+}
+
 }  // namespace driftwood::agent

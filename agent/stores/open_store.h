@@ -7,6 +7,7 @@
 #include "agent/store.h"
 #include "agent/store_options.h"
 #include "agent/store_url.h"
+#include "agent/table_list.h"
 
 namespace driftwood::agent {
 
@@ -14,5 +15,11 @@ namespace driftwood::agent {
 // source yet: that is Store::Describe().
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url,
                                                  const StoreOptions& options = {});
+
+// The tables of a database, by name: the URL is that of a store without what belongs to one table
+// (CheckDatabaseUrl), for PostgreSQL with `schema` ("public" without it). All that are there are
+// listed, readable or not, but for what the server does not show to its user. Fails as
+// Store::Describe() does; Unimplemented for stores without tables.
+absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options = {});
 
 }  // namespace driftwood::agent

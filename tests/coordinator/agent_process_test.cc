@@ -98,6 +98,27 @@ TEST(AgentProcessTest, AnInterruptEndsTheWaiting) {
   EXPECT_EQ(AgentProcess::Start(options).status().code(), absl::StatusCode::kCancelled);
 }
 
+TEST(AgentProcessTest, AllOutputOfOneThatEndsWellIsReturned) {
+  const auto output = AgentProcess::Output(
+      Script("i=0; while [ $i -lt 3000 ]; do echo 0123456789; i=$((i+1)); done; echo end"));
+  ASSERT_TRUE(output.ok()) << output.status();
+  EXPECT_EQ(output->size(), 33'004u);
+  EXPECT_TRUE(output->ends_with("end\n"));
+}
+
+TEST(AgentProcessTest, OutputOfOneThatFailsIsNoOutput) {
+  auto output = AgentProcess::Output(Script("echo a list; echo 'no such file' >&2; exit 2"));
+  EXPECT_EQ(output.status(), absl::InvalidArgumentError("no such file"));
+  output = AgentProcess::Output(Script("echo a list; kill -KILL $$"));
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kUnavailable);
+  AgentProcessOptions options = Script("cat");
+  options.cancelled = [] { return true; };
+  EXPECT_EQ(AgentProcess::Output(options).status().code(), absl::StatusCode::kCancelled);
+  options.cancelled = nullptr;
+  options.start_timeout = milliseconds(100);
+  EXPECT_EQ(AgentProcess::Output(options).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 TEST(AgentProcessTest, ACrashIsDescribedWithItsLastWords) {
   const auto process = AgentProcess::Start(
       Script("echo listening on unix:/x; echo 'CHECK failed' >&2; kill -SEGV $$; cat"));

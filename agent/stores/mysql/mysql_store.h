@@ -7,6 +7,7 @@
 #include "agent/store.h"
 #include "agent/store_options.h"
 #include "agent/store_url.h"
+#include "agent/table_list.h"
 
 namespace driftwood::agent {
 
@@ -18,5 +19,9 @@ namespace driftwood::agent {
 // has said to be the end of a result is the end of a scan.
 absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url,
                                                       const StoreOptions& store_options = {});
+
+// The tables and views of one database that the server shows to its user: those on which it has
+// some privilege.
+absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOptions& options = {});
 
 }  // namespace driftwood::agent

@@ -99,30 +99,17 @@ absl::Status ReadColumns(MysqlConnection& connection, MysqlTable* table) {
   return FindJson(connection, table);
 }
 
-// Not over expressions, whose columns have no name.
 absl::Status ReadKey(MysqlConnection& connection, MysqlTable* table) {
   ASSIGN_OR_RETURN(const MysqlResult result,
                    connection.Query("SELECT INDEX_NAME, COLUMN_NAME, NULLABLE FROM "
                                     "information_schema.STATISTICS" +
                                     Where(connection, *table) +
                                     " AND NON_UNIQUE = 0 ORDER BY INDEX_NAME, SEQ_IN_INDEX"));
-  std::map<std::string, std::vector<std::string>> indexes;
-  std::map<std::string, bool> is_usable;
+  std::vector<MysqlIndexColumn> columns;
   for (size_t i = 0; i < result.rows(); ++i) {
-    const std::string index = result.Text(i, 0);
-    indexes[index].push_back(result.Text(i, 1));
-    is_usable.emplace(index, true);
-    if (result.IsNull(i, 1) || result.Text(i, 2) == "YES") is_usable[index] = false;
+    columns.push_back({result.Text(i, 0), result.Text(i, 1), result.Text(i, 2) == "YES"});
   }
-  for (const auto& [index, columns] : indexes) {
-    if (!is_usable[index]) continue;
-    if (index == "PRIMARY") {
-      table->key = columns;
-      table->key_is_primary = true;
-      return absl::OkStatus();
-    }
-    if (table->key.empty() || columns.size() < table->key.size()) table->key = columns;
-  }
+  table->key = ChooseMysqlKey(columns, &table->key_is_primary);
   return absl::OkStatus();
 }
 
@@ -191,6 +178,27 @@ const MysqlColumn* MysqlTable::Find(const std::string& column) const {
     if (candidate.name == column) return &candidate;
   }
   return nullptr;
+}
+
+std::vector<std::string> ChooseMysqlKey(const std::vector<MysqlIndexColumn>& columns,
+                                        bool* is_primary) {
+  std::map<std::string, std::vector<std::string>> indexes;
+  std::map<std::string, bool> is_usable;
+  for (const MysqlIndexColumn& column : columns) {
+    indexes[column.index].push_back(column.column);
+    is_usable.emplace(column.index, true);
+    if (column.column.empty() || column.is_nullable) is_usable[column.index] = false;
+  }
+  std::vector<std::string> key;
+  for (const auto& [index, names] : indexes) {
+    if (!is_usable[index]) continue;
+    if (index == "PRIMARY") {
+      *is_primary = true;
+      return names;
+    }
+    if (key.empty() || names.size() < key.size()) key = names;
+  }
+  return key;
 }
 
 bool MysqlEngineHasSnapshots(const std::string& engine) {

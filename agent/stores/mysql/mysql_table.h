@@ -47,6 +47,18 @@ struct MysqlTable {
 absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,
                                           const std::string& name);
 
+// A column of a unique index.
+struct MysqlIndexColumn {
+  std::string index;
+  std::string column;  // empty: an expression, which has no name
+  bool is_nullable = false;
+};
+
+// Of the primary key, else of the smallest unique index over NOT NULL columns; empty without
+// either. The columns of each index stand in its order, all of them.
+std::vector<std::string> ChooseMysqlKey(const std::vector<MysqlIndexColumn>& columns,
+                                        bool* is_primary);
+
 // The engines whose tables one transaction sees as of one moment.
 bool MysqlEngineHasSnapshots(const std::string& engine);
 

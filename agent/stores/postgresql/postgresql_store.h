@@ -7,6 +7,7 @@
 #include "agent/store.h"
 #include "agent/store_options.h"
 #include "agent/store_url.h"
+#include "agent/table_list.h"
 
 namespace driftwood::agent {
 
@@ -17,5 +18,10 @@ namespace driftwood::agent {
 // the server has confirmed as complete is the end of a scan.
 absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url,
                                                            const StoreOptions& options = {});
+
+// The tables of one schema: partitioned ones as one table, those that inherit from another for
+// themselves too; and its views, materialised views and foreign tables, which are marked.
+absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url,
+                                               const StoreOptions& options = {});
 
 }  // namespace driftwood::agent

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "agent/store.h"
 #include "agent/store_url.h"
+#include "agent/table_list.h"
 
 namespace driftwood::agent {
 
@@ -14,5 +15,8 @@ namespace driftwood::agent {
 // snapshot. (In rollback-journal mode writers wait while a scan runs; in WAL mode they don't.)
 // InvalidArgument for a parameter other than `table` and `key`. Does not touch the file yet.
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const StoreUrl& url);
+
+// The tables, virtual tables and views of a database file.
+absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url);
 
 }  // namespace driftwood::agent
