@@ -1,6 +1,8 @@
 #include "agent/copies.h"
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -12,6 +14,9 @@
 
 namespace driftwood::agent {
 namespace {
+
+// About a tenth of a second.
+constexpr uint64_t kTriesAtOnce = uint64_t{1} << 20;
 
 // Counts the rows whose record is among those asked for.
 class CopyCounter final : public RowSink {
@@ -71,12 +76,17 @@ absl::StatusOr<std::vector<FoundRecord>> CountCopies(
 
 absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
                                                     const std::vector<std::string>& keys,
-                                                    const merkle::DigestKey& key,
-                                                    uint64_t records) {
+                                                    const merkle::DigestKey& key, uint64_t records,
+                                                    const std::atomic<bool>* cancelled) {
   ASSIGN_OR_RETURN(std::vector<FoundRecord> found, FindRecords(view, keys));
   merkle::MultisetHasher hasher(key);
   for (FoundRecord& record : found) {
-    const auto copies = hasher.CopiesOf(record.key, record.digest, records);
+    std::optional<uint64_t> copies;
+    for (uint64_t begin = 1; !copies && begin <= records; begin += kTriesAtOnce) {
+      if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled");
+      const uint64_t end = begin + std::min(kTriesAtOnce, records - begin + 1);
+      copies = hasher.CopiesOf(record.key, record.digest, begin, end);
+    }
     if (!copies) {
       return absl::DataLossError("a digest in the index stands for no number of copies");
     }

@@ -22,10 +22,12 @@ absl::StatusOr<std::vector<FoundRecord>> CountCopies(
     Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
     const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled);
 
-// FindRecords() of a multiset of `records` records, copies counted. DataLoss: a digest in the index
+// FindRecords() of a multiset of `records` records, copies counted. `cancelled` is read now and
+// then, and may be null. DataLoss: a digest in the index
 // stands for no number of copies.
 absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
                                                     const std::vector<std::string>& keys,
-                                                    const merkle::DigestKey& key, uint64_t records);
+                                                    const merkle::DigestKey& key, uint64_t records,
+                                                    const std::atomic<bool>* cancelled);
 
 }  // namespace driftwood::agent

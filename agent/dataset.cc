@@ -208,35 +208,38 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
   if (!with_values) {
-    std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys);
+    std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
     if (found) return *std::move(found);
   }
   return ReadRecords(*store_, *agreement, options_.key, keys, with_values, &control->cancelled);
 }
 
-absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(
-    std::string_view fingerprint, const std::vector<std::string>& keys) const {
+absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(std::string_view fingerprint,
+                                                              const std::vector<std::string>& keys,
+                                                              CallControl* control) const {
   ASSIGN_OR_RETURN(const Prepared prepared, Servable(fingerprint));
-  return FindIn(*prepared, keys);
+  return FindIn(*prepared, keys, control);
 }
 
-absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(
-    const PreparedIndex& prepared, const std::vector<std::string>& keys) const {
+absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(const PreparedIndex& prepared,
+                                                         const std::vector<std::string>& keys,
+                                                         CallControl* control) const {
   const auto view = prepared.index->Snapshot();
   absl::StatusOr<std::vector<FoundRecord>> found =
       !view.ok() ? view.status()
       : prepared.agreement.schema.multiset
-          ? FindCopies(**view, keys, options_.key, prepared.state.records)
+          ? FindCopies(**view, keys, options_.key, prepared.state.records, &control->cancelled)
           : FindRecords(**view, keys);
   if (absl::IsDataLoss(found.status())) prepared.damaged = true;
   return found;
 }
 
-std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(
-    std::string_view fingerprint, const std::vector<std::string>& keys) {
+std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(std::string_view fingerprint,
+                                                               const std::vector<std::string>& keys,
+                                                               CallControl* control) {
   const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
   if (!prepared.ok() || !ProvenCurrent(**prepared)) return std::nullopt;
-  absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, keys);
+  absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, keys, control);
   if (!found.ok()) return std::nullopt;  // the store itself still says what is there
   return *std::move(found);
 }

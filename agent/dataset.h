@@ -97,7 +97,8 @@ class Dataset {
 
   // What the index that Servable() gives says of them, whatever has become of the source.
   absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view fingerprint,
-                                                       const std::vector<std::string>& keys) const;
+                                                       const std::vector<std::string>& keys,
+                                                       CallControl* control) const;
 
   // FailedPrecondition: nothing prepared, or something else.
   absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
@@ -122,10 +123,12 @@ class Dataset {
   absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
   bool ProvenCurrent(const PreparedIndex& kept);
   absl::StatusOr<std::vector<FoundRecord>> FindIn(const PreparedIndex& prepared,
-                                                  const std::vector<std::string>& keys) const;
+                                                  const std::vector<std::string>& keys,
+                                                  CallControl* control) const;
   // Absent: the index does not stand for the source as it is now, or can't be read.
   std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
-                                                        const std::vector<std::string>& keys);
+                                                        const std::vector<std::string>& keys,
+                                                        CallControl* control);
   absl::StatusOr<Prepared> Build(const merkle::Agreement& agreement, CallControl* control);
   void QuarantineDamaged();
   void Quarantine(const absl::Status& damage);

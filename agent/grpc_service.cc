@@ -197,19 +197,19 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
   return Handle([&]() -> absl::Status {
     CallControl control;
     std::vector<std::string> keys(request->keys().begin(), request->keys().end());
-    ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
-                     RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
-                         &control,
-                         [&] {
-                           if (request->indexed()) {
-                             return service_->ReadIndexed(request->dataset(),
-                                                          request->fingerprint(), std::move(keys));
-                           }
-                           return service_->ReadRecords(request->dataset(), request->fingerprint(),
-                                                        std::move(keys), request->with_values(),
-                                                        &control);
-                         },
-                         [&] { return !context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(
+        std::vector<FoundRecord> records,
+        RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
+            &control,
+            [&] {
+              if (request->indexed()) {
+                return service_->ReadIndexed(request->dataset(), request->fingerprint(),
+                                             std::move(keys), &control);
+              }
+              return service_->ReadRecords(request->dataset(), request->fingerprint(),
+                                           std::move(keys), request->with_values(), &control);
+            },
+            [&] { return !context->IsCancelled(); }));
     v1::ReadRecordsReply part;
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {

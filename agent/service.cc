@@ -230,11 +230,16 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
 
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view dataset,
                                                               std::string_view fingerprint,
-                                                              std::vector<std::string> keys) {
+                                                              std::vector<std::string> keys,
+                                                              CallControl* control) {
   ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
   RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
   SortKeys(&keys);
-  return found->ReadIndexed(fingerprint, keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records = found->ReadIndexed(fingerprint, keys, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  return records;
 }
 
 void Service::CloseSnapshot(uint64_t snapshot) { snapshots_.Close(snapshot); }

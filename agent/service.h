@@ -77,7 +77,8 @@ class Service {
   // The same, without values, of the index that is prepared.
   absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view dataset,
                                                        std::string_view fingerprint,
-                                                       std::vector<std::string> keys);
+                                                       std::vector<std::string> keys,
+                                                       CallControl* control);
   void CloseSnapshot(uint64_t snapshot);
 
   // Ends expired snapshots; call it now and then.

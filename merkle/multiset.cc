@@ -20,8 +20,8 @@ Digest MultisetHasher::DigestOf(std::string_view key, uint64_t copies) {
 }
 
 std::optional<uint64_t> MultisetHasher::CopiesOf(std::string_view key, const Digest& digest,
-                                                 uint64_t max) {
-  for (uint64_t copies = 1; copies != 0 && copies <= max; ++copies) {
+                                                 uint64_t begin, uint64_t end) {
+  for (uint64_t copies = begin; copies < end; ++copies) {
     if (DigestOf(key, copies) == digest) return copies;
   }
   return std::nullopt;

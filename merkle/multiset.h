@@ -27,10 +27,11 @@ class MultisetHasher {
   std::string_view Key(std::string_view columns);
   // The digest of the index's record for so many copies.
   Digest DigestOf(std::string_view key, uint64_t copies);
-  // The inverse: how many copies, at most `max`, have this digest; absent if no number has. Tries
+  // The inverse: which number of copies in [begin, end) has this digest; absent if none has. Tries
   // them one after the other: for all keys of an index that is no more work than hashing the
   // records was.
-  std::optional<uint64_t> CopiesOf(std::string_view key, const Digest& digest, uint64_t max);
+  std::optional<uint64_t> CopiesOf(std::string_view key, const Digest& digest, uint64_t begin,
+                                   uint64_t end);
 
  private:
   RecordHasher hasher_;

@@ -1,4 +1,6 @@
 // Records without key, from the store to the index and back.
+#include "merkle/multiset.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,7 +11,6 @@
 #include "agent/indexer.h"
 #include "merkle/encoding.h"
 #include "merkle/index.h"
-#include "merkle/multiset.h"
 #include "merkle/range.h"
 #include "tests/agent/fake_store.h"
 #include "tests/testing/temp_dir.h"
@@ -97,7 +98,8 @@ TEST_F(MultisetTest, AnIndexHasEachRecordOnceWithItsNumberOfCopies) {
       const auto index = Open();
       EXPECT_EQ(*index->Root(), built->root);
       const auto view = index->Snapshot();
-      ExpectCopies(FindCopies(**view, KeysOf(counts), options_.key, built->records), counts);
+      ExpectCopies(FindCopies(**view, KeysOf(counts), options_.key, built->records, nullptr),
+                   counts);
       ExpectCopies(
           ReadRecords(store, agreement_, options_.key, KeysOf(counts), /*with_values=*/false),
           counts);
@@ -171,8 +173,8 @@ TEST_F(MultisetTest, AnIndexOfKeysIsNotTakenForOneOfAMultisetNorTheOtherWayRound
   FakeStore store({{"7", "a"}, {"8", "b"}});
   for (const auto& [made, asked] : {std::pair{agreement_, keyed}, std::pair{keyed, agreement_}}) {
     ASSERT_TRUE(BuildIndex(store, made, options_, folder_ / "index").ok());
-    const auto index = merkle::Index::Open(
-        folder_ / "index", {options_.key, asked.params, asked.Fingerprint()});
+    const auto index =
+        merkle::Index::Open(folder_ / "index", {options_.key, asked.params, asked.Fingerprint()});
     EXPECT_TRUE(absl::IsFailedPrecondition(index.status())) << index.status();
   }
 }

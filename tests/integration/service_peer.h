@@ -75,7 +75,7 @@ class ServicePeer final : public coordinator::Peer {
 
   absl::StatusOr<std::vector<coordinator::PeerRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
-    return PeerRecords(service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys));
+    return PeerRecords(service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys, &control_));
   }
 
   void CloseSnapshot() override { service_->CloseSnapshot(snapshot_); }

@@ -43,9 +43,10 @@ TEST(MultisetHasherTest, CopiesAreFoundAgainFromTheirDigest) {
   MultisetHasher hasher(DigestKey::Random());
   for (const uint64_t copies : {1, 2, 3, 1000, 100'000}) {
     const Digest digest = hasher.DigestOf("key", copies);
-    EXPECT_EQ(hasher.CopiesOf("key", digest, copies), copies);
-    EXPECT_EQ(hasher.CopiesOf("key", digest, copies - 1), std::nullopt);
-    EXPECT_EQ(hasher.CopiesOf("kez", digest, 10), std::nullopt);
+    EXPECT_EQ(hasher.CopiesOf("key", digest, 1, copies + 1), copies);
+    EXPECT_EQ(hasher.CopiesOf("key", digest, 1, copies), std::nullopt);
+    EXPECT_EQ(hasher.CopiesOf("key", digest, copies + 1, copies + 9), std::nullopt);
+    EXPECT_EQ(hasher.CopiesOf("kez", digest, 1, 10), std::nullopt);
   }
 }
 
