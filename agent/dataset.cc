@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "agent/copies.h"
+#include "agent/transient.h"
 #include "merkle/check.h"
 #include "merkle/range.h"
 #include "merkle/status_macros.h"
@@ -321,6 +322,30 @@ bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
   return unchanged.ok() && *unchanged;
 }
 
+// A scan that lost its source begins anew, all of it: what it had read belongs to a snapshot that
+// is gone.
+absl::StatusOr<IndexerResult> Dataset::BuildPatiently(const merkle::Agreement& agreement,
+                                                      const IndexerOptions& options,
+                                                      const fs::path& path) {
+  absl::StatusOr<IndexerResult> built = BuildIndex(*store_, agreement, options, path);
+  for (const std::chrono::milliseconds pause : options_.retry_after) {
+    if (built.ok() || !IsTransient(built.status())) return built;
+    Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause.count()) +
+        " ms: " + std::string(built.status().message()));
+    const auto end = std::chrono::steady_clock::now() + pause;
+    while (!*options.cancelled && std::chrono::steady_clock::now() < end) {
+      merkle::MutexLock lock(&mutex_);
+      turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
+    }
+    if (*options.cancelled) return absl::CancelledError("cancelled while waiting to scan anew");
+    built = BuildIndex(*store_, agreement, options, path);
+  }
+  if (built.ok() || !IsTransient(built.status()) || options_.retry_after.empty()) return built;
+  return absl::Status(built.status().code(), std::string(built.status().message()) + " (tried " +
+                                                 std::to_string(options_.retry_after.size() + 1) +
+                                                 " times)");
+}
+
 absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,
                                                  CallControl* control) {
   IndexerOptions options;
@@ -333,8 +358,7 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
     control->progress = progress;
   };
   const uint64_t next = generation_ + 1;
-  ASSIGN_OR_RETURN(const IndexerResult built,
-                   BuildIndex(*store_, agreement, options, IndexPath(next)));
+  ASSIGN_OR_RETURN(const IndexerResult built, BuildPatiently(agreement, options, IndexPath(next)));
   // Open snapshots go on using the one before, though it has no name any more.
   loaded_ = nullptr;
   if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -69,6 +70,9 @@ struct DatasetOptions {
   int threads = 0;
   size_t sort_memory_bytes = size_t{64} << 20;
   size_t waiting_calls_max = 8;
+  // How long to wait before a scan that ended by a transient failure (transient.h) begins anew,
+  // each time; after the last one it has failed.
+  std::vector<std::chrono::milliseconds> retry_after;
   std::function<void(const std::string&)> log;  // may be empty
 };
 
@@ -117,6 +121,9 @@ class Dataset {
   void EndTurn();
   absl::Status FindIndexFile();
   std::filesystem::path IndexPath(uint64_t generation) const;
+  absl::StatusOr<IndexerResult> BuildPatiently(const merkle::Agreement& agreement,
+                                               const IndexerOptions& options,
+                                               const std::filesystem::path& path);
 
   // Null: nothing that may be used.
   Prepared Kept(const merkle::Agreement& agreement);

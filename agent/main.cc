@@ -58,6 +58,7 @@ struct Options {
   std::string connections;
   std::string statement_timeout;
   std::string max_rate;
+  std::string retries;
   bool unkeyed = false;
   bool allow_values = false;
   bool exit_on_stdin_eof = false;
@@ -101,6 +102,10 @@ void DefineOptions(CLI::App* app, Options* options) {
   app->add_option("--max-rate", options->max_rate,
                   "read no more than so much a second, as in 50000rows, 20MB or 50000rows,20MB")
       ->type_name("RATE");
+  app->add_option("--retries", options->retries,
+                  "how often a scan that lost its server begins anew, after 0.5, 1, 2, 4, … "
+                  "seconds (default: 4)")
+      ->type_name("N");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
@@ -271,6 +276,7 @@ absl::Status Serve(const Options& options, int signals) {
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
   service_options.log = [](const std::string& line) { spdlog::warn(line); };
+  ASSIGN_OR_RETURN(service_options.retry_after, ParseRetries(options.retries));
   ASSIGN_OR_RETURN(const std::shared_ptr<Pacer> pacer, MakePacer(options));
   Service service(service_options);
   RETURN_IF_ERROR(AddDatasets(options, pacer, &service));

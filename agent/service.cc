@@ -107,6 +107,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.threads = options_.threads;
   dataset.sort_memory_bytes = options_.sort_memory_bytes;
   dataset.waiting_calls_max = options_.waiting_calls_max;
+  dataset.retry_after = options_.retry_after;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
   return absl::OkStatus();

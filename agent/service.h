@@ -33,8 +33,9 @@ struct ServiceOptions {
   std::string version;  // of this program
   int threads = 0;      // 0: as many as there are cores
   size_t sort_memory_bytes = size_t{64} << 20;
-  size_t read_keys_max = 100'000;  // of one call
-  size_t waiting_calls_max = 8;    // that wait for one dataset's store
+  size_t read_keys_max = 100'000;                      // of one call
+  size_t waiting_calls_max = 8;                        // that wait for one dataset's store
+  std::vector<std::chrono::milliseconds> retry_after;  // DatasetOptions
   SnapshotLimits snapshots;
   Clock clock = [] { return std::chrono::steady_clock::now(); };
   uint64_t first_snapshot_id = 1;

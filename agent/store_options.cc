@@ -1,5 +1,6 @@
 #include "agent/store_options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string>
 #include <utility>
@@ -18,6 +19,24 @@ absl::StatusOr<uint64_t> ParseConnections(std::string_view text) {
   return absl::InvalidArgumentError("\"" + Printable(text) +
                                     "\" is no number of connections: 1 to " +
                                     std::to_string(StoreOptions::kConnectionsMax));
+}
+
+absl::StatusOr<std::vector<std::chrono::milliseconds>> ParseRetries(std::string_view text) {
+  constexpr size_t kDefault = 4, kMax = 100;
+  constexpr std::chrono::milliseconds kFirst{500}, kLongest{60'000};
+  size_t number = kDefault;
+  if (!text.empty()) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number > kMax) {
+      return absl::InvalidArgumentError("\"" + Printable(text) +
+                                        "\" is no number of retries: 0 to " + std::to_string(kMax));
+    }
+  }
+  std::vector<std::chrono::milliseconds> pauses;
+  for (auto pause = kFirst; pauses.size() < number; pause = std::min(2 * pause, kLongest)) {
+    pauses.push_back(pause);
+  }
+  return pauses;
 }
 
 absl::StatusOr<std::chrono::milliseconds> ParseTime(std::string_view text) {

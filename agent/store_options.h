@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +22,10 @@ struct StoreOptions {
 
 // "4". InvalidArgument for anything but 1 to kConnectionsMax.
 absl::StatusOr<uint64_t> ParseConnections(std::string_view text);
+
+// The pauses before each of so many retries: "4" is 0.5, 1, 2 and 4 seconds, and no pause is longer
+// than a minute; "" is that default. InvalidArgument for anything but 0 to 100.
+absl::StatusOr<std::vector<std::chrono::milliseconds>> ParseRetries(std::string_view text);
 
 // "500ms", "30s", "5min", "1h", "30" (seconds). InvalidArgument for anything else, and for 0.
 absl::StatusOr<std::chrono::milliseconds> ParseTime(std::string_view text);

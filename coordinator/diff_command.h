@@ -46,6 +46,7 @@ struct DiffOptions {
   std::string connections;
   std::string statement_timeout;
   std::string max_rate;
+  std::string retries;
   bool quiet = false;
   bool stats = false;
 };

@@ -119,6 +119,7 @@ std::vector<std::string> AgentArguments(const DiffOptions& options) {
   add("--connections", options.connections);
   add("--statement-timeout", options.statement_timeout);
   add("--max-rate", options.max_rate);
+  add("--retries", options.retries);
   return arguments;
 }
 
@@ -243,6 +244,10 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "Read no more than so much a second of each store, as in 50000rows, 20MB or "
                    "50000rows,20MB")
       ->type_name("RATE");
+  diff->add_option("--retries", options->retries,
+                   "How often a scan that lost its server begins anew, after 0.5, 1, 2, 4, … "
+                   "seconds (default: 4)")
+      ->type_name("N");
   diff->add_flag("--quiet", options->quiet, "No progress; warnings and errors stay");
   diff->add_flag("--stats", options->stats, "Statistics of indexing and walk on stderr");
   diff->footer(

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "agent/store.h"
+#include "agent/transient.h"
 
 namespace driftwood::agent {
 
@@ -20,7 +21,8 @@ struct FakeRow {
 // What happens during its scans. Shared by them; set it before they start.
 struct FakePlan {
   size_t batch_rows = 3;
-  std::optional<size_t> next_fails_at;    // batch number
+  std::optional<size_t> next_fails_at;  // batch number
+  int scans_lost = 0;                   // so many scans, the first ones, fail at their second batch
   std::optional<size_t> decode_fails_at;  // batch number
   std::function<void(size_t batch)> on_next;
   std::string not_point_in_time;
@@ -68,6 +70,9 @@ class FakeScan final : public Scan {
     if (plan_->on_next) plan_->on_next(number);
     if (plan_->next_fails_at == number) {
       return absl::DataLossError("reading failed at batch " + std::to_string(number));
+    }
+    if (number == 1 && plan_->scans_started <= plan_->scans_lost) {
+      return Transient(absl::AbortedError("the connection was lost"));
     }
     const size_t begin = at_;
     at_ = std::min(at_ + plan_->batch_rows, rows_->size());

@@ -36,6 +36,17 @@ TEST(PacerTest, ConnectionsAreOneToSixtyFour) {
   }
 }
 
+TEST(PacerTest, RetriesComeAfterLongerAndLongerPauses) {
+  EXPECT_EQ(*ParseRetries("3"),
+            (std::vector<milliseconds>{milliseconds(500), seconds(1), seconds(2)}));
+  EXPECT_EQ(ParseRetries("")->size(), 4u);
+  EXPECT_TRUE(ParseRetries("0")->empty());
+  EXPECT_EQ(ParseRetries("100")->back(), seconds(60));
+  for (const char* text : {"-1", "101", "two", "1 "}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseRetries(text).status())) << text;
+  }
+}
+
 TEST(PacerTest, TimesHaveUnits) {
   EXPECT_EQ(*ParseTime("500ms"), milliseconds(500));
   EXPECT_EQ(*ParseTime("30"), seconds(30));

@@ -139,9 +139,9 @@ TEST_F(MysqlDiffTest, AConnectionKilledOrAServerLostDuringTheScanMakesTheAuditIn
     ProcessOptions options;
     options.folder = dir_.path();
     // Each row takes ten seconds: it is killed in the midst of them.
-    Process diff(
-        {Program("driftwood"), "diff", server_->Url("o"), victim->Url("o", "&where=SLEEP(10)=0")},
-        options);
+    Process diff({Program("driftwood"), "diff", server_->Url("o"),
+                  victim->Url("o", "&where=SLEEP(10)=0"), "--retries", "0"},
+                 options);
     const std::string running =
         "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT SQL_NO_CACHE%'";
     std::string id;

@@ -236,12 +236,18 @@ class PostgresqlMidScanTest : public DiffTest {
   }
   void TearDown() override { PQfinish(holder_); }
 
-  std::unique_ptr<Process> StartDiff(const std::string& halting) {
+  std::unique_ptr<Process> StartDiff(const std::string& halting, const std::string& retries = "0") {
     ProcessOptions options;
     options.folder = dir_.path();
     return std::make_unique<Process>(
-        std::vector<std::string>{Program("driftwood"), "diff", halting, server_->Url("copy")},
+        std::vector<std::string>{Program("driftwood"), "diff", halting, server_->Url("copy"),
+                                 "--retries", retries},
         options);
+  }
+  void EndBlockedBackend() {
+    server_->Sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND locktype = "
+        "'advisory'");
   }
   // What `interfere` makes of an audit in the middle of its scan.
   void ExpectIncomplete(const std::string& halting, const std::function<void()>& interfere,
@@ -282,13 +288,19 @@ TEST_F(PostgresqlMidScanTest, AServerThatCrashesMakesTheAuditIncomplete) {
 
 TEST_F(PostgresqlMidScanTest, ABackendThatIsEndedMakesTheAuditIncomplete) {
   ExpectIncomplete(
-      Halting(),
-      [&] {
-        server_->Sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND "
-            "locktype = 'advisory'");
-      },
-      "terminating connection");
+      Halting(), [&] { EndBlockedBackend(); }, "terminating connection");
+}
+
+// What the lost scan had read belongs to another snapshot: none of it counts.
+TEST_F(PostgresqlMidScanTest, AScanThatLostItsConnectionBeginsAnew) {
+  const auto diff = StartDiff(Halting(), "1");
+  ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
+  server_->Sql("DELETE FROM t WHERE id IN (1, 19001); DELETE FROM copy WHERE id IN (1, 19001)");
+  EndBlockedBackend();
+  PQclear(PQexec(holder_, "SELECT pg_advisory_unlock(42)"));
+  const ProcessResult result = diff->Wait();
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_NE(result.out.find("IDENTICAL"), std::string::npos) << result.out;
 }
 
 TEST_F(PostgresqlMidScanTest, AScanThatIsCancelledMakesTheAuditIncomplete) {

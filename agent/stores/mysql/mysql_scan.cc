@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "agent/stores/mysql/mysql_statement.h"
+#include "agent/transient.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
@@ -194,6 +195,7 @@ class MysqlScan final : public Scan {
 absl::Status MysqlServerError(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
+      return Transient(absl::AbortedError(status.message()));
     case absl::StatusCode::kDeadlineExceeded:
       return absl::AbortedError(status.message());
     default:

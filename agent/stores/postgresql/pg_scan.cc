@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "agent/stores/postgresql/pg_rows.h"
+#include "agent/transient.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
@@ -23,11 +24,12 @@ constexpr size_t kQueuedBytesMax = size_t{8} << 20;
 // slow: nothing was proven, no more.
 absl::Status WhileScanning(const absl::Status& status) {
   switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+      return Transient(absl::AbortedError(status.message()));
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kPermissionDenied:
     case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
     case absl::StatusCode::kResourceExhausted:
       return absl::AbortedError(status.message());

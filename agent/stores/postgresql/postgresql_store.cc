@@ -15,6 +15,7 @@
 #include "agent/stores/postgresql/pg_scan.h"
 #include "agent/stores/postgresql/pg_table.h"
 #include "agent/stores/postgresql/pg_url.h"
+#include "agent/transient.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
@@ -184,8 +185,10 @@ class PostgresqlStore final : public Store {
   // has done is not to be taken for something that the agent has done.
   absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(absl::StatusOr<std::unique_ptr<Scan>> scan)
       DRIFTWOOD_EXCLUDES(mutex_) {
-    if (absl::IsUnavailable(scan.status()) || absl::IsDeadlineExceeded(scan.status()) ||
-        absl::IsResourceExhausted(scan.status())) {
+    if (absl::IsUnavailable(scan.status()) || absl::IsResourceExhausted(scan.status())) {
+      return Transient(absl::AbortedError(scan.status().message()));
+    }
+    if (absl::IsDeadlineExceeded(scan.status())) {
       return absl::AbortedError(scan.status().message());
     }
     if (!absl::IsNotFound(scan.status())) return scan;
