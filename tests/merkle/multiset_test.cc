@@ -41,7 +41,7 @@ TEST(MultisetHasherTest, TheNumberOfCopiesIsTheValue) {
 
 TEST(MultisetHasherTest, CopiesAreFoundAgainFromTheirDigest) {
   MultisetHasher hasher(DigestKey::Random());
-  for (const uint64_t copies : {1, 2, 3, 1000, 100'000}) {
+  for (const uint64_t copies : {1u, 2u, 3u, 1000u, 100'000u}) {
     const Digest digest = hasher.DigestOf("key", copies);
     EXPECT_EQ(hasher.CopiesOf("key", digest, 1, copies + 1), copies);
     EXPECT_EQ(hasher.CopiesOf("key", digest, 1, copies), std::nullopt);
