@@ -197,22 +197,32 @@ absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreemen
 absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerprint,
                                                        const std::vector<std::string>& keys,
                                                        bool with_values, CallControl* control) {
-  std::optional<merkle::Agreement> agreement;
-  {
-    merkle::MutexLock lock(&mutex_);
-    agreement = agreed_;
-  }
-  if (!agreement || agreement->Fingerprint() != fingerprint) {
-    return absl::FailedPreconditionError("dataset " + options_.name +
-                                         " is not prepared under this agreement; prepare it first");
-  }
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
   if (!with_values) {
     std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
     if (found) return *std::move(found);
   }
-  return ReadRecords(*store_, *agreement, options_.key, keys, with_values, &control->cancelled);
+  return ReadRecords(*store_, agreement, options_.key, keys, with_values, &control->cancelled);
+}
+
+absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view fingerprint,
+                                                         const std::vector<std::string>& keys,
+                                                         CallControl* control) {
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  return FindAlikeKeys(*store_, agreement, keys, &control->cancelled);
+}
+
+absl::StatusOr<merkle::Agreement> Dataset::Agreed(std::string_view fingerprint) {
+  merkle::MutexLock lock(&mutex_);
+  if (!agreed_ || agreed_->Fingerprint() != fingerprint) {
+    return absl::FailedPreconditionError("dataset " + options_.name +
+                                         " is not prepared under this agreement; prepare it first");
+  }
+  return *agreed_;
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(std::string_view fingerprint,

@@ -25,6 +25,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/alike_keys.h"
 #include "agent/indexer.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
@@ -98,6 +99,11 @@ class Dataset {
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
+  // Under the same agreement: of keys that the store lacks, those that it takes for equal to
+  // others.
+  absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view fingerprint,
+                                                  const std::vector<std::string>& keys,
+                                                  CallControl* control);
 
   // What the index that Servable() gives says of them, whatever has become of the source.
   absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view fingerprint,
@@ -132,6 +138,8 @@ class Dataset {
   absl::StatusOr<std::vector<FoundRecord>> FindIn(const PreparedIndex& prepared,
                                                   const std::vector<std::string>& keys,
                                                   CallControl* control) const;
+  // What was prepared last, if it is this.
+  absl::StatusOr<merkle::Agreement> Agreed(std::string_view fingerprint);
   // Absent: the index does not stand for the source as it is now, or can't be read.
   std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
                                                         const std::vector<std::string>& keys,

@@ -228,6 +228,29 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
   });
 }
 
+grpc::Status GrpcService::FindAlike(grpc::ServerContext* context,
+                                    const v1::FindAlikeRequest* request,
+                                    v1::FindAlikeReply* reply) {
+  return Handle([&]() -> absl::Status {
+    CallControl control;
+    std::vector<std::string> keys(request->keys().begin(), request->keys().end());
+    ASSIGN_OR_RETURN(std::vector<AlikeKey> found,
+                     RunWithHeartbeat<absl::StatusOr<std::vector<AlikeKey>>>(
+                         &control,
+                         [&] {
+                           return service_->FindAlike(request->dataset(), request->fingerprint(),
+                                                      std::move(keys), &control);
+                         },
+                         [&] { return !context->IsCancelled(); }));
+    for (AlikeKey& one : found) {
+      v1::AlikeKey* const message = reply->add_alike();
+      message->set_key(std::move(one.key));
+      message->set_held(std::move(one.held));
+    }
+    return absl::OkStatus();
+  });
+}
+
 grpc::Status GrpcService::CloseSnapshot(grpc::ServerContext* /*context*/,
                                         const v1::CloseSnapshotRequest* request,
                                         v1::CloseSnapshotReply* /*reply*/) {

@@ -29,6 +29,8 @@ class GrpcService final : public v1::Agent::Service {
                      grpc::ServerWriter<v1::QueryReply>* writer) override;
   grpc::Status ReadRecords(grpc::ServerContext* context, const v1::ReadRecordsRequest* request,
                            grpc::ServerWriter<v1::ReadRecordsReply>* writer) override;
+  grpc::Status FindAlike(grpc::ServerContext* context, const v1::FindAlikeRequest* request,
+                         v1::FindAlikeReply* reply) override;
   grpc::Status CloseSnapshot(grpc::ServerContext* context, const v1::CloseSnapshotRequest* request,
                              v1::CloseSnapshotReply* reply) override;
 

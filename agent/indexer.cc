@@ -11,6 +11,7 @@
 
 #include "agent/copies.h"
 #include "agent/index_run.h"
+#include "agent/key_source.h"
 #include "agent/messages.h"
 #include "agent/row_encoder.h"
 #include "merkle/check.h"
@@ -18,7 +19,6 @@
 #include "merkle/index.h"
 #include "merkle/rule.h"
 #include "merkle/status_macros.h"
-#include "merkle/uuid.h"
 
 namespace driftwood::agent {
 namespace {
@@ -240,58 +240,6 @@ bool TakeText(std::string_view* bytes, std::string* text) {
 }
 
 constexpr char kStateVersion = 2;
-
-SourceValue MomentOf(SourceValue::Kind kind, const merkle::Value& value) {
-  SourceValue moment = SourceValue::Moment(kind, value.number);
-  moment.special = value.special;
-  return moment;
-}
-
-// A key's value as what it is, for a store to look up; `bytes` keeps what the value has no room
-// for.
-SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes) {
-  using merkle::Tag;
-  using Kind = SourceValue::Kind;
-  switch (value.tag) {
-    case Tag::kFalse:
-    case Tag::kTrue:
-      return SourceValue::Bool(value.tag == Tag::kTrue);
-    case Tag::kInteger:
-      return SourceValue::Int64(value.number);
-    case Tag::kUnsigned:
-      return SourceValue::Uint64(static_cast<uint64_t>(value.number));
-    case Tag::kFloat64:
-      return SourceValue::Double(value.real);
-    case Tag::kBytes:
-    case Tag::kUnparsedBytes:
-      return SourceValue::Bytes(value.text);
-    // Not texts: a source that has texts there may have them in other forms.
-    case Tag::kDecimal:
-      return SourceValue::OfText(Kind::kNumber, value.text);
-    case Tag::kJson:
-      return SourceValue::OfText(Kind::kJson, value.text);
-    case Tag::kUuid: {
-      const auto uuid = merkle::ParseUuid(value.text);
-      DRIFTWOOD_CHECK(uuid.has_value());
-      const std::string& kept = bytes->emplace_back(uuid->begin(), uuid->end());
-      return SourceValue::OfText(Kind::kUuid, kept);
-    }
-    case Tag::kText:
-    case Tag::kUnparsedText:
-      return SourceValue::Text(value.text);
-    case Tag::kDate:
-      return MomentOf(Kind::kDate, value);
-    case Tag::kTime:
-      return MomentOf(Kind::kTime, value);
-    case Tag::kTimestamp:
-      return MomentOf(Kind::kTimestamp, value);
-    case Tag::kTimestampTz:
-      return MomentOf(Kind::kTimestampTz, value);
-    case Tag::kNull:
-      break;
-  }
-  return SourceValue::Null();
-}
 
 // Keeps the rows whose encoded key is among those asked for.
 class RecordFinder final : public RowSink {

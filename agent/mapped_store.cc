@@ -163,15 +163,27 @@ class MappedStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
+    RETURN_IF_ERROR(CheckZones(key));
+    return Mapped(store_->Lookup(SourceNames(columns), SourceNames(key), keys), columns);
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    RETURN_IF_ERROR(CheckZones(key));
+    return Mapped(store_->LookupAlike(SourceNames(columns), SourceNames(key), keys), columns);
+  }
+
+ private:
+  absl::Status CheckZones(const std::vector<std::string>& key) const {
     for (const std::string& column : key) {
       if (mapping_.zones.contains(SourceName(column))) {
         return absl::UnimplementedError("keys are asked for in UTC, and stored in local time");
       }
     }
-    return Mapped(store_->Lookup(SourceNames(columns), SourceNames(key), keys), columns);
+    return absl::OkStatus();
   }
 
- private:
   absl::Status CheckColumns(const SourceDescription& description) const {
     const auto there = [&](const std::string& parameter, const std::string& name) {
       std::string known;

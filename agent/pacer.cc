@@ -131,6 +131,11 @@ class PacedStore final : public Store {
       std::span<const std::vector<SourceValue>> keys) override {
     return Paced(store_->Lookup(columns, key, keys));
   }
+  absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    return Paced(store_->LookupAlike(columns, key, keys));
+  }
 
  private:
   absl::StatusOr<std::unique_ptr<Scan>> Paced(absl::StatusOr<std::unique_ptr<Scan>> scan) const {

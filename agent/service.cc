@@ -243,6 +243,19 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view d
   return records;
 }
 
+absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view dataset,
+                                                         std::string_view fingerprint,
+                                                         std::vector<std::string> keys,
+                                                         CallControl* control) {
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, kAlikeKeysMax));
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<AlikeKey>> alike = found->FindAlike(fingerprint, keys, control);
+  if (!alike.ok()) return WhileStopping(alike.status());
+  return alike;
+}
+
 void Service::CloseSnapshot(uint64_t snapshot) { snapshots_.Close(snapshot); }
 
 void Service::Sweep() { snapshots_.Sweep(); }

@@ -121,6 +121,14 @@ class Store {
     (void)columns, (void)key, (void)keys;
     return absl::UnimplementedError("this store has no look-up by key");
   }
+
+  // Rows whose key columns are equal to one of `keys` as the source itself compares them, under its
+  // collation: what Lookup() finds, for most. Advice hangs on it, and nothing else.
+  virtual absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) {
+    return Lookup(columns, key, keys);
+  }
 };
 
 }  // namespace driftwood::agent

@@ -68,6 +68,7 @@ class Audit {
         if (options_.show_values) ReadValues();
         if (options_.explain) ExplainSample();
         Locate();
+        if (options_.explain) FindAlike();
         List();
         WarnOfUnparsed();
         DecideVerdict();
@@ -482,6 +483,30 @@ class Audit {
     report_.spans = FindSpans(*parts, result_, *confirmation_, agreement_.schema.key_columns());
   }
 
+  // Why keys are missing that a store can't hold: its collation takes them for others that it has.
+  // As the explanation, it may fail without a word.
+  void FindAlike() {
+    const merkle::Schema& schema = agreement_.schema;
+    const bool has_text = std::any_of(
+        schema.key.begin(), schema.key.end(),
+        [](const merkle::Column& column) { return column.type == merkle::ColumnType::kText; });
+    if (!has_text || AnyLost() || interrupt_->raised()) return;
+    const std::vector<ListedKey> divergent =
+        ListedDivergences(result_, *confirmation_, kAlikeKeysMax);
+    alike_.resize(count());
+    ForEachReplica(count(), [&](size_t i) {
+      std::vector<std::string> missing;
+      for (const ListedKey& one : divergent) {
+        if (!(*one.states)[i]) missing.push_back(one.found->key);
+      }
+      if (missing.empty()) return;
+      const auto found = replicas_[i].peer->FindAlike(agreement_, missing);
+      lost_[i] = IsLost(found.status());
+      if (!found.ok()) return;
+      for (const AlikePair& pair : *found) alike_[i].emplace(pair.key, pair.held);
+    });
+  }
+
   void List() {
     CountDivergences(result_, *confirmation_, &report_);
     WarnOfUnconfirmed();
@@ -493,6 +518,7 @@ class Audit {
     }
     if (agreement_.schema.multiset) ListCopies(listed);
     if (!values_.empty()) AddValues(listed, values_, agreement_.schema, &report_);
+    if (!alike_.empty()) AddAlike(listed, alike_, agreement_.schema, &report_);
     ListRuns();
     for (const Gap& gap : result_.gaps) {
       ReportGap entry;
@@ -615,6 +641,7 @@ class Audit {
   std::unique_ptr<Confirmation> confirmation_;    // of result_
   std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
   Readings values_;                               // of what is listed; empty: not read
+  AlikeKeys alike_;                               // empty: not looked for
   Report report_;
 };
 

@@ -369,6 +369,23 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
   return Finished(stream->Finish(), "reading records");
 }
 
+absl::StatusOr<std::vector<AlikePair>> GrpcPeer::FindAlike(const merkle::Agreement& agreement,
+                                                           const std::vector<std::string>& keys) {
+  v1::FindAlikeRequest request;
+  request.set_dataset(options_.dataset);
+  request.set_fingerprint(agreement.Fingerprint());
+  for (const std::string& key : keys) request.add_keys(key);
+  Call call(this, options_.read_timeout);
+  v1::FindAlikeReply reply;
+  RETURN_IF_ERROR(
+      Finished(stub_->FindAlike(call.context(), request, &reply), "looking for alike keys"));
+  std::vector<AlikePair> alike;
+  for (v1::AlikeKey& one : *reply.mutable_alike()) {
+    alike.push_back({std::move(*one.mutable_key()), std::move(*one.mutable_held())});
+  }
+  return alike;
+}
+
 void GrpcPeer::CloseSnapshot() {
   if (snapshot_ == 0) return;
   v1::CloseSnapshotRequest request;

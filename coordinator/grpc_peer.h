@@ -50,6 +50,8 @@ class GrpcPeer final : public Peer {
                                                       bool with_values) override;
   absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
+  absl::StatusOr<std::vector<AlikePair>> FindAlike(const merkle::Agreement& agreement,
+                                                   const std::vector<std::string>& keys) override;
   void CloseSnapshot() override;
   void Cancel() override DRIFTWOOD_EXCLUDES(mutex_);
 

@@ -77,6 +77,19 @@ void AddReplicaValues(const std::string& name, const std::optional<merkle::Diges
   }
 }
 
+// "'a'", "(7, 'a')"
+std::string KeyInWords(const std::string& encoded, size_t key_columns) {
+  const ReportKey key = MakeReportKey(encoded, key_columns);
+  if (!key.columns) return "encoded key " + Hex(encoded);
+  std::string text;
+  for (const merkle::Value& value : *key.columns) {
+    const bool quoted = value.tag == merkle::Tag::kText;
+    text +=
+        (text.empty() ? "" : ", ") + (quoted ? "'" + value.ToDisplay() + "'" : value.ToDisplay());
+  }
+  return key_columns == 1 ? text : "(" + text + ")";
+}
+
 }  // namespace
 
 merkle::Schema ReportSchema(merkle::Schema schema) {
@@ -274,6 +287,30 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                        place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
     }
     record.differs = DifferingColumns(record, columns);
+  }
+}
+
+void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
+              const merkle::Schema& schema, Report* report) {
+  const size_t columns = schema.key.size();
+  for (size_t i = 0; i < alike.size(); ++i) {
+    if (alike[i].empty()) continue;
+    const auto& [key, held] = *alike[i].begin();
+    report->warnings.push_back(
+        report->replicas[i].name + ": at least " +
+        Plural(alike[i].size(), "key that it lacks is", "keys that it lacks are") +
+        " equal to others that it holds by its own collation, so that it can't hold both, such "
+        "as " +
+        KeyInWords(key, columns) + " beside " + KeyInWords(held, columns));
+  }
+  for (size_t r = 0; r < listed.size(); ++r) {
+    for (size_t i = 0; i < alike.size(); ++i) {
+      const auto found = alike[i].find(listed[r].found->key);
+      if (found == alike[i].end() || (*listed[r].states)[i]) continue;
+      report->records[r].notes.push_back(
+          report->replicas[i].name + ": it holds " + KeyInWords(found->second, columns) +
+          ", which its collation takes for equal to " + KeyInWords(found->first, columns));
+    }
   }
 }
 

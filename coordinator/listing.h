@@ -1,6 +1,7 @@
 // From a walk's result to the report's numbers and records. Pure.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -69,5 +70,13 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
 // `found` by replica; a failed one has its note in every record.
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report);
+
+// By replica: keys that it lacks, and those that it holds in their place, taking both for equal.
+using AlikeKeys = std::vector<std::map<std::string, std::string>>;
+
+// Says so in the notes of report->records, which stand for `listed`, and once for each replica in
+// the warnings.
+void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
+              const merkle::Schema& schema, Report* report);
 
 }  // namespace driftwood::coordinator

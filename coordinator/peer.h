@@ -79,6 +79,14 @@ struct PeerRecord {
   uint64_t copies = 0;          // of a multiset's record
 };
 
+// A key that a replica lacks, and the one that it holds in its place, since it takes both for
+// equal.
+struct AlikePair {
+  std::string key;
+  std::string held;
+};
+inline constexpr size_t kAlikeKeysMax = 100;  // of one call
+
 // Every call fails with the codes of agent.proto; an agent that can't be reached, is stopped or
 // too slow is Unavailable or DeadlineExceeded within a bounded time, never a hang.
 class Peer {
@@ -107,6 +115,14 @@ class Peer {
   // The same, without values, of the index that is prepared: the store is not read.
   virtual absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) = 0;
+
+  // Of at most kAlikeKeysMax keys that the replica lacks, those that it takes for equal to one that
+  // it holds. Advice.
+  virtual absl::StatusOr<std::vector<AlikePair>> FindAlike(const merkle::Agreement& agreement,
+                                                           const std::vector<std::string>& keys) {
+    (void)agreement, (void)keys;
+    return std::vector<AlikePair>();
+  }
 
   // Gives the snapshot back. Nothing depends on it: a lease ends by itself.
   virtual void CloseSnapshot() = 0;

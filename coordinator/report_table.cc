@@ -239,8 +239,7 @@ class TableWriter {
     for (const size_t width : widths) total += width;
     const bool fits = style_.columns == 0 || total <= style_.columns;
     if (!report_.records.empty()) {
-      RETURN_IF_ERROR(decoded && fits && !report_.values_shown ? AsTable(rows, widths)
-                                                               : AsBlocks());
+      RETURN_IF_ERROR(decoded && fits && !report_.values_shown ? AsRows(rows, widths) : AsBlocks());
     }
     if (report_.records.size() == report_.total) return absl::OkStatus();
     return Line("… and " + GroupDigits(report_.total - report_.records.size()) +
@@ -308,6 +307,22 @@ class TableWriter {
     return absl::OkStatus();
   }
 
+  // The header's row, and one for each record.
+  absl::Status AsRows(const std::vector<Row>& rows, const std::vector<size_t>& widths) {
+    for (size_t i = 0; i < rows.size(); ++i) {
+      RETURN_IF_ERROR(AsTable({rows[i]}, widths));
+      if (i > 0) RETURN_IF_ERROR(Notes(report_.records[i - 1]));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Notes(const ReportRecord& record) {
+    for (const std::string& note : record.notes) {
+      RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(note)));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status AsBlocks() {
     for (const ReportRecord& record : report_.records) {
       std::vector<std::string> lacking;
@@ -319,9 +334,7 @@ class TableWriter {
                            ", " + std::string(RecordStatusName(record.status)) +
                            CopiesText(record)));
       RETURN_IF_ERROR(record.values.empty() ? Versions(record) : Values(record));
-      for (const std::string& note : record.notes) {
-        RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(note)));
-      }
+      RETURN_IF_ERROR(Notes(record));
     }
     return absl::OkStatus();
   }

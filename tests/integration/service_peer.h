@@ -78,6 +78,17 @@ class ServicePeer final : public coordinator::Peer {
     return PeerRecords(service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys, &control_));
   }
 
+  absl::StatusOr<std::vector<coordinator::AlikePair>> FindAlike(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
+    auto found = service_->FindAlike(dataset_, agreement.Fingerprint(), keys, &control_);
+    if (!found.ok()) return found.status();
+    std::vector<coordinator::AlikePair> alike;
+    for (agent::AlikeKey& one : *found) {
+      alike.push_back({std::move(one.key), std::move(one.held)});
+    }
+    return alike;
+  }
+
   void CloseSnapshot() override { service_->CloseSnapshot(snapshot_); }
   void Cancel() override { control_.cancelled = true; }
 

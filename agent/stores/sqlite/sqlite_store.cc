@@ -76,6 +76,29 @@ class SqliteStore final : public Store {
     return Start(columns, &key[0], std::move(wanted));
   }
 
+  absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    std::string where;
+    for (const std::vector<SourceValue>& values : keys) {
+      where += where.empty() ? "" : " OR ";
+      for (size_t i = 0; i < key.size(); ++i) {
+        ASSIGN_OR_RETURN(const std::string literal, Literal(values[i]));
+        where += (i == 0 ? "(" : " AND ") + QuotedName(key[i]) + " = " + literal;
+      }
+      where += ")";
+    }
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect());
+    RETURN_IF_ERROR(connection->BeginSnapshot());
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
+    ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, nullptr));
+    // Here an index will do, and each column's own collation.
+    const std::string no_index = " NOT INDEXED";
+    if (query.sql.ends_with(no_index)) query.sql.erase(query.sql.size() - no_index.size());
+    query.sql += " WHERE " + (where.empty() ? "FALSE" : where);
+    return StartSqliteScan(std::move(connection), std::move(query));
+  }
+
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
     if (position.empty()) return false;
     ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
@@ -93,6 +116,21 @@ class SqliteStore final : public Store {
   }
 
  private:
+  // Of what keys mostly are.
+  static absl::StatusOr<std::string> Literal(const SourceValue& value) {
+    if (value.kind == SourceValue::Kind::kInt64) return std::to_string(value.int64);
+    if (value.kind != SourceValue::Kind::kText) {
+      return absl::UnimplementedError("only texts and integers are looked up so");
+    }
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string literal = "CAST(x'";
+    for (const char c : value.text) {
+      literal += kDigits[static_cast<unsigned char>(c) >> 4];
+      literal += kDigits[static_cast<unsigned char>(c) & 15];
+    }
+    return literal + "' AS TEXT)";
+  }
+
   absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect() const {
     return SqliteConnection::Open(url_.path);
   }
