@@ -31,7 +31,10 @@ class CopyCounter final : public RowSink {
     encoder_.Encode(row);
     const auto found = wanted_.find(hasher_.Key(encoder_.value()));
     if (found == wanted_.end()) return absl::OkStatus();
-    if (++found->second.copies == 1 && with_values_) found->second.value = encoder_.value();
+    FoundRecord& record = found->second;
+    if (++record.copies > 1 || !with_values_) return absl::OkStatus();
+    record.value_too_long = encoder_.value().size() > kValueBytesMax;
+    if (!record.value_too_long) record.value = encoder_.value();
     return absl::OkStatus();
   }
 

@@ -64,6 +64,7 @@ class FileBatch final : public RowBatch {
     if (result.error) return job_->Fail(*result.error);
     return result.sink;
   }
+  size_t bytes() const override { return chunk_.size; }
 
  private:
   const std::shared_ptr<SharedJob> job_;

@@ -114,11 +114,8 @@ v1::Record ToProto(FoundRecord record) {
   message.set_key(std::move(record.key));
   *message.mutable_digest() = proto::ToProto(record.digest);
   message.set_copies(record.copies);
-  if (record.value.size() > kValueBytesMax) {
-    message.set_value_too_long(true);
-  } else {
-    message.set_value(std::move(record.value));
-  }
+  message.set_value(std::move(record.value));
+  message.set_value_too_long(record.value_too_long);
   return message;
 }
 

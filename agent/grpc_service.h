@@ -11,8 +11,6 @@ namespace driftwood::agent {
 
 // A stream's messages stay below this, but for a single record that is longer.
 inline constexpr size_t kReplyPartBytesMax = size_t{1} << 20;
-// Longer values are left out of ReadRecords replies.
-inline constexpr size_t kValueBytesMax = size_t{32} << 20;
 
 // Thread-safe. `service` must outlive it.
 class GrpcService final : public v1::Agent::Service {

@@ -17,6 +17,15 @@ namespace {
 // Chunks on their way, for each worker.
 constexpr uint64_t kChunksPerThread = 4;
 
+// Of all batches that are being hashed, but for one that alone is larger. Usual ones, of 1 MiB, do
+// not come near it.
+size_t HashedBytesMax(int threads) {
+  return std::max(size_t{32} << 20, static_cast<size_t>(threads) * (size_t{2} << 20));
+}
+
+// Buffers of a row that is larger are given back at once: every worker meets such a row some time.
+constexpr size_t kKeptBytesMax = size_t{1} << 20;
+
 int ThreadCount(int wanted) {
   if (wanted > 0) return wanted;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -54,6 +63,7 @@ class IndexRun::HashingSink final : public RowSink {
     chunk_->keys.append(key);
     chunk_->entries.push_back(
         {static_cast<uint32_t>(key.size()), hasher_.Hash(key, encoder_.value())});
+    if (encoder_.value().size() > kKeptBytesMax) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
 
@@ -124,6 +134,7 @@ void IndexRun::Work() {
       break;
     }
     ticket.batch.reset();
+    FreeBytes(ticket.bytes);
     Deliver(ticket.sequence, std::move(chunk));
   }
   merkle::MutexLock lock(&mutex_);
@@ -164,10 +175,27 @@ IndexRun::Ticket IndexRun::TakeBatch() {
       ++batches_read_;
       ticket.batch = *std::move(next);
       ticket.progress = scan_->Progress();
+      ticket.bytes = ticket.batch->bytes();
+      ReserveBytes(ticket.bytes);
     }
   }
   if (!error.ok()) Fail(ticket.sequence, std::move(error));
   return ticket;
+}
+
+void IndexRun::ReserveBytes(size_t bytes) {
+  const size_t bytes_max = HashedBytesMax(threads_);
+  merkle::MutexLock lock(&mutex_);
+  while (!stopped_ && bytes_hashed_ > 0 && bytes_hashed_ + bytes > bytes_max) {
+    bytes_freed_.Wait(&mutex_);
+  }
+  bytes_hashed_ += bytes;
+}
+
+void IndexRun::FreeBytes(size_t bytes) {
+  merkle::MutexLock lock(&mutex_);
+  bytes_hashed_ -= bytes;
+  bytes_freed_.SignalAll();
 }
 
 std::unique_ptr<IndexRun::Chunk> IndexRun::EmptyChunk() {
@@ -230,6 +258,7 @@ void IndexRun::Fail(uint64_t sequence, absl::Status status,
   }
   stopped_ = true;
   room_.SignalAll();
+  bytes_freed_.SignalAll();
 }
 
 }  // namespace driftwood::agent

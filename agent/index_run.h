@@ -22,10 +22,11 @@ namespace driftwood::agent {
 // Every worker reads, hashes and adds: whoever is free takes the next batch, and whoever delivers
 // the chunk that the builder waits for adds it, with all that follow it. So no core is left to a
 // thread that mostly waits, and input in key order streams through the builder unsorted. The chunks
-// between reader and builder are bounded in number.
+// between reader and builder are bounded in number, and the batches that are being hashed in bytes:
+// rows too large for that are hashed one at a time.
 //
 // Run() is called once. What the workers share is protected by the two mutexes; `reader_mutex_` is
-// never taken with `mutex_` held, nor the other way round.
+// never taken with `mutex_` held.
 class IndexRun {
  public:
   IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agreement& agreement,
@@ -59,11 +60,16 @@ class IndexRun {
     std::unique_ptr<RowBatch> batch;  // null: nothing more to do
     uint64_t sequence = 0;
     uint64_t progress = 0;
+    size_t bytes = 0;  // RowBatch::bytes()
   };
 
   void Work() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
   bool ReserveRoom() DRIFTWOOD_EXCLUDES(mutex_);
   Ticket TakeBatch() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  // Waits until a batch of that size may be hashed beside the others. The caller holds the reader:
+  // nobody reads another batch before this one has its place.
+  void ReserveBytes(size_t bytes) DRIFTWOOD_EXCLUDES(mutex_);
+  void FreeBytes(size_t bytes) DRIFTWOOD_EXCLUDES(mutex_);
   std::unique_ptr<Chunk> EmptyChunk() DRIFTWOOD_EXCLUDES(mutex_);
   void Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
   absl::Status AddChunk(const Chunk& chunk);
@@ -83,7 +89,9 @@ class IndexRun {
   uint64_t batches_read_ DRIFTWOOD_GUARDED_BY(reader_mutex_) = 0;
 
   mutable merkle::Mutex mutex_;
-  merkle::CondVar room_;  // a chunk was added, or the run has stopped
+  merkle::CondVar room_;         // a chunk was added, or the run has stopped
+  merkle::CondVar bytes_freed_;  // or the run has stopped
+  size_t bytes_hashed_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;  // of batches that workers hold now
   bool stopped_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   absl::Status error_ DRIFTWOOD_GUARDED_BY(mutex_);
   uint64_t error_sequence_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;

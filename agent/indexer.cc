@@ -264,9 +264,12 @@ class RecordFinder final : public RowSink {
     }
     wanted->second = true;
     encoder_.Encode(row);
+    const bool too_long = encoder_.value().size() > kValueBytesMax;
     records_.push_back({std::string(encoder_.key()),
-                        with_values_ ? std::string(encoder_.value()) : std::string(),
-                        hasher_.Hash(encoder_.key(), encoder_.value())});
+                        with_values_ && !too_long ? std::string(encoder_.value()) : std::string(),
+                        hasher_.Hash(encoder_.key(), encoder_.value()), 0,
+                        with_values_ && too_long});
+    if (too_long) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
 

@@ -91,6 +91,7 @@ class MappedBatch final : public RowBatch {
     ZoneSink zone_sink(&sink, &zones_->offsets, &zones_->zoned);
     return batch_->Decode(zone_sink);
   }
+  size_t bytes() const override { return batch_->bytes(); }
 
  private:
   const std::unique_ptr<RowBatch> batch_;

@@ -85,6 +85,7 @@ class PacedBatch final : public RowBatch {
     pacer_->Spend(counting.rows(), counting.bytes());
     return status;
   }
+  size_t bytes() const override { return batch_->bytes(); }
 
  private:
   const std::unique_ptr<RowBatch> batch_;

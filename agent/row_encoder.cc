@@ -481,6 +481,10 @@ void RowEncoder::Encode(std::span<const SourceValue> row) {
   for (const ColumnPlan& plan : value_plans_) Append(plan, *value++, &value_);
 }
 
+void RowEncoder::ReleaseBuffers() {
+  for (std::string* buffer : {&key_, &value_, &scratch_}) *buffer = std::string();
+}
+
 void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::string* out) {
   if (value.kind == Kind::kNull) {
     merkle::AppendNull(out);

@@ -32,6 +32,8 @@ class RowEncoder {
   void Encode(std::span<const SourceValue> row);
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
+  // Gives the memory of key() and value() back, which else is kept for the next record.
+  void ReleaseBuffers();
   // Values so far that did not parse as their column's type.
   uint64_t unparsed() const { return unparsed_; }
 

@@ -3,6 +3,7 @@
 // factory that takes a parsed StoreUrl.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,6 +62,8 @@ class RowBatch {
  public:
   virtual ~RowBatch() = default;
   virtual absl::Status Decode(RowSink& sink) = 0;
+  // About how much memory it holds; 0 where its rows lie elsewhere.
+  virtual size_t bytes() const { return 0; }
 };
 
 // One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,

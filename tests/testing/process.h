@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@ namespace driftwood::testing {
 struct ProcessResult {
   int exit_code = -1;  // 128 + signal number if it was killed by a signal
   bool timed_out = false;
+  uint64_t peak_bytes = 0;  // of memory, by the largest of it and the processes that it waited for
   std::string out;
   std::string err;
 };

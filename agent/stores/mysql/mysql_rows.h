@@ -54,7 +54,7 @@ class MysqlBatch final : public RowBatch {
     ++rows_;
   }
   uint64_t rows() const { return rows_; }
-  size_t bytes() const { return bytes_.size(); }
+  size_t bytes() const override { return bytes_.size(); }
   bool Full() const { return rows_ >= kRowsMax || bytes_.size() >= kBytesMax; }
   // The number of rows that the scan gave before these.
   void set_first(uint64_t first) { first_ = first; }

@@ -162,13 +162,14 @@ class MysqlScan final : public Scan {
     return batch->rows() == 0 ? absl::OkStatus() : Deliver(std::move(batch));
   }
 
+  // Waits afterwards, so that nothing is read that has no room yet.
   absl::Status Deliver(std::unique_ptr<MysqlBatch> batch) {
     merkle::MutexLock lock(&mutex_);
-    while (!stopped_ && error_.ok() && queued_bytes_ >= kQueuedBytesMax) room_.Wait(&mutex_);
-    if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
     queued_bytes_ += batch->bytes();
     queue_.push_back(std::move(batch));
     ready_.SignalAll();
+    while (!stopped_ && error_.ok() && queued_bytes_ >= kQueuedBytesMax) room_.Wait(&mutex_);
+    if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
     return absl::OkStatus();
   }
 

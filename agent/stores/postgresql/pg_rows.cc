@@ -243,9 +243,11 @@ absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory
 absl::Status PgBatch::Decode(RowSink& sink) {
   const std::vector<PgForm>& forms = *forms_;
   std::vector<SourceValue> row(forms.size());
-  std::pmr::monotonic_buffer_resource arena(size_t{1} << 16);
-  const char* at = bytes_.data();
-  const char* const end = at + bytes_.size();
+  std::vector<char> room(size_t{1} << 16);
+  std::pmr::monotonic_buffer_resource arena(room.data(), room.size());
+  const std::string_view bytes = buffer_ == nullptr ? std::string_view(bytes_) : row_;
+  const char* at = bytes.data();
+  const char* const end = at + bytes.size();
   for (uint64_t i = 0; i < rows_; ++i) {
     if (end - at < 2 || Get16(at) != forms.size()) return Malformed("a row with other columns");
     at += 2;
@@ -263,6 +265,7 @@ absl::Status PgBatch::Decode(RowSink& sink) {
       at += length;
     }
     RETURN_IF_ERROR(sink.Row(row, first_ + i));
+    arena.release();  // ten bytes of a numeric may be a text of 130,000
   }
   if (at != end) return Malformed("more than one row in a message");
   return absl::OkStatus();

@@ -35,12 +35,19 @@ class PgBatch final : public RowBatch {
  public:
   explicit PgBatch(std::shared_ptr<const std::vector<PgForm>> forms) : forms_(std::move(forms)) {}
 
+  // Rows of this size are not copied: each is a batch of its own.
+  static constexpr size_t kLargeRowBytes = size_t{256} << 10;
+  using Buffer = std::unique_ptr<char, void (*)(void*)>;
+
   void Add(std::string_view row) {
     bytes_ += row;
     ++rows_;
   }
+  // A single row, which lies in `buffer`.
+  PgBatch(std::shared_ptr<const std::vector<PgForm>> forms, Buffer buffer, std::string_view row)
+      : forms_(std::move(forms)), buffer_(std::move(buffer)), row_(row), rows_(1) {}
   uint64_t rows() const { return rows_; }
-  size_t bytes() const { return bytes_.size(); }
+  size_t bytes() const override { return bytes_.size() + row_.size(); }
   bool Full() const { return rows_ >= kRowsMax || bytes_.size() >= kBytesMax; }
   // The number of rows that the scan gave before these.
   void set_first(uint64_t first) { first_ = first; }
@@ -53,6 +60,8 @@ class PgBatch final : public RowBatch {
 
   const std::shared_ptr<const std::vector<PgForm>> forms_;
   std::string bytes_;
+  const Buffer buffer_{nullptr, nullptr};
+  const std::string_view row_;  // in `buffer_`, where there is one
   uint64_t rows_ = 0;
   uint64_t first_ = 0;
 };

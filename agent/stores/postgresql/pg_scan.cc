@@ -133,7 +133,7 @@ class PgScan final : public Scan {
         continue;
       }
       if (size < 0) break;
-      const std::unique_ptr<char, decltype(&PQfreemem)> owner(buffer, PQfreemem);
+      PgBatch::Buffer owner(buffer, PQfreemem);
       std::string_view message(buffer, static_cast<size_t>(size));
       if (!header_seen) RETURN_IF_ERROR(TakeCopyHeader(&message));
       header_seen = true;
@@ -143,11 +143,15 @@ class PgScan final : public Scan {
         trailer_seen = true;
         continue;
       }
-      batch->Add(message);
       ++rows;
-      if (batch->Full()) {
+      const bool is_large = message.size() >= PgBatch::kLargeRowBytes;
+      if (!is_large) batch->Add(message);
+      if (batch->Full() || (is_large && batch->rows() > 0)) {
         RETURN_IF_ERROR(Deliver(std::move(batch)));
         batch = std::make_unique<PgBatch>(forms_);
+      }
+      if (is_large) {
+        RETURN_IF_ERROR(Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message)));
       }
     }
     RETURN_IF_ERROR(ConfirmEnd(connection, rows, trailer_seen));
@@ -186,13 +190,14 @@ class PgScan final : public Scan {
     return absl::OkStatus();
   }
 
+  // Waits afterwards, so that nothing is read that has no room yet.
   absl::Status Deliver(std::unique_ptr<PgBatch> batch) {
     merkle::MutexLock lock(&mutex_);
-    while (!stopped_ && error_.ok() && queued_bytes_ >= kQueuedBytesMax) room_.Wait(&mutex_);
-    if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
     queued_bytes_ += batch->bytes();
     queue_.push_back(std::move(batch));
     ready_.SignalAll();
+    while (!stopped_ && error_.ok() && queued_bytes_ >= kQueuedBytesMax) room_.Wait(&mutex_);
+    if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
     return absl::OkStatus();
   }
 

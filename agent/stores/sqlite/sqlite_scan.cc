@@ -34,6 +34,7 @@ class SqliteBatch final : public RowBatch {
   bool Full() const { return rows() >= kBatchRows || bytes_.size() >= kBatchBytes; }
   absl::Status Take(sqlite3_stmt* statement, uint64_t origin);
   absl::Status Decode(RowSink& sink) override;
+  size_t bytes() const override { return bytes_.size(); }
 
  private:
   absl::Status TakeBytes(sqlite3_stmt* statement, int column, bool is_text);
