@@ -142,12 +142,21 @@ TEST_F(ConfirmationTest, TheProgramsTooTellLagFromDrift) {
   const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
   SCOPED_TRACE("seed " + std::to_string(seed));
   LiveCopies live(Path("primary.db"), Path("copy.db"), {}, seed);
+  LiveDatabase primary(Path("primary.db"));
   LiveDatabase copy(Path("copy.db"));
   copy.Run("INSERT INTO orders VALUES (2000000, 'planted')");
   StartAgents("sqlite:primary.db?table=orders", "sqlite:copy.db?table=orders");
   for (int round = 0; round < 3; ++round) {
-    const Json document = DiffJson(
-        WithRelay([&] { live.CatchUp(); }, {"--recheck", "0.05", "--recheck-times", "20"}));
+    // One that is late for certain, whatever the copier has done when the copy is scanned.
+    const std::string late =
+        "INSERT INTO orders VALUES (" + std::to_string(3'000'000 + round) + ", 'late')";
+    primary.Run(late);
+    const auto catch_up = [&] {
+      copy.Run(late);
+      live.CatchUp();
+    };
+    const Json document =
+        DiffJson(WithRelay(catch_up, {"--recheck", "0.05", "--recheck-times", "20"}));
     ASSERT_EQ(DiffTest::Found(document), std::set<std::string>{"2000000 missing in left"});
     EXPECT_EQ(document.at("divergences").at("confirmed"), 1);
     EXPECT_GT(document.at("divergences").at("in_flight"), 0);
