@@ -27,10 +27,7 @@
 #include <thread>
 #include <vector>
 
-#include "agent/indexer.h"
-#include "agent/stores/open_store.h"
-#include "bench/measure.h"
-#include "merkle/check.h"
+#include "bench/indexing.h"
 
 namespace driftwood::agent {
 namespace {
@@ -155,57 +152,6 @@ merkle::Agreement LmdbAgreement(const merkle::DigestKey& key) {
   return agreement;
 }
 
-merkle::Agreement OrdersAgreement(const merkle::DigestKey& key) {
-  using merkle::ColumnType;
-  merkle::Agreement agreement;
-  agreement.schema = {{{"id", ColumnType::kInteger}},
-                      {{"active", ColumnType::kBool},
-                       {"created", ColumnType::kTimestamp},
-                       {"customer", ColumnType::kText},
-                       {"price", ColumnType::kDecimal},
-                       {"quantity", ColumnType::kInteger},
-                       {"status", ColumnType::kText}}};
-  agreement.key_id = key.KeyId();
-  return agreement;
-}
-
-void Index(const StoreUrl& url, const merkle::Agreement& agreement, const merkle::DigestKey& key,
-           const Settings& settings, uint64_t records) {
-  const auto store = OpenStore(url).value();
-  IndexerOptions options;
-  options.key = key;
-  options.threads = settings.threads;
-  const auto path = settings.folder / "index";
-  const auto result = BuildIndex(*store, agreement, options, path);
-  if (!result.ok()) std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-  DRIFTWOOD_CHECK(result.ok() && result->root.count == records && result->unparsed == 0);
-  std::filesystem::remove(path);
-}
-
-template <typename Baseline, typename Ours>
-void Compare(const char* name, uint64_t records, const Settings& settings, const Baseline& baseline,
-             const Ours& ours) {
-  baseline();  // warms the page cache
-  std::vector<double> ratios;
-  std::vector<double> baseline_rates;
-  std::vector<double> rates;
-  std::vector<double> cpu_ratios;
-  for (int round = 0; round < settings.rounds; ++round) {
-    const Times theirs = Measure(baseline);
-    const Times mine = Measure(ours);
-    const auto count = static_cast<double>(records);
-    ratios.push_back(theirs.wall / mine.wall);
-    baseline_rates.push_back(count / theirs.wall / 1e6);
-    rates.push_back(count / mine.wall / 1e6);
-    cpu_ratios.push_back(mine.cpu / theirs.cpu);
-    std::printf("  %s round %d: baseline %.2f s (cpu %.2f), index %.2f s (cpu %.2f)\n", name, round,
-                theirs.wall, theirs.cpu, mine.wall, mine.cpu);
-  }
-  std::printf("%s: index %.2f M/s, baseline %.2f M/s, ratio %.2f (cpu time x %.2f)\n", name,
-              Median(rates), Median(baseline_rates), Median(ratios), Median(cpu_ratios));
-  std::fflush(stdout);
-}
-
 uint64_t RssAnonKb() {
   std::ifstream status("/proc/self/status");
   std::string line;
@@ -255,26 +201,30 @@ void RunAll(const Settings& settings) {
   const StoreUrl lmdb_url{"lmdb", lmdb.string(), {{"db", "records"}}};
   const StoreUrl unsorted_url{"lmdb", unsorted.string(), {{"db", "records"}}};
   const StoreUrl csv_url{"csv", csv.string(), {{"key", "id"}}};
+  const auto index = settings.folder / "index";
+  const auto index_lmdb = [&](const StoreUrl& url) {
+    IndexStore(url, LmdbAgreement(key), key, settings.threads, settings.records, index);
+  };
   if (wants("lmdb")) {
     WriteLmdb(lmdb, settings.records, 0);
-    Compare(
-        "lmdb", settings.records, settings, [&] { ScanLmdb(lmdb, settings.records); },
-        [&] { Index(lmdb_url, LmdbAgreement(key), key, settings, settings.records); });
+    const auto baseline = [&] { ScanLmdb(lmdb, settings.records); };
+    baseline();  // warms the page cache
+    CompareIndex("lmdb", settings.records, settings.rounds, baseline,
+                 [&] { index_lmdb(lmdb_url); });
   }
   if (wants("csv")) {
     WriteCsv(csv, settings.rows);
-    Compare(
-        "csv", settings.rows, settings, [&] { ScanCsv(csv, settings.rows); },
-        [&] { Index(csv_url, OrdersAgreement(key), key, settings, settings.rows); });
+    const auto baseline = [&] { ScanCsv(csv, settings.rows); };
+    baseline();
+    CompareIndex("csv", settings.rows, settings.rounds, baseline, [&] {
+      IndexStore(csv_url, OrdersAgreement(key), key, settings.threads, settings.rows, index);
+    });
   }
   if (wants("memory")) {
     WriteLmdb(lmdb, settings.records, 0);
     WriteLmdb(unsorted, settings.records, MDB_INTEGERKEY);
-    MeasureMemory("memory, lmdb in key order",
-                  [&] { Index(lmdb_url, LmdbAgreement(key), key, settings, settings.records); });
-    MeasureMemory("memory, lmdb in another order", [&] {
-      Index(unsorted_url, LmdbAgreement(key), key, settings, settings.records);
-    });
+    MeasureMemory("memory, lmdb in key order", [&] { index_lmdb(lmdb_url); });
+    MeasureMemory("memory, lmdb in another order", [&] { index_lmdb(unsorted_url); });
   }
 }
 

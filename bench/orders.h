@@ -6,16 +6,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "agent/indexer.h"
-#include "agent/stores/open_store.h"
-#include "bench/measure.h"
-#include "merkle/check.h"
+#include "bench/indexing.h"
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
 
@@ -87,54 +83,17 @@ inline void FillOrders(testing::MariadbServer& server, uint64_t rows) {
   }
 }
 
-inline merkle::Agreement OrdersAgreement(const merkle::DigestKey& key) {
-  using merkle::ColumnType;
-  merkle::Agreement agreement;
-  agreement.schema = {{{"id", ColumnType::kInteger}},
-                      {{"active", ColumnType::kBool},
-                       {"created", ColumnType::kTimestamp},
-                       {"customer", ColumnType::kText},
-                       {"price", ColumnType::kDecimal},
-                       {"quantity", ColumnType::kInteger},
-                       {"status", ColumnType::kText}}};
-  agreement.key_id = key.KeyId();
-  return agreement;
-}
-
-inline void IndexOrders(const std::string& url, const OrdersSettings& settings,
-                        const std::filesystem::path& path) {
-  agent::IndexerOptions options;
-  options.key = merkle::DigestKey::Random();
-  options.threads = settings.threads;
-  const auto store = agent::OpenStore(agent::StoreUrl::Parse(url).value()).value();
-  const auto result = agent::BuildIndex(*store, OrdersAgreement(options.key), options, path);
-  if (!result.ok()) std::fprintf(stderr, "%s\n", result.status().ToString().c_str());
-  DRIFTWOOD_CHECK(result.ok() && result->root.count == settings.rows && result->unparsed == 0);
-  std::filesystem::remove(path);
-}
-
-// Each round measures both, one after the other; the ratios are medians over the rounds.
+// The index of that table through so many connections, beside `baseline`.
 inline void CompareOrdersIndex(const char* what, const std::string& url,
                                const std::string& connections, const OrdersSettings& settings,
                                const std::function<void()>& baseline) {
   testing::TempDir folder;
-  std::vector<double> ratios, rates, baseline_rates, cpu_ratios;
-  for (int round = 0; round < settings.rounds; ++round) {
-    const Times theirs = Measure(baseline);
-    const Times mine = Measure([&] { IndexOrders(url, settings, folder / "index"); });
-    const auto count = static_cast<double>(settings.rows);
-    ratios.push_back(theirs.wall / mine.wall);
-    rates.push_back(count / mine.wall / 1e6);
-    baseline_rates.push_back(count / theirs.wall / 1e6);
-    cpu_ratios.push_back(mine.cpu / theirs.cpu);
-    std::printf("  connections=%s round %d: baseline %.2f s (cpu %.2f), index %.2f s (cpu %.2f)\n",
-                connections.c_str(), round, theirs.wall, theirs.cpu, mine.wall, mine.cpu);
-    std::fflush(stdout);
-  }
-  std::printf("%s, connections=%s: index %.2f M/s, baseline %.2f M/s, ratio %.2f (cpu x %.2f)\n",
-              what, connections.c_str(), Median(rates), Median(baseline_rates), Median(ratios),
-              Median(cpu_ratios));
-  std::fflush(stdout);
+  const auto key = merkle::DigestKey::Random();
+  CompareIndex(std::string(what) + ", connections=" + connections, settings.rows, settings.rounds,
+               baseline, [&] {
+                 IndexStore(agent::StoreUrl::Parse(url).value(), OrdersAgreement(key), key,
+                            settings.threads, settings.rows, folder / "index");
+               });
 }
 
 }  // namespace driftwood

@@ -237,10 +237,6 @@ class Merger final : public RecordSource {
   bool started_ = false;
 };
 
-}  // namespace
-
-namespace {
-
 class AddingSource final : public RecordSource {
  public:
   explicit AddingSource(RecordSource* source) : source_(source) {}

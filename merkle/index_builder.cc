@@ -55,10 +55,7 @@ class Builder final : public IndexBuilder {
 
  private:
   absl::Status AddOnce(std::string_view key, const Digest& digest) {
-    if (key.empty() || key.size() > kKeyBytesMax) {
-      return absl::InvalidArgumentError("an encoded key has 1 to " + std::to_string(kKeyBytesMax) +
-                                        " bytes; got " + std::to_string(key.size()));
-    }
+    RETURN_IF_ERROR(CheckKeySize(key));
     if (sorter_) return sorter_->Add(key, digest);
     const int order = writer_->last_key().compare(key);
     if (order < 0) return writer_->Add(key, digest);
@@ -69,12 +66,7 @@ class Builder final : public IndexBuilder {
 
   absl::StatusOr<Summary> FinishOnce(std::string_view source_position) {
     if (sorter_) RETURN_IF_ERROR(Merge());
-    Metadata metadata;
-    metadata.params = options_.params;
-    metadata.key_id = options_.key.KeyId();
-    metadata.fingerprint = options_.fingerprint;
-    metadata.source_position = source_position;
-    return writer_->MoveIntoPlace(std::move(metadata));
+    return writer_->MoveIntoPlace(MetadataOf(options_, source_position));
   }
 
   absl::Status Merge() {
@@ -105,6 +97,21 @@ class Builder final : public IndexBuilder {
 };
 
 }  // namespace
+
+absl::Status CheckKeySize(std::string_view key) {
+  if (!key.empty() && key.size() <= kKeyBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError("an encoded key has 1 to " + std::to_string(kKeyBytesMax) +
+                                    " bytes; got " + std::to_string(key.size()));
+}
+
+Metadata MetadataOf(const IndexOptions& options, std::string_view source_position) {
+  Metadata metadata;
+  metadata.params = options.params;
+  metadata.key_id = options.key.KeyId();
+  metadata.fingerprint = options.fingerprint;
+  metadata.source_position = source_position;
+  return metadata;
+}
 
 absl::StatusOr<std::unique_ptr<IndexBuilder>> IndexBuilder::Create(
     const std::filesystem::path& path, const IndexOptions& options) {

@@ -32,15 +32,10 @@ class MultisetBuilder final : public IndexBuilder {
   // Whatever went wrong once stays wrong.
   absl::Status Add(std::string_view key, const Digest& /*digest*/) override {
     if (!status_.ok()) return status_;
-    if (key.empty() || key.size() > kKeyBytesMax) {
-      status_ =
-          absl::InvalidArgumentError("an encoded key has 1 to " + std::to_string(kKeyBytesMax) +
-                                     " bytes; got " + std::to_string(key.size()));
-    } else {
-      ++added_;
-      status_ = sorter_->Add(key, kOne);
-    }
-    return status_;
+    status_ = CheckKeySize(key);
+    if (!status_.ok()) return status_;
+    ++added_;
+    return status_ = sorter_->Add(key, kOne);
   }
 
   absl::StatusOr<Summary> Finish(std::string_view source_position) override {
@@ -57,12 +52,7 @@ class MultisetBuilder final : public IndexBuilder {
 
   absl::StatusOr<Summary> FinishOnce(std::string_view source_position) {
     RETURN_IF_ERROR(WriteCounts());
-    Metadata metadata;
-    metadata.params = options_.params;
-    metadata.key_id = options_.key.KeyId();
-    metadata.fingerprint = options_.fingerprint;
-    metadata.source_position = source_position;
-    return writer_->MoveIntoPlace(std::move(metadata));
+    return writer_->MoveIntoPlace(MetadataOf(options_, source_position));
   }
 
   absl::Status WriteCounts() {
