@@ -1,45 +1,22 @@
 #include "coordinator/audit.h"
 
 #include <algorithm>
-#include <iterator>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <thread>
 #include <utility>
 
-#include "coordinator/confirm.h"
+#include "coordinator/inquiry.h"
 #include "coordinator/listing.h"
+#include "coordinator/live_reader.h"
 #include "coordinator/plan.h"
-#include "coordinator/spans.h"
 #include "coordinator/text.h"
-#include "coordinator/version.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {
 
 namespace {
-
-// Runs `work(i)` for each replica, each on a thread of its own.
-template <typename Work>
-void ForEachReplica(size_t count, const Work& work) {
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
-  work(0);
-  for (std::thread& thread : threads) thread.join();
-}
-
-// Keys of one re-read: what its answers take is held until they have been judged. A file without
-// look-up by key is scanned for each.
-constexpr size_t kRereadKeysMax = 100'000;
-constexpr size_t kExplainRecordsMax = 100;
-
-// An agent that is gone or does not answer, whatever it is asked.
-bool IsLost(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
-}
 
 class Audit {
  public:
@@ -64,12 +41,7 @@ class Audit {
       const bool agreed = Describe() && MakeAgreement();
       const bool compared = agreed && !options_.plan_only && Prepare() && CompareSnapshots();
       if (compared) {
-        Confirm();
-        if (options_.show_values) ReadValues();
-        if (options_.explain) ExplainSample();
-        Locate();
-        if (options_.explain) FindAlike();
-        List();
+        Inquire();
         WarnOfUnparsed();
         DecideVerdict();
       }
@@ -306,7 +278,8 @@ class Audit {
   // True if it must begin anew, since a snapshot has expired: nothing proven before counts.
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
-    walk_options.run_keys_listed_max = std::max(options_.records_listed_max, RereadMax());
+    walk_options.run_keys_listed_max =
+        std::max(options_.records_listed_max, options_.recheck.keys_within_reach());
     Walk walk(roots_, agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
@@ -349,228 +322,19 @@ class Audit {
     return expired;
   }
 
-  ReportKey MakeKey(const std::string& encoded) const {
-    return MakeReportKey(encoded, agreement_.schema.key_columns());
-  }
-
-  // How many divergent keys are read again.
-  uint64_t RereadMax() const { return options_.recheck.enabled ? options_.recheck.keys_max : 0; }
-
-  // Nothing is proven by a walk that lost a replica, and nothing can be: what it found stays
-  // unconfirmed.
-  void Confirm() {
-    confirmation_ = std::make_unique<Confirmation>(result_, RereadMax(),
-                                                   std::max(options_.recheck.passes_max, 1));
-    std::vector<std::string> keys = confirmation_->OpenKeys();
-    if (keys.empty() || AnyLost()) return;
-    Phase(AuditObserver::Phase::kConfirming);
-    const double start = options_.now_seconds();
-    report_.keys_reread = keys.size();
-    while (!keys.empty() && !AnyLost()) {
-      Pause();
-      if (interrupt_->raised()) break;
-      ++report_.passes;
-      Pass(keys);
-      keys = confirmation_->OpenKeys();
-    }
-    report_.confirm_seconds = options_.now_seconds() - start;
-  }
-
-  void Pause() {
-    double seconds = 0;
-    for (const DescribedReplica& replica : described_) {
-      if (replica.description.live) seconds = kLiveRecheckSeconds;
-    }
-    seconds = options_.recheck.seconds.value_or(seconds);
-    if (seconds <= 0) return;
-    options_.wait_seconds ? options_.wait_seconds(seconds) : (void)interrupt_->WaitFor(seconds);
-  }
-
-  void Pass(const std::vector<std::string>& keys) {
-    for (size_t begin = 0; begin < keys.size() && !AnyLost(); begin += kRereadKeysMax) {
-      const size_t end = std::min(begin + kRereadKeysMax, keys.size());
-      const std::vector<std::string> batch(keys.begin() + static_cast<ptrdiff_t>(begin),
-                                           keys.begin() + static_cast<ptrdiff_t>(end));
-      const Readings readings = Read(batch, /*with_values=*/false);
-      for (size_t i = 0; i < count(); ++i) {
-        if (!readings[i].ok()) reread_errors_[i] = readings[i].status();
-      }
-      confirmation_->Take(batch, readings);
-    }
-  }
-
-  bool AnyLost() const {
-    return std::any_of(lost_.get(), lost_.get() + count(), [](bool lost) { return lost; });
-  }
-
-  // From the live stores of all replicas at once.
-  Readings Read(const std::vector<std::string>& keys, bool with_values) {
-    Readings readings(count());
-    ForEachReplica(count(), [&](size_t i) {
-      if (lost_[i]) {
-        readings[i] = absl::UnavailableError("its agent was lost before");
-        return;
-      }
-      readings[i] = replicas_[i].peer->ReadRecords(agreement_, keys, with_values);
-      if (readings[i].ok()) {
-        const absl::Status sound = CheckReading(keys, *readings[i]);
-        if (!sound.ok()) readings[i] = sound;
-      }
-      lost_[i] = IsLost(readings[i].status());
-    });
-    return readings;
-  }
-
-  // The last reading of what is to be listed: the states that are reported are those whose values
-  // are shown.
-  void ReadValues() {
-    std::vector<std::string> keys;
-    for (const ListedKey& listed :
-         ListedDivergences(result_, *confirmation_, options_.records_listed_max)) {
-      keys.push_back(listed.found->key);
-    }
-    if (keys.empty() || interrupt_->raised()) return;
-    Phase(AuditObserver::Phase::kReadingValues);
-    values_ = Read(keys, /*with_values=*/true);
-    for (size_t i = 0; i < count(); ++i) {
-      if (values_[i].ok()) continue;
-      report_.warnings.push_back(replicas_[i].name + ": the values could not be read: " +
-                                 std::string(values_[i].status().message()));
-    }
-    confirmation_->Take(keys, values_);
-  }
-
-  // Of a sample, evenly spread over all divergences within reach, what they differ by. It may fail
-  // without a word: nothing else depends on it.
-  void ExplainSample() {
-    std::vector<const Suspect*> divergent;
-    for (const Suspect& suspect : confirmation_->suspects()) {
-      if (suspect.status != RecordStatus::kInFlight) divergent.push_back(&suspect);
-    }
-    if (agreement_.schema.multiset) return;  // there is nothing that makes two records one
-    const bool allowed = std::all_of(
-        described_.begin(), described_.end(),
-        [](const DescribedReplica& replica) { return replica.description.values_allowed; });
-    if (divergent.empty() || !allowed || AnyLost() || interrupt_->raised()) return;
-    const size_t size = std::min(divergent.size(), kExplainRecordsMax);
-    std::vector<std::string> keys;
-    for (size_t i = 0; i < size; ++i) {
-      keys.push_back(divergent[i * divergent.size() / size]->found->key);
-    }
-    Phase(AuditObserver::Phase::kReadingValues);
-    const Readings readings = Read(keys, /*with_values=*/true);
-    for (const auto& reading : readings) {
-      if (!reading.ok()) return;
-    }
-    report_.explanation = Explain(agreement_.schema, report_.ReplicaNames(),
-                                  SampleOf(keys, readings, agreement_.schema));
-  }
-
-  // In which parts of the key space the divergences lie, as the largest replica's tree cuts it.
-  // Nothing else depends on it: it may fail without a word.
-  void Locate() {
-    if (agreement_.schema.multiset) return;  // keys that are digests lie anywhere
-    if (result_.divergences.size() < kSpansDivergencesMin || AnyLost() || interrupt_->raised()) {
-      return;
-    }
-    size_t largest = 0;
-    for (size_t i = 1; i < count(); ++i) {
-      if (roots_[i].count > roots_[largest].count) largest = i;
-    }
-    const absl::StatusOr<std::vector<KeyPart>> parts =
-        CutKeySpace(*replicas_[largest].peer, roots_[largest].count, agreement_.params);
-    if (!parts.ok()) return;
-    report_.spans = FindSpans(*parts, result_, *confirmation_, agreement_.schema.key_columns());
-  }
-
-  // Why keys are missing that a store can't hold: its collation takes them for others that it has.
-  // As the explanation, it may fail without a word.
-  void FindAlike() {
-    const merkle::Schema& schema = agreement_.schema;
-    const bool has_text = std::any_of(
-        schema.key.begin(), schema.key.end(),
-        [](const merkle::Column& column) { return column.type == merkle::ColumnType::kText; });
-    if (!has_text || AnyLost() || interrupt_->raised()) return;
-    const std::vector<ListedKey> divergent =
-        ListedDivergences(result_, *confirmation_, kAlikeKeysMax);
-    alike_.resize(count());
-    ForEachReplica(count(), [&](size_t i) {
-      std::vector<std::string> missing;
-      for (const ListedKey& one : divergent) {
-        if (!(*one.states)[i]) missing.push_back(one.found->key);
-      }
-      if (missing.empty()) return;
-      const auto found = replicas_[i].peer->FindAlike(agreement_, missing);
-      lost_[i] = IsLost(found.status());
-      if (!found.ok()) return;
-      for (const AlikePair& pair : *found) alike_[i].emplace(pair.key, pair.held);
-    });
-  }
-
-  void List() {
-    CountDivergences(result_, *confirmation_, &report_);
-    WarnOfUnconfirmed();
-    const VersionMaker versions(options_.salt);
-    const std::vector<ListedKey> listed =
-        ListedDivergences(result_, *confirmation_, options_.records_listed_max);
-    for (const ListedKey& one : listed) {
-      report_.records.push_back(MakeReportRecord(one, agreement_.schema, versions));
-    }
-    if (agreement_.schema.multiset) ListCopies(listed);
-    if (!values_.empty()) AddValues(listed, values_, agreement_.schema, &report_);
-    if (!alike_.empty()) AddAlike(listed, alike_, agreement_.schema, &report_);
-    ListRuns();
-    for (const Gap& gap : result_.gaps) {
-      ReportGap entry;
-      entry.begin = MakeKey(gap.begin);
-      if (gap.end) entry.end = MakeKey(*gap.end);
-      if (gap.replica < count()) entry.replica = gap.replica;
-      entry.reason = gap.reason;
-      report_.gaps.push_back(std::move(entry));
-    }
-    report_.records_proven_equal = result_.records_proven_equal;
-  }
-
-  // Of what was not read again, the indexes still know how many copies there were.
-  void ListCopies(const std::vector<ListedKey>& listed) {
-    const std::vector<std::string> keys = KeysWithoutCopies(listed);
-    Readings indexed(count());
-    ForEachReplica(count(), [&](size_t i) {
-      if (keys.empty() || lost_[i] || interrupt_->raised()) return;
-      indexed[i] = replicas_[i].peer->ReadIndexed(agreement_, keys);
-    });
-    AddCopies(listed, indexed, &report_);
-  }
-
-  void ListRuns() {
-    const std::vector<StatusCounts> statuses = CountRuns(result_, *confirmation_);
-    for (size_t i = 0; i < result_.runs.size(); ++i) {
-      if (statuses[i].divergent() == 0) continue;
-      const MissingRun& run = result_.runs[i];
-      ReportRun entry;
-      entry.begin = MakeKey(run.begin);
-      if (run.end) entry.end = MakeKey(*run.end);
-      for (const merkle::Summary& summary : run.summaries) entry.counts.push_back(summary.count);
-      entry.statuses = statuses[i];
-      report_.runs.push_back(std::move(entry));
-    }
-  }
-
-  void WarnOfUnconfirmed() {
-    const uint64_t unconfirmed = report_.statuses.unconfirmed;
-    if (unconfirmed == 0 || !options_.recheck.enabled || interrupt_->raised()) return;
-    for (const auto& [replica, status] : reread_errors_) {
-      report_.warnings.push_back(
-          replicas_[replica].name +
-          ": divergent records could not be read again: " + std::string(status.message()));
-    }
-    const uint64_t found = report_.total + report_.statuses.in_flight;
-    const uint64_t reach = confirmation_->suspects().size();
-    if (found > reach) {
-      report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
-                                 " not read again: that is done with at most " +
-                                 GroupDigits(RereadMax()) + " (--recheck-max)");
-    }
+  // What the walk found, read again, counted and listed.
+  void Inquire() {
+    const WalkedAudit walked{options_,
+                             described_,
+                             agreement_,
+                             roots_,
+                             result_,
+                             interrupt_,
+                             [this](AuditObserver::Phase phase) { Phase(phase); }};
+    std::vector<Peer*> peers;
+    for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
+    LiveReader reader(std::move(peers), agreement_, lost_.get());
+    Inquiry(walked, &reader, &report_).Run();
   }
 
   // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap
@@ -638,10 +402,6 @@ class Audit {
   std::vector<std::string> not_point_in_time_;  // by replica
   WalkResult result_;
   std::optional<ReportError> walk_error_;
-  std::unique_ptr<Confirmation> confirmation_;    // of result_
-  std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
-  Readings values_;                               // of what is listed; empty: not read
-  AlikeKeys alike_;                               // empty: not looked for
   Report report_;
 };
 

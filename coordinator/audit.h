@@ -30,6 +30,9 @@ struct RecheckOptions {
   std::optional<double> seconds;
   uint64_t keys_max = 100'000;
   int passes_max = 3;
+
+  // How many divergent keys are read again.
+  uint64_t keys_within_reach() const { return enabled ? keys_max : 0; }
 };
 inline constexpr double kLiveRecheckSeconds = 2;
 

@@ -1,0 +1,38 @@
+// What helps a reader of the report beyond the divergences themselves: where in the key space they
+// lie, what they differ by, and why a store can't hold a key.
+//
+// Advice: no verdict, count or status depends on any of it, so that each part may fail, and then is
+// left out. Free of any transport. One thread; asks the replicas on threads of their own.
+#pragma once
+
+#include "coordinator/confirm.h"
+#include "coordinator/inquiry.h"
+#include "coordinator/listing.h"
+#include "coordinator/live_reader.h"
+#include "coordinator/report.h"
+
+namespace driftwood::coordinator {
+
+class Advice {
+ public:
+  // All must outlive it; `confirmation` has taken its last reading.
+  Advice(const WalkedAudit& walked, const Confirmation& confirmation, LiveReader* reader)
+      : walked_(walked), confirmation_(confirmation), reader_(*reader) {}
+
+  // Of a sample, evenly spread over all divergences within reach, what they differ by.
+  void Explain(Report* report);
+  // In which parts of the key space the divergences lie, as the largest replica's tree cuts it.
+  void Locate(Report* report);
+  // Why keys are missing that a store can't hold: its collation takes them for others that it has.
+  AlikeKeys FindAlike();
+
+ private:
+  // Nobody is there any more who could answer, or who would read it.
+  bool Over() const { return reader_.AnyLost() || walked_.interrupt->raised(); }
+
+  const WalkedAudit& walked_;
+  const Confirmation& confirmation_;
+  LiveReader& reader_;
+};
+
+}  // namespace driftwood::coordinator

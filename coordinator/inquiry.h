@@ -1,0 +1,71 @@
+// What becomes of a walk's divergences once it is over: they are read again from the live stores
+// (coordinator/confirm.h), counted and listed, with their values if asked for. Free of any
+// transport.
+//
+// Whatever fails leaves a divergence divergent. Advice (coordinator/advice.h) is asked for in
+// between, and nothing here depends on it.
+//
+// One thread; asks the replicas on threads of their own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "coordinator/audit.h"
+#include "coordinator/confirm.h"
+#include "coordinator/interrupt.h"
+#include "coordinator/listing.h"
+#include "coordinator/live_reader.h"
+#include "coordinator/reconcile.h"
+#include "coordinator/report.h"
+#include "coordinator/walk.h"
+
+namespace driftwood::coordinator {
+
+// What an audit has when its walk is over. All of it outlives whoever is given it.
+struct WalkedAudit {
+  const AuditOptions& options;
+  const std::vector<DescribedReplica>& replicas;
+  const merkle::Agreement& agreement;
+  const std::vector<merkle::Summary>& roots;
+  const WalkResult& result;
+  Interrupt* interrupt;
+  std::function<void(AuditObserver::Phase)> on_phase;
+
+  const merkle::Schema& schema() const { return agreement.schema; }
+};
+
+class Inquiry {
+ public:
+  Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report);
+
+  // Fills the report's counts, records, runs, gaps and advice, and what it says of the reading.
+  void Run();
+
+ private:
+  void Confirm();
+  void Pause();
+  void Pass(const std::vector<std::string>& keys);
+  void ReadValues();
+  void List(const AlikeKeys& alike);
+  void ListCopies(const std::vector<ListedKey>& listed);
+  void ListRuns();
+  void ListGaps();
+  void WarnOfUnconfirmed();
+
+  ReportKey MakeKey(const std::string& encoded) const {
+    return MakeReportKey(encoded, walked_.schema().key_columns());
+  }
+  const std::string& NameOf(size_t replica) const { return walked_.replicas[replica].name; }
+
+  const WalkedAudit& walked_;
+  LiveReader& reader_;
+  Report& report_;
+  Confirmation confirmation_;                     // of walked_.result
+  std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
+  Readings values_;                               // of what is listed; empty: not read
+};
+
+}  // namespace driftwood::coordinator
