@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/row_encoder.h"
+#include "merkle/batch_hasher.h"
 #include "merkle/multiset.h"
 
 namespace driftwood::agent {
@@ -36,9 +37,9 @@ int ThreadCount(int wanted) {
 class IndexRun::HashingSink final : public RowSink {
  public:
   HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
-      : encoder_(agreement.schema, agreement.rules), hasher_(key) {
-    if (agreement.schema.multiset) multiset_.emplace(key);
-  }
+      : multiset_(agreement.schema.multiset),
+        encoder_(agreement.schema, agreement.rules),
+        hasher_(key) {}
 
   void Into(Chunk* chunk) { chunk_ = chunk; }
   uint64_t unparsed() const { return encoder_.unparsed(); }
@@ -47,12 +48,6 @@ class IndexRun::HashingSink final : public RowSink {
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     encoder_.Encode(row);
-    if (multiset_) {
-      const std::string_view record = multiset_->Key(encoder_.value());
-      chunk_->keys.append(record);
-      chunk_->entries.push_back({static_cast<uint32_t>(record.size()), {}});
-      return absl::OkStatus();
-    }
     const std::string_view key = encoder_.key();
     if (key.size() > merkle::kKeyBytesMax) {
       refused_origin_ = origin;
@@ -61,16 +56,29 @@ class IndexRun::HashingSink final : public RowSink {
                                         std::to_string(merkle::kKeyBytesMax));
     }
     chunk_->keys.append(key);
-    chunk_->entries.push_back(
-        {static_cast<uint32_t>(key.size()), hasher_.Hash(key, encoder_.value())});
+    chunk_->key_bytes.push_back(static_cast<uint32_t>(key.size()));
+    hasher_.Add(key, encoder_.value(), &chunk_->digests);
     if (encoder_.value().size() > kKeptBytesMax) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
 
+  // After the batch's last row.
+  void Finish() {
+    hasher_.Flush(&chunk_->digests);
+    if (!multiset_) return;
+    chunk_->key_bytes.clear();
+    for (const merkle::Digest& digest : chunk_->digests) {
+      const size_t before = chunk_->keys.size();
+      merkle::AppendMultisetKey(digest, &chunk_->keys);
+      chunk_->key_bytes.push_back(static_cast<uint32_t>(chunk_->keys.size() - before));
+    }
+    std::fill(chunk_->digests.begin(), chunk_->digests.end(), merkle::Digest());
+  }
+
  private:
+  const bool multiset_;  // records have no key: their digests are
   RowEncoder encoder_;
-  merkle::RecordHasher hasher_;
-  std::optional<merkle::MultisetHasher> multiset_;  // where records have no key
+  merkle::BatchHasher hasher_;
   Chunk* chunk_ = nullptr;
   std::optional<uint64_t> refused_origin_;
 };
@@ -133,6 +141,7 @@ void IndexRun::Work() {
       Fail(ticket.sequence, std::move(decoded), sink.refused_origin());
       break;
     }
+    sink.Finish();
     ticket.batch.reset();
     FreeBytes(ticket.bytes);
     Deliver(ticket.sequence, std::move(chunk));
@@ -215,7 +224,7 @@ void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
       std::unique_ptr<Chunk> next = std::move(ready_.begin()->second);
       ready_.erase(ready_.begin());
       const uint64_t added_sequence = batches_added_;
-      records_ += next->entries.size();
+      records_ += next->digests.size();
       const uint64_t records = records_;
       mutex_.Unlock();
 
@@ -226,7 +235,8 @@ void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
         options_.on_progress(records, next->progress);
       }
       next->keys.clear();
-      next->entries.clear();
+      next->key_bytes.clear();
+      next->digests.clear();
 
       mutex_.Lock();
       ++batches_added_;
@@ -240,10 +250,10 @@ void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
 
 absl::Status IndexRun::AddChunk(const Chunk& chunk) {
   const char* key = chunk.keys.data();
-  for (const Entry& entry : chunk.entries) {
-    absl::Status added = builder_->Add({key, entry.key_bytes}, entry.digest);
+  for (size_t i = 0; i < chunk.digests.size(); ++i) {
+    absl::Status added = builder_->Add({key, chunk.key_bytes[i]}, chunk.digests[i]);
     if (!added.ok()) return added;
-    key += entry.key_bytes;
+    key += chunk.key_bytes[i];
   }
   return absl::OkStatus();
 }

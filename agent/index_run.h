@@ -46,15 +46,12 @@ class IndexRun {
 
  private:
   class HashingSink;
-  struct Entry {
-    uint32_t key_bytes;
-    merkle::Digest digest;
-  };
   // A batch's records, hashed: their keys one after another.
   struct Chunk {
     uint64_t progress = 0;  // Scan::Progress() behind the batch
     std::string keys;
-    std::vector<Entry> entries;
+    std::vector<uint32_t> key_bytes;
+    std::vector<merkle::Digest> digests;  // of a multiset: zeros, its keys say all
   };
   struct Ticket {
     std::unique_ptr<RowBatch> batch;  // null: nothing more to do

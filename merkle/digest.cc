@@ -11,12 +11,15 @@
 #include <openssl/sha.h>
 #include <sys/random.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "merkle/batch_hasher.h"
 #include "merkle/check.h"
+#include "merkle/sha256_lanes.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -47,26 +50,50 @@ void PutBigEndian32(uint32_t number, unsigned char* to) {
 
 constexpr size_t kFrameBytes = 4;
 constexpr size_t kShortBytes = 1024;  // a key or value
+constexpr size_t kPaddedBytesMax = kFrameBytes + 2 * kShortBytes + 2 * kBlockBytes;
 
-// The frame, the key and the value of a record after the key block in `context`, padded as FIPS
-// 180-4, 5.1.1 has it: a 1 bit, zeros, and the length in 64 bits at the end of the last block.
-void HashShort(const unsigned char (&frame)[kFrameBytes], std::string_view key,
-               std::string_view value, SHA256_CTX* context) {
-  unsigned char message[kFrameBytes + 2 * kShortBytes + 2 * kBlockBytes];
+bool IsShort(std::string_view key, std::string_view value) {
+  return key.size() <= kShortBytes && value.size() <= kShortBytes;
+}
+
+// How long a record is behind the key block: frame, key, value, padding.
+size_t PaddedBytes(std::string_view key, std::string_view value) {
+  const size_t size = kFrameBytes + key.size() + value.size();
+  return (size + 1 + sizeof(uint64_t) + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+}
+
+// A record behind the key block, padded as FIPS 180-4, 5.1.1 has it: a 1 bit, zeros, and the length
+// in 64 bits at the end of the last block. Only if IsShort().
+void LayOut(std::string_view key, std::string_view value, size_t padded, unsigned char* message) {
   unsigned char* end = message;
-  const auto put = [&end](const void* bytes, size_t size) {
-    if (size > 0) std::memcpy(end, bytes, size);
-    end += size;
+  const auto put = [&end](std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(end, bytes.data(), bytes.size());
+    end += bytes.size();
   };
-  put(frame, kFrameBytes);
-  put(key.data(), key.size());
-  put(value.data(), value.size());
+  PutBigEndian32(static_cast<uint32_t>(key.size()), end);
+  end += kFrameBytes;
+  put(key);
+  put(value);
   const auto size = static_cast<size_t>(end - message);
-  const size_t padded = (size + 1 + sizeof(uint64_t) + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
   std::memset(end, 0, padded - size);
   *end = 0x80;
   PutBigEndian32(static_cast<uint32_t>(8 * (kBlockBytes + size)), message + padded - 4);
-  SHA256_Update(context, message, padded);
+}
+
+// The first of the state's words, as bytes big-endian.
+Digest DigestOfState(const uint32_t (&words)[Digest::kBytes / 4]) {
+  unsigned char bytes[Digest::kBytes];
+  for (size_t i = 0; i < Digest::kBytes / 4; ++i) PutBigEndian32(words[i], bytes + 4 * i);
+  return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
+}
+
+// After the key block of a record.
+SHA256_CTX KeyedContext(const DigestKey& key) {
+  const Block block = KeyBlock(key, "driftwood record v1");
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, block.data(), block.size());
+  return context;
 }
 
 uint64_t DeriveSeed(const DigestKey& key, std::string_view label) {
@@ -121,14 +148,11 @@ uint64_t DigestKey::LevelSeed() const { return DeriveSeed(*this, "driftwood leve
 uint64_t DigestKey::TagSeed() const { return DeriveSeed(*this, "driftwood tag v1"); }
 
 struct RecordHasher::State {
-  SHA256_CTX keyed;  // after the key block
+  SHA256_CTX keyed;
 };
 
-RecordHasher::RecordHasher(const DigestKey& key) : state_(std::make_unique<State>()) {
-  const Block block = KeyBlock(key, "driftwood record v1");
-  SHA256_Init(&state_->keyed);
-  SHA256_Update(&state_->keyed, block.data(), block.size());
-}
+RecordHasher::RecordHasher(const DigestKey& key)
+    : state_(std::make_unique<State>(State{KeyedContext(key)})) {}
 
 RecordHasher::~RecordHasher() = default;
 RecordHasher::RecordHasher(RecordHasher&&) noexcept = default;
@@ -136,21 +160,93 @@ RecordHasher& RecordHasher::operator=(RecordHasher&&) noexcept = default;
 
 Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
   DRIFTWOOD_CHECK(key.size() <= UINT32_MAX);
+  SHA256_CTX context = state_->keyed;
+  if (IsShort(key, value)) {
+    unsigned char message[kPaddedBytesMax];
+    const size_t padded = PaddedBytes(key, value);
+    LayOut(key, value, padded, message);
+    SHA256_Update(&context, message, padded);
+    return DigestOfState({context.h[0], context.h[1], context.h[2], context.h[3]});
+  }
   unsigned char frame[kFrameBytes];
   PutBigEndian32(static_cast<uint32_t>(key.size()), frame);
-  SHA256_CTX context = state_->keyed;
-  if (key.size() <= kShortBytes && value.size() <= kShortBytes) {
-    HashShort(frame, key, value, &context);
-    unsigned char bytes[Digest::kBytes];
-    for (size_t i = 0; i < Digest::kBytes / 4; ++i) PutBigEndian32(context.h[i], bytes + 4 * i);
-    return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
-  }
   SHA256_Update(&context, frame, sizeof frame);
   SHA256_Update(&context, key.data(), key.size());
   SHA256_Update(&context, value.data(), value.size());
   unsigned char bytes[SHA256_DIGEST_LENGTH];
   SHA256_Final(bytes, &context);
   return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
+}
+
+// Messages of one number of blocks wait until there is one for each lane.
+struct BatchHasher::State {
+  static constexpr size_t kBlocksMax = 16;  // of a message that waits for others
+  struct Waiting {
+    std::vector<uint32_t> words;  // as Sha256Lanes::compress takes them
+    std::vector<size_t> places;   // in the vector of digests
+  };
+
+  RecordHasher one;
+  SHA256_CTX keyed;
+  const Sha256Lanes* lanes;
+  std::array<Waiting, kBlocksMax> waiting{};  // at [n]: of n + 1 blocks
+
+  void Take(std::string_view key, std::string_view value, size_t padded, Waiting* to) const {
+    unsigned char message[kBlocksMax * kBlockBytes];
+    LayOut(key, value, padded, message);
+    if (to->words.empty()) to->words.resize(padded / 4 * lanes->lanes);
+    uint32_t* word = to->words.data() + to->places.size() - 1;
+    for (size_t i = 0; i < padded; i += 4, word += lanes->lanes) {
+      uint32_t big_endian = 0;
+      std::memcpy(&big_endian, message + i, sizeof big_endian);
+      *word = __builtin_bswap32(big_endian);
+    }
+  }
+
+  // Lanes without a message hash what is left there of an earlier one, in vain.
+  void Compress(size_t blocks, Waiting* from, std::vector<Digest>* digests) const {
+    uint32_t state[kSha256StateWords * kSha256LanesMax];
+    for (size_t i = 0; i < kSha256StateWords; ++i) {
+      std::fill_n(state + i * lanes->lanes, lanes->lanes, keyed.h[i]);
+    }
+    lanes->compress(state, from->words.data(), blocks);
+    for (size_t lane = 0; lane < from->places.size(); ++lane) {
+      const uint32_t* const word = state + lane;
+      (*digests)[from->places[lane]] = DigestOfState(
+          {word[0], word[lanes->lanes], word[2 * lanes->lanes], word[3 * lanes->lanes]});
+    }
+    from->places.clear();
+  }
+};
+
+BatchHasher::BatchHasher(const DigestKey& key) : BatchHasher(key, BestSha256Lanes()) {}
+
+BatchHasher::BatchHasher(const DigestKey& key, const Sha256Lanes* lanes)
+    : state_(std::make_unique<State>(State{RecordHasher(key), KeyedContext(key), lanes})) {}
+
+BatchHasher::~BatchHasher() = default;
+BatchHasher::BatchHasher(BatchHasher&&) noexcept = default;
+BatchHasher& BatchHasher::operator=(BatchHasher&&) noexcept = default;
+
+void BatchHasher::Add(std::string_view key, std::string_view value, std::vector<Digest>* digests) {
+  State& state = *state_;
+  const size_t blocks = PaddedBytes(key, value) / kBlockBytes;
+  if (state.lanes == nullptr || blocks > State::kBlocksMax) {
+    digests->push_back(state.one.Hash(key, value));
+    return;
+  }
+  State::Waiting& waiting = state.waiting[blocks - 1];
+  waiting.places.push_back(digests->size());
+  digests->emplace_back();
+  state.Take(key, value, blocks * kBlockBytes, &waiting);
+  if (waiting.places.size() == state.lanes->lanes) state.Compress(blocks, &waiting, digests);
+}
+
+void BatchHasher::Flush(std::vector<Digest>* digests) {
+  for (size_t n = 0; n < state_->waiting.size(); ++n) {
+    State::Waiting& waiting = state_->waiting[n];
+    if (!waiting.places.empty()) state_->Compress(n + 1, &waiting, digests);
+  }
 }
 
 std::string Sha256(std::string_view bytes) {

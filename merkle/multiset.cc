@@ -4,12 +4,15 @@
 
 namespace driftwood::merkle {
 
-std::string_view MultisetHasher::Key(std::string_view columns) {
-  const Digest digest = hasher_.Hash("", columns);
+void AppendMultisetKey(const Digest& digest, std::string* out) {
   char bytes[Digest::kBytes];
   digest.CopyTo(bytes);
+  AppendBytes({bytes, sizeof bytes}, Place::kKeyLast, out);
+}
+
+std::string_view MultisetHasher::Key(std::string_view columns) {
   key_.clear();
-  AppendBytes({bytes, sizeof bytes}, Place::kKeyLast, &key_);
+  AppendMultisetKey(hasher_.Hash("", columns), &key_);
   return key_;
 }
 

@@ -18,6 +18,9 @@
 
 namespace driftwood::merkle {
 
+// Appends the encoded key of the record with this digest, that of an empty key and all columns.
+void AppendMultisetKey(const Digest& digest, std::string* out);
+
 // One thread at a time.
 class MultisetHasher {
  public:

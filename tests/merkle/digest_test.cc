@@ -2,7 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
+#include <vector>
+
+#include "merkle/batch_hasher.h"
+#include "merkle/sha256_lanes.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -49,6 +54,46 @@ TEST(DigestTest, RecordsOfEveryLengthAreHashedAlike) {
           << "key of " << key_size << ", value of " << size;
     }
   }
+}
+
+// All lengths that lanes take and those beyond, mixed, so that lanes of every length fill up at
+// different times, and some never.
+TEST(DigestTest, ABatchHashesAsOneAfterTheOther) {
+  const DigestKey key = CountingKey();
+  RecordHasher one(key);
+  const std::vector<Sha256Lanes> runnable = RunnableSha256Lanes();
+  std::vector<const Sha256Lanes*> all = {nullptr};
+  for (const Sha256Lanes& lanes : runnable) all.push_back(&lanes);
+  for (const Sha256Lanes* const lanes : all) {
+    SCOPED_TRACE(lanes == nullptr ? "one after the other" : lanes->name);
+    const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+    std::mt19937 random(seed);
+    BatchHasher batch(key, lanes);
+    std::vector<Digest> digests, expected;
+    for (size_t i = 0; i < 5000; ++i) {
+      const size_t size = i % 7 == 0 ? random() % 3000 : random() % 150;
+      std::string record_key(random() % 20, '\0'), value(size, '\0');
+      for (char& c : record_key) c = static_cast<char>(random());
+      for (char& c : value) c = static_cast<char>(random());
+      batch.Add(record_key, value, &digests);
+      expected.push_back(one.Hash(record_key, value));
+      if (random() % 500 == 0) batch.Flush(&digests);
+    }
+    batch.Flush(&digests);
+    ASSERT_EQ(digests, expected) << "seed " << seed;
+    std::vector<Digest> none;
+    batch.Flush(&none);
+    ASSERT_TRUE(none.empty());
+  }
+}
+
+TEST(DigestTest, ABatchUsesTheLanesThatAreThere) {
+  const DigestKey key = CountingKey();
+  std::vector<Digest> digests;
+  BatchHasher batch(key);
+  batch.Add("k", "v", &digests);
+  batch.Flush(&digests);
+  EXPECT_EQ(digests, std::vector<Digest>{RecordHasher(key).Hash("k", "v")});
 }
 
 TEST(DigestTest, Sha256GivesTheKnownAnswer) {
