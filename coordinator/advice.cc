@@ -48,6 +48,7 @@ void Advice::Explain(Report* report) {
 
 void Advice::Locate(Report* report) {
   if (walked_.schema().multiset) return;  // keys that are digests lie anywhere
+  if (walked_.result.sampled) return;     // and those of a sample everywhere
   if (walked_.result.divergences.size() < kSpansDivergencesMin || Over()) return;
   const std::vector<merkle::Summary>& roots = walked_.roots;
   size_t largest = 0;

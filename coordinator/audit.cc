@@ -280,23 +280,78 @@ class Audit {
     WalkOptions walk_options = options_.walk;
     walk_options.run_keys_listed_max =
         std::max(options_.records_listed_max, options_.recheck.keys_within_reach());
-    Walk walk(roots_, agreement_.params, walk_options);
+    auto walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
     walk_error_.reset();
-    while (!walk.done() && !(expired && may_restart)) {
+    sample_.reset();
+    while (!walk->done() && !(expired && may_restart)) {
       if (interrupt_->raised()) {
-        walk.Stop("interrupted");
+        walk->Stop("interrupted");
         break;
       }
+      if (MustSample(*walk)) {
+        CountTraffic(walk->Result());
+        if (TakeSample()) return false;
+        // Its ranges are lost to the sample's questions.
+        walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
+        continue;
+      }
       if (observer_ != nullptr) observer_->OnRound(++round);
-      expired = Round(&walk) || expired;
+      expired = Round(walk.get()) || expired;
     }
-    result_ = walk.Result();
-    report_.round_trips += result_.rounds;
-    report_.bytes_sent += result_.bytes_sent;
-    report_.bytes_received += result_.bytes_received;
+    result_ = walk->Result();
+    CountTraffic(result_);
     return expired && may_restart && !interrupt_->raised();
+  }
+
+  void CountTraffic(const WalkResult& result) {
+    report_.round_trips += result.rounds;
+    report_.bytes_sent += result.bytes_sent;
+    report_.bytes_received += result.bytes_received;
+  }
+
+  bool MustSample(const Walk& walk) const {
+    return options_.estimate_above && !sample_taken_ &&
+           walk.RecordsToStream() > *options_.estimate_above;
+  }
+
+  // True if the sample is to be the result. Where it could not be taken the walk goes on: it meets
+  // the same failure, if it lasts.
+  bool TakeSample() {
+    sample_taken_ = true;
+    std::vector<Peer*> peers;
+    for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
+    absl::StatusOr<KeySample> sample =
+        SampleKeySpace(peers, roots_, agreement_.params, options_.sample);
+    if (!sample.ok() || sample->share_to_stream() <= 0.5) return false;
+    sample_ = *std::move(sample);
+    result_ = WalkResult();
+    result_.sampled = true;
+    for (const SampledBlock& block : sample_->blocks) {
+      result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
+                                 block.divergences.end());
+    }
+    const std::string reason =
+        "more than " + GroupDigits(*options_.estimate_above) +
+        " records would have to be compared one by one and most of them differ, so that only a "
+        "sample was compared; --exhaustive compares all";
+    result_.gaps.push_back({"", std::nullopt, count(), reason});
+    walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
+    return true;
+  }
+
+  // Of the sample, as far as it still differs.
+  void MakeEstimate(const Confirmation& confirmation) {
+    std::vector<uint64_t> divergent;
+    for (const SampledBlock& block : sample_->blocks) {
+      divergent.push_back(block.unread);
+      for (const Divergence& divergence : block.divergences) {
+        const Suspect* const suspect = confirmation.Find(divergence.key);
+        if (suspect == nullptr || suspect->status != RecordStatus::kInFlight) ++divergent.back();
+      }
+    }
+    report_.estimate = EstimateFrom(*sample_, divergent);
   }
 
   // Asks all replicas at once. True if a snapshot has expired.
@@ -334,7 +389,9 @@ class Audit {
     std::vector<Peer*> peers;
     for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
     LiveReader reader(std::move(peers), agreement_, lost_.get());
-    Inquiry(walked, &reader, &report_).Run();
+    Inquiry inquiry(walked, &reader, &report_);
+    inquiry.Run();
+    if (sample_) MakeEstimate(inquiry.confirmation());
   }
 
   // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap
@@ -401,6 +458,8 @@ class Audit {
   std::vector<merkle::Summary> roots_;
   std::vector<std::string> not_point_in_time_;  // by replica
   WalkResult result_;
+  bool sample_taken_ = false;
+  std::optional<KeySample> sample_;  // absent: result_ is the walk's
   std::optional<ReportError> walk_error_;
   Report report_;
 };

@@ -12,6 +12,7 @@
 #include "coordinator/peer.h"
 #include "coordinator/reconcile.h"
 #include "coordinator/report.h"
+#include "coordinator/sample.h"
 #include "coordinator/walk.h"
 
 namespace driftwood::coordinator {
@@ -43,6 +44,11 @@ struct AuditOptions {
   bool plan_only = false;  // describes and reconciles; the report has a plan, and no verdict
   bool explain = false;    // samples divergent records and says what they differ by
   RecheckOptions recheck;
+  // Where more records than this would have to be compared one by one, and a sample says that they
+  // differ in more than half of all places, the sample is the result, and the verdict INCOMPLETE.
+  // Absent: everything is compared, however long it takes.
+  std::optional<uint64_t> estimate_above = 1'000'000;
+  SampleOptions sample;
   std::string salt;      // of the versions: random, at least 16 bytes
   WalkOptions walk;      // run_keys_listed_max is set from what is listed and read again
   int restarts_max = 2;  // how often the walk begins anew because a snapshot has expired

@@ -36,6 +36,7 @@ struct DiffOptions {
   bool show_values = false;
   bool plan_only = false;
   bool explain = true;
+  bool exhaustive = false;
   bool no_recheck = false;
   std::optional<double> recheck_seconds;  // absent: by the kind of the sources
   uint64_t recheck_max = 100'000;

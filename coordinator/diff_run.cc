@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <memory>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,8 @@ Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
   audit.plan_only = options.plan_only;
   audit.explain = options.explain;
   audit.recheck = plan.recheck;
+  if (options.exhaustive) audit.estimate_above.reset();
+  audit.sample.seed = std::random_device()();
   audit.salt = environment.salt;
   audit.now_seconds = environment.now_seconds;
   const std::unique_ptr<TerminalProgress> progress =

@@ -44,6 +44,9 @@ class Inquiry {
   // Fills the report's counts, records, runs, gaps and advice, and what it says of the reading.
   void Run();
 
+  // After Run().
+  const Confirmation& confirmation() const { return confirmation_; }
+
  private:
   void Confirm();
   void Pause();

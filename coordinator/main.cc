@@ -220,6 +220,9 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   number("--recheck-times", &options->recheck_times,
          "How often one that keeps changing is read again")
       ->capture_default_str();
+  diff->add_flag("--exhaustive", options->exhaustive,
+                 "Compare everything, even where a million records and more differ; else a sample "
+                 "says about how many do, and by what");
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");
   diff->add_flag("--explain", options->plan_only,

@@ -67,7 +67,18 @@ std::string FirstReason(const Report& report) {
   return reason.starts_with(name) ? reason : name + ": " + reason;
 }
 
+std::string EstimateLine(const Report& report) {
+  const Estimate& estimate = *report.estimate;
+  return "INCOMPLETE: about " + GroupDigits(estimate.divergent) + " keys differ between " +
+         JoinAnd(report.ReplicaNames()) + ", as a sample of " +
+         Plural(estimate.sampled_records, "record", "records") +
+         " lets expect (with 95 % confidence " + GroupDigits(estimate.low) + " to " +
+         GroupDigits(estimate.high) + "); in the sample " + GroupDigits(report.total) + " differ" +
+         Breakdown(report) + InFlight(report) + "; --exhaustive compares all";
+}
+
 std::string IncompleteLine(const Report& report) {
+  if (report.estimate) return EstimateLine(report);
   const std::string between = JoinAnd(report.ReplicaNames());
   std::string line = "INCOMPLETE: ";
   if (report.total > 0) {

@@ -132,6 +132,15 @@ struct Explanation {
   ExplainedKeys keys;
 };
 
+// How many keys diverge, as a sample lets expect (coordinator/sample.h).
+struct Estimate {
+  uint64_t divergent = 0;
+  // Within these with 95 % confidence.
+  uint64_t low = 0;
+  uint64_t high = 0;
+  uint64_t sampled_records = 0;
+};
+
 struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
@@ -146,6 +155,8 @@ struct Report {
   uint64_t total = 0;
   StatusCounts statuses;
   bool exact = false;  // `total` and its parts are all there is
+  // Absent, unless the comparison was given up for a sample: then `total` is what was seen in it.
+  std::optional<Estimate> estimate;
   // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
   uint64_t changed = 0;

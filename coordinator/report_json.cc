@@ -167,6 +167,13 @@ Json DivergencesJson(const Report& report) {
                  {"changed", report.changed},
                  {"listed", report.records.size()}};
   AddStatuses(report.statuses, &object);
+  if (report.estimate) {
+    object["estimate"] = {{"divergent", report.estimate->divergent},
+                          {"low", report.estimate->low},
+                          {"high", report.estimate->high},
+                          {"confidence", 0.95},
+                          {"sampled_records", report.estimate->sampled_records}};
+  }
   return object;
 }
 

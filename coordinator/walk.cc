@@ -109,16 +109,16 @@ struct Walk::Impl {
   // The frontier is empty: does all that was found account for the roots' difference?
   void Close() {
     frontier->SortFindings();
-    const Verdict verdict = CheckClosing(roots, frontier->findings());
-    switch (verdict.kind) {
-      case Verdict::Kind::kCloses:
+    const Closing closing = CheckClosing(roots, frontier->findings());
+    switch (closing.kind) {
+      case Closing::Kind::kCloses:
         closed = true;
-        remainder = verdict.remainder;
+        remainder = closing.remainder;
         done = true;
         return;
-      case Verdict::Kind::kLies:
-        return Fail(verdict.replica, verdict.reason);
-      case Verdict::Kind::kDoesNotClose:
+      case Closing::Kind::kLies:
+        return Fail(closing.replica, closing.reason);
+      case Closing::Kind::kDoesNotClose:
         if (exact) return FailAll("did not close");
         exact = true;
         return Begin();
@@ -165,6 +165,10 @@ void Walk::Lose(size_t replica, std::string_view reason) {
 
 void Walk::Stop(std::string_view reason) {
   if (!impl_->done) impl_->FailAll(std::string(reason));
+}
+
+uint64_t Walk::RecordsToStream() const {
+  return impl_->done || impl_->frontier == nullptr ? 0 : impl_->frontier->RecordsToStream();
 }
 
 WalkResult Walk::Result() const { return impl_->Result(); }

@@ -69,6 +69,7 @@ struct WalkResult {
   uint64_t bytes_sent = 0;              // packed questions, all replicas
   uint64_t bytes_received = 0;          // packed answers
   bool exact = false;                   // ended with full sums (WalkOptions::exact)
+  bool sampled = false;  // not a walk's: `divergences` are those of a sample (coordinator/sample.h)
 };
 
 class Walk {
@@ -92,6 +93,11 @@ class Walk {
   void Lose(size_t replica, std::string_view reason);
   // Ends the walk from outside (Ctrl-C, a deadline): what was not proven becomes a gap.
   void Stop(std::string_view reason);
+
+  // Records, of the replica that has most in each place, whose digests are next to be compared one
+  // by one: what lies outside missing runs and has been cut as far as it can be. A lower bound of
+  // what is still to be streamed.
+  uint64_t RecordsToStream() const;
 
   // Valid when done(). Before that: what is known so far, as an incomplete result.
   WalkResult Result() const;

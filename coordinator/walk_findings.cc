@@ -183,15 +183,15 @@ std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs) {
   return merged;
 }
 
-Verdict CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& findings) {
-  Verdict verdict;
+Closing CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& findings) {
+  Closing closing;
   const std::vector<std::vector<Named>> named = NamedByReplica(findings, roots.size());
   for (size_t r = 0; r < roots.size(); ++r) {
     if (InOrder(named[r])) continue;
-    verdict.kind = Verdict::Kind::kLies;
-    verdict.replica = r;
-    verdict.reason = "named a record outside its range: its keys do not ascend over the walk";
-    return verdict;
+    closing.kind = Closing::Kind::kLies;
+    closing.replica = r;
+    closing.reason = "named a record outside its range: its keys do not ascend over the walk";
+    return closing;
   }
   std::vector<merkle::Summary> remainders = roots;
   for (const FoundRun& run : findings.runs) {
@@ -204,10 +204,10 @@ Verdict CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& 
   }
   const bool agree = std::all_of(remainders.begin(), remainders.end(),
                                  [&](const merkle::Summary& one) { return one == remainders[0]; });
-  if (!agree || HarmfulOverlap(findings)) return verdict;
-  verdict.kind = Verdict::Kind::kCloses;
-  verdict.remainder = remainders[0].count;
-  return verdict;
+  if (!agree || HarmfulOverlap(findings)) return closing;
+  closing.kind = Closing::Kind::kCloses;
+  closing.remainder = remainders[0].count;
+  return closing;
 }
 
 }  // namespace driftwood::coordinator

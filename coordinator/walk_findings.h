@@ -57,7 +57,7 @@ std::vector<Divergence> Join(const std::vector<FoundRecord>& records, size_t rep
 // between them, made one.
 std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs);
 
-struct Verdict {
+struct Closing {
   enum class Kind {
     kCloses,        // the remainders agree: `remainder` records are equal everywhere
     kLies,          // `replica` contradicts itself: `reason`
@@ -70,6 +70,6 @@ struct Verdict {
 };
 
 // The closing check.
-Verdict CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& findings);
+Closing CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& findings);
 
 }  // namespace driftwood::coordinator

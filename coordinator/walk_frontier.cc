@@ -147,6 +147,15 @@ void Frontier::Advance() {
   segments_.swap(next_);
 }
 
+uint64_t Frontier::RecordsToStream() const {
+  uint64_t records = 0;
+  for (const Segment& segment : segments_) {
+    const bool streams = segment.stage == Stage::kDigests || segment.stage == Stage::kRecords;
+    if (streams) records += segment.MaxCount();
+  }
+  return records;
+}
+
 void Frontier::Finish(Segment segment) {
   switch (segment.stage) {
     case Stage::kPartition:

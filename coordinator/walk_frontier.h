@@ -33,6 +33,9 @@ class Frontier {
   // When all that were asked have answered: on to the next stages and segments.
   void Advance();
 
+  // As Walk::RecordsToStream().
+  uint64_t RecordsToStream() const;
+
   // Of all segments that are done.
   const Findings& findings() const { return findings_; }
   void SortFindings() { findings_.Sort(); }
