@@ -204,7 +204,8 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
     std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
     if (found) return *std::move(found);
   }
-  return ReadRecords(*store_, agreement, options_.key, keys, with_values, &control->cancelled);
+  const std::shared_ptr<Store> store = Gated(control);
+  return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancelled);
 }
 
 absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view fingerprint,
@@ -213,7 +214,8 @@ absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view finger
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
-  return FindAlikeKeys(*store_, agreement, keys, &control->cancelled);
+  const std::shared_ptr<Store> store = Gated(control);
+  return FindAlikeKeys(*store, agreement, keys, &control->cancelled);
 }
 
 absl::StatusOr<merkle::Agreement> Dataset::Agreed(std::string_view fingerprint) {
@@ -332,12 +334,28 @@ bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
   return unchanged.ok() && *unchanged;
 }
 
+std::shared_ptr<Store> Dataset::Gated(CallControl* control) {
+  if (!options_.load_gate) return {std::shared_ptr<Store>(), store_.get()};  // not owned
+  LoadGateOptions gate = *options_.load_gate;
+  gate.cancelled = &control->cancelled;
+  gate.on_wait = [this, control](const std::string& why) {
+    if (why.empty()) {
+      Log("reading " + options_.name + " waits no longer");
+    } else if (control->waiting().empty()) {
+      Log("reading " + options_.name + " waits: " + why);
+    }
+    control->set_waiting(why);
+  };
+  return MakeGatedStore(store_.get(), std::move(gate));
+}
+
 // A scan that lost its source begins anew, all of it: what it had read belongs to a snapshot that
 // is gone.
-absl::StatusOr<IndexerResult> Dataset::BuildPatiently(const merkle::Agreement& agreement,
+absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
+                                                      const merkle::Agreement& agreement,
                                                       const IndexerOptions& options,
                                                       const fs::path& path) {
-  absl::StatusOr<IndexerResult> built = BuildIndex(*store_, agreement, options, path);
+  absl::StatusOr<IndexerResult> built = BuildIndex(store, agreement, options, path);
   for (const std::chrono::milliseconds pause : options_.retry_after) {
     if (built.ok() || !IsTransient(built.status())) return built;
     Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause.count()) +
@@ -348,7 +366,7 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(const merkle::Agreement& a
       turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
     }
     if (*options.cancelled) return absl::CancelledError("cancelled while waiting to scan anew");
-    built = BuildIndex(*store_, agreement, options, path);
+    built = BuildIndex(store, agreement, options, path);
   }
   if (built.ok() || !IsTransient(built.status()) || options_.retry_after.empty()) return built;
   return absl::Status(built.status().code(), std::string(built.status().message()) + " (tried " +
@@ -368,7 +386,9 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
     control->progress = progress;
   };
   const uint64_t next = generation_ + 1;
-  ASSIGN_OR_RETURN(const IndexerResult built, BuildPatiently(agreement, options, IndexPath(next)));
+  const std::shared_ptr<Store> store = Gated(control);
+  ASSIGN_OR_RETURN(const IndexerResult built,
+                   BuildPatiently(*store, agreement, options, IndexPath(next)));
   // Open snapshots go on using the one before, though it has no name any more.
   loaded_ = nullptr;
   if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));

@@ -21,12 +21,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/alike_keys.h"
 #include "agent/indexer.h"
+#include "agent/load_gate.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
 #include "merkle/index.h"
@@ -40,6 +42,20 @@ struct CallControl {
   std::atomic<bool> cancelled{false};  // set from outside
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> progress{0};
+
+  // Why nothing is read for the moment; empty if there is no such reason.
+  void set_waiting(std::string why) DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    waiting_ = std::move(why);
+  }
+  std::string waiting() const DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return waiting_;
+  }
+
+ private:
+  mutable merkle::Mutex mutex_;
+  std::string waiting_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 struct PrepareResult {
@@ -74,6 +90,8 @@ struct DatasetOptions {
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew,
   // each time; after the last one it has failed.
   std::vector<std::chrono::milliseconds> retry_after;
+  // Above that load the store is not read. `cancelled` and `on_wait` are the dataset's to set.
+  std::optional<LoadGateOptions> load_gate;
   std::function<void(const std::string&)> log;  // may be empty
 };
 
@@ -127,7 +145,9 @@ class Dataset {
   void EndTurn();
   absl::Status FindIndexFile();
   std::filesystem::path IndexPath(uint64_t generation) const;
-  absl::StatusOr<IndexerResult> BuildPatiently(const merkle::Agreement& agreement,
+  // The store as the call may read it.
+  std::shared_ptr<Store> Gated(CallControl* control);
+  absl::StatusOr<IndexerResult> BuildPatiently(Store& store, const merkle::Agreement& agreement,
                                                const IndexerOptions& options,
                                                const std::filesystem::path& path);
 

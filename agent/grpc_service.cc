@@ -95,6 +95,7 @@ v1::PrepareReply ProgressReply(const CallControl& control) {
   v1::PrepareReply reply;
   reply.set_records(control.records);
   reply.set_progress(control.progress);
+  reply.set_waiting(proto::ValidUtf8(control.waiting()));
   return reply;
 }
 

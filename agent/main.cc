@@ -32,6 +32,7 @@
 #include "agent/digest_key_file.h"
 #include "agent/grpc_server.h"
 #include "agent/listen_address.h"
+#include "agent/load_gate.h"
 #include "agent/pacer.h"
 #include "agent/service.h"
 #include "agent/store_options.h"
@@ -58,6 +59,7 @@ struct Options {
   std::string connections;
   std::string statement_timeout;
   std::string max_rate;
+  std::string max_load;
   std::string retries;
   bool unkeyed = false;
   bool allow_values = false;
@@ -102,6 +104,10 @@ void DefineOptions(CLI::App* app, Options* options) {
   app->add_option("--max-rate", options->max_rate,
                   "read no more than so much a second, as in 50000rows, 20MB or 50000rows,20MB")
       ->type_name("RATE");
+  app->add_option("--max-load", options->max_load,
+                  "don't read a database server while more queries of others run, or replication "
+                  "lags more, as in running=20,lag=10s,hold=60s")
+      ->type_name("LIMITS");
   app->add_option("--retries", options->retries,
                   "how often a scan that lost its server begins anew, after 0.5, 1, 2, 4, … "
                   "seconds (default: 4)")
@@ -277,6 +283,9 @@ absl::Status Serve(const Options& options, int signals) {
   service_options.first_snapshot_id = RandomId();
   service_options.log = [](const std::string& line) { spdlog::warn(line); };
   ASSIGN_OR_RETURN(service_options.retry_after, ParseRetries(options.retries));
+  if (!options.max_load.empty()) {
+    ASSIGN_OR_RETURN(service_options.load_gate.emplace().limits, ParseLoadLimits(options.max_load));
+  }
   ASSIGN_OR_RETURN(const std::shared_ptr<Pacer> pacer, MakePacer(options));
   Service service(service_options);
   RETURN_IF_ERROR(AddDatasets(options, pacer, &service));

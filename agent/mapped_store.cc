@@ -175,6 +175,10 @@ class MappedStore final : public Store {
     return Mapped(store_->LookupAlike(SourceNames(columns), SourceNames(key), keys), columns);
   }
 
+  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
+    return store_->MeasureLoad(parts);
+  }
+
  private:
   absl::Status CheckZones(const std::vector<std::string>& key) const {
     for (const std::string& column : key) {

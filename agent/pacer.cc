@@ -138,6 +138,10 @@ class PacedStore final : public Store {
     return Paced(store_->LookupAlike(columns, key, keys));
   }
 
+  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
+    return store_->MeasureLoad(parts);
+  }
+
  private:
   absl::StatusOr<std::unique_ptr<Scan>> Paced(absl::StatusOr<std::unique_ptr<Scan>> scan) const {
     RETURN_IF_ERROR(scan.status());

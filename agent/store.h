@@ -3,6 +3,7 @@
 // factory that takes a parsed StoreUrl.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -88,6 +89,28 @@ class Scan {
   virtual absl::StatusOr<End> Finish() = 0;
 };
 
+// What a server does besides answering us.
+struct ServerLoad {
+  uint64_t running = 0;             // queries that run now, without those of this program
+  std::chrono::milliseconds lag{};  // of replication
+  // Why the lag is not known ("replication has stopped"): it may be any. Empty if it is.
+  std::string lag_unknown;
+};
+
+// Which parts of it are wanted; each may need a privilege.
+struct LoadParts {
+  bool running = false;
+  bool lag = false;
+};
+
+// Looks at the load of one server, on a connection of its own. One thread at a time.
+class LoadMeter {
+ public:
+  virtual ~LoadMeter() = default;
+  // The parts that were asked for. Errors as of a store; in seconds at most.
+  virtual absl::StatusOr<ServerLoad> Read() = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -131,6 +154,13 @@ class Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {
     return Lookup(columns, key, keys);
+  }
+
+  // PermissionDenied (now or when it is read, with what to grant) if the user may not see all of
+  // it; Unimplemented for what has no server.
+  virtual absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) {
+    (void)parts;
+    return absl::UnimplementedError("this store has no server");
   }
 };
 

@@ -47,6 +47,7 @@ struct DiffOptions {
   std::string connections;
   std::string statement_timeout;
   std::string max_rate;
+  std::string max_load;
   std::string retries;
   bool quiet = false;
   bool stats = false;

@@ -254,7 +254,7 @@ absl::StatusOr<Prepared> GrpcPeer::Prepare(const merkle::Agreement& agreement, b
   while (stream->Read(&reply)) {
     watchdog.Feed();
     if (reply.has_result()) result = reply.result();
-    on_progress({reply.records(), reply.progress()});
+    on_progress({reply.records(), reply.progress(), reply.waiting()});
   }
   const grpc::Status status = stream->Finish();
   if (!status.ok() && watchdog.bitten()) {

@@ -119,6 +119,7 @@ std::vector<std::string> AgentArguments(const DiffOptions& options) {
   add("--connections", options.connections);
   add("--statement-timeout", options.statement_timeout);
   add("--max-rate", options.max_rate);
+  add("--max-load", options.max_load);
   add("--retries", options.retries);
   return arguments;
 }
@@ -247,6 +248,11 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "Read no more than so much a second of each store, as in 50000rows, 20MB or "
                    "50000rows,20MB")
       ->type_name("RATE");
+  diff->add_option("--max-load", options->max_load,
+                   "Don't read a database server while more queries of others run on it, or its "
+                   "replication lags more, as in running=20,lag=10s,hold=60s (hold: how long a "
+                   "scan is paused before it is begun anew)")
+      ->type_name("LIMITS");
   diff->add_option("--retries", options->retries,
                    "How often a scan that lost its server begins anew, after 0.5, 1, 2, 4, … "
                    "seconds (default: 4)")

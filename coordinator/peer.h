@@ -52,6 +52,7 @@ struct ReplicaDescription {
 struct PrepareProgress {
   uint64_t records = 0;
   uint64_t progress = 0;  // in the unit of ReplicaDescription::bytes, else records
+  std::string waiting{};  // why nothing is read for the moment; as the agent words it
 };
 
 struct Prepared {

@@ -131,8 +131,12 @@ std::string TerminalProgress::Indexing(double elapsed, bool brief) const {
 std::string TerminalProgress::ReplicaText(const ReplicaState& replica, double elapsed, bool brief) {
   const double records = static_cast<double>(replica.progress.records);
   if (brief && replica.done) return replica.name + " done";
+  if (brief && !replica.progress.waiting.empty()) return replica.name + " waits";
   if (brief && replica.goal.value_or(0) == 0) return replica.name + " " + ShortNumber(records);
   if (replica.done) return replica.name + " " + ShortNumber(records) + " records, done";
+  if (!replica.progress.waiting.empty()) {
+    return replica.name + " waits: " + EscapeForDisplay(replica.progress.waiting);
+  }
   std::string text = replica.name + " " + ShortNumber(records) + " records";
   if (elapsed > 0.3) text += ", " + ShortNumber(records / elapsed) + "/s";
   if (replica.goal.value_or(0) == 0) return text;

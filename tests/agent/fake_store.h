@@ -26,6 +26,8 @@ struct FakePlan {
   std::optional<size_t> decode_fails_at;  // batch number
   std::function<void(size_t batch)> on_next;
   std::string not_point_in_time;
+  // What a look at its server's load gives; empty: it has no server.
+  std::function<absl::StatusOr<ServerLoad>()> load;
   int scans_open = 0;
   int scans_started = 0;
 };
@@ -95,6 +97,15 @@ class FakeScan final : public Scan {
   size_t batch_ = 0;
 };
 
+class FakeMeter final : public LoadMeter {
+ public:
+  explicit FakeMeter(const FakePlan* plan) : plan_(plan) {}
+  absl::StatusOr<ServerLoad> Read() override { return plan_->load(); }
+
+ private:
+  const FakePlan* const plan_;
+};
+
 class FakeStore final : public Store {
  public:
   explicit FakeStore(std::vector<FakeRow> rows) : rows_(std::move(rows)) {}
@@ -118,6 +129,10 @@ class FakeStore final : public Store {
   }
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
     return "line " + std::to_string(origin + 1);
+  }
+  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts) override {
+    if (!plan.load) return absl::UnimplementedError("no server");
+    return std::unique_ptr<LoadMeter>(std::make_unique<FakeMeter>(&plan));
   }
 
  private:

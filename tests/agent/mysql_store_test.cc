@@ -397,7 +397,7 @@ TEST_F(MysqlStoreTest, AKilledConnectionIsAnErrorAndNeverTheEnd) {
       ASSERT_TRUE(first.ok()) << first.status();
       // The readers wait for room in the queue, in the middle of their results.
       const std::string victim = server_->Value(
-          "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SQL_NO_CACHE%' "
+          "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT /* driftwood */%' "
           "LIMIT 1");
       ASSERT_NE(victim, "");
       server_->Sql(std::string(how) + " " + victim);

@@ -143,7 +143,8 @@ TEST_F(MysqlDiffTest, AConnectionKilledOrAServerLostDuringTheScanMakesTheAuditIn
                   victim->Url("o", "&where=SLEEP(10)=0"), "--retries", "0"},
                  options);
     const std::string running =
-        "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT SQL_NO_CACHE%'";
+        "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT /* driftwood "
+        "*/%'";
     std::string id;
     for (int i = 0; i < 10'000 && id.empty(); ++i) id = victim->Value(running);
     ASSERT_NE(id, "");

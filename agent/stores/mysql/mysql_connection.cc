@@ -212,6 +212,12 @@ absl::Status MysqlConnection::SetUp(const MysqlOptions& options) {
   return absl::OkStatus();
 }
 
+std::optional<size_t> MysqlResult::Find(std::string_view name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found == names_.end()) return std::nullopt;
+  return static_cast<size_t>(found - names_.begin());
+}
+
 absl::Status MysqlConnection::Run(const std::string& sql) { return Query(sql).status(); }
 
 absl::StatusOr<MysqlResult> MysqlConnection::Query(const std::string& sql) {
@@ -222,9 +228,12 @@ absl::StatusOr<MysqlResult> MysqlConnection::Query(const std::string& sql) {
   if (result == nullptr) {
     // A statement without a result; or a result that did not come.
     if (mysql_field_count(connection_) != 0) return Error();
-    return MysqlResult(std::move(rows));
+    return MysqlResult(std::move(rows), {});
   }
   const unsigned columns = mysql_num_fields(result.get());
+  const MYSQL_FIELD* const fields = mysql_fetch_fields(result.get());
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < columns; ++i) names.emplace_back(fields[i].name, fields[i].name_length);
   while (const MYSQL_ROW values = mysql_fetch_row(result.get())) {
     const unsigned long* const lengths = mysql_fetch_lengths(result.get());
     MysqlResult::Row& row = rows.emplace_back(columns);
@@ -232,7 +241,7 @@ absl::StatusOr<MysqlResult> MysqlConnection::Query(const std::string& sql) {
       if (values[i] != nullptr) row[i].emplace(values[i], lengths[i]);
     }
   }
-  return MysqlResult(std::move(rows));
+  return MysqlResult(std::move(rows), std::move(names));
 }
 
 absl::StatusOr<std::vector<std::string>> MysqlConnection::JsonColumns(const std::string& select) {

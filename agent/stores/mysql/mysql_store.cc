@@ -7,6 +7,7 @@
 
 #include "agent/messages.h"
 #include "agent/stores/mysql/mysql_connection.h"
+#include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_lookup.h"
 #include "agent/stores/mysql/mysql_scan.h"
 #include "agent/stores/mysql/mysql_snapshot.h"
@@ -66,6 +67,10 @@ class MysqlStore final : public Store {
     return "row " + std::to_string(origin + 1) + " of the scan";
   }
 
+  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
+    return MakeMysqlLoadMeter(options_, parts);
+  }
+
  private:
   absl::StatusOr<std::unique_ptr<Scan>> ScanTable(const std::vector<std::string>& columns) const {
     std::unique_ptr<MysqlConnection> guard;
@@ -73,7 +78,7 @@ class MysqlStore final : public Store {
     MysqlScanPlan plan;
     ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
     plan.not_point_in_time = table.not_point_in_time;
-    const std::string select = "SELECT SQL_NO_CACHE " + list + " FROM " + table.Quoted();
+    const std::string select = kMysqlSelect + ("SQL_NO_CACHE " + list) + " FROM " + table.Quoted();
     if (where_) {
       plan.statements = {select + " WHERE (" + *where_ + "\n)"};
     } else {
@@ -116,7 +121,7 @@ class MysqlStore final : public Store {
     }
     if (where_) condition = "(" + *where_ + "\n) AND " + *condition;
     ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
-    plan.statements = {"SELECT " + list + " FROM " + table.Quoted() + " WHERE " + *condition};
+    plan.statements = {kMysqlSelect + list + " FROM " + table.Quoted() + " WHERE " + *condition};
     plan.not_point_in_time = table.not_point_in_time;
     return StartMysqlScan(std::move(plan));
   }

@@ -11,6 +11,7 @@
 #include "agent/row_encoder.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_literal.h"
+#include "agent/stores/postgresql/pg_load.h"
 #include "agent/stores/postgresql/pg_ranges.h"
 #include "agent/stores/postgresql/pg_scan.h"
 #include "agent/stores/postgresql/pg_table.h"
@@ -92,6 +93,10 @@ class PostgresqlStore final : public Store {
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
     return "row " + std::to_string(origin + 1) + " of the scan";
+  }
+
+  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
+    return MakePgLoadMeter(parameters_, parts);
   }
 
  private:

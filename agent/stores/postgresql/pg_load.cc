@@ -1,0 +1,109 @@
+#include "agent/stores/postgresql/pg_load.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "agent/messages.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr std::chrono::milliseconds kReadTimeout{10'000};
+
+// Who may read the one may read the other.
+constexpr char kAllowed[] =
+    "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), pg_is_in_recovery(), "
+    "current_user";
+
+// A session that does not say what it does (track_activities) may do anything.
+constexpr char kRunning[] =
+    "SELECT count(*) FILTER (WHERE state IN ('active', 'fastpath function call')), "
+    "count(*) FILTER (WHERE state = 'disabled') "
+    "FROM pg_stat_activity "
+    "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
+    "AND application_name <> 'driftwood' "
+    "AND NOT (application_name = current_setting('application_name') AND usename = session_user)";
+
+// The time of the last commit that was replayed says nothing while there is nothing to replay;
+// which only a stream from the primary can tell.
+constexpr char kStandbyLag[] =
+    "SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() "
+    "AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0 ELSE greatest(0, "
+    "ceil(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)) "
+    "END::bigint";
+constexpr char kPrimaryLag[] =
+    "SELECT coalesce(max(ceil(extract(epoch FROM replay_lag) * 1000)), 0)::bigint "
+    "FROM pg_stat_replication";
+
+class PgLoadMeter final : public LoadMeter {
+ public:
+  PgLoadMeter(PgParameters parameters, LoadParts parts)
+      : parameters_(std::move(parameters)), parts_(parts) {}
+
+  // A connection that was cut since it was last used is no reason to give up.
+  absl::StatusOr<ServerLoad> Read() override {
+    const bool is_new = connection_ == nullptr;
+    absl::StatusOr<ServerLoad> load = ReadOnce();
+    if (load.ok()) return load;
+    connection_.reset();
+    if (is_new || !absl::IsUnavailable(load.status())) return load;
+    load = ReadOnce();
+    if (!load.ok()) connection_.reset();
+    return load;
+  }
+
+ private:
+  absl::StatusOr<ServerLoad> ReadOnce() {
+    if (connection_ == nullptr) {
+      ASSIGN_OR_RETURN(connection_, PgConnection::Open(parameters_, kReadTimeout));
+    }
+    ASSIGN_OR_RETURN(const PgResult allowed, connection_->Query(kAllowed));
+    const bool is_standby = allowed.Bool(0, 1);
+    if (!allowed.Bool(0, 0) && (parts_.running || !is_standby)) {
+      return absl::PermissionDeniedError(
+          "the role " + Printable(allowed.Text(0, 2)) +
+          " may not see what others do on the server, as --max-load asks: GRANT pg_monitor TO " +
+          Printable(PgQuoted(allowed.Text(0, 2))) + " (pg_read_all_stats is enough)");
+    }
+    ServerLoad load;
+    if (parts_.running) RETURN_IF_ERROR(ReadRunning(&load));
+    if (parts_.lag) RETURN_IF_ERROR(ReadLag(is_standby, &load));
+    return load;
+  }
+
+  absl::Status ReadRunning(ServerLoad* load) {
+    ASSIGN_OR_RETURN(const PgResult result, connection_->Query(kRunning));
+    if (result.Int(0, 1) > 0) {
+      return absl::FailedPreconditionError(
+          "what " + result.Text(0, 1) +
+          " sessions do can't be seen, as --max-load asks: track_activities is off for them");
+    }
+    load->running = static_cast<uint64_t>(result.Int(0, 0));
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadLag(bool is_standby, ServerLoad* load) {
+    ASSIGN_OR_RETURN(const PgResult result,
+                     connection_->Query(is_standby ? kStandbyLag : kPrimaryLag));
+    if (result.IsNull(0, 0)) {
+      load->lag_unknown = "the standby has replayed no commit yet, so that its lag is not known";
+    }
+    load->lag = std::chrono::milliseconds(result.Int(0, 0));
+    return absl::OkStatus();
+  }
+
+  const PgParameters parameters_;
+  const LoadParts parts_;
+  std::unique_ptr<PgConnection> connection_;  // null: not yet, or no more
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LoadMeter>> MakePgLoadMeter(const PgParameters& parameters,
+                                                           LoadParts parts) {
+  return std::unique_ptr<LoadMeter>(std::make_unique<PgLoadMeter>(parameters, parts));
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,19 @@
+// How busy a PostgreSQL server is. Only this folder's files include it.
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "agent/store.h"
+#include "agent/stores/postgresql/pg_connection.h"
+
+namespace driftwood::agent {
+
+// Running: the client sessions of all databases in the middle of a query or a call. Sessions of
+// this program are those that call themselves "driftwood", and those of this role that call
+// themselves as the meter's own does (application_name=). Lag: a standby's own; else that of the
+// furthest behind of those that replicate from it.
+absl::StatusOr<std::unique_ptr<LoadMeter>> MakePgLoadMeter(const PgParameters& parameters,
+                                                           LoadParts parts);
+
+}  // namespace driftwood::agent
