@@ -179,16 +179,29 @@ absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
   return result;
 }
 
-// Null without a limit.
-absl::StatusOr<std::shared_ptr<Pacer>> MakePacer(const Options& options) {
-  if (options.max_rate.empty()) return std::shared_ptr<Pacer>();
-  ASSIGN_OR_RETURN(const Rate rate, ParseRate(options.max_rate));
-  return std::make_shared<Pacer>(rate);
+// How to read stores.
+struct Gentleness {
+  StoreOptions store;
+  std::shared_ptr<Pacer> pacer;  // null without a limit
+  std::vector<std::chrono::milliseconds> retry_after;
+  std::optional<LoadGateOptions> load_gate;
+};
+
+absl::StatusOr<Gentleness> MakeGentleness(const Options& options) {
+  Gentleness result;
+  ASSIGN_OR_RETURN(result.store, MakeStoreOptions(options));
+  if (!options.max_rate.empty()) {
+    ASSIGN_OR_RETURN(const Rate rate, ParseRate(options.max_rate));
+    result.pacer = std::make_shared<Pacer>(rate);
+  }
+  ASSIGN_OR_RETURN(result.retry_after, ParseRetries(options.retries));
+  if (!options.max_load.empty()) {
+    ASSIGN_OR_RETURN(result.load_gate.emplace().limits, ParseLoadLimits(options.max_load));
+  }
+  return result;
 }
 
-absl::Status AddDatasets(const Options& options, const std::shared_ptr<Pacer>& pacer,
-                         Service* service) {
-  ASSIGN_OR_RETURN(const StoreOptions store_options, MakeStoreOptions(options));
+absl::Status AddDatasets(const Options& options, const Gentleness& gentleness, Service* service) {
   for (const std::string& dataset : options.datasets) {
     const size_t equals = dataset.find('=');
     if (equals == std::string::npos) {
@@ -197,8 +210,8 @@ absl::Status AddDatasets(const Options& options, const std::shared_ptr<Pacer>& p
     }
     const std::string url = dataset.substr(equals + 1);
     ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
-    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed, store_options));
-    if (pacer != nullptr) store = MakePacedStore(std::move(store), pacer);
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed, gentleness.store));
+    if (gentleness.pacer != nullptr) store = MakePacedStore(std::move(store), gentleness.pacer);
     RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), merkle::TakePassword(url).url,
                                         std::move(store)));
   }
@@ -282,13 +295,11 @@ absl::Status Serve(const Options& options, int signals) {
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
   service_options.log = [](const std::string& line) { spdlog::warn(line); };
-  ASSIGN_OR_RETURN(service_options.retry_after, ParseRetries(options.retries));
-  if (!options.max_load.empty()) {
-    ASSIGN_OR_RETURN(service_options.load_gate.emplace().limits, ParseLoadLimits(options.max_load));
-  }
-  ASSIGN_OR_RETURN(const std::shared_ptr<Pacer> pacer, MakePacer(options));
+  ASSIGN_OR_RETURN(const Gentleness gentleness, MakeGentleness(options));
+  service_options.retry_after = gentleness.retry_after;
+  service_options.load_gate = gentleness.load_gate;
   Service service(service_options);
-  RETURN_IF_ERROR(AddDatasets(options, pacer, &service));
+  RETURN_IF_ERROR(AddDatasets(options, gentleness, &service));
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server, GrpcServer::Start(&service, address));
   std::cout << "listening on " << server->address() << std::endl;
   if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
@@ -296,14 +307,15 @@ absl::Status Serve(const Options& options, int signals) {
                service_options.key.keyed() ? "keyed" : "unkeyed");
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");
-  ShutDown(&service, pacer.get(), server.get(), temporary ? &*temporary : nullptr);
+  ShutDown(&service, gentleness.pacer.get(), server.get(), temporary ? &*temporary : nullptr);
   return absl::OkStatus();
 }
 
 absl::Status PrintTables(const Options& options) {
-  ASSIGN_OR_RETURN(const StoreOptions store_options, MakeStoreOptions(options));
+  // Also what is of no use here: who lists tables means to compare them under the same options.
+  ASSIGN_OR_RETURN(const Gentleness gentleness, MakeGentleness(options));
   ASSIGN_OR_RETURN(const StoreUrl url, StoreUrl::Parse(options.list_tables));
-  ASSIGN_OR_RETURN(const TableList list, ListTables(url, store_options));
+  ASSIGN_OR_RETURN(const TableList list, ListTables(url, gentleness.store));
   std::cout << TableListText(list) << std::flush;
   return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
 }

@@ -318,6 +318,21 @@ TEST_F(AllTablesTest, ADatabaseFileIsAllOfItsTablesToo) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "nosuch.db"));
 }
 
+// Once, and not by each table that it would have been for.
+TEST_F(DiffTest, AWrongOptionForTheAgentsEndsAnAuditOfAllTablesBeforeItBegins) {
+  Sql("shop.db", "CREATE TABLE a(id INTEGER PRIMARY KEY); CREATE TABLE b(id INTEGER PRIMARY KEY)");
+  const std::pair<std::string, std::string> wrong[] = {
+      {"--max-rate", "no rate"},
+      {"--retries", "no number of retries"},
+      {"--max-load", "no limit of load"},
+      {"--connections", "no number of connections"},
+      {"--statement-timeout", "no time"}};
+  for (const auto& [option, word] : wrong) {
+    SCOPED_TRACE(option);
+    ExpectError({"--all", "sqlite:shop.db", "sqlite:shop.db", option, "fast"}, {word, "fast"});
+  }
+}
+
 TEST_F(AllTablesTest, APasswordIsUsedForEachTableAndNeverShown) {
   Both("CREATE TABLE a(id int PRIMARY KEY); INSERT INTO a VALUES (1)");
   Mariadb(
