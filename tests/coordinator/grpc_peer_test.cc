@@ -10,6 +10,7 @@
 
 #include <condition_variable>
 #include <cstring>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -257,14 +258,17 @@ TEST_F(GrpcPeerTest, AnAgentThatEndsInTheMiddleOfACallIsUnavailableAndItsEndIsTo
   FakeAgent* agent = Serve({});
   agent->answers_hang = true;
   std::thread killer;
+  std::promise<void> assigned;  // the call may end before the agent's thread has come that far
   agent->in_hang = [&] {
     killer = std::thread([&] { servers_[0]->Shutdown(std::chrono::system_clock::now()); });
+    assigned.set_value();
   };
   GrpcPeerOptions options = Options();
   options.describe_end = [] { return std::string("its agent (pid 17) was killed"); };
   const auto answer = GrpcPeer(options).Query("x");
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(std::string(answer.status().message()), "its agent (pid 17) was killed");
+  assigned.get_future().wait();
   killer.join();
 }
 
@@ -273,8 +277,13 @@ TEST_F(GrpcPeerTest, CancelEndsTheCallInProgressAndAllLaterOnes) {
   agent->answers_hang = true;
   GrpcPeer peer(Options());
   std::thread canceller;
-  agent->in_hang = [&] { canceller = std::thread([&] { peer.Cancel(); }); };
+  std::promise<void> assigned;  // the call may end before the agent's thread has come that far
+  agent->in_hang = [&] {
+    canceller = std::thread([&] { peer.Cancel(); });
+    assigned.set_value();
+  };
   EXPECT_EQ(peer.Query("x").status().code(), absl::StatusCode::kCancelled);
+  assigned.get_future().wait();
   canceller.join();
   EXPECT_EQ(peer.Describe().status().code(), absl::StatusCode::kCancelled);
 }

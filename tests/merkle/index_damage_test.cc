@@ -249,7 +249,8 @@ TEST_F(IndexDamageTest, AnyTwoPagesMayChangePlaces) {
 TEST_F(IndexDamageTest, TheFileMayEndAnywhere) {
   const std::vector<int> outcomes =
       TryEach(2 * pages(), [&](size_t i) { return intact_.substr(0, i * kPageBytes / 2); });
-  EXPECT_GT(outcomes[kRefused], static_cast<int>(pages()));
+  // The rest, whatever the seed: pages at the file's end that the last commits have freed.
+  EXPECT_GT(outcomes[kRefused], static_cast<int>(pages()) / 2);
 }
 
 TEST_F(IndexDamageTest, AFileOfSomethingElseIsRefused) {
