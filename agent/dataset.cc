@@ -84,6 +84,17 @@ absl::StatusOr<int> LockFolder(const fs::path& folder) {
                                        "; stop it, or give another --state-dir");
 }
 
+// To those records of `to` that they are of. Both in key order.
+void MoveTags(std::vector<FoundRecord>* from, std::vector<FoundRecord>* to) {
+  auto at = from->begin();
+  for (FoundRecord& record : *to) {
+    while (at != from->end() && at->key < record.key) ++at;
+    if (at == from->end() || at->key != record.key || at->digest != record.digest) continue;
+    record.column_tags = std::move(at->column_tags);
+    record.rule_tags = std::move(at->rule_tags);
+  }
+}
+
 absl::Status DescribeBusy(const std::string& name) {
   return absl::ResourceExhaustedError("too many calls wait for dataset " + name +
                                       "; try again later");
@@ -206,6 +217,29 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
   }
   const std::shared_ptr<Store> store = Gated(control);
   return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancelled);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fingerprint,
+                                                             const std::vector<std::string>& keys,
+                                                             const std::vector<std::string>& rules,
+                                                             CallControl* control) {
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
+  if (agreement.schema.multiset) return Read(fingerprint, keys, /*with_values=*/false, control);
+  ASSIGN_OR_RETURN(ColumnTagger tagger, ColumnTagger::Create(agreement, options_.key, rules));
+  if (tagger.tags() > 0 && keys.size() > kTagsMax / tagger.tags()) {
+    return absl::InvalidArgumentError("asked for " + std::to_string(tagger.tags()) +
+                                      " column tags of " + std::to_string(keys.size()) +
+                                      " keys, a call may have " + std::to_string(kTagsMax));
+  }
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
+  absl::StatusOr<std::vector<FoundRecord>> tagged =
+      agent::ReadTagged(*store_, agreement, options_.key, keys, &tagger, &control->cancelled);
+  if (!indexed) return tagged;
+  if (control->cancelled) return absl::CancelledError("cancelled while reading");
+  if (tagged.ok()) MoveTags(&*tagged, &*indexed);
+  return *std::move(indexed);
 }
 
 absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view fingerprint,

@@ -117,6 +117,13 @@ class Dataset {
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
+  // The same without values and with column tags, of the values under `rules` too (agent.proto). Of
+  // a source that is proven unchanged the index says what is there, and the store is read for the
+  // tags only: where that fails, there are none.
+  absl::StatusOr<std::vector<FoundRecord>> ReadTagged(std::string_view fingerprint,
+                                                      const std::vector<std::string>& keys,
+                                                      const std::vector<std::string>& rules,
+                                                      CallControl* control);
   // Under the same agreement: of keys that the store lacks, those that it takes for equal to
   // others.
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view fingerprint,

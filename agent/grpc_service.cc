@@ -110,6 +110,26 @@ v1::PrepareReply ResultReply(const CallControl& control, const PrepareResult& re
   return reply;
 }
 
+absl::StatusOr<std::vector<FoundRecord>> Read(Service* service,
+                                              const v1::ReadRecordsRequest& request,
+                                              CallControl* control) {
+  std::vector<std::string> keys(request.keys().begin(), request.keys().end());
+  const bool tagged = request.column_tags() || request.rules_size() > 0;
+  if (request.with_values() + request.indexed() + tagged > 1) {
+    return absl::InvalidArgumentError(
+        "asked for more than one of values, column tags and what the index says");
+  }
+  if (request.indexed()) {
+    return service->ReadIndexed(request.dataset(), request.fingerprint(), std::move(keys), control);
+  }
+  if (tagged) {
+    return service->ReadTagged(request.dataset(), request.fingerprint(), std::move(keys),
+                               {request.rules().begin(), request.rules().end()}, control);
+  }
+  return service->ReadRecords(request.dataset(), request.fingerprint(), std::move(keys),
+                              request.with_values(), control);
+}
+
 v1::Record ToProto(FoundRecord record) {
   v1::Record message;
   message.set_key(std::move(record.key));
@@ -117,6 +137,8 @@ v1::Record ToProto(FoundRecord record) {
   message.set_copies(record.copies);
   message.set_value(std::move(record.value));
   message.set_value_too_long(record.value_too_long);
+  message.set_column_tags(std::move(record.column_tags));
+  message.set_rule_tags(std::move(record.rule_tags));
   return message;
 }
 
@@ -194,20 +216,10 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
                                       grpc::ServerWriter<v1::ReadRecordsReply>* writer) {
   return Handle([&]() -> absl::Status {
     CallControl control;
-    std::vector<std::string> keys(request->keys().begin(), request->keys().end());
-    ASSIGN_OR_RETURN(
-        std::vector<FoundRecord> records,
-        RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
-            &control,
-            [&] {
-              if (request->indexed()) {
-                return service_->ReadIndexed(request->dataset(), request->fingerprint(),
-                                             std::move(keys), &control);
-              }
-              return service_->ReadRecords(request->dataset(), request->fingerprint(),
-                                           std::move(keys), request->with_values(), &control);
-            },
-            [&] { return !context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
+                     RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
+                         &control, [&] { return Read(service_, *request, &control); },
+                         [&] { return !context->IsCancelled(); }));
     v1::ReadRecordsReply part;
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {

@@ -241,12 +241,18 @@ bool TakeText(std::string_view* bytes, std::string* text) {
 
 constexpr char kStateVersion = 2;
 
+// What is wanted of a record beside its digest.
+struct RecordParts {
+  bool values = false;
+  ColumnTagger* tagger = nullptr;  // null: no tags
+};
+
 // Keeps the rows whose encoded key is among those asked for.
 class RecordFinder final : public RowSink {
  public:
   RecordFinder(const Agreement& agreement, const merkle::DigestKey& key,
-               const std::vector<std::string>& keys, bool with_values)
-      : with_values_(with_values),
+               const std::vector<std::string>& keys, const RecordParts& parts)
+      : parts_(parts),
         key_columns_(agreement.schema.key.size()),
         key_encoder_(KeySchema(agreement.schema), agreement.rules),
         encoder_(agreement.schema, agreement.rules),
@@ -263,12 +269,18 @@ class RecordFinder final : public RowSink {
       return absl::AlreadyExistsError("two records have one key");
     }
     wanted->second = true;
-    encoder_.Encode(row);
+    encoder_.Encode(row, parts_.tagger != nullptr ? &value_ends_ : nullptr);
     const bool too_long = encoder_.value().size() > kValueBytesMax;
-    records_.push_back({std::string(encoder_.key()),
-                        with_values_ && !too_long ? std::string(encoder_.value()) : std::string(),
-                        hasher_.Hash(encoder_.key(), encoder_.value()), 0,
-                        with_values_ && too_long});
+    FoundRecord& record = records_.emplace_back();
+    record.key = encoder_.key();
+    record.digest = hasher_.Hash(encoder_.key(), encoder_.value());
+    record.value_too_long = parts_.values && too_long;
+    if (parts_.values && !too_long) record.value = encoder_.value();
+    if (parts_.tagger != nullptr) {
+      const EncodedRecord encoded{encoder_.key(), encoder_.value(), value_ends_};
+      record.column_tags = parts_.tagger->TagColumns(encoded);
+      if (!too_long) record.rule_tags = parts_.tagger->TagRules(encoded);
+    }
     if (too_long) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
@@ -283,11 +295,12 @@ class RecordFinder final : public RowSink {
   }
 
  private:
-  const bool with_values_;
+  const RecordParts parts_;
   const size_t key_columns_;
   RowEncoder key_encoder_;
   RowEncoder encoder_;
   merkle::RecordHasher hasher_;
+  std::vector<size_t> value_ends_;
   std::unordered_map<std::string_view, bool> found_;  // views of the caller's keys
   std::vector<FoundRecord> records_;
   std::optional<std::string> duplicate_;
@@ -342,10 +355,13 @@ std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t
 }
 
 // The rows of `reading` that have one of `keys`.
-absl::StatusOr<std::vector<FoundRecord>> FindIn(
-    const Reading& reading, Store& store, const Agreement& agreement, const merkle::DigestKey& key,
-    const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled) {
-  RecordFinder finder(agreement, key, keys, with_values);
+absl::StatusOr<std::vector<FoundRecord>> FindIn(const Reading& reading, Store& store,
+                                                const Agreement& agreement,
+                                                const merkle::DigestKey& key,
+                                                const std::vector<std::string>& keys,
+                                                const RecordParts& parts,
+                                                const std::atomic<bool>* cancelled) {
+  RecordFinder finder(agreement, key, keys, parts);
   const absl::Status read =
       ForEachRow(*reading.scan, finder, [cancelled] { return cancelled != nullptr && *cancelled; });
   if (finder.duplicate()) return DuplicateError(store, agreement, *finder.duplicate());
@@ -357,6 +373,34 @@ absl::StatusOr<std::vector<FoundRecord>> FindIn(
     return absl::AbortedError(end.not_point_in_time);
   }
   return finder.Take();
+}
+
+// Of keys that ascend, each once: a look-up of a key asked for twice would find two records with
+// one key.
+absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement& agreement,
+                                                   const merkle::DigestKey& key,
+                                                   const std::vector<std::string>& wanted,
+                                                   const RecordParts& parts,
+                                                   const std::atomic<bool>* cancelled) {
+  std::vector<FoundRecord> found;
+  for (size_t begin = 0; begin < wanted.size();) {
+    const std::vector<std::string> part = LookupPart(wanted, begin);
+    ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, part));
+    const bool by_key = reading.by_key;
+    ASSIGN_OR_RETURN(
+        std::vector<FoundRecord> records,
+        FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancelled));
+    if (!by_key) return records;  // one scan has all of them
+    std::move(records.begin(), records.end(), std::back_inserter(found));
+    begin += part.size();
+  }
+  return found;
+}
+
+std::vector<std::string> EachOnce(std::vector<std::string> keys) {
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
 }
 
 }  // namespace
@@ -406,27 +450,22 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
                                                      bool with_values,
                                                      const std::atomic<bool>* cancelled) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
-  if (keys.empty()) return std::vector<FoundRecord>();
-  // Each once: a look-up of a key asked for twice would find two records with one key.
-  std::vector<std::string> wanted = keys;
-  std::sort(wanted.begin(), wanted.end());
-  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  const std::vector<std::string> wanted = EachOnce(keys);
+  if (wanted.empty()) return std::vector<FoundRecord>();
   if (agreement.schema.multiset) {
     return CountCopies(store, agreement, key, wanted, with_values, cancelled);
   }
-  std::vector<FoundRecord> found;
-  for (size_t begin = 0; begin < wanted.size();) {
-    const std::vector<std::string> part = LookupPart(wanted, begin);
-    ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, part));
-    const bool by_key = reading.by_key;
-    ASSIGN_OR_RETURN(
-        std::vector<FoundRecord> records,
-        FindIn(reading, store, agreement, key, by_key ? part : wanted, with_values, cancelled));
-    if (!by_key) return records;  // one scan has all of them
-    std::move(records.begin(), records.end(), std::back_inserter(found));
-    begin += part.size();
-  }
-  return found;
+  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancelled);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreement& agreement,
+                                                    const merkle::DigestKey& key,
+                                                    const std::vector<std::string>& keys,
+                                                    ColumnTagger* tagger,
+                                                    const std::atomic<bool>* cancelled) {
+  RETURN_IF_ERROR(CheckAgreement(agreement, key));
+  DRIFTWOOD_CHECK(!agreement.schema.multiset);
+  return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancelled);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/column_tagger.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
 #include "merkle/schema.h"
@@ -62,6 +63,8 @@ struct FoundRecord {
   merkle::Digest digest;
   uint64_t copies = 0;          // of a multiset only (agent/copies.h)
   bool value_too_long = false;  // over kValueBytesMax: not in `value`
+  std::string column_tags{};    // ReadTagged(): ColumnTagger::TagColumns()
+  std::string rule_tags{};      // the same: ColumnTagger::TagRules(); of a longer value none
 };
 
 // Longer values are not handed out.
@@ -77,6 +80,14 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store,
                                                      const std::vector<std::string>& keys,
                                                      bool with_values = true,
                                                      const std::atomic<bool>* cancelled = nullptr);
+
+// The same without values, with the tags that `tagger` makes. Not of a multiset.
+absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store,
+                                                    const merkle::Agreement& agreement,
+                                                    const merkle::DigestKey& key,
+                                                    const std::vector<std::string>& keys,
+                                                    ColumnTagger* tagger,
+                                                    const std::atomic<bool>* cancelled = nullptr);
 
 // The same without values from an index that is proven to stand for the store as it is.
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

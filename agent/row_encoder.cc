@@ -472,13 +472,17 @@ RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::stri
   }
 }
 
-void RowEncoder::Encode(std::span<const SourceValue> row) {
+void RowEncoder::Encode(std::span<const SourceValue> row, std::vector<size_t>* value_ends) {
   DRIFTWOOD_CHECK(row.size() == key_plans_.size() + value_plans_.size());
   key_.clear();
   value_.clear();
   const SourceValue* value = row.data();
   for (const ColumnPlan& plan : key_plans_) Append(plan, *value++, &key_);
-  for (const ColumnPlan& plan : value_plans_) Append(plan, *value++, &value_);
+  if (value_ends != nullptr) value_ends->clear();
+  for (const ColumnPlan& plan : value_plans_) {
+    Append(plan, *value++, &value_);
+    if (value_ends != nullptr) value_ends->push_back(value_.size());
+  }
 }
 
 void RowEncoder::ReleaseBuffers() {

@@ -29,7 +29,8 @@ class RowEncoder {
   RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules);
 
   // `row` in the order of ScanColumns(), as many values as there are columns.
-  void Encode(std::span<const SourceValue> row);
+  // `value_ends`, if wanted: where in value() the encoding of each value column ends.
+  void Encode(std::span<const SourceValue> row, std::vector<size_t>* value_ends = nullptr);
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
   // Gives the memory of key() and value() back, which else is kept for the next record.

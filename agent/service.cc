@@ -230,6 +230,26 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
   return records;
 }
 
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadTagged(std::string_view dataset,
+                                                             std::string_view fingerprint,
+                                                             std::vector<std::string> keys,
+                                                             const std::vector<std::string>& rules,
+                                                             CallControl* control) {
+  if (!options_.key.keyed() && !options_.allow_values) {
+    return ReadRecords(dataset, fingerprint, std::move(keys), /*with_values=*/false, control);
+  }
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records =
+      found->ReadTagged(fingerprint, keys, rules, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  RETURN_IF_ERROR(CheckFound(keys, *records));
+  return records;
+}
+
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view dataset,
                                                               std::string_view fingerprint,
                                                               std::vector<std::string> keys,

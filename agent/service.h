@@ -77,6 +77,13 @@ class Service {
                                                        std::string_view fingerprint,
                                                        std::vector<std::string> keys,
                                                        bool with_values, CallControl* control);
+  // The same without values and with column tags, as Dataset::ReadTagged(). Without them where they
+  // would give values away that may not leave the agent: under no digest key they can be guessed.
+  absl::StatusOr<std::vector<FoundRecord>> ReadTagged(std::string_view dataset,
+                                                      std::string_view fingerprint,
+                                                      std::vector<std::string> keys,
+                                                      const std::vector<std::string>& rules,
+                                                      CallControl* control);
   // The same, without values, of the index that is prepared.
   absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view dataset,
                                                        std::string_view fingerprint,

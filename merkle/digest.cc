@@ -88,8 +88,11 @@ Digest DigestOfState(const uint32_t (&words)[Digest::kBytes / 4]) {
 }
 
 // After the key block of a record.
-SHA256_CTX KeyedContext(const DigestKey& key) {
-  const Block block = KeyBlock(key, "driftwood record v1");
+constexpr std::string_view kRecordLabel = "driftwood record v1";
+constexpr std::string_view kColumnLabel = "driftwood column v1";
+
+SHA256_CTX KeyedContext(const DigestKey& key, std::string_view label) {
+  const Block block = KeyBlock(key, label);
   SHA256_CTX context;
   SHA256_Init(&context);
   SHA256_Update(&context, block.data(), block.size());
@@ -152,7 +155,7 @@ struct RecordHasher::State {
 };
 
 RecordHasher::RecordHasher(const DigestKey& key)
-    : state_(std::make_unique<State>(State{KeyedContext(key)})) {}
+    : state_(std::make_unique<State>(State{KeyedContext(key, kRecordLabel)})) {}
 
 RecordHasher::~RecordHasher() = default;
 RecordHasher::RecordHasher(RecordHasher&&) noexcept = default;
@@ -222,7 +225,8 @@ struct BatchHasher::State {
 BatchHasher::BatchHasher(const DigestKey& key) : BatchHasher(key, BestSha256Lanes()) {}
 
 BatchHasher::BatchHasher(const DigestKey& key, const Sha256Lanes* lanes)
-    : state_(std::make_unique<State>(State{RecordHasher(key), KeyedContext(key), lanes})) {}
+    : state_(std::make_unique<State>(
+          State{RecordHasher(key), KeyedContext(key, kRecordLabel), lanes})) {}
 
 BatchHasher::~BatchHasher() = default;
 BatchHasher::BatchHasher(BatchHasher&&) noexcept = default;
@@ -247,6 +251,33 @@ void BatchHasher::Flush(std::vector<Digest>* digests) {
     State::Waiting& waiting = state_->waiting[n];
     if (!waiting.places.empty()) state_->Compress(n + 1, &waiting, digests);
   }
+}
+
+struct ColumnHasher::State {
+  SHA256_CTX keyed;  // after the key block
+};
+
+ColumnHasher::ColumnHasher(const DigestKey& key)
+    : state_(std::make_unique<State>(State{KeyedContext(key, kColumnLabel)})) {}
+
+ColumnHasher::~ColumnHasher() = default;
+ColumnHasher::ColumnHasher(ColumnHasher&&) noexcept = default;
+ColumnHasher& ColumnHasher::operator=(ColumnHasher&&) noexcept = default;
+
+void ColumnHasher::AppendTag(std::string_view record_key, std::string_view column,
+                             std::string_view encoding, std::string* out) {
+  SHA256_CTX context = state_->keyed;
+  for (const std::string_view framed : {record_key, column}) {
+    DRIFTWOOD_CHECK(framed.size() <= UINT32_MAX);
+    unsigned char frame[kFrameBytes];
+    PutBigEndian32(static_cast<uint32_t>(framed.size()), frame);
+    SHA256_Update(&context, frame, sizeof frame);
+    SHA256_Update(&context, framed.data(), framed.size());
+  }
+  SHA256_Update(&context, encoding.data(), encoding.size());
+  unsigned char bytes[SHA256_DIGEST_LENGTH];
+  SHA256_Final(bytes, &context);
+  out->append(reinterpret_cast<const char*>(bytes), kBytes);
 }
 
 std::string Sha256(std::string_view bytes) {

@@ -124,6 +124,29 @@ class RecordHasher {
   std::unique_ptr<State> state_;
 };
 
+// Column tags: by them agents say in which columns of a record they hold the same, without saying
+// what. The first 64 bits of SHA-256(key block of its own label ‖ length of record key, 4 bytes
+// big-endian ‖ record key ‖ length of column name, likewise ‖ column name ‖ encoding): bound to the
+// record and the column, so that nothing shows which records or columns share a value. Under the
+// key of all zeros anyone can try values out. One thread at a time.
+class ColumnHasher {
+ public:
+  static constexpr size_t kBytes = 8;  // of a tag
+
+  explicit ColumnHasher(const DigestKey& key);
+  ~ColumnHasher();
+  ColumnHasher(ColumnHasher&&) noexcept;
+  ColumnHasher& operator=(ColumnHasher&&) noexcept;
+
+  // Appends the tag of one value, encoded as Place::kValue.
+  void AppendTag(std::string_view record_key, std::string_view column, std::string_view encoding,
+                 std::string* out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // SHA-256 of `bytes`, for what is not a record (fingerprints, ids, versions). 32 bytes.
 std::string Sha256(std::string_view bytes);
 

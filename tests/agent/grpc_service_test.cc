@@ -335,6 +335,23 @@ TEST_F(GrpcServiceTest, RecordsComeInPartsAndALongValueIsLeftOut) {
   EXPECT_GT(records->at(1).value().size(), 400'000u);
 }
 
+TEST_F(GrpcServiceTest, ColumnTagsComeWithoutValuesAndInBoundedParts) {
+  ASSERT_TRUE(Prepare().ok());
+  v1::ReadRecordsRequest request = ReadMessage({1, 2, 3, 4, 5});
+  request.set_with_values(false);
+  request.set_column_tags(true);
+  for (int i = 0; i < 16'000; ++i) request.add_rules("note:trim");
+  const auto records = Read(request);
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), 5u);
+  EXPECT_EQ(records->at(0).column_tags().size(), 8u);
+  EXPECT_EQ(records->at(0).rule_tags().size(), 16'000u * 8);
+  EXPECT_EQ(records->at(0).value(), "");
+  request = ReadMessage({1});
+  request.set_column_tags(true);  // and values
+  EXPECT_EQ(Read(request).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(GrpcServiceTest, AbusiveReadRequestsAreRefused) {
   ASSERT_TRUE(Prepare().ok());
   v1::ReadRecordsRequest request = ReadMessage({1});

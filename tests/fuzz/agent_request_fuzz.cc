@@ -128,8 +128,17 @@ class Target {
         request.dataset(), request.fingerprint(),
         std::vector<std::string>(request.keys().begin(), request.keys().end()),
         request.with_values(), &control_);
-    if (!records.ok()) return;
-    DRIFTWOOD_CHECK(records->size() <= static_cast<size_t>(request.keys_size()));
+    if (records.ok()) {
+      DRIFTWOOD_CHECK(records->size() <= static_cast<size_t>(request.keys_size()));
+    }
+    const std::vector<std::string> rules(request.rules().begin(), request.rules().end());
+    const auto tagged = service_->ReadTagged(
+        request.dataset(), request.fingerprint(),
+        std::vector<std::string>(request.keys().begin(), request.keys().end()), rules, &control_);
+    if (!tagged.ok()) return;
+    for (const FoundRecord& record : *tagged) {
+      DRIFTWOOD_CHECK(record.rule_tags.empty() || record.rule_tags.size() == 8 * rules.size());
+    }
   }
 
   void CloseSnapshot(std::string_view bytes) {

@@ -108,6 +108,38 @@ TEST(DigestTest, KeyAndValueAreFramedApart) {
   EXPECT_NE(hasher.Hash("ab", ""), hasher.Hash("", "ab"));
 }
 
+std::string ColumnTag(const DigestKey& key, std::string_view record, std::string_view column,
+                      std::string_view encoding) {
+  std::string tag;
+  ColumnHasher(key).AppendTag(record, column, encoding, &tag);
+  return tag;
+}
+
+// The known answers were made with another implementation of SHA-256.
+TEST(DigestTest, AColumnsTagIsSha256OverItsOwnKeyBlockAndFramedRecordColumnAndValue) {
+  const DigestKey key = CountingKey();
+  const std::string record("\x10\x80\0\0\0\0\0\0\x2a", 9);
+  const std::string encoding("\x20\0\0\0\3abc", 8);
+  const std::string all = Block(key, "driftwood column v1") + std::string("\0\0\0\x09", 4) +
+                          record + std::string("\0\0\0\4", 4) + "name" + encoding;
+  const std::string tag = ColumnTag(key, record, "name", encoding);
+  EXPECT_EQ(tag, Sha256(all).substr(0, ColumnHasher::kBytes));
+  EXPECT_EQ(tag, "\xa2\x2f\x5f\x06\x49\xcf\x23\x52");
+  EXPECT_EQ(ColumnTag(key, "", "", ""), "\xf6\x76\xa0\xed\x15\x29\xea\x0d");
+}
+
+TEST(DigestTest, AColumnsTagIsBoundToKeyRecordColumnAndValue) {
+  const DigestKey key = CountingKey();
+  const std::string tag = ColumnTag(key, "record", "column", "value");
+  EXPECT_EQ(tag, ColumnTag(key, "record", "column", "value"));
+  EXPECT_NE(tag, ColumnTag(DigestKey::Unkeyed(), "record", "column", "value"));
+  EXPECT_NE(tag, ColumnTag(key, "recorD", "column", "value"));
+  EXPECT_NE(tag, ColumnTag(key, "record", "columN", "value"));
+  EXPECT_NE(tag, ColumnTag(key, "record", "column", "valuE"));
+  EXPECT_NE(tag, ColumnTag(key, "recordc", "olumn", "value"));
+  EXPECT_NE(tag, ColumnTag(key, "record", "columnv", "alue"));
+}
+
 TEST(DigestTest, AnotherKeyGivesAnotherDigestIdAndSeeds) {
   const DigestKey one = CountingKey();
   const DigestKey two = DigestKey::Random();
