@@ -7,6 +7,7 @@
 
 #include "coordinator/explain.h"
 #include "coordinator/spans.h"
+#include "coordinator/text.h"
 
 namespace driftwood::coordinator {
 
@@ -28,22 +29,77 @@ std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
   return keys;
 }
 
+bool AllOk(const Readings& readings) {
+  return std::all_of(readings.begin(), readings.end(),
+                     [](const auto& reading) { return reading.ok(); });
+}
+
+// Those of one column come together.
+size_t TestedColumns(const std::vector<RuleTest>& tests) {
+  size_t columns = 0;
+  for (size_t i = 0; i < tests.size(); ++i) {
+    if (i == 0 || tests[i].column != tests[i - 1].column) ++columns;
+  }
+  return columns;
+}
+
 }  // namespace
+
+void Advice::CountColumns(Report* report) {
+  if (walked_.schema().multiset) return;
+  report->columns = coordinator::CountColumns(confirmation_, walked_.schema().values.size());
+}
 
 void Advice::Explain(Report* report) {
   if (walked_.schema().multiset) return;  // there is nothing that makes two records one
+  const std::vector<std::string> keys = SampleKeys(confirmation_);
+  if (keys.empty() || Over()) return;
   const bool allowed = std::all_of(
       walked_.replicas.begin(), walked_.replicas.end(),
       [](const DescribedReplica& replica) { return replica.description.values_allowed; });
-  const std::vector<std::string> keys = SampleKeys(confirmation_);
-  if (keys.empty() || !allowed || Over()) return;
   walked_.on_phase(AuditObserver::Phase::kReadingValues);
+  allowed ? ExplainValues(keys, report) : ExplainTags(keys, report);
+}
+
+void Advice::ExplainValues(const std::vector<std::string>& keys, Report* report) {
   const Readings readings = reader_.Read(keys, /*with_values=*/true);
-  for (const auto& reading : readings) {
-    if (!reading.ok()) return;
-  }
+  if (!AllOk(readings)) return;
   report->explanation = coordinator::Explain(walked_.schema(), report->ReplicaNames(),
                                              SampleOf(keys, readings, walked_.schema()));
+}
+
+void Advice::ExplainTags(const std::vector<std::string>& keys, Report* report) {
+  const merkle::Schema& schema = walked_.schema();
+  const std::vector<size_t> columns = DifferingColumns(keys);
+  const std::vector<RuleTest> tests = RuleTests(schema, columns, kTagRulesMax);
+  std::vector<std::string> rules;
+  for (const RuleTest& test : tests) rules.push_back(RuleTestText(schema, test));
+  const Readings readings = reader_.ReadTagged(keys, rules);
+  if (!AllOk(readings)) return;
+  const std::vector<TaggedRecord> sample = TaggedSampleOf(keys, readings, schema, !tests.empty());
+  if (sample.empty()) return;  // not all agents gave any
+  report->explanation = ExplainTagged(schema, report->ReplicaNames(), tests, sample);
+  const size_t tested = TestedColumns(tests);
+  if (tested == columns.size()) return;
+  report->warnings.push_back("of " + GroupDigits(columns.size()) +
+                             " columns that differ, only the " + GroupDigits(tested) +
+                             " that differ most often were explained");
+}
+
+std::vector<size_t> Advice::DifferingColumns(const std::vector<std::string>& keys) const {
+  std::vector<size_t> counts(walked_.schema().values.size());
+  for (const std::string& key : keys) {
+    const Suspect* const suspect = confirmation_.Find(key);
+    if (suspect == nullptr || !suspect->ChangedColumnsKnown(counts.size())) continue;
+    for (size_t c = 0; c < counts.size(); ++c) counts[c] += suspect->differs[c] ? 1 : 0;
+  }
+  std::vector<size_t> columns;
+  for (size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] > 0) columns.push_back(c);
+  }
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&](size_t a, size_t b) { return counts[a] > counts[b]; });
+  return columns;
 }
 
 void Advice::Locate(Report* report) {

@@ -5,6 +5,9 @@
 // left out. Free of any transport. One thread; asks the replicas on threads of their own.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "coordinator/confirm.h"
 #include "coordinator/inquiry.h"
 #include "coordinator/listing.h"
@@ -19,7 +22,10 @@ class Advice {
   Advice(const WalkedAudit& walked, const Confirmation& confirmation, LiveReader* reader)
       : walked_(walked), confirmation_(confirmation), reader_(*reader) {}
 
-  // Of a sample, evenly spread over all divergences within reach, what they differ by.
+  // In which columns the changed records differ, as far as their reading said so.
+  void CountColumns(Report* report);
+  // Of a sample, evenly spread over all divergences within reach, what they differ by: as their
+  // values say, or, where not all agents give values away, column tags.
   void Explain(Report* report);
   // In which parts of the key space the divergences lie, as the largest replica's tree cuts it.
   void Locate(Report* report);
@@ -27,6 +33,10 @@ class Advice {
   AlikeKeys FindAlike();
 
  private:
+  void ExplainValues(const std::vector<std::string>& keys, Report* report);
+  void ExplainTags(const std::vector<std::string>& keys, Report* report);
+  // Those in which any of the records differs, most often first.
+  std::vector<size_t> DifferingColumns(const std::vector<std::string>& keys) const;
   // Nobody is there any more who could answer, or who would read it.
   bool Over() const { return reader_.AnyLost() || walked_.interrupt->raised(); }
 

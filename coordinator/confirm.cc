@@ -32,7 +32,28 @@ class Cursor {
   const std::vector<PeerRecord>::const_iterator end_;
 };
 
+// By column: whether any two differ there. Empty if none does, or they have not as many tags.
+std::vector<bool> DifferingTags(const std::vector<const PeerRecord*>& found) {
+  const std::string_view first = found.front()->column_tags;
+  std::vector<bool> differs(first.size() / kTagBytes);
+  bool any = false;
+  for (const PeerRecord* const one : found) {
+    const std::string_view tags = one->column_tags;
+    if (tags.size() != first.size()) return {};
+    for (size_t c = 0; c < differs.size(); ++c) {
+      if (tags.substr(c * kTagBytes, kTagBytes) == first.substr(c * kTagBytes, kTagBytes)) continue;
+      differs[c] = any = true;
+    }
+  }
+  return any ? differs : std::vector<bool>();
+}
+
 }  // namespace
+
+bool Suspect::ChangedColumnsKnown(size_t columns) const {
+  return status != RecordStatus::kInFlight && columns > 0 && differs.size() == columns &&
+         std::all_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
+}
 
 Confirmation::Confirmation(const WalkResult& result, uint64_t keys_max, int passes_max)
     : passes_max_(passes_max) {
@@ -90,15 +111,36 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
       continue;
     }
     States now;
+    std::vector<const PeerRecord*> records;
     suspect->copies.clear();
     for (Cursor& cursor : cursors) {
       const PeerRecord* const found = cursor.Find(key);
       now.push_back(found != nullptr ? std::optional(found->digest) : std::nullopt);
       suspect->copies.push_back(found != nullptr ? found->copies : 0);
+      if (found != nullptr) records.push_back(found);
     }
     ++suspect->passes;
+    const bool same_as_before = now == suspect->now;
     Judge(&*suspect, std::move(now));
+    TakeTags(&*suspect, same_as_before, records);
   }
+}
+
+// `found` are the records that `suspect->now` stands for.
+void Confirmation::TakeTags(Suspect* suspect, bool same_as_before,
+                            const std::vector<const PeerRecord*>& found) {
+  const bool tagged =
+      !found.empty() && std::all_of(found.begin(), found.end(),
+                                    [](const auto* one) { return !one->column_tags.empty(); });
+  if (!tagged && same_as_before) return;  // what was known still holds
+  suspect->differs.clear();
+  const bool differ = std::any_of(found.begin(), found.end(), [&](const PeerRecord* one) {
+    return one->digest != found.front()->digest;
+  });
+  if (!tagged || !differ) return;
+  suspect->differs = DifferingTags(found);
+  if (!suspect->differs.empty()) return;
+  tags_contradicted_ = true;
 }
 
 void Confirmation::Judge(Suspect* suspect, States now) const {

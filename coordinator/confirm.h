@@ -38,8 +38,13 @@ struct Suspect {
   States now;      // as last read from all replicas; empty: never
   // Of a multiset: how many copies each replica had then; empty: never read.
   std::vector<uint64_t> copies{};
+  // By value column, in what `now` stands for: whether replicas that have the record differ there.
+  // Empty: not known, as no column tags came with it. Nothing but advice is made of it.
+  std::vector<bool> differs{};
 
   const States& states() const { return now.empty() ? found->states : now; }
+  // Divergent, of the kind "changed", and it is known in which of the `columns` it differs.
+  bool ChangedColumnsKnown(size_t columns) const;
 };
 
 // What each replica gave for one batch of keys; by replica.
@@ -64,13 +69,17 @@ class Confirmation {
   const std::vector<Suspect>& suspects() const { return suspects_; }
   // Null: beyond reach.
   const Suspect* Find(const std::string& key) const;
+  // Column tags were met that are all equal where the records are not.
+  bool tags_contradicted() const { return tags_contradicted_; }
 
  private:
   void Judge(Suspect* suspect, States now) const;
+  void TakeTags(Suspect* suspect, bool same_as_before, const std::vector<const PeerRecord*>& found);
   bool IsOpen(const Suspect& suspect) const;
 
   const int passes_max_;
   std::vector<Suspect> suspects_;
+  bool tags_contradicted_ = false;
 };
 
 // What an agent said is there must be among what it was asked for, each key once and in order:

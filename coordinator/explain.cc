@@ -1,12 +1,12 @@
 #include "coordinator/explain.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <utility>
 
+#include "coordinator/explain_evidence.h"
 #include "merkle/encoding.h"
 
 namespace driftwood::coordinator {
@@ -14,13 +14,9 @@ namespace {
 
 using merkle::Rule;
 using merkle::RuleKind;
-using merkle::Tag;
 using merkle::Value;
 
 constexpr size_t kHypothesesMax = 3;  // shown of each column
-
-// The values of one column of one record, by replica; those that lack the record left out.
-using Versions = std::vector<const Value*>;
 
 std::string InWords(const Rule& rule) {
   switch (rule.kind) {
@@ -51,39 +47,6 @@ std::string InWords(const Rule& rule) {
   return "";
 }
 
-// As records do: not-a-number is one value.
-bool Same(const Value& a, const Value& b) {
-  return a == b || (a.tag == Tag::kFloat64 && b.tag == Tag::kFloat64 && std::isnan(a.real) &&
-                    std::isnan(b.real));
-}
-
-bool AllEqual(const std::vector<Value>& values) {
-  return std::all_of(values.begin(), values.end(),
-                     [&](const Value& value) { return Same(value, values.front()); });
-}
-
-bool Differ(const Versions& versions) {
-  return std::any_of(versions.begin(), versions.end(),
-                     [&](const Value* value) { return !Same(*value, *versions.front()); });
-}
-
-// Rules that cut digits off say something only where one side has no more digits than that: else
-// any two numbers nearby would do.
-bool CutsDigits(const Rule& rule) {
-  return rule.kind == RuleKind::kRound || rule.kind == RuleKind::kFloatDigits ||
-         rule.kind == RuleKind::kFloat32 || rule.kind == RuleKind::kPrecision;
-}
-
-bool RuleExplains(const Rule& rule, const Versions& versions) {
-  std::vector<Value> values;
-  bool one_stays = false;
-  for (const Value* version : versions) {
-    merkle::ApplyRule(rule, &values.emplace_back(*version));
-    one_stays = one_stays || Same(values.back(), *version);
-  }
-  return AllEqual(values) && (one_stays || !CutsDigits(rule));
-}
-
 // The least invasive first: of two that explain as much, the first is shown.
 std::vector<Rule> CandidateRules(merkle::ColumnType type) {
   std::vector<Rule> rules = {{RuleKind::kTrimEnd, 0},
@@ -110,41 +73,6 @@ std::string OffsetText(int64_t microseconds) {
   return text;
 }
 
-// By how much the second is later than the first; nothing if they are no moments.
-std::optional<int64_t> OffsetOf(const Versions& versions) {
-  const Value& a = *versions[0];
-  const Value& b = *versions[1];
-  const bool moments = a.tag == b.tag && (a.tag == Tag::kTimestamp || a.tag == Tag::kTimestampTz ||
-                                          a.tag == Tag::kTime);
-  int64_t offset = 0;
-  if (!moments || a.special != Value::Special::kNone || b.special != Value::Special::kNone ||
-      __builtin_sub_overflow(b.number, a.number, &offset)) {
-    return std::nullopt;
-  }
-  return offset;
-}
-
-size_t Characters(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
-// Which of two is the beginning of the other, and how many characters it has. Spaces that are
-// missing at the end are another hypothesis.
-std::optional<std::pair<size_t, size_t>> CutOf(const Versions& versions) {
-  for (const size_t cut : {size_t{0}, size_t{1}}) {
-    const Value& shorter = *versions[cut];
-    const Value& longer = *versions[1 - cut];
-    if (shorter.tag == Tag::kText && longer.tag == Tag::kText && !shorter.text.empty() &&
-        longer.text.size() > shorter.text.size() && longer.text.starts_with(shorter.text) &&
-        longer.text.find_first_not_of(' ', shorter.text.size()) != std::string::npos) {
-      return std::pair{cut, Characters(shorter.text)};
-    }
-  }
-  return std::nullopt;
-}
-
 // What most of them have in common, and how many do.
 template <typename T>
 std::optional<std::pair<T, uint64_t>> MostCommon(const std::vector<T>& items) {
@@ -159,32 +87,39 @@ std::optional<std::pair<T, uint64_t>> MostCommon(const std::vector<T>& items) {
 
 class ColumnExplainer {
  public:
-  ColumnExplainer(const merkle::Column& column, const std::vector<std::string>& names)
-      : column_(column), names_(names) {}
+  ColumnExplainer(const merkle::Schema& schema, size_t place, const Evidence& evidence,
+                  const std::vector<std::string>& names)
+      : column_(schema.values[place]), place_(place), evidence_(evidence), names_(names) {}
 
-  ExplainedColumn Run(const std::vector<Versions>& differing) {
+  // Absent: it does not differ.
+  std::optional<ExplainedColumn> Run() {
+    for (size_t i = 0; i < evidence_.records(); ++i) {
+      if (evidence_.Differs(i, place_)) differing_.push_back(i);
+    }
+    if (differing_.empty()) return std::nullopt;
     ExplainedColumn result;
     result.column = column_.name;
-    result.differing = differing.size();
+    result.differing = differing_.size();
     for (const Rule& rule : CandidateRules(column_.type)) {
-      const auto explained = static_cast<uint64_t>(
-          std::count_if(differing.begin(), differing.end(),
-                        [&](const Versions& v) { return RuleExplains(rule, v); }));
+      const auto explained =
+          static_cast<uint64_t>(std::count_if(differing_.begin(), differing_.end(), [&](size_t i) {
+            return evidence_.Explains(rule, i, place_);
+          }));
       const std::string text = column_.name + ":" + merkle::RuleText(rule);
       result.hypotheses.push_back({InWords(rule), text, explained});
     }
-    if (names_.size() == 2) AddPairHypotheses(differing, &result);
+    if (names_.size() == 2) AddPairHypotheses(&result);
     Choose(&result.hypotheses);
     return result;
   }
 
  private:
-  void AddPairHypotheses(const std::vector<Versions>& differing, ExplainedColumn* result) const {
+  void AddPairHypotheses(ExplainedColumn* result) const {
     std::vector<int64_t> offsets;
     std::vector<std::pair<size_t, size_t>> cuts;
-    for (const Versions& versions : differing) {
-      if (const auto offset = OffsetOf(versions)) offsets.push_back(*offset);
-      if (const auto cut = CutOf(versions)) cuts.push_back(*cut);
+    for (const size_t i : differing_) {
+      if (const auto offset = evidence_.Offset(i, place_)) offsets.push_back(*offset);
+      if (const auto cut = evidence_.Cut(i, place_)) cuts.push_back(*cut);
     }
     // One alone is no constant.
     if (const auto common = MostCommon(offsets); common && common->second > 1) {
@@ -227,30 +162,39 @@ class ColumnExplainer {
   }
 
   const merkle::Column& column_;
+  const size_t place_;
+  const Evidence& evidence_;
   const std::vector<std::string>& names_;
+  std::vector<size_t> differing_;  // records
+};
+
+// A record that some replicas lack.
+struct MissingRecord {
+  const ReportKey* key;
+  std::vector<bool> has;  // by replica
 };
 
 // Pairs of keys that each only some replicas have, and that a rule makes one.
 ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Rule& rule,
-                          const std::vector<const SampledRecord*>& missing) {
+                          const std::vector<MissingRecord>& missing) {
   ExplainedKeys result;
-  std::map<std::string, const SampledRecord*> first;
-  for (const SampledRecord* record : missing) {
-    if (!record->key.columns) continue;
+  std::map<std::string, const MissingRecord*> first;
+  for (const MissingRecord& record : missing) {
+    if (!record.key->columns) continue;
     std::string folded;
-    for (Value value : *record->key.columns) {
+    for (Value value : *record.key->columns) {
       merkle::ApplyRule(rule, &value);
       merkle::AppendValue(value, merkle::Place::kValue, &folded);
     }
-    const auto [other, is_new] = first.emplace(folded, record);
+    const auto [other, is_new] = first.emplace(folded, &record);
     if (is_new) continue;
     bool both = false;  // no replica has both: they stand for each other
-    for (size_t i = 0; i < record->values.size(); ++i) {
-      both = both || (record->values[i] && other->second->values[i]);
+    for (size_t i = 0; i < record.has.size(); ++i) {
+      both = both || (record.has[i] && other->second->has[i]);
     }
     if (both) continue;
     if (result.pairs++ == 0) {
-      result.example = {other->second->key, record->key};
+      result.example = {*other->second->key, *record.key};
       for (const merkle::Column& column : schema.key) {
         if (column.type != merkle::ColumnType::kText) continue;
         result.rule += (result.rule.empty() ? "" : ",") + column.name + ":" + RuleText(rule);
@@ -261,30 +205,31 @@ ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Rule& rule,
   return result;
 }
 
-}  // namespace
-
-Explanation Explain(const merkle::Schema& schema, const std::vector<std::string>& names,
-                    const std::vector<SampledRecord>& sample) {
-  Explanation explanation;
-  std::vector<std::vector<Versions>> differing(schema.values.size());
-  std::vector<const SampledRecord*> missing;
-  for (const SampledRecord& record : sample) {
-    const bool everywhere = std::all_of(record.values.begin(), record.values.end(),
-                                        [](const auto& values) { return values.has_value(); });
-    if (!everywhere) {
-      missing.push_back(&record);
-      continue;
-    }
-    ++explanation.changed_sampled;
-    for (size_t c = 0; c < schema.values.size(); ++c) {
-      Versions versions;
-      for (const auto& values : record.values) versions.push_back(&(*values)[c]);
-      if (Differ(versions)) differing[c].push_back(std::move(versions));
+// The records of a sample, those that all replicas have and those that some lack.
+template <typename Record, typename Parts>
+std::vector<const Record*> Divide(const std::vector<Record>& sample, Parts Record::*parts,
+                                  std::vector<MissingRecord>* missing) {
+  std::vector<const Record*> changed;
+  for (const Record& record : sample) {
+    std::vector<bool> has;
+    for (const auto& part : record.*parts) has.push_back(part.has_value());
+    if (std::find(has.begin(), has.end(), false) == has.end()) {
+      changed.push_back(&record);
+    } else {
+      missing->push_back({&record.key, std::move(has)});
     }
   }
+  return changed;
+}
+
+Explanation ExplainBy(const Evidence& evidence, const std::vector<MissingRecord>& missing,
+                      const merkle::Schema& schema, const std::vector<std::string>& names) {
+  Explanation explanation;
+  explanation.changed_sampled = evidence.records();
   for (size_t c = 0; c < schema.values.size(); ++c) {
-    if (differing[c].empty()) continue;
-    explanation.columns.push_back(ColumnExplainer(schema.values[c], names).Run(differing[c]));
+    if (!evidence.Testable(c)) continue;
+    auto column = ColumnExplainer(schema, c, evidence, names).Run();
+    if (column) explanation.columns.push_back(*std::move(column));
   }
   std::stable_sort(
       explanation.columns.begin(), explanation.columns.end(),
@@ -295,6 +240,38 @@ Explanation Explain(const merkle::Schema& schema, const std::vector<std::string>
     if (keys.pairs > explanation.keys.pairs) explanation.keys = std::move(keys);
   }
   return explanation;
+}
+
+}  // namespace
+
+Explanation Explain(const merkle::Schema& schema, const std::vector<std::string>& names,
+                    const std::vector<SampledRecord>& sample) {
+  std::vector<MissingRecord> missing;
+  const ValueEvidence evidence(Divide(sample, &SampledRecord::values, &missing));
+  return ExplainBy(evidence, missing, schema, names);
+}
+
+Explanation ExplainTagged(const merkle::Schema& schema, const std::vector<std::string>& names,
+                          const std::vector<RuleTest>& tests,
+                          const std::vector<TaggedRecord>& sample) {
+  std::vector<MissingRecord> missing;
+  const TagEvidence evidence(tests, Divide(sample, &TaggedRecord::tags, &missing));
+  return ExplainBy(evidence, missing, schema, names);
+}
+
+std::vector<RuleTest> RuleTests(const merkle::Schema& schema, const std::vector<size_t>& columns,
+                                size_t max) {
+  std::vector<RuleTest> tests;
+  for (const size_t column : columns) {
+    const std::vector<Rule> rules = CandidateRules(schema.values[column].type);
+    if (tests.size() + rules.size() > max) break;
+    for (const Rule& rule : rules) tests.push_back({column, rule});
+  }
+  return tests;
+}
+
+std::string RuleTestText(const merkle::Schema& schema, const RuleTest& test) {
+  return schema.values[test.column].name + ":" + merkle::RuleText(test.rule);
 }
 
 }  // namespace driftwood::coordinator

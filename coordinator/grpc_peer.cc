@@ -4,6 +4,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -313,23 +314,34 @@ absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadRecords(const merkle::Agre
                                                               bool with_values) {
   v1::ReadRecordsRequest ask;
   ask.set_with_values(with_values);
-  return ReadInBatches(std::move(ask), agreement, keys);
+  return ReadInBatches(std::move(ask), agreement, keys,
+                       with_values ? kReadValueKeysMax : kReadKeysMax);
+}
+
+absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadTagged(
+    const merkle::Agreement& agreement, const std::vector<std::string>& keys,
+    const std::vector<std::string>& rules) {
+  v1::ReadRecordsRequest ask;
+  ask.set_column_tags(true);
+  for (const std::string& rule : rules) ask.add_rules(rule);
+  const size_t tags = std::max<size_t>(agreement.schema.values.size() + rules.size(), 1);
+  return ReadInBatches(std::move(ask), agreement, keys,
+                       std::clamp<size_t>(kTagsMax / tags, 1, kReadKeysMax));
 }
 
 absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadIndexed(
     const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
   v1::ReadRecordsRequest ask;
   ask.set_indexed(true);
-  return ReadInBatches(std::move(ask), agreement, keys);
+  return ReadInBatches(std::move(ask), agreement, keys, kReadKeysMax);
 }
 
 absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadInBatches(
     v1::ReadRecordsRequest ask, const merkle::Agreement& agreement,
-    const std::vector<std::string>& keys) {
+    const std::vector<std::string>& keys, size_t keys_max) {
   ask.set_dataset(options_.dataset);
   ask.set_fingerprint(agreement.Fingerprint());
   std::vector<PeerRecord> records;
-  const size_t keys_max = ask.with_values() ? kReadValueKeysMax : kReadKeysMax;
   for (size_t begin = 0; begin < keys.size();) {
     size_t end = begin;
     size_t bytes = 0;
@@ -359,6 +371,8 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
       found.value = std::move(*record.mutable_value());
       found.value_too_long = record.value_too_long();
       found.copies = record.copies();
+      found.column_tags = std::move(*record.mutable_column_tags());
+      found.rule_tags = std::move(*record.mutable_rule_tags());
       records->push_back(std::move(found));
     }
     if (records->size() - before > static_cast<size_t>(request.keys_size())) {

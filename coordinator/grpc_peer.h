@@ -48,6 +48,9 @@ class GrpcPeer final : public Peer {
   absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
                                                       const std::vector<std::string>& keys,
                                                       bool with_values) override;
+  absl::StatusOr<std::vector<PeerRecord>> ReadTagged(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys,
+      const std::vector<std::string>& rules) override;
   absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
   absl::StatusOr<std::vector<AlikePair>> FindAlike(const merkle::Agreement& agreement,
@@ -60,10 +63,11 @@ class GrpcPeer final : public Peer {
 
   absl::Status Finished(const grpc::Status& status, const std::string& what)
       DRIFTWOOD_EXCLUDES(mutex_);
-  // What `ask`, an otherwise empty request, asks for, in batches.
+  // What `ask`, an otherwise empty request, asks for, in batches of so many keys.
   absl::StatusOr<std::vector<PeerRecord>> ReadInBatches(driftwood::v1::ReadRecordsRequest ask,
                                                         const merkle::Agreement& agreement,
-                                                        const std::vector<std::string>& keys);
+                                                        const std::vector<std::string>& keys,
+                                                        size_t keys_max);
   absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request,
                          std::vector<PeerRecord>* records);
 

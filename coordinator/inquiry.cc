@@ -29,10 +29,14 @@ void Inquiry::Run() {
   Confirm();
   if (walked_.options.show_values) ReadValues();
   Advice advice(walked_, confirmation_, &reader_);
-  if (walked_.options.explain) advice.Explain(&report_);
+  if (walked_.options.explain) {
+    advice.CountColumns(&report_);
+    advice.Explain(&report_);
+  }
   advice.Locate(&report_);
   const AlikeKeys alike = walked_.options.explain ? advice.FindAlike() : AlikeKeys();
   List(alike);
+  WarnOfTags();
 }
 
 // Nothing is proven by a walk that lost a replica, and nothing can be: what it found stays
@@ -64,12 +68,23 @@ void Inquiry::Pause() {
   wait ? wait(seconds) : (void)walked_.interrupt->WaitFor(seconds);
 }
 
+bool Inquiry::WantsTags() const {
+  return walked_.options.explain && !walked_.schema().multiset && !walked_.schema().values.empty();
+}
+
+size_t Inquiry::BatchKeys() const {
+  if (!WantsTags()) return kRereadKeysMax;
+  return std::clamp<size_t>(kTagsMax / walked_.schema().values.size(), 1, kRereadKeysMax);
+}
+
 void Inquiry::Pass(const std::vector<std::string>& keys) {
-  for (size_t begin = 0; begin < keys.size() && !reader_.AnyLost(); begin += kRereadKeysMax) {
-    const size_t end = std::min(begin + kRereadKeysMax, keys.size());
+  const size_t batch_keys = BatchKeys();
+  for (size_t begin = 0; begin < keys.size() && !reader_.AnyLost(); begin += batch_keys) {
+    const size_t end = std::min(begin + batch_keys, keys.size());
     const std::vector<std::string> batch(keys.begin() + static_cast<ptrdiff_t>(begin),
                                          keys.begin() + static_cast<ptrdiff_t>(end));
-    const Readings readings = reader_.Read(batch, /*with_values=*/false);
+    const Readings readings = WantsTags() ? reader_.ReadTagged(batch, /*rules=*/{})
+                                          : reader_.Read(batch, /*with_values=*/false);
     for (size_t i = 0; i < readings.size(); ++i) {
       if (!readings[i].ok()) reread_errors_[i] = readings[i].status();
     }
@@ -149,6 +164,19 @@ void Inquiry::ListGaps() {
     entry.reason = gap.reason;
     report_.gaps.push_back(std::move(entry));
   }
+}
+
+void Inquiry::WarnOfTags() {
+  for (size_t i = 0; i < reader_.count(); ++i) {
+    if (!reader_.tags_dropped(i)) continue;
+    report_.warnings.push_back(NameOf(i) +
+                               ": its agent gave malformed column tags, which were left out: the "
+                               "report does not know in which columns all records differ");
+  }
+  if (!confirmation_.tags_contradicted()) return;
+  report_.warnings.push_back(
+      "column tags say of records that differ that no column does, and were left out: the report "
+      "does not know in which columns all records differ");
 }
 
 void Inquiry::WarnOfUnconfirmed() {

@@ -49,6 +49,9 @@ class Inquiry {
 
  private:
   void Confirm();
+  // Whether which columns differ is asked for too.
+  bool WantsTags() const;
+  size_t BatchKeys() const;
   void Pause();
   void Pass(const std::vector<std::string>& keys);
   void ReadValues();
@@ -57,6 +60,7 @@ class Inquiry {
   void ListRuns();
   void ListGaps();
   void WarnOfUnconfirmed();
+  void WarnOfTags();
 
   ReportKey MakeKey(const std::string& encoded) const {
     return MakeReportKey(encoded, walked_.schema().key_columns());

@@ -110,6 +110,7 @@ ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& sch
   ReportRecord record;
   record.key = MakeReportKey(listed.found->key, schema.key_columns());
   record.status = listed.status;
+  if (listed.differs != nullptr) record.differs = *listed.differs;
   for (const auto& state : *listed.states) {
     record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
   }
@@ -163,10 +164,11 @@ std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirm
     if (listed.size() >= max) break;
     const Suspect* suspect = confirmation.Find(found->key);
     if (suspect == nullptr) {
-      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed, nullptr});
+      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed});
     } else if (suspect->status != RecordStatus::kInFlight) {
       listed.push_back({found, &suspect->states(), suspect->status,
-                        suspect->copies.empty() ? nullptr : &suspect->copies});
+                        suspect->copies.empty() ? nullptr : &suspect->copies,
+                        suspect->differs.empty() ? nullptr : &suspect->differs});
     }
   }
   return listed;
@@ -231,6 +233,62 @@ std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const 
   return sample;
 }
 
+std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
+                                         const Readings& readings, const merkle::Schema& schema,
+                                         bool with_rules) {
+  std::map<std::string, TaggedRecord> records;
+  std::set<std::string> unusable;
+  for (const std::string& key : keys) {
+    TaggedRecord& record = records[key];
+    record.key = MakeReportKey(key, schema.key_columns());
+    record.tags.resize(readings.size());
+  }
+  for (size_t i = 0; i < readings.size(); ++i) {
+    for (const PeerRecord& found : *readings[i]) {
+      if (found.column_tags.empty() || (with_rules && found.rule_tags.empty())) {
+        unusable.insert(found.key);
+      }
+      records[found.key].tags[i] = TaggedRecord::Tags{found.column_tags, found.rule_tags};
+    }
+  }
+  std::vector<TaggedRecord> sample;
+  for (auto& [key, record] : records) {
+    const bool missing = std::any_of(record.tags.begin(), record.tags.end(),
+                                     [](const auto& tags) { return !tags.has_value(); });
+    const bool agree = std::all_of(record.tags.begin(), record.tags.end(), [&](const auto& tags) {
+      const auto& first = record.tags.front();
+      return tags.has_value() == first.has_value() && (!tags || tags->columns == first->columns);
+    });
+    // Of a missing record it is enough to know who has it.
+    if (!agree && (missing || !unusable.contains(key))) sample.push_back(std::move(record));
+  }
+  return sample;
+}
+
+std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns) {
+  ReportColumns result;
+  std::vector<ColumnCount> counts(columns);
+  for (size_t c = 0; c < columns; ++c) counts[c].column = c;
+  for (const Suspect& suspect : confirmation.suspects()) {
+    if (!suspect.ChangedColumnsKnown(columns)) continue;
+    ++result.examined;
+    const bool alone = std::count(suspect.differs.begin(), suspect.differs.end(), true) == 1;
+    for (size_t c = 0; c < columns; ++c) {
+      if (!suspect.differs[c]) continue;
+      ++counts[c].records;
+      if (alone) ++counts[c].only;
+    }
+  }
+  if (result.examined == 0) return std::nullopt;
+  std::stable_sort(counts.begin(), counts.end(), [](const ColumnCount& a, const ColumnCount& b) {
+    return a.records > b.records;
+  });
+  for (const ColumnCount& count : counts) {
+    if (count.records > 0) result.differing.push_back(count);
+  }
+  return result;
+}
+
 std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed) {
   std::vector<std::string> keys;
   for (const ListedKey& one : listed) {
@@ -286,7 +344,9 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
       AddReplicaValues(name, (*listed[r].states)[i],
                        place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
     }
-    record.differs = DifferingColumns(record, columns);
+    const auto known = std::count_if(record.values.begin(), record.values.end(),
+                                     [](const auto& values) { return values.has_value(); });
+    if (known > 1 || record.differs.empty()) record.differs = DifferingColumns(record, columns);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct ListedKey {
   const States* states = nullptr;     // as last read: of the confirmation or the walk's result
   RecordStatus status = RecordStatus::kUnconfirmed;
   const std::vector<uint64_t>* copies = nullptr;  // of a multiset, as last read; null: never
+  const std::vector<bool>* differs = nullptr;     // Suspect::differs; null: not known
 };
 
 // As reports have it: a multiset's key is the column '*'.
@@ -59,6 +61,15 @@ std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summ
 std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
                                     const merkle::Schema& schema);
 
+// The same where they were read with column tags, `with_rules` or without: left out are changed
+// records that some replica gave no tags of, and those that agree by now.
+std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
+                                         const Readings& readings, const merkle::Schema& schema,
+                                         bool with_rules);
+
+// In which columns the changed records that were read again differ. Absent: it is not known of any.
+std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns);
+
 // Of a multiset's divergences that were not read again, the keys.
 std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed);
 
@@ -66,8 +77,8 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
 // what the indexes that were compared say of KeysWithoutCopies().
 void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report);
 
-// Fills values, differing columns and notes of report->records, which stand for `listed`.
-// `found` by replica; a failed one has its note in every record.
+// Fills values, notes and, where the values say so, differing columns of report->records, which
+// stand for `listed`. `found` by replica; a failed one has its note in every record.
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report);
 

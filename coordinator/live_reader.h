@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,6 +41,13 @@ class LiveReader {
   // reading.
   Readings Read(const std::vector<std::string>& keys, bool with_values);
 
+  // The same without values, with column tags as far as the agents give any (Peer::ReadTagged()).
+  // What was read besides never depends on them: a reading that fails is done again without them,
+  // and tags that are not one for each column and rule are dropped.
+  Readings ReadTagged(const std::vector<std::string>& keys, const std::vector<std::string>& rules);
+  // Tags of this replica had to be dropped.
+  bool tags_dropped(size_t replica) const { return tags_dropped_[replica]; }
+
   // Calls `ask(i, peer)` for each replica that is not lost; it returns the status of its call.
   template <typename Ask>
   void AskEach(const Ask& ask) {
@@ -49,9 +57,13 @@ class LiveReader {
   }
 
  private:
+  // True if no tags had to be dropped.
+  bool CheckTags(size_t rules, std::vector<PeerRecord>* found) const;
+
   const std::vector<Peer*> peers_;
   const merkle::Agreement& agreement_;
   bool* const lost_;
+  const std::unique_ptr<bool[]> tags_dropped_;  // by replica: each written by its own thread
 };
 
 }  // namespace driftwood::coordinator

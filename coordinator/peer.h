@@ -78,6 +78,9 @@ struct PeerRecord {
   std::string value;            // canonical; only if asked for
   bool value_too_long = false;  // the record is there, its value was left out
   uint64_t copies = 0;          // of a multiset's record
+  // ReadTagged(): 8 bytes for each value column, and for each rule. Either may be empty.
+  std::string column_tags{};
+  std::string rule_tags{};
 };
 
 // A key that a replica lacks, and the one that it holds in its place, since it takes both for
@@ -87,6 +90,11 @@ struct AlikePair {
   std::string held;
 };
 inline constexpr size_t kAlikeKeysMax = 100;  // of one call
+
+// Of one call of ReadTagged().
+inline constexpr size_t kTagBytes = 8;
+inline constexpr size_t kTagRulesMax = 16'384;
+inline constexpr size_t kTagsMax = size_t{8} << 20;  // of all records and their columns and rules
 
 // Every call fails with the codes of agent.proto; an agent that can't be reached, is stopped or
 // too slow is Unavailable or DeadlineExceeded within a bounded time, never a hang.
@@ -112,6 +120,16 @@ class Peer {
   virtual absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
                                                               const std::vector<std::string>& keys,
                                                               bool with_values) = 0;
+
+  // The same without values and with column tags: equal tags of two replicas are equal values. Of
+  // each value column, and of its value under each of `rules` ("column:rule"). Advice: an agent
+  // that knows nothing of them, or may not give them, leaves them out.
+  virtual absl::StatusOr<std::vector<PeerRecord>> ReadTagged(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys,
+      const std::vector<std::string>& rules) {
+    (void)rules;
+    return ReadRecords(agreement, keys, /*with_values=*/false);
+  }
 
   // The same, without values, of the index that is prepared: the store is not read.
   virtual absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(

@@ -180,6 +180,33 @@ std::string StatusLine(const Report& report) {
          GroupDigits(statuses.in_flight) + " in flight";
 }
 
+std::string ColumnsLine(const Report& report) {
+  constexpr size_t kShownMax = 3;
+  if (!report.columns || !report.schema) return "";
+  const uint64_t examined = report.columns->examined;
+  const std::vector<ColumnCount>& differing = report.columns->differing;
+  std::string line;
+  for (size_t i = 0; i < differing.size() && i < kShownMax; ++i) {
+    const ColumnCount& count = differing[i];
+    line += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->values[count.column].name) +
+            (i == 0 ? " differs in " : " in ") + Percent(count.records, examined);
+    if (i == 0) line += " of " + Plural(examined, "changed record", "changed records");
+    if (count.only > 0) line += " (nothing else in " + GroupDigits(count.only) + ")";
+  }
+  if (differing.size() > kShownMax) {
+    line += " and " + Plural(differing.size() - kShownMax, "more column", "more columns");
+  }
+  return line;
+}
+
+std::vector<std::string> DifferingNames(const Report& report, const ReportRecord& record) {
+  std::vector<std::string> names;
+  for (size_t c = 0; c < record.differs.size(); ++c) {
+    if (record.differs[c]) names.push_back(report.schema->values[c].name);
+  }
+  return names;
+}
+
 std::string VerdictLine(const Report& report) {
   const std::string between = JoinAnd(report.ReplicaNames());
   switch (report.verdict) {

@@ -1,6 +1,7 @@
 // csv: a row for each divergence, and a last row with the verdict.
 #include "coordinator/report_csv.h"
 
+#include <cstdint>
 #include <set>
 
 #include "coordinator/report.h"
@@ -10,6 +11,8 @@
 namespace driftwood::coordinator {
 
 namespace {
+
+constexpr size_t kAllNames = SIZE_MAX;
 
 std::string ValueCell(const merkle::Value& value) {
   return value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay());
@@ -22,7 +25,7 @@ size_t KeyColumns(const Report& report) { return report.schema ? report.schema->
 class HeaderNames {
  public:
   explicit HeaderNames(const Report& report) {
-    taken_ = {"kind", "status", "note"};
+    taken_ = {"kind", "status", "columns", "note"};
     for (const ReportReplica& replica : report.replicas) {
       taken_.insert("version@" + replica.name);
       if (report.multiset()) taken_.insert("copies@" + replica.name);
@@ -56,6 +59,7 @@ CsvCells Header(const Report& report) {
       }
     }
   }
+  cells.push_back("columns");
   cells.push_back("note");
   return cells;
 }
@@ -91,6 +95,8 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record) {
       }
     }
   }
+  const std::string differing = JoinNames(DifferingNames(report, record), kAllNames);
+  cells.push_back(differing.empty() ? "" : CsvCell(differing));
   cells.push_back(note.empty() ? "" : CsvCell(note));
   return cells;
 }
@@ -101,6 +107,7 @@ CsvCells VerdictCells(const Report& report, size_t width) {
   std::string note = VerdictLine(report);
   const std::string statuses = StatusLine(report);
   if (!statuses.empty()) note += "; confirmation: " + statuses;
+  if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
   if (report.records.size() < report.total) {
     note +=
         "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);

@@ -109,6 +109,8 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
         of_replica[report.schema->values[c].name] = ValueJson((*record.values[i])[c]);
       }
     }
+  }
+  if (!record.values.empty() || !record.differs.empty()) {
     Json& columns = object["columns"] = Json::array();
     for (size_t c = 0; c < record.differs.size(); ++c) {
       if (record.differs[c]) columns.push_back(report.schema->values[c].name);
@@ -196,6 +198,25 @@ Json RunsJson(const Report& report) {
   return array;
 }
 
+// In which columns the changed records differ.
+Json DifferingJson(const Report& report) {
+  if (!report.columns || !report.schema) return nullptr;
+  Json differing = Json::array();
+  for (const ColumnCount& count : report.columns->differing) {
+    differing.push_back({{"name", report.schema->values[count.column].name},
+                         {"records", count.records},
+                         {"only", count.only}});
+  }
+  return {{"examined", report.columns->examined}, {"differing", std::move(differing)}};
+}
+
+Json SpanColumnJson(const Report& report, const ReportSpan& span) {
+  if (!span.column || !report.schema) return nullptr;
+  return {{"name", report.schema->values[span.column->column].name},
+          {"records", span.column->records},
+          {"examined", span.column->examined}};
+}
+
 Json SpansJson(const Report& report) {
   Json array = Json::array();
   for (const ReportSpan& span : report.spans) {
@@ -207,7 +228,8 @@ Json SpansJson(const Report& report) {
                      {"last", BoundJson(report, &span.last)},
                      {"records", span.records},
                      {"changed", span.changed},
-                     {"missing", std::move(missing)}});
+                     {"missing", std::move(missing)},
+                     {"column", SpanColumnJson(report, span)}});
   }
   return array;
 }
@@ -325,6 +347,7 @@ absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,
   RETURN_IF_ERROR(WriteRecordsMember(report, sink));
   RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
   RETURN_IF_ERROR(WriteMember("spans", SpansJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("columns", DifferingJson(report), sink));
   RETURN_IF_ERROR(WriteMember("explanation", ExplanationJson(report), sink));
   RETURN_IF_ERROR(WriteMember("coverage", CoverageJson(report), sink));
   RETURN_IF_ERROR(WriteMember("walk", WalkJson(report), sink));
@@ -352,6 +375,7 @@ absl::Status WriteJsonLinesOf(const Report& report, const JsonMembers& before_re
                {"schema_version", kReportSchemaVersion},
                {"replicas", ReplicasJson(report)},
                {"compared", ComparedJson(report)},
+               {"columns", DifferingJson(report)},
                {"explanation", ExplanationJson(report)},
                {"runs", RunsJson(report)},
                {"spans", SpansJson(report)},

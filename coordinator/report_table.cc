@@ -64,7 +64,7 @@ std::string RangeText(const Report& report, const ReportKey& begin,
 class TableWriter {
  public:
   TableWriter(const Report& report, const TableStyle& style, const ReportSink& sink)
-      : report_(report), style_(style), sink_(sink) {}
+      : report_(report), style_(style), sink_(sink), any_differs_(AnyDiffers()) {}
 
   absl::Status Write() {
     if (report_.plan) return sink_(*report_.plan);
@@ -73,6 +73,7 @@ class TableWriter {
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Compared());
     RETURN_IF_ERROR(Statuses());
+    RETURN_IF_ERROR(Columns());
     RETURN_IF_ERROR(Where());
     RETURN_IF_ERROR(Why());
     RETURN_IF_ERROR(Gaps());
@@ -132,15 +133,45 @@ class TableWriter {
     return statuses.empty() ? absl::OkStatus() : Line("  confirmation: " + statuses);
   }
 
-  // "1,180 changed, 20 missing in right"
-  std::string Kinds(uint64_t changed, const std::vector<uint64_t>& missing) const {
+  // In which columns the changed records differ.
+  absl::Status Columns() {
+    constexpr size_t kShownMax = 12;
+    if (!report_.columns || !report_.schema) return absl::OkStatus();
+    const ReportColumns& columns = *report_.columns;
+    RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Line("Columns that differ, in " +
+                         Plural(columns.examined, "changed record", "changed records") + ":"));
+    std::vector<Row> rows;
+    for (const ColumnCount& count : columns.differing) {
+      if (rows.size() == kShownMax) break;
+      rows.push_back({"  " + EscapeForDisplay(report_.schema->values[count.column].name),
+                      Percent(count.records, columns.examined), GroupDigits(count.records),
+                      count.only == 0 ? "" : "nothing else in " + GroupDigits(count.only)});
+    }
+    RETURN_IF_ERROR(AsTable(rows, Widths(rows)));
+    const size_t left = columns.differing.size() - rows.size();
+    if (left == 0) return absl::OkStatus();
+    return Line("  … and " + Plural(left, "more column", "more columns"));
+  }
+
+  // "1,180 changed (price in 97 %), 20 missing in right"
+  std::string Kinds(const ReportSpan& span) const {
     std::vector<std::string> kinds;
-    if (changed > 0) kinds.push_back(GroupDigits(changed) + " changed");
-    for (size_t i = 0; i < missing.size(); ++i) {
-      if (missing[i] == 0) continue;
-      kinds.push_back(GroupDigits(missing[i]) + " missing in " + report_.replicas[i].name);
+    if (span.changed > 0) kinds.push_back(GroupDigits(span.changed) + " changed" + MostIn(span));
+    for (size_t i = 0; i < span.missing.size(); ++i) {
+      if (span.missing[i] == 0) continue;
+      kinds.push_back(GroupDigits(span.missing[i]) + " missing in " + report_.replicas[i].name);
     }
     return JoinNames(kinds);
+  }
+
+  std::string MostIn(const ReportSpan& span) const {
+    if (!span.column) return "";
+    const SpanColumn& most = *span.column;
+    const bool all = most.examined == span.changed;
+    return " (" + EscapeForDisplay(report_.schema->values[most.column].name) + " in " +
+           (all && most.records == most.examined ? "all" : Percent(most.records, most.examined)) +
+           (all ? "" : " of " + GroupDigits(most.examined) + " read again") + ")";
   }
 
   absl::Status Where() {
@@ -150,9 +181,8 @@ class TableWriter {
     for (const ReportSpan& span : report_.spans) {
       const bool one = span.first.encoded == span.last.encoded;
       RETURN_IF_ERROR(Line("  " + KeyText(report_, span.first) +
-                           (one ? "" : " to " + KeyText(report_, span.last)) + ": " +
-                           Kinds(span.changed, span.missing) + ", among " +
-                           Plural(span.records, "record", "records")));
+                           (one ? "" : " to " + KeyText(report_, span.last)) + ": " + Kinds(span) +
+                           ", among " + Plural(span.records, "record", "records")));
     }
     return absl::OkStatus();
   }
@@ -254,6 +284,7 @@ class TableWriter {
     row.push_back("kind");
     row.push_back("status");
     for (const ReportReplica& replica : report_.replicas) row.push_back(replica.name);
+    if (any_differs_) row.push_back("differs in");
     return row;
   }
 
@@ -271,7 +302,22 @@ class TableWriter {
                     : CopiesKnown(record, i) ? Plural(*record.copies[i], "copy", "copies")
                                              : *record.states[i]);
     }
+    if (any_differs_) row.push_back(DiffersIn(record));
     return row;
+  }
+
+  // Whether it is known of any listed record in which columns it differs.
+  bool AnyDiffers() const {
+    return std::any_of(
+        report_.records.begin(), report_.records.end(),
+        [&](const ReportRecord& record) { return !DifferingNames(report_, record).empty(); });
+  }
+
+  std::string DiffersIn(const ReportRecord& record) const {
+    constexpr size_t kNamesMax = 5;
+    std::vector<std::string> names = DifferingNames(report_, record);
+    for (std::string& name : names) name = EscapeForDisplay(name);
+    return JoinNames(names, kNamesMax);
   }
 
   static bool CopiesKnown(const ReportRecord& record, size_t i) {
@@ -333,6 +379,8 @@ class TableWriter {
       RETURN_IF_ERROR(Line("  " + (lacking.empty() ? "changed" : "missing in " + JoinAnd(lacking)) +
                            ", " + std::string(RecordStatusName(record.status)) +
                            CopiesText(record)));
+      const std::string differs = record.values.empty() ? DiffersIn(record) : "";
+      if (!differs.empty()) RETURN_IF_ERROR(Line("  differs in " + differs));
       RETURN_IF_ERROR(record.values.empty() ? Versions(record) : Values(record));
       RETURN_IF_ERROR(Notes(record));
     }
@@ -378,6 +426,7 @@ class TableWriter {
   const Report& report_;
   const TableStyle& style_;
   const ReportSink& sink_;
+  const bool any_differs_;
 };
 
 }  // namespace

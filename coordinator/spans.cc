@@ -67,6 +67,8 @@ struct Stretch {
   uint64_t changed = 0;
   uint64_t keys = 0;
   std::vector<uint64_t> missing;
+  uint64_t examined = 0;          // of how many changed ones the differing columns are known
+  std::vector<uint64_t> columns;  // in how many of those each differs
 
   double density() const {
     return static_cast<double>(keys) / static_cast<double>(std::max<uint64_t>(records, 1));
@@ -89,6 +91,17 @@ struct Stretch {
     }
     if (!lacking) ++changed;
   }
+  void CountColumns(const Suspect& suspect) {
+    if (!suspect.ChangedColumnsKnown(suspect.differs.size())) return;
+    ++examined;
+    columns.resize(suspect.differs.size());
+    for (size_t c = 0; c < columns.size(); ++c) columns[c] += suspect.differs[c] ? 1 : 0;
+  }
+  std::optional<SpanColumn> MostChanged() const {
+    if (examined == 0) return std::nullopt;
+    const auto most = std::max_element(columns.begin(), columns.end());
+    return SpanColumn{static_cast<size_t>(most - columns.begin()), *most, examined};
+  }
   void Append(const Stretch& next) {
     if (first == nullptr) first = next.first;
     if (next.last != nullptr) last = next.last;
@@ -97,6 +110,9 @@ struct Stretch {
     keys += next.keys;
     missing.resize(std::max(missing.size(), next.missing.size()));
     for (size_t i = 0; i < next.missing.size(); ++i) missing[i] += next.missing[i];
+    examined += next.examined;
+    columns.resize(std::max(columns.size(), next.columns.size()));
+    for (size_t c = 0; c < next.columns.size(); ++c) columns[c] += next.columns[c];
   }
 };
 
@@ -110,6 +126,7 @@ std::vector<Stretch> CountParts(const std::vector<KeyPart>& parts, const WalkRes
     while (part + 1 < parts.size() && parts[part + 1].begin <= divergence.key) ++part;
     const Suspect* const suspect = confirmation.Find(divergence.key);
     stretches[part].Count(divergence, suspect == nullptr ? divergence.states : suspect->states());
+    if (suspect != nullptr) stretches[part].CountColumns(*suspect);
   }
   return stretches;
 }
@@ -153,7 +170,7 @@ std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkR
     if (stretch.keys == 0) continue;
     spans.push_back({MakeReportKey(stretch.first->key, key_columns),
                      MakeReportKey(stretch.last->key, key_columns), stretch.records,
-                     stretch.changed, stretch.missing});
+                     stretch.changed, stretch.missing, stretch.MostChanged()});
   }
   return spans;
 }

@@ -139,6 +139,14 @@ std::string Plural(uint64_t count, std::string_view one, std::string_view many) 
   return GroupDigits(count) + " " + std::string(count == 1 ? one : many);
 }
 
+std::string Percent(uint64_t part, uint64_t whole) {
+  if (whole == 0 || part == 0) return "0 %";
+  const auto percent = static_cast<uint64_t>(
+      100 * (static_cast<long double>(part) / static_cast<long double>(whole)));
+  if (percent == 0) return "under 1 %";
+  return std::to_string(part < whole ? std::min<uint64_t>(percent, 99) : 100) + " %";
+}
+
 std::string Lowercase(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));

@@ -32,6 +32,9 @@ std::string GroupDigits(uint64_t number);
 // "1 record", "2,000 records".
 std::string Plural(uint64_t count, std::string_view one, std::string_view many);
 
+// "97 %", rounded down; "under 1 %" of what is not nothing, and "100 %" only of all.
+std::string Percent(uint64_t part, uint64_t whole);
+
 std::string Lowercase(std::string_view text);
 std::string Hex(std::string_view bytes);
 

@@ -8,11 +8,13 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "coordinator/peer.h"
 #include "merkle/encoding.h"
 #include "merkle/query.h"
+#include "merkle/rule.h"
 #include "tests/testing/memory_tree.h"
 
 namespace driftwood::coordinator {
@@ -43,13 +45,16 @@ class FakePeer final : public Peer {
   void SetRows(Rows rows) { rows_ = std::move(rows); }
 
   // The next call of that name fails with this, or every one ("describe", "prepare", "open",
-  // "query", "read").
+  // "query", "read", "tags").
   std::map<std::string, absl::Status> fail_once;
   std::map<std::string, absl::Status> fail_always;
   std::function<void()> before_query;             // called before each answer
   std::function<std::string(std::string)> twist;  // changes each answer
   std::function<void()> before_read;              // called before each ReadRecords()
   std::function<void(std::vector<PeerRecord>*)> twist_read;
+  // Column tags, as an agent of today has them; without, as one that knows nothing of them.
+  bool gives_tags = false;
+  std::function<void(std::vector<PeerRecord>*)> twist_tags;
   bool hang_in_prepare = false;  // until Cancel()
   std::string not_point_in_time;
   uint64_t unparsed = 0;
@@ -120,6 +125,30 @@ class FakePeer final : public Peer {
       records.push_back({key, hasher.Hash(key, Value(name)), with_values ? Value(name) : ""});
     }
     if (twist_read) twist_read(&records);
+    return records;
+  }
+
+  // "tags" fails this alone.
+  absl::StatusOr<std::vector<PeerRecord>> ReadTagged(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys,
+      const std::vector<std::string>& rules) override {
+    if (const absl::Status fault = Fault("tags"); !fault.ok()) return fault;
+    auto records = ReadRecords(agreement, keys, /*with_values=*/true);
+    if (!records.ok()) return records;
+    merkle::ColumnHasher hasher(key_);
+    for (PeerRecord& record : *records) {
+      const std::string value = std::exchange(record.value, "");
+      if (!gives_tags) continue;
+      hasher.AppendTag(record.key, "name", value, &record.column_tags);
+      for (const std::string& rule : rules) {
+        merkle::Value under = merkle::DecodeValues(value, 1)->front();
+        merkle::ApplyRule(merkle::ParseColumnRule(rule)->rule, &under);
+        std::string encoding;
+        merkle::AppendValue(under, merkle::Place::kValue, &encoding);
+        hasher.AppendTag(record.key, "name", encoding, &record.rule_tags);
+      }
+    }
+    if (twist_tags) twist_tags(&*records);
     return records;
   }
 

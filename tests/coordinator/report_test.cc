@@ -225,6 +225,8 @@ Report Divergent() {
   report.runs.push_back(run);
   report.spans = {{report.records[0].key, report.records[1].key, 40, 1, {1, 0, 1}},
                   {report.records[1].key, report.records[1].key, 1, 0, {1, 0, 0}}};
+  report.spans[0].column = SpanColumn{2, 1, 1};
+  report.columns = ReportColumns{4001, {{2, 3999, 3990}, {0, 11, 2}, {1, 1, 0}, {3, 1, 0}}};
   Explanation why;
   why.changed_sampled = 90;
   why.missing_sampled = 10;
@@ -232,6 +234,31 @@ Report Divergent() {
                  {"big", 1, {}}};
   why.keys = {2, "letter case", "region:casefold", {report.records[0].key, report.records[0].key}};
   report.explanation = why;
+  return report;
+}
+
+// Changed in known columns, though no values were read.
+Report Columns() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.records_proven_equal = 900;
+  report.total = report.statuses.confirmed = 100;
+  report.changed = 99;
+  report.missing = {0, 1};
+  const std::vector<std::vector<bool>> differs = {{true, true}, {false, true}, {}};
+  for (size_t i = 0; i < differs.size(); ++i) {
+    ReportRecord& record = report.records.emplace_back();
+    record.key = Key({Integer(static_cast<int64_t>(i))});
+    record.states = {"00000000000000aa", "00000000000000bb"};
+    if (i == 2) record.states[1].reset();
+    record.status = RecordStatus::kConfirmed;
+    record.differs = differs[i];
+  }
+  report.spans = {{report.records[0].key, report.records[1].key, 400, 98, {0, 0}},
+                  {report.records[2].key, report.records[2].key, 600, 1, {0, 1}}};
+  report.spans[0].column = SpanColumn{1, 98, 98};
+  report.spans[1].column = SpanColumn{0, 1, 1};
+  report.columns = ReportColumns{99, {{1, 98, 97}, {0, 2, 1}}};
   return report;
 }
 
@@ -329,8 +356,8 @@ INSTANTIATE_TEST_SUITE_P(
     Reports, GoldenTest,
     ::testing::Values(GoldenCase{"identical", Identical}, GoldenCase{"empty", Empty},
                       GoldenCase{"in_flight", InFlight}, GoldenCase{"divergent", Divergent},
-                      GoldenCase{"incomplete", Incomplete}, GoldenCase{"error", Error},
-                      GoldenCase{"multiset", Multiset},
+                      GoldenCase{"columns", Columns}, GoldenCase{"incomplete", Incomplete},
+                      GoldenCase{"error", Error}, GoldenCase{"multiset", Multiset},
                       GoldenCase{"multiset_values", MultisetWithValues},
                       GoldenCase{"multiset_identical", IdenticalMultisets}),
     [](const auto& test) { return std::string(test.param.name); });
@@ -385,6 +412,38 @@ TEST(ReportTest, BytesThatAreNotUtf8NeverReachJson) {
   EXPECT_EQ(text.find('\xff'), std::string::npos);
 }
 
+TEST(ReportTest, SharesNeverSayAllOrNothingOfWhatIsNot) {
+  EXPECT_EQ(Percent(1, 100'000), "under 1 %");
+  EXPECT_EQ(Percent(0, 7), "0 %");
+  EXPECT_EQ(Percent(99'999, 100'000), "99 %");
+  EXPECT_EQ(Percent(100'000, 100'000), "100 %");
+  EXPECT_EQ(Percent(1, 2), "50 %");
+  EXPECT_EQ(Percent(UINT64_MAX - 1, UINT64_MAX), "99 %");
+}
+
+TEST(ReportTest, PartlyKnownColumnsOfASpanSayOfHowMany) {
+  Report report = Columns();
+  report.spans[0].column = SpanColumn{1, 30, 40};
+  EXPECT_THAT(Render(report, ReportFormat::kTable),
+              HasSubstr("98 changed (name in 75 % of 40 read again)"));
+}
+
+TEST(ReportTest, ManyColumnsAreNotAllShownInTheTable) {
+  Report report = Columns();
+  report.schema->values.clear();
+  report.columns->differing.clear();
+  for (size_t c = 0; c < 1600; ++c) {
+    report.schema->values.push_back({"column " + std::to_string(c), ColumnType::kText});
+    report.columns->differing.push_back({c, 2, 0});
+  }
+  const std::string table = Render(report, ReportFormat::kTable);
+  EXPECT_THAT(table, HasSubstr("… and 1,588 more columns"));
+  EXPECT_EQ(table.find("column 12 "), std::string::npos);
+  EXPECT_THAT(ColumnsLine(report), EndsWith(" and 1,597 more columns"));
+  const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
+  EXPECT_EQ(document["columns"]["differing"].size(), 1600u);
+}
+
 // Else a reader by name would take a key for the verdict, or a value for a version.
 TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   Report report = Identical();
@@ -399,7 +458,7 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   EXPECT_EQ(
       csv.substr(0, csv.find('\r')),
       "key.kind,key.status,kind,status,version@left,version@right,key.kind@left,key.kind@right,"
-      "value.version@left,value.version@right,note");
+      "value.version@left,value.version@right,columns,note");
 }
 
 TEST(ReportTest, WhatWasLeftOutStandsBesideTheVerdict) {

@@ -73,6 +73,13 @@ class ServicePeer final : public coordinator::Peer {
         service_->ReadRecords(dataset_, agreement.Fingerprint(), keys, with_values, &control_));
   }
 
+  absl::StatusOr<std::vector<coordinator::PeerRecord>> ReadTagged(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys,
+      const std::vector<std::string>& rules) override {
+    return PeerRecords(
+        service_->ReadTagged(dataset_, agreement.Fingerprint(), keys, rules, &control_));
+  }
+
   absl::StatusOr<std::vector<coordinator::PeerRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
     return PeerRecords(service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys, &control_));
@@ -98,8 +105,9 @@ class ServicePeer final : public coordinator::Peer {
     if (!found.ok()) return found.status();
     std::vector<coordinator::PeerRecord> records;
     for (agent::FoundRecord& record : *found) {
-      records.push_back(
-          {std::move(record.key), record.digest, std::move(record.value), false, record.copies});
+      records.push_back({std::move(record.key), record.digest, std::move(record.value), false,
+                         record.copies, std::move(record.column_tags),
+                         std::move(record.rule_tags)});
     }
     return records;
   }
