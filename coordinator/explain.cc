@@ -70,7 +70,10 @@ std::string OffsetText(int64_t microseconds) {
   std::snprintf(text, sizeof text, "%c%02lld:%02lld:%02lld", microseconds < 0 ? '-' : '+',
                 static_cast<long long>(seconds / 3600), static_cast<long long>(seconds / 60 % 60),
                 static_cast<long long>(seconds % 60));
-  return text;
+  std::string fraction = std::to_string(std::llabs(microseconds) % 1'000'000);
+  if (fraction == "0") return text;
+  fraction.insert(0, 6 - fraction.size(), '0');
+  return text + ("." + fraction.substr(0, fraction.find_last_not_of('0') + 1));
 }
 
 // What most of them have in common, and how many do.

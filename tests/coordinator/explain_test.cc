@@ -94,6 +94,10 @@ TEST(ExplainTest, AConstantOffsetIsNamedWithItsSize) {
       Changed(Time("2026-03-01 12:30:00.5"), Time("2026-03-05 14:31:00.5"))};
   EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, sample),
               ElementsAre("2 right is at a constant offset of +02:00:00 from left"));
+  const SampledRecord late =
+      Changed(Time("2026-01-01 00:00:01.0005"), Time("2026-01-01 00:00:00.999"));
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, {late, late}),
+              ElementsAre("2 right is at a constant offset of -00:00:00.0015 from left"));
   EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, {sample[2]}), IsEmpty())
       << "one alone is no constant";
 }
