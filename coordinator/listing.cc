@@ -253,10 +253,11 @@ std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
   }
   std::vector<TaggedRecord> sample;
   for (auto& [key, record] : records) {
-    const bool missing = std::any_of(record.tags.begin(), record.tags.end(),
-                                     [](const auto& tags) { return !tags.has_value(); });
-    const bool agree = std::all_of(record.tags.begin(), record.tags.end(), [&](const auto& tags) {
-      const auto& first = record.tags.front();
+    const auto& all = record.tags;
+    const auto& first = all.front();
+    const bool missing =
+        std::any_of(all.begin(), all.end(), [](const auto& tags) { return !tags.has_value(); });
+    const bool agree = std::all_of(all.begin(), all.end(), [&first](const auto& tags) {
       return tags.has_value() == first.has_value() && (!tags || tags->columns == first->columns);
     });
     // Of a missing record it is enough to know who has it.

@@ -135,9 +135,10 @@ TEST_F(AuditColumnsTest, MalformedTagsAreLeftOutWithAWarning) {
       SCOPED_TRACE(std::to_string(column_tags.size()) + " and " + std::to_string(rule_tags.size()));
       Reset();
       right_->description.values_allowed = values_allowed;
-      right_->twist_tags = [&](std::vector<PeerRecord>* records) {
-        records->back().column_tags = column_tags;
-        records->back().rule_tags = rule_tags;
+      right_->twist_tags = [columns = column_tags,
+                            rules = rule_tags](std::vector<PeerRecord>* records) {
+        records->back().column_tags = columns;
+        records->back().rule_tags = rules;
       };
       const Report report = Run();
       EXPECT_EQ(Essence(report), Essence(sound));
