@@ -190,7 +190,10 @@ std::string ColumnsLine(const Report& report) {
     const ColumnCount& count = differing[i];
     line += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->values[count.column].name) +
             (i == 0 ? " differs in " : " in ") + Percent(count.records, examined);
-    if (i == 0) line += " of " + Plural(examined, "changed record", "changed records");
+    if (i == 0) {
+      line += " of " + Plural(examined, "changed record", "changed records");
+      if (report.estimate) line += " of the sample";
+    }
     if (count.only > 0) line += " (nothing else in " + GroupDigits(count.only) + ")";
   }
   if (differing.size() > kShownMax) {

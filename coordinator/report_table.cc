@@ -140,7 +140,8 @@ class TableWriter {
     const ReportColumns& columns = *report_.columns;
     RETURN_IF_ERROR(Line());
     RETURN_IF_ERROR(Line("Columns that differ, in " +
-                         Plural(columns.examined, "changed record", "changed records") + ":"));
+                         Plural(columns.examined, "changed record", "changed records") +
+                         (report_.estimate ? " of the sample:" : ":")));
     std::vector<Row> rows;
     for (const ColumnCount& count : columns.differing) {
       if (rows.size() == kShownMax) break;
