@@ -101,10 +101,7 @@ bool ReadDate(Reader* reader, bool bc, Instant* date) {
     return true;
   }
   civil.year = bc ? 1 - int64_t{year} : (sign == '-' ? -int64_t{year} : int64_t{year});
-  if (civil.month < 1 || civil.month > 12 || civil.day < 1 ||
-      civil.day > DaysInMonth(civil.year, civil.month)) {
-    return false;
-  }
+  if (!IsDay(civil)) return false;
   date->number = DaysFromCivil(civil);
   return true;
 }
@@ -167,6 +164,11 @@ bool AppendCivil(int64_t days, std::string* out) {
 }
 
 }  // namespace
+
+bool IsDay(const CivilDate& date) {
+  return date.month >= 1 && date.month <= 12 && date.day >= 1 &&
+         date.day <= DaysInMonth(date.year, date.month);
+}
 
 // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
 int64_t DaysFromCivil(const CivilDate& date) {

@@ -19,6 +19,8 @@ struct CivilDate {
   friend bool operator==(const CivilDate&, const CivilDate&) = default;
 };
 
+// Whether the calendar has that day, of any year.
+bool IsDay(const CivilDate& date);
 // `year` within ±10^15; a valid month and day.
 int64_t DaysFromCivil(const CivilDate& date);
 // Any number of days.

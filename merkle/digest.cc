@@ -27,7 +27,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "digests are copied as they lie in memory");
 
-constexpr size_t kBlockBytes = 64;
+constexpr size_t kBlockBytes = kSha256BlockBytes;
 using Block = std::array<unsigned char, kBlockBytes>;
 
 // The key, then 32 bytes that say what it is used for.
@@ -185,8 +185,8 @@ Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
 struct BatchHasher::State {
   static constexpr size_t kBlocksMax = 16;  // of a message that waits for others
   struct Waiting {
-    std::vector<uint32_t> words;  // as Sha256Lanes::compress takes them
-    std::vector<size_t> places;   // in the vector of digests
+    std::vector<unsigned char> messages;  // as Sha256Lanes::compress takes them
+    std::vector<size_t> places;           // in the vector of digests
   };
 
   RecordHasher one;
@@ -194,25 +194,13 @@ struct BatchHasher::State {
   const Sha256Lanes* lanes;
   std::array<Waiting, kBlocksMax> waiting{};  // at [n]: of n + 1 blocks
 
-  void Take(std::string_view key, std::string_view value, size_t padded, Waiting* to) const {
-    unsigned char message[kBlocksMax * kBlockBytes];
-    LayOut(key, value, padded, message);
-    if (to->words.empty()) to->words.resize(padded / 4 * lanes->lanes);
-    uint32_t* word = to->words.data() + to->places.size() - 1;
-    for (size_t i = 0; i < padded; i += 4, word += lanes->lanes) {
-      uint32_t big_endian = 0;
-      std::memcpy(&big_endian, message + i, sizeof big_endian);
-      *word = __builtin_bswap32(big_endian);
-    }
-  }
-
   // Lanes without a message hash what is left there of an earlier one, in vain.
   void Compress(size_t blocks, Waiting* from, std::vector<Digest>* digests) const {
     uint32_t state[kSha256StateWords * kSha256LanesMax];
     for (size_t i = 0; i < kSha256StateWords; ++i) {
       std::fill_n(state + i * lanes->lanes, lanes->lanes, keyed.h[i]);
     }
-    lanes->compress(state, from->words.data(), blocks);
+    lanes->compress(state, from->messages.data(), blocks);
     for (size_t lane = 0; lane < from->places.size(); ++lane) {
       const uint32_t* const word = state + lane;
       (*digests)[from->places[lane]] = DigestOfState(
@@ -242,7 +230,9 @@ void BatchHasher::Add(std::string_view key, std::string_view value, std::vector<
   State::Waiting& waiting = state.waiting[blocks - 1];
   waiting.places.push_back(digests->size());
   digests->emplace_back();
-  state.Take(key, value, blocks * kBlockBytes, &waiting);
+  const size_t padded = blocks * kBlockBytes;
+  if (waiting.messages.empty()) waiting.messages.resize(padded * state.lanes->lanes);
+  LayOut(key, value, padded, waiting.messages.data() + padded * (waiting.places.size() - 1));
   if (waiting.places.size() == state.lanes->lanes) state.Compress(blocks, &waiting, digests);
 }
 

@@ -1,5 +1,7 @@
 #include "merkle/sha256_lanes.h"
 
+#include <utility>
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -8,6 +10,8 @@ namespace driftwood::merkle {
 namespace {
 
 #if defined(__x86_64__)
+
+constexpr size_t kBlockWords = kSha256BlockBytes / 4;
 
 // FIPS 180-4, 4.2.2.
 constexpr uint32_t kRound[64] = {
@@ -46,8 +50,49 @@ struct Lanes {
     *to += first ^ second ^ third;
   }
 
-  [[gnu::always_inline]] static inline void Load(const uint32_t* from, Vector* to) {
+  [[gnu::always_inline]] static inline void Load(const void* from, Vector* to) {
     __builtin_memcpy(to, from, sizeof *to);
+  }
+
+  // The bytes of each word reversed: messages are big-endian, these processors little-endian.
+  [[gnu::always_inline]] static inline void Swap(Vector* x) {
+    *x = (*x << 24) | ((*x << 8) & 0xff0000) | ((*x >> 8) & 0xff00) | (*x >> 24);
+  }
+
+  // Of the squares of kSize words in two rows that lie kSize apart, those off the diagonal change
+  // places.
+  template <size_t kSize, int... kColumns>
+  [[gnu::always_inline]] static inline void Exchange(std::integer_sequence<int, kColumns...>,
+                                                     Vector* upper, Vector* lower) {
+    constexpr int kStep = static_cast<int>(kSize), kWidth = static_cast<int>(kLanes);
+    const Vector a = *upper, b = *lower;
+    *upper = __builtin_shufflevector(
+        a, b, ((kColumns & kStep) == 0 ? kColumns : kWidth + kColumns - kStep)...);
+    *lower = __builtin_shufflevector(
+        a, b, ((kColumns & kStep) == 0 ? kColumns + kStep : kWidth + kColumns)...);
+  }
+
+  // Rows become columns: squares of half the size change places, then within each square.
+  template <size_t kSize = kLanes / 2>
+  [[gnu::always_inline]] static inline void Transpose(Vector* rows) {
+    for (size_t i = 0; i < kLanes; ++i) {
+      if ((i & kSize) != 0) continue;
+      Exchange<kSize>(std::make_integer_sequence<int, static_cast<int>(kLanes)>(), &rows[i],
+                      &rows[i + kSize]);
+    }
+    if constexpr (kSize > 1) Transpose<kSize / 2>(rows);
+  }
+
+  // The words of one block of each lane.
+  [[gnu::always_inline]] static inline void LoadBlock(const unsigned char* messages, size_t stride,
+                                                      Vector* words) {
+    for (size_t part = 0; part < kBlockWords; part += kLanes) {
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        Load(messages + lane * stride + 4 * part, &words[part + lane]);
+      }
+      Transpose(words + part);
+    }
+    for (size_t t = 0; t < kBlockWords; ++t) Swap(&words[t]);
   }
 
   // One step t of 6.2.2; what is called a to h changes places with each.
@@ -63,22 +108,22 @@ struct Lanes {
     *h = sum;
   }
 
-  [[gnu::always_inline]] static inline void Compress(uint32_t* state, const uint32_t* words,
+  [[gnu::always_inline]] static inline void Compress(uint32_t* state, const unsigned char* messages,
                                                      size_t blocks) {
     Vector s[kSha256StateWords];
     for (size_t i = 0; i < kSha256StateWords; ++i) Load(state + i * kLanes, &s[i]);
-    for (; blocks > 0; --blocks, words += kSha256BlockWords * kLanes) {
-      Vector w[kSha256BlockWords];
-      for (size_t t = 0; t < kSha256BlockWords; ++t) Load(words + t * kLanes, &w[t]);
+    for (size_t block = 0; block < blocks; ++block) {
+      Vector w[kBlockWords];
+      LoadBlock(messages + block * kSha256BlockBytes, blocks * kSha256BlockBytes, w);
       Vector a = s[0], b = s[1], c = s[2], d = s[3], e = s[4], f = s[5], g = s[6], h = s[7];
-      for (size_t t = 0; t < 64; t += kSha256BlockWords) {
+      for (size_t t = 0; t < 64; t += kBlockWords) {
         const uint32_t* const k = kRound + t;
-        for (size_t i = 0; t > 0 && i < kSha256BlockWords; ++i) {
-          w[i] += w[(i + 9) % kSha256BlockWords];
-          AddSigma<7, 18, 3, true>(w[(i + 1) % kSha256BlockWords], &w[i]);
-          AddSigma<17, 19, 10, true>(w[(i + 14) % kSha256BlockWords], &w[i]);
+        for (size_t i = 0; t > 0 && i < kBlockWords; ++i) {
+          w[i] += w[(i + 9) % kBlockWords];
+          AddSigma<7, 18, 3, true>(w[(i + 1) % kBlockWords], &w[i]);
+          AddSigma<17, 19, 10, true>(w[(i + 14) % kBlockWords], &w[i]);
         }
-        for (size_t i = 0; i < kSha256BlockWords; i += 8) {
+        for (size_t i = 0; i < kBlockWords; i += 8) {
           Step(a, b, c, &d, e, f, g, &h, k[i], w[i]);
           Step(h, a, b, &c, d, e, f, &g, k[i + 1], w[i + 1]);
           Step(g, h, a, &b, c, d, e, &f, k[i + 2], w[i + 2]);
@@ -97,13 +142,14 @@ struct Lanes {
   }
 };
 
-[[gnu::target("avx2")]] void CompressAvx2(uint32_t* state, const uint32_t* words, size_t blocks) {
-  Lanes<8>::Compress(state, words, blocks);
+[[gnu::target("avx2")]] void CompressAvx2(uint32_t* state, const unsigned char* messages,
+                                          size_t blocks) {
+  Lanes<8>::Compress(state, messages, blocks);
 }
 
-[[gnu::target("avx512f")]] void CompressAvx512(uint32_t* state, const uint32_t* words,
+[[gnu::target("avx512f")]] void CompressAvx512(uint32_t* state, const unsigned char* messages,
                                                size_t blocks) {
-  Lanes<16>::Compress(state, words, blocks);
+  Lanes<16>::Compress(state, messages, blocks);
 }
 
 bool HasShaInstructions() {

@@ -14,15 +14,15 @@ namespace driftwood::merkle {
 
 inline constexpr size_t kSha256LanesMax = 16;
 inline constexpr size_t kSha256StateWords = 8;
-inline constexpr size_t kSha256BlockWords = 16;
+inline constexpr size_t kSha256BlockBytes = 64;
 
 struct Sha256Lanes {
   const char* name;
   size_t lanes;
   // Applies the compression function to `blocks` blocks of each lane. `state` has, for each of the
-  // 8 state words, one word a lane; `words`, for each word of each block, one a lane. Words are
-  // numbers, not big-endian bytes.
-  void (*compress)(uint32_t* state, const uint32_t* words, size_t blocks);
+  // 8 state words, one word a lane; in `messages` each lane's blocks come after those of the lane
+  // before.
+  void (*compress)(uint32_t* state, const unsigned char* messages, size_t blocks);
 };
 
 // Those that this processor can run; empty on other architectures.

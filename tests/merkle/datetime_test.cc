@@ -56,6 +56,21 @@ TEST(DatetimeTest, KnownDaysAreWhereTheyBelong) {
   EXPECT_EQ(Days("5874897-12-31"), 2'145'042'905);  // PostgreSQL's last
 }
 
+TEST(DatetimeTest, ADayIsOneThatTheCalendarHas) {
+  for (int64_t year = -401; year <= 2400; ++year) {
+    int days = 0;
+    for (unsigned month = 0; month <= 13; ++month) {
+      for (unsigned day = 0; day <= 32; ++day) {
+        const CivilDate date{year, month, day};
+        if (!IsDay(date)) continue;
+        ++days;
+        ASSERT_EQ(CivilFromDays(DaysFromCivil(date)), date);
+      }
+    }
+    ASSERT_EQ(days, DaysFromCivil({year + 1, 1, 1}) - DaysFromCivil({year, 1, 1}));
+  }
+}
+
 TEST(DatetimeTest, YearsBeforeChristHaveTwoSpellings) {
   EXPECT_EQ(Days("0044-03-15 BC"), Days("-0043-03-15"));
   EXPECT_EQ(Days("0001-02-29 BC"), Days("0000-02-29"));

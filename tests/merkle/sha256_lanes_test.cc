@@ -24,26 +24,17 @@ std::string Padded(std::string message) {
   return message;
 }
 
-uint32_t BigEndian(const char* bytes) {
-  uint32_t word = 0;
-  for (int i = 0; i < 4; ++i) word = word << 8 | static_cast<unsigned char>(bytes[i]);
-  return word;
-}
-
 // The digests of messages of one padded length, one a lane.
 std::vector<std::string> HashAll(const Sha256Lanes& lanes,
                                  const std::vector<std::string>& messages) {
-  const size_t words = Padded(messages[0]).size() / 4;
-  std::vector<uint32_t> interleaved(words * lanes.lanes);
+  const size_t blocks = Padded(messages[0]).size() / kSha256BlockBytes;
+  std::string padded;
   std::vector<uint32_t> state(kSha256StateWords * lanes.lanes);
   for (size_t lane = 0; lane < lanes.lanes; ++lane) {
-    const std::string padded = Padded(messages[lane]);
-    for (size_t i = 0; i < words; ++i) {
-      interleaved[i * lanes.lanes + lane] = BigEndian(padded.data() + 4 * i);
-    }
+    padded += Padded(messages[lane]);
     for (size_t i = 0; i < kSha256StateWords; ++i) state[i * lanes.lanes + lane] = kInitial[i];
   }
-  lanes.compress(state.data(), interleaved.data(), words / kSha256BlockWords);
+  lanes.compress(state.data(), reinterpret_cast<const unsigned char*>(padded.data()), blocks);
   std::vector<std::string> digests(lanes.lanes);
   for (size_t lane = 0; lane < lanes.lanes; ++lane) {
     for (size_t i = 0; i < kSha256StateWords; ++i) {

@@ -22,39 +22,14 @@ absl::Status Malformed(const std::string& what) {
 }
 
 uint64_t GetLittle(const unsigned char* at, size_t size) {
+  if (std::endian::native == std::endian::little && size == 8) {
+    uint64_t value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+  }
   uint64_t value = 0;
   for (size_t i = size; i > 0; --i) value = value << 8 | at[i - 1];
   return value;
-}
-
-size_t SizeOf(MysqlWire wire) {
-  switch (wire) {
-    case MysqlWire::k1:
-      return 1;
-    case MysqlWire::k2:
-      return 2;
-    case MysqlWire::k4:
-      return 4;
-    case MysqlWire::k8:
-      return 8;
-    default:
-      return 0;
-  }
-}
-
-// Reads the length before a value of varying length; null if it does not fit.
-const unsigned char* TakeLength(const unsigned char* at, const unsigned char* end,
-                                uint64_t* length) {
-  if (at >= end) return nullptr;
-  const unsigned first = *at++;
-  if (first <= 250) {
-    *length = first;
-    return at;
-  }
-  const size_t size = first == 252 ? 2 : first == 253 ? 3 : first == 254 ? 8 : 0;
-  if (size == 0 || static_cast<size_t>(end - at) < size) return nullptr;
-  *length = GetLittle(at, size);
-  return at + size;
 }
 
 // The parts of a date and time; absent ones are zero.
@@ -92,13 +67,6 @@ std::string_view Keep(std::string_view text, std::pmr::memory_resource* arena) {
   return {copy, text.size()};
 }
 
-// A day that the calendar has.
-bool IsDay(const Moment& moment) {
-  if (moment.month == 0 || moment.day == 0) return false;
-  const merkle::CivilDate date{moment.year, moment.month, moment.day};
-  return merkle::CivilFromDays(merkle::DaysFromCivil(date)) == date;
-}
-
 // "2024-00-15", "2024-02-31", "0000-00-00 12:00:00": no date, but what any export has of them.
 SourceValue AsText(const Moment& moment, bool with_time, std::pmr::memory_resource* arena) {
   std::array<char, 64> text;
@@ -117,32 +85,41 @@ SourceValue AsText(const Moment& moment, bool with_time, std::pmr::memory_resour
   return SourceValue::Text(Keep(out, arena));
 }
 
-absl::StatusOr<SourceValue> DecodeMoment(Kind kind, std::string_view bytes,
-                                         std::pmr::memory_resource* arena) {
+absl::Status DecodeMoment(Kind kind, std::string_view bytes, std::pmr::memory_resource* arena,
+                          SourceValue* value) {
   const std::optional<Moment> moment = ParseMoment(bytes);
   if (!moment || (kind == Kind::kDate && moment->HasTime())) return Malformed("a malformed date");
+  const merkle::CivilDate date{moment->year, moment->month, moment->day};
   if (!moment->HasDate() && !moment->HasTime()) {
-    return SourceValue::SpecialMoment(kind, Special::kZeroDate);
+    *value = SourceValue::SpecialMoment(kind, Special::kZeroDate);
+  } else if (!merkle::IsDay(date)) {
+    *value = AsText(*moment, kind != Kind::kDate, arena);
+  } else if (kind == Kind::kDate) {
+    *value = SourceValue::Moment(kind, merkle::DaysFromCivil(date));
+  } else {
+    const int64_t days = merkle::DaysFromCivil(date);
+    *value = SourceValue::Moment(kind, days * kDayMicros + moment->TimeMicros());
   }
-  if (!IsDay(*moment)) return AsText(*moment, kind != Kind::kDate, arena);
-  const int64_t days = merkle::DaysFromCivil({moment->year, moment->month, moment->day});
-  if (kind == Kind::kDate) return SourceValue::Moment(kind, days);
-  return SourceValue::Moment(kind, days * kDayMicros + moment->TimeMicros());
+  return absl::OkStatus();
 }
 
-absl::StatusOr<SourceValue> DecodeTime(std::string_view bytes) {
+absl::Status DecodeTime(std::string_view bytes, SourceValue* value) {
   const auto* const at = reinterpret_cast<const unsigned char*>(bytes.data());
   const size_t size = bytes.size();
-  if (size == 0) return SourceValue::Moment(Kind::kTime, 0);
-  if (size != 8 && size != 12) return Malformed("a malformed time");
-  const auto days = static_cast<int64_t>(GetLittle(at + 1, 4));
-  const int64_t micros = size == 12 ? static_cast<int64_t>(GetLittle(at + 8, 4)) : 0;
-  if (at[0] > 1 || days > 34 || at[5] > 23 || at[6] > 59 || at[7] > 59 || micros > 999999) {
-    return Malformed("a malformed time");
+  if (size != 0 && size != 8 && size != 12) return Malformed("a malformed time");
+  int64_t total = 0;
+  if (size != 0) {
+    const auto days = static_cast<int64_t>(GetLittle(at + 1, 4));
+    const int64_t micros = size == 12 ? static_cast<int64_t>(GetLittle(at + 8, 4)) : 0;
+    if (at[0] > 1 || days > 34 || at[5] > 23 || at[6] > 59 || at[7] > 59 || micros > 999999) {
+      return Malformed("a malformed time");
+    }
+    const int64_t seconds = ((days * 24 + at[5]) * 60 + at[6]) * 60 + at[7];
+    total = seconds * 1000 * 1000 + micros;
+    if (at[0] == 1) total = -total;
   }
-  const int64_t seconds = ((days * 24 + at[5]) * 60 + at[6]) * 60 + at[7];
-  const int64_t total = seconds * 1000 * 1000 + micros;
-  return SourceValue::Moment(Kind::kTime, at[0] == 1 ? -total : total);
+  *value = SourceValue::Moment(Kind::kTime, total);
+  return absl::OkStatus();
 }
 
 int64_t SignExtended(uint64_t value, size_t size) {
@@ -158,25 +135,61 @@ int64_t SignExtended(uint64_t value, size_t size) {
   }
 }
 
-absl::StatusOr<SourceValue> DecodeBit(std::string_view bytes) {
+absl::Status DecodeBit(std::string_view bytes, SourceValue* value) {
   if (bytes.size() > 8) return Malformed("more than 64 bits");
-  uint64_t value = 0;
-  for (const char c : bytes) value = value << 8 | static_cast<unsigned char>(c);
-  return SourceValue::Uint64(value);
+  uint64_t bits = 0;
+  for (const char c : bytes) bits = bits << 8 | static_cast<unsigned char>(c);
+  *value = SourceValue::Uint64(bits);
+  return absl::OkStatus();
+}
+
+// `value` may live as long as `arena` and `bytes`, a value without its length. DataLoss if `bytes`
+// are not of that form.
+absl::Status DecodeValue(MysqlForm form, std::string_view bytes, std::pmr::memory_resource* arena,
+                         SourceValue* value) {
+  const auto* const at = reinterpret_cast<const unsigned char*>(bytes.data());
+  switch (form) {
+    case MysqlForm::kInteger:
+      *value = SourceValue::Int64(SignExtended(GetLittle(at, bytes.size()), bytes.size()));
+      break;
+    case MysqlForm::kUnsigned:
+    case MysqlForm::kYear:
+      *value = SourceValue::Uint64(GetLittle(at, bytes.size()));
+      break;
+    case MysqlForm::kFloat:
+      *value = SourceValue::Double(std::bit_cast<float>(static_cast<uint32_t>(GetLittle(at, 4))));
+      break;
+    case MysqlForm::kDouble:
+      *value = SourceValue::Double(std::bit_cast<double>(GetLittle(at, 8)));
+      break;
+    case MysqlForm::kDecimal:
+      *value = SourceValue::OfText(Kind::kNumber, bytes);
+      break;
+    case MysqlForm::kText:
+    case MysqlForm::kConvertedText:
+    case MysqlForm::kUuidText:
+      *value = SourceValue::Text(bytes);
+      break;
+    case MysqlForm::kBytes:
+      *value = SourceValue::Bytes(bytes);
+      break;
+    case MysqlForm::kBit:
+      return DecodeBit(bytes, value);
+    case MysqlForm::kDate:
+      return DecodeMoment(Kind::kDate, bytes, arena, value);
+    case MysqlForm::kTime:
+      return DecodeTime(bytes, value);
+    case MysqlForm::kTimestamp:
+      return DecodeMoment(Kind::kTimestamp, bytes, arena, value);
+    case MysqlForm::kTimestampTz:
+      return DecodeMoment(Kind::kTimestampTz, bytes, arena, value);
+    case MysqlForm::kUnmapped:
+      return absl::InternalError("a column without a mapping was read");
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
-
-const unsigned char* MysqlValueEnd(MysqlWire wire, const unsigned char* at,
-                                   const unsigned char* end) {
-  uint64_t length = SizeOf(wire);
-  if (wire == MysqlWire::kBytes) {
-    at = TakeLength(at, end, &length);
-    if (at == nullptr) return nullptr;
-  }
-  if (static_cast<uint64_t>(end - at) < length) return nullptr;
-  return at + length;
-}
 
 bool MysqlWireFits(MysqlForm form, MysqlWire wire) {
   switch (form) {
@@ -184,7 +197,7 @@ bool MysqlWireFits(MysqlForm form, MysqlWire wire) {
       return false;
     case MysqlForm::kInteger:
     case MysqlForm::kUnsigned:
-      return SizeOf(wire) != 0;
+      return MysqlWireBytes(wire) != 0;
     case MysqlForm::kYear:
       return wire == MysqlWire::k2;
     case MysqlForm::kFloat:
@@ -200,43 +213,6 @@ size_t MysqlValueCount(const std::vector<MysqlColumnForm>& forms) {
   size_t count = forms.size();
   for (const MysqlColumnForm& form : forms) count += form.form == MysqlForm::kConvertedText ? 1 : 0;
   return count;
-}
-
-absl::StatusOr<SourceValue> DecodeMysqlValue(MysqlForm form, std::string_view bytes,
-                                             std::pmr::memory_resource* arena) {
-  const auto* const at = reinterpret_cast<const unsigned char*>(bytes.data());
-  switch (form) {
-    case MysqlForm::kInteger:
-      return SourceValue::Int64(SignExtended(GetLittle(at, bytes.size()), bytes.size()));
-    case MysqlForm::kUnsigned:
-    case MysqlForm::kYear:
-      return SourceValue::Uint64(GetLittle(at, bytes.size()));
-    case MysqlForm::kBit:
-      return DecodeBit(bytes);
-    case MysqlForm::kFloat:
-      return SourceValue::Double(std::bit_cast<float>(static_cast<uint32_t>(GetLittle(at, 4))));
-    case MysqlForm::kDouble:
-      return SourceValue::Double(std::bit_cast<double>(GetLittle(at, 8)));
-    case MysqlForm::kDecimal:
-      return SourceValue::OfText(Kind::kNumber, bytes);
-    case MysqlForm::kText:
-    case MysqlForm::kConvertedText:
-    case MysqlForm::kUuidText:
-      return SourceValue::Text(bytes);
-    case MysqlForm::kBytes:
-      return SourceValue::Bytes(bytes);
-    case MysqlForm::kDate:
-      return DecodeMoment(Kind::kDate, bytes, arena);
-    case MysqlForm::kTime:
-      return DecodeTime(bytes);
-    case MysqlForm::kTimestamp:
-      return DecodeMoment(Kind::kTimestamp, bytes, arena);
-    case MysqlForm::kTimestampTz:
-      return DecodeMoment(Kind::kTimestampTz, bytes, arena);
-    case MysqlForm::kUnmapped:
-      break;
-  }
-  return absl::InternalError("a column without a mapping was read");
 }
 
 namespace {
@@ -261,8 +237,8 @@ class ValueReader {
     ++index_;
     value->reset();
     if (is_null) return true;
-    uint64_t length = SizeOf(wire);
-    if (wire == MysqlWire::kBytes) at_ = TakeLength(at_, end_, &length);
+    uint64_t length = MysqlWireBytes(wire);
+    if (wire == MysqlWire::kBytes) at_ = TakeMysqlLength(at_, end_, &length);
     if (at_ == nullptr || static_cast<uint64_t>(end_ - at_) < length) return false;
     *value = {reinterpret_cast<const char*>(at_), static_cast<size_t>(length)};
     at_ += length;
@@ -297,7 +273,7 @@ absl::Status MysqlBatch::Decode(RowSink& sink) {
       if (stored) {
         row[column] = SourceValue::Bytes(*stored);
       } else if (value) {
-        ASSIGN_OR_RETURN(row[column], DecodeMysqlValue(form.form, *value, &arena));
+        RETURN_IF_ERROR(DecodeValue(form.form, *value, &arena, &row[column]));
       } else {
         row[column] = SourceValue::Null();
       }

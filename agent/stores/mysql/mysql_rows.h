@@ -23,9 +23,48 @@ namespace driftwood::agent {
 // How a column's bytes are delimited.
 enum class MysqlWire : uint8_t { kNothing, k1, k2, k4, k8, kBytes, kUnknown };
 
+inline size_t MysqlWireBytes(MysqlWire wire) {
+  switch (wire) {
+    case MysqlWire::k1:
+      return 1;
+    case MysqlWire::k2:
+      return 2;
+    case MysqlWire::k4:
+      return 4;
+    case MysqlWire::k8:
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+// Reads the length before a value of varying length; null if it does not fit.
+inline const unsigned char* TakeMysqlLength(const unsigned char* at, const unsigned char* end,
+                                            uint64_t* length) {
+  if (at >= end) return nullptr;
+  const unsigned first = *at++;
+  if (first <= 250) {
+    *length = first;
+    return at;
+  }
+  const size_t size = first == 252 ? 2 : first == 253 ? 3 : first == 254 ? 8 : 0;
+  if (size == 0 || static_cast<size_t>(end - at) < size) return nullptr;
+  *length = 0;
+  for (size_t i = size; i > 0; --i) *length = *length << 8 | at[i - 1];
+  return at + size;
+}
+
 // The end of the value that begins at `at`; null if that would be after `end`.
-const unsigned char* MysqlValueEnd(MysqlWire wire, const unsigned char* at,
-                                   const unsigned char* end);
+inline const unsigned char* MysqlValueEnd(MysqlWire wire, const unsigned char* at,
+                                          const unsigned char* end) {
+  uint64_t length = MysqlWireBytes(wire);
+  if (wire == MysqlWire::kBytes) {
+    at = TakeMysqlLength(at, end, &length);
+    if (at == nullptr) return nullptr;
+  }
+  if (static_cast<uint64_t>(end - at) < length) return nullptr;
+  return at + length;
+}
 
 // A column of the result.
 struct MysqlColumnForm {
@@ -36,16 +75,13 @@ struct MysqlColumnForm {
 // Whether the server's column can be read in that form.
 bool MysqlWireFits(MysqlForm form, MysqlWire wire);
 
-// `value` may live as long as `arena` and `bytes`, a value without its length. DataLoss if `bytes`
-// are not of that form.
-absl::StatusOr<SourceValue> DecodeMysqlValue(MysqlForm form, std::string_view bytes,
-                                             std::pmr::memory_resource* arena);
-
 // Whole rows, one after another, each behind a bit for each value that says whether it is NULL.
 class MysqlBatch final : public RowBatch {
  public:
   explicit MysqlBatch(std::shared_ptr<const std::vector<MysqlColumnForm>> forms)
-      : forms_(std::move(forms)) {}
+      : forms_(std::move(forms)) {
+    bytes_.reserve(kBytesMax + kBytesMax / 8);  // growing would copy what is there
+  }
 
   // `nulls`: a bit for each value. `values`: those that are not NULL.
   void Add(std::string_view nulls, std::string_view values) {
