@@ -47,8 +47,8 @@ class KeyCollector final : public RowSink {
 
 class AlikeFinder {
  public:
-  AlikeFinder(Store& store, const Agreement& agreement, const std::atomic<bool>* cancelled)
-      : store_(store), agreement_(agreement), cancelled_(cancelled) {
+  AlikeFinder(Store& store, const Agreement& agreement, Cancellation* cancellation)
+      : store_(store), agreement_(agreement), cancellation_(cancellation) {
     for (const merkle::Column& column : agreement.schema.key) names_.push_back(column.name);
   }
 
@@ -101,9 +101,10 @@ class AlikeFinder {
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<Scan> scan,
                      store_.LookupAlike(names_, names_, source_keys));
+    const InterruptOnCancel interrupt(cancellation_, scan.get());
     KeyCollector collector(agreement_);
     for (;;) {
-      if (cancelled_ != nullptr && *cancelled_) return absl::CancelledError("cancelled");
+      if (IsCancelled(cancellation_)) return absl::CancelledError("cancelled");
       ASSIGN_OR_RETURN(const std::unique_ptr<RowBatch> batch, scan->Next());
       if (batch == nullptr) break;
       RETURN_IF_ERROR(batch->Decode(collector));
@@ -114,7 +115,7 @@ class AlikeFinder {
 
   Store& store_;
   const Agreement& agreement_;
-  const std::atomic<bool>* const cancelled_;
+  Cancellation* const cancellation_;
   std::vector<std::string> names_;
 };
 
@@ -122,7 +123,7 @@ class AlikeFinder {
 
 absl::StatusOr<std::vector<AlikeKey>> FindAlikeKeys(Store& store, const Agreement& agreement,
                                                     const std::vector<std::string>& keys,
-                                                    const std::atomic<bool>* cancelled) {
+                                                    Cancellation* cancellation) {
   bool has_text = false;
   for (const merkle::Column& column : agreement.schema.key) {
     has_text = has_text || column.type == merkle::ColumnType::kText;
@@ -130,7 +131,7 @@ absl::StatusOr<std::vector<AlikeKey>> FindAlikeKeys(Store& store, const Agreemen
     if (!merkle::RulesOf(agreement.rules, column.name).empty()) return std::vector<AlikeKey>();
   }
   if (!has_text || keys.empty()) return std::vector<AlikeKey>();
-  auto alike = AlikeFinder(store, agreement, cancelled).Find(keys);
+  auto alike = AlikeFinder(store, agreement, cancellation).Find(keys);
   if (absl::IsUnimplemented(alike.status())) return std::vector<AlikeKey>();
   return alike;
 }

@@ -3,11 +3,11 @@
 // is missing there all the same; this says why, and no verdict depends on it.
 #pragma once
 
-#include <atomic>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/cancellation.h"
 #include "agent/store.h"
 #include "merkle/schema.h"
 
@@ -28,6 +28,6 @@ inline constexpr size_t kAlikeLookupsMax = 20;
 absl::StatusOr<std::vector<AlikeKey>> FindAlikeKeys(Store& store,
                                                     const merkle::Agreement& agreement,
                                                     const std::vector<std::string>& keys,
-                                                    const std::atomic<bool>* cancelled);
+                                                    Cancellation* cancellation);
 
 }  // namespace driftwood::agent

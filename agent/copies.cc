@@ -59,14 +59,17 @@ class CopyCounter final : public RowSink {
 
 }  // namespace
 
-absl::StatusOr<std::vector<FoundRecord>> CountCopies(
-    Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
-    const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled) {
+absl::StatusOr<std::vector<FoundRecord>> CountCopies(Store& store,
+                                                     const merkle::Agreement& agreement,
+                                                     const merkle::DigestKey& key,
+                                                     const std::vector<std::string>& keys,
+                                                     bool with_values, Cancellation* cancellation) {
   ASSIGN_OR_RETURN(const std::unique_ptr<Scan> scan,
                    store.StartScan(ScanColumns(agreement.schema)));
+  const InterruptOnCancel interrupt(cancellation, scan.get());
   CopyCounter counter(agreement, key, keys, with_values);
   for (;;) {
-    if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
+    if (IsCancelled(cancellation)) return absl::CancelledError("cancelled while reading");
     ASSIGN_OR_RETURN(const std::unique_ptr<RowBatch> batch, scan->Next());
     if (batch == nullptr) break;
     RETURN_IF_ERROR(batch->Decode(counter));
@@ -80,13 +83,13 @@ absl::StatusOr<std::vector<FoundRecord>> CountCopies(
 absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
                                                     const std::vector<std::string>& keys,
                                                     const merkle::DigestKey& key, uint64_t records,
-                                                    const std::atomic<bool>* cancelled) {
+                                                    const Cancellation* cancellation) {
   ASSIGN_OR_RETURN(std::vector<FoundRecord> found, FindRecords(view, keys));
   merkle::MultisetHasher hasher(key);
   for (FoundRecord& record : found) {
     std::optional<uint64_t> copies;
     for (uint64_t begin = 1; !copies && begin <= records; begin += kTriesAtOnce) {
-      if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled");
+      if (IsCancelled(cancellation)) return absl::CancelledError("cancelled");
       const uint64_t end = begin + std::min(kTriesAtOnce, records - begin + 1);
       copies = hasher.CopiesOf(record.key, record.digest, begin, end);
     }

@@ -2,12 +2,12 @@
 // are. No store can look them up, so that it takes a scan.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/cancellation.h"
 #include "agent/indexer.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
@@ -18,16 +18,17 @@ namespace driftwood::agent {
 
 // ReadRecords() of a multiset: by one scan of the live store, under the same contract. `value` is
 // that of the record itself, not the number of its copies. `keys` ascend, each once.
-absl::StatusOr<std::vector<FoundRecord>> CountCopies(
-    Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
-    const std::vector<std::string>& keys, bool with_values, const std::atomic<bool>* cancelled);
+absl::StatusOr<std::vector<FoundRecord>> CountCopies(Store& store,
+                                                     const merkle::Agreement& agreement,
+                                                     const merkle::DigestKey& key,
+                                                     const std::vector<std::string>& keys,
+                                                     bool with_values, Cancellation* cancellation);
 
-// FindRecords() of a multiset of `records` records, copies counted. `cancelled` is read now and
-// then, and may be null. DataLoss: a digest in the index
-// stands for no number of copies.
+// FindRecords() of a multiset of `records` records, copies counted. `cancellation`
+// may be null. DataLoss: a digest in the index stands for no number of copies.
 absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
                                                     const std::vector<std::string>& keys,
                                                     const merkle::DigestKey& key, uint64_t records,
-                                                    const std::atomic<bool>* cancelled);
+                                                    const Cancellation* cancellation);
 
 }  // namespace driftwood::agent

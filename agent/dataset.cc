@@ -169,11 +169,13 @@ absl::Status Dataset::BeginTurn(CallControl* control) {
   merkle::MutexLock lock(&mutex_);
   if (busy_ && waiting_ >= options_.waiting_calls_max) return DescribeBusy(options_.name);
   ++waiting_;
-  while (busy_ && !control->cancelled) {
+  while (busy_ && !control->cancellation.cancelled()) {
     turn_ended_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + kCancelPoll);
   }
   --waiting_;
-  if (control->cancelled) return absl::CancelledError("cancelled while waiting for its turn");
+  if (control->cancellation.cancelled()) {
+    return absl::CancelledError("cancelled while waiting for its turn");
+  }
   busy_ = true;
   return absl::OkStatus();
 }
@@ -216,7 +218,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
     if (found) return *std::move(found);
   }
   const std::shared_ptr<Store> store = Gated(control);
-  return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancelled);
+  return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancellation);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fingerprint,
@@ -234,10 +236,11 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
   std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
+  const std::shared_ptr<Store> store = Gated(control);
   absl::StatusOr<std::vector<FoundRecord>> tagged =
-      agent::ReadTagged(*store_, agreement, options_.key, keys, &tagger, &control->cancelled);
+      agent::ReadTagged(*store, agreement, options_.key, keys, &tagger, &control->cancellation);
   if (!indexed) return tagged;
-  if (control->cancelled) return absl::CancelledError("cancelled while reading");
+  if (control->cancellation.cancelled()) return absl::CancelledError("cancelled while reading");
   if (tagged.ok()) MoveTags(&*tagged, &*indexed);
   return *std::move(indexed);
 }
@@ -249,7 +252,7 @@ absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view finger
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
   const std::shared_ptr<Store> store = Gated(control);
-  return FindAlikeKeys(*store, agreement, keys, &control->cancelled);
+  return FindAlikeKeys(*store, agreement, keys, &control->cancellation);
 }
 
 absl::StatusOr<merkle::Agreement> Dataset::Agreed(std::string_view fingerprint) {
@@ -275,7 +278,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(const PreparedIndex& pr
   absl::StatusOr<std::vector<FoundRecord>> found =
       !view.ok() ? view.status()
       : prepared.agreement.schema.multiset
-          ? FindCopies(**view, keys, options_.key, prepared.state.records, &control->cancelled)
+          ? FindCopies(**view, keys, options_.key, prepared.state.records, &control->cancellation)
           : FindRecords(**view, keys);
   if (absl::IsDataLoss(found.status())) prepared.damaged = true;
   return found;
@@ -371,7 +374,7 @@ bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
 std::shared_ptr<Store> Dataset::Gated(CallControl* control) {
   if (!options_.load_gate) return {std::shared_ptr<Store>(), store_.get()};  // not owned
   LoadGateOptions gate = *options_.load_gate;
-  gate.cancelled = &control->cancelled;
+  gate.cancellation = &control->cancellation;
   gate.on_wait = [this, control](const std::string& why) {
     if (why.empty()) {
       Log("reading " + options_.name + " waits no longer");
@@ -395,11 +398,13 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
     Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause.count()) +
         " ms: " + std::string(built.status().message()));
     const auto end = std::chrono::steady_clock::now() + pause;
-    while (!*options.cancelled && std::chrono::steady_clock::now() < end) {
+    while (!IsCancelled(options.cancellation) && std::chrono::steady_clock::now() < end) {
       merkle::MutexLock lock(&mutex_);
       turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
     }
-    if (*options.cancelled) return absl::CancelledError("cancelled while waiting to scan anew");
+    if (IsCancelled(options.cancellation)) {
+      return absl::CancelledError("cancelled while waiting to scan anew");
+    }
     built = BuildIndex(store, agreement, options, path);
   }
   if (built.ok() || !IsTransient(built.status()) || options_.retry_after.empty()) return built;
@@ -414,7 +419,7 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
   options.key = options_.key;
   options.threads = options_.threads;
   options.sort_memory_bytes = options_.sort_memory_bytes;
-  options.cancelled = &control->cancelled;
+  options.cancellation = &control->cancellation;
   options.on_progress = [control](uint64_t records, uint64_t progress) {
     control->records = records;
     control->progress = progress;

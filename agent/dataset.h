@@ -27,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/alike_keys.h"
+#include "agent/cancellation.h"
 #include "agent/indexer.h"
 #include "agent/load_gate.h"
 #include "agent/store.h"
@@ -39,7 +40,7 @@ namespace driftwood::agent {
 
 // How a long call and whoever waits for it talk to each other.
 struct CallControl {
-  std::atomic<bool> cancelled{false};  // set from outside
+  Cancellation cancellation;  // from outside
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> progress{0};
 
@@ -90,7 +91,7 @@ struct DatasetOptions {
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew,
   // each time; after the last one it has failed.
   std::vector<std::chrono::milliseconds> retry_after;
-  // Above that load the store is not read. `cancelled` and `on_wait` are the dataset's to set.
+  // Above that load the store is not read. `cancellation` and `on_wait` are the dataset's to set.
   std::optional<LoadGateOptions> load_gate;
   std::function<void(const std::string&)> log;  // may be empty
 };

@@ -39,7 +39,7 @@ Result RunWithHeartbeat(CallControl* control, const std::function<Result()>& wor
                         const std::function<bool()>& beat) {
   std::future<Result> result = std::async(std::launch::async, work);
   while (result.wait_for(kHeartbeat) != std::future_status::ready) {
-    if (!beat()) control->cancelled = true;
+    if (!beat()) control->cancellation.Cancel();
   }
   return result.get();
 }

@@ -92,6 +92,7 @@ IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agre
       threads_(ThreadCount(options.threads)) {}
 
 absl::Status IndexRun::Run() {
+  const InterruptOnCancel interrupt(options_.cancellation, scan_);
   std::vector<std::thread> threads;
   for (int i = 1; i < threads_; ++i) {
     try {
@@ -150,9 +151,7 @@ void IndexRun::Work() {
   unparsed_ += sink.unparsed();
 }
 
-bool IndexRun::IsCancelled() const {
-  return options_.cancelled != nullptr && options_.cancelled->load(std::memory_order_relaxed);
-}
+bool IndexRun::IsCancelled() const { return agent::IsCancelled(options_.cancellation); }
 
 bool IndexRun::ReserveRoom() {
   const uint64_t chunks_max = kChunksPerThread * static_cast<uint64_t>(threads_);

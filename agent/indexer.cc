@@ -44,8 +44,12 @@ absl::Status CheckAgreement(const Agreement& agreement, const merkle::DigestKey&
 merkle::Schema KeySchema(const merkle::Schema& schema) { return {schema.key, {}}; }
 
 // All rows of a scan to `sink`, until `done()`. An error is never the end.
-absl::Status ForEachRow(Scan& scan, RowSink& sink, const std::function<bool()>& done) {
+absl::Status ForEachRow(
+    Scan& scan, RowSink& sink, Cancellation* cancellation,
+    const std::function<bool()>& done = [] { return false; }) {
+  const InterruptOnCancel interrupt(cancellation, &scan);
   while (!done()) {
+    if (IsCancelled(cancellation)) return absl::CancelledError("cancelled while reading");
     ASSIGN_OR_RETURN(std::unique_ptr<RowBatch> batch, scan.Next());
     if (batch == nullptr) return absl::OkStatus();
     RETURN_IF_ERROR(batch->Decode(sink));
@@ -134,11 +138,11 @@ class DuplicateFinder final : public RowSink {
 
 // "line 3 ('7') and line 9 ('007')", found by one more scan.
 absl::StatusOr<std::string> FindDuplicates(Store& store, const Agreement& agreement,
-                                           const std::string& key) {
+                                           const std::string& key, Cancellation* cancellation) {
   ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan,
                    store.StartScan(ScanColumns(KeySchema(agreement.schema))));
   DuplicateFinder finder(agreement, key);
-  RETURN_IF_ERROR(ForEachRow(*scan, finder, [&finder] { return finder.done(); }));
+  RETURN_IF_ERROR(ForEachRow(*scan, finder, cancellation, [&finder] { return finder.done(); }));
   if (finder.rows().size() < 2) {
     return absl::AbortedError("they are not both there any more: the source is changing");
   }
@@ -164,9 +168,10 @@ std::string UnderKeyRules(const Agreement& agreement) {
   return text;
 }
 
-absl::Status DuplicateError(Store& store, const Agreement& agreement, const std::string& key) {
+absl::Status DuplicateError(Store& store, const Agreement& agreement, const std::string& key,
+                            Cancellation* cancellation) {
   const absl::StatusOr<SourceDescription> description = store.Describe();
-  const absl::StatusOr<std::string> rows = FindDuplicates(store, agreement, key);
+  const absl::StatusOr<std::string> rows = FindDuplicates(store, agreement, key, cancellation);
   std::string message =
       "two records have the key " + DescribeKey(agreement.schema, key) + UnderKeyRules(agreement);
   if (rows.ok()) {
@@ -355,18 +360,15 @@ std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t
 }
 
 // The rows of `reading` that have one of `keys`.
-absl::StatusOr<std::vector<FoundRecord>> FindIn(const Reading& reading, Store& store,
-                                                const Agreement& agreement,
-                                                const merkle::DigestKey& key,
-                                                const std::vector<std::string>& keys,
-                                                const RecordParts& parts,
-                                                const std::atomic<bool>* cancelled) {
+absl::StatusOr<std::vector<FoundRecord>> FindIn(
+    const Reading& reading, Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& keys, const RecordParts& parts, Cancellation* cancellation) {
   RecordFinder finder(agreement, key, keys, parts);
-  const absl::Status read =
-      ForEachRow(*reading.scan, finder, [cancelled] { return cancelled != nullptr && *cancelled; });
-  if (finder.duplicate()) return DuplicateError(store, agreement, *finder.duplicate());
+  const absl::Status read = ForEachRow(*reading.scan, finder, cancellation);
+  if (finder.duplicate()) {
+    return DuplicateError(store, agreement, *finder.duplicate(), cancellation);
+  }
   RETURN_IF_ERROR(read);
-  if (cancelled != nullptr && *cancelled) return absl::CancelledError("cancelled while reading");
   ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());
   // A row found by its key was there; one that a torn scan did not meet may have been.
   if (!reading.by_key && !end.not_point_in_time.empty()) {
@@ -381,7 +383,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement
                                                    const merkle::DigestKey& key,
                                                    const std::vector<std::string>& wanted,
                                                    const RecordParts& parts,
-                                                   const std::atomic<bool>* cancelled) {
+                                                   Cancellation* cancellation) {
   std::vector<FoundRecord> found;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);
@@ -389,7 +391,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement
     const bool by_key = reading.by_key;
     ASSIGN_OR_RETURN(
         std::vector<FoundRecord> records,
-        FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancelled));
+        FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancellation));
     if (!by_key) return records;  // one scan has all of them
     std::move(records.begin(), records.end(), std::back_inserter(found));
     begin += part.size();
@@ -441,31 +443,30 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
   const std::optional<std::string> duplicate = merkle::DuplicateKeyOf(result.status());
   builder.reset();  // removes what it made before the source is read once more
   if (!duplicate) return result;
-  return DuplicateError(store, agreement, *duplicate);
+  return DuplicateError(store, agreement, *duplicate, options.cancellation);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreement& agreement,
                                                      const merkle::DigestKey& key,
                                                      const std::vector<std::string>& keys,
-                                                     bool with_values,
-                                                     const std::atomic<bool>* cancelled) {
+                                                     bool with_values, Cancellation* cancellation) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   const std::vector<std::string> wanted = EachOnce(keys);
   if (wanted.empty()) return std::vector<FoundRecord>();
   if (agreement.schema.multiset) {
-    return CountCopies(store, agreement, key, wanted, with_values, cancelled);
+    return CountCopies(store, agreement, key, wanted, with_values, cancellation);
   }
-  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancelled);
+  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancellation);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreement& agreement,
                                                     const merkle::DigestKey& key,
                                                     const std::vector<std::string>& keys,
                                                     ColumnTagger* tagger,
-                                                    const std::atomic<bool>* cancelled) {
+                                                    Cancellation* cancellation) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   DRIFTWOOD_CHECK(!agreement.schema.multiset);
-  return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancelled);
+  return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

@@ -2,7 +2,6 @@
 // small (key, digest) pairs into the index. Bounded memory.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/cancellation.h"
 #include "agent/column_tagger.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
@@ -24,8 +24,8 @@ struct IndexerOptions {
   size_t sort_memory_bytes = size_t{64} << 20;
   // Called from one thread at a time, now and then.
   std::function<void(uint64_t records, uint64_t progress)> on_progress;
-  // Read now and then; true makes the build end with Cancelled.
-  const std::atomic<bool>* cancelled = nullptr;
+  // Makes the build end with Cancelled. May be null.
+  Cancellation* cancellation = nullptr;
 };
 
 struct IndexerResult {
@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store,
                                                      const merkle::DigestKey& key,
                                                      const std::vector<std::string>& keys,
                                                      bool with_values = true,
-                                                     const std::atomic<bool>* cancelled = nullptr);
+                                                     Cancellation* cancellation = nullptr);
 
 // The same without values, with the tags that `tagger` makes. Not of a multiset.
 absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store,
@@ -87,7 +87,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store,
                                                     const merkle::DigestKey& key,
                                                     const std::vector<std::string>& keys,
                                                     ColumnTagger* tagger,
-                                                    const std::atomic<bool>* cancelled = nullptr);
+                                                    Cancellation* cancellation = nullptr);
 
 // The same without values from an index that is proven to stand for the store as it is.
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

@@ -1,6 +1,7 @@
 #include "agent/load_gate.h"
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <thread>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "agent/messages.h"
 #include "agent/store_options.h"
 #include "agent/transient.h"
+#include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -94,12 +96,14 @@ class LoadGate {
     return status;
   }
 
-  // Waits until the load is low, or for so long. True if it is low.
-  absl::StatusOr<bool> Wait(std::optional<milliseconds> at_most) {
+  // Waits until the load is low, or for so long. True if it is low. Cancelled with the call, or by
+  // `interrupted`.
+  absl::StatusOr<bool> Wait(std::optional<milliseconds> at_most,
+                            const std::atomic<bool>* interrupted = nullptr) {
     if (has_no_server_ || options_.clock() < next_look_) return true;
     const steady_clock::time_point begin = options_.clock();
     for (bool waited = false;; waited = true) {
-      if (IsCancelled()) return CancelledWhileWaiting();
+      RETURN_IF_ERROR(CheckCancelled(interrupted));
       ASSIGN_OR_RETURN(const std::string why, Look());
       if (why.empty()) {
         if (waited) Say("");
@@ -112,7 +116,8 @@ class LoadGate {
         return false;
       }
       const auto rest = at_most ? begin + *at_most - now : kLookEvery;
-      RETURN_IF_ERROR(SleepUntil(now + std::min<steady_clock::duration>(rest, kLookEvery)));
+      RETURN_IF_ERROR(
+          SleepUntil(now + std::min<steady_clock::duration>(rest, kLookEvery), interrupted));
     }
   }
 
@@ -121,8 +126,9 @@ class LoadGate {
   bool has_no_server() const { return has_no_server_; }
 
  private:
-  bool IsCancelled() const { return options_.cancelled != nullptr && *options_.cancelled; }
-  static absl::Status CancelledWhileWaiting() {
+  absl::Status CheckCancelled(const std::atomic<bool>* interrupted) const {
+    const bool is_interrupted = interrupted != nullptr && *interrupted;
+    if (!is_interrupted && !IsCancelled(options_.cancellation)) return absl::OkStatus();
     return absl::CancelledError("cancelled while waiting for the server's load to fall");
   }
 
@@ -147,9 +153,9 @@ class LoadGate {
     if (options_.on_wait) options_.on_wait(why);
   }
 
-  absl::Status SleepUntil(steady_clock::time_point end) {
+  absl::Status SleepUntil(steady_clock::time_point end, const std::atomic<bool>* interrupted) {
     for (;;) {
-      if (IsCancelled()) return CancelledWhileWaiting();
+      RETURN_IF_ERROR(CheckCancelled(interrupted));
       const steady_clock::duration rest = end - options_.clock();
       if (rest <= steady_clock::duration::zero()) return absl::OkStatus();
       options_.sleep(std::min<steady_clock::duration>(rest, kCancelPoll));
@@ -177,33 +183,57 @@ absl::Status WhileScanning(const absl::Status& status) {
 class GatedScan final : public Scan {
  public:
   GatedScan(std::unique_ptr<Scan> scan, std::shared_ptr<LoadGate> gate)
-      : scan_(std::move(scan)), gate_(std::move(gate)) {}
+      : gate_(std::move(gate)), scan_(std::move(scan)) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
-    if (scan_ == nullptr) return GivenBack();
-    const absl::StatusOr<bool> low = gate_->Wait(gate_->limits().hold);
+    Scan* const scan = TheScan();
+    if (scan == nullptr) return GivenBack();
+    const absl::StatusOr<bool> low = gate_->Wait(gate_->limits().hold, &interrupted_);
     if (!low.ok()) return WhileScanning(low.status());
-    if (*low) return scan_->Next();
-    progress_ = scan_->Progress();
-    scan_.reset();
+    if (*low) return scan->Next();
+    progress_ = scan->Progress();
+    GiveBack();
     return GivenBack();
   }
-  uint64_t Progress() const override { return scan_ == nullptr ? progress_ : scan_->Progress(); }
+  uint64_t Progress() const override {
+    const Scan* const scan = TheScan();
+    return scan == nullptr ? progress_ : scan->Progress();
+  }
   absl::StatusOr<End> Finish() override {
-    if (scan_ == nullptr) return GivenBack();
-    return scan_->Finish();
+    Scan* const scan = TheScan();
+    if (scan == nullptr) return GivenBack();
+    return scan->Finish();
+  }
+  void Interrupt() override {
+    interrupted_ = true;
+    merkle::MutexLock lock(&mutex_);
+    if (scan_ != nullptr) scan_->Interrupt();
   }
 
  private:
+  // Only the thread that reads gives it back.
+  Scan* TheScan() const {
+    merkle::MutexLock lock(&mutex_);
+    return scan_.get();
+  }
+  void GiveBack() {
+    std::unique_ptr<Scan> scan;  // its end may take a while
+    merkle::MutexLock lock(&mutex_);
+    scan = std::move(scan_);
+  }
   absl::Status GivenBack() const {
     return Transient(
         absl::AbortedError("the snapshot was given back, since the scan was paused for " +
                            Seconds(gate_->limits().hold) + " and still " + gate_->why()));
   }
 
-  std::unique_ptr<Scan> scan_;  // null once its snapshot was given back
   const std::shared_ptr<LoadGate> gate_;
   uint64_t progress_ = 0;
+  std::atomic<bool> interrupted_{false};
+
+  mutable merkle::Mutex mutex_;
+  std::unique_ptr<Scan> scan_
+      DRIFTWOOD_GUARDED_BY(mutex_);  // null once its snapshot was given back
 };
 
 class GatedStore final : public Store {

@@ -1,7 +1,6 @@
 // Keeps off servers that are busy: a store that is read only while its server's load is low.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -11,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "agent/cancellation.h"
 #include "agent/store.h"
 
 namespace driftwood::agent {
@@ -30,7 +30,7 @@ struct LoadGateOptions {
   LoadLimits limits;
   std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
   std::function<void(std::chrono::nanoseconds)> sleep;  // empty: the thread's
-  const std::atomic<bool>* cancelled = nullptr;         // set by another thread; may be null
+  const Cancellation* cancellation = nullptr;           // may be null
   // Told at each look at the load while it is too high why nothing is read, and "" when that is
   // over. May be empty. Called on the thread that reads.
   std::function<void(const std::string& why)> on_wait;
@@ -47,8 +47,8 @@ struct LoadGateOptions {
 // begin in any case.
 //
 // A load that can't be read is an error, and never none: before the scan that of the store (but
-// transient where the server can't be reached), then Aborted. Cancelled as soon as `cancelled`
-// is set. A store whose MeasureLoad() is Unimplemented has no server: it is read at once.
+// transient where the server can't be reached), then Aborted. Cancelled as soon as `cancellation`
+// says so. A store whose MeasureLoad() is Unimplemented has no server: it is read at once.
 std::unique_ptr<Store> MakeGatedStore(Store* store, LoadGateOptions options);
 
 }  // namespace driftwood::agent

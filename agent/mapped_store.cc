@@ -114,6 +114,7 @@ class MappedScan final : public Scan {
     if (!end.position.empty()) end.position.insert(0, prefix_);
     return end;
   }
+  void Interrupt() override { scan_->Interrupt(); }
 
  private:
   const std::unique_ptr<Scan> scan_;

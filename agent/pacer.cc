@@ -98,17 +98,23 @@ class PacedScan final : public Scan {
       : scan_(std::move(scan)), pacer_(std::move(pacer)) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
-    RETURN_IF_ERROR(pacer_->WaitUntilPaid());
+    RETURN_IF_ERROR(pacer_->WaitUntilPaid(&interrupted_));
     ASSIGN_OR_RETURN(std::unique_ptr<RowBatch> batch, scan_->Next());
     if (batch == nullptr) return batch;
     return std::unique_ptr<RowBatch>(std::make_unique<PacedBatch>(std::move(batch), pacer_));
   }
   uint64_t Progress() const override { return scan_->Progress(); }
   absl::StatusOr<End> Finish() override { return scan_->Finish(); }
+  void Interrupt() override {
+    interrupted_ = true;
+    pacer_->Wake();
+    scan_->Interrupt();
+  }
 
  private:
   const std::unique_ptr<Scan> scan_;
   const std::shared_ptr<Pacer> pacer_;
+  std::atomic<bool> interrupted_{false};
 };
 
 class PacedStore final : public Store {
@@ -178,20 +184,25 @@ nanoseconds Pacer::Debt() const {
   return std::max(nanoseconds(0), nanoseconds(paid_ - clock_()));
 }
 
-absl::Status Pacer::WaitUntilPaid() {
+absl::Status Pacer::WaitUntilPaid(const std::atomic<bool>* interrupted) {
   merkle::MutexLock lock(&mutex_);
-  while (!stopped_) {
+  while (!stopped_ && (interrupted == nullptr || !*interrupted)) {
     const auto debt = paid_ - clock_();
     if (debt <= nanoseconds(0)) return absl::OkStatus();
-    stopped_or_due_.WaitUntil(&mutex_, steady_clock::now() + debt);
+    wake_.WaitUntil(&mutex_, steady_clock::now() + debt);
   }
   return absl::CancelledError("the scan was cancelled");
+}
+
+void Pacer::Wake() {
+  merkle::MutexLock lock(&mutex_);
+  wake_.SignalAll();
 }
 
 void Pacer::Stop() {
   merkle::MutexLock lock(&mutex_);
   stopped_ = true;
-  stopped_or_due_.SignalAll();
+  wake_.SignalAll();
 }
 
 std::unique_ptr<Store> MakePacedStore(std::unique_ptr<Store> store, std::shared_ptr<Pacer> pacer) {

@@ -1,6 +1,7 @@
 // Keeps the reading of stores below a rate.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -39,8 +40,11 @@ class Pacer {
   void Spend(uint64_t rows, uint64_t bytes) DRIFTWOOD_EXCLUDES(mutex_);
   // How long to wait until all is paid for.
   std::chrono::nanoseconds Debt() const DRIFTWOOD_EXCLUDES(mutex_);
-  // Cancelled after Stop().
-  absl::Status WaitUntilPaid() DRIFTWOOD_EXCLUDES(mutex_);
+  // Cancelled after Stop(), and as soon as `interrupted` is set and Wake() called.
+  absl::Status WaitUntilPaid(const std::atomic<bool>* interrupted = nullptr)
+      DRIFTWOOD_EXCLUDES(mutex_);
+  // Whoever waits looks at its flag again.
+  void Wake() DRIFTWOOD_EXCLUDES(mutex_);
   // Ends all waiting, for good.
   void Stop() DRIFTWOOD_EXCLUDES(mutex_);
 
@@ -49,7 +53,7 @@ class Pacer {
   const Clock clock_;
 
   mutable merkle::Mutex mutex_;
-  merkle::CondVar stopped_or_due_;
+  merkle::CondVar wake_;
   bool stopped_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   // When all that was spent is paid for.
   std::chrono::steady_clock::time_point paid_ DRIFTWOOD_GUARDED_BY(mutex_);

@@ -284,7 +284,7 @@ void Service::Sweep() { snapshots_.Sweep(); }
 void Service::Stop() {
   merkle::MutexLock lock(&mutex_);
   stopping_ = true;
-  for (CallControl* const control : active_) control->cancelled = true;
+  for (CallControl* const control : active_) control->cancellation.Cancel();
 }
 
 }  // namespace driftwood::agent

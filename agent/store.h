@@ -68,7 +68,8 @@ class RowBatch {
 };
 
 // One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,
-// under the caller's lock) and should be cheap: the work belongs into RowBatch::Decode().
+// under the caller's lock) and should be cheap: the work belongs into RowBatch::Decode(). Only
+// Interrupt() may be called beside them.
 class Scan {
  public:
   virtual ~Scan() = default;
@@ -87,6 +88,11 @@ class Scan {
   };
   // After the last batch.
   virtual absl::StatusOr<End> Finish() = 0;
+
+  // Any thread, at any time, once or more often, without waiting for anything: Next(), also one
+  // that waits for the source now, soon returns Cancelled (or the error that came before). Scans
+  // that never wait for long leave it out: who calls Next() looks at its own cancellation too.
+  virtual void Interrupt() {}
 };
 
 // What a server does besides answering us.

@@ -128,12 +128,12 @@ TEST(IndexRunTest, ABuildersRefusalEndsTheRun) {
 TEST(IndexRunTest, ACancelledRunEndsSoonAndSaysSo) {
   for (const int threads : {1, 2, 4}) {
     FakeStore store(Rows(9000));
-    std::atomic<bool> cancelled = false;
+    Cancellation cancellation;
     store.plan.on_next = [&](size_t batch) {
-      if (batch == 20) cancelled = true;
+      if (batch == 20) cancellation.Cancel();
     };
     IndexerOptions options = Threads(threads);
-    options.cancelled = &cancelled;
+    options.cancellation = &cancellation;
     const Outcome outcome = RunOver(store, options);
     EXPECT_EQ(outcome.status.code(), absl::StatusCode::kCancelled);
     EXPECT_LT(outcome.builder.added.size(), 9000u);

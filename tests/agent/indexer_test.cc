@@ -193,10 +193,10 @@ TEST_F(IndexerTest, RecordsAreReadBackWithoutTheirValues) {
 
 TEST_F(IndexerTest, ACancelledReadingIsNotAnEmptyOne) {
   FakeStore store(Rows(100));
-  std::atomic<bool> cancelled{false};
-  store.plan.on_next = [&](size_t) { cancelled = true; };
+  Cancellation cancellation;
+  store.plan.on_next = [&](size_t) { cancellation.Cancel(); };
   EXPECT_EQ(
-      ReadRecords(store, agreement_, options_.key, {Key(99)}, false, &cancelled).status().code(),
+      ReadRecords(store, agreement_, options_.key, {Key(99)}, false, &cancellation).status().code(),
       absl::StatusCode::kCancelled);
 }
 

@@ -92,7 +92,7 @@ class LoadGateTest : public ::testing::Test {
       if (store_.plan.scans_open > 0) slept_in_scans_ += time;
       if (on_sleep_) on_sleep_();
     };
-    options_.cancelled = &cancelled_;
+    options_.cancellation = &cancellation_;
     options_.on_wait = [this](const std::string& why) {
       if (said_.empty() || said_.back() != why) said_.push_back(why);
     };
@@ -124,7 +124,7 @@ class LoadGateTest : public ::testing::Test {
   std::function<void()> on_sleep_;
   absl::StatusOr<ServerLoad> load_ = Running(0);
   int looks_ = 0;
-  std::atomic<bool> cancelled_{false};
+  Cancellation cancellation_;
   std::vector<std::string> said_;
 };
 
@@ -217,7 +217,7 @@ TEST_F(LoadGateTest, AScanThatFollowsOneThatWasGivenBackWaitsAtOnce) {
 
 TEST_F(LoadGateTest, AWaitEndsAtOnceWhenItIsCancelled) {
   load_ = Running(7);
-  on_sleep_ = [this] { cancelled_ = true; };
+  on_sleep_ = [this] { cancellation_.Cancel(); };
   EXPECT_TRUE(absl::IsCancelled(Gated()->StartScan({"id"}).status()));
   EXPECT_LE(slept_, milliseconds(50));
   EXPECT_EQ(store_.plan.scans_started, 0);
@@ -229,7 +229,7 @@ TEST_F(LoadGateTest, APauseEndsAtOnceWhenItIsCancelled) {
   ASSERT_TRUE(scan.ok());
   now_ += seconds(1);
   load_ = Running(7);
-  on_sleep_ = [this] { cancelled_ = true; };
+  on_sleep_ = [this] { cancellation_.Cancel(); };
   const absl::Status status = (*scan)->Next().status();
   EXPECT_TRUE(absl::IsCancelled(status)) << status;
   EXPECT_FALSE(IsTransient(status));
@@ -273,7 +273,9 @@ TEST_F(LoadGateTest, LagIsLimitedToo) {
   EXPECT_EQ(slept_, nanoseconds(0));
   load_ = ServerLoad{0, milliseconds(2500), ""};
   LoadAfter(seconds(5), ServerLoad{0, {}, "replication has stopped"});
-  on_sleep_ = [this] { cancelled_ = said_.size() == 2; };
+  on_sleep_ = [this] {
+    if (said_.size() == 2) cancellation_.Cancel();
+  };
   EXPECT_TRUE(absl::IsCancelled(Gated()->StartScan({"id"}).status()));
   EXPECT_THAT(said_,
               ElementsAre("replication lags by 2.5 s (limit 2 s)", "replication has stopped"));
@@ -282,7 +284,7 @@ TEST_F(LoadGateTest, LagIsLimitedToo) {
 TEST_F(LoadGateTest, BothLimitsAreNamedWhereBothArePassed) {
   options_.limits.lag = seconds(2);
   load_ = ServerLoad{2, seconds(3), ""};
-  on_sleep_ = [this] { cancelled_ = true; };
+  on_sleep_ = [this] { cancellation_.Cancel(); };
   EXPECT_TRUE(absl::IsCancelled(Gated()->StartScan({"id"}).status()));
   EXPECT_THAT(said_, ElementsAre("2 queries of others run (limit 1), replication lags by 3 s "
                                  "(limit 2 s)"));
@@ -414,7 +416,7 @@ TEST_F(GatedDatasetTest, ItIsBegunAsOftenAsThereAreRetries) {
 
 TEST_F(GatedDatasetTest, ACallThatIsCancelledWaitsNoLonger) {
   load_ = Running(7);
-  on_sleep_ = [this] { control_.cancelled = true; };
+  on_sleep_ = [this] { control_.cancellation.Cancel(); };
   Open();
   EXPECT_TRUE(absl::IsCancelled(opened_->Prepare(agreement_, false, &control_).status()));
   EXPECT_LE(now_, steady_clock::time_point(milliseconds(50)));
@@ -426,16 +428,16 @@ TEST_F(GatedDatasetTest, ReadingRecordsAgainWaitsToo) {
   const auto prepared = opened_->Prepare(agreement_, false, &control_);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   load_ = Running(7);
-  on_sleep_ = [this] { control_.cancelled = true; };
+  on_sleep_ = [this] { control_.cancellation.Cancel(); };
   // With values, so that the index does not answer.
   std::string key;
   merkle::AppendInteger(7, merkle::Place::kKeyLast, &key);
   const auto read = opened_->Read(agreement_.Fingerprint(), {key}, true, &control_);
   EXPECT_TRUE(absl::IsCancelled(read.status())) << read.status();
   EXPECT_EQ(plan_->scans_started, 1);
-  control_.cancelled = false;
+  CallControl control;
   on_sleep_ = [this] { load_ = Running(1); };
-  const auto again = opened_->Read(agreement_.Fingerprint(), {key}, true, &control_);
+  const auto again = opened_->Read(agreement_.Fingerprint(), {key}, true, &control);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->size(), 1u);
 }

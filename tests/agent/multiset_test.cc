@@ -150,9 +150,10 @@ TEST_F(MultisetTest, AScanThatFailsOrIsTornFindsNothing) {
   store.plan.not_point_in_time = "it changed";
   EXPECT_TRUE(absl::IsAborted(ReadRecords(store, agreement_, options_.key, keys).status()));
   store.plan.not_point_in_time.clear();
-  const std::atomic<bool> cancelled{true};
+  Cancellation cancellation;
+  cancellation.Cancel();
   EXPECT_TRUE(absl::IsCancelled(
-      ReadRecords(store, agreement_, options_.key, keys, false, &cancelled).status()));
+      ReadRecords(store, agreement_, options_.key, keys, false, &cancellation).status()));
   EXPECT_EQ(store.plan.scans_open, 0);
 }
 

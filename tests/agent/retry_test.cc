@@ -77,7 +77,7 @@ TEST_F(RetryTest, OtherFailuresAreFinal) {
 TEST_F(RetryTest, WaitingForTheNextTryCanBeCancelled) {
   options_.retry_after = {std::chrono::hours(1)};
   store_->plan.scans_lost = 1;
-  options_.log = [this](const std::string&) { control_.cancelled = true; };
+  options_.log = [this](const std::string&) { control_.cancellation.Cancel(); };
   EXPECT_TRUE(absl::IsCancelled(Prepare().status()));
 }
 

@@ -598,7 +598,7 @@ TEST_F(ServiceTest, ACallThatWaitsForItsTurnCanBeCancelled) {
   absl::Status meanwhile;
   orders_->on_next = [&] {
     CallControl control;
-    control.cancelled = true;
+    control.cancellation.Cancel();
     meanwhile = service_->Describe("orders", &control).status();
   };
   ASSERT_TRUE(Prepare().ok());
@@ -610,7 +610,7 @@ TEST_F(ServiceTest, ACancelledPreparationEndsItsScanAndLeavesNothingToServe) {
   orders_->endless = true;
   std::atomic<int> batches{0};
   orders_->on_next = [&] {
-    if (++batches == 20) control.cancelled = true;
+    if (++batches == 20) control.cancellation.Cancel();
   };
   EXPECT_EQ(service_->Prepare("orders", agreement_, false, &control).status().code(),
             absl::StatusCode::kCancelled);

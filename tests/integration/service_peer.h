@@ -97,7 +97,7 @@ class ServicePeer final : public coordinator::Peer {
   }
 
   void CloseSnapshot() override { service_->CloseSnapshot(snapshot_); }
-  void Cancel() override { control_.cancelled = true; }
+  void Cancel() override { control_.cancellation.Cancel(); }
 
  private:
   static absl::StatusOr<std::vector<coordinator::PeerRecord>> PeerRecords(

@@ -162,6 +162,7 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(
   if (options.require_tls && mysql_get_ssl_cipher(raw) == nullptr) {
     return absl::FailedPreconditionError("TLS is required, and the server does not offer it");
   }
+  connection->session_ = mysql_thread_id(raw);
   WatchSocket(raw);
   connection->socket_ = ::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0);
   if (connection->socket_ < 0) return absl::ResourceExhaustedError("no file descriptor is left");

@@ -62,6 +62,8 @@ class MysqlConnection {
 
   MYSQL* get() const { return connection_; }
   bool is_mariadb() const { return is_mariadb_; }
+  // Its number in the server's process list. Any thread.
+  unsigned long session() const { return session_; }
 
   absl::Status Run(const std::string& sql);
   absl::StatusOr<MysqlResult> Query(const std::string& sql);
@@ -86,6 +88,7 @@ class MysqlConnection {
   MYSQL* const connection_;
   // A second descriptor of its socket: the library closes its own whenever the line is cut.
   int socket_ = -1;
+  unsigned long session_ = 0;
   bool is_open_ = false;
   bool is_mariadb_ = false;
 };

@@ -278,7 +278,7 @@ absl::Status MysqlBatch::Decode(RowSink& sink) {
         row[column] = SourceValue::Null();
       }
     }
-    RETURN_IF_ERROR(sink.Row(row, first_ + i));
+    RETURN_IF_ERROR(sink.Row(row, first() + i));
   }
   if (!reader.done()) return Malformed("more than its rows");
   return absl::OkStatus();

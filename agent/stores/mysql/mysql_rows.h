@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/batch_queue.h"
 #include "agent/store.h"
 #include "agent/stores/mysql/mysql_types.h"
 
@@ -76,7 +77,7 @@ struct MysqlColumnForm {
 bool MysqlWireFits(MysqlForm form, MysqlWire wire);
 
 // Whole rows, one after another, each behind a bit for each value that says whether it is NULL.
-class MysqlBatch final : public RowBatch {
+class MysqlBatch final : public NumberedBatch {
  public:
   explicit MysqlBatch(std::shared_ptr<const std::vector<MysqlColumnForm>> forms)
       : forms_(std::move(forms)) {
@@ -89,11 +90,9 @@ class MysqlBatch final : public RowBatch {
     bytes_ += values;
     ++rows_;
   }
-  uint64_t rows() const { return rows_; }
+  uint64_t rows() const override { return rows_; }
   size_t bytes() const override { return bytes_.size(); }
   bool Full() const { return rows_ >= kRowsMax || bytes_.size() >= kBytesMax; }
-  // The number of rows that the scan gave before these.
-  void set_first(uint64_t first) { first_ = first; }
 
   absl::Status Decode(RowSink& sink) override;
 
@@ -104,7 +103,6 @@ class MysqlBatch final : public RowBatch {
   const std::shared_ptr<const std::vector<MysqlColumnForm>> forms_;
   std::string bytes_;
   uint64_t rows_ = 0;
-  uint64_t first_ = 0;
 };
 
 // Values of the result: two for each kConvertedText.

@@ -1,9 +1,10 @@
 #include "agent/stores/mysql/mysql_scan.h"
 
-#include <deque>
 #include <system_error>
 #include <thread>
 
+#include "agent/batch_queue.h"
+#include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_statement.h"
 #include "agent/transient.h"
 #include "merkle/mutex.h"
@@ -11,8 +12,6 @@
 
 namespace driftwood::agent {
 namespace {
-
-constexpr size_t kQueuedBytesMax = size_t{8} << 20;
 
 using Forms = std::vector<MysqlColumnForm>;
 
@@ -49,28 +48,35 @@ absl::StatusOr<Forms> FormsOf(const std::vector<MysqlForm>& wanted,
   return forms;
 }
 
+// The server would notice only when it has something to send that nobody reads any more. Its
+// process list says whether the session is ours: a connection may lead to another server.
+void EndStatement(const MysqlOptions& options, unsigned long session) {
+  const absl::StatusOr<std::unique_ptr<MysqlConnection>> connection =
+      MysqlConnection::Open(options);
+  if (!connection.ok()) return;
+  const std::string id = std::to_string(session);
+  const std::string ours = (*connection)->Literal(std::string(kMysqlSelect) + "%");
+  const absl::StatusOr<MysqlResult> found =
+      (*connection)
+          ->Query("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = " + id +
+                  " AND INFO LIKE " + ours);
+  if (!found.ok() || found->rows() != 1) return;
+  (void)(*connection)->Run("KILL QUERY " + id);  // it may have come to its end by itself
+}
+
 class MysqlScan final : public Scan {
  public:
   MysqlScan(MysqlScanPlan plan, Forms forms)
       : plan_(std::move(plan)), forms_(std::make_shared<const Forms>(std::move(forms))) {}
 
   ~MysqlScan() override {
-    {
-      merkle::MutexLock lock(&mutex_);
-      stopped_ = true;
-      room_.SignalAll();
-    }
-    // A reader that waits for its server waits no longer.
-    for (const auto& connection : plan_.readers) connection->Interrupt();
+    MysqlScan::Interrupt();
     for (std::thread& thread : threads_) thread.join();
   }
 
   absl::Status Start() {
     for (const auto& connection : plan_.readers) {
-      {
-        merkle::MutexLock lock(&mutex_);
-        ++running_;
-      }
+      queue_.AddReader();
       try {
         threads_.emplace_back([this, c = connection.get()] { Read(*c); });
       } catch (const std::system_error& error) {
@@ -80,32 +86,17 @@ class MysqlScan final : public Scan {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
-    merkle::MutexLock lock(&mutex_);
-    while (error_.ok() && queue_.empty() && running_ > 0) ready_.Wait(&mutex_);
-    if (!error_.ok()) return error_;
-    if (queue_.empty()) {
-      at_end_ = true;
-      return std::unique_ptr<RowBatch>();
-    }
-    std::unique_ptr<MysqlBatch> batch = std::move(queue_.front());
-    queue_.pop_front();
-    queued_bytes_ -= batch->bytes();
-    room_.SignalAll();
-    batch->set_first(rows_);
-    rows_ += batch->rows();
-    return std::unique_ptr<RowBatch>(std::move(batch));
-  }
-
-  uint64_t Progress() const override {
-    merkle::MutexLock lock(&mutex_);
-    return rows_;
-  }
+  absl::StatusOr<std::unique_ptr<RowBatch>> Next() override { return queue_.Take(); }
+  uint64_t Progress() const override { return queue_.rows_taken(); }
 
   absl::StatusOr<End> Finish() override {
-    merkle::MutexLock lock(&mutex_);
-    if (!at_end_) return absl::InternalError("the scan was not read to its end");
+    if (!queue_.at_end()) return absl::InternalError("the scan was not read to its end");
     return End{"", plan_.not_point_in_time};
+  }
+
+  void Interrupt() override {
+    queue_.Stop();
+    for (const auto& connection : plan_.readers) connection->Interrupt();
   }
 
  private:
@@ -113,22 +104,18 @@ class MysqlScan final : public Scan {
   void Read(MysqlConnection& connection) {
     mysql_thread_init();
     const absl::Status status = ReadStatements(connection);
-    {
-      merkle::MutexLock lock(&mutex_);
-      if (!status.ok() && error_.ok()) error_ = MysqlScanError(status);
-      --running_;
-      ready_.SignalAll();
-      room_.SignalAll();
-    }
+    const bool left_early = !status.ok() && !queue_.CheckWanted().ok();
+    queue_.EndReader(MysqlScanError(status));
+    if (left_early) EndStatement(plan_.options, connection.session());
     mysql_thread_end();
   }
 
   absl::Status ReadStatements(MysqlConnection& connection) {
     for (;;) {
+      RETURN_IF_ERROR(queue_.CheckWanted());
       size_t next = 0;
       {
         merkle::MutexLock lock(&mutex_);
-        if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
         if (next_statement_ == plan_.statements.size()) return absl::OkStatus();
         next = next_statement_++;
       }
@@ -156,21 +143,10 @@ class MysqlScan final : public Scan {
       if (!is_row) break;
       batch->Add(statement.nulls(), statement.values());
       if (!batch->Full()) continue;
-      RETURN_IF_ERROR(Deliver(std::move(batch)));
+      RETURN_IF_ERROR(queue_.Deliver(std::move(batch)));
       batch = std::make_unique<MysqlBatch>(forms_);
     }
-    return batch->rows() == 0 ? absl::OkStatus() : Deliver(std::move(batch));
-  }
-
-  // Waits afterwards, so that nothing is read that has no room yet.
-  absl::Status Deliver(std::unique_ptr<MysqlBatch> batch) {
-    merkle::MutexLock lock(&mutex_);
-    queued_bytes_ += batch->bytes();
-    queue_.push_back(std::move(batch));
-    ready_.SignalAll();
-    while (!stopped_ && error_.ok() && queued_bytes_ >= kQueuedBytesMax) room_.Wait(&mutex_);
-    if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
-    return absl::OkStatus();
+    return batch->rows() == 0 ? absl::OkStatus() : queue_.Deliver(std::move(batch));
   }
 
   // Constant after construction; each connection is used by its reader only.
@@ -178,17 +154,10 @@ class MysqlScan final : public Scan {
   const std::shared_ptr<const Forms> forms_;
   std::vector<std::thread> threads_;
 
-  mutable merkle::Mutex mutex_;
-  merkle::CondVar ready_;
-  merkle::CondVar room_;
-  std::deque<std::unique_ptr<MysqlBatch>> queue_ DRIFTWOOD_GUARDED_BY(mutex_);
-  size_t queued_bytes_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  BatchQueue queue_;
+
+  merkle::Mutex mutex_;
   size_t next_statement_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  absl::Status error_ DRIFTWOOD_GUARDED_BY(mutex_);
-  size_t running_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  uint64_t rows_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  bool at_end_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
-  bool stopped_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 namespace driftwood::agent {
 
 struct MysqlScanPlan {
+  MysqlOptions options;  // for one more connection
   // Each has begun its transaction on the same snapshot; each takes the next statement when it has
   // read one.
   std::vector<std::unique_ptr<MysqlConnection>> readers;

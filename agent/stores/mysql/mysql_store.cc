@@ -77,6 +77,7 @@ class MysqlStore final : public Store {
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&guard));
     MysqlScanPlan plan;
     ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
+    plan.options = options_;
     plan.not_point_in_time = table.not_point_in_time;
     const std::string select = kMysqlSelect + ("SQL_NO_CACHE " + list) + " FROM " + table.Quoted();
     if (where_) {
@@ -108,6 +109,7 @@ class MysqlStore final : public Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) const {
     MysqlScanPlan plan;
+    plan.options = options_;
     plan.readers.resize(1);
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&plan.readers[0]));
     ASSIGN_OR_RETURN(const MysqlResult packet,

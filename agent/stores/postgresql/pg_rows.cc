@@ -264,7 +264,7 @@ absl::Status PgBatch::Decode(RowSink& sink) {
           DecodePgValue(forms[column], {at, static_cast<size_t>(length)}, &arena, &row[column]));
       at += length;
     }
-    RETURN_IF_ERROR(sink.Row(row, first_ + i));
+    RETURN_IF_ERROR(sink.Row(row, first() + i));
     arena.release();  // ten bytes of a numeric may be a text of 130,000
   }
   if (at != end) return Malformed("more than one row in a message");

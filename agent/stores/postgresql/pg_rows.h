@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/batch_queue.h"
 #include "agent/store.h"
 #include "agent/stores/postgresql/pg_types.h"
 
@@ -31,7 +32,7 @@ absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory
                            SourceValue* value);
 
 // Whole rows, one after another.
-class PgBatch final : public RowBatch {
+class PgBatch final : public NumberedBatch {
  public:
   explicit PgBatch(std::shared_ptr<const std::vector<PgForm>> forms) : forms_(std::move(forms)) {}
 
@@ -46,11 +47,9 @@ class PgBatch final : public RowBatch {
   // A single row, which lies in `buffer`.
   PgBatch(std::shared_ptr<const std::vector<PgForm>> forms, Buffer buffer, std::string_view row)
       : forms_(std::move(forms)), buffer_(std::move(buffer)), row_(row), rows_(1) {}
-  uint64_t rows() const { return rows_; }
+  uint64_t rows() const override { return rows_; }
   size_t bytes() const override { return bytes_.size() + row_.size(); }
   bool Full() const { return rows_ >= kRowsMax || bytes_.size() >= kBytesMax; }
-  // The number of rows that the scan gave before these.
-  void set_first(uint64_t first) { first_ = first; }
 
   absl::Status Decode(RowSink& sink) override;
 
@@ -63,7 +62,6 @@ class PgBatch final : public RowBatch {
   const Buffer buffer_{nullptr, nullptr};
   const std::string_view row_;  // in `buffer_`, where there is one
   uint64_t rows_ = 0;
-  uint64_t first_ = 0;
 };
 
 }  // namespace driftwood::agent

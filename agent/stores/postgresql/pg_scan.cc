@@ -6,19 +6,16 @@
 
 #include <cerrno>
 #include <charconv>
-#include <deque>
 #include <system_error>
 #include <thread>
 
+#include "agent/batch_queue.h"
 #include "agent/stores/postgresql/pg_rows.h"
 #include "agent/transient.h"
-#include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 namespace {
-
-constexpr size_t kQueuedBytesMax = size_t{8} << 20;
 
 // What goes wrong once rows flow is not what the user wrote, nor has the agent gone or been too
 // slow: nothing was proven, no more.
@@ -38,6 +35,20 @@ absl::Status WhileScanning(const absl::Status& status) {
   }
 }
 
+// Nothing was read yet: what the user wrote may be wrong (a column that does not exist, a privilege
+// that is missing), or the server has no room.
+absl::Status BeforeRows(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+      return Transient(absl::AbortedError(status.message()));
+    case absl::StatusCode::kDeadlineExceeded:
+      return absl::AbortedError(status.message());
+    default:
+      return status;
+  }
+}
+
 class PgScan final : public Scan {
  public:
   PgScan(std::vector<std::unique_ptr<PgConnection>> connections, std::vector<PgForm> forms,
@@ -48,31 +59,16 @@ class PgScan final : public Scan {
         wake_(wake) {}
 
   ~PgScan() override {
-    const uint64_t one = 1;
-    // Readable from now on for all readers: none reads it.
-    while (::write(wake_, &one, sizeof one) < 0 && errno == EINTR) {
-    }
-    {
-      merkle::MutexLock lock(&mutex_);
-      stopped_ = true;
-      room_.SignalAll();
-      // The server would notice only when it has something to send.
-      if (running_ > 0) {
-        for (const auto& connection : connections_) connection->Cancel();
-      }
-    }
+    PgScan::Interrupt();
     for (std::thread& thread : readers_) thread.join();
     ::close(wake_);
   }
 
   absl::Status Start() {
-    for (const auto& connection : connections_) {
-      {
-        merkle::MutexLock lock(&mutex_);
-        ++running_;
-      }
+    for (std::unique_ptr<PgConnection>& connection : connections_) {
+      queue_.AddReader();
       try {
-        readers_.emplace_back([this, c = connection.get()] { Read(*c); });
+        readers_.emplace_back([this, &connection] { Read(&connection); });
       } catch (const std::system_error& error) {
         return absl::ResourceExhaustedError(std::string("no thread: ") + error.what());
       }
@@ -80,43 +76,41 @@ class PgScan final : public Scan {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
-    merkle::MutexLock lock(&mutex_);
-    while (error_.ok() && queue_.empty() && running_ > 0) ready_.Wait(&mutex_);
-    if (!error_.ok()) return error_;
-    if (queue_.empty()) {
-      at_end_ = true;
-      return std::unique_ptr<RowBatch>();
-    }
-    std::unique_ptr<PgBatch> batch = std::move(queue_.front());
-    queue_.pop_front();
-    queued_bytes_ -= batch->bytes();
-    room_.SignalAll();
-    batch->set_first(rows_);
-    rows_ += batch->rows();
-    return std::unique_ptr<RowBatch>(std::move(batch));
-  }
-
-  uint64_t Progress() const override {
-    merkle::MutexLock lock(&mutex_);
-    return rows_;
-  }
+  absl::StatusOr<std::unique_ptr<RowBatch>> Next() override { return queue_.Take(); }
+  uint64_t Progress() const override { return queue_.rows_taken(); }
 
   absl::StatusOr<End> Finish() override {
-    merkle::MutexLock lock(&mutex_);
-    if (!at_end_) return absl::InternalError("the scan was not read to its end");
+    if (!queue_.at_end()) return absl::InternalError("the scan was not read to its end");
     return End{"", not_point_in_time_};
+  }
+
+  void Interrupt() override {
+    queue_.Stop();
+    // Readable from now on for all readers: none reads it.
+    const uint64_t one = 1;
+    while (::write(wake_, &one, sizeof one) < 0 && errno == EINTR) {
+    }
   }
 
  private:
   // A reader's thread.
-  void Read(PgConnection& connection) {
-    absl::Status status = ReadCopy(connection);
-    merkle::MutexLock lock(&mutex_);
-    if (!status.ok() && error_.ok()) error_ = WhileScanning(status);
-    --running_;
-    ready_.SignalAll();
-    room_.SignalAll();
+  void Read(std::unique_ptr<PgConnection>* connection) {
+    absl::Status status = BeforeRows(AwaitCopy(**connection));
+    if (status.ok()) status = WhileScanning(ReadCopy(**connection));
+    queue_.EndReader(status);
+    if (!absl::IsCancelled(status)) return;
+    // Left in the middle. A server that computes would notice only when it has something to send;
+    // one that sends does not listen.
+    (*connection)->Cancel();
+    connection->reset();
+  }
+
+  // The server's word that rows follow comes with the first of them, however long they take.
+  absl::Status AwaitCopy(PgConnection& connection) {
+    while (PQisBusy(connection.get()) != 0) RETURN_IF_ERROR(WaitForInput(connection));
+    const PgResult result(PQgetResult(connection.get()));
+    if (PQresultStatus(result.get()) == PGRES_COPY_OUT) return absl::OkStatus();
+    return connection.Error(result.get());
   }
 
   // Until the server has confirmed that this was all.
@@ -147,15 +141,16 @@ class PgScan final : public Scan {
       const bool is_large = message.size() >= PgBatch::kLargeRowBytes;
       if (!is_large) batch->Add(message);
       if (batch->Full() || (is_large && batch->rows() > 0)) {
-        RETURN_IF_ERROR(Deliver(std::move(batch)));
+        RETURN_IF_ERROR(queue_.Deliver(std::move(batch)));
         batch = std::make_unique<PgBatch>(forms_);
       }
       if (is_large) {
-        RETURN_IF_ERROR(Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message)));
+        RETURN_IF_ERROR(
+            queue_.Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message)));
       }
     }
     RETURN_IF_ERROR(ConfirmEnd(connection, rows, trailer_seen));
-    return batch->rows() == 0 ? absl::OkStatus() : Deliver(std::move(batch));
+    return batch->rows() == 0 ? absl::OkStatus() : queue_.Deliver(std::move(batch));
   }
 
   absl::Status ConfirmEnd(PgConnection& connection, uint64_t rows, bool trailer_seen) {
@@ -190,34 +185,14 @@ class PgScan final : public Scan {
     return absl::OkStatus();
   }
 
-  // Waits afterwards, so that nothing is read that has no room yet.
-  absl::Status Deliver(std::unique_ptr<PgBatch> batch) {
-    merkle::MutexLock lock(&mutex_);
-    queued_bytes_ += batch->bytes();
-    queue_.push_back(std::move(batch));
-    ready_.SignalAll();
-    while (!stopped_ && error_.ok() && queued_bytes_ >= kQueuedBytesMax) room_.Wait(&mutex_);
-    if (stopped_ || !error_.ok()) return absl::CancelledError("the scan was cancelled");
-    return absl::OkStatus();
-  }
-
-  // Constant after construction; each connection is used by its reader only.
-  const std::vector<std::unique_ptr<PgConnection>> connections_;
+  std::vector<std::unique_ptr<PgConnection>> connections_;  // each its reader's
+  // Constant after construction.
   const std::shared_ptr<const std::vector<PgForm>> forms_;
   const std::string not_point_in_time_;
   const int wake_;
   std::vector<std::thread> readers_;
 
-  mutable merkle::Mutex mutex_;
-  merkle::CondVar ready_;
-  merkle::CondVar room_;
-  std::deque<std::unique_ptr<PgBatch>> queue_ DRIFTWOOD_GUARDED_BY(mutex_);
-  size_t queued_bytes_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  absl::Status error_ DRIFTWOOD_GUARDED_BY(mutex_);
-  size_t running_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  uint64_t rows_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  bool at_end_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
-  bool stopped_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  BatchQueue queue_;
 };
 
 }  // namespace

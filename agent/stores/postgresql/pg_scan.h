@@ -12,7 +12,7 @@
 
 namespace driftwood::agent {
 
-// Each connection has begun its COPY … (FORMAT binary). Their transactions, and so the locks that
+// Each connection has sent its COPY … (FORMAT binary). Their transactions, and so the locks that
 // keep the table as it is, last as long as the scan.
 absl::StatusOr<std::unique_ptr<Scan>> StartPgScan(
     std::vector<std::unique_ptr<PgConnection>> connections, std::vector<PgForm> forms,

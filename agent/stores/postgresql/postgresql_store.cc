@@ -269,7 +269,7 @@ class PostgresqlStore final : public Store {
       conditions = {conditions[0] + " AND " + conditions[1]};
     }
     for (size_t i = 0; i < connections.size(); ++i) {
-      RETURN_IF_ERROR(StartCopy(*connections[i], select, conditions[i]));
+      RETURN_IF_ERROR(SendCopy(*connections[i], select, conditions[i]));
     }
     return StartPgScan(std::move(connections), std::move(forms),
                        is_foreign ? NotOnePoint(table) : "");
@@ -287,13 +287,13 @@ class PostgresqlStore final : public Store {
     return false;
   }
 
-  static absl::Status StartCopy(PgConnection& connection, const std::string& select,
-                                const std::string& condition) {
+  // Without waiting for the answer, which comes with the first rows.
+  static absl::Status SendCopy(PgConnection& connection, const std::string& select,
+                               const std::string& condition) {
     const std::string sql = "COPY (" + select + (condition.empty() ? "" : " WHERE ") + condition +
                             ") TO STDOUT (FORMAT binary)";
-    const PgResult result(PQexec(connection.get(), sql.c_str()));
-    if (PQresultStatus(result.get()) == PGRES_COPY_OUT) return absl::OkStatus();
-    return connection.Error(result.get());
+    if (PQsendQuery(connection.get(), sql.c_str()) == 1) return absl::OkStatus();
+    return connection.Error(nullptr);
   }
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,
