@@ -398,9 +398,15 @@ class Audit {
   // is INCOMPLETE.
   void DecideVerdict() {
     for (size_t i = 0; i < count(); ++i) {
-      if (!not_point_in_time_[i].empty()) {
-        AddGap(i, "not point-in-time: " + not_point_in_time_[i]);
+      if (not_point_in_time_[i].empty()) continue;
+      if (!replicas_[i].allow_not_point_in_time) {
+        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; --allow-not-point-in-time " +
+                      replicas_[i].name + " gives a verdict all the same");
+        continue;
       }
+      report_.not_point_in_time.push_back(i);
+      report_.warnings.push_back(
+          replicas_[i].name + " is not point-in-time, which was allowed: " + not_point_in_time_[i]);
     }
     if (result_.complete && result_.gaps.empty()) {
       for (size_t i = 0; i < count(); ++i) {

@@ -21,6 +21,9 @@ struct AuditReplica {
   std::string name;
   std::string source;  // shown until the replica describes itself
   Peer* peer = nullptr;
+  // Without one point in time that all of it was read at there is a verdict all the same, which
+  // says so.
+  bool allow_not_point_in_time = false;
 };
 
 // How divergences are confirmed (coordinator/confirm.h).

@@ -22,6 +22,7 @@ struct ReplicaSpec {
   bool running_agent = false;
   std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
   std::string dataset;  // there
+  bool allow_not_point_in_time = false;
 };
 
 // InvalidArgument: not such a URL; the message shows the expected forms.

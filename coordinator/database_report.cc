@@ -45,7 +45,7 @@ uint64_t InFlight(const DatabaseReport& report) {
 std::string Provisos(const DatabaseReport& report) {
   std::map<std::string, std::vector<std::string>> skipped;  // by reason
   std::vector<std::string> columns, reasons;
-  std::set<std::string> rules;
+  std::set<std::string> rules, moving;
   for (const SkippedTable& table : report.skipped) {
     skipped[table.why].push_back(EscapeForDisplay(table.table));
   }
@@ -57,6 +57,7 @@ std::string Provisos(const DatabaseReport& report) {
       columns.push_back(EscapeForDisplay(table.table + "." + column));
     }
     for (const std::string& rule : table.report.rules) rules.insert(EscapeForDisplay(rule));
+    if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
   }
   std::string text;
   if (const uint64_t count = InFlight(report); count > 0) {
@@ -65,6 +66,7 @@ std::string Provisos(const DatabaseReport& report) {
   if (!reasons.empty()) text += "; skipped: " + JoinNames(reasons);
   if (!columns.empty()) text += "; columns not compared: " + JoinNames(columns);
   if (!rules.empty()) text += "; under rules " + JoinNames({rules.begin(), rules.end()});
+  if (!moving.empty()) text += "; not point-in-time: " + JoinNames({moving.begin(), moving.end()});
   return text;
 }
 

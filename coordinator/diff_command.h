@@ -37,6 +37,7 @@ struct DiffOptions {
   bool plan_only = false;
   bool explain = true;
   bool exhaustive = false;
+  std::vector<std::string> allow_not_point_in_time;  // names of replicas; commas separate too
   bool no_recheck = false;
   std::optional<double> recheck_seconds;  // absent: by the kind of the sources
   uint64_t recheck_max = 100'000;

@@ -95,6 +95,14 @@ std::string EscapedForUrl(const std::string& text) {
   return escaped;
 }
 
+absl::Status NoReplica(const std::string& parameter, const std::string& unknown,
+                       const std::vector<ReplicaSpec>& replicas) {
+  std::vector<std::string> names;
+  for (const ReplicaSpec& replica : replicas) names.push_back(replica.name);
+  return absl::InvalidArgumentError("--" + parameter + ": there is no replica '" + unknown + "'" +
+                                    DidYouMean(unknown, names) + "; there are " + JoinAnd(names));
+}
+
 // "--rename left:a=b" is the parameter "rename=a=b" of left's store URL, and so is a zone.
 absl::Status MapColumns(const std::string& parameter, const std::vector<std::string>& lists,
                         std::vector<ReplicaSpec>* replicas) {
@@ -123,12 +131,18 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
     replica.url += (has_query ? "&" : "?") + parameter + "=" + found->second;
     values.erase(found);
   }
-  if (values.empty()) return absl::OkStatus();
-  std::vector<std::string> names;
-  for (const ReplicaSpec& replica : *replicas) names.push_back(replica.name);
-  const std::string& unknown = values.begin()->first;
-  return absl::InvalidArgumentError("--" + parameter + ": there is no replica '" + unknown + "'" +
-                                    DidYouMean(unknown, names) + "; there are " + JoinAnd(names));
+  return values.empty() ? absl::OkStatus() : NoReplica(parameter, values.begin()->first, *replicas);
+}
+
+absl::Status AllowNotPointInTime(const std::vector<std::string>& lists,
+                                 std::vector<ReplicaSpec>* replicas) {
+  for (const std::string& name : JoinLists(lists)) {
+    const auto named = std::find_if(replicas->begin(), replicas->end(),
+                                    [&](const ReplicaSpec& one) { return one.name == name; });
+    if (named == replicas->end()) return NoReplica("allow-not-point-in-time", name, *replicas);
+    named->allow_not_point_in_time = true;
+  }
+  return absl::OkStatus();
 }
 
 constexpr double kRecheckSecondsMax = 86'400;
@@ -248,6 +262,7 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   }
   RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));
   RETURN_IF_ERROR(MapColumns("zone", options.zones, &plan.replicas));
+  RETURN_IF_ERROR(AllowNotPointInTime(options.allow_not_point_in_time, &plan.replicas));
   ASSIGN_OR_RETURN(plan.reconcile.key, ColumnList("--key", options.key));
   ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
   ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));

@@ -25,10 +25,12 @@ std::string Listed(const std::string& heading, const std::vector<std::string>& t
   return escaped.empty() ? "" : heading + JoinNames(escaped);
 }
 
-// Beside the verdict, wherever that is shown: it holds for the columns compared and under the rules
-// only.
+// Beside the verdict, wherever that is shown: what it holds for only.
 std::string Provisos(const Report& report) {
-  return Listed("; not compared: ", report.not_compared) + Listed("; under rules ", report.rules);
+  std::vector<std::string> moving;
+  for (const size_t i : report.not_point_in_time) moving.push_back(report.replicas[i].name);
+  return Listed("; not compared: ", report.not_compared) + Listed("; under rules ", report.rules) +
+         Listed("; not point-in-time: ", moving);
 }
 
 std::string InFlight(const Report& report) {

@@ -193,6 +193,9 @@ struct Report {
   bool complete = false;
   uint64_t records_proven_equal = 0;  // of a multiset: distinct ones
   std::vector<ReportGap> gaps;
+  // Replicas of which not all that was compared belongs to one point in time, and for which that
+  // was allowed, so that it is no gap.
+  std::vector<size_t> not_point_in_time;
 
   uint32_t round_trips = 0;
   uint64_t bytes_sent = 0;

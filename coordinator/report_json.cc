@@ -273,8 +273,11 @@ Json CoverageJson(const Report& report) {
          {"replica", gap.replica ? Json(report.replicas[*gap.replica].name) : Json(nullptr)},
          {"reason", gap.reason}});
   }
+  Json moving = Json::array();
+  for (const size_t i : report.not_point_in_time) moving.push_back(report.replicas[i].name);
   return {{"complete", report.complete},
           {"records_proven_equal", report.records_proven_equal},
+          {"not_point_in_time", moving},
           {"gaps", gaps}};
 }
 

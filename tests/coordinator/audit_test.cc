@@ -11,6 +11,7 @@ namespace driftwood::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -298,6 +299,26 @@ TEST_F(AuditTest, WhatIsNotPointInTimeIsNeverIdentical) {
   ASSERT_THAT(report.gaps, SizeIs(1));
   EXPECT_EQ(report.gaps[0].replica, 1u);
   EXPECT_THAT(report.gaps[0].reason, HasSubstr("changed while it was read"));
+}
+
+TEST_F(AuditTest, WhatIsNotPointInTimeAndAllowedToBeIsSaidBesideTheVerdict) {
+  FakePeer::Rows rows = ManyRows(10);
+  Add("left", rows);
+  FakePeer* const right = Add("right", rows);
+  right->not_point_in_time = "its engine has no snapshots";
+  replicas_[0].allow_not_point_in_time = true;
+  EXPECT_EQ(ExitCode(Run()), 3);  // that was another
+  replicas_[1].allow_not_point_in_time = true;
+  const Report identical = Run();
+  EXPECT_EQ(identical.verdict, Verdict::kIdentical);
+  EXPECT_THAT(identical.not_point_in_time, ElementsAre(1));
+  EXPECT_THAT(VerdictLine(identical), EndsWith("; not point-in-time: right"));
+  EXPECT_THAT(identical.warnings, ElementsAre(HasSubstr("its engine has no snapshots")));
+  rows[5] = "x";
+  right->SetRows(rows);
+  const Report divergent = Run();
+  EXPECT_EQ(divergent.verdict, Verdict::kDivergent);
+  EXPECT_THAT(VerdictLine(divergent), EndsWith("; not point-in-time: right"));
 }
 
 TEST_F(AuditTest, AWrongAnswerIsIncompleteAndNamesTheAgent) {

@@ -324,6 +324,10 @@ TEST_F(DiffAllTest, OptionsOfOneTableAreRefused) {
   fails("--rule name:rtirm");
   options_.renames = {"lefd:name=x"};
   fails("there is no replica 'lefd'");
+  options_.renames.clear();
+  options_.rules.clear();
+  options_.allow_not_point_in_time = {"lefd"};
+  fails("--allow-not-point-in-time: there is no replica 'lefd' (did you mean 'left'?)");
   options_.stores = {"sqlite:l"};
   fails("at least two stores");
   options_.all = false;

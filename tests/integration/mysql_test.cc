@@ -1,5 +1,5 @@
 // MariaDB tables against other stores, with the real programs.
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <signal.h>
 
 #include "tests/integration/diff_fixture.h"
@@ -8,6 +8,8 @@
 
 namespace driftwood::testing {
 namespace {
+
+using ::testing::HasSubstr;
 
 constexpr char kTable[] =
     "DROP TABLE IF EXISTS t; "
@@ -95,7 +97,18 @@ TEST_F(MysqlDiffTest, ATableIsIdenticalToASqliteTableAndACsvFileWithTheSameMeani
 TEST_F(MysqlDiffTest, TablesWithoutSnapshotsAreNotIdenticalUnlessAllowed) {
   server_->Sql(
       "CREATE OR REPLACE TABLE m(id int PRIMARY KEY) ENGINE=MyISAM; INSERT INTO m VALUES (1)");
-  EXPECT_EQ(Verdict({server_->Url("m"), server_->Url("m")}), "INCOMPLETE");
+  const std::vector<std::string> words = {
+      server_->Url("m"), server_->Url("m"), "--name", "a", "--name", "b"};
+  EXPECT_EQ(Verdict(words), "INCOMPLETE");
+  std::vector<std::string> one = words, both = words;
+  one.insert(one.end(), {"--allow-not-point-in-time", "a"});
+  both.insert(both.end(), {"--allow-not-point-in-time", "a,b"});
+  EXPECT_EQ(Verdict(one), "INCOMPLETE");
+  const Json document = DiffJson(both);
+  EXPECT_EQ(document["verdict"], "IDENTICAL");
+  EXPECT_EQ(document["coverage"]["not_point_in_time"], Json({"a", "b"}));
+  EXPECT_THAT(document["warnings"].dump(), HasSubstr("MyISAM"));
+  EXPECT_THAT(Diff(both).out, HasSubstr("agree; not point-in-time: a, b\n"));
 }
 
 TEST_F(MysqlDiffTest, WhatIsWrongBeforeTheScanIsOneLineAndExitCodeTwo) {
