@@ -21,14 +21,36 @@ void BatchQueue::EndReader(const absl::Status& status) {
   ready_.SignalAll();
 }
 
-absl::Status BatchQueue::Deliver(std::unique_ptr<NumberedBatch> batch) {
+absl::Status BatchQueue::Deliver(std::unique_ptr<NumberedBatch> batch, bool has_turn) {
   merkle::MutexLock lock(&mutex_);
+  const bool is_large = IsLarge(*batch);
+  if (is_large) ++large_queued_;
+  if (has_turn) {
+    turn_taken_ = false;
+    room_.SignalAll();
+  }
   bytes_ += batch->bytes();
   rows_delivered_ += batch->rows();
   queue_.push_back(std::move(batch));
   ready_.SignalAll();
-  while (error_.ok() && bytes_ >= kBytesMax) room_.Wait(&mutex_);
+  while (error_.ok() && (bytes_ >= kBytesMax || (is_large && LargeUnderWay()))) {
+    room_.Wait(&mutex_);
+  }
   return error_.ok() ? absl::OkStatus() : NotWanted();
+}
+
+absl::Status BatchQueue::TakeTurn() {
+  merkle::MutexLock lock(&mutex_);
+  while (error_.ok() && (turn_taken_ || LargeUnderWay())) room_.Wait(&mutex_);
+  if (!error_.ok()) return NotWanted();
+  turn_taken_ = true;
+  return absl::OkStatus();
+}
+
+void BatchQueue::GiveTurn() {
+  merkle::MutexLock lock(&mutex_);
+  turn_taken_ = false;
+  room_.SignalAll();
 }
 
 absl::Status BatchQueue::CheckWanted() const {
@@ -50,6 +72,8 @@ uint64_t BatchQueue::rows_delivered() const {
 
 absl::StatusOr<std::unique_ptr<RowBatch>> BatchQueue::Take() {
   merkle::MutexLock lock(&mutex_);
+  if (large_taken_) room_.SignalAll();
+  large_taken_ = false;
   while (error_.ok() && queue_.empty() && running_ > 0) ready_.Wait(&mutex_);
   if (!error_.ok()) return error_;
   if (queue_.empty()) {
@@ -59,6 +83,10 @@ absl::StatusOr<std::unique_ptr<RowBatch>> BatchQueue::Take() {
   std::unique_ptr<NumberedBatch> batch = std::move(queue_.front());
   queue_.pop_front();
   bytes_ -= batch->bytes();
+  if (IsLarge(*batch)) {
+    --large_queued_;
+    large_taken_ = true;
+  }
   room_.SignalAll();
   batch->set_first(rows_taken_);
   rows_taken_ += batch->rows();

@@ -51,6 +51,23 @@ std::string ColumnTagger::TagColumns(const EncodedRecord& record) {
   return tags;
 }
 
+void ColumnTagger::Begin(std::string_view record_key) {
+  key_ = record_key;
+  columns_ended_ = 0;
+  tags_.clear();
+  if (!columns_.empty()) hasher_.Begin(key_, columns_.front().name);
+}
+
+void ColumnTagger::EndColumn() {
+  hasher_.End(&tags_);
+  if (++columns_ended_ < columns_.size()) hasher_.Begin(key_, columns_[columns_ended_].name);
+}
+
+std::string ColumnTagger::End() {
+  DRIFTWOOD_CHECK(columns_ended_ == columns_.size());
+  return std::move(tags_);
+}
+
 std::string ColumnTagger::TagRules(const EncodedRecord& record) {
   DRIFTWOOD_CHECK(record.value_ends.size() == columns_.size());
   std::string tags;

@@ -40,6 +40,12 @@ class ColumnTagger {
 
   // A tag for each value column in schema order.
   std::string TagColumns(const EncodedRecord& record);
+  // The same of a record whose value comes piece by piece: Begin(), then for each value column
+  // AddPiece() as often as it has pieces and EndColumn(), then End().
+  void Begin(std::string_view record_key);
+  void AddPiece(std::string_view piece) { hasher_.Add(piece); }
+  void EndColumn();
+  std::string End();
   // A tag for each rule in the order given: that of the column's value under the rule. It equals
   // the column's own tag where the rule changes nothing.
   std::string TagRules(const EncodedRecord& record);
@@ -55,6 +61,10 @@ class ColumnTagger {
   std::vector<merkle::Column> columns_;
   std::vector<TaggedRule> rules_;
   merkle::ColumnHasher hasher_;
+  // Between Begin() and End().
+  std::string key_;
+  size_t columns_ended_ = 0;
+  std::string tags_;
 };
 
 }  // namespace driftwood::agent

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "agent/found_value.h"
 #include "agent/row_encoder.h"
 #include "merkle/multiset.h"
 #include "merkle/status_macros.h"
@@ -23,18 +24,19 @@ class CopyCounter final : public RowSink {
  public:
   CopyCounter(const merkle::Agreement& agreement, const merkle::DigestKey& key,
               const std::vector<std::string>& keys, bool with_values)
-      : with_values_(with_values), encoder_(agreement.schema, agreement.rules), hasher_(key) {
+      : with_values_(with_values), reader_(agreement.schema, agreement.rules, key), hasher_(key) {
     for (const std::string& wanted : keys) wanted_.emplace(wanted, FoundRecord{wanted, "", {}});
   }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
-    encoder_.Encode(row);
-    const auto found = wanted_.find(hasher_.Key(encoder_.value()));
+    ASSIGN_OR_RETURN(const merkle::Digest digest, reader_.ReadDigest(row));
+    const auto found = wanted_.find(hasher_.KeyOf(digest));
     if (found == wanted_.end()) return absl::OkStatus();
     FoundRecord& record = found->second;
     if (++record.copies > 1 || !with_values_) return absl::OkStatus();
-    record.value_too_long = encoder_.value().size() > kValueBytesMax;
-    if (!record.value_too_long) record.value = encoder_.value();
+    ASSIGN_OR_RETURN(std::optional<std::string> value, reader_.ReadValue(row));
+    record.value_too_long = !value;
+    record.value = std::move(value).value_or("");
     return absl::OkStatus();
   }
 
@@ -52,7 +54,7 @@ class CopyCounter final : public RowSink {
 
  private:
   const bool with_values_;
-  RowEncoder encoder_;
+  ValueReader reader_;
   merkle::MultisetHasher hasher_;
   std::unordered_map<std::string_view, FoundRecord> wanted_;  // by views of the caller's keys
 };

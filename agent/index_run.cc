@@ -11,6 +11,7 @@
 #include "agent/row_encoder.h"
 #include "merkle/batch_hasher.h"
 #include "merkle/multiset.h"
+#include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 namespace {
@@ -27,6 +28,9 @@ size_t HashedBytesMax(int threads) {
 // Buffers of a row that is larger are given back at once: every worker meets such a row some time.
 constexpr size_t kKeptBytesMax = size_t{1} << 20;
 
+// No row of a batch that is smaller is worth a look at its length.
+constexpr size_t kUsualBatchBytesMax = size_t{2} << 20;
+
 int ThreadCount(int wanted) {
   if (wanted > 0) return wanted;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -39,25 +43,23 @@ class IndexRun::HashingSink final : public RowSink {
   HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
       : multiset_(agreement.schema.multiset),
         encoder_(agreement.schema, agreement.rules),
-        hasher_(key) {}
+        hasher_(key),
+        long_hasher_(key) {}
 
-  void Into(Chunk* chunk) { chunk_ = chunk; }
+  // The rows of a batch with this RowBatch::row_bytes_max().
+  void Into(Chunk* chunk, size_t row_bytes_max) {
+    chunk_ = chunk;
+    may_be_long_ = row_bytes_max > kUsualBatchBytesMax;
+  }
   uint64_t unparsed() const { return encoder_.unparsed(); }
   // Of the row that Row() refused.
   std::optional<uint64_t> refused_origin() const { return refused_origin_; }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    if (may_be_long_ && RowEncoder::IsLong(row)) return LongRow(row, origin);
     encoder_.Encode(row);
-    const std::string_view key = encoder_.key();
-    if (key.size() > merkle::kKeyBytesMax) {
-      refused_origin_ = origin;
-      return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
-                                        " bytes, the longest possible has " +
-                                        std::to_string(merkle::kKeyBytesMax));
-    }
-    chunk_->keys.append(key);
-    chunk_->key_bytes.push_back(static_cast<uint32_t>(key.size()));
-    hasher_.Add(key, encoder_.value(), &chunk_->digests);
+    RETURN_IF_ERROR(TakeKey(origin));
+    hasher_.Add(encoder_.key(), encoder_.value(), &chunk_->digests);
     if (encoder_.value().size() > kKeptBytesMax) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
@@ -76,9 +78,39 @@ class IndexRun::HashingSink final : public RowSink {
   }
 
  private:
+  absl::Status TakeKey(uint64_t origin) {
+    const std::string_view key = encoder_.key();
+    if (key.size() > merkle::kKeyBytesMax) {
+      refused_origin_ = origin;
+      return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
+                                        " bytes, the longest possible has " +
+                                        std::to_string(merkle::kKeyBytesMax));
+    }
+    chunk_->keys.append(key);
+    chunk_->key_bytes.push_back(static_cast<uint32_t>(key.size()));
+    return absl::OkStatus();
+  }
+
+  // One whose value is hashed without being held a second time.
+  absl::Status LongRow(std::span<const SourceValue> row, uint64_t origin) {
+    encoder_.EncodeKey(row);
+    RETURN_IF_ERROR(TakeKey(origin));
+    long_hasher_.Begin(encoder_.key());
+    absl::Status encoded =
+        encoder_.EncodeValue(row, [this](std::string_view piece) { long_hasher_.Add(piece); });
+    if (!encoded.ok()) {
+      refused_origin_ = origin;
+      return encoded;
+    }
+    chunk_->digests.push_back(long_hasher_.End());
+    return absl::OkStatus();
+  }
+
   const bool multiset_;  // records have no key: their digests are
   RowEncoder encoder_;
   merkle::BatchHasher hasher_;
+  merkle::RecordHasher long_hasher_;
+  bool may_be_long_ = false;  // rows of this batch
   Chunk* chunk_ = nullptr;
   std::optional<uint64_t> refused_origin_;
 };
@@ -136,7 +168,7 @@ void IndexRun::Work() {
     if (ticket.batch == nullptr) break;
     std::unique_ptr<Chunk> chunk = EmptyChunk();
     chunk->progress = ticket.progress;
-    sink.Into(chunk.get());
+    sink.Into(chunk.get(), ticket.batch->row_bytes_max());
     absl::Status decoded = ticket.batch->Decode(sink);
     if (!decoded.ok()) {
       Fail(ticket.sequence, std::move(decoded), sink.refused_origin());
@@ -173,6 +205,7 @@ IndexRun::Ticket IndexRun::TakeBatch() {
   {
     merkle::MutexLock lock(&reader_mutex_);
     if (at_end_) return {};
+    if (!WaitForBytes()) return {};
     absl::StatusOr<std::unique_ptr<RowBatch>> next = scan_->Next();
     ticket.sequence = batches_read_;
     if (!next.ok()) {
@@ -189,6 +222,13 @@ IndexRun::Ticket IndexRun::TakeBatch() {
   }
   if (!error.ok()) Fail(ticket.sequence, std::move(error));
   return ticket;
+}
+
+bool IndexRun::WaitForBytes() {
+  const size_t bytes_max = HashedBytesMax(threads_);
+  merkle::MutexLock lock(&mutex_);
+  while (!stopped_ && bytes_hashed_ >= bytes_max) bytes_freed_.Wait(&mutex_);
+  return !stopped_;
 }
 
 void IndexRun::ReserveBytes(size_t bytes) {

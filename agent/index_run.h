@@ -23,7 +23,7 @@ namespace driftwood::agent {
 // the chunk that the builder waits for adds it, with all that follow it. So no core is left to a
 // thread that mostly waits, and input in key order streams through the builder unsorted. The chunks
 // between reader and builder are bounded in number, and the batches that are being hashed in bytes:
-// rows too large for that are hashed one at a time.
+// rows too large for that are hashed one at a time, and nothing is read meanwhile.
 //
 // Run() is called once. What the workers share is protected by the two mutexes; `reader_mutex_` is
 // never taken with `mutex_` held.
@@ -63,6 +63,9 @@ class IndexRun {
   void Work() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
   bool ReserveRoom() DRIFTWOOD_EXCLUDES(mutex_);
   Ticket TakeBatch() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  // Waits until a batch may be read at all: not while one is hashed that takes all room. False once
+  // the run has stopped.
+  bool WaitForBytes() DRIFTWOOD_EXCLUDES(mutex_);
   // Waits until a batch of that size may be hashed beside the others. The caller holds the reader:
   // nobody reads another batch before this one has its place.
   void ReserveBytes(size_t bytes) DRIFTWOOD_EXCLUDES(mutex_);

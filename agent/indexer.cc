@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/copies.h"
+#include "agent/found_value.h"
 #include "agent/index_run.h"
 #include "agent/key_source.h"
 #include "agent/messages.h"
@@ -260,8 +261,7 @@ class RecordFinder final : public RowSink {
       : parts_(parts),
         key_columns_(agreement.schema.key.size()),
         key_encoder_(KeySchema(agreement.schema), agreement.rules),
-        encoder_(agreement.schema, agreement.rules),
-        hasher_(key) {
+        reader_(agreement.schema, agreement.rules, key) {
     for (const std::string& wanted : keys) found_.emplace(wanted, false);
   }
 
@@ -274,19 +274,19 @@ class RecordFinder final : public RowSink {
       return absl::AlreadyExistsError("two records have one key");
     }
     wanted->second = true;
-    encoder_.Encode(row, parts_.tagger != nullptr ? &value_ends_ : nullptr);
-    const bool too_long = encoder_.value().size() > kValueBytesMax;
     FoundRecord& record = records_.emplace_back();
-    record.key = encoder_.key();
-    record.digest = hasher_.Hash(encoder_.key(), encoder_.value());
-    record.value_too_long = parts_.values && too_long;
-    if (parts_.values && !too_long) record.value = encoder_.value();
-    if (parts_.tagger != nullptr) {
-      const EncodedRecord encoded{encoder_.key(), encoder_.value(), value_ends_};
-      record.column_tags = parts_.tagger->TagColumns(encoded);
-      if (!too_long) record.rule_tags = parts_.tagger->TagRules(encoded);
+    ASSIGN_OR_RETURN(record.digest, reader_.ReadDigest(row));
+    record.key = reader_.key();
+    if (parts_.values) {
+      ASSIGN_OR_RETURN(std::optional<std::string> value, reader_.ReadValue(row));
+      record.value_too_long = !value;
+      record.value = std::move(value).value_or("");
     }
-    if (too_long) encoder_.ReleaseBuffers();
+    if (parts_.tagger != nullptr) {
+      ASSIGN_OR_RETURN(ValueReader::Tags tags, reader_.ReadTags(row, parts_.tagger));
+      record.column_tags = std::move(tags.columns);
+      record.rule_tags = std::move(tags.rules);
+    }
     return absl::OkStatus();
   }
 
@@ -303,9 +303,7 @@ class RecordFinder final : public RowSink {
   const RecordParts parts_;
   const size_t key_columns_;
   RowEncoder key_encoder_;
-  RowEncoder encoder_;
-  merkle::RecordHasher hasher_;
-  std::vector<size_t> value_ends_;
+  ValueReader reader_;
   std::unordered_map<std::string_view, bool> found_;  // views of the caller's keys
   std::vector<FoundRecord> records_;
   std::optional<std::string> duplicate_;

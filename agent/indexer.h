@@ -62,13 +62,10 @@ struct FoundRecord {
   std::string value;  // canonical
   merkle::Digest digest;
   uint64_t copies = 0;          // of a multiset only (agent/copies.h)
-  bool value_too_long = false;  // over kValueBytesMax: not in `value`
+  bool value_too_long = false;  // no room for it (agent/found_value.h): not in `value`
   std::string column_tags{};    // ReadTagged(): ColumnTagger::TagColumns()
   std::string rule_tags{};      // the same: ColumnTagger::TagRules(); of a longer value none
 };
-
-// Longer values are not handed out.
-inline constexpr size_t kValueBytesMax = size_t{32} << 20;
 
 // Re-reads the records with exactly the given canonical keys (compared in binary) from the live
 // store, by look-up where it has one, else by one scan. Absent keys are absent from the result,

@@ -92,6 +92,7 @@ class MappedBatch final : public RowBatch {
     return batch_->Decode(zone_sink);
   }
   size_t bytes() const override { return batch_->bytes(); }
+  size_t row_bytes_max() const override { return batch_->row_bytes_max(); }
 
  private:
   const std::unique_ptr<RowBatch> batch_;

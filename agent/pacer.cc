@@ -86,6 +86,7 @@ class PacedBatch final : public RowBatch {
     return status;
   }
   size_t bytes() const override { return batch_->bytes(); }
+  size_t row_bytes_max() const override { return batch_->row_bytes_max(); }
 
  private:
   const std::unique_ptr<RowBatch> batch_;

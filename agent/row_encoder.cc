@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "agent/hex_text.h"
 #include "merkle/check.h"
 #include "merkle/decimal.h"
 #include "merkle/utf8.h"
@@ -269,24 +270,12 @@ bool AppendAsText(const SourceValue& value, Place place, std::string* out) {
   }
 }
 
-int HexDigit(char c) {
-  if (IsDigit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // "\x0aff", as PostgreSQL writes bytes.
 bool AppendHexText(std::string_view text, Place place, std::string* out) {
-  if (text.size() % 2 != 0 || !text.starts_with("\\x")) return false;
+  if (!IsHexText(text)) return false;
   std::string bytes;
-  bytes.reserve(text.size() / 2);
-  for (size_t i = 2; i < text.size(); i += 2) {
-    const int high = HexDigit(text[i]);
-    const int low = HexDigit(text[i + 1]);
-    if (high < 0 || low < 0) return false;
-    bytes.push_back(static_cast<char>(high * 16 + low));
-  }
+  bytes.reserve(HexTextBytes(text));
+  ForEachHexPiece(text, [&bytes](std::string_view piece) { bytes += piece; });
   merkle::AppendBytes(bytes, place, out);
   return true;
 }
@@ -463,30 +452,33 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
 RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
   for (const merkle::Column& column : schema.key) {
     const bool last = &column == &schema.key.back();
-    key_plans_.push_back({AppendFunctionOf(column.type), last ? Place::kKeyLast : Place::kKey,
+    key_plans_.push_back({column.type, AppendFunctionOf(column.type),
+                          last ? Place::kKeyLast : Place::kKey,
                           merkle::RulesOf(rules, column.name)});
   }
   for (const merkle::Column& column : schema.values) {
-    value_plans_.push_back(
-        {AppendFunctionOf(column.type), Place::kValue, merkle::RulesOf(rules, column.name)});
+    value_plans_.push_back({column.type, AppendFunctionOf(column.type), Place::kValue,
+                            merkle::RulesOf(rules, column.name)});
   }
 }
 
-void RowEncoder::Encode(std::span<const SourceValue> row, std::vector<size_t>* value_ends) {
+void RowEncoder::Encode(std::span<const SourceValue> row) {
   DRIFTWOOD_CHECK(row.size() == key_plans_.size() + value_plans_.size());
   key_.clear();
   value_.clear();
   const SourceValue* value = row.data();
   for (const ColumnPlan& plan : key_plans_) Append(plan, *value++, &key_);
-  if (value_ends != nullptr) value_ends->clear();
-  for (const ColumnPlan& plan : value_plans_) {
-    Append(plan, *value++, &value_);
-    if (value_ends != nullptr) value_ends->push_back(value_.size());
-  }
+  for (const ColumnPlan& plan : value_plans_) Append(plan, *value++, &value_);
 }
 
 void RowEncoder::ReleaseBuffers() {
-  for (std::string* buffer : {&key_, &value_, &scratch_}) *buffer = std::string();
+  key_ = std::string();
+  ReleaseValueBuffers();
+}
+
+void RowEncoder::ReleaseValueBuffers() {
+  value_ = std::string();
+  scratch_ = std::string();
 }
 
 void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::string* out) {

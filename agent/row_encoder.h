@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "agent/source_value.h"
 #include "merkle/encoding.h"
 #include "merkle/rule.h"
@@ -29,10 +32,22 @@ class RowEncoder {
   RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules);
 
   // `row` in the order of ScanColumns(), as many values as there are columns.
-  // `value_ends`, if wanted: where in value() the encoding of each value column ends.
-  void Encode(std::span<const SourceValue> row, std::vector<size_t>* value_ends = nullptr);
+  void Encode(std::span<const SourceValue> row);
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
+
+  // For long rows, EncodeKey() and then EncodeValue() in place of Encode(): the same bytes, but
+  // those of the value come piece by piece, and what stands in it as the source gave it is never
+  // copied. Slower for short rows. `row` has all columns; value() is of no use afterwards.
+  using TakePiece = std::function<void(std::string_view piece)>;
+  void EncodeKey(std::span<const SourceValue> row);
+  // InvalidArgument: a value of more than 4 GiB, which no record can have. `end_column`, if wanted,
+  // is called after each column's pieces, of which then none belongs to two.
+  absl::Status EncodeValue(std::span<const SourceValue> row, const TakePiece& take,
+                           const std::function<void()>& end_column = nullptr);
+  // Whether that is worth it.
+  static bool IsLong(std::span<const SourceValue> row);
+
   // Gives the memory of key() and value() back, which else is kept for the next record.
   void ReleaseBuffers();
   // Values so far that did not parse as their column's type.
@@ -43,6 +58,7 @@ class RowEncoder {
   using AppendFunction = bool (*)(const SourceValue& value, merkle::Place place, std::string* out);
   // How one column is encoded. Chosen once, so that no row asks for a column's type again.
   struct ColumnPlan {
+    merkle::ColumnType type;
     AppendFunction append;
     merkle::Place place;
     std::vector<merkle::Rule> rules;  // mostly none
@@ -51,6 +67,11 @@ class RowEncoder {
   void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
   // The way of columns with rules: encoded, decoded, changed and encoded again.
   bool AppendUnderRules(const ColumnPlan& plan, const SourceValue& value, std::string* out);
+  // False if it did not parse.
+  absl::StatusOr<bool> TakeLong(const ColumnPlan& plan, const SourceValue& value,
+                                const TakePiece& take);
+
+  void ReleaseValueBuffers();
 
   std::vector<ColumnPlan> key_plans_;
   std::vector<ColumnPlan> value_plans_;

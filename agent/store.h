@@ -65,11 +65,15 @@ class RowBatch {
   virtual absl::Status Decode(RowSink& sink) = 0;
   // About how much memory it holds; 0 where its rows lie elsewhere.
   virtual size_t bytes() const { return 0; }
+  // No row of it has more texts and bytes than that, where it matters: they may be hashed in pieces
+  // then.
+  virtual size_t row_bytes_max() const { return bytes(); }
 };
 
 // One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,
 // under the caller's lock) and should be cheap: the work belongs into RowBatch::Decode(). Only
-// Interrupt() may be called beside them.
+// Interrupt() may be called beside them. Who has a large batch and calls Next() again holds two: a
+// scan that reads ahead waits with what follows a large one until it is asked for it.
 class Scan {
  public:
   virtual ~Scan() = default;

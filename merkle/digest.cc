@@ -99,6 +99,21 @@ SHA256_CTX KeyedContext(const DigestKey& key, std::string_view label) {
   return context;
 }
 
+// Behind its length.
+void AddFramed(std::string_view bytes, SHA256_CTX* context) {
+  DRIFTWOOD_CHECK(bytes.size() <= UINT32_MAX);
+  unsigned char frame[kFrameBytes];
+  PutBigEndian32(static_cast<uint32_t>(bytes.size()), frame);
+  SHA256_Update(context, frame, sizeof frame);
+  SHA256_Update(context, bytes.data(), bytes.size());
+}
+
+Digest DigestOf(SHA256_CTX* context) {
+  unsigned char bytes[SHA256_DIGEST_LENGTH];
+  SHA256_Final(bytes, context);
+  return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
+}
+
 uint64_t DeriveSeed(const DigestKey& key, std::string_view label) {
   uint64_t seed = 0;
   std::memcpy(&seed, Derive(key, label).data(), sizeof seed);
@@ -152,17 +167,17 @@ uint64_t DigestKey::TagSeed() const { return DeriveSeed(*this, "driftwood tag v1
 
 struct RecordHasher::State {
   SHA256_CTX keyed;
+  SHA256_CTX begun{};  // what Begin() and Add() have taken
 };
 
 RecordHasher::RecordHasher(const DigestKey& key)
-    : state_(std::make_unique<State>(State{KeyedContext(key, kRecordLabel)})) {}
+    : state_(std::make_unique<State>(State{KeyedContext(key, kRecordLabel), {}})) {}
 
 RecordHasher::~RecordHasher() = default;
 RecordHasher::RecordHasher(RecordHasher&&) noexcept = default;
 RecordHasher& RecordHasher::operator=(RecordHasher&&) noexcept = default;
 
 Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
-  DRIFTWOOD_CHECK(key.size() <= UINT32_MAX);
   SHA256_CTX context = state_->keyed;
   if (IsShort(key, value)) {
     unsigned char message[kPaddedBytesMax];
@@ -171,15 +186,21 @@ Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
     SHA256_Update(&context, message, padded);
     return DigestOfState({context.h[0], context.h[1], context.h[2], context.h[3]});
   }
-  unsigned char frame[kFrameBytes];
-  PutBigEndian32(static_cast<uint32_t>(key.size()), frame);
-  SHA256_Update(&context, frame, sizeof frame);
-  SHA256_Update(&context, key.data(), key.size());
+  AddFramed(key, &context);
   SHA256_Update(&context, value.data(), value.size());
-  unsigned char bytes[SHA256_DIGEST_LENGTH];
-  SHA256_Final(bytes, &context);
-  return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
+  return DigestOf(&context);
 }
+
+void RecordHasher::Begin(std::string_view key) {
+  state_->begun = state_->keyed;
+  AddFramed(key, &state_->begun);
+}
+
+void RecordHasher::Add(std::string_view piece) {
+  SHA256_Update(&state_->begun, piece.data(), piece.size());
+}
+
+Digest RecordHasher::End() { return DigestOf(&state_->begun); }
 
 // Messages of one number of blocks wait until there is one for each lane.
 struct BatchHasher::State {
@@ -244,11 +265,12 @@ void BatchHasher::Flush(std::vector<Digest>* digests) {
 }
 
 struct ColumnHasher::State {
-  SHA256_CTX keyed;  // after the key block
+  SHA256_CTX keyed;    // after the key block
+  SHA256_CTX begun{};  // what Begin() and Add() have taken
 };
 
 ColumnHasher::ColumnHasher(const DigestKey& key)
-    : state_(std::make_unique<State>(State{KeyedContext(key, kColumnLabel)})) {}
+    : state_(std::make_unique<State>(State{KeyedContext(key, kColumnLabel), {}})) {}
 
 ColumnHasher::~ColumnHasher() = default;
 ColumnHasher::ColumnHasher(ColumnHasher&&) noexcept = default;
@@ -256,17 +278,24 @@ ColumnHasher& ColumnHasher::operator=(ColumnHasher&&) noexcept = default;
 
 void ColumnHasher::AppendTag(std::string_view record_key, std::string_view column,
                              std::string_view encoding, std::string* out) {
-  SHA256_CTX context = state_->keyed;
-  for (const std::string_view framed : {record_key, column}) {
-    DRIFTWOOD_CHECK(framed.size() <= UINT32_MAX);
-    unsigned char frame[kFrameBytes];
-    PutBigEndian32(static_cast<uint32_t>(framed.size()), frame);
-    SHA256_Update(&context, frame, sizeof frame);
-    SHA256_Update(&context, framed.data(), framed.size());
-  }
-  SHA256_Update(&context, encoding.data(), encoding.size());
+  Begin(record_key, column);
+  Add(encoding);
+  End(out);
+}
+
+void ColumnHasher::Begin(std::string_view record_key, std::string_view column) {
+  state_->begun = state_->keyed;
+  AddFramed(record_key, &state_->begun);
+  AddFramed(column, &state_->begun);
+}
+
+void ColumnHasher::Add(std::string_view piece) {
+  SHA256_Update(&state_->begun, piece.data(), piece.size());
+}
+
+void ColumnHasher::End(std::string* out) {
   unsigned char bytes[SHA256_DIGEST_LENGTH];
-  SHA256_Final(bytes, &context);
+  SHA256_Final(bytes, &state_->begun);
   out->append(reinterpret_cast<const char*>(bytes), kBytes);
 }
 

@@ -119,6 +119,12 @@ class RecordHasher {
 
   Digest Hash(std::string_view key, std::string_view value);
 
+  // The same of a value that comes piece by piece: Begin(), then Add() as often as there are
+  // pieces, then End(). Hash() may be called in between.
+  void Begin(std::string_view key);
+  void Add(std::string_view piece);
+  Digest End();
+
  private:
   struct State;
   std::unique_ptr<State> state_;
@@ -141,6 +147,11 @@ class ColumnHasher {
   // Appends the tag of one value, encoded as Place::kValue.
   void AppendTag(std::string_view record_key, std::string_view column, std::string_view encoding,
                  std::string* out);
+
+  // The same of an encoding that comes piece by piece: Begin(), Add() for each, End().
+  void Begin(std::string_view record_key, std::string_view column);
+  void Add(std::string_view piece);
+  void End(std::string* out);
 
  private:
   struct State;

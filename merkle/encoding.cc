@@ -50,10 +50,7 @@ void AppendFramed(Tag tag, std::string_view bytes, Place place, std::string* out
   if (place == Place::kValue) {
     // Stores bound their values far below this.
     DRIFTWOOD_CHECK(bytes.size() <= std::numeric_limits<uint32_t>::max());
-    char head[1 + 4];
-    head[0] = static_cast<char>(tag);
-    StoreBigEndian32(static_cast<uint32_t>(bytes.size()), head + 1);
-    out->append(head, sizeof head);
+    AppendHead(tag, static_cast<uint32_t>(bytes.size()), out);
     out->append(bytes);
     return;
   }
@@ -136,6 +133,13 @@ bool IsWord(std::string_view text, std::string_view lower) {
 }
 
 }  // namespace
+
+void AppendHead(Tag tag, uint32_t bytes, std::string* out) {
+  char head[1 + 4];
+  head[0] = static_cast<char>(tag);
+  StoreBigEndian32(bytes, head + 1);
+  out->append(head, sizeof head);
+}
 
 void AppendNull(std::string* out) { AppendTag(Tag::kNull, out); }
 

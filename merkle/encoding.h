@@ -39,6 +39,10 @@ void AppendBytes(std::string_view bytes, Place place, std::string* out);
 void AppendUnparsedText(std::string_view text, Place place, std::string* out);
 void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out);
 
+// What stands before the bytes of a text, of bytes or of JSON in a value, for callers that have the
+// bytes elsewhere: with them behind it, it is the column.
+void AppendHead(Tag tag, uint32_t bytes, std::string* out);
+
 // These parse `text` as a column's type and append its canonical form. They return false, with
 // `out` as it was, if it does not parse; the caller then appends it as what it is and counts it.
 // None trims, coerces or rounds.

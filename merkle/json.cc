@@ -2,6 +2,7 @@
 // object whose members are out of order is put in order when it ends.
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@ namespace driftwood::merkle {
 namespace {
 
 constexpr int kDepthMax = 512;
+constexpr size_t kStringPartBytes = size_t{16} << 10;
 
 // A member of the object being read: its key as it sorts, and where the output has it.
 struct Member {
@@ -29,9 +31,8 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 constexpr std::string_view kEscapeLetters = "\"\\/bfnrt";
 constexpr std::string_view kEscaped = "\"\\/\b\f\n\r\t";
 
-void AppendString(std::string_view text, std::string* out) {
+void AppendEscaped(std::string_view text, std::string* out) {
   static constexpr char kHex[] = "0123456789abcdef";
-  out->push_back('"');
   for (const char c : text) {
     const uint8_t byte = static_cast<uint8_t>(c);
     if (byte >= 0x20 && c != '"' && c != '\\') {
@@ -48,6 +49,11 @@ void AppendString(std::string_view text, std::string* out) {
       out->push_back(kHex[byte & 15]);
     }
   }
+}
+
+void AppendString(std::string_view text, std::string* out) {
+  out->push_back('"');
+  AppendEscaped(text, out);
   out->push_back('"');
 }
 
@@ -105,7 +111,7 @@ class Canonicaliser {
       case '[':
         return ReadArray(depth);
       case '"':
-        return ReadString(&scratch_) && (AppendString(scratch_, out_), true);
+        return ReadStringValue();
       case 't':
         return ReadWord("true");
       case 'f':
@@ -200,14 +206,39 @@ class Canonicaliser {
     return true;
   }
 
+  // A string of any length, without a second copy of it.
+  bool ReadStringValue() {
+    out_->push_back('"');
+    scratch_.clear();
+    ++p_;
+    while (!string_ended_) {
+      if (!ReadStringPart(&scratch_, kStringPartBytes)) return false;
+      AppendEscaped(scratch_, out_);
+      scratch_.clear();
+    }
+    string_ended_ = false;
+    out_->push_back('"');
+    return true;
+  }
+
   // A quoted string, unescaped.
   bool ReadString(std::string* text) {
     text->clear();
     ++p_;
+    if (!ReadStringPart(text, std::numeric_limits<size_t>::max())) return false;
+    string_ended_ = false;
+    return true;
+  }
+
+  // Of the string that `p_` is in, unescaped: until `text` has `bytes_max`, or to its end, which
+  // `string_ended_` says.
+  bool ReadStringPart(std::string* text, size_t bytes_max) {
     while (p_ != end_) {
+      if (text->size() >= bytes_max) return true;
       const uint8_t byte = static_cast<uint8_t>(*p_);
       if (byte == '"') {
         ++p_;
+        string_ended_ = true;
         return true;
       }
       if (byte < 0x20) return Fail("a control character in a string");
@@ -269,6 +300,7 @@ class Canonicaliser {
   const char* const end_;
   std::string* const out_;
   std::string scratch_;
+  bool string_ended_ = false;  // of ReadStringPart(); false outside
   const char* error_ = "";
 };
 

@@ -11,8 +11,12 @@ void AppendMultisetKey(const Digest& digest, std::string* out) {
 }
 
 std::string_view MultisetHasher::Key(std::string_view columns) {
+  return KeyOf(hasher_.Hash("", columns));
+}
+
+std::string_view MultisetHasher::KeyOf(const Digest& digest) {
   key_.clear();
-  AppendMultisetKey(hasher_.Hash("", columns), &key_);
+  AppendMultisetKey(digest, &key_);
   return key_;
 }
 

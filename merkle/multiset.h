@@ -28,6 +28,8 @@ class MultisetHasher {
 
   // The encoded key of the record with these canonical columns. Lives until the next call.
   std::string_view Key(std::string_view columns);
+  // The same from the digest of a record with an empty key and these columns.
+  std::string_view KeyOf(const Digest& digest);
   // The digest of the index's record for so many copies.
   Digest DigestOf(std::string_view key, uint64_t copies);
   // The inverse: which number of copies in [begin, end) has this digest; absent if none has. Tries

@@ -29,13 +29,19 @@ class ColumnTaggerTest : public ::testing::Test {
   std::vector<std::string> Tags(int64_t id, const std::string& a, const std::string& b,
                                 const std::string& c, const std::vector<std::string>& rules = {}) {
     RowEncoder encoder(agreement_.schema, agreement_.rules);
+    const std::vector<SourceValue> row = {SourceValue::Int64(id), SourceValue::Text(a),
+                                          SourceValue::Text(b), SourceValue::Text(c)};
     std::vector<size_t> ends;
-    encoder.Encode(std::vector{SourceValue::Int64(id), SourceValue::Text(a), SourceValue::Text(b),
-                               SourceValue::Text(c)},
-                   &ends);
+    std::string value;
+    encoder.EncodeKey(row);
+    EXPECT_TRUE(encoder
+                    .EncodeValue(
+                        row, [&](std::string_view piece) { value += piece; },
+                        [&] { ends.push_back(value.size()); })
+                    .ok());
     auto tagger = ColumnTagger::Create(agreement_, TestKey(), rules);
     EXPECT_TRUE(tagger.ok()) << tagger.status();
-    const EncodedRecord record{encoder.key(), encoder.value(), ends};
+    const EncodedRecord record{encoder.key(), value, ends};
     const std::string all = rules.empty() ? tagger->TagColumns(record) : tagger->TagRules(record);
     std::vector<std::string> tags;
     for (size_t i = 0; i < all.size(); i += 8) tags.push_back(all.substr(i, 8));

@@ -1,6 +1,7 @@
 // A store in memory whose scans fail where they are told to. For tests.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ struct FakePlan {
   int scans_lost = 0;                   // so many scans, the first ones, fail at their second batch
   std::optional<size_t> decode_fails_at;  // batch number
   std::function<void(size_t batch)> on_next;
+  size_t batch_bytes = 0;  // what its batches say that they hold
+  std::atomic<int> batches_alive = 0;
   std::string not_point_in_time;
   // What a look at its server's load gives; empty: it has no server.
   std::function<absl::StatusOr<ServerLoad>()> load;
@@ -34,9 +37,19 @@ struct FakePlan {
 
 class FakeBatch final : public RowBatch {
  public:
-  FakeBatch(const std::vector<FakeRow>* rows, std::vector<std::string> columns, size_t begin,
-            size_t end, std::optional<std::string> error)
-      : rows_(rows), columns_(std::move(columns)), begin_(begin), end_(end), error_(error) {}
+  FakeBatch(const std::vector<FakeRow>* rows, FakePlan* plan, std::vector<std::string> columns,
+            size_t begin, size_t end, std::optional<std::string> error)
+      : rows_(rows),
+        plan_(plan),
+        columns_(std::move(columns)),
+        begin_(begin),
+        end_(end),
+        error_(error) {
+    ++plan_->batches_alive;
+  }
+  ~FakeBatch() override { --plan_->batches_alive; }
+
+  size_t bytes() const override { return plan_->batch_bytes; }
 
   absl::Status Decode(RowSink& sink) override {
     std::vector<SourceValue> row(columns_.size());
@@ -52,6 +65,7 @@ class FakeBatch final : public RowBatch {
 
  private:
   const std::vector<FakeRow>* const rows_;
+  FakePlan* const plan_;
   const std::vector<std::string> columns_;
   const size_t begin_;
   const size_t end_;
@@ -84,7 +98,7 @@ class FakeScan final : public Scan {
       error = "decoding failed at batch " + std::to_string(number);
     }
     return std::unique_ptr<RowBatch>(
-        std::make_unique<FakeBatch>(rows_, columns_, begin, at_, error));
+        std::make_unique<FakeBatch>(rows_, plan_, columns_, begin, at_, error));
   }
   uint64_t Progress() const override { return at_; }
   absl::StatusOr<End> Finish() override { return End{"position 1", plan_->not_point_in_time}; }

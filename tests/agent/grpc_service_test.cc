@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/found_value.h"
 #include "agent/grpc_server.h"
 #include "driftwood/v1/agent.grpc.pb.h"
 #include "merkle/encoding.h"

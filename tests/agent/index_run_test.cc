@@ -89,6 +89,40 @@ TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
   }
 }
 
+// Values of all lengths in one scan, so that records hashed in pieces stand between others.
+TEST(IndexRunTest, LongRowsHaveTheDigestsOfTheirRecords) {
+  std::vector<FakeRow> rows = Rows(60);
+  for (size_t i = 0; i < rows.size(); i += 7) rows[i].value = std::string((i + 1) << 16, 'x');
+  for (const int threads : {1, 3}) {
+    FakeStore store(rows);
+    store.plan.batch_bytes = size_t{16} << 20;
+    const Outcome outcome = RunOver(store, Threads(threads));
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+    ASSERT_EQ(outcome.builder.added.size(), rows.size());
+    RowEncoder encoder(kSchema, {});
+    merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
+    for (size_t i = 0; i < rows.size(); ++i) {
+      encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                              SourceValue::Text(rows[i].value)});
+      ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
+      ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value())) << i;
+    }
+  }
+}
+
+TEST(IndexRunTest, NothingIsReadWhileALargeBatchIsHashed) {
+  for (const int threads : {1, 2, 8}) {
+    FakeStore store(Rows(300));
+    store.plan.batch_bytes = size_t{40} << 20;
+    store.plan.on_next = [&](size_t batch) {
+      EXPECT_EQ(store.plan.batches_alive, 0) << "at batch " << batch;
+    };
+    const Outcome outcome = RunOver(store, Threads(threads));
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+    EXPECT_EQ(outcome.records, 300u);
+  }
+}
+
 // Ledger row 18.
 TEST(IndexRunTest, Ledger18AReadErrorAtAnyBatchIsTheResult) {
   for (size_t batch = 0; batch <= 30; ++batch) {

@@ -56,6 +56,25 @@ TEST(DigestTest, RecordsOfEveryLengthAreHashedAlike) {
   }
 }
 
+TEST(DigestTest, AValueInPiecesIsHashedAsInOne) {
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  std::mt19937 random(seed);
+  RecordHasher hasher(CountingKey());
+  for (size_t i = 0; i < 500; ++i) {
+    std::string value(random() % 3000, '\0');
+    for (char& c : value) c = static_cast<char>(random());
+    const std::string key(random() % 200, 'k');
+    hasher.Begin(key);
+    for (size_t at = 0; at < value.size();) {
+      const size_t size = std::min<size_t>(random() % 200, value.size() - at);
+      hasher.Add(std::string_view(value).substr(at, size));
+      at += size;
+      if (random() % 10 == 0) hasher.Hash("another", "record");
+    }
+    ASSERT_EQ(hasher.End(), hasher.Hash(key, value)) << "seed " << seed;
+  }
+}
+
 // All lengths that lanes take and those beyond, mixed, so that lanes of every length fill up at
 // different times, and some never.
 TEST(DigestTest, ABatchHashesAsOneAfterTheOther) {

@@ -1,5 +1,6 @@
 #include "agent/stores/lmdb/lmdb_store.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <utility>
@@ -28,10 +29,17 @@ enum class Part : uint8_t { kKey, kValue };
 
 class LmdbBatch final : public RowBatch {
  public:
-  LmdbBatch(const std::vector<Part>* parts, uint64_t first) : parts_(parts), first_(first) {}
+  LmdbBatch(const std::vector<Part>* parts, uint64_t first) : parts_(parts), first_(first) {
+    entries_.reserve(kBatchRows);
+  }
 
-  std::vector<Entry>& entries() { return entries_; }
+  void Add(const Entry& entry) {
+    entries_.push_back(entry);
+    row_bytes_max_ = std::max(row_bytes_max_, entry.key.size() + entry.value.size());
+  }
+  size_t rows() const { return entries_.size(); }
 
+  size_t row_bytes_max() const override { return row_bytes_max_; }
   absl::Status Decode(RowSink& sink) override {
     std::array<SourceValue, 2> row;
     uint64_t origin = first_;
@@ -48,6 +56,7 @@ class LmdbBatch final : public RowBatch {
   const std::vector<Part>* const parts_;  // the scan's
   const uint64_t first_;
   std::vector<Entry> entries_;
+  size_t row_bytes_max_ = 0;
 };
 
 // What a scan's proof is made of.
@@ -102,11 +111,10 @@ class LmdbScan final : public Scan {
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     if (at_end_) return std::unique_ptr<RowBatch>();
     auto batch = std::make_unique<LmdbBatch>(&parts_, read_);
-    batch->entries().reserve(kBatchRows);
     size_t bytes = 0;
     MDB_val key{};
     MDB_val value{};
-    while (batch->entries().size() < kBatchRows && bytes < kBatchBytes) {
+    while (batch->rows() < kBatchRows && bytes < kBatchBytes) {
       const int rc = mdb_cursor_get(cursor_, &key, &value, MDB_NEXT);
       if (rc == MDB_NOTFOUND) {
         RETURN_IF_ERROR(End());
@@ -114,11 +122,11 @@ class LmdbScan final : public Scan {
       }
       if (rc != 0) return LmdbError(environment_->path(), "can't be read", rc);
       RETURN_IF_ERROR(CheckEntry(View(key), View(value)));
-      batch->entries().push_back({View(key), View(value)});
+      batch->Add({View(key), View(value)});
       bytes += key.mv_size + value.mv_size;
       ++read_;
     }
-    if (batch->entries().empty()) return std::unique_ptr<RowBatch>();
+    if (batch->rows() == 0) return std::unique_ptr<RowBatch>();
     return std::unique_ptr<RowBatch>(std::move(batch));
   }
 
@@ -180,7 +188,7 @@ class LmdbLookup final : public Scan {
     batch_ = std::make_unique<LmdbBatch>(&parts_, 0);
   }
 
-  std::vector<Entry>& entries() { return batch_->entries(); }
+  void Add(const Entry& entry) { batch_->Add(entry); }
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     return std::unique_ptr<RowBatch>(std::move(batch_));
@@ -265,7 +273,7 @@ class LmdbStore final : public Store {
       MDB_val value{};
       ASSIGN_OR_RETURN(const std::optional<std::string_view> stored,
                        StoredKey(txn, dbi, &name, &value));
-      if (stored) lookup->entries().push_back({*stored, View(value)});
+      if (stored) lookup->Add({*stored, View(value)});
     }
     return std::unique_ptr<Scan>(std::move(lookup));
   }

@@ -84,6 +84,10 @@ class MysqlBatch final : public NumberedBatch {
     bytes_.reserve(kBytesMax + kBytesMax / 8);  // growing would copy what is there
   }
 
+  // A row of that size should be alone in its batch, with room for just it.
+  static constexpr size_t kLargeRowBytes = size_t{256} << 10;
+  void Reserve(size_t bytes) { bytes_.reserve(bytes); }
+
   // `nulls`: a bit for each value. `values`: those that are not NULL.
   void Add(std::string_view nulls, std::string_view values) {
     bytes_ += nulls;

@@ -141,12 +141,26 @@ class MysqlScan final : public Scan {
     for (;;) {
       ASSIGN_OR_RETURN(const bool is_row, statement.Fetch());
       if (!is_row) break;
-      batch->Add(statement.nulls(), statement.values());
-      if (!batch->Full()) continue;
-      RETURN_IF_ERROR(queue_.Deliver(std::move(batch)));
-      batch = std::make_unique<MysqlBatch>(forms_);
+      const size_t bytes = statement.nulls().size() + statement.values().size();
+      const bool is_large = bytes >= MysqlBatch::kLargeRowBytes;
+      if (!is_large) batch->Add(statement.nulls(), statement.values());
+      if (batch->Full() || (is_large && batch->rows() > 0)) {
+        RETURN_IF_ERROR(queue_.Deliver(std::move(batch)));
+        batch = std::make_unique<MysqlBatch>(forms_);
+      }
+      if (is_large) RETURN_IF_ERROR(DeliverLarge(statement, bytes));
     }
     return batch->rows() == 0 ? absl::OkStatus() : queue_.Deliver(std::move(batch));
+  }
+
+  // The current row, alone. The library keeps it until the next is fetched.
+  absl::Status DeliverLarge(const MysqlStatement& statement, size_t bytes) {
+    const bool needs_turn = bytes >= BatchQueue::kBytesMax;
+    if (needs_turn) RETURN_IF_ERROR(queue_.TakeTurn());
+    auto batch = std::make_unique<MysqlBatch>(forms_);
+    batch->Reserve(bytes);
+    batch->Add(statement.nulls(), statement.values());
+    return queue_.Deliver(std::move(batch), needs_turn);
   }
 
   // Constant after construction; each connection is used by its reader only.

@@ -17,6 +17,9 @@
 namespace driftwood::agent {
 namespace {
 
+// A row that has not come whole after so many reads may be a large one.
+constexpr int kReadsOfLargeRow = 32;
+
 // What goes wrong once rows flow is not what the user wrote, nor has the agent gone or been too
 // slow: nothing was proven, no more.
 absl::Status WhileScanning(const absl::Status& status) {
@@ -119,14 +122,23 @@ class PgScan final : public Scan {
     uint64_t rows = 0;
     bool header_seen = false;
     bool trailer_seen = false;
+    int reads = 0;  // since the last row
+    bool has_turn = false;
     for (;;) {
+      // Before it is copied.
+      if (reads == kReadsOfLargeRow && !has_turn) {
+        RETURN_IF_ERROR(queue_.TakeTurn());
+        has_turn = true;
+      }
       char* buffer = nullptr;
       const int size = PQgetCopyData(connection.get(), &buffer, 1);
       if (size == 0) {
         RETURN_IF_ERROR(WaitForInput(connection));
+        ++reads;
         continue;
       }
       if (size < 0) break;
+      reads = 0;
       PgBatch::Buffer owner(buffer, PQfreemem);
       std::string_view message(buffer, static_cast<size_t>(size));
       if (!header_seen) RETURN_IF_ERROR(TakeCopyHeader(&message));
@@ -146,9 +158,13 @@ class PgScan final : public Scan {
       }
       if (is_large) {
         RETURN_IF_ERROR(
-            queue_.Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message)));
+            queue_.Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message), has_turn));
+      } else if (has_turn) {
+        queue_.GiveTurn();
       }
+      has_turn = false;
     }
+    if (has_turn) queue_.GiveTurn();
     RETURN_IF_ERROR(ConfirmEnd(connection, rows, trailer_seen));
     return batch->rows() == 0 ? absl::OkStatus() : queue_.Deliver(std::move(batch));
   }
