@@ -105,7 +105,7 @@ absl::Status DescribeBusy(const std::string& name) {
 // Holds the dataset's turn for its own lifetime.
 class Dataset::Turn {
  public:
-  explicit Turn(Dataset* dataset) : dataset_(dataset) {}
+  explicit Turn(Dataset* dataset) : dataset_(dataset) { dataset_->retries_->Reset(); }
   ~Turn() { dataset_->EndTurn(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -126,8 +126,10 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_
     : options_(std::move(options)),
       index_stem_(IndexFileStem(options_)),
       lock_file_(lock_file),
+      retries_(std::make_shared<Retries>(options_.retry_after)),
       store_(std::move(store)) {
   DRIFTWOOD_CHECK(store_ != nullptr);
+  store_->ShareRetries(retries_);
 }
 
 Dataset::~Dataset() {
@@ -386,18 +388,20 @@ std::shared_ptr<Store> Dataset::Gated(CallControl* control) {
   return MakeGatedStore(store_.get(), std::move(gate));
 }
 
-// A scan that lost its source begins anew, all of it: what it had read belongs to a snapshot that
-// is gone.
+// A scan that lost its source, and could not go on by itself, begins anew, all of it: what it had
+// read belongs to a snapshot that is gone.
 absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
                                                       const merkle::Agreement& agreement,
                                                       const IndexerOptions& options,
                                                       const fs::path& path) {
-  absl::StatusOr<IndexerResult> built = BuildIndex(store, agreement, options, path);
-  for (const std::chrono::milliseconds pause : options_.retry_after) {
+  for (;;) {
+    absl::StatusOr<IndexerResult> built = BuildIndex(store, agreement, options, path);
     if (built.ok() || !IsTransient(built.status())) return built;
-    Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause.count()) +
+    const std::optional<std::chrono::milliseconds> pause = retries_->Next();
+    if (!pause) return TriedInVain(built.status());
+    Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause->count()) +
         " ms: " + std::string(built.status().message()));
-    const auto end = std::chrono::steady_clock::now() + pause;
+    const auto end = std::chrono::steady_clock::now() + *pause;
     while (!IsCancelled(options.cancellation) && std::chrono::steady_clock::now() < end) {
       merkle::MutexLock lock(&mutex_);
       turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
@@ -405,12 +409,13 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
     if (IsCancelled(options.cancellation)) {
       return absl::CancelledError("cancelled while waiting to scan anew");
     }
-    built = BuildIndex(store, agreement, options, path);
   }
-  if (built.ok() || !IsTransient(built.status()) || options_.retry_after.empty()) return built;
-  return absl::Status(built.status().code(), std::string(built.status().message()) + " (tried " +
-                                                 std::to_string(options_.retry_after.size() + 1) +
-                                                 " times)");
+}
+
+absl::Status Dataset::TriedInVain(const absl::Status& status) const {
+  if (retries_->taken() == 0) return status;
+  return absl::Status(status.code(), std::string(status.message()) + " (tried " +
+                                         std::to_string(retries_->taken() + 1) + " times)");
 }
 
 absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,

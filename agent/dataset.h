@@ -30,6 +30,7 @@
 #include "agent/cancellation.h"
 #include "agent/indexer.h"
 #include "agent/load_gate.h"
+#include "agent/retries.h"
 #include "agent/store.h"
 #include "merkle/digest.h"
 #include "merkle/index.h"
@@ -88,8 +89,8 @@ struct DatasetOptions {
   int threads = 0;
   size_t sort_memory_bytes = size_t{64} << 20;
   size_t waiting_calls_max = 8;
-  // How long to wait before a scan that ended by a transient failure (transient.h) begins anew,
-  // each time; after the last one it has failed.
+  // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
+  // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
   std::vector<std::chrono::milliseconds> retry_after;
   // Above that load the store is not read. `cancellation` and `on_wait` are the dataset's to set.
   std::optional<LoadGateOptions> load_gate;
@@ -158,6 +159,7 @@ class Dataset {
   absl::StatusOr<IndexerResult> BuildPatiently(Store& store, const merkle::Agreement& agreement,
                                                const IndexerOptions& options,
                                                const std::filesystem::path& path);
+  absl::Status TriedInVain(const absl::Status& status) const;
 
   // Null: nothing that may be used.
   Prepared Kept(const merkle::Agreement& agreement);
@@ -182,6 +184,7 @@ class Dataset {
   const DatasetOptions options_;
   const std::string index_stem_;
   const int lock_file_;
+  const std::shared_ptr<Retries> retries_;  // of whoever has the turn
   // Used by whoever has the turn.
   const std::unique_ptr<Store> store_;
   // Each build has a file of its own: while snapshots use the one before, LMDB must not see another

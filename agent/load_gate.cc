@@ -269,6 +269,9 @@ class GatedStore final : public Store {
     RETURN_IF_ERROR(BeforeReading(gate_->WaitBriefly()));
     return store_->LookupAlike(columns, key, keys);
   }
+  void ShareRetries(std::shared_ptr<Retries> retries) override {
+    store_->ShareRetries(std::move(retries));
+  }
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
     return store_->MeasureLoad(parts);
   }

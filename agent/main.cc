@@ -109,8 +109,8 @@ void DefineOptions(CLI::App* app, Options* options) {
                   "lags more, as in running=20,lag=10s,hold=60s")
       ->type_name("LIMITS");
   app->add_option("--retries", options->retries,
-                  "how often a scan that lost its server begins anew, after 0.5, 1, 2, 4, … "
-                  "seconds (default: 4)")
+                  "how often in all a scan that lost its server is tried again, after 0.5, 1, "
+                  "2, 4, … seconds (default: 4)")
       ->type_name("N");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");

@@ -177,6 +177,9 @@ class MappedStore final : public Store {
     return Mapped(store_->LookupAlike(SourceNames(columns), SourceNames(key), keys), columns);
   }
 
+  void ShareRetries(std::shared_ptr<Retries> retries) override {
+    store_->ShareRetries(std::move(retries));
+  }
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
     return store_->MeasureLoad(parts);
   }

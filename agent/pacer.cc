@@ -145,6 +145,9 @@ class PacedStore final : public Store {
     return Paced(store_->LookupAlike(columns, key, keys));
   }
 
+  void ShareRetries(std::shared_ptr<Retries> retries) override {
+    store_->ShareRetries(std::move(retries));
+  }
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
     return store_->MeasureLoad(parts);
   }

@@ -15,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/retries.h"
 #include "agent/source_value.h"
 #include "merkle/schema.h"
 
@@ -165,6 +166,11 @@ class Store {
       std::span<const std::vector<SourceValue>> keys) {
     return Lookup(columns, key, keys);
   }
+
+  // Before the first scan: how often scans that lose their server may go on by themselves, where
+  // the store can read the rest alone. Their end then says that they are not of one point in time.
+  // Without it, and without such a store, a scan that loses its server fails.
+  virtual void ShareRetries(std::shared_ptr<Retries> retries) { (void)retries; }
 
   // PermissionDenied (now or when it is read, with what to grant) if the user may not see all of
   // it; Unimplemented for what has no server.

@@ -258,8 +258,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "scan is paused before it is begun anew)")
       ->type_name("LIMITS");
   diff->add_option("--retries", options->retries,
-                   "How often a scan that lost its server begins anew, after 0.5, 1, 2, 4, … "
-                   "seconds (default: 4)")
+                   "How often in all a scan that lost its server is tried again, after 0.5, 1, "
+                   "2, 4, … seconds (default: 4)")
       ->type_name("N");
   diff->add_flag("--quiet", options->quiet, "No progress; warnings and errors stay");
   diff->add_flag("--stats", options->stats, "Statistics of indexing and walk on stderr");

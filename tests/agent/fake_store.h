@@ -144,6 +144,8 @@ class FakeStore final : public Store {
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
     return "line " + std::to_string(origin + 1);
   }
+  void ShareRetries(std::shared_ptr<Retries> shared) override { retries = std::move(shared); }
+  std::shared_ptr<Retries> retries;
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts) override {
     if (!plan.load) return absl::UnimplementedError("no server");
     return std::unique_ptr<LoadMeter>(std::make_unique<FakeMeter>(&plan));

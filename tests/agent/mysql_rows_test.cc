@@ -70,6 +70,24 @@ TEST(MysqlRowsTest, NullsTakeNoBytesAndStoredBytesReplaceALossyText) {
             (std::vector<std::string>{"null", "null", "null"}));
 }
 
+TEST(MysqlRowsTest, TheLastRowsKeyIsFoundBehindWhateverStandsBeforeIt) {
+  const Forms forms = {{MysqlForm::kConvertedText, MysqlWire::kBytes},
+                       {MysqlForm::kUnsigned, MysqlWire::k8},
+                       {MysqlForm::kInteger, MysqlWire::k4}};
+  MysqlBatch batch(std::make_shared<const Forms>(forms));
+  EXPECT_TRUE(absl::IsDataLoss(batch.LastInteger(2).status()));
+  const std::string eight = Bytes({255, 255, 255, 255, 255, 255, 255, 255});
+  batch.Add(Bytes({0b0000}), Bytes({1, 'a', 1, 'b'}) + eight + Bytes({1, 0, 0, 0}));
+  EXPECT_EQ(*batch.LastInteger(1), "18446744073709551615");
+  EXPECT_EQ(*batch.LastInteger(2), "1");
+  batch.Add(Bytes({0b0110}), Bytes({1, 'a', 254, 255, 255, 255}));  // text, no bytes, no number
+  EXPECT_EQ(*batch.LastInteger(2), "-2");
+  EXPECT_TRUE(absl::IsDataLoss(batch.LastInteger(1).status()));
+  EXPECT_TRUE(absl::IsDataLoss(batch.LastInteger(0).status()));
+  batch.Add(Bytes({0b0011}), eight + Bytes({3, 0, 0}));
+  EXPECT_TRUE(absl::IsDataLoss(batch.LastInteger(2).status()));
+}
+
 TEST(MysqlRowsTest, MalformedRowsAreDataLoss) {
   const auto bad = [](MysqlForm form, MysqlWire wire, const std::string& bytes) {
     return absl::IsDataLoss(DecodeOne(form, wire, bytes).status());

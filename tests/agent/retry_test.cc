@@ -74,6 +74,31 @@ TEST_F(RetryTest, OtherFailuresAreFinal) {
   EXPECT_EQ(log_, "");
 }
 
+// A scan never loses its server more often in all than there are retries.
+TEST_F(RetryTest, WhatAScanRetriedByItselfCountsToo) {
+  store_->plan.scans_lost = 2;
+  store_->plan.on_next = [this](size_t batch) {
+    if (batch == 0) {
+      EXPECT_TRUE(store_->retries->Next());
+    }
+  };
+  const absl::Status status = Prepare().status();
+  EXPECT_TRUE(absl::IsAborted(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("(tried 4 times)"));
+  EXPECT_EQ(store_->plan.scans_started, 2);
+}
+
+TEST_F(RetryTest, EachCallHasAllRetries) {
+  auto dataset = Dataset::Open(options_, std::move(owned_));
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  for (int i = 0; i < 3; ++i) {
+    store_->plan.scans_lost = store_->plan.scans_started + 3;
+    const auto prepared = (*dataset)->Prepare(agreement_, true, &control_);
+    ASSERT_TRUE(prepared.ok()) << prepared.status();
+    EXPECT_EQ(store_->retries->taken(), 3u);
+  }
+}
+
 TEST_F(RetryTest, WaitingForTheNextTryCanBeCancelled) {
   options_.retry_after = {std::chrono::hours(1)};
   store_->plan.scans_lost = 1;

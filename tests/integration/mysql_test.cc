@@ -178,6 +178,35 @@ TEST_F(MysqlDiffTest, AConnectionKilledOrAServerLostDuringTheScanMakesTheAuditIn
   }
 }
 
+// What it found equal was not there at one time.
+TEST_F(MysqlDiffTest, AScanThatWentOnAfterItsConnectionWasKilledIsNotCalledIdentical) {
+  const auto victim = MariadbServer::Start();
+  for (MariadbServer* const server : {server_, victim.get()}) {
+    server->Sql(
+        "CREATE OR REPLACE TABLE o(id int PRIMARY KEY, pad varchar(2000));"
+        "INSERT INTO o SELECT seq, REPEAT('x', 2000) FROM seq_1_to_10000");
+  }
+  ProcessOptions options;
+  options.folder = dir_.path();
+  // So slow that it is still being sent when it is killed.
+  Process diff({Program("driftwood"), "diff", server_->Url("o"), victim->Url("o"), "--max-rate",
+                "10MB", "--retries", "1"},
+               options);
+  const std::string reading =
+      "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT /* driftwood "
+      "*/%' AND time_ms > 300";
+  std::string id;
+  for (int i = 0; i < 10'000 && id.empty(); ++i) id = victim->Value(reading);
+  ASSERT_NE(id, "");
+  victim->Sql("KILL " + id);
+  const ProcessResult result = diff.Wait();
+  EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
+  EXPECT_EQ(result.out.find("IDENTICAL"), std::string::npos) << result.out;
+  EXPECT_NE((result.out + result.err).find("the connection to test.o was lost after"),
+            std::string::npos)
+      << result.out << result.err;
+}
+
 TEST_F(MysqlDiffTest, APasswordIsNeverShownAndComesFromTheUrlOrTheEnvironment) {
   server_->Sql(
       "CREATE OR REPLACE TABLE o(id int PRIMARY KEY); INSERT INTO o VALUES (1);"

@@ -66,8 +66,8 @@ absl::StatusCode CodeOf(unsigned code) {
                                             ER_MAX_PREPARED_STMT_COUNT_REACHED,
                                             ER_OPTION_PREVENTS_STATEMENT};
   static constexpr unsigned kTimeout[] = {kMaxStatementTime, kMaxExecutionTime};
-  static constexpr unsigned kAborted[] = {ER_TABLE_DEF_CHANGED, ER_LOCK_DEADLOCK, ER_CHECKREAD,
-                                          ER_NEED_REPREPARE};
+  static constexpr unsigned kAborted[] = {ER_QUERY_INTERRUPTED, ER_TABLE_DEF_CHANGED,
+                                          ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_NEED_REPREPARE};
   static constexpr unsigned kInvalid[] = {
       ER_PARSE_ERROR,    ER_BAD_FIELD_ERROR,        ER_SP_DOES_NOT_EXIST,
       ER_UNKNOWN_TABLE,  ER_INVALID_GROUP_FUNC_USE, ER_SUBQUERY_NO_1_ROW,
@@ -76,9 +76,9 @@ absl::StatusCode CodeOf(unsigned code) {
       ER_GET_ERRNO,         ER_NOT_KEYFILE,      ER_CRASHED_ON_USAGE,
       ER_CRASHED_ON_REPAIR, ER_NOT_FORM_FILE,    kNoSuchTableInEngine,
       ER_ERROR_ON_READ,     CR_MALFORMED_PACKET, ER_INDEX_CORRUPT};
-  static constexpr unsigned kServerGone[] = {ER_SERVER_SHUTDOWN,     kConnectionKilled,
-                                             ER_QUERY_INTERRUPTED,   ER_LOCK_WAIT_TIMEOUT,
-                                             ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION};
+  static constexpr unsigned kServerGone[] = {ER_SERVER_SHUTDOWN, kConnectionKilled,
+                                             ER_LOCK_WAIT_TIMEOUT, ER_ABORTING_CONNECTION,
+                                             ER_NEW_ABORTING_CONNECTION};
   if (Among(code, kDenied)) return absl::StatusCode::kPermissionDenied;
   if (Among(code, kNotFound)) return absl::StatusCode::kNotFound;
   if (Among(code, kExhausted)) return absl::StatusCode::kResourceExhausted;

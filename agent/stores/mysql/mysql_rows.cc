@@ -254,6 +254,26 @@ class ValueReader {
 
 }  // namespace
 
+absl::StatusOr<std::string> MysqlBatch::LastInteger(size_t column) const {
+  const std::vector<MysqlColumnForm>& forms = *forms_;
+  const auto* const begin = reinterpret_cast<const unsigned char*>(bytes_.data());
+  ValueReader reader(begin + last_, begin + bytes_.size());
+  std::optional<std::string_view> bytes;
+  bool taken = rows_ > 0 && reader.StartRow(MysqlValueCount(forms));
+  for (size_t i = 0; taken && i <= column; ++i) {
+    const bool is_double = i > 0 && forms[i - 1].form == MysqlForm::kConvertedText;
+    taken = (!is_double || reader.Take(MysqlWire::kBytes, &bytes)) &&
+            reader.Take(forms[i].wire, &bytes);
+  }
+  std::pmr::monotonic_buffer_resource arena;
+  SourceValue value;
+  if (!taken || !bytes) return Malformed("a row without its key");
+  RETURN_IF_ERROR(DecodeValue(forms[column].form, *bytes, &arena, &value));
+  if (value.kind == Kind::kInt64) return std::to_string(value.int64);
+  if (value.kind == Kind::kUint64) return std::to_string(value.uint64);
+  return Malformed("a key that is no integer");
+}
+
 absl::Status MysqlBatch::Decode(RowSink& sink) {
   const std::vector<MysqlColumnForm>& forms = *forms_;
   const size_t values = MysqlValueCount(forms);

@@ -90,6 +90,7 @@ class MysqlBatch final : public NumberedBatch {
 
   // `nulls`: a bit for each value. `values`: those that are not NULL.
   void Add(std::string_view nulls, std::string_view values) {
+    last_ = bytes_.size();
     bytes_ += nulls;
     bytes_ += values;
     ++rows_;
@@ -97,6 +98,8 @@ class MysqlBatch final : public NumberedBatch {
   uint64_t rows() const override { return rows_; }
   size_t bytes() const override { return bytes_.size(); }
   bool Full() const { return rows_ >= kRowsMax || bytes_.size() >= kBytesMax; }
+  // Of the last row, as SQL has it: the value of `column`, one of integers that are never NULL.
+  absl::StatusOr<std::string> LastInteger(size_t column) const;
 
   absl::Status Decode(RowSink& sink) override;
 
@@ -106,6 +109,7 @@ class MysqlBatch final : public NumberedBatch {
 
   const std::shared_ptr<const std::vector<MysqlColumnForm>> forms_;
   std::string bytes_;
+  size_t last_ = 0;  // where the last row begins
   uint64_t rows_ = 0;
 };
 

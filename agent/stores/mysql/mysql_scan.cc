@@ -67,7 +67,10 @@ void EndStatement(const MysqlOptions& options, unsigned long session) {
 class MysqlScan final : public Scan {
  public:
   MysqlScan(MysqlScanPlan plan, Forms forms)
-      : plan_(std::move(plan)), forms_(std::make_shared<const Forms>(std::move(forms))) {}
+      : plan_(std::move(plan)),
+        reader_count_(plan_.readers.size()),
+        forms_(std::make_shared<const Forms>(std::move(forms))),
+        readers_(std::move(plan_.readers)) {}
 
   ~MysqlScan() override {
     MysqlScan::Interrupt();
@@ -75,10 +78,10 @@ class MysqlScan final : public Scan {
   }
 
   absl::Status Start() {
-    for (const auto& connection : plan_.readers) {
+    for (size_t reader = 0; reader < reader_count_; ++reader) {
       queue_.AddReader();
       try {
-        threads_.emplace_back([this, c = connection.get()] { Read(*c); });
+        threads_.emplace_back([this, reader] { Read(reader); });
       } catch (const std::system_error& error) {
         return absl::ResourceExhaustedError(std::string("no thread: ") + error.what());
       }
@@ -91,26 +94,28 @@ class MysqlScan final : public Scan {
 
   absl::StatusOr<End> Finish() override {
     if (!queue_.at_end()) return absl::InternalError("the scan was not read to its end");
-    return End{"", plan_.not_point_in_time};
+    merkle::MutexLock lock(&mutex_);
+    return End{"", lost_.empty() ? plan_.not_point_in_time : lost_};
   }
 
   void Interrupt() override {
     queue_.Stop();
-    for (const auto& connection : plan_.readers) connection->Interrupt();
+    merkle::MutexLock lock(&mutex_);
+    for (const auto& connection : readers_) connection->Interrupt();
   }
 
  private:
   // A reader's thread.
-  void Read(MysqlConnection& connection) {
+  void Read(size_t reader) {
     mysql_thread_init();
-    const absl::Status status = ReadStatements(connection);
+    const absl::Status status = ReadStatements(reader);
     const bool left_early = !status.ok() && !queue_.CheckWanted().ok();
     queue_.EndReader(MysqlScanError(status));
-    if (left_early) EndStatement(plan_.options, connection.session());
+    if (left_early) EndStatement(plan_.options, ConnectionOf(reader).session());
     mysql_thread_end();
   }
 
-  absl::Status ReadStatements(MysqlConnection& connection) {
+  absl::Status ReadStatements(size_t reader) {
     for (;;) {
       RETURN_IF_ERROR(queue_.CheckWanted());
       size_t next = 0;
@@ -119,17 +124,74 @@ class MysqlScan final : public Scan {
         if (next_statement_ == plan_.statements.size()) return absl::OkStatus();
         next = next_statement_++;
       }
-      ASSIGN_OR_RETURN(const std::unique_ptr<MysqlStatement> statement,
-                       MysqlStatement::Prepare(connection, plan_.statements[next]));
-      const absl::Status status = ReadRows(*statement);
-      if (status.ok()) continue;
-      connection.Interrupt();  // else closing the statement would read the rest
-      return status;
+      RETURN_IF_ERROR(ReadStatement(reader, next));
     }
   }
 
+  // All its rows, from one connection after another if need be. What was read of a batch that was
+  // not delivered is read again.
+  absl::Status ReadStatement(size_t reader, size_t number) {
+    std::string sql = plan_.statements[number];
+    std::string last_key;  // of the rows that were delivered
+    for (;;) {
+      const absl::Status status = ReadRows(ConnectionOf(reader), sql, &last_key);
+      if (status.ok() || !plan_.resume || !IsTransient(MysqlServerError(status))) return status;
+      RETURN_IF_ERROR(queue_.CheckWanted());
+      RETURN_IF_ERROR(Reconnect(reader, status));
+      if (!last_key.empty()) sql = plan_.resume->rest(number, last_key);
+    }
+  }
+
+  // After the last try: what it was lost by.
+  absl::Status Reconnect(size_t reader, absl::Status lost) {
+    const uint64_t rows = queue_.rows_delivered();
+    for (;;) {
+      const std::optional<std::chrono::milliseconds> pause = plan_.resume->retries->Next();
+      if (!pause) return lost;
+      RETURN_IF_ERROR(queue_.Pause(*pause));
+      const absl::Status status = ConnectAgain(reader);
+      if (status.ok()) break;
+      if (absl::IsResourceExhausted(status)) continue;  // perhaps by the connection that was lost
+      if (!IsTransient(MysqlServerError(status))) return status;
+      lost = status;
+    }
+    merkle::MutexLock lock(&mutex_);
+    if (lost_.empty()) {
+      lost_ = "the connection to " + plan_.resume->table + " was lost after " +
+              std::to_string(rows) + " rows, and the rest was read from another snapshot";
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ConnectAgain(size_t reader) {
+    ASSIGN_OR_RETURN(std::unique_ptr<MysqlConnection> connection,
+                     MysqlConnection::Open(plan_.options));
+    MysqlConnection& fresh = *connection;
+    {
+      merkle::MutexLock lock(&mutex_);
+      RETURN_IF_ERROR(queue_.CheckWanted());  // else Interrupt() may have been there before
+      readers_[reader].swap(connection);
+    }
+    return plan_.resume->begin(fresh);
+  }
+
+  MysqlConnection& ConnectionOf(size_t reader) {
+    merkle::MutexLock lock(&mutex_);
+    return *readers_[reader];
+  }
+
+  absl::Status ReadRows(MysqlConnection& connection, const std::string& sql,
+                        std::string* last_key) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<MysqlStatement> statement,
+                     MysqlStatement::Prepare(connection, sql));
+    absl::Status status = ReadResult(*statement, last_key);
+    // Else closing the statement would read the rest.
+    if (!status.ok()) connection.Interrupt();
+    return status;
+  }
+
   // Until the server has said that this was all.
-  absl::Status ReadRows(MysqlStatement& statement) {
+  absl::Status ReadResult(MysqlStatement& statement, std::string* last_key) {
     ASSIGN_OR_RETURN(const Forms forms, FormsOf(plan_.forms, statement));
     for (size_t i = 0; i < forms.size(); ++i) {
       if (forms[i].form != (*forms_)[i].form || forms[i].wire != (*forms_)[i].wire) {
@@ -145,33 +207,45 @@ class MysqlScan final : public Scan {
       const bool is_large = bytes >= MysqlBatch::kLargeRowBytes;
       if (!is_large) batch->Add(statement.nulls(), statement.values());
       if (batch->Full() || (is_large && batch->rows() > 0)) {
-        RETURN_IF_ERROR(queue_.Deliver(std::move(batch)));
+        RETURN_IF_ERROR(Deliver(std::move(batch), last_key));
         batch = std::make_unique<MysqlBatch>(forms_);
       }
-      if (is_large) RETURN_IF_ERROR(DeliverLarge(statement, bytes));
+      if (is_large) RETURN_IF_ERROR(DeliverLarge(statement, bytes, last_key));
     }
-    return batch->rows() == 0 ? absl::OkStatus() : queue_.Deliver(std::move(batch));
+    return batch->rows() == 0 ? absl::OkStatus() : Deliver(std::move(batch), last_key);
   }
 
   // The current row, alone. The library keeps it until the next is fetched.
-  absl::Status DeliverLarge(const MysqlStatement& statement, size_t bytes) {
+  absl::Status DeliverLarge(const MysqlStatement& statement, size_t bytes, std::string* last_key) {
     const bool needs_turn = bytes >= BatchQueue::kBytesMax;
     if (needs_turn) RETURN_IF_ERROR(queue_.TakeTurn());
     auto batch = std::make_unique<MysqlBatch>(forms_);
     batch->Reserve(bytes);
     batch->Add(statement.nulls(), statement.values());
-    return queue_.Deliver(std::move(batch), needs_turn);
+    return Deliver(std::move(batch), last_key, needs_turn);
   }
 
-  // Constant after construction; each connection is used by its reader only.
-  const MysqlScanPlan plan_;
+  absl::Status Deliver(std::unique_ptr<MysqlBatch> batch, std::string* last_key,
+                       bool has_turn = false) {
+    if (plan_.resume) {
+      ASSIGN_OR_RETURN(*last_key, batch->LastInteger(plan_.resume->key_column));
+    }
+    return queue_.Deliver(std::move(batch), has_turn);
+  }
+
+  // Constant after construction.
+  MysqlScanPlan plan_;  // its readers are below
+  const size_t reader_count_;
   const std::shared_ptr<const Forms> forms_;
   std::vector<std::thread> threads_;
 
   BatchQueue queue_;
 
   merkle::Mutex mutex_;
+  // Each is used, and replaced, by its reader only.
+  std::vector<std::unique_ptr<MysqlConnection>> readers_ DRIFTWOOD_GUARDED_BY(mutex_);
   size_t next_statement_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  std::string lost_ DRIFTWOOD_GUARDED_BY(mutex_);  // Scan::End::not_point_in_time
 };
 
 }  // namespace

@@ -107,9 +107,17 @@ bool HasMysqlRanges(const MysqlTable& table) {
                                column->mapping.form == MysqlForm::kUnsigned);
 }
 
-absl::StatusOr<std::vector<std::string>> MysqlRanges(MysqlConnection& connection,
-                                                     const MysqlTable& table, size_t count) {
-  const std::vector<std::string> all = {""};
+std::string MysqlRange::Condition(const std::string& quoted_column) const {
+  std::string condition;
+  for (const std::string& end : {lower, upper}) {
+    if (end.empty()) continue;
+    condition += (condition.empty() ? "" : " AND ") + quoted_column + " " + end;
+  }
+  return condition;
+}
+
+absl::StatusOr<std::vector<MysqlRange>> MysqlRanges(MysqlConnection& connection,
+                                                    const MysqlTable& table, size_t count) {
   const MysqlColumn& column = *table.Find(table.key[0]);
   const bool is_unsigned = column.mapping.form == MysqlForm::kUnsigned;
   const std::string name = MysqlQuoted(column.name);
@@ -118,17 +126,17 @@ absl::StatusOr<std::vector<std::string>> MysqlRanges(MysqlConnection& connection
                                     table.Quoted() + " FORCE INDEX (PRIMARY)"));
   const std::optional<uint64_t> first = Place(ends.Text(0, 0), is_unsigned);
   const std::optional<uint64_t> last = Place(ends.Text(0, 1), is_unsigned);
-  if (!first || !last || *last - *first < count) return all;
+  if (!first || !last || *last - *first < count) return std::vector<MysqlRange>(1);
   const uint64_t step = (*last - *first) / count + 1;
-  std::vector<std::string> ranges;
+  std::vector<MysqlRange> ranges;
   std::string begin;
   for (size_t i = 1; i < count; ++i) {
     const std::string end = ValueAt(*first + step * i, is_unsigned);
-    ranges.push_back(begin + name + " < " + end);
-    begin = name + " >= " + end + " AND ";
+    ranges.push_back({begin, "< " + end});
+    begin = ">= " + end;
     if (*last - *first < step * (i + 1)) break;
   }
-  ranges.push_back(begin.substr(0, begin.size() - std::string(" AND ").size()));
+  ranges.push_back({begin, ""});
   return ranges;
 }
 

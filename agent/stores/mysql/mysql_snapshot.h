@@ -23,9 +23,18 @@ absl::StatusOr<std::vector<std::unique_ptr<MysqlConnection>>> OpenOneMysqlSnapsh
 // Whether the table can be cut into ranges of its primary key.
 bool HasMysqlRanges(const MysqlTable& table);
 
-// Conditions on the primary key's first column that each row of the table meets exactly one of,
-// about `count`; one empty condition for a small or empty table.
-absl::StatusOr<std::vector<std::string>> MysqlRanges(MysqlConnection& connection,
-                                                     const MysqlTable& table, size_t count);
+// Values of a column of integers, as SQL compares it with the ends.
+struct MysqlRange {
+  std::string lower;  // ">= 5", "> 5"; empty: from the smallest
+  std::string upper;  // "< 9"; empty: to the largest
+
+  // "`id` >= 5 AND `id` < 9"; empty if that is all.
+  std::string Condition(const std::string& quoted_column) const;
+};
+
+// Ranges of the primary key's first column of which each row of the table is in exactly one, about
+// `count`; one of all for a small or empty table.
+absl::StatusOr<std::vector<MysqlRange>> MysqlRanges(MysqlConnection& connection,
+                                                    const MysqlTable& table, size_t count);
 
 }  // namespace driftwood::agent

@@ -67,42 +67,83 @@ class MysqlStore final : public Store {
     return "row " + std::to_string(origin + 1) + " of the scan";
   }
 
+  void ShareRetries(std::shared_ptr<Retries> retries) override { retries_ = std::move(retries); }
+
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
     return MakeMysqlLoadMeter(options_, parts);
   }
 
  private:
   absl::StatusOr<std::unique_ptr<Scan>> ScanTable(const std::vector<std::string>& columns) const {
+    MysqlScanPlan plan;
+    plan.options = options_;
     std::unique_ptr<MysqlConnection> guard;
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&guard));
-    MysqlScanPlan plan;
     ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
-    plan.options = options_;
     plan.not_point_in_time = table.not_point_in_time;
     const std::string select = kMysqlSelect + ("SQL_NO_CACHE " + list) + " FROM " + table.Quoted();
-    if (where_) {
-      plan.statements = {select + " WHERE (" + *where_ + "\n)"};
-    } else {
-      // Never an index that might lack some of the rows.
-      plan.statements = {select + (table.is_view ? "" : " USE INDEX ()")};
-      if (connections_ > 1 && HasMysqlRanges(table)) {
-        ASSIGN_OR_RETURN(plan.readers, OpenOneMysqlSnapshot(options_, connections_));
-      }
+    if (connections_ > 1 && !where_ && HasMysqlRanges(table)) {
+      ASSIGN_OR_RETURN(plan.readers, OpenOneMysqlSnapshot(options_, connections_));
     }
+    std::vector<MysqlRange> ranges(1);
     if (plan.readers.empty()) {
       plan.readers.push_back(std::move(guard));
-      return StartMysqlScan(std::move(plan));
+    } else {
+      plan.guard = std::move(guard);
+      ASSIGN_OR_RETURN(
+          ranges, MysqlRanges(*plan.readers[0], table, plan.readers.size() * kRangesPerConnection));
     }
-    plan.guard = std::move(guard);
-    ASSIGN_OR_RETURN(
-        const std::vector<std::string> ranges,
-        MysqlRanges(*plan.readers[0], table, plan.readers.size() * kRangesPerConnection));
-    if (ranges.size() > 1) plan.statements.clear();
-    for (const std::string& range : ranges) {
-      if (ranges.size() == 1) break;
-      plan.statements.push_back(select + " FORCE INDEX (PRIMARY) WHERE " + range);
+    const std::optional<size_t> key_column = ResumeColumn(table, columns);
+    const auto statement = [=, this](const MysqlRange& range) {
+      return select + Restriction(table, range, key_column.has_value());
+    };
+    for (const MysqlRange& range : ranges) plan.statements.push_back(statement(range));
+    if (key_column) {
+      const auto rest = [=](size_t number, const std::string& key) {
+        return statement({"> " + key, ranges[number].upper});
+      };
+      plan.resume = MysqlResume{
+          retries_,
+          [this, table](MysqlConnection& connection) { return Rejoin(connection, table); },
+          *key_column, rest, Printable(table.Display())};
     }
     return StartMysqlScan(std::move(plan));
+  }
+
+  // The column in whose order the table is read so that a scan can go on behind a row: a primary
+  // key that is an integer, if it is among the columns.
+  std::optional<size_t> ResumeColumn(const MysqlTable& table,
+                                     const std::vector<std::string>& columns) const {
+    if (retries_ == nullptr || where_ || !HasMysqlRanges(table) || table.key.size() != 1) {
+      return std::nullopt;
+    }
+    const auto found = std::find(columns.begin(), columns.end(), table.key[0]);
+    if (found == columns.end()) return std::nullopt;
+    return static_cast<size_t>(found - columns.begin());
+  }
+
+  // What follows "SELECT … FROM table".
+  std::string Restriction(const MysqlTable& table, const MysqlRange& range,
+                          bool in_key_order) const {
+    if (where_) return " WHERE (" + *where_ + "\n)";
+    if (table.is_view) return "";
+    const std::string key = table.key.empty() ? "" : MysqlQuoted(table.key[0]);
+    const std::string condition = range.Condition(key);
+    // Never an index that might lack some of the rows; the primary key is the table itself.
+    if (condition.empty() && !in_key_order) return " USE INDEX ()";
+    return " FORCE INDEX (PRIMARY)" + (condition.empty() ? "" : " WHERE " + condition) +
+           (in_key_order ? " ORDER BY " + key : "");
+  }
+
+  // Locks the table again for a scan that goes on, if it is still the same.
+  absl::Status Rejoin(MysqlConnection& connection, const MysqlTable& before) const {
+    ASSIGN_OR_RETURN(const MysqlTable table, Begin(connection));
+    if (table.columns == before.columns && table.key == before.key &&
+        table.key_is_primary == before.key_is_primary && table.engine == before.engine) {
+      return absl::OkStatus();
+    }
+    return absl::AbortedError(Printable(table.Display()) +
+                              " was altered while the connection to it was lost");
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> ScanKeys(
@@ -170,12 +211,16 @@ class MysqlStore final : public Store {
   // locks it against being altered, dropped or truncated. The snapshot of the transaction, or of
   // others, begins only after that, so it can't be older than the table.
   absl::StatusOr<MysqlTable> BeginAndRead(std::unique_ptr<MysqlConnection>* connection) const {
-    ASSIGN_OR_RETURN(const std::string name, TableName());
+    RETURN_IF_ERROR(TableName().status());
     ASSIGN_OR_RETURN(*connection, MysqlConnection::Open(options_));
-    RETURN_IF_ERROR((*connection)->Run("START TRANSACTION READ ONLY"));
+    return Begin(**connection);
+  }
+  absl::StatusOr<MysqlTable> Begin(MysqlConnection& connection) const {
+    ASSIGN_OR_RETURN(const std::string name, TableName());
+    RETURN_IF_ERROR(connection.Run("START TRANSACTION READ ONLY"));
     const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
-    RETURN_IF_ERROR((*connection)->Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
-    return ReadMysqlTable(**connection, options_.database, name);
+    RETURN_IF_ERROR(connection.Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
+    return ReadMysqlTable(connection, options_.database, name);
   }
 
   static std::string Unmapped(const MysqlTable& table, const MysqlColumn& column) {
@@ -213,6 +258,7 @@ class MysqlStore final : public Store {
   const size_t connections_;
   const std::optional<std::string> table_;
   const std::optional<std::string> where_;
+  std::shared_ptr<Retries> retries_;  // constant once scans begin
 };
 
 }  // namespace
