@@ -25,7 +25,18 @@ BufferPool::Buffer BufferPool::Take(size_t capacity) {
       return buffer;
     }
   }
-  return {std::make_unique_for_overwrite<char[]>(capacity), capacity};
+  Buffer buffer;
+  Grow(&buffer, capacity);
+  return buffer;
+}
+
+void BufferPool::Grow(Buffer* buffer, size_t capacity) {
+  // The kernel moves the pages of large blocks, and those that were not written take none.
+  char* const bytes = static_cast<char*>(std::realloc(buffer->bytes.get(), capacity));
+  DRIFTWOOD_CHECK(bytes != nullptr);  // no memory: a thread that meets it elsewhere ends so too
+  (void)buffer->bytes.release();
+  buffer->bytes.reset(bytes);
+  buffer->capacity = capacity;
 }
 
 void BufferPool::Give(Buffer buffer) {
@@ -43,10 +54,7 @@ Chunk::~Chunk() {
 
 void Chunk::Reserve(size_t capacity) {
   if (capacity + kChunkPadding <= buffer_.capacity) return;
-  BufferPool::Buffer larger = pool_->Take(std::max(2 * size, capacity) + kChunkPadding);
-  std::memcpy(larger.bytes.get(), begin(), size);
-  std::swap(buffer_, larger);
-  pool_->Give(std::move(larger));
+  BufferPool::Grow(&buffer_, std::max(2 * size, capacity) + kChunkPadding);
 }
 
 void Chunk::ClearPadding() { std::memset(end(), 0, kChunkPadding); }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +27,9 @@ namespace driftwood::agent {
 
 struct ChunkOptions {
   size_t chunk_bytes = size_t{1} << 20;
-  // A record that is longer is an error: it is held in memory whole.
-  size_t record_bytes_max = size_t{256} << 20;
+  // A record that is longer is an error: it is held in memory whole. The longest field that a
+  // database has, 1 GB, takes twice that in hexadecimal.
+  size_t record_bytes_max = size_t{2} << 30;
 };
 
 // That many zero bytes may be read (and are zero) after a chunk's end, by parsers that look at
@@ -37,12 +39,17 @@ inline constexpr size_t kChunkPadding = 64;
 // Buffers that are used again: fresh ones cost a page fault for every 4 KiB. Any thread.
 class BufferPool {
  public:
+  struct Free {
+    void operator()(char* bytes) const { std::free(bytes); }
+  };
   struct Buffer {
-    std::unique_ptr<char[]> bytes;
+    std::unique_ptr<char, Free> bytes;
     size_t capacity = 0;
   };
   // Of at least `capacity` bytes, not cleared.
   Buffer Take(size_t capacity);
+  // Makes it larger, with what is in it, which is mostly not copied if it is large.
+  static void Grow(Buffer* buffer, size_t capacity);
   // Keeps it if it is of the usual size and few are kept.
   void Give(Buffer buffer);
 

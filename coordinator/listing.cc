@@ -60,7 +60,9 @@ void AddReplicaValues(const std::string& name, const std::optional<merkle::Diges
     return;
   }
   if (found->value_too_long) {
-    record->notes.push_back(name + ": its values are too long to be shown (over 32 MiB)");
+    record->notes.push_back(name +
+                            ": its values are too long to be shown (over 32 MiB, or over 128 MiB "
+                            "with those before them)");
     return;
   }
   absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(found->value, columns);

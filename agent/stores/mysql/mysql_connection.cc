@@ -19,7 +19,9 @@ namespace driftwood::agent {
 namespace {
 
 constexpr unsigned kConnectTimeoutSeconds = 10;
-constexpr unsigned long kPacketMax = 1ul << 30;  // the most that the protocol's servers send
+// A value has at most 1 GiB, a row as many of them as it has columns; the library counts its bytes
+// in 32 bits.
+constexpr unsigned long kPacketMax = 0xFFFFFFFF;
 
 // Numbers that mysqld_error.h of libmariadb 3.3 has no name for, or only one of the two servers.
 constexpr unsigned kMaxStatementTime = 1969;  // MariaDB

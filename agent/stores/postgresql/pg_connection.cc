@@ -9,6 +9,8 @@
 namespace driftwood::agent {
 namespace {
 
+constexpr std::string_view kLimitExceeded = "54000";  // SQLSTATE
+
 constexpr int kServerVersionMin = 120000;
 
 bool Contains(std::string_view text, std::string_view part) {
@@ -169,6 +171,14 @@ absl::Status PgConnection::Error(const PGresult* result) const {
   const char* const hint =
       result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
   if (hint != nullptr) message += "; " + PgMessage(hint);
+  // "out of memory", whatever there is of it.
+  if (state != nullptr && std::string_view(state) == kLimitExceeded) {
+    const char* const detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+    if (detail != nullptr) message += ": " + PgMessage(detail);
+    message +=
+        " (it can't send a row of more than 1 GB: leave a column out with --ignore, or compare a "
+        "view that cuts it)";
+  }
   return {CodeOf(state == nullptr ? "" : state), "PostgreSQL: " + message};
 }
 
