@@ -219,7 +219,7 @@ TEST_F(MysqlResumeTest, WhatIsWrittenMeanwhileIsInOneOfTheSnapshots) {
 
 TEST_F(MysqlResumeTest, ALossMoreThanThereAreRetriesIsAnErrorAndNeverTheEnd) {
   MakeTable();
-  for (const size_t retries : {0, 2}) {
+  for (const size_t retries : {size_t{0}, size_t{2}}) {
     for (const char* more : {"", "&connections=3"}) {
       SCOPED_TRACE(more);
       const auto store = Open(more, retries);
@@ -337,8 +337,10 @@ TEST_F(MysqlResumeTest, WhatHasNoIntegerKeyOfOneColumnBeginsAnew) {
       "CREATE TABLE b(id int, v int, pad varchar(2000), PRIMARY KEY (id, v));"
       "CREATE TABLE c(id int PRIMARY KEY, v int, pad varchar(2000)) ENGINE=MyISAM;"
       "CREATE TABLE d(id int PRIMARY KEY, v int, pad varchar(2000)); CREATE VIEW e AS SELECT * "
-      "FROM d");
-  for (const char* table : {"a", "b", "c", "d"}) {
+      "FROM d;"
+      "CREATE TABLE f(id int PRIMARY KEY, v int, pad varchar(2000)) PARTITION BY HASH (id)"
+      " PARTITIONS 2");
+  for (const char* table : {"a", "b", "c", "d", "f"}) {
     server_->Sql("INSERT INTO " + std::string(table) +
                  " SELECT seq, seq, REPEAT('x', 2000) FROM seq_1_to_8000");
   }
@@ -354,7 +356,8 @@ TEST_F(MysqlResumeTest, WhatHasNoIntegerKeyOfOneColumnBeginsAnew) {
                          {"c", "", {"id", "pad"}},
                          {"d", "&where=v>0", {"id", "pad"}},
                          {"d", "", {"v", "pad"}},
-                         {"e", "", {"id", "pad"}}}) {
+                         {"e", "", {"id", "pad"}},
+                         {"f", "", {"id", "pad"}}}) {
     SCOPED_TRACE(std::string(table) + more);
     const auto store = Open(more, 4, table);
     auto scan = store->StartScan(columns);

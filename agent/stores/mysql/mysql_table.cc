@@ -38,7 +38,7 @@ std::string Where(const MysqlConnection& connection, const MysqlTable& table) {
 absl::Status FindTable(MysqlConnection& connection, MysqlTable* table) {
   ASSIGN_OR_RETURN(const MysqlResult found,
                    connection.Query("SELECT TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_ROWS, "
-                                    "@@lower_case_table_names, TABLE_SCHEMA "
+                                    "@@lower_case_table_names, TABLE_SCHEMA, CREATE_OPTIONS "
                                     "FROM information_schema.TABLES" +
                                     Where(connection, *table)));
   for (size_t i = 0; i < found.rows(); ++i) {
@@ -50,6 +50,7 @@ absl::Status FindTable(MysqlConnection& connection, MysqlTable* table) {
     table->name = found.Text(i, 0);
     table->is_view = type == "VIEW" || type == "SYSTEM VIEW";
     table->engine = table->is_view ? "" : found.Text(i, 2);
+    table->is_partitioned = found.Text(i, 6).find("partitioned") != std::string::npos;
     const std::string rows = found.Text(i, 3);
     uint64_t number = 0;
     const auto [end, error] = std::from_chars(rows.data(), rows.data() + rows.size(), number);

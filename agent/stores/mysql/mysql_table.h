@@ -29,6 +29,7 @@ struct MysqlTable {
   std::string database;
   std::string name;
   bool is_view = false;
+  bool is_partitioned = false;
   std::string engine;  // empty for views
   std::optional<uint64_t> rows_estimate;
   std::vector<MysqlColumn> columns;
