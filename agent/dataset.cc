@@ -129,7 +129,7 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_
       retries_(std::make_shared<Retries>(options_.retry_after)),
       store_(std::move(store)) {
   DRIFTWOOD_CHECK(store_ != nullptr);
-  store_->ShareRetries(retries_);
+  if (options_.resume) store_->ShareRetries(retries_);
 }
 
 Dataset::~Dataset() {

@@ -92,6 +92,8 @@ struct DatasetOptions {
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
   // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
   std::vector<std::chrono::milliseconds> retry_after;
+  // Whether it may go on: what it has read is then not of one point in time.
+  bool resume = false;
   // Above that load the store is not read. `cancellation` and `on_wait` are the dataset's to set.
   std::optional<LoadGateOptions> load_gate;
   std::function<void(const std::string&)> log;  // may be empty

@@ -61,6 +61,7 @@ struct Options {
   std::string max_rate;
   std::string max_load;
   std::string retries;
+  bool resume = false;
   bool unkeyed = false;
   bool allow_values = false;
   bool exit_on_stdin_eof = false;
@@ -112,6 +113,10 @@ void DefineOptions(CLI::App* app, Options* options) {
                   "how often in all a scan that lost its server is tried again, after 0.5, 1, "
                   "2, 4, … seconds (default: 4)")
       ->type_name("N");
+  app->add_flag(
+      "--resume", options->resume,
+      "let such a scan go on where it was, if its store can: what it reads is then not of "
+      "one point in time");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
@@ -297,6 +302,7 @@ absl::Status Serve(const Options& options, int signals) {
   service_options.log = [](const std::string& line) { spdlog::warn(line); };
   ASSIGN_OR_RETURN(const Gentleness gentleness, MakeGentleness(options));
   service_options.retry_after = gentleness.retry_after;
+  service_options.resume = options.resume;
   service_options.load_gate = gentleness.load_gate;
   Service service(service_options);
   RETURN_IF_ERROR(AddDatasets(options, gentleness, &service));

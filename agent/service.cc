@@ -108,6 +108,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.sort_memory_bytes = options_.sort_memory_bytes;
   dataset.waiting_calls_max = options_.waiting_calls_max;
   dataset.retry_after = options_.retry_after;
+  dataset.resume = options_.resume;
   dataset.load_gate = options_.load_gate;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));

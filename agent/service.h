@@ -37,6 +37,7 @@ struct ServiceOptions {
   size_t read_keys_max = 100'000;                      // of one call
   size_t waiting_calls_max = 8;                        // that wait for one dataset's store
   std::vector<std::chrono::milliseconds> retry_after;  // DatasetOptions
+  bool resume = false;                                 // DatasetOptions
   std::optional<LoadGateOptions> load_gate;            // DatasetOptions
   SnapshotLimits snapshots;
   Clock clock = [] { return std::chrono::steady_clock::now(); };

@@ -93,12 +93,14 @@ class GrpcConnector final : public Connector {
                                            const std::function<bool()>& cancelled) {
     DRIFTWOOD_CHECK(workspace_ != nullptr);
     ASSIGN_OR_RETURN(const std::string state, workspace_->StateFolder(spec.url));
-    const AgentProcessOptions process = ProcessOptions(
-        spec,
-        {"--listen", "unix:" + workspace_->NewSocketPath(), "--dataset",
-         std::string(kDataset) + "=" + spec.url, "--state-dir", state, "--digest-key-file",
-         workspace_->digest_key_file(), "--allow-values", "--exit-on-stdin-eof"},
-        cancelled);
+    std::vector<std::string> arguments = {
+        "--listen",          "unix:" + workspace_->NewSocketPath(),
+        "--dataset",         std::string(kDataset) + "=" + spec.url,
+        "--state-dir",       state,
+        "--digest-key-file", workspace_->digest_key_file(),
+        "--allow-values",    "--exit-on-stdin-eof"};
+    if (spec.allow_not_point_in_time) arguments.push_back("--resume");
+    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), cancelled);
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
     processes_.push_back(std::move(started));
     return processes_.back().get();

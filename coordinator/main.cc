@@ -225,8 +225,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                  "Compare everything, even where a million records and more differ; else a sample "
                  "says about how many do, and by what");
   list("--allow-not-point-in-time", &options->allow_not_point_in_time,
-       "Give a verdict though this replica can't be read at one point in time; else it is "
-       "INCOMPLETE")
+       "Give a verdict though this replica can't be read at one point in time, else INCOMPLETE; "
+       "a scan of it that lost its server goes on where it was, if it can")
       ->type_name("REPLICA");
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");

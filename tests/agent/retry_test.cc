@@ -76,6 +76,7 @@ TEST_F(RetryTest, OtherFailuresAreFinal) {
 
 // A scan never loses its server more often in all than there are retries.
 TEST_F(RetryTest, WhatAScanRetriedByItselfCountsToo) {
+  options_.resume = true;
   store_->plan.scans_lost = 2;
   store_->plan.on_next = [this](size_t batch) {
     if (batch == 0) {
@@ -88,7 +89,14 @@ TEST_F(RetryTest, WhatAScanRetriedByItselfCountsToo) {
   EXPECT_EQ(store_->plan.scans_started, 2);
 }
 
+TEST_F(RetryTest, AScanGoesOnByItselfOnlyIfThatIsAllowed) {
+  const auto dataset = Dataset::Open(options_, std::move(owned_));
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_EQ(store_->retries, nullptr);
+}
+
 TEST_F(RetryTest, EachCallHasAllRetries) {
+  options_.resume = true;
   auto dataset = Dataset::Open(options_, std::move(owned_));
   ASSERT_TRUE(dataset.ok()) << dataset.status();
   for (int i = 0; i < 3; ++i) {

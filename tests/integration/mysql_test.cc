@@ -10,6 +10,7 @@ namespace driftwood::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 constexpr char kTable[] =
     "DROP TABLE IF EXISTS t; "
@@ -178,33 +179,40 @@ TEST_F(MysqlDiffTest, AConnectionKilledOrAServerLostDuringTheScanMakesTheAuditIn
   }
 }
 
-// What it found equal was not there at one time.
-TEST_F(MysqlDiffTest, AScanThatWentOnAfterItsConnectionWasKilledIsNotCalledIdentical) {
+// What it found equal was not there at one time: where that is allowed it goes on, and says so;
+// else it begins anew.
+TEST_F(MysqlDiffTest, AScanWhoseConnectionIsKilledGoesOnOrBeginsAnew) {
   const auto victim = MariadbServer::Start();
   for (MariadbServer* const server : {server_, victim.get()}) {
     server->Sql(
         "CREATE OR REPLACE TABLE o(id int PRIMARY KEY, pad varchar(2000));"
         "INSERT INTO o SELECT seq, REPEAT('x', 2000) FROM seq_1_to_10000");
   }
-  ProcessOptions options;
-  options.folder = dir_.path();
-  // So slow that it is still being sent when it is killed.
-  Process diff({Program("driftwood"), "diff", server_->Url("o"), victim->Url("o"), "--max-rate",
-                "10MB", "--retries", "1"},
-               options);
-  const std::string reading =
-      "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT /* driftwood "
-      "*/%' AND time_ms > 300";
-  std::string id;
-  for (int i = 0; i < 10'000 && id.empty(); ++i) id = victim->Value(reading);
-  ASSERT_NE(id, "");
-  victim->Sql("KILL " + id);
-  const ProcessResult result = diff.Wait();
-  EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
-  EXPECT_EQ(result.out.find("IDENTICAL"), std::string::npos) << result.out;
-  EXPECT_NE((result.out + result.err).find("the connection to test.o was lost after"),
-            std::string::npos)
-      << result.out << result.err;
+  for (const bool allowed : {false, true}) {
+    SCOPED_TRACE(allowed);
+    ProcessOptions options;
+    options.folder = dir_.path();
+    // So slow that it is still being sent when it is killed.
+    std::vector<std::string> words = {
+        Program("driftwood"), "diff", server_->Url("o"), victim->Url("o"), "--max-rate", "10MB",
+        "--retries",          "1",    "--name",          "steady",         "--name",     "victim"};
+    if (allowed) words.insert(words.end(), {"--allow-not-point-in-time", "victim"});
+    Process diff(words, options);
+    const std::string reading =
+        "SELECT max(id) FROM information_schema.processlist WHERE info LIKE 'SELECT /* driftwood "
+        "*/%' AND time_ms > 300";
+    std::string id;
+    for (int i = 0; i < 10'000 && id.empty(); ++i) id = victim->Value(reading);
+    ASSERT_NE(id, "");
+    victim->Sql("KILL " + id);
+    const ProcessResult result = diff.Wait();
+    EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+    EXPECT_THAT(result.out,
+                StartsWith("IDENTICAL: 10,000 records in steady and victim agree" +
+                           std::string(allowed ? "; not point-in-time: victim" : "") + "\n"));
+    const std::string why = "the connection to test.o was lost after";
+    EXPECT_EQ(result.err.find(why) != std::string::npos, allowed) << result.err;
+  }
 }
 
 TEST_F(MysqlDiffTest, APasswordIsNeverShownAndComesFromTheUrlOrTheEnvironment) {
