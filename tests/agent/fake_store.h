@@ -26,6 +26,7 @@ struct FakePlan {
   int scans_lost = 0;                   // so many scans, the first ones, fail at their second batch
   std::optional<size_t> decode_fails_at;  // batch number
   std::function<void(size_t batch)> on_next;
+  std::function<void()> on_decode;
   size_t batch_bytes = 0;  // what its batches say that they hold
   std::atomic<int> batches_alive = 0;
   std::string not_point_in_time;
@@ -52,6 +53,7 @@ class FakeBatch final : public RowBatch {
   size_t bytes() const override { return plan_->batch_bytes; }
 
   absl::Status Decode(RowSink& sink) override {
+    if (plan_->on_decode) plan_->on_decode();
     std::vector<SourceValue> row(columns_.size());
     for (size_t i = begin_; i < end_; ++i) {
       for (size_t c = 0; c < columns_.size(); ++c) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "agent/row_encoder.h"
 #include "tests/agent/fake_store.h"
 
@@ -114,6 +116,10 @@ TEST(IndexRunTest, NothingIsReadWhileALargeBatchIsHashed) {
   for (const int threads : {1, 2, 8}) {
     FakeStore store(Rows(300));
     store.plan.batch_bytes = size_t{40} << 20;
+    // Time for a worker that does not wait.
+    store.plan.on_decode = [] {
+      for (int i = 0; i < 200; ++i) std::this_thread::yield();
+    };
     store.plan.on_next = [&](size_t batch) {
       EXPECT_EQ(store.plan.batches_alive, 0) << "at batch " << batch;
     };
