@@ -83,7 +83,9 @@ TEST_F(RetryTest, WhatAScanRetriedByItselfCountsToo) {
       EXPECT_TRUE(store_->retries->Next());
     }
   };
-  const absl::Status status = Prepare().status();
+  auto dataset = Dataset::Open(options_, std::move(owned_));
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  const absl::Status status = (*dataset)->Prepare(agreement_, false, &control_).status();
   EXPECT_TRUE(absl::IsAborted(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("(tried 4 times)"));
   EXPECT_EQ(store_->plan.scans_started, 2);
