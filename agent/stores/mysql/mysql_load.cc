@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/messages.h"
+#include "agent/reconnecting_meter.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -32,25 +33,13 @@ bool GrantsProcess(const std::string& grant) {
          privileges.find(", ALL PRIVILEGES,") != std::string::npos;
 }
 
-class MysqlLoadMeter final : public LoadMeter {
+class MysqlLoadMeter final : public ReconnectingMeter<MysqlConnection> {
  public:
   MysqlLoadMeter(MysqlOptions options, LoadParts parts)
       : options_(std::move(options)), parts_(parts) {}
 
-  // A connection that was cut since it was last used is no reason to give up.
-  absl::StatusOr<ServerLoad> Read() override {
-    const bool is_new = connection_ == nullptr;
-    absl::StatusOr<ServerLoad> load = ReadOnce();
-    if (load.ok()) return load;
-    connection_.reset();
-    if (is_new || !absl::IsUnavailable(load.status())) return load;
-    load = ReadOnce();
-    if (!load.ok()) connection_.reset();
-    return load;
-  }
-
  private:
-  absl::StatusOr<ServerLoad> ReadOnce() {
+  absl::StatusOr<ServerLoad> ReadOnce() override {
     if (connection_ == nullptr) {
       ASSIGN_OR_RETURN(connection_, MysqlConnection::Open(options_));
       ASSIGN_OR_RETURN(const MysqlResult grants, connection_->Query("SHOW GRANTS"));
@@ -115,8 +104,7 @@ class MysqlLoadMeter final : public LoadMeter {
 
   const MysqlOptions options_;
   const LoadParts parts_;
-  std::unique_ptr<MysqlConnection> connection_;  // null: not yet, or no more
-  bool sees_all_ = false;                        // other users' sessions too
+  bool sees_all_ = false;  // other users' sessions too
 };
 
 }  // namespace

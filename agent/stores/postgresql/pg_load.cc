@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "agent/messages.h"
+#include "agent/reconnecting_meter.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -37,25 +38,13 @@ constexpr char kPrimaryLag[] =
     "SELECT coalesce(max(ceil(extract(epoch FROM replay_lag) * 1000)), 0)::bigint "
     "FROM pg_stat_replication";
 
-class PgLoadMeter final : public LoadMeter {
+class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
  public:
   PgLoadMeter(PgParameters parameters, LoadParts parts)
       : parameters_(std::move(parameters)), parts_(parts) {}
 
-  // A connection that was cut since it was last used is no reason to give up.
-  absl::StatusOr<ServerLoad> Read() override {
-    const bool is_new = connection_ == nullptr;
-    absl::StatusOr<ServerLoad> load = ReadOnce();
-    if (load.ok()) return load;
-    connection_.reset();
-    if (is_new || !absl::IsUnavailable(load.status())) return load;
-    load = ReadOnce();
-    if (!load.ok()) connection_.reset();
-    return load;
-  }
-
  private:
-  absl::StatusOr<ServerLoad> ReadOnce() {
+  absl::StatusOr<ServerLoad> ReadOnce() override {
     if (connection_ == nullptr) {
       ASSIGN_OR_RETURN(connection_, PgConnection::Open(parameters_, kReadTimeout));
     }
@@ -96,7 +85,6 @@ class PgLoadMeter final : public LoadMeter {
 
   const PgParameters parameters_;
   const LoadParts parts_;
-  std::unique_ptr<PgConnection> connection_;  // null: not yet, or no more
 };
 
 }  // namespace
