@@ -46,10 +46,12 @@ bool CopyTemplate(const fs::path& data) {
 }
 
 bool Install(const std::string& data_option, const ProcessOptions& options) {
+  // Its own: a server that starts removes what another has in a folder that they share.
+  const std::string tmpdir = "--tmpdir=" + options.folder.string();
   const ProcessResult install = RunProcess(
       AsNobody({"/usr/bin/mariadb-install-db", "--no-defaults",
                 "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve",
-                "--innodb-log-file-size=8M", "--innodb-flush-method=nosync", data_option}),
+                "--innodb-log-file-size=8M", "--innodb-flush-method=nosync", tmpdir, data_option}),
       options);
   if (install.exit_code != 0) {
     std::cerr << install.out << install.err;
