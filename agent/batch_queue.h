@@ -20,12 +20,15 @@ class NumberedBatch : public RowBatch {
   virtual uint64_t rows() const = 0;
   // The number of rows that the scan gave before these.
   void set_first(uint64_t first) { first_ = first; }
+  void set_part(const ScanPart& part) { part_ = part; }
+  ScanPart part() const override { return part_; }
 
  protected:
   uint64_t first() const { return first_; }
 
  private:
   uint64_t first_ = 0;
+  ScanPart part_;
 };
 
 // Bounded: a reader that has delivered more than there is room for waits. Thread-safe. Take() is

@@ -16,8 +16,8 @@
 namespace driftwood::agent {
 namespace {
 
-// Chunks on their way, for each worker.
-constexpr uint64_t kChunksPerThread = 4;
+// Chunks on their way.
+uint64_t ChunksMax(int threads) { return 4 * static_cast<uint64_t>(threads); }
 
 // Of all batches that are being hashed, but for one that alone is larger. Usual ones, of 1 MiB, do
 // not come near it.
@@ -30,6 +30,10 @@ constexpr size_t kKeptBytesMax = size_t{1} << 20;
 
 // No row of a batch that is smaller is worth a look at its length.
 constexpr size_t kUsualBatchBytesMax = size_t{2} << 20;
+
+// Of chunks that wait for their turn. The builder's sorter has no memory of its own as long as
+// there are any.
+size_t WaitingBytesMax(const IndexerOptions& options) { return options.sort_memory_bytes / 2; }
 
 int ThreadCount(int wanted) {
   if (wanted > 0) return wanted;
@@ -119,6 +123,7 @@ IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agre
                    const IndexerOptions& options)
     : scan_(scan),
       builder_(builder),
+      order_(WaitingBytesMax(options)),
       agreement_(agreement),
       options_(options),
       threads_(ThreadCount(options.threads)) {}
@@ -136,14 +141,26 @@ absl::Status IndexRun::Run() {
   Work();
   for (std::thread& thread : threads) thread.join();
 
-  merkle::MutexLock read_lock(&reader_mutex_);
-  merkle::MutexLock lock(&mutex_);
-  if (!error_.ok()) return error_;
-  if (!at_end_ || batches_added_ != batches_read_ || !ready_.empty()) {
-    return absl::InternalError("the scan gave " + std::to_string(batches_read_) + " batches and " +
-                               std::to_string(batches_added_) + " of them were indexed");
+  {
+    merkle::MutexLock read_lock(&reader_mutex_);
+    merkle::MutexLock lock(&mutex_);
+    if (!error_.ok()) return error_;
+    if (!at_end_ || batches_added_ != batches_read_ || !ready_.empty()) {
+      return absl::InternalError("the scan gave " + std::to_string(batches_read_) +
+                                 " batches and " + std::to_string(batches_added_) +
+                                 " of them were indexed");
+    }
   }
-  return absl::OkStatus();
+  return AddRest();
+}
+
+absl::Status IndexRun::AddRest() {
+  std::vector<std::unique_ptr<Chunk>> rest;
+  order_.GiveUp(&rest);
+  RETURN_IF_ERROR(AddChunks(std::move(rest)));
+  if (records_added_ == records()) return absl::OkStatus();
+  return absl::InternalError("the scan gave " + std::to_string(records()) + " records and " +
+                             std::to_string(records_added_) + " of them were indexed");
 }
 
 uint64_t IndexRun::records() const {
@@ -168,6 +185,7 @@ void IndexRun::Work() {
     if (ticket.batch == nullptr) break;
     std::unique_ptr<Chunk> chunk = EmptyChunk();
     chunk->progress = ticket.progress;
+    chunk->part = ticket.batch->part();
     sink.Into(chunk.get(), ticket.batch->row_bytes_max());
     absl::Status decoded = ticket.batch->Decode(sink);
     if (!decoded.ok()) {
@@ -186,7 +204,7 @@ void IndexRun::Work() {
 bool IndexRun::IsCancelled() const { return agent::IsCancelled(options_.cancellation); }
 
 bool IndexRun::ReserveRoom() {
-  const uint64_t chunks_max = kChunksPerThread * static_cast<uint64_t>(threads_);
+  const uint64_t chunks_max = ChunksMax(threads_);
   merkle::MutexLock lock(&mutex_);
   while (!stopped_ && batches_reserved_ - batches_added_ >= chunks_max) room_.Wait(&mutex_);
   if (stopped_) return false;
@@ -267,24 +285,51 @@ void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
       const uint64_t records = records_;
       mutex_.Unlock();
 
-      absl::Status added = AddChunk(*next);
+      const uint64_t progress = next->progress;
+      absl::Status added = AddInOrder(std::move(next));
       if (!added.ok()) {
         Fail(added_sequence, std::move(added));
       } else if (options_.on_progress) {
-        options_.on_progress(records, next->progress);
+        options_.on_progress(records, progress);
       }
-      next->keys.clear();
-      next->key_bytes.clear();
-      next->digests.clear();
 
       mutex_.Lock();
       ++batches_added_;
-      spare_.push_back(std::move(next));
       room_.Signal();
     }
     adding_ = false;
   }
   mutex_.Unlock();
+}
+
+absl::Status IndexRun::AddInOrder(std::unique_ptr<Chunk> chunk) {
+  const ScanPart part = chunk->part;
+  const size_t bytes = chunk->keys.capacity() + chunk->key_bytes.capacity() * sizeof(uint32_t) +
+                       chunk->digests.capacity() * sizeof(merkle::Digest);
+  std::vector<std::unique_ptr<Chunk>> chunks;
+  order_.Put(std::move(chunk), part, bytes, &chunks);
+  RETURN_IF_ERROR(AddChunks(std::move(chunks)));
+  if (order_.given_up() || builder_->in_order()) return absl::OkStatus();
+  std::vector<std::unique_ptr<Chunk>> rest;
+  order_.GiveUp(&rest);
+  return AddChunks(std::move(rest));
+}
+
+absl::Status IndexRun::AddChunks(std::vector<std::unique_ptr<Chunk>> chunks) {
+  for (std::unique_ptr<Chunk>& chunk : chunks) {
+    RETURN_IF_ERROR(AddChunk(*chunk));
+    records_added_ += chunk->digests.size();
+    Recycle(std::move(chunk));
+  }
+  return absl::OkStatus();
+}
+
+void IndexRun::Recycle(std::unique_ptr<Chunk> chunk) {
+  chunk->keys.clear();
+  chunk->key_bytes.clear();
+  chunk->digests.clear();
+  merkle::MutexLock lock(&mutex_);
+  if (spare_.size() < ChunksMax(threads_)) spare_.push_back(std::move(chunk));
 }
 
 absl::Status IndexRun::AddChunk(const Chunk& chunk) {

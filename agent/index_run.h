@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/indexer.h"
+#include "agent/part_order.h"
 #include "agent/store.h"
 #include "merkle/index.h"
 #include "merkle/mutex.h"
@@ -21,9 +22,10 @@ namespace driftwood::agent {
 
 // Every worker reads, hashes and adds: whoever is free takes the next batch, and whoever delivers
 // the chunk that the builder waits for adds it, with all that follow it. So no core is left to a
-// thread that mostly waits, and input in key order streams through the builder unsorted. The chunks
-// between reader and builder are bounded in number, and the batches that are being hashed in bytes:
-// rows too large for that are hashed one at a time, and nothing is read meanwhile.
+// thread that mostly waits, and input in key order streams through the builder unsorted: also that
+// of parts read side by side, whose chunks wait for their turn as long as that keeps the order. The
+// chunks between reader and builder are bounded in number, and the batches that are being hashed in
+// bytes: rows too large for that are hashed one at a time, and nothing is read meanwhile.
 //
 // Run() is called once. What the workers share is protected by the two mutexes; `reader_mutex_` is
 // never taken with `mutex_` held.
@@ -49,6 +51,7 @@ class IndexRun {
   // A batch's records, hashed: their keys one after another.
   struct Chunk {
     uint64_t progress = 0;  // Scan::Progress() behind the batch
+    ScanPart part;
     std::string keys;
     std::vector<uint32_t> key_bytes;
     std::vector<merkle::Digest> digests;  // of a multiset: zeros, its keys say all
@@ -72,14 +75,24 @@ class IndexRun {
   void FreeBytes(size_t bytes) DRIFTWOOD_EXCLUDES(mutex_);
   std::unique_ptr<Chunk> EmptyChunk() DRIFTWOOD_EXCLUDES(mutex_);
   void Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
+  // The chunk, or those that its place in the order lets go; AddRest() adds what is held at the
+  // end.
+  absl::Status AddInOrder(std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
+  absl::Status AddChunks(std::vector<std::unique_ptr<Chunk>> chunks) DRIFTWOOD_EXCLUDES(mutex_);
+  absl::Status AddRest() DRIFTWOOD_EXCLUDES(mutex_);
   absl::Status AddChunk(const Chunk& chunk);
+  void Recycle(std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
   // Stops the run. Of several errors the one with the lowest sequence stays.
   void Fail(uint64_t sequence, absl::Status status,
             std::optional<uint64_t> refused_origin = std::nullopt) DRIFTWOOD_EXCLUDES(mutex_);
   bool IsCancelled() const;
 
   Scan* const scan_;
-  merkle::IndexBuilder* const builder_;  // touched only by the worker that is adding
+  // These are touched only by the worker that is adding, and at the end.
+  merkle::IndexBuilder* const builder_;
+  PartOrder<std::unique_ptr<Chunk>> order_;
+  uint64_t records_added_ = 0;
+
   const merkle::Agreement& agreement_;
   const IndexerOptions& options_;
   const int threads_;

@@ -87,6 +87,7 @@ class PacedBatch final : public RowBatch {
   }
   size_t bytes() const override { return batch_->bytes(); }
   size_t row_bytes_max() const override { return batch_->row_bytes_max(); }
+  ScanPart part() const override { return batch_->part(); }
 
  private:
   const std::unique_ptr<RowBatch> batch_;

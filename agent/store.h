@@ -59,6 +59,14 @@ class RowSink {
   virtual absl::Status Row(std::span<const SourceValue> row, uint64_t origin) = 0;
 };
 
+// Scans that read parts of their source side by side number them from 0 in the source's order, in
+// which they may be more useful than as they come. A part's own batches come in its order, and the
+// last of them, which may have no rows, ends it.
+struct ScanPart {
+  uint64_t number = 0;
+  bool ends = false;
+};
+
 // Some rows, not decoded yet. Decode() is called once, on any thread; it may be costly.
 class RowBatch {
  public:
@@ -69,6 +77,8 @@ class RowBatch {
   // No row of it has more texts and bytes than that, where it matters: they may be hashed in pieces
   // then.
   virtual size_t row_bytes_max() const { return bytes(); }
+
+  virtual ScanPart part() const { return {}; }
 };
 
 // One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,
@@ -78,7 +88,8 @@ class RowBatch {
 class Scan {
  public:
   virtual ~Scan() = default;
-  // The next batch, in the source's order; null at the end of data. An error is never an end.
+  // The next batch, in the source's order (of parts read side by side: as they come); null at the
+  // end of data. An error is never an end.
   virtual absl::StatusOr<std::unique_ptr<RowBatch>> Next() = 0;
   // Bytes (or rows, where bytes are unknown) read so far, in the unit of the description.
   virtual uint64_t Progress() const = 0;

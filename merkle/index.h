@@ -51,6 +51,10 @@ class IndexBuilder {
   // multiset, equal keys are counted, and `digest` is not looked at.
   virtual absl::Status Add(std::string_view key, const Digest& digest) = 0;
 
+  // Whether each key so far came behind all before it, which is cheaper. Once it is false, the
+  // order of those to come is all the same.
+  virtual bool in_order() const = 0;
+
   // Durable and in place when this returns OK. `source_position` is kept as it is and given back by
   // Index::source_position(). Returns the root summary.
   virtual absl::StatusOr<Summary> Finish(std::string_view source_position) = 0;

@@ -43,6 +43,8 @@ class Builder final : public IndexBuilder {
     return status;
   }
 
+  bool in_order() const override { return sorter_ == nullptr; }
+
   absl::StatusOr<Summary> Finish(std::string_view source_position) override {
     if (!status_.ok()) return status_;
     absl::StatusOr<Summary> root = FinishOnce(source_position);

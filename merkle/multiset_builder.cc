@@ -38,6 +38,8 @@ class MultisetBuilder final : public IndexBuilder {
     return status_ = sorter_->Add(key, kOne);
   }
 
+  bool in_order() const override { return false; }  // it sorts whatever comes
+
   absl::StatusOr<Summary> Finish(std::string_view source_position) override {
     if (!status_.ok()) return status_;
     absl::StatusOr<Summary> root = FinishOnce(source_position);

@@ -27,7 +27,8 @@ struct FakePlan {
   std::optional<size_t> decode_fails_at;  // batch number
   std::function<void(size_t batch)> on_next;
   std::function<void()> on_decode;
-  size_t batch_bytes = 0;  // what its batches say that they hold
+  std::function<ScanPart(size_t batch)> part;  // empty: all are one
+  size_t batch_bytes = 0;                      // what its batches say that they hold
   std::atomic<int> batches_alive = 0;
   std::string not_point_in_time;
   // What a look at its server's load gives; empty: it has no server.
@@ -39,18 +40,20 @@ struct FakePlan {
 class FakeBatch final : public RowBatch {
  public:
   FakeBatch(const std::vector<FakeRow>* rows, FakePlan* plan, std::vector<std::string> columns,
-            size_t begin, size_t end, std::optional<std::string> error)
+            size_t begin, size_t end, std::optional<std::string> error, ScanPart part)
       : rows_(rows),
         plan_(plan),
         columns_(std::move(columns)),
         begin_(begin),
         end_(end),
-        error_(error) {
+        error_(error),
+        part_(part) {
     ++plan_->batches_alive;
   }
   ~FakeBatch() override { --plan_->batches_alive; }
 
   size_t bytes() const override { return plan_->batch_bytes; }
+  ScanPart part() const override { return part_; }
 
   absl::Status Decode(RowSink& sink) override {
     if (plan_->on_decode) plan_->on_decode();
@@ -72,6 +75,7 @@ class FakeBatch final : public RowBatch {
   const size_t begin_;
   const size_t end_;
   const std::optional<std::string> error_;
+  const ScanPart part_;
 };
 
 class FakeScan final : public Scan {
@@ -99,8 +103,8 @@ class FakeScan final : public Scan {
     if (plan_->decode_fails_at && number >= *plan_->decode_fails_at) {
       error = "decoding failed at batch " + std::to_string(number);
     }
-    return std::unique_ptr<RowBatch>(
-        std::make_unique<FakeBatch>(rows_, plan_, columns_, begin, at_, error));
+    return std::unique_ptr<RowBatch>(std::make_unique<FakeBatch>(
+        rows_, plan_, columns_, begin, at_, error, plan_->part ? plan_->part(number) : ScanPart()));
   }
   uint64_t Progress() const override { return at_; }
   absl::StatusOr<End> Finish() override { return End{"position 1", plan_->not_point_in_time}; }

@@ -3,7 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <set>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "agent/row_encoder.h"
 #include "tests/agent/fake_store.h"
@@ -18,13 +23,16 @@ class RecordingBuilder final : public merkle::IndexBuilder {
  public:
   absl::Status Add(std::string_view key, const merkle::Digest& digest) override {
     if (refused_at == added.size()) return absl::AlreadyExistsError("refused");
+    if (!added.empty() && key <= added.back().first) out_of_order = true;
     added.emplace_back(key, digest);
     return absl::OkStatus();
   }
+  bool in_order() const override { return !out_of_order; }
   absl::StatusOr<merkle::Summary> Finish(std::string_view) override { return merkle::Summary{}; }
 
   std::vector<std::pair<std::string, merkle::Digest>> added;
   std::optional<size_t> refused_at;
+  bool out_of_order = false;
 };
 
 merkle::Agreement AgreementOf(const merkle::Schema& schema) {
@@ -87,6 +95,84 @@ TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
         ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
         ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value()));
       }
+    }
+  }
+}
+
+// The rows 0 to 2999 in three parts, of which a batch of each is read in turn.
+std::vector<FakeRow> ThreePartsInTurn() {
+  std::vector<FakeRow> rows;
+  for (int batch = 0; batch < 100; ++batch) {
+    for (int part = 0; part < 3; ++part) {
+      for (int i = 0; i < 10; ++i) {
+        rows.push_back({std::to_string(part * 1000 + batch * 10 + i), "v"});
+      }
+    }
+  }
+  return rows;
+}
+
+Outcome RunOverParts(const std::function<ScanPart(size_t batch)>& part, IndexerOptions options) {
+  FakeStore store(ThreePartsInTurn());
+  store.plan.batch_rows = 10;
+  store.plan.part = part;
+  return RunOver(store, options);
+}
+
+ScanPart PartInTurn(size_t batch) { return {batch % 3, batch / 3 == 99}; }
+
+TEST(IndexRunTest, PartsReadSideBySideAreAddedOneAfterTheOther) {
+  for (const int threads : {1, 3}) {
+    const Outcome outcome = RunOverParts(PartInTurn, Threads(threads));
+    ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+    EXPECT_EQ(outcome.records, 3000u);
+    EXPECT_EQ(outcome.builder.added.size(), 3000u);
+    EXPECT_TRUE(outcome.builder.in_order());
+  }
+}
+
+TEST(IndexRunTest, WhatKeepsNoOrderIsAddedAllTheSame) {
+  const auto keys = [](const Outcome& outcome) {
+    std::set<std::string> all;
+    for (const auto& [key, digest] : outcome.builder.added) all.insert(key);
+    return all;
+  };
+  const std::set<std::string> wanted = keys(RunOverParts(PartInTurn, Threads(1)));
+  struct Case {
+    const char* what;
+    std::function<ScanPart(size_t batch)> part;
+    size_t memory_bytes;
+    bool in_order;
+  };
+  const size_t usual = IndexerOptions().sort_memory_bytes;
+  const Case cases[] = {{"no parts", nullptr, usual, false},
+                        {"parts in another order",
+                         [](size_t batch) {
+                           return ScanPart{2 - batch % 3, batch / 3 == 99};
+                         },
+                         usual, false},
+                        {"no room for those that wait", PartInTurn, 4000, false},
+                        {"no part ends",
+                         [](size_t batch) {
+                           return ScanPart{batch % 3, false};
+                         },
+                         usual, true},
+                        {"the first is missing",
+                         [](size_t batch) {
+                           return ScanPart{batch % 3 + 1, batch / 3 == 99};
+                         },
+                         usual, true}};
+  for (const Case& each : cases) {
+    for (const int threads : {1, 3}) {
+      SCOPED_TRACE(each.what);
+      IndexerOptions options = Threads(threads);
+      options.sort_memory_bytes = each.memory_bytes;
+      const Outcome outcome = RunOverParts(each.part, options);
+      ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+      EXPECT_EQ(outcome.records, 3000u);
+      EXPECT_EQ(outcome.builder.added.size(), 3000u);
+      EXPECT_EQ(keys(outcome), wanted);
+      EXPECT_EQ(outcome.builder.in_order(), each.in_order);
     }
   }
 }

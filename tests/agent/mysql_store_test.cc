@@ -321,6 +321,22 @@ TEST_F(MysqlStoreTest, RowsThatMoveBetweenRangesAreReadOnce) {
   writer.join();
 }
 
+TEST_F(MysqlStoreTest, RangesOfTheKeyAreTheScansPartsInTheirOrder) {
+  server_->Sql(kManyRows);
+  // The gap's ranges have no rows, and are parts all the same.
+  server_->Sql("DELETE FROM t WHERE id BETWEEN 5000 AND 12000");
+  auto scan = Open("t", "&connections=3")->StartScan({"id"});
+  ASSERT_TRUE(scan.ok()) << scan.status();
+  const auto parts = ReadScanParts(**scan);
+  EXPECT_EQ(parts.size(), 24u);
+  std::vector<int> ids;
+  for (const auto& part : parts) {
+    for (const Row& row : part) ids.push_back(std::stoi(row[0].substr(4)));
+  }
+  EXPECT_EQ(ids.size(), 12999u);
+  EXPECT_TRUE(std::is_sorted(ids.begin(), ids.end()));
+}
+
 TEST_F(MysqlStoreTest, ParallelRangesHoldEachRowOnceWhateverTheKeys) {
   server_->Sql(
       "CREATE TABLE s(id bigint PRIMARY KEY); CREATE TABLE u(id bigint unsigned, b int, "

@@ -252,6 +252,29 @@ TEST_F(PostgresqlStoreTest, AParallelScanReadsEachRowOfItsSnapshotOnceWhateverWr
   }
 }
 
+TEST_F(PostgresqlStoreTest, ALargeTableIsReadInManyRangesThatAreItsParts) {
+  // A row for each page.
+  server_->Sql(
+      "CREATE TABLE t(id int PRIMARY KEY, pad text) WITH (fillfactor = 10);"
+      "INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 7000) i");
+  ASSERT_EQ(server_->Value("SELECT pg_relation_size('t') / 8192"), "7000");
+  for (const auto& [connections, parts] :
+       std::vector<std::pair<const char*, size_t>>{{"2", 3}, {"8", 13}, {"16", 27}}) {
+    SCOPED_TRACE(connections);
+    const auto store = Open("t", std::string("&connections=") + connections);
+    auto scan = store->StartScan({"id"});
+    ASSERT_TRUE(scan.ok()) << scan.status();
+    const auto read = ReadScanParts(**scan);
+    EXPECT_EQ(read.size(), parts);
+    int id = 0;
+    for (const auto& part : read) {
+      EXPECT_GE(part.size(), 7000 / parts);
+      for (const Row& row : part) ASSERT_EQ(row[0], "int " + std::to_string(++id));
+    }
+    EXPECT_EQ(id, 7000);
+  }
+}
+
 TEST_F(PostgresqlStoreTest, RowsMovedWhileRangesAreReadAreReadOnce) {
   server_->Sql(
       "CREATE TABLE t(id int PRIMARY KEY, v int, pad text);"

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/row_encoder.h"
@@ -66,6 +68,31 @@ struct ScanOutcome {
   std::vector<uint64_t> origins;
   Scan::End end;
 };
+
+// Of a scan with several parts: each part's rows, in the order of the parts. The test fails if a
+// part goes on behind its end, or has none.
+inline std::vector<std::vector<std::vector<std::string>>> ReadScanParts(Scan& scan) {
+  std::vector<std::vector<std::vector<std::string>>> parts;
+  std::vector<bool> ended;
+  for (;;) {
+    const std::unique_ptr<RowBatch> batch = scan.Next().value();
+    if (batch == nullptr) break;
+    const ScanPart part = batch->part();
+    if (part.number >= parts.size()) {
+      parts.resize(part.number + 1);
+      ended.resize(part.number + 1);
+    }
+    EXPECT_FALSE(ended[part.number]) << "part " << part.number;
+    ended[part.number] = part.ends;
+    RowCollector collector;
+    EXPECT_TRUE(batch->Decode(collector).ok());
+    for (auto& row : collector.rows) parts[part.number].push_back(std::move(row));
+  }
+  for (size_t number = 0; number < ended.size(); ++number) {
+    EXPECT_TRUE(ended[number]) << "part " << number;
+  }
+  return parts;
+}
 
 // The rest of a scan.
 inline ScanOutcome ReadScan(Scan& scan) {

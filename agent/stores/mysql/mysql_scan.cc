@@ -134,7 +134,7 @@ class MysqlScan final : public Scan {
     std::string sql = plan_.statements[number];
     std::string last_key;  // of the rows that were delivered
     for (;;) {
-      const absl::Status status = ReadRows(ConnectionOf(reader), sql, &last_key);
+      const absl::Status status = ReadRows(ConnectionOf(reader), sql, number, &last_key);
       if (status.ok() || !plan_.resume || !IsTransient(MysqlServerError(status))) return status;
       RETURN_IF_ERROR(queue_.CheckWanted());
       RETURN_IF_ERROR(Reconnect(reader, status));
@@ -180,18 +180,18 @@ class MysqlScan final : public Scan {
     return *readers_[reader];
   }
 
-  absl::Status ReadRows(MysqlConnection& connection, const std::string& sql,
+  absl::Status ReadRows(MysqlConnection& connection, const std::string& sql, size_t number,
                         std::string* last_key) {
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlStatement> statement,
                      MysqlStatement::Prepare(connection, sql));
-    absl::Status status = ReadResult(*statement, last_key);
+    absl::Status status = ReadResult(*statement, number, last_key);
     // Else closing the statement would read the rest.
     if (!status.ok()) connection.Interrupt();
     return status;
   }
 
   // Until the server has said that this was all.
-  absl::Status ReadResult(MysqlStatement& statement, std::string* last_key) {
+  absl::Status ReadResult(MysqlStatement& statement, size_t number, std::string* last_key) {
     ASSIGN_OR_RETURN(const Forms forms, FormsOf(plan_.forms, statement));
     for (size_t i = 0; i < forms.size(); ++i) {
       if (forms[i].form != (*forms_)[i].form || forms[i].wire != (*forms_)[i].wire) {
@@ -207,27 +207,30 @@ class MysqlScan final : public Scan {
       const bool is_large = bytes >= MysqlBatch::kLargeRowBytes;
       if (!is_large) batch->Add(statement.nulls(), statement.values());
       if (batch->Full() || (is_large && batch->rows() > 0)) {
-        RETURN_IF_ERROR(Deliver(std::move(batch), last_key));
+        RETURN_IF_ERROR(Deliver(std::move(batch), {number, false}, last_key));
         batch = std::make_unique<MysqlBatch>(forms_);
       }
-      if (is_large) RETURN_IF_ERROR(DeliverLarge(statement, bytes, last_key));
+      if (is_large) RETURN_IF_ERROR(DeliverLarge(statement, bytes, number, last_key));
     }
-    return batch->rows() == 0 ? absl::OkStatus() : Deliver(std::move(batch), last_key);
+    if (plan_.statements.size() == 1 && batch->rows() == 0) return absl::OkStatus();
+    return Deliver(std::move(batch), {number, true}, last_key);
   }
 
   // The current row, alone. The library keeps it until the next is fetched.
-  absl::Status DeliverLarge(const MysqlStatement& statement, size_t bytes, std::string* last_key) {
+  absl::Status DeliverLarge(const MysqlStatement& statement, size_t bytes, size_t number,
+                            std::string* last_key) {
     const bool needs_turn = bytes >= BatchQueue::kBytesMax;
     if (needs_turn) RETURN_IF_ERROR(queue_.TakeTurn());
     auto batch = std::make_unique<MysqlBatch>(forms_);
     batch->Reserve(bytes);
     batch->Add(statement.nulls(), statement.values());
-    return Deliver(std::move(batch), last_key, needs_turn);
+    return Deliver(std::move(batch), {number, false}, last_key, needs_turn);
   }
 
-  absl::Status Deliver(std::unique_ptr<MysqlBatch> batch, std::string* last_key,
-                       bool has_turn = false) {
-    if (plan_.resume) {
+  absl::Status Deliver(std::unique_ptr<MysqlBatch> batch, const ScanPart& part,
+                       std::string* last_key, bool has_turn = false) {
+    batch->set_part(part);
+    if (plan_.resume && batch->rows() > 0) {
       ASSIGN_OR_RETURN(*last_key, batch->LastInteger(plan_.resume->key_column));
     }
     return queue_.Deliver(std::move(batch), has_turn);

@@ -7,6 +7,11 @@
 namespace driftwood::agent {
 namespace {
 
+// In all ranges that are being read; 8 KiB each.
+constexpr uint64_t kPagesUnderWay = 4096;
+// So that asking for the next takes no time beside reading it.
+constexpr uint64_t kRangePagesMin = 256;
+
 // Pages with a number below `end`.
 uint64_t PagesBelow(const std::vector<uint64_t>& pages, uint64_t end) {
   uint64_t below = 0;
@@ -30,6 +35,12 @@ absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint
     pages.push_back(static_cast<uint64_t>(result.Int(i, 0)));
   }
   return pages;
+}
+
+uint64_t PgRangeCount(const std::vector<uint64_t>& pages, uint64_t connections) {
+  if (connections <= 1 || pages.size() != 1) return connections;
+  const uint64_t range = std::max(kPagesUnderWay / connections, kRangePagesMin);
+  return std::max(connections, pages[0] / range);
 }
 
 std::vector<std::string> PgPageRanges(const std::vector<uint64_t>& pages, uint64_t count) {

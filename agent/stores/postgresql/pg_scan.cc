@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <system_error>
@@ -54,9 +55,11 @@ absl::Status BeforeRows(const absl::Status& status) {
 
 class PgScan final : public Scan {
  public:
-  PgScan(std::vector<std::unique_ptr<PgConnection>> connections, std::vector<PgForm> forms,
+  PgScan(std::vector<std::unique_ptr<PgConnection>> connections,
+         std::vector<std::string> statements, std::vector<PgForm> forms,
          std::string not_point_in_time, int wake)
       : connections_(std::move(connections)),
+        statements_(std::move(statements)),
         forms_(std::make_shared<const std::vector<PgForm>>(std::move(forms))),
         not_point_in_time_(std::move(not_point_in_time)),
         wake_(wake) {}
@@ -98,14 +101,30 @@ class PgScan final : public Scan {
  private:
   // A reader's thread.
   void Read(std::unique_ptr<PgConnection>* connection) {
-    absl::Status status = BeforeRows(AwaitCopy(**connection));
-    if (status.ok()) status = WhileScanning(ReadCopy(**connection));
+    const absl::Status status = ReadStatements(**connection);
     queue_.EndReader(status);
     if (!absl::IsCancelled(status)) return;
     // Left in the middle. A server that computes would notice only when it has something to send;
     // one that sends does not listen.
     (*connection)->Cancel();
     connection->reset();
+  }
+
+  // One after the other, whichever no reader has taken yet.
+  absl::Status ReadStatements(PgConnection& connection) {
+    for (bool is_first = true;; is_first = false) {
+      RETURN_IF_ERROR(queue_.CheckWanted());
+      const size_t number = next_statement_++;
+      if (number >= statements_.size()) return absl::OkStatus();
+      const absl::Status begun = BeginCopy(connection, statements_[number]);
+      if (!begun.ok()) return is_first ? BeforeRows(begun) : WhileScanning(begun);
+      RETURN_IF_ERROR(WhileScanning(ReadCopy(connection, number)));
+    }
+  }
+
+  absl::Status BeginCopy(PgConnection& connection, const std::string& statement) {
+    if (PQsendQuery(connection.get(), statement.c_str()) != 1) return connection.Error(nullptr);
+    return AwaitCopy(connection);
   }
 
   // The server's word that rows follow comes with the first of them, however long they take.
@@ -116,8 +135,8 @@ class PgScan final : public Scan {
     return connection.Error(result.get());
   }
 
-  // Until the server has confirmed that this was all.
-  absl::Status ReadCopy(PgConnection& connection) {
+  // Until the server has confirmed that this was all of that statement.
+  absl::Status ReadCopy(PgConnection& connection, size_t number) {
     auto batch = std::make_unique<PgBatch>(forms_);
     uint64_t rows = 0;
     bool header_seen = false;
@@ -153,12 +172,12 @@ class PgScan final : public Scan {
       const bool is_large = message.size() >= PgBatch::kLargeRowBytes;
       if (!is_large) batch->Add(message);
       if (batch->Full() || (is_large && batch->rows() > 0)) {
-        RETURN_IF_ERROR(queue_.Deliver(std::move(batch)));
+        RETURN_IF_ERROR(Deliver(std::move(batch), {number, false}));
         batch = std::make_unique<PgBatch>(forms_);
       }
       if (is_large) {
-        RETURN_IF_ERROR(
-            queue_.Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message), has_turn));
+        RETURN_IF_ERROR(Deliver(std::make_unique<PgBatch>(forms_, std::move(owner), message),
+                                {number, false}, has_turn));
       } else if (has_turn) {
         queue_.GiveTurn();
       }
@@ -166,7 +185,14 @@ class PgScan final : public Scan {
     }
     if (has_turn) queue_.GiveTurn();
     RETURN_IF_ERROR(ConfirmEnd(connection, rows, trailer_seen));
-    return batch->rows() == 0 ? absl::OkStatus() : queue_.Deliver(std::move(batch));
+    if (statements_.size() == 1 && batch->rows() == 0) return absl::OkStatus();
+    return Deliver(std::move(batch), {number, true});
+  }
+
+  absl::Status Deliver(std::unique_ptr<PgBatch> batch, const ScanPart& part,
+                       bool has_turn = false) {
+    batch->set_part(part);
+    return queue_.Deliver(std::move(batch), has_turn);
   }
 
   absl::Status ConfirmEnd(PgConnection& connection, uint64_t rows, bool trailer_seen) {
@@ -203,23 +229,25 @@ class PgScan final : public Scan {
 
   std::vector<std::unique_ptr<PgConnection>> connections_;  // each its reader's
   // Constant after construction.
+  const std::vector<std::string> statements_;
   const std::shared_ptr<const std::vector<PgForm>> forms_;
   const std::string not_point_in_time_;
   const int wake_;
   std::vector<std::thread> readers_;
 
+  std::atomic<size_t> next_statement_ = 0;
   BatchQueue queue_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Scan>> StartPgScan(
-    std::vector<std::unique_ptr<PgConnection>> connections, std::vector<PgForm> forms,
-    std::string not_point_in_time) {
+    std::vector<std::unique_ptr<PgConnection>> connections, std::vector<std::string> statements,
+    std::vector<PgForm> forms, std::string not_point_in_time) {
   const int wake = ::eventfd(0, EFD_CLOEXEC);
   if (wake < 0) return absl::ResourceExhaustedError("no file descriptor for a scan");
-  auto scan = std::make_unique<PgScan>(std::move(connections), std::move(forms),
-                                       std::move(not_point_in_time), wake);
+  auto scan = std::make_unique<PgScan>(std::move(connections), std::move(statements),
+                                       std::move(forms), std::move(not_point_in_time), wake);
   RETURN_IF_ERROR(scan->Start());
   return std::unique_ptr<Scan>(std::move(scan));
 }

@@ -12,10 +12,11 @@
 
 namespace driftwood::agent {
 
-// Each connection has sent its COPY … (FORMAT binary). Their transactions, and so the locks that
-// keep the table as it is, last as long as the scan.
+// `statements` are COPY … (FORMAT binary), the scan's parts in their order; each connection takes
+// the next when it is through with one. The connections' transactions, and so the locks that keep
+// the table as it is, last as long as the scan.
 absl::StatusOr<std::unique_ptr<Scan>> StartPgScan(
-    std::vector<std::unique_ptr<PgConnection>> connections, std::vector<PgForm> forms,
-    std::string not_point_in_time);
+    std::vector<std::unique_ptr<PgConnection>> connections, std::vector<std::string> statements,
+    std::vector<PgForm> forms, std::string not_point_in_time);
 
 }  // namespace driftwood::agent

@@ -268,10 +268,12 @@ class PostgresqlStore final : public Store {
     } else if (conditions.size() == 2) {
       conditions = {conditions[0] + " AND " + conditions[1]};
     }
-    for (size_t i = 0; i < connections.size(); ++i) {
-      RETURN_IF_ERROR(SendCopy(*connections[i], select, conditions[i]));
+    std::vector<std::string> statements;
+    for (const std::string& each : conditions) {
+      statements.push_back("COPY (" + select + (each.empty() ? "" : " WHERE ") + each +
+                           ") TO STDOUT (FORMAT binary)");
     }
-    return StartPgScan(std::move(connections), std::move(forms),
+    return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
                        is_foreign ? NotOnePoint(table) : "");
   }
 
@@ -285,15 +287,6 @@ class PostgresqlStore final : public Store {
       if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) return true;
     }
     return false;
-  }
-
-  // Without waiting for the answer, which comes with the first rows.
-  static absl::Status SendCopy(PgConnection& connection, const std::string& select,
-                               const std::string& condition) {
-    const std::string sql = "COPY (" + select + (condition.empty() ? "" : " WHERE ") + condition +
-                            ") TO STDOUT (FORMAT binary)";
-    if (PQsendQuery(connection.get(), sql.c_str()) == 1) return absl::OkStatus();
-    return connection.Error(nullptr);
   }
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,
@@ -318,8 +311,8 @@ class PostgresqlStore final : public Store {
     return "SELECT " + list + " FROM " + (table.HasPages() ? "ONLY " : "") + table.Quoted();
   }
 
-  // The conditions that part the table's pages, one for each connection, opening the connections
-  // on the first one's snapshot.
+  // The conditions that part the table's pages, opening the other connections on the first one's
+  // snapshot.
   absl::StatusOr<std::vector<std::string>> Ranges(
       const PgTable& table, std::vector<std::unique_ptr<PgConnection>>* connections) const {
     PgConnection& first = *(*connections)[0];
@@ -340,7 +333,7 @@ class PostgresqlStore final : public Store {
     const uint64_t all = std::accumulate(pages.begin(), pages.end(), uint64_t{0});
     const uint64_t useful = connections_ ? most : all / kPagesPerConnection + 1;
     RETURN_IF_ERROR(Join(exported.Text(0, 0), std::min(wanted, useful), connections));
-    return PgPageRanges(pages, connections->size());
+    return PgPageRanges(pages, PgRangeCount(pages, connections->size()));
   }
 
   // Opens connections on the same snapshot until there are `count`.
