@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -33,11 +34,13 @@
 #include "agent/grpc_server.h"
 #include "agent/listen_address.h"
 #include "agent/load_gate.h"
+#include "agent/messages.h"
 #include "agent/pacer.h"
 #include "agent/service.h"
 #include "agent/store_options.h"
 #include "agent/store_url.h"
 #include "agent/stores/open_store.h"
+#include "merkle/redaction.h"
 #include "merkle/status_macros.h"
 #include "merkle/store_password.h"
 
@@ -209,14 +212,15 @@ absl::StatusOr<Gentleness> MakeGentleness(const Options& options) {
 absl::Status AddDatasets(const Options& options, const Gentleness& gentleness, Service* service) {
   for (const std::string& dataset : options.datasets) {
     const size_t equals = dataset.find('=');
-    if (equals == std::string::npos) {
-      return absl::InvalidArgumentError("--dataset '" + merkle::TakePassword(dataset).url +
+    if (equals == std::string::npos || dataset.find(':') < equals) {
+      return absl::InvalidArgumentError("--dataset '" + merkle::Redacted(dataset) +
                                         "': expected NAME=URL");
     }
     const std::string url = dataset.substr(equals + 1);
     ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
     ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed, gentleness.store));
     if (gentleness.pacer != nullptr) store = MakePacedStore(std::move(store), gentleness.pacer);
+    // Not Redacted(), by which two stores may look the same: by this a kept index is found again.
     RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), merkle::TakePassword(url).url,
                                         std::move(store)));
   }
@@ -229,6 +233,10 @@ uint64_t RandomId() {
 }
 
 absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
+  if (merkle::IsUrlWithSecret(given)) {
+    return absl::InvalidArgumentError("--state-dir needs a folder, got the store URL '" +
+                                      merkle::Redacted(given) + "'");
+  }
   std::error_code error;
   std::filesystem::create_directories(given, error);
   if (error) {
@@ -284,7 +292,7 @@ void ShutDown(Service* service, Pacer* pacer, GrpcServer* server, TemporaryFolde
   std::_Exit(kExitOk);
 }
 
-absl::Status Serve(const Options& options, int signals) {
+absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int signals) {
   ASSIGN_OR_RETURN(const ListenAddress address, ChooseAddress(options));
   std::optional<TemporaryFolder> temporary;
   ServiceOptions service_options;
@@ -299,7 +307,9 @@ absl::Status Serve(const Options& options, int signals) {
   service_options.allow_values = options.allow_values;
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
-  service_options.log = [](const std::string& line) { spdlog::warn(line); };
+  service_options.log = [&secrets](const std::string& line) {
+    spdlog::warn("{}", secrets.Hide(line));
+  };
   ASSIGN_OR_RETURN(const Gentleness gentleness, MakeGentleness(options));
   service_options.retry_after = gentleness.retry_after;
   service_options.resume = options.resume;
@@ -326,10 +336,10 @@ absl::Status PrintTables(const Options& options) {
   return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
 }
 
-absl::Status Run(const Options& options) {
+absl::Status Run(const Options& options, const merkle::Secrets& secrets) {
   if (!options.list_tables.empty()) return PrintTables(options);
   ASSIGN_OR_RETURN(const int signals, TakeSignals());
-  return Serve(options, signals);
+  return Serve(options, secrets, signals);
 }
 
 void SetUpLog(const Options& options) {
@@ -340,11 +350,37 @@ void SetUpLog(const Options& options) {
                                                 : spdlog::level::info);
 }
 
+// The one place where what was typed is quoted: in one line, without what is secret in it.
+void Complain(const std::string& message, const merkle::Secrets& secrets) {
+  std::cerr << "driftwood-agent: " << Printable(secrets.Hide(message)) << std::endl;
+}
+
+std::string DescribeParseError(const CLI::App& app, const CLI::ParseError& error) {
+  const std::vector<std::string> extras = app.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) {
+    return error.what();
+  }
+  const std::string& extra = extras.front();
+  if (!extra.starts_with("-")) {
+    return "unexpected argument '" + merkle::Redacted(extra) +
+           "' (datasets are given as --dataset NAME=URL)";
+  }
+  std::vector<std::string> known;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  }
+  const std::string typed = extra.substr(0, extra.find('='));  // the value may be a secret
+  const std::string nearest = NearestName(typed, known);
+  return "unknown option '" + typed + "'" +
+         (nearest.empty() ? "" : " (did you mean '" + nearest + "'?)");
+}
+
 int Main(int argc, char** argv) {
   // Indexes, keys and sockets are nobody else's.
   ::umask(S_IRWXG | S_IRWXO);
   // gRPC's own messages go to stderr too; what matters in them is in the statuses.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
+  const merkle::Secrets secrets({argv + std::min(argc, 1), argv + argc});
   Options options;
   CLI::App app("Serves datasets of local stores to driftwood coordinators.", "driftwood-agent");
   app.set_version_flag("--version", "driftwood-agent " DRIFTWOOD_VERSION);
@@ -355,13 +391,15 @@ int Main(int argc, char** argv) {
       if (options.list_tables.empty() && app.count(name) == 0) throw CLI::RequiredError(name);
     }
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitError;
+    if (error.get_exit_code() == 0) return app.exit(error);  // help or version
+    Complain(DescribeParseError(app, error) + "; see driftwood-agent --help", secrets);
+    return kExitError;
   }
   for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
   SetUpLog(options);
-  const absl::Status status = Run(options);
+  const absl::Status status = Run(options, secrets);
   if (status.ok()) return kExitOk;
-  std::cerr << "driftwood-agent: " << std::string(status.message()) << std::endl;
+  Complain(std::string(status.message()), secrets);
   return kExitError;
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "merkle/redaction.h"
 #include "merkle/status_macros.h"
 #include "merkle/store_password.h"
 
@@ -87,8 +88,8 @@ std::string NormalValue(std::string_view value) {
 }
 
 absl::Status Malformed(std::string_view url, const std::string& why) {
-  return absl::InvalidArgumentError("store URL \"" + Encode(url, "") + "\": " + why + "; " +
-                                    std::string(kForm));
+  return absl::InvalidArgumentError("store URL \"" + Encode(merkle::Redacted(url), "") +
+                                    "\": " + why + "; " + std::string(kForm));
 }
 
 // Where the parameters begin: after the last '?' that has name=value pairs behind it.
@@ -109,7 +110,9 @@ absl::Status ParseParameters(std::string_view url, std::string_view text, StoreU
     begin = end + 1;
     const size_t equals = pair.find('=');
     if (equals == std::string_view::npos) {
-      return Malformed(url, "parameter \"" + std::string(pair) + "\" has no value");
+      // A server's may be a piece of its password.
+      const std::string shown = out->IsServer() ? "" : " \"" + std::string(pair) + "\"";
+      return Malformed(url, "parameter" + shown + " has no value");
     }
     std::string name = Decode(pair.substr(0, equals));
     const std::string_view value = pair.substr(equals + 1);
@@ -127,23 +130,28 @@ bool IsScheme(std::string_view text) {
   return text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string_view::npos;
 }
 
+bool IsServerScheme(std::string_view scheme) {
+  return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
+}
+
 }  // namespace
 
-bool StoreUrl::IsServer() const {
-  return path.starts_with("//") && (scheme == "postgresql" || scheme == "postgres" ||
-                                    scheme == "mysql" || scheme == "mariadb");
-}
+bool StoreUrl::IsServer() const { return path.starts_with("//") && IsServerScheme(scheme); }
 
 absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
   const merkle::UrlWithoutPassword split = merkle::TakePassword(given);
   const std::string_view url = split.url;  // no message may show the password
   if (split.has_other_secret) return Malformed(url, "sslpassword can't be given here");
+  if (merkle::MayHoldAPassword(url)) {
+    return Malformed(given, std::string(merkle::kWhereThePasswordEnds));
+  }
   const size_t colon = url.find(':');
   if (colon == std::string_view::npos) return Malformed(url, "has no scheme");
   StoreUrl result;
   result.scheme = std::string(url.substr(0, colon));
   if (!IsScheme(result.scheme)) {
-    return Malformed(url, "\"" + Encode(result.scheme, "") + "\" is not a scheme");
+    return Malformed(url,
+                     "\"" + Encode(merkle::Redacted(result.scheme), "") + "\" is not a scheme");
   }
   const std::string_view rest = url.substr(colon + 1);
   if (!EscapesAreWellFormed(rest)) {
@@ -151,6 +159,9 @@ absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
   }
   result.path = rest.substr(0, rest.find('?'));
   const bool is_server = result.IsServer();
+  if (!is_server && IsServerScheme(result.scheme)) {
+    return Malformed(url, "has no host (write " + result.scheme + "://USER@HOST/DB)");
+  }
   const size_t mark = is_server ? rest.find('?') : FindQuestionMark(rest);
   if (!is_server) result.path = Decode(rest.substr(0, mark));
   if (is_server && std::any_of(result.path.begin(), result.path.end(), IsControl)) {
@@ -195,7 +206,7 @@ absl::Status StoreUrl::OnlyKnows(const std::vector<std::string>& known) const {
     }
     if (is_known) continue;
     return absl::InvalidArgumentError(
-        "store URL \"" + ToString() + "\": unknown parameter \"" + Encode(name, "") +
+        "store URL \"" + WithoutParameters() + "\": unknown parameter \"" + Encode(name, "") +
         "\" (known: " + (names.empty() ? std::string("none") : names) + ")");
   }
   return absl::OkStatus();
@@ -211,6 +222,10 @@ StoreUrl StoreUrl::Without(const std::string& name) const {
   StoreUrl url = *this;
   url.parameters.erase(name);
   return url;
+}
+
+std::string StoreUrl::WithoutParameters() const {
+  return merkle::Redacted(scheme + ":" + (IsServer() ? path : Encode(path, "%?")));
 }
 
 std::string StoreUrl::ToString() const {

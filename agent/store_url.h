@@ -41,6 +41,8 @@ struct StoreUrl {
   StoreUrl Without(const std::string& name) const;
   // "postgresql://…": its path is not decoded.
   bool IsServer() const;
+  // For messages about a parameter that may be a mistyped secret.
+  std::string WithoutParameters() const;
   // For reports, so without the password. Parse(ToString()) is the same URL but for that.
   std::string ToString() const;
   friend bool operator==(const StoreUrl&, const StoreUrl&) = default;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/text.h"
+#include "merkle/redaction.h"
 #include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
@@ -20,6 +21,10 @@ const std::vector<std::string>& Schemes() {
                                                    "sqlite",     "csv",      "tsv",   "jsonl",
                                                    "lmdb",       "agent"};
   return schemes;
+}
+
+bool IsDatabaseServer(const std::string& scheme) {
+  return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
 }
 
 bool IsPort(const std::string& text) {
@@ -58,7 +63,7 @@ int HexDigit(char c) {
 
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError(
-      "'" + url +
+      "'" + merkle::Redacted(url) +
       "' is no agent's address; wanted agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET");
 }
 
@@ -76,6 +81,8 @@ absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
     return spec;
   }
   const size_t colon = spec.address.rfind(':');
+  // An agent knows no users: what has an '@' is another server's.
+  if (spec.url.find('@') != std::string::npos) return BadAgentUrl(spec.url);
   if (colon == std::string::npos || colon == 0 || !IsPort(spec.address.substr(colon + 1))) {
     return BadAgentUrl(spec.url);
   }
@@ -90,22 +97,32 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   spec.name = name;
   spec.url = split.url;
   spec.password = std::move(split.password);
-  const std::string& url = spec.url;  // what messages may show
+  const std::string& url = spec.url;
+  const std::string shown = merkle::Redacted(given);
   if (split.has_other_secret) {
-    return absl::InvalidArgumentError("'" + url + "': sslpassword can't be given in a URL");
+    return absl::InvalidArgumentError("'" + shown + "': sslpassword can't be given in a URL");
   }
   const size_t colon = url.find(':');
   if (colon == std::string::npos || colon == 0) {
-    const std::string likely = colon == 0 ? "" : UrlFor(url);
+    const std::string likely = colon == 0 ? "" : UrlFor(shown);
     return absl::InvalidArgumentError(
-        "'" + url + "' is no store URL; " +
+        "'" + shown + "' is no store URL; " +
         (likely.empty() ? std::string("wanted ") + kForms : "did you mean '" + likely + "'?"));
   }
   const std::string scheme = url.substr(0, colon);
   if (scheme == "agent") return ParseAgent(std::move(spec));
   if (std::find(Schemes().begin(), Schemes().end(), scheme) == Schemes().end()) {
-    return absl::InvalidArgumentError("unknown kind of store '" + scheme + "' in '" + url + "'" +
-                                      DidYouMean(scheme, Schemes()) + "; wanted " + kForms);
+    return absl::InvalidArgumentError("unknown kind of store '" + merkle::Redacted(scheme) +
+                                      "' in '" + shown + "'" + DidYouMean(scheme, Schemes()) +
+                                      "; wanted " + kForms);
+  }
+  if (IsDatabaseServer(scheme) && url.compare(colon, 3, "://") != 0) {
+    return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + scheme +
+                                      "://USER@HOST/DB?table=T");
+  }
+  if (merkle::MayHoldAPassword(url)) {
+    return absl::InvalidArgumentError("'" + shown +
+                                      "': " + std::string(merkle::kWhereThePasswordEnds));
   }
   return spec;
 }

@@ -268,6 +268,7 @@ class DiffAll {
   }
 
   int Finish() {
+    HideSecrets(environment_, &report_);
     TellCleanedUp(options_, environment_);
     SayMessages();
     const absl::Status written = WriteOutput(

@@ -30,10 +30,11 @@ void SayMessages(const Report& report, ReportFormat format, const DiffOptions& o
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
   const absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format);
-  const Report report =
+  Report report =
       plan.ok() ? CompareReplicas(*plan, options.max_divergences.value_or(kDivergencesMaxDefault),
                                   options, environment, /*label=*/"")
                 : MakeErrorReport(plan.status(), std::nullopt, options, environment);
+  HideSecrets(environment, &report);
   TellCleanedUp(options, environment);
   SayMessages(report, format, options, environment);
   const absl::Status written =
@@ -53,7 +54,8 @@ int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
 int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
   const std::optional<ReportFormat> format = ReportFormatFromName(options.format);
   if (!format) {
-    Say(environment, "driftwood: unknown format '" + EscapeForDisplay(options.format) + "'" +
+    Say(environment, "driftwood: unknown format '" +
+                         EscapeForDisplay(merkle::Redacted(options.format)) + "'" +
                          DidYouMean(options.format, {"table", "json", "jsonl", "csv"}) +
                          "; wanted table, json, jsonl or csv");
     return 2;

@@ -13,6 +13,7 @@
 #include "coordinator/connector.h"
 #include "coordinator/interrupt.h"
 #include "coordinator/report.h"
+#include "merkle/redaction.h"
 
 namespace driftwood::coordinator {
 
@@ -66,6 +67,7 @@ struct DiffEnvironment {
   std::function<double()> now_seconds;
   std::string salt;  // of the versions: random, at least 16 bytes
   Interrupt* interrupt = nullptr;
+  merkle::Secrets secrets;  // of the command line: no message may quote them
   // Called when nothing is left, nor will be, that an interrupt would have to clean up: from then
   // on it may end the process.
   std::function<void()> on_cleaned_up;

@@ -8,8 +8,8 @@
 
 #include "coordinator/output.h"
 #include "coordinator/text.h"
+#include "merkle/redaction.h"
 #include "merkle/status_macros.h"
-#include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
 
@@ -145,6 +145,43 @@ absl::Status AllowNotPointInTime(const std::vector<std::string>& lists,
   return absl::OkStatus();
 }
 
+// An option without its value takes the URL behind it, which then must not become the name of a
+// file or an argument of another program.
+absl::Status CheckIsNoStore(const char* option, const std::string& value) {
+  if (!merkle::IsUrlWithSecret(value)) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::string(option) + " needs a value, got the store URL '" +
+                                    merkle::Redacted(value) + "'");
+}
+
+absl::Status CheckAreNoStores(const DiffOptions& options) {
+  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
+      {"--tables", &options.tables},
+      {"--skip-tables", &options.skip_tables},
+      {"--name", &options.names},
+      {"--key", &options.key},
+      {"--columns", &options.columns},
+      {"--ignore", &options.ignore},
+      {"--types", &options.types},
+      {"--rule", &options.rules},
+      {"--rename", &options.renames},
+      {"--zone", &options.zones},
+      {"--allow-not-point-in-time", &options.allow_not_point_in_time}};
+  for (const auto& [option, values] : lists) {
+    for (const std::string& value : *values) RETURN_IF_ERROR(CheckIsNoStore(option, value));
+  }
+  const std::pair<const char*, const std::string*> others[] = {
+      {"--output", &options.output},
+      {"--digest-key-file", &options.digest_key_file},
+      {"--state-dir", &options.state_dir},
+      {"--connections", &options.connections},
+      {"--statement-timeout", &options.statement_timeout},
+      {"--max-rate", &options.max_rate},
+      {"--max-load", &options.max_load},
+      {"--retries", &options.retries}};
+  for (const auto& [option, value] : others) RETURN_IF_ERROR(CheckIsNoStore(option, *value));
+  return absl::OkStatus();
+}
+
 constexpr double kRecheckSecondsMax = 86'400;
 constexpr uint64_t kRecheckKeysMax = 50'000'000;  // some hundred bytes each
 constexpr uint64_t kRecheckTimesMax = 100;
@@ -224,6 +261,7 @@ absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options
 }
 
 absl::Status CheckOutput(const DiffOptions& options) {
+  RETURN_IF_ERROR(CheckIsNoStore("--output", options.output));
   RETURN_IF_ERROR(CheckOutputPath(options.output));
   const auto in_use = [&](const std::string& path) {
     return absl::InvalidArgumentError("--output: " + options.output + " is " + path +
@@ -235,7 +273,7 @@ absl::Status CheckOutput(const DiffOptions& options) {
     if (url.starts_with("agent:")) continue;
     for (const char* file : {"", "-wal", "-journal", "/data.mdb", "/lock.mdb"}) {
       if (IsSameFile(options.output, StorePath(url) + file)) {
-        return in_use("a file of " + merkle::TakePassword(url).url);
+        return in_use("a file of " + merkle::Redacted(url));
       }
     }
   }
@@ -245,6 +283,7 @@ absl::Status CheckOutput(const DiffOptions& options) {
 absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format) {
   DiffPlan plan;
   plan.format = format;
+  RETURN_IF_ERROR(CheckAreNoStores(options));
   if (options.stores.size() < 2) {
     return absl::InvalidArgumentError("diff needs at least two stores, got " +
                                       std::to_string(options.stores.size()) +

@@ -13,8 +13,8 @@
 #include "coordinator/output.h"
 #include "coordinator/progress.h"
 #include "coordinator/text.h"
+#include "merkle/redaction.h"
 #include "merkle/status_macros.h"
-#include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
 
@@ -84,7 +84,7 @@ Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica
   for (size_t i = 0; i < options.stores.size(); ++i) {
     ReportReplica entry;
     entry.name = names.ok() ? (*names)[i] : "r" + std::to_string(i + 1);
-    entry.source = merkle::TakePassword(options.stores[i]).url;
+    entry.source = merkle::Redacted(options.stores[i]);
     report.replicas.push_back(std::move(entry));
   }
   report.missing.assign(report.replicas.size(), 0);
@@ -96,6 +96,26 @@ Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica
     report.gaps.push_back({{}, std::nullopt, std::nullopt, "interrupted"});
   }
   return report;
+}
+
+namespace {
+
+void HideAll(const DiffEnvironment& environment, std::optional<ReportError>* error,
+             std::vector<std::string>* warnings) {
+  if (*error) (*error)->message = environment.secrets.Hide(std::move((*error)->message));
+  for (std::string& warning : *warnings) warning = environment.secrets.Hide(std::move(warning));
+}
+
+}  // namespace
+
+void HideSecrets(const DiffEnvironment& environment, Report* report) {
+  HideAll(environment, &report->error, &report->warnings);
+  for (ReportGap& gap : report->gaps) gap.reason = environment.secrets.Hide(std::move(gap.reason));
+}
+
+void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report) {
+  HideAll(environment, &report->error, &report->warnings);
+  for (TableReport& table : report->tables) HideSecrets(environment, &table.report);
 }
 
 bool OutputIsUsable(const DiffOptions& options) {
@@ -133,7 +153,7 @@ bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
 }
 
 void Say(const DiffEnvironment& environment, const std::string& line) {
-  WriteAll(environment.stderr_fd, line + "\n");
+  WriteAll(environment.stderr_fd, environment.secrets.Hide(line) + "\n");
 }
 
 void SayStats(const DiffEnvironment& environment, const Report& report, const std::string& label) {

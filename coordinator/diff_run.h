@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "coordinator/database_report.h"
 #include "coordinator/diff_command.h"
 #include "coordinator/diff_plan.h"
 #include "coordinator/report.h"
@@ -22,6 +23,10 @@ Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
 // Nothing was compared. All replicas are named all the same.
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,
                        const DiffOptions& options, const DiffEnvironment& environment);
+
+// In all of the messages of a report that the command line's secrets might have come into.
+void HideSecrets(const DiffEnvironment& environment, Report* report);
+void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report);
 
 // An unusable --output is the error that the report is about, and stdout has it.
 bool OutputIsUsable(const DiffOptions& options);

@@ -26,6 +26,7 @@
 #include "coordinator/output.h"
 #include "coordinator/text.h"
 #include "merkle/check.h"
+#include "merkle/redaction.h"
 #include "merkle/store_password.h"
 
 namespace driftwood::coordinator {
@@ -124,7 +125,7 @@ std::vector<std::string> AgentArguments(const DiffOptions& options) {
   return arguments;
 }
 
-int Diff(const DiffOptions& options) {
+int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
   Interrupt interrupt;
   SignalWatch signals(&interrupt);
   DiffEnvironment environment;
@@ -145,6 +146,7 @@ int Diff(const DiffOptions& options) {
   };
   environment.salt = RandomSalt();
   environment.interrupt = &interrupt;
+  environment.secrets = secrets;
   environment.on_cleaned_up = [&signals] { signals.EndAtOnce(); };
   return RunDiff(options, environment);
 }
@@ -270,30 +272,38 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       "130 interrupted.");
 }
 
-// "--colums": what was meant?
-std::string Suggest(const CLI::App& app, const std::string& typed) {
+// What was not expected: an option that is not known, or not here, or a word that is no command.
+std::string DescribeExtra(const CLI::App& app, const std::string& extra) {
+  const std::string name = extra.substr(0, extra.find('='));  // the value may be a secret
+  const std::vector<const CLI::App*> commands =
+      app.get_subcommands([](const CLI::App*) { return true; });
   std::vector<std::string> known;
-  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
-    known.push_back(sub->get_name());
-    for (const CLI::Option* option : sub->get_options()) {
-      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  for (const CLI::App* command : commands) {
+    known.push_back(command->get_name());
+    for (const CLI::Option* option : command->get_options()) {
+      for (const std::string& long_name : option->get_lnames()) {
+        if (name == "--" + long_name) {
+          return "option '" + name + "' belongs to 'driftwood " + command->get_name() + "'";
+        }
+        known.push_back("--" + long_name);
+      }
     }
   }
-  return DidYouMean(typed.substr(0, typed.find('=')), known);
+  if (extra.starts_with("-")) return "unknown option '" + name + "'" + DidYouMean(name, known);
+  const bool is_store = extra.find(':') != std::string::npos;
+  return "unknown command '" + merkle::Redacted(extra) + "'" +
+         (is_store ? " (did you mean 'driftwood diff URL URL'?)" : DidYouMean(extra, known));
 }
 
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error) {
+int ReportParseError(const CLI::App& app, const CLI::ParseError& error,
+                     const merkle::Secrets& secrets) {
   std::string message = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
-    if (!extras.empty()) {
-      const bool option = extras.front().starts_with("-");
-      message = (option ? "unknown option '" : "unknown command '") + extras.front() + "'" +
-                Suggest(app, extras.front());
-    }
+    if (!extras.empty()) message = DescribeExtra(app, extras.front());
   }
   std::fprintf(stderr, "driftwood: %s; see driftwood diff --help\n",
-               EscapeForDisplay(message).c_str());
+               EscapeForDisplay(secrets.Hide(message)).c_str());
   return kExitError;
 }
 
@@ -313,6 +323,7 @@ int Main(int argc, char** argv) {
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app("Finds the records in which copies of a dataset differ.", "driftwood");
   app.set_version_flag("--version", "driftwood " DRIFTWOOD_VERSION);
+  const merkle::Secrets secrets({argv + std::min(argc, 1), argv + argc});
   DiffOptions options;
   CLI::App* const diff = app.add_subcommand(
       "diff", "Compare two or more copies of a dataset and name the records that differ");
@@ -325,10 +336,10 @@ int Main(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     return Print(app.help());
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error);
+    return ReportParseError(app, error, secrets);
   }
   for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
-  if (diff->parsed()) return Diff(options);
+  if (diff->parsed()) return Diff(options, secrets);
   std::fprintf(stderr, "driftwood: no command given; see driftwood --help\n");
   return kExitError;
 }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
+
+#include "merkle/redaction.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -103,10 +106,10 @@ UrlWithoutPassword TakePassword(std::string_view url) {
 
 void HidePassword(char* argument) {
   const size_t size = std::strlen(argument);
-  const UrlWithoutPassword hidden = TakePassword({argument, size});
-  if (!hidden.password && !hidden.has_other_secret) return;
+  const std::string shown = Redacted({argument, size});
+  if (shown == std::string_view(argument, size)) return;
   std::memset(argument, 0, size);
-  std::memcpy(argument, hidden.url.data(), std::min(size, hidden.url.size()));
+  std::memcpy(argument, shown.data(), std::min(size, shown.size()));
 }
 
 }  // namespace driftwood::merkle

@@ -17,10 +17,12 @@ struct UrlWithoutPassword {
 };
 
 // Of "scheme://user:password@host/…?password=…" (also behind "NAME="); anything else is returned
-// as it is. What only might be a password, in a malformed URL, is taken for one.
+// as it is. What only might be a password, in a malformed URL, is taken for one. This is for what
+// connects: what is shown goes through Redacted() (redaction.h).
 UrlWithoutPassword TakePassword(std::string_view url);
 
-// Overwrites a program argument that holds a password, so that no process list shows it.
+// Overwrites a program argument that holds a password with what Redacted() shows of it, so that no
+// process list shows more.
 void HidePassword(char* argument);
 
 }  // namespace driftwood::merkle

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "agent/messages.h"
+#include "merkle/redaction.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -12,8 +13,8 @@ namespace {
 constexpr uint64_t kTimeoutMaxSeconds = 30 * 86400;
 
 absl::Status Malformed(const StoreUrl& url, const std::string& why) {
-  return absl::InvalidArgumentError("store URL \"" + url.ToString() + "\": " + why +
-                                    "; write mysql://USER@HOST:PORT/DATABASE?table=NAME");
+  return absl::InvalidArgumentError("store URL \"" + merkle::Redacted(url.ToString()) + "\": " +
+                                    why + "; write mysql://USER@HOST:PORT/DATABASE?table=NAME");
 }
 
 // Of a part of a URL whose escapes are known to be well-formed.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/messages.h"
+#include "merkle/redaction.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -35,7 +36,8 @@ absl::StatusOr<PgParameters> PgParametersOf(const StoreUrl& url) {
   if (parsed == nullptr) {
     std::string message = error == nullptr ? "no memory" : PgMessage(error);
     PQfreemem(error);
-    return absl::InvalidArgumentError("store URL \"" + url.ToString() + "\": " + message);
+    return absl::InvalidArgumentError("store URL \"" + merkle::Redacted(url.ToString()) +
+                                      "\": " + message);
   }
   PgParameters parameters;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
@@ -55,7 +57,7 @@ absl::StatusOr<PgParameters> PgParametersOf(const StoreUrl& url) {
     }
     // Those would make what we send and what we are sent something else.
     if (!is_libpq || name == "replication" || name == "client_encoding") {
-      return absl::InvalidArgumentError("store URL \"" + url.ToString() +
+      return absl::InvalidArgumentError("store URL \"" + url.WithoutParameters() +
                                         "\": unknown parameter \"" + Printable(name) +
                                         "\" (known: " + ListNames(known) + " and all of libpq)");
     }
