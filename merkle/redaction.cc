@@ -23,6 +23,7 @@ constexpr std::array<std::string_view, 4> kServerSchemes = {
     "postgresql:", "postgres:", "mysql:", "mariadb:"};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsLowercase(char c) { return c >= 'a' && c <= 'z'; }
 bool IsAlnum(char c) { return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsNameCharacter(char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.'; }
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -109,7 +110,7 @@ size_t SchemeBegin(std::string_view text) {
 // Where what follows "SCHEME://" begins; npos if the text does not begin so.
 size_t AfterScheme(std::string_view text) {
   const size_t at = text.find("://");
-  if (at == kNone || text.find(':') != at) return kNone;
+  if (at == kNone) return kNone;
   const std::string_view scheme = text.substr(0, at).substr(SchemeBegin(text));
   const bool is_scheme = !scheme.empty() && std::all_of(scheme.begin(), scheme.end(), IsAlnum) &&
                          !Contains(text.substr(0, at), "@");
@@ -338,8 +339,10 @@ Secrets::Secrets(const std::vector<std::string>& arguments) {
     }
   }
   for (const std::string& piece : hidden) {
-    constexpr size_t kLeast = 4;  // less is found in any text
-    if (piece.size() < kLeast || Contains(visible, piece)) continue;
+    // Less, or a plain word, is found in our own words too, where "***" would only tell what it is.
+    constexpr size_t kLeast = 4;
+    const bool is_word = std::all_of(piece.begin(), piece.end(), IsLowercase);
+    if (piece.size() < kLeast || is_word || Contains(visible, piece)) continue;
     replaced_.emplace_back(piece, kHidden);
   }
   std::stable_sort(replaced_.begin(), replaced_.end(),

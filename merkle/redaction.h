@@ -20,8 +20,8 @@ std::string Redacted(std::string_view text);
 // '?' unescaped in one; a forgotten '@'). Nothing must connect to that.
 bool MayHoldAPassword(std::string_view url);
 inline constexpr std::string_view kWhereThePasswordEnds =
-    "it is not clear where its password ends (in user, password and database write '@' as %40, "
-    "':' as %3A, '/' as %2F and '?' as %3F)";
+    "it is not clear where a password in it ends (in user, password and database write '@' as %40, "
+    "':' as %3A, '/' as %2F and '?' as %3F; a port is digits)";
 
 // True if `text` is (or once was meant to be) a database server's URL with something to hide: no
 // value of any other option.
@@ -33,7 +33,8 @@ class Secrets {
   Secrets() = default;
   explicit Secrets(const std::vector<std::string>& arguments);
   // `message` with each argument as Redacted() shows it, and "***" for what that hides in it. What
-  // the arguments show elsewhere, such as a database named like its password, stays.
+  // the arguments show elsewhere, such as a database named like its password, and plain words of
+  // ours stay.
   std::string Hide(std::string message) const;
 
  private:

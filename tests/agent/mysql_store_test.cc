@@ -538,8 +538,10 @@ TEST_F(MysqlStoreTest, WhatIsNotThereIsSaidInOneLine) {
   server_->Sql(
       "CREATE TABLE orders(id int); CREATE OR REPLACE USER secret@localhost IDENTIFIED BY 'right';"
       "GRANT SELECT ON test.* TO secret@localhost");
-  const auto status = [&](const std::string& url) {
-    auto store = OpenMysqlStore(StoreUrl::Parse(url).value());
+  const auto status = [&](const std::string& text) {
+    const auto url = StoreUrl::Parse(text);
+    if (!url.ok()) return OneLine(url.status());
+    auto store = OpenMysqlStore(*url);
     return OneLine(store.ok() ? (*store)->Describe().status() : store.status());
   };
   const std::string socket = "?table=orders&socket=" + server_->socket();

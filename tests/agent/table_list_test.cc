@@ -40,7 +40,7 @@ TEST(TableListTest, WhatBelongsToOneTableIsNoDatabase) {
     EXPECT_EQ(ListTables(Url(url)).status().code(), absl::StatusCode::kUnimplemented) << url;
   }
   EXPECT_FALSE(ListTables(Url("sqlite:a.db?nonsense=1")).ok());
-  EXPECT_FALSE(ListTables(Url("postgresql:x")).ok());
+  EXPECT_FALSE(StoreUrl::Parse("postgresql:x").ok());
   EXPECT_FALSE(ListTables(Url("mysql://h/")).ok());
 }
 

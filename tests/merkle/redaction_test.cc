@@ -50,6 +50,9 @@ TEST(RedactionTest, APasswordIsHiddenInAMistypedUrl) {
       {"mysql://auditor@h/shop?table=t&passwordS3cretPw9", "mysql://auditor@h/shop?table=t&***"},
       {"mysql://auditor@h/shop?table=t&password=&S3cretPw9", "mysql://auditor@h/shop?table=t&***"},
       {"mysql://auditor@h/shop?pass&word=S3cretPw9", "mysql://auditor@h/shop?***"},
+      {"mysql://auditor@h/shop?table=t&password&=S3cretPw9", "mysql://auditor@h/shop?table=t&=***"},
+      {"auditor:S3cretPw9=http://x@h/shop", "auditor:***@h/shop"},
+      {"mysql://auditor:12?a=34SEC@h/shop", "mysql://auditor:***@h/shop"},
       {"csv:a.csv?key=id&password=S3cretPw9", "csv:a.csv?key=id&password=***"},
       {"mysql://auditor:12?34SEC@127.0.0.1:3399/shop?table=orders",
        "mysql://auditor:***@127.0.0.1:3399/shop?table=orders"},
@@ -213,14 +216,15 @@ TEST(RedactionTest, NoMangledUrlShowsItsPassword) {
 
 TEST(RedactionTest, MessagesLoseTheSecretsOfTheArguments) {
   const Secrets secrets({"diff", "postgresql:auditor:S3cret%50w9@h:1/shop?table=orders",
-                         "mysql://shop:shop@h/shop", "--key=mysql://u:Qwerty12@h/d",
-                         "left:pa,ss@word", "password=text"});
+                         "mysql://shop1:shop1@h/shop1", "mysql://u:password@h/d",
+                         "--key=mysql://u:Qwerty12@h/d", "left:pa,ss@word", "password=text"});
   EXPECT_EQ(secrets.Hide("got 'postgresql:auditor:S3cret%50w9@h:1/shop?table=orders', wanted X"),
             "got 'postgresql:***@h:1/shop?table=orders', wanted X");
   EXPECT_EQ(secrets.Hide("--key mysql://u:Qwerty12@h/d: no"), "--key mysql://u@h/d: no");
   EXPECT_EQ(secrets.Hide("host S3cretPw9 is unknown"), "host *** is unknown");
   EXPECT_EQ(secrets.Hide("column Qwerty12?"), "column ***?");
-  EXPECT_EQ(secrets.Hide("no database shop"), "no database shop");
+  EXPECT_EQ(secrets.Hide("no database shop1"), "no database shop1");
+  EXPECT_EQ(secrets.Hide("password authentication failed"), "password authentication failed");
   EXPECT_EQ(secrets.Hide("unknown type 'text' of password=text"),
             "unknown type 'text' of password=text");
   EXPECT_EQ(Secrets().Hide("all of it"), "all of it");
