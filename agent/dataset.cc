@@ -220,7 +220,20 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
     if (found) return *std::move(found);
   }
   const std::shared_ptr<Store> store = Gated(control);
-  return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancellation);
+  return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancellation,
+                     HeldBy(fingerprint, control));
+}
+
+HeldBefore Dataset::HeldBy(std::string_view fingerprint, CallControl* control) const {
+  return [this, fingerprint, control](const std::vector<std::string>& not_found) {
+    const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
+    if (!prepared.ok()) return not_found;  // it may have been any of them
+    const absl::StatusOr<std::vector<FoundRecord>> held = FindIn(**prepared, not_found, control);
+    if (!held.ok()) return not_found;
+    std::vector<std::string> keys;
+    for (const FoundRecord& record : *held) keys.push_back(record.key);
+    return keys;
+  };
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fingerprint,
@@ -240,7 +253,8 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
   std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
   const std::shared_ptr<Store> store = Gated(control);
   absl::StatusOr<std::vector<FoundRecord>> tagged =
-      agent::ReadTagged(*store, agreement, options_.key, keys, &tagger, &control->cancellation);
+      agent::ReadTagged(*store, agreement, options_.key, keys, &tagger, &control->cancellation,
+                        HeldBy(fingerprint, control));
   if (!indexed) return tagged;
   if (control->cancellation.cancelled()) return absl::CancelledError("cancelled while reading");
   if (tagged.ok()) MoveTags(&*tagged, &*indexed);

@@ -173,6 +173,8 @@ class Dataset {
   // What was prepared last, if it is this.
   absl::StatusOr<merkle::Agreement> Agreed(std::string_view fingerprint);
   // Absent: the index does not stand for the source as it is now, or can't be read.
+  // What the index of the agreement's last scan holds. Used while this and `control` live.
+  HeldBefore HeldBy(std::string_view fingerprint, CallControl* control) const;
   std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
                                                         const std::vector<std::string>& keys,
                                                         CallControl* control);

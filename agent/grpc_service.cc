@@ -85,6 +85,8 @@ absl::Status FillDescription(const SourceDescription& description, v1::DescribeR
   if (description.bytes) reply->set_bytes(*description.bytes);
   reply->set_live(description.live);
   reply->set_always_keyed(description.always_keyed);
+  reply->set_filter(proto::ValidUtf8(description.filter));
+  reply->set_hides_columns(description.hides_columns);
   for (const std::string& warning : description.warnings) {
     reply->add_warnings(proto::ValidUtf8(warning));
   }

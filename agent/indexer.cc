@@ -15,6 +15,7 @@
 #include "agent/key_source.h"
 #include "agent/messages.h"
 #include "agent/row_encoder.h"
+#include "agent/transient.h"
 #include "merkle/check.h"
 #include "merkle/encoding.h"
 #include "merkle/index.h"
@@ -173,6 +174,13 @@ absl::Status DuplicateError(Store& store, const Agreement& agreement, const std:
                             Cancellation* cancellation) {
   const absl::StatusOr<SourceDescription> description = store.Describe();
   const absl::StatusOr<std::string> rows = FindDuplicates(store, agreement, key, cancellation);
+  // A record that moved while the source was read has one key at any time, and was met twice.
+  if (absl::IsAborted(rows.status()) && !IsTransient(rows.status())) {
+    return absl::AbortedError("two records were read with the key " +
+                              DescribeKey(agreement.schema, key) + UnderKeyRules(agreement) +
+                              (description.ok() ? " of " + description->source : "") + ", and " +
+                              std::string(rows.status().message()));
+  }
   std::string message =
       "two records have the key " + DescribeKey(agreement.schema, key) + UnderKeyRules(agreement);
   if (rows.ok()) {
@@ -375,13 +383,41 @@ absl::StatusOr<std::vector<FoundRecord>> FindIn(
   return finder.Take();
 }
 
+// Adds what look-ups have overlooked of `wanted` (HeldBefore), if anything, by one scan.
+absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+                           const std::vector<std::string>& wanted, const RecordParts& parts,
+                           Cancellation* cancellation, const HeldBefore& held_before,
+                           std::vector<FoundRecord>* found) {
+  std::vector<std::string> not_found;
+  auto next = found->begin();
+  for (const std::string& each : wanted) {
+    if (next != found->end() && next->key == each) {
+      ++next;
+    } else {
+      not_found.push_back(each);
+    }
+  }
+  if (not_found.empty() || !held_before) return absl::OkStatus();
+  const std::vector<std::string> doubtful = held_before(not_found);
+  if (doubtful.empty()) return absl::OkStatus();
+  Reading reading;
+  ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
+  ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
+                   FindIn(reading, store, agreement, key, doubtful, parts, cancellation));
+  std::move(records.begin(), records.end(), std::back_inserter(*found));
+  std::sort(found->begin(), found->end(),
+            [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; });
+  return absl::OkStatus();
+}
+
 // Of keys that ascend, each once: a look-up of a key asked for twice would find two records with
 // one key.
 absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement& agreement,
                                                    const merkle::DigestKey& key,
                                                    const std::vector<std::string>& wanted,
                                                    const RecordParts& parts,
-                                                   Cancellation* cancellation) {
+                                                   Cancellation* cancellation,
+                                                   const HeldBefore& held_before) {
   std::vector<FoundRecord> found;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);
@@ -394,6 +430,8 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement
     std::move(records.begin(), records.end(), std::back_inserter(found));
     begin += part.size();
   }
+  RETURN_IF_ERROR(
+      AddOverlooked(store, agreement, key, wanted, parts, cancellation, held_before, &found));
   return found;
 }
 
@@ -447,24 +485,28 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreement& agreement,
                                                      const merkle::DigestKey& key,
                                                      const std::vector<std::string>& keys,
-                                                     bool with_values, Cancellation* cancellation) {
+                                                     bool with_values, Cancellation* cancellation,
+                                                     const HeldBefore& held_before) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   const std::vector<std::string> wanted = EachOnce(keys);
   if (wanted.empty()) return std::vector<FoundRecord>();
   if (agreement.schema.multiset) {
     return CountCopies(store, agreement, key, wanted, with_values, cancellation);
   }
-  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancellation);
+  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancellation,
+                   held_before);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreement& agreement,
                                                     const merkle::DigestKey& key,
                                                     const std::vector<std::string>& keys,
                                                     ColumnTagger* tagger,
-                                                    Cancellation* cancellation) {
+                                                    Cancellation* cancellation,
+                                                    const HeldBefore& held_before) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   DRIFTWOOD_CHECK(!agreement.schema.multiset);
-  return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation);
+  return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation,
+                   held_before);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

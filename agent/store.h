@@ -49,6 +49,9 @@ struct SourceDescription {
   bool live = false;
   // No two of its records can be equal, so that comparing it as a multiset makes no sense.
   bool always_keyed = false;
+  std::string filter;  // only the rows for which this holds are the dataset; empty: all
+  // It may have more columns, which its user may not see: what all of them are is not known.
+  bool hides_columns = false;
 };
 
 // Takes rows from a batch. `row` has a value for each column of the scan's plan, in its order.

@@ -138,6 +138,7 @@ class Audit {
       const ReplicaDescription& description = described_[i].description;
       report_.replicas[i].source = description.source;
       report_.replicas[i].unkeyed = !description.keyed;
+      report_.replicas[i].filter = description.filter;
       for (const std::string& warning : description.warnings) {
         report_.warnings.push_back(replicas_[i].name + ": " + warning);
       }

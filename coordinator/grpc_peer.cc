@@ -94,6 +94,8 @@ absl::StatusOr<ReplicaDescription> DescriptionFromProto(const v1::DescribeReply&
   description.values_allowed = reply.values_allowed();
   description.live = reply.live();
   description.always_keyed = reply.always_keyed();
+  description.filter = reply.filter();
+  description.hides_columns = reply.hides_columns();
   return description;
 }
 

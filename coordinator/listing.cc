@@ -347,9 +347,12 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
       AddReplicaValues(name, (*listed[r].states)[i],
                        place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
     }
-    const auto known = std::count_if(record.values.begin(), record.values.end(),
-                                     [](const auto& values) { return values.has_value(); });
-    if (known > 1 || record.differs.empty()) record.differs = DifferingColumns(record, columns);
+    // Of fewer values than there are they would say too little.
+    bool all_known = true;
+    for (size_t i = 0; i < found.size(); ++i) {
+      all_known = all_known && (record.values[i] || !(*listed[r].states)[i]);
+    }
+    if (all_known) record.differs = DifferingColumns(record, columns);
   }
 }
 

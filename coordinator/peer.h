@@ -46,7 +46,9 @@ struct ReplicaDescription {
   std::string agent_version;
   bool values_allowed = false;
   bool live = false;  // others write to the source all the time: a database server, not a file
-  bool always_keyed = false;  // no two of its records can be equal
+  bool always_keyed = false;   // no two of its records can be equal
+  std::string filter;          // only the rows for which this holds are compared; empty: all
+  bool hides_columns = false;  // it may have more columns, which its user may not see
 };
 
 struct PrepareProgress {

@@ -52,6 +52,7 @@ class Reconciler {
       RETURN_IF_ERROR(CheckMultiset());
       key_.clear();
     }
+    RETURN_IF_ERROR(CheckColumnsAreSeen());
     RETURN_IF_ERROR(CheckKeyColumns());
     ASSIGN_OR_RETURN(const Names values, DecideValueColumns());
 
@@ -171,6 +172,20 @@ class Reconciler {
 
   static std::string OrNoKey() {
     return ", or --key '*' to compare records without one, by their numbers of copies";
+  }
+
+  // Else a column that one may not see would silently be compared nowhere.
+  absl::Status CheckColumnsAreSeen() const {
+    if (!options_.columns.empty()) return absl::OkStatus();
+    for (const DescribedReplica& replica : replicas_) {
+      if (!replica.description.hides_columns) continue;
+      return absl::FailedPreconditionError(
+          replica.name +
+          "'s user may not see all columns of its table: let it read the whole "
+          "table (GRANT SELECT), or name the columns to compare (--columns); it sees " +
+          JoinNames(ColumnNames(replica)));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status CheckMultiset() const {

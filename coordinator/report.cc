@@ -27,10 +27,13 @@ std::string Listed(const std::string& heading, const std::vector<std::string>& t
 
 // Beside the verdict, wherever that is shown: what it holds for only.
 std::string Provisos(const Report& report) {
-  std::vector<std::string> moving;
+  std::vector<std::string> moving, filters;
   for (const size_t i : report.not_point_in_time) moving.push_back(report.replicas[i].name);
-  return Listed("; not compared: ", report.not_compared) + Listed("; under rules ", report.rules) +
-         Listed("; not point-in-time: ", moving);
+  for (const ReportReplica& replica : report.replicas) {
+    if (!replica.filter.empty()) filters.push_back(replica.name + " where " + replica.filter);
+  }
+  return Listed("; only the rows of ", filters) + Listed("; not compared: ", report.not_compared) +
+         Listed("; under rules ", report.rules) + Listed("; not point-in-time: ", moving);
 }
 
 std::string InFlight(const Report& report) {

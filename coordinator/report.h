@@ -51,6 +51,7 @@ struct ReportReplica {
   std::optional<uint64_t> distinct;  // of a multiset: how many of them differ from each other
   std::optional<uint64_t> unparsed;
   bool unkeyed = false;
+  std::string filter{};  // only its rows for which this holds were compared; empty: all
   // --stats only.
   double index_seconds = 0;
   bool index_reused = false;

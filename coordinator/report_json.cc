@@ -110,7 +110,7 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
       }
     }
   }
-  if (!record.values.empty() || !record.differs.empty()) {
+  if (!record.differs.empty()) {
     Json& columns = object["columns"] = Json::array();
     for (size_t c = 0; c < record.differs.size(); ++c) {
       if (record.differs[c]) columns.push_back(report.schema->values[c].name);
@@ -127,6 +127,7 @@ Json ReplicasJson(const Report& report) {
                    {"records", replica.records ? Json(*replica.records) : Json(nullptr)}};
     if (replica.distinct) object["distinct"] = *replica.distinct;
     object["source"] = replica.source;
+    if (!replica.filter.empty()) object["filter"] = replica.filter;
     array.push_back(std::move(object));
   }
   return array;

@@ -19,7 +19,7 @@ uint64_t Load(const char* p) {
 
 // Short texts of all lengths come one after the other: a loop over the last few bytes would be
 // mispredicted each time, so the last words overlap instead.
-bool IsAscii(const char* p, size_t size) {
+bool HasAsciiOnly(const char* p, size_t size) {
   uint64_t bits = 0;
   if (size >= 8) {
     const char* const last = p + size - 8;
@@ -63,8 +63,10 @@ size_t Utf8CharacterBytes(const char* p, const char* end) {
   return 4;
 }
 
+bool IsAscii(std::string_view text) { return HasAsciiOnly(text.data(), text.size()); }
+
 bool IsUtf8(std::string_view text) {
-  if (IsAscii(text.data(), text.size())) return true;
+  if (IsAscii(text)) return true;
   const char* p = text.data();
   const char* const end = p + text.size();
   while (true) {

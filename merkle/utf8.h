@@ -14,6 +14,8 @@ size_t Utf8CharacterBytes(const char* p, const char* end);
 // Fast for ASCII, which is most of what is asked.
 bool IsUtf8(std::string_view text);
 
+bool IsAscii(std::string_view text);
+
 // `code_point` must be a Unicode scalar value.
 void AppendUtf8(char32_t code_point, std::string* out);
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <random>
 
+#include "agent/transient.h"
 #include "merkle/encoding.h"
 #include "merkle/index.h"
 #include "tests/agent/fake_store.h"
@@ -128,6 +129,36 @@ TEST_F(IndexerTest, ADuplicateKeyIsNamedWithBothRows) {
   EXPECT_THAT(message, HasSubstr("fake:rows"));
   EXPECT_THAT(message, HasSubstr("--key"));
   EXPECT_EQ(FilesInFolder(), 0u);
+}
+
+// Its first scan has other rows than all that follow.
+class MovingStore final : public Store {
+ public:
+  MovingStore(std::vector<FakeRow> first, std::vector<FakeRow> later)
+      : first_(std::move(first)), later_(std::move(later)) {}
+  absl::StatusOr<SourceDescription> Describe() override { return first_.Describe(); }
+  absl::StatusOr<std::unique_ptr<Scan>> StartScan(
+      const std::vector<std::string>& columns) override {
+    return (scans_++ == 0 ? first_ : later_).StartScan(columns);
+  }
+  absl::StatusOr<bool> IsUnchanged(std::string_view) override { return false; }
+  absl::StatusOr<std::string> DescribeOrigin(uint64_t) override { return "a row"; }
+
+ private:
+  int scans_ = 0;
+  FakeStore first_, later_;
+};
+
+TEST_F(IndexerTest, ARecordThatMovedDuringTheScanIsNoDuplicate) {
+  std::vector<FakeRow> rows = Rows(20);
+  rows.push_back({"3", "it has moved here"});
+  MovingStore store(rows, Rows(20));
+  const auto result = BuildIndex(store, agreement_, options_, Path());
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kAborted);
+  EXPECT_FALSE(IsTransient(result.status()));
+  EXPECT_THAT(std::string(result.status().message()),
+              AllOf(HasSubstr("two records were read with the key {id: 3} of fake:rows"),
+                    HasSubstr("the source is changing")));
 }
 
 TEST_F(IndexerTest, AKeyBeyondTheLimitIsNamedByItsRow) {

@@ -316,6 +316,19 @@ TEST(ReconcileTest, AStarStandsAloneAndNeedsColumnsThatMayBeEqual) {
               AllOf(HasSubstr("right"), HasSubstr("always have one (a)")));
 }
 
+TEST(ReconcileTest, WhoMayNotSeeAllColumnsMustNameThoseToCompare) {
+  DescribedReplica limited = Replica("right", "id integer, a text", {"id"});
+  limited.description.hides_columns = true;
+  for (const std::string whole : {"id integer, a text", "id integer, a text, secret text"}) {
+    const DescribedReplica left = Replica("left", whole, {"id"});
+    EXPECT_THAT(Text({left, limited}), AllOf(HasSubstr("right's user may not see all columns"),
+                                             HasSubstr("--columns"), HasSubstr("it sees id, a")));
+  }
+  ReconcileOptions options;
+  options.columns = {"a"};
+  EXPECT_TRUE(Reconcile({Replica("left", "id integer, a text", {"id"}), limited}, options).ok());
+}
+
 TEST(ReconcileTest, KeysThatDifferAreRefused) {
   EXPECT_THAT(Text({Replica("left", "a integer, b text", {"a"}),
                     Replica("right", "a integer, b text", {"a", "b"})}),

@@ -42,6 +42,8 @@ class ServicePeer final : public coordinator::Peer {
     description.values_allowed = service_->options().allow_values;
     description.live = found->live;
     description.always_keyed = found->always_keyed;
+    description.filter = found->filter;
+    description.hides_columns = found->hides_columns;
     return description;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/row_encoder.h"
+#include "merkle/utf8.h"
 
 namespace driftwood::agent {
 namespace {
@@ -44,12 +45,14 @@ std::optional<std::string> NumberLiteral(const SourceValue& value) {
 }
 
 // Compared under the column's own collation, under which every text equals itself. A character that
-// its character set has not finds nothing that is asked for.
+// its character set has not finds nothing that is asked for; but ascii columns may hold other
+// bytes, which are read as what they are and can't be written so.
 std::optional<std::string> TextLiteral(const MysqlColumn& column, const SourceValue& value) {
   if (value.kind != Kind::kText || column.character_set.empty() || column.collation.empty() ||
       column.mapping.type != merkle::ColumnType::kText) {
     return std::nullopt;
   }
+  if (column.character_set == "ascii" && !merkle::IsAscii(value.text)) return std::nullopt;
   std::string literal = "_utf8mb4 " + Hex(value.text);
   if (column.character_set != "utf8mb4") {
     literal = "CONVERT(" + literal + " USING " + column.character_set + ")";

@@ -195,9 +195,12 @@ class MysqlStore final : public Store {
     if (!where_) {
       description.records_estimate = table.rows_estimate;
     } else {
-      description.warnings.push_back("only the rows of " + Printable(table.Display()) + " where " +
-                                     Printable(*where_, 200) + " are compared");
+      description.filter = *where_;
     }
+    // The server lists only columns on which its user has a privilege.
+    const absl::Status all = connection->Run("SELECT * FROM " + table.Quoted() + " LIMIT 0");
+    if (!all.ok() && !absl::IsPermissionDenied(all)) return all;
+    description.hides_columns = !all.ok();
     if (!table.not_point_in_time.empty()) {
       description.warnings.push_back(table.not_point_in_time);
     }

@@ -182,6 +182,12 @@ absl::Status PgConnection::Error(const PGresult* result) const {
   return {CodeOf(state == nullptr ? "" : state), "PostgreSQL: " + message};
 }
 
+bool PgConnection::has_utf8_texts() const {
+  const char* const encoding = PQparameterStatus(connection_, "server_encoding");
+  return encoding != nullptr &&
+         (std::string_view(encoding) == "UTF8" || std::string_view(encoding) == "SQL_ASCII");
+}
+
 absl::StatusOr<std::string> PgConnection::Literal(const std::string& text) const {
   char* const escaped = PQescapeLiteral(connection_, text.data(), text.size());
   if (escaped == nullptr) return absl::InvalidArgumentError("a text that is not UTF-8");

@@ -47,6 +47,8 @@ class PgConnection {
   PgConnection& operator=(const PgConnection&) = delete;
 
   PGconn* get() const { return connection_; }
+  // Whether the server keeps texts as UTF-8, or as the bytes that they are, and so converts none.
+  bool has_utf8_texts() const;
   int server_version() const { return PQserverVersion(connection_); }  // 150004
 
   absl::Status Run(const std::string& sql);

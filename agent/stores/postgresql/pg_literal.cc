@@ -5,6 +5,7 @@
 
 #include "agent/messages.h"
 #include "agent/row_encoder.h"
+#include "merkle/utf8.h"
 
 namespace driftwood::agent {
 namespace {
@@ -34,9 +35,14 @@ std::optional<std::string> MomentLiteral(Kind kind, const std::string& type,
     return "('2000-01-01'::date + (" + std::to_string(days) + "))";
   }
   if (value.int64 < std::numeric_limits<int64_t>::min() / 2) return std::nullopt;
+  // Before version 15 no number in an interval's text has more than 31 bits.
+  const int64_t micros = value.int64 - kEpochMicros;
+  constexpr int64_t kSecondMicros = 1'000'000, kDayMicros = 86'400 * kSecondMicros;
+  const int64_t in_day = micros % kDayMicros;
   return "('2000-01-01 00:00:00" + std::string(kind == Kind::kTimestampTz ? "+00" : "") +
-         "'::" + type + " + '" + std::to_string(value.int64 - kEpochMicros) +
-         " microseconds'::interval)";
+         "'::" + type + " + '" + std::to_string(micros / kDayMicros) + " days " +
+         std::to_string(in_day / kSecondMicros) + " seconds " +
+         std::to_string(in_day % kSecondMicros) + " microseconds'::interval)";
 }
 
 std::optional<std::string> UuidLiteral(const SourceValue& value) {
@@ -100,6 +106,9 @@ absl::StatusOr<std::string> PgLiteral(const PgConnection& connection, const PgCo
       value.text.find('\0') != std::string_view::npos) {
     return unable;
   }
+  // Else the server would convert it to its own encoding, which may lack a character, or have two
+  // for one of ours.
+  if (!connection.has_utf8_texts() && !merkle::IsAscii(value.text)) return unable;
   return connection.Literal(std::string(value.text));
 }
 

@@ -123,8 +123,7 @@ class PostgresqlStore final : public Store {
     if (!where_) {
       description.records_estimate = table.rows_estimate;
     } else {
-      description.warnings.push_back("only the rows of " + Printable(table.Display()) + " where " +
-                                     Printable(*where_, 200) + " are compared");
+      description.filter = *where_;
     }
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
     return description;
