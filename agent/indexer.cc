@@ -261,6 +261,11 @@ struct RecordParts {
   ColumnTagger* tagger = nullptr;  // null: no tags
 };
 
+void SortByKey(std::vector<FoundRecord>* records) {
+  std::sort(records->begin(), records->end(),
+            [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; });
+}
+
 // Keeps the rows whose encoded key is among those asked for.
 class RecordFinder final : public RowSink {
  public:
@@ -302,8 +307,7 @@ class RecordFinder final : public RowSink {
   const std::optional<std::string>& duplicate() const { return duplicate_; }
 
   std::vector<FoundRecord> Take() {
-    std::sort(records_.begin(), records_.end(),
-              [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; });
+    SortByKey(&records_);
     return std::move(records_);
   }
 
@@ -405,8 +409,7 @@ absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkl
   ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
                    FindIn(reading, store, agreement, key, doubtful, parts, cancellation));
   std::move(records.begin(), records.end(), std::back_inserter(*found));
-  std::sort(found->begin(), found->end(),
-            [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; });
+  SortByKey(found);
   return absl::OkStatus();
 }
 
