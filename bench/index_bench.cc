@@ -20,7 +20,7 @@
 #include <vector>
 
 #include "merkle/check.h"
-#include "merkle/index.h"
+#include "merkle/tree/index.h"
 
 namespace driftwood::merkle {
 namespace {

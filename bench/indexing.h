@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/indexer.h"
+#include "agent/index/indexer.h"
 #include "agent/stores/open_store.h"
 #include "bench/measure.h"
 #include "merkle/check.h"

@@ -14,9 +14,9 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/walk.h"
-#include "merkle/query.h"
-#include "merkle/tree_view.h"
+#include "coordinator/walk/walk.h"
+#include "merkle/query/query.h"
+#include "merkle/tree/tree_view.h"
 
 namespace driftwood {
 namespace {

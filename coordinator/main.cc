@@ -20,14 +20,14 @@
 #include <thread>
 #include <vector>
 
-#include "coordinator/diff_command.h"
-#include "coordinator/grpc_connector.h"
-#include "coordinator/interrupt.h"
-#include "coordinator/output.h"
-#include "coordinator/text.h"
+#include "coordinator/diff/diff_command.h"
+#include "coordinator/peer/grpc_connector.h"
+#include "coordinator/peer/interrupt.h"
+#include "coordinator/report/output.h"
+#include "coordinator/report/text.h"
 #include "merkle/check.h"
-#include "merkle/redaction.h"
-#include "merkle/store_password.h"
+#include "merkle/text/redaction.h"
+#include "merkle/text/store_password.h"
 
 namespace driftwood::coordinator {
 namespace {

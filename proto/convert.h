@@ -4,8 +4,8 @@
 
 #include "absl/status/statusor.h"
 #include "driftwood/v1/agent.pb.h"
-#include "merkle/digest.h"
-#include "merkle/schema.h"
+#include "merkle/hash/digest.h"
+#include "merkle/record/schema.h"
 
 namespace driftwood::proto {
 

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "agent/mapped_store.h"
-#include "agent/messages.h"
+#include "agent/source/mapped_store.h"
+#include "agent/source/messages.h"
 #include "agent/stores/csv/csv_store.h"
 #include "agent/stores/jsonl/jsonl_store.h"
 #include "agent/stores/lmdb/lmdb_store.h"

@@ -12,12 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "agent/service.h"
+#include "agent/serve/service.h"
 #include "driftwood/v1/agent.pb.h"
 #include "merkle/check.h"
-#include "merkle/query.h"
+#include "merkle/query/query.h"
 #include "proto/convert.h"
-#include "tests/agent/scripted_store.h"
+#include "tests/agent/source/scripted_store.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::agent {

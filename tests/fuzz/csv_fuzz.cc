@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/store_url.h"
 #include "agent/stores/csv/csv_store.h"
+#include "proto/contract/store_url.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "merkle/check.h"
-#include "merkle/encoding.h"
+#include "merkle/record/encoding.h"
 
 namespace driftwood::merkle {
 namespace {

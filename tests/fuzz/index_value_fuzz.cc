@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "merkle/check.h"
-#include "merkle/leaf.h"
-#include "merkle/lmdb_file_check.h"
-#include "merkle/node.h"
+#include "merkle/lmdb/lmdb_file_check.h"
+#include "merkle/tree/leaf.h"
+#include "merkle/tree/node.h"
 
 namespace driftwood::merkle {
 namespace {

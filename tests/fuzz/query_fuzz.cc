@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "merkle/check.h"
-#include "merkle/query.h"
+#include "merkle/query/query.h"
 #include "tests/testing/memory_tree.h"
 
 namespace driftwood::merkle {

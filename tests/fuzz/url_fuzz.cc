@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/store_url.h"
 #include "merkle/check.h"
+#include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
 namespace {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/walk.h"
+#include "coordinator/walk/walk.h"
 #include "merkle/check.h"
-#include "merkle/query.h"
+#include "merkle/query/query.h"
 #include "tests/testing/memory_tree.h"
 
 namespace driftwood::coordinator {

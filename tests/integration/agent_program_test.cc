@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/paths.h"
 #include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
 
@@ -28,7 +29,7 @@ class AgentProgramTest : public ::testing::Test {
   }
 
   std::vector<std::string> Command(const std::vector<std::string>& arguments) const {
-    std::vector<std::string> command = {std::string(DRIFTWOOD_BIN_DIR) + "/driftwood-agent"};
+    std::vector<std::string> command = {testing::BinDir() + "/driftwood-agent"};
     command.insert(command.end(), arguments.begin(), arguments.end());
     return command;
   }

@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include "agent/stores/open_store.h"
-#include "coordinator/audit.h"
+#include "coordinator/audit/audit.h"
 #include "tests/integration/diff_fixture.h"
 #include "tests/integration/live_copies.h"
 #include "tests/integration/relay.h"

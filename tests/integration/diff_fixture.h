@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "merkle/check.h"
+#include "tests/testing/paths.h"
 #include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
 
@@ -81,9 +82,7 @@ class DiffTest : public ::testing::Test {
 
   // ---- comparing ----
 
-  static std::string Program(const std::string& name) {
-    return std::string(DRIFTWOOD_BIN_DIR) + "/" + name;
-  }
+  static std::string Program(const std::string& name) { return testing::BinDir() + "/" + name; }
 
   // `driftwood WORDS…`, run in the test's folder.
   ProcessResult Driftwood(const std::vector<std::string>& words, ProcessOptions options = {}) {

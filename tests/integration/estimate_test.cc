@@ -68,8 +68,7 @@ TEST_F(EstimateTest, TheTableSaysThatItIsAnEstimate) {
 }
 
 TEST_F(EstimateTest, ExhaustiveCountsThemAll) {
-  const Json document =
-      DiffJson(With({"--exhaustive", "--no-recheck", "--max-divergences", "1"}));
+  const Json document = DiffJson(With({"--exhaustive", "--no-recheck", "--max-divergences", "1"}));
   EXPECT_EQ(document["verdict"], "DIVERGENT");
   EXPECT_EQ(document["divergences"]["total"], kChanged);
   EXPECT_EQ(document["divergences"]["exact"], true);

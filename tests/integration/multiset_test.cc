@@ -1,6 +1,6 @@
 // Tables without any key, compared as multisets (--key '*'), with the real programs.
 #include "agent/stores/open_store.h"
-#include "coordinator/audit.h"
+#include "coordinator/audit/audit.h"
 #include "tests/integration/diff_fixture.h"
 #include "tests/integration/service_peer.h"
 #include "tests/testing/mariadb_server.h"

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/service.h"
-#include "coordinator/peer.h"
+#include "agent/serve/service.h"
+#include "coordinator/peer/peer.h"
 #include "merkle/check.h"
 
 namespace driftwood::testing {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "merkle/tree_view.h"
+#include "merkle/tree/tree_view.h"
 
 namespace driftwood::merkle {
 

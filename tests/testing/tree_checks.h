@@ -11,8 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "merkle/index.h"
-#include "merkle/tree_view.h"
+#include "merkle/tree/index.h"
+#include "merkle/tree/tree_view.h"
 #include "tests/testing/memory_tree.h"
 
 namespace driftwood::merkle {

@@ -21,8 +21,8 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/file_scan.h"
-#include "agent/record_chunks.h"
+#include "agent/stores/text/file_scan.h"
+#include "agent/stores/text/record_chunks.h"
 
 namespace driftwood::agent {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/file_snapshot.h"
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/csv/csv_parser.h"
+#include "agent/stores/text/file_snapshot.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

@@ -9,7 +9,7 @@
 #include <emmintrin.h>
 #endif
 
-#include "merkle/utf8.h"
+#include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
 namespace {

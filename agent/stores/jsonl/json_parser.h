@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "agent/source_value.h"
+#include "agent/source/source_value.h"
 
 namespace driftwood::agent {
 

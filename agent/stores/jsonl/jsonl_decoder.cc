@@ -6,7 +6,7 @@
 #include <span>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/jsonl/json_parser.h"
 
 namespace driftwood::agent {

@@ -9,9 +9,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/file_scan.h"
-#include "agent/record_chunks.h"
-#include "agent/store.h"
+#include "agent/source/store.h"
+#include "agent/stores/text/file_scan.h"
+#include "agent/stores/text/record_chunks.h"
 
 namespace driftwood::agent {
 

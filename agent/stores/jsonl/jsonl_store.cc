@@ -4,9 +4,9 @@
 #include <span>
 #include <utility>
 
-#include "agent/file_snapshot.h"
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/jsonl/jsonl_decoder.h"
+#include "agent/stores/text/file_snapshot.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 

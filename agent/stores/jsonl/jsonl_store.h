@@ -18,9 +18,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/file_scan.h"
-#include "agent/store.h"
-#include "agent/store_url.h"
+#include "agent/source/store.h"
+#include "agent/stores/text/file_scan.h"
+#include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
 

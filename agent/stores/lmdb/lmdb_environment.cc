@@ -6,7 +6,7 @@
 #include <thread>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

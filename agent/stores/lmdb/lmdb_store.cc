@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/lmdb/lmdb_environment.h"
 #include "merkle/status_macros.h"
 

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "agent/store.h"
-#include "agent/store_url.h"
+#include "agent/source/store.h"
+#include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
 

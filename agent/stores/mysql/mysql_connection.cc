@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 

@@ -2,7 +2,7 @@
 #include <map>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_store.h"
 #include "agent/stores/mysql/mysql_table.h"

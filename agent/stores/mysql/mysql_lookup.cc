@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "agent/row_encoder.h"
-#include "merkle/utf8.h"
+#include "agent/index/row_encoder.h"
+#include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/source_value.h"
+#include "agent/source/source_value.h"
 #include "agent/stores/mysql/mysql_table.h"
 
 namespace driftwood::agent {

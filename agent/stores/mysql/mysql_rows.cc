@@ -6,7 +6,7 @@
 #include <cstring>
 #include <optional>
 
-#include "merkle/datetime.h"
+#include "merkle/record/datetime.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

@@ -3,10 +3,10 @@
 #include <system_error>
 #include <thread>
 
-#include "agent/batch_queue.h"
+#include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_statement.h"
-#include "agent/transient.h"
+#include "agent/stores/sql/batch_queue.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/retries.h"
-#include "agent/store.h"
+#include "agent/source/retries.h"
+#include "agent/source/store.h"
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_rows.h"
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_lookup.h"

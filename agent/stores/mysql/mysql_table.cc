@@ -4,7 +4,7 @@
 #include <charconv>
 #include <map>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_view.h"
 #include "merkle/status_macros.h"
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "merkle/schema.h"
+#include "merkle/record/schema.h"
 
 namespace driftwood::agent {
 

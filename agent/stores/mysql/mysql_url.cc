@@ -3,9 +3,9 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "agent/messages.h"
-#include "merkle/redaction.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/redaction.h"
 
 namespace driftwood::agent {
 namespace {

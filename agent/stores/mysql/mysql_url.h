@@ -3,8 +3,8 @@
 #pragma once
 
 #include "absl/status/statusor.h"
-#include "agent/store_url.h"
 #include "agent/stores/mysql/mysql_connection.h"
+#include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

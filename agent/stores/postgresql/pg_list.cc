@@ -3,7 +3,7 @@
 #include <map>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_url.h"
 #include "agent/stores/postgresql/postgresql_store.h"

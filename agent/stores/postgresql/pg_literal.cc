@@ -3,9 +3,9 @@
 #include <limits>
 #include <optional>
 
-#include "agent/messages.h"
-#include "agent/row_encoder.h"
-#include "merkle/utf8.h"
+#include "agent/index/row_encoder.h"
+#include "agent/source/messages.h"
+#include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
 namespace {

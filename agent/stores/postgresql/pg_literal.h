@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "agent/source_value.h"
+#include "agent/source/source_value.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_table.h"
 

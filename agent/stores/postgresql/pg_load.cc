@@ -4,8 +4,8 @@
 #include <string>
 #include <utility>
 
-#include "agent/messages.h"
-#include "agent/reconnecting_meter.h"
+#include "agent/source/messages.h"
+#include "agent/source/reconnecting_meter.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

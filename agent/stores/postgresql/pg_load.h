@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "agent/store.h"
+#include "agent/source/store.h"
 #include "agent/stores/postgresql/pg_connection.h"
 
 namespace driftwood::agent {

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <limits>
 
-#include "agent/row_encoder.h"
-#include "merkle/datetime.h"
+#include "agent/index/row_encoder.h"
+#include "merkle/record/datetime.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

@@ -15,9 +15,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/batch_queue.h"
-#include "agent/store.h"
+#include "agent/source/store.h"
 #include "agent/stores/postgresql/pg_types.h"
+#include "agent/stores/sql/batch_queue.h"
 
 namespace driftwood::agent {
 

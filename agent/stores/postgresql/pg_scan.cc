@@ -10,9 +10,9 @@
 #include <system_error>
 #include <thread>
 
-#include "agent/batch_queue.h"
+#include "agent/source/transient.h"
 #include "agent/stores/postgresql/pg_rows.h"
-#include "agent/transient.h"
+#include "agent/stores/sql/batch_queue.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

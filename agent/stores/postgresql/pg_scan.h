@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/store.h"
+#include "agent/source/store.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_types.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

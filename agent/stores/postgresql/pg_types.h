@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "merkle/schema.h"
+#include "merkle/record/schema.h"
 
 namespace driftwood::agent {
 

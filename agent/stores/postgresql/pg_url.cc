@@ -4,9 +4,9 @@
 #include <memory>
 #include <vector>
 
-#include "agent/messages.h"
-#include "merkle/redaction.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/redaction.h"
 
 namespace driftwood::agent {
 namespace {

@@ -7,8 +7,9 @@
 #include <thread>
 #include <utility>
 
-#include "agent/messages.h"
-#include "agent/row_encoder.h"
+#include "agent/index/row_encoder.h"
+#include "agent/source/messages.h"
+#include "agent/source/transient.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_literal.h"
 #include "agent/stores/postgresql/pg_load.h"
@@ -16,7 +17,6 @@
 #include "agent/stores/postgresql/pg_scan.h"
 #include "agent/stores/postgresql/pg_table.h"
 #include "agent/stores/postgresql/pg_url.h"
-#include "agent/transient.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 

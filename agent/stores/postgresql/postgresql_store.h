@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "agent/store.h"
-#include "agent/store_options.h"
-#include "agent/store_url.h"
-#include "agent/table_list.h"
+#include "agent/source/store.h"
+#include "agent/source/store_options.h"
+#include "proto/contract/store_url.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::agent {
 

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/messages.h"
-#include "merkle/digest.h"
+#include "agent/source/messages.h"
+#include "merkle/hash/digest.h"
 
 namespace driftwood::agent {
 namespace {

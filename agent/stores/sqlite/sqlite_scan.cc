@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
-#include "merkle/utf8.h"
+#include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
 namespace {

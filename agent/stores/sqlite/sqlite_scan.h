@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/store.h"
+#include "agent/source/store.h"
 #include "agent/stores/sqlite/sqlite_connection.h"
 
 namespace driftwood::agent {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "agent/stores/sqlite/sqlite_position.h"
 #include "agent/stores/sqlite/sqlite_scan.h"
 #include "agent/stores/sqlite/sqlite_table.h"

@@ -5,9 +5,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "agent/store.h"
-#include "agent/store_url.h"
-#include "agent/table_list.h"
+#include "agent/source/store.h"
+#include "proto/contract/store_url.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::agent {
 

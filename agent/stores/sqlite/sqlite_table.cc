@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "agent/messages.h"
+#include "agent/source/messages.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {

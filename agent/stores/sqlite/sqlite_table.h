@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/stores/sqlite/sqlite_connection.h"
-#include "merkle/schema.h"
+#include "merkle/record/schema.h"
 
 namespace driftwood::agent {
 

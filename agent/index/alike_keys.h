@@ -1,0 +1,33 @@
+// Keys that are one to a store and two to us: under a collation that knows no letter case, or that
+// pads, 'A' is equal to 'a', so that a table with 'a' can't hold 'A' too. What such a store lacks
+// is missing there all the same; this says why, and no verdict depends on it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/source/cancellation.h"
+#include "agent/source/store.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood::agent {
+
+struct AlikeKey {
+  std::string key;   // asked for; the store does not hold it
+  std::string held;  // it holds this one, and takes both for equal
+};
+
+// Of one call.
+inline constexpr size_t kAlikeKeysMax = 100;
+// How many of them are looked up one by one.
+inline constexpr size_t kAlikeLookupsMax = 20;
+
+// Of `keys` (canonical, of records that the store lacks), those that it takes for equal to one that
+// it holds: the first kAlikeLookupsMax that might be. None if it has no look-up for such keys.
+absl::StatusOr<std::vector<AlikeKey>> FindAlikeKeys(Store& store,
+                                                    const merkle::Agreement& agreement,
+                                                    const std::vector<std::string>& keys,
+                                                    Cancellation* cancellation);
+
+}  // namespace driftwood::agent

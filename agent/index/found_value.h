@@ -1,0 +1,53 @@
+// The digest of a row's record, and its value if that is not too long to be handed out: for the few
+// rows that are read again, however long they are.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/index/column_tagger.h"
+#include "agent/index/row_encoder.h"
+#include "merkle/hash/digest.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood::agent {
+
+// Longer values are not handed out, nor are those of one call that are more than that together.
+inline constexpr size_t kValueBytesMax = size_t{32} << 20;
+inline constexpr size_t kValuesBytesMax = size_t{128} << 20;
+
+// One call's. One thread at a time. InvalidArgument as of RowEncoder::EncodeValue().
+class ValueReader {
+ public:
+  ValueReader(const merkle::Schema& schema, const std::vector<std::string>& rules,
+              const merkle::DigestKey& key)
+      : encoder_(schema, rules), hasher_(key) {}
+
+  absl::StatusOr<merkle::Digest> ReadDigest(std::span<const SourceValue> row);
+  // Of the row that was read last.
+  std::string_view key() const { return encoder_.key(); }
+  // Nothing if it is too long, by itself or beside those before it.
+  absl::StatusOr<std::optional<std::string>> ReadValue(std::span<const SourceValue> row);
+  // ColumnTagger::TagColumns() and TagRules().
+  struct Tags {
+    std::string columns;
+    std::string rules;  // empty where the value is too long
+  };
+  absl::StatusOr<Tags> ReadTags(std::span<const SourceValue> row, ColumnTagger* tagger);
+
+ private:
+  // The value, and where each column ends; nothing if it is longer.
+  absl::StatusOr<std::optional<std::string>> Collect(std::span<const SourceValue> row,
+                                                     size_t bytes_max, std::vector<size_t>* ends);
+
+  RowEncoder encoder_;
+  merkle::RecordHasher hasher_;
+  size_t bytes_left_ = kValuesBytesMax;
+};
+
+}  // namespace driftwood::agent

@@ -1,0 +1,358 @@
+#include "agent/index/index_run.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "agent/index/row_encoder.h"
+#include "merkle/hash/batch_hasher.h"
+#include "merkle/status_macros.h"
+#include "merkle/tree/multiset.h"
+
+namespace driftwood::agent {
+namespace {
+
+// Chunks on their way.
+uint64_t ChunksMax(int threads) { return 4 * static_cast<uint64_t>(threads); }
+
+// Of all batches that are being hashed, but for one that alone is larger. Usual ones, of 1 MiB, do
+// not come near it.
+size_t HashedBytesMax(int threads) {
+  return std::max(size_t{32} << 20, static_cast<size_t>(threads) * (size_t{2} << 20));
+}
+
+// Buffers of a row that is larger are given back at once: every worker meets such a row some time.
+constexpr size_t kKeptBytesMax = size_t{1} << 20;
+
+// No row of a batch that is smaller is worth a look at its length.
+constexpr size_t kUsualBatchBytesMax = size_t{2} << 20;
+
+// Of chunks that wait for their turn. The builder's sorter has no memory of its own as long as
+// there are any.
+size_t WaitingBytesMax(const IndexerOptions& options) { return options.sort_memory_bytes / 2; }
+
+int ThreadCount(int wanted) {
+  if (wanted > 0) return wanted;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+}  // namespace
+
+class IndexRun::HashingSink final : public RowSink {
+ public:
+  HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
+      : multiset_(agreement.schema.multiset),
+        encoder_(agreement.schema, agreement.rules),
+        hasher_(key),
+        long_hasher_(key) {}
+
+  // The rows of a batch with this RowBatch::row_bytes_max().
+  void Into(Chunk* chunk, size_t row_bytes_max) {
+    chunk_ = chunk;
+    may_be_long_ = row_bytes_max > kUsualBatchBytesMax;
+  }
+  uint64_t unparsed() const { return encoder_.unparsed(); }
+  // Of the row that Row() refused.
+  std::optional<uint64_t> refused_origin() const { return refused_origin_; }
+
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    if (may_be_long_ && RowEncoder::IsLong(row)) return LongRow(row, origin);
+    encoder_.Encode(row);
+    RETURN_IF_ERROR(TakeKey(origin));
+    hasher_.Add(encoder_.key(), encoder_.value(), &chunk_->digests);
+    if (encoder_.value().size() > kKeptBytesMax) encoder_.ReleaseBuffers();
+    return absl::OkStatus();
+  }
+
+  // After the batch's last row.
+  void Finish() {
+    hasher_.Flush(&chunk_->digests);
+    if (!multiset_) return;
+    chunk_->key_bytes.clear();
+    for (const merkle::Digest& digest : chunk_->digests) {
+      const size_t before = chunk_->keys.size();
+      merkle::AppendMultisetKey(digest, &chunk_->keys);
+      chunk_->key_bytes.push_back(static_cast<uint32_t>(chunk_->keys.size() - before));
+    }
+    std::fill(chunk_->digests.begin(), chunk_->digests.end(), merkle::Digest());
+  }
+
+ private:
+  absl::Status TakeKey(uint64_t origin) {
+    const std::string_view key = encoder_.key();
+    if (key.size() > merkle::kKeyBytesMax) {
+      refused_origin_ = origin;
+      return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
+                                        " bytes, the longest possible has " +
+                                        std::to_string(merkle::kKeyBytesMax));
+    }
+    chunk_->keys.append(key);
+    chunk_->key_bytes.push_back(static_cast<uint32_t>(key.size()));
+    return absl::OkStatus();
+  }
+
+  // One whose value is hashed without being held a second time.
+  absl::Status LongRow(std::span<const SourceValue> row, uint64_t origin) {
+    encoder_.EncodeKey(row);
+    RETURN_IF_ERROR(TakeKey(origin));
+    long_hasher_.Begin(encoder_.key());
+    absl::Status encoded =
+        encoder_.EncodeValue(row, [this](std::string_view piece) { long_hasher_.Add(piece); });
+    if (!encoded.ok()) {
+      refused_origin_ = origin;
+      return encoded;
+    }
+    chunk_->digests.push_back(long_hasher_.End());
+    return absl::OkStatus();
+  }
+
+  const bool multiset_;  // records have no key: their digests are
+  RowEncoder encoder_;
+  merkle::BatchHasher hasher_;
+  merkle::RecordHasher long_hasher_;
+  bool may_be_long_ = false;  // rows of this batch
+  Chunk* chunk_ = nullptr;
+  std::optional<uint64_t> refused_origin_;
+};
+
+IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agreement& agreement,
+                   const IndexerOptions& options)
+    : scan_(scan),
+      builder_(builder),
+      order_(WaitingBytesMax(options)),
+      agreement_(agreement),
+      options_(options),
+      threads_(ThreadCount(options.threads)) {}
+
+absl::Status IndexRun::Run() {
+  const InterruptOnCancel interrupt(options_.cancellation, scan_);
+  std::vector<std::thread> threads;
+  for (int i = 1; i < threads_; ++i) {
+    try {
+      threads.emplace_back([this] { Work(); });
+    } catch (const std::system_error&) {
+      break;  // the system has no more threads: those that there are do it
+    }
+  }
+  Work();
+  for (std::thread& thread : threads) thread.join();
+
+  {
+    merkle::MutexLock read_lock(&reader_mutex_);
+    merkle::MutexLock lock(&mutex_);
+    if (!error_.ok()) return error_;
+    if (!at_end_ || batches_added_ != batches_read_ || !ready_.empty()) {
+      return absl::InternalError("the scan gave " + std::to_string(batches_read_) +
+                                 " batches and " + std::to_string(batches_added_) +
+                                 " of them were indexed");
+    }
+  }
+  return AddRest();
+}
+
+absl::Status IndexRun::AddRest() {
+  std::vector<std::unique_ptr<Chunk>> rest;
+  order_.GiveUp(&rest);
+  RETURN_IF_ERROR(AddChunks(std::move(rest)));
+  if (records_added_ == records()) return absl::OkStatus();
+  return absl::InternalError("the scan gave " + std::to_string(records()) + " records and " +
+                             std::to_string(records_added_) + " of them were indexed");
+}
+
+uint64_t IndexRun::records() const {
+  merkle::MutexLock lock(&mutex_);
+  return records_;
+}
+
+std::optional<uint64_t> IndexRun::refused_origin() const {
+  merkle::MutexLock lock(&mutex_);
+  return refused_origin_;
+}
+
+uint64_t IndexRun::unparsed() const {
+  merkle::MutexLock lock(&mutex_);
+  return unparsed_;
+}
+
+void IndexRun::Work() {
+  HashingSink sink(agreement_, options_.key);
+  for (;;) {
+    Ticket ticket = TakeBatch();
+    if (ticket.batch == nullptr) break;
+    std::unique_ptr<Chunk> chunk = EmptyChunk();
+    chunk->progress = ticket.progress;
+    chunk->part = ticket.batch->part();
+    sink.Into(chunk.get(), ticket.batch->row_bytes_max());
+    absl::Status decoded = ticket.batch->Decode(sink);
+    if (!decoded.ok()) {
+      Fail(ticket.sequence, std::move(decoded), sink.refused_origin());
+      break;
+    }
+    sink.Finish();
+    ticket.batch.reset();
+    FreeBytes(ticket.bytes);
+    Deliver(ticket.sequence, std::move(chunk));
+  }
+  merkle::MutexLock lock(&mutex_);
+  unparsed_ += sink.unparsed();
+}
+
+bool IndexRun::IsCancelled() const { return agent::IsCancelled(options_.cancellation); }
+
+bool IndexRun::ReserveRoom() {
+  const uint64_t chunks_max = ChunksMax(threads_);
+  merkle::MutexLock lock(&mutex_);
+  while (!stopped_ && batches_reserved_ - batches_added_ >= chunks_max) room_.Wait(&mutex_);
+  if (stopped_) return false;
+  ++batches_reserved_;
+  return true;
+}
+
+IndexRun::Ticket IndexRun::TakeBatch() {
+  if (!ReserveRoom()) return {};
+  if (IsCancelled()) {
+    Fail(std::numeric_limits<uint64_t>::max(), absl::CancelledError("the scan was cancelled"));
+    return {};
+  }
+  Ticket ticket;
+  absl::Status error;
+  {
+    merkle::MutexLock lock(&reader_mutex_);
+    if (at_end_) return {};
+    if (!WaitForBytes()) return {};
+    absl::StatusOr<std::unique_ptr<RowBatch>> next = scan_->Next();
+    ticket.sequence = batches_read_;
+    if (!next.ok()) {
+      error = next.status();
+    } else if (*next == nullptr) {
+      at_end_ = true;
+    } else {
+      ++batches_read_;
+      ticket.batch = *std::move(next);
+      ticket.progress = scan_->Progress();
+      ticket.bytes = ticket.batch->bytes();
+      ReserveBytes(ticket.bytes);
+    }
+  }
+  if (!error.ok()) Fail(ticket.sequence, std::move(error));
+  return ticket;
+}
+
+bool IndexRun::WaitForBytes() {
+  const size_t bytes_max = HashedBytesMax(threads_);
+  merkle::MutexLock lock(&mutex_);
+  while (!stopped_ && bytes_hashed_ >= bytes_max) bytes_freed_.Wait(&mutex_);
+  return !stopped_;
+}
+
+void IndexRun::ReserveBytes(size_t bytes) {
+  const size_t bytes_max = HashedBytesMax(threads_);
+  merkle::MutexLock lock(&mutex_);
+  while (!stopped_ && bytes_hashed_ > 0 && bytes_hashed_ + bytes > bytes_max) {
+    bytes_freed_.Wait(&mutex_);
+  }
+  bytes_hashed_ += bytes;
+}
+
+void IndexRun::FreeBytes(size_t bytes) {
+  merkle::MutexLock lock(&mutex_);
+  bytes_hashed_ -= bytes;
+  bytes_freed_.SignalAll();
+}
+
+std::unique_ptr<IndexRun::Chunk> IndexRun::EmptyChunk() {
+  merkle::MutexLock lock(&mutex_);
+  if (spare_.empty()) return std::make_unique<Chunk>();
+  std::unique_ptr<Chunk> chunk = std::move(spare_.back());
+  spare_.pop_back();
+  return chunk;
+}
+
+void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
+  mutex_.Lock();
+  ready_.emplace(sequence, std::move(chunk));
+  if (!adding_) {
+    adding_ = true;
+    while (!stopped_ && !ready_.empty() && ready_.begin()->first == batches_added_) {
+      std::unique_ptr<Chunk> next = std::move(ready_.begin()->second);
+      ready_.erase(ready_.begin());
+      const uint64_t added_sequence = batches_added_;
+      records_ += next->digests.size();
+      const uint64_t records = records_;
+      mutex_.Unlock();
+
+      const uint64_t progress = next->progress;
+      absl::Status added = AddInOrder(std::move(next));
+      if (!added.ok()) {
+        Fail(added_sequence, std::move(added));
+      } else if (options_.on_progress) {
+        options_.on_progress(records, progress);
+      }
+
+      mutex_.Lock();
+      ++batches_added_;
+      room_.Signal();
+    }
+    adding_ = false;
+  }
+  mutex_.Unlock();
+}
+
+absl::Status IndexRun::AddInOrder(std::unique_ptr<Chunk> chunk) {
+  const ScanPart part = chunk->part;
+  const size_t bytes = chunk->keys.capacity() + chunk->key_bytes.capacity() * sizeof(uint32_t) +
+                       chunk->digests.capacity() * sizeof(merkle::Digest);
+  std::vector<std::unique_ptr<Chunk>> chunks;
+  order_.Put(std::move(chunk), part, bytes, &chunks);
+  RETURN_IF_ERROR(AddChunks(std::move(chunks)));
+  if (order_.given_up() || builder_->in_order()) return absl::OkStatus();
+  std::vector<std::unique_ptr<Chunk>> rest;
+  order_.GiveUp(&rest);
+  return AddChunks(std::move(rest));
+}
+
+absl::Status IndexRun::AddChunks(std::vector<std::unique_ptr<Chunk>> chunks) {
+  for (std::unique_ptr<Chunk>& chunk : chunks) {
+    RETURN_IF_ERROR(AddChunk(*chunk));
+    records_added_ += chunk->digests.size();
+    Recycle(std::move(chunk));
+  }
+  return absl::OkStatus();
+}
+
+void IndexRun::Recycle(std::unique_ptr<Chunk> chunk) {
+  chunk->keys.clear();
+  chunk->key_bytes.clear();
+  chunk->digests.clear();
+  merkle::MutexLock lock(&mutex_);
+  if (spare_.size() < ChunksMax(threads_)) spare_.push_back(std::move(chunk));
+}
+
+absl::Status IndexRun::AddChunk(const Chunk& chunk) {
+  const char* key = chunk.keys.data();
+  for (size_t i = 0; i < chunk.digests.size(); ++i) {
+    absl::Status added = builder_->Add({key, chunk.key_bytes[i]}, chunk.digests[i]);
+    if (!added.ok()) return added;
+    key += chunk.key_bytes[i];
+  }
+  return absl::OkStatus();
+}
+
+void IndexRun::Fail(uint64_t sequence, absl::Status status,
+                    std::optional<uint64_t> refused_origin) {
+  merkle::MutexLock lock(&mutex_);
+  if (error_.ok() || sequence < error_sequence_) {
+    error_ = std::move(status);
+    error_sequence_ = sequence;
+    refused_origin_ = refused_origin;
+  }
+  stopped_ = true;
+  room_.SignalAll();
+  bytes_freed_.SignalAll();
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,505 @@
+#include "agent/index/row_encoder.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+
+#include "agent/source/hex_text.h"
+#include "merkle/check.h"
+#include "merkle/record/decimal.h"
+#include "merkle/text/utf8.h"
+
+namespace driftwood::agent {
+namespace {
+
+using merkle::Place;
+using Kind = SourceValue::Kind;
+
+// Text that did not parse, as it is.
+void AppendUnparsed(std::string_view text, Place place, std::string* out) {
+  if (merkle::IsUtf8(text)) {
+    merkle::AppendUnparsedText(text, place, out);
+  } else {
+    merkle::AppendUnparsedBytes(text, place, out);
+  }
+}
+
+merkle::Tag TagOf(Kind kind) {
+  if (kind == Kind::kDate) return merkle::Tag::kDate;
+  return kind == Kind::kTimestamp ? merkle::Tag::kTimestamp : merkle::Tag::kTimestampTz;
+}
+
+// A date, time or timestamp as what it is.
+void AppendMoment(const SourceValue& value, Place place, std::string* out) {
+  if (value.special != merkle::Value::Special::kNone) {
+    merkle::AppendSpecial(TagOf(value.kind), value.special, place, out);
+  } else if (value.kind == Kind::kDate) {
+    merkle::AppendDate(value.int64, place, out);
+  } else if (value.kind == Kind::kTime) {
+    merkle::AppendTime(value.int64, place, out);
+  } else {
+    merkle::AppendTimestamp(value.int64, value.kind == Kind::kTimestampTz, place, out);
+  }
+}
+
+void AppendUuidBytes(std::string_view bytes, Place place, std::string* out) {
+  DRIFTWOOD_CHECK(bytes.size() == 16);
+  merkle::AppendUuid(reinterpret_cast<const unsigned char*>(bytes.data()), place, out);
+}
+
+// A value that is of no use to its column's type, under its own tag.
+bool Natural(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kNull:
+      merkle::AppendNull(out);
+      break;
+    case Kind::kBool:
+      merkle::AppendBool(value.boolean, out);
+      break;
+    case Kind::kInt64:
+      merkle::AppendInteger(value.int64, place, out);
+      break;
+    case Kind::kUint64:
+      merkle::AppendUnsigned(value.uint64, place, out);
+      break;
+    case Kind::kDouble:
+      merkle::AppendFloat64(value.real, place, out);
+      break;
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+      AppendUnparsed(value.text, place, out);
+      break;
+    case Kind::kBytes:
+      merkle::AppendBytes(value.text, place, out);
+      break;
+    case Kind::kNumber:
+      if (!merkle::AppendDecimalText(value.text, place, out)) {
+        AppendUnparsed(value.text, place, out);
+      }
+      break;
+    case Kind::kJson:
+      if (!merkle::AppendJsonText(value.text, place, out)) AppendUnparsed(value.text, place, out);
+      break;
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+      AppendMoment(value, place, out);
+      break;
+    case Kind::kUuid:
+      AppendUuidBytes(value.text, place, out);
+      break;
+  }
+  return false;
+}
+
+// The digits and the power of ten of a JSON number.
+struct NumberParts {
+  bool negative = false;
+  std::string digits;  // without leading or trailing zeros; empty for zero
+  int64_t exponent = 0;
+};
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+bool SplitNumber(std::string_view text, NumberParts* parts) {
+  size_t i = 0;
+  if (i < text.size() && text[i] == '-') parts->negative = true, ++i;
+  const size_t first = i;
+  for (; i < text.size() && IsDigit(text[i]); ++i) parts->digits += text[i];
+  if (i == first) return false;
+  if (i < text.size() && text[i] == '.') {
+    for (++i; i < text.size() && IsDigit(text[i]); ++i, --parts->exponent) parts->digits += text[i];
+  }
+  if (i < text.size()) {
+    if (text[i] != 'e' && text[i] != 'E') return false;
+    std::string_view power = text.substr(i + 1);
+    if (!power.empty() && power[0] == '+') power.remove_prefix(1);
+    int32_t exponent = 0;  // one that does not fit makes no int64 anyway, unless the number is 0
+    const auto [end, error] = std::from_chars(power.data(), power.data() + power.size(), exponent);
+    if (error == std::errc::result_out_of_range) exponent = power[0] == '-' ? INT32_MIN : INT32_MAX;
+    if (error == std::errc::invalid_argument || end != power.data() + power.size()) return false;
+    parts->exponent += exponent;
+  }
+  while (!parts->digits.empty() && parts->digits.back() == '0') {
+    parts->digits.pop_back();
+    ++parts->exponent;
+  }
+  parts->digits.erase(0, parts->digits.find_first_not_of('0'));
+  return true;
+}
+
+// "1.0" and "1e0" are the integer 1.
+bool AppendIntegralNumber(std::string_view text, Place place, std::string* out) {
+  if (merkle::AppendIntegerText(text, place, out)) return true;
+  constexpr int64_t kDigitsMax = 20;  // of a uint64
+  NumberParts parts;
+  if (!SplitNumber(text, &parts)) return false;
+  if (parts.digits.empty()) return merkle::AppendIntegerText("0", place, out);
+  if (parts.exponent < 0 || parts.exponent > kDigitsMax) return false;
+  const std::string digits = parts.digits + std::string(static_cast<size_t>(parts.exponent), '0');
+  return merkle::AppendIntegerText((parts.negative ? "-" : "") + digits, place, out);
+}
+
+bool AppendIntegralDouble(double value, Place place, std::string* out) {
+  constexpr double kExactMax = 9007199254740992.0;  // 2^53
+  if (!(std::fabs(value) <= kExactMax) || std::trunc(value) != value) return false;
+  merkle::AppendInteger(static_cast<int64_t>(value), place, out);
+  return true;
+}
+
+// Ends an append of text that may have parsed.
+bool TextOr(bool parsed, const SourceValue& value, Place place, std::string* out) {
+  return parsed || Natural(value, place, out);
+}
+
+bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kBool:
+      merkle::AppendBool(value.boolean, out);
+      return true;
+    case Kind::kInt64:
+      if (value.int64 != 0 && value.int64 != 1) return Natural(value, place, out);
+      merkle::AppendBool(value.int64 == 1, out);
+      return true;
+    case Kind::kUint64:
+      if (value.uint64 > 1) return Natural(value, place, out);
+      merkle::AppendBool(value.uint64 == 1, out);
+      return true;
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+    case Kind::kNumber:
+      return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
+    default:
+      return Natural(value, place, out);
+  }
+}
+
+bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kInt64:
+      merkle::AppendInteger(value.int64, place, out);
+      return true;
+    case Kind::kUint64:
+      merkle::AppendUnsigned(value.uint64, place, out);
+      return true;
+    case Kind::kDouble:
+      return TextOr(AppendIntegralDouble(value.real, place, out), value, place, out);
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+      return TextOr(merkle::AppendIntegerText(value.text, place, out), value, place, out);
+    case Kind::kNumber:
+      return TextOr(AppendIntegralNumber(value.text, place, out), value, place, out);
+    default:
+      return Natural(value, place, out);
+  }
+}
+
+bool AppendAsDecimal(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kInt64:
+      merkle::AppendDecimalInteger(value.int64, place, out);
+      return true;
+    case Kind::kUint64:
+      merkle::AppendDecimalUnsigned(value.uint64, place, out);
+      return true;
+    case Kind::kDouble:
+      merkle::AppendDecimalDouble(value.real, place, out);
+      return true;
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+    case Kind::kNumber:
+      return TextOr(merkle::AppendDecimalText(value.text, place, out), value, place, out);
+    default:
+      return Natural(value, place, out);
+  }
+}
+
+// An integer only if a double holds it exactly.
+bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kInt64: {
+      const auto real = static_cast<double>(value.int64);
+      if (real >= 0x1p63 || static_cast<int64_t>(real) != value.int64) {
+        return Natural(value, place, out);
+      }
+      merkle::AppendFloat64(real, place, out);
+      return true;
+    }
+    case Kind::kUint64: {
+      const auto real = static_cast<double>(value.uint64);
+      if (real >= 0x1p64 || static_cast<uint64_t>(real) != value.uint64) {
+        return Natural(value, place, out);
+      }
+      merkle::AppendFloat64(real, place, out);
+      return true;
+    }
+    case Kind::kDouble:
+      merkle::AppendFloat64(value.real, place, out);
+      return true;
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+    case Kind::kNumber:
+      return TextOr(merkle::AppendFloat64Text(value.text, place, out), value, place, out);
+    default:
+      return Natural(value, place, out);
+  }
+}
+
+// A number is never made a text: how it is spelled would be our choice.
+bool AppendAsText(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+      return merkle::AppendText(value.text, place, out);
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+    case Kind::kUuid:
+      return merkle::AppendText(DisplayText(value), place, out);
+    default:
+      return Natural(value, place, out);
+  }
+}
+
+// "\x0aff", as PostgreSQL writes bytes.
+bool AppendHexText(std::string_view text, Place place, std::string* out) {
+  if (!IsHexText(text)) return false;
+  std::string bytes;
+  bytes.reserve(HexTextBytes(text));
+  ForEachHexPiece(text, [&bytes](std::string_view piece) { bytes += piece; });
+  merkle::AppendBytes(bytes, place, out);
+  return true;
+}
+
+bool AppendAsBytes(const SourceValue& value, Place place, std::string* out) {
+  if (value.kind == Kind::kBytes) {
+    merkle::AppendBytes(value.text, place, out);
+    return true;
+  }
+  const bool from_text = value.kind == Kind::kText || value.kind == Kind::kString;
+  return (from_text && AppendHexText(value.text, place, out)) || Natural(value, place, out);
+}
+
+// Dates, times and timestamps come as text from all stores without types of their own. Nothing
+// tells in which zone a timestamp without one is: it is never taken for one with a zone.
+template <Kind kKind, bool (*kAppendText)(std::string_view, Place, std::string*)>
+bool AppendAsTemporal(const SourceValue& value, Place place, std::string* out) {
+  if (value.kind == kKind) {
+    AppendMoment(value, place, out);
+    return true;
+  }
+  return (value.IsText() && kAppendText(value.text, place, out)) || Natural(value, place, out);
+}
+
+bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
+  if (value.kind == Kind::kUuid || (value.kind == Kind::kBytes && value.text.size() == 16)) {
+    AppendUuidBytes(value.text, place, out);
+    return true;
+  }
+  return (value.IsText() && merkle::AppendUuidText(value.text, place, out)) ||
+         Natural(value, place, out);
+}
+
+// A JSON text of one string.
+std::string JsonString(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string json = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      json += '\\';
+      json += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      json += "\\u00";
+      json += kHex[static_cast<unsigned char>(c) >> 4];
+      json += kHex[static_cast<unsigned char>(c) & 15];
+    } else {
+      json += c;
+    }
+  }
+  return json + '"';
+}
+
+bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
+  std::array<char, 32> number;
+  std::string quoted;
+  std::string_view json = value.text;
+  const auto set_number = [&](const auto& n) {
+    const auto result = std::to_chars(number.data(), number.data() + number.size(), n);
+    json = {number.data(), static_cast<size_t>(result.ptr - number.data())};
+  };
+  switch (value.kind) {
+    case Kind::kBool:
+      json = value.boolean ? "true" : "false";
+      break;
+    case Kind::kInt64:
+      set_number(value.int64);
+      break;
+    case Kind::kUint64:
+      set_number(value.uint64);
+      break;
+    case Kind::kDouble:
+      if (!std::isfinite(value.real)) return Natural(value, place, out);
+      json = merkle::ShortestDecimal(value.real, number);
+      break;
+    case Kind::kString:
+      quoted = JsonString(value.text);
+      json = quoted;
+      break;
+    case Kind::kText:
+    case Kind::kStored:
+    case Kind::kNumber:
+    case Kind::kJson:
+      break;
+    default:
+      return Natural(value, place, out);
+  }
+  return TextOr(merkle::AppendJsonText(json, place, out), value, place, out);
+}
+
+// Without a type on any side all numbers are decimals, so that 1, 1.0 and a REAL 1 agree.
+bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kInt64:
+    case Kind::kUint64:
+    case Kind::kDouble:
+    case Kind::kNumber:
+      return AppendAsDecimal(value, place, out);
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+      return merkle::AppendText(value.text, place, out);
+    case Kind::kBool:
+    case Kind::kBytes:
+    case Kind::kDate:
+    case Kind::kTime:
+    case Kind::kTimestamp:
+    case Kind::kTimestampTz:
+    case Kind::kUuid:
+      Natural(value, place, out);
+      return true;
+    case Kind::kJson:
+      return AppendAsJson(value, place, out);
+    case Kind::kNull:
+      break;
+  }
+  return Natural(value, place, out);
+}
+
+}  // namespace
+
+std::string DisplayText(const SourceValue& value) {
+  std::string encoded;
+  if (value.kind == Kind::kUuid) {
+    AppendUuidBytes(value.text, Place::kValue, &encoded);
+  } else {
+    AppendMoment(value, Place::kValue, &encoded);
+  }
+  const absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(encoded, 1);
+  DRIFTWOOD_CHECK(values.ok());
+  return (*values)[0].ToDisplay();
+}
+
+std::vector<std::string> ScanColumns(const merkle::Schema& schema) {
+  std::vector<std::string> names;
+  names.reserve(schema.key.size() + schema.values.size());
+  for (const merkle::Column& column : schema.key) names.push_back(column.name);
+  for (const merkle::Column& column : schema.values) names.push_back(column.name);
+  return names;
+}
+
+RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type) {
+  switch (type) {
+    case merkle::ColumnType::kBool:
+      return AppendAsBool;
+    case merkle::ColumnType::kInteger:
+      return AppendAsInteger;
+    case merkle::ColumnType::kDecimal:
+      return AppendAsDecimal;
+    case merkle::ColumnType::kFloat64:
+      return AppendAsFloat64;
+    case merkle::ColumnType::kText:
+      return AppendAsText;
+    case merkle::ColumnType::kBytes:
+      return AppendAsBytes;
+    case merkle::ColumnType::kDate:
+      return AppendAsTemporal<Kind::kDate, merkle::AppendDateText>;
+    case merkle::ColumnType::kTime:
+      return AppendAsTemporal<Kind::kTime, merkle::AppendTimeText>;
+    case merkle::ColumnType::kTimestamp:
+      return AppendAsTemporal<Kind::kTimestamp, merkle::AppendTimestampText>;
+    case merkle::ColumnType::kTimestampTz:
+      return AppendAsTemporal<Kind::kTimestampTz, merkle::AppendTimestampTzText>;
+    case merkle::ColumnType::kUuid:
+      return AppendAsUuid;
+    case merkle::ColumnType::kJson:
+      return AppendAsJson;
+    case merkle::ColumnType::kDynamic:
+      return AppendAsDynamic;
+  }
+  DRIFTWOOD_CHECK(false);
+  return nullptr;
+}
+
+RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
+  for (const merkle::Column& column : schema.key) {
+    const bool last = &column == &schema.key.back();
+    key_plans_.push_back({column.type, AppendFunctionOf(column.type),
+                          last ? Place::kKeyLast : Place::kKey,
+                          merkle::RulesOf(rules, column.name)});
+  }
+  for (const merkle::Column& column : schema.values) {
+    value_plans_.push_back({column.type, AppendFunctionOf(column.type), Place::kValue,
+                            merkle::RulesOf(rules, column.name)});
+  }
+}
+
+void RowEncoder::Encode(std::span<const SourceValue> row) {
+  DRIFTWOOD_CHECK(row.size() == key_plans_.size() + value_plans_.size());
+  key_.clear();
+  value_.clear();
+  const SourceValue* value = row.data();
+  for (const ColumnPlan& plan : key_plans_) Append(plan, *value++, &key_);
+  for (const ColumnPlan& plan : value_plans_) Append(plan, *value++, &value_);
+}
+
+void RowEncoder::ReleaseBuffers() {
+  key_ = std::string();
+  ReleaseValueBuffers();
+}
+
+void RowEncoder::ReleaseValueBuffers() {
+  value_ = std::string();
+  scratch_ = std::string();
+}
+
+void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::string* out) {
+  if (value.kind == Kind::kNull) {
+    merkle::AppendNull(out);
+  } else if (!(plan.rules.empty() ? plan.append(value, plan.place, out)
+                                  : AppendUnderRules(plan, value, out))) {
+    ++unparsed_;
+  }
+}
+
+bool RowEncoder::AppendUnderRules(const ColumnPlan& plan, const SourceValue& value,
+                                  std::string* out) {
+  scratch_.clear();
+  const bool parsed = plan.append(value, Place::kValue, &scratch_);
+  absl::StatusOr<std::vector<merkle::Value>> decoded = merkle::DecodeValues(scratch_, 1);
+  DRIFTWOOD_CHECK(decoded.ok());
+  merkle::Value& canonical = decoded->front();
+  for (const merkle::Rule& rule : plan.rules) merkle::ApplyRule(rule, &canonical);
+  merkle::AppendValue(canonical, plan.place, out);
+  return parsed || canonical.tag == merkle::Tag::kNull;
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,488 @@
+#include "agent/serve/dataset.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "agent/index/copies.h"
+#include "agent/source/transient.h"
+#include "merkle/check.h"
+#include "merkle/status_macros.h"
+#include "merkle/tree/range.h"
+
+namespace driftwood::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kIndexPrefix = "index-";
+constexpr std::string_view kDamagedSuffix = ".damaged";
+constexpr std::string_view kLmdbLockSuffix = "-lock";
+// How soon a call that waits for its turn notices that it was cancelled.
+constexpr std::chrono::milliseconds kCancelPoll{50};
+
+// A kept index says what the source held as this program read it through this URL: the same file
+// read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
+// of the file's name.
+std::string IndexFileStem(const DatasetOptions& options) {
+  const std::string hash =
+      merkle::Sha256(std::to_string(options.version.size()) + ":" + options.version + options.url);
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string name(kIndexPrefix);
+  for (size_t i = 0; i < 8; ++i) {
+    const auto byte = static_cast<unsigned char>(hash[i]);
+    name += kHex[byte >> 4];
+    name += kHex[byte & 15];
+  }
+  return name;
+}
+
+// The number in "STEM.17"; 0 if `name` is no index file of the stem.
+uint64_t GenerationOf(const std::string& name, const std::string& stem) {
+  constexpr size_t kDigitsMax = 18;
+  if (name.rfind(stem + ".", 0) != 0) return 0;
+  const std::string digits = name.substr(stem.size() + 1);
+  const bool is_number = !digits.empty() && digits.size() <= kDigitsMax &&
+                         digits.find_first_not_of("0123456789") == std::string::npos;
+  return is_number ? std::stoull(digits) : 0;
+}
+
+void RemoveIndexFile(const fs::path& path) {
+  // What can't be removed now is a leftover for the next start.
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  fs::remove(path.string() + std::string(kLmdbLockSuffix), ignored);
+}
+
+absl::Status SystemError(const std::string& what, const fs::path& path, int error) {
+  const std::string message = what + " " + path.string() + ": " + std::strerror(error);
+  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
+  return absl::FailedPreconditionError(message);
+}
+
+absl::StatusOr<int> LockFolder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return SystemError("can't create the state folder", folder, error.value());
+  fs::permissions(folder, fs::perms::owner_all, error);
+  if (error) return SystemError("can't make private the state folder", folder, error.value());
+  const fs::path path = folder / "lock";
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return SystemError("can't create", path, errno);
+  if (::flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+  const int reason = errno;
+  ::close(file);
+  if (reason != EWOULDBLOCK) return SystemError("can't lock", path, reason);
+  return absl::FailedPreconditionError("another agent uses the state folder " + folder.string() +
+                                       "; stop it, or give another --state-dir");
+}
+
+// To those records of `to` that they are of. Both in key order.
+void MoveTags(std::vector<FoundRecord>* from, std::vector<FoundRecord>* to) {
+  auto at = from->begin();
+  for (FoundRecord& record : *to) {
+    while (at != from->end() && at->key < record.key) ++at;
+    if (at == from->end() || at->key != record.key || at->digest != record.digest) continue;
+    record.column_tags = std::move(at->column_tags);
+    record.rule_tags = std::move(at->rule_tags);
+  }
+}
+
+absl::Status DescribeBusy(const std::string& name) {
+  return absl::ResourceExhaustedError("too many calls wait for dataset " + name +
+                                      "; try again later");
+}
+
+}  // namespace
+
+// Holds the dataset's turn for its own lifetime.
+class Dataset::Turn {
+ public:
+  explicit Turn(Dataset* dataset) : dataset_(dataset) { dataset_->retries_->Reset(); }
+  ~Turn() { dataset_->EndTurn(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Dataset* const dataset_;
+};
+
+absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options,
+                                                       std::unique_ptr<Store> store) {
+  ASSIGN_OR_RETURN(const int lock_file, LockFolder(options.folder));
+  std::unique_ptr<Dataset> dataset(new Dataset(std::move(options), std::move(store), lock_file));
+  RETURN_IF_ERROR(dataset->FindIndexFile());
+  return dataset;
+}
+
+Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file)
+    : options_(std::move(options)),
+      index_stem_(IndexFileStem(options_)),
+      lock_file_(lock_file),
+      retries_(std::make_shared<Retries>(options_.retry_after)),
+      store_(std::move(store)) {
+  DRIFTWOOD_CHECK(store_ != nullptr);
+  if (options_.resume) store_->ShareRetries(retries_);
+}
+
+Dataset::~Dataset() {
+  // Else the next agent finds it, and meets the damage as late as this one did.
+  if (loaded_ != nullptr && loaded_->damaged) QuarantineDamaged();
+  ::close(lock_file_);
+}
+
+fs::path Dataset::IndexPath(uint64_t generation) const {
+  return options_.folder / (index_stem_ + "." + std::to_string(generation));
+}
+
+fs::path Dataset::quarantine_path() const {
+  return options_.folder / (index_stem_ + std::string(kDamagedSuffix));
+}
+
+// The file of the highest generation is the index. Whatever else is there is never used again:
+// half-built files of a killed agent, indexes of other URLs or versions.
+absl::Status Dataset::FindIndexFile() {
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (fs::directory_iterator it(options_.folder, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.rfind(kIndexPrefix, 0) != 0) continue;
+    found.push_back(it->path());
+    generation_ = std::max(generation_, GenerationOf(name, index_stem_));
+  }
+  if (error) return SystemError("can't read the state folder", options_.folder, error.value());
+  for (const fs::path& path : found) {
+    if (path == quarantine_path() || (generation_ > 0 && path == IndexPath(generation_))) continue;
+    fs::remove_all(path, error);
+    if (error) return SystemError("can't remove", path, error.value());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Dataset::BeginTurn(CallControl* control) {
+  merkle::MutexLock lock(&mutex_);
+  if (busy_ && waiting_ >= options_.waiting_calls_max) return DescribeBusy(options_.name);
+  ++waiting_;
+  while (busy_ && !control->cancellation.cancelled()) {
+    turn_ended_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + kCancelPoll);
+  }
+  --waiting_;
+  if (control->cancellation.cancelled()) {
+    return absl::CancelledError("cancelled while waiting for its turn");
+  }
+  busy_ = true;
+  return absl::OkStatus();
+}
+
+void Dataset::EndTurn() {
+  merkle::MutexLock lock(&mutex_);
+  busy_ = false;
+  turn_ended_.SignalAll();
+}
+
+absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  return store_->Describe();
+}
+
+absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
+                                               CallControl* control) {
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  Prepared prepared = force ? nullptr : Kept(agreement);
+  const bool reused = prepared != nullptr && ProvenCurrent(*prepared);
+  if (!reused) {
+    Publish(nullptr);
+    ASSIGN_OR_RETURN(prepared, Build(agreement, control));
+  }
+  Publish(prepared);
+  return PrepareResult{prepared->root, prepared->state.records, prepared->state.unparsed, reused,
+                       prepared->not_point_in_time};
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerprint,
+                                                       const std::vector<std::string>& keys,
+                                                       bool with_values, CallControl* control) {
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  if (!with_values) {
+    std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
+    if (found) return *std::move(found);
+  }
+  const std::shared_ptr<Store> store = Gated(control);
+  return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancellation,
+                     HeldBy(fingerprint, control));
+}
+
+HeldBefore Dataset::HeldBy(std::string_view fingerprint, CallControl* control) const {
+  return [this, fingerprint, control](const std::vector<std::string>& not_found) {
+    const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
+    if (!prepared.ok()) return not_found;  // it may have been any of them
+    const absl::StatusOr<std::vector<FoundRecord>> held = FindIn(**prepared, not_found, control);
+    if (!held.ok()) return not_found;
+    std::vector<std::string> keys;
+    for (const FoundRecord& record : *held) keys.push_back(record.key);
+    return keys;
+  };
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fingerprint,
+                                                             const std::vector<std::string>& keys,
+                                                             const std::vector<std::string>& rules,
+                                                             CallControl* control) {
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
+  if (agreement.schema.multiset) return Read(fingerprint, keys, /*with_values=*/false, control);
+  ASSIGN_OR_RETURN(ColumnTagger tagger, ColumnTagger::Create(agreement, options_.key, rules));
+  if (tagger.tags() > 0 && keys.size() > kTagsMax / tagger.tags()) {
+    return absl::InvalidArgumentError("asked for " + std::to_string(tagger.tags()) +
+                                      " column tags of " + std::to_string(keys.size()) +
+                                      " keys, a call may have " + std::to_string(kTagsMax));
+  }
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
+  const std::shared_ptr<Store> store = Gated(control);
+  absl::StatusOr<std::vector<FoundRecord>> tagged =
+      agent::ReadTagged(*store, agreement, options_.key, keys, &tagger, &control->cancellation,
+                        HeldBy(fingerprint, control));
+  if (!indexed) return tagged;
+  if (control->cancellation.cancelled()) return absl::CancelledError("cancelled while reading");
+  if (tagged.ok()) MoveTags(&*tagged, &*indexed);
+  return *std::move(indexed);
+}
+
+absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view fingerprint,
+                                                         const std::vector<std::string>& keys,
+                                                         CallControl* control) {
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  const std::shared_ptr<Store> store = Gated(control);
+  return FindAlikeKeys(*store, agreement, keys, &control->cancellation);
+}
+
+absl::StatusOr<merkle::Agreement> Dataset::Agreed(std::string_view fingerprint) {
+  merkle::MutexLock lock(&mutex_);
+  if (!agreed_ || agreed_->Fingerprint() != fingerprint) {
+    return absl::FailedPreconditionError("dataset " + options_.name +
+                                         " is not prepared under this agreement; prepare it first");
+  }
+  return *agreed_;
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(std::string_view fingerprint,
+                                                              const std::vector<std::string>& keys,
+                                                              CallControl* control) const {
+  ASSIGN_OR_RETURN(const Prepared prepared, Servable(fingerprint));
+  return FindIn(*prepared, keys, control);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(const PreparedIndex& prepared,
+                                                         const std::vector<std::string>& keys,
+                                                         CallControl* control) const {
+  const auto view = prepared.index->Snapshot();
+  absl::StatusOr<std::vector<FoundRecord>> found =
+      !view.ok() ? view.status()
+      : prepared.agreement.schema.multiset
+          ? FindCopies(**view, keys, options_.key, prepared.state.records, &control->cancellation)
+          : FindRecords(**view, keys);
+  if (absl::IsDataLoss(found.status())) prepared.damaged = true;
+  return found;
+}
+
+std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(std::string_view fingerprint,
+                                                               const std::vector<std::string>& keys,
+                                                               CallControl* control) {
+  const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
+  if (!prepared.ok() || !ProvenCurrent(**prepared)) return std::nullopt;
+  absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, keys, control);
+  if (!found.ok()) return std::nullopt;  // the store itself still says what is there
+  return *std::move(found);
+}
+
+absl::StatusOr<Dataset::Prepared> Dataset::Servable(std::string_view fingerprint) const {
+  merkle::MutexLock lock(&mutex_);
+  if (servable_ == nullptr) {
+    return absl::FailedPreconditionError(
+        "dataset " + options_.name +
+        " is not prepared: prepare it first (it is not while a scan is under way, nor after one "
+        "that failed)");
+  }
+  if (servable_->fingerprint != fingerprint) {
+    return absl::FailedPreconditionError("dataset " + options_.name +
+                                         " is prepared under another agreement; prepare it again");
+  }
+  if (servable_->damaged) {
+    return absl::DataLossError("the index of dataset " + options_.name +
+                               " is damaged; prepare it again");
+  }
+  return servable_;
+}
+
+Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
+  if (loaded_ != nullptr && loaded_->damaged) {
+    QuarantineDamaged();
+    return nullptr;
+  }
+  if (loaded_ != nullptr) {
+    return loaded_->fingerprint == agreement.Fingerprint() ? loaded_ : nullptr;
+  }
+  if (generation_ == 0) return nullptr;
+  absl::StatusOr<std::shared_ptr<PreparedIndex>> kept = Load(agreement);
+  if (kept.ok()) {
+    loaded_ = *kept;
+    return loaded_;
+  }
+  switch (kept.status().code()) {
+    case absl::StatusCode::kNotFound:
+      break;
+    case absl::StatusCode::kDataLoss:
+      Quarantine(kept.status());
+      break;
+    default:  // another agreement, format or key: the next build replaces it
+      Log("the kept index of " + options_.name +
+          " is not used: " + std::string(kept.status().message()));
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<PreparedIndex>> Dataset::Load(
+    const merkle::Agreement& agreement) const {
+  auto prepared = std::make_shared<PreparedIndex>();
+  prepared->agreement = agreement;
+  prepared->fingerprint = agreement.Fingerprint();
+  merkle::IndexOptions options;
+  options.key = options_.key;
+  options.params = agreement.params;
+  options.fingerprint = prepared->fingerprint;
+  options.multiset = agreement.schema.multiset;
+  ASSIGN_OR_RETURN(prepared->index, merkle::Index::Open(IndexPath(generation_), options));
+  ASSIGN_OR_RETURN(prepared->root, prepared->index->Root());
+  // A snapshot adds up the top level.
+  RETURN_IF_ERROR(prepared->index->Snapshot().status());
+  ASSIGN_OR_RETURN(const std::string position, prepared->index->source_position());
+  absl::StatusOr<IndexedState> state = IndexedState::Decode(position);
+  if (!state.ok()) {
+    return absl::DataLossError("the source position of the kept index can't be read: " +
+                               std::string(state.status().message()));
+  }
+  prepared->state = *std::move(state);
+  return prepared;
+}
+
+bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
+  if (kept.state.position.empty() || !kept.not_point_in_time.empty()) return false;
+  // An error is doubt, and doubt is a scan, which meets the same error again and returns it.
+  const absl::StatusOr<bool> unchanged = store_->IsUnchanged(kept.state.position);
+  return unchanged.ok() && *unchanged;
+}
+
+std::shared_ptr<Store> Dataset::Gated(CallControl* control) {
+  if (!options_.load_gate) return {std::shared_ptr<Store>(), store_.get()};  // not owned
+  LoadGateOptions gate = *options_.load_gate;
+  gate.cancellation = &control->cancellation;
+  gate.on_wait = [this, control](const std::string& why) {
+    if (why.empty()) {
+      Log("reading " + options_.name + " waits no longer");
+    } else if (control->waiting().empty()) {
+      Log("reading " + options_.name + " waits: " + why);
+    }
+    control->set_waiting(why);
+  };
+  return MakeGatedStore(store_.get(), std::move(gate));
+}
+
+// A scan that lost its source, and could not go on by itself, begins anew, all of it: what it had
+// read belongs to a snapshot that is gone.
+absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
+                                                      const merkle::Agreement& agreement,
+                                                      const IndexerOptions& options,
+                                                      const fs::path& path) {
+  for (;;) {
+    absl::StatusOr<IndexerResult> built = BuildIndex(store, agreement, options, path);
+    if (built.ok() || !IsTransient(built.status())) return built;
+    const std::optional<std::chrono::milliseconds> pause = retries_->Next();
+    if (!pause) return TriedInVain(built.status());
+    Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause->count()) +
+        " ms: " + std::string(built.status().message()));
+    const auto end = std::chrono::steady_clock::now() + *pause;
+    while (!IsCancelled(options.cancellation) && std::chrono::steady_clock::now() < end) {
+      merkle::MutexLock lock(&mutex_);
+      turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
+    }
+    if (IsCancelled(options.cancellation)) {
+      return absl::CancelledError("cancelled while waiting to scan anew");
+    }
+  }
+}
+
+absl::Status Dataset::TriedInVain(const absl::Status& status) const {
+  if (retries_->taken() == 0) return status;
+  return absl::Status(status.code(), std::string(status.message()) + " (tried " +
+                                         std::to_string(retries_->taken() + 1) + " times)");
+}
+
+absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,
+                                                 CallControl* control) {
+  IndexerOptions options;
+  options.key = options_.key;
+  options.threads = options_.threads;
+  options.sort_memory_bytes = options_.sort_memory_bytes;
+  options.cancellation = &control->cancellation;
+  options.on_progress = [control](uint64_t records, uint64_t progress) {
+    control->records = records;
+    control->progress = progress;
+  };
+  const uint64_t next = generation_ + 1;
+  const std::shared_ptr<Store> store = Gated(control);
+  ASSIGN_OR_RETURN(const IndexerResult built,
+                   BuildPatiently(*store, agreement, options, IndexPath(next)));
+  // Open snapshots go on using the one before, though it has no name any more.
+  loaded_ = nullptr;
+  if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));
+  generation_ = next;
+  ASSIGN_OR_RETURN(const std::shared_ptr<PreparedIndex> fresh, Load(agreement));
+  if (fresh->root != built.root || fresh->state.unparsed != built.unparsed ||
+      fresh->state.records != built.records) {
+    return absl::DataLossError("the index of " + options_.name +
+                               " reads back different from what was written; check the disk");
+  }
+  fresh->not_point_in_time = built.not_point_in_time;
+  loaded_ = fresh;
+  return fresh;
+}
+
+void Dataset::QuarantineDamaged() {
+  Quarantine(absl::DataLossError("damage was met while it was used"));
+  loaded_ = nullptr;
+}
+
+void Dataset::Quarantine(const absl::Status& damage) {
+  std::error_code error;
+  fs::rename(IndexPath(generation_), quarantine_path(), error);
+  RemoveIndexFile(IndexPath(generation_));  // what can't be moved is not used either
+  Log("the index of " + options_.name + " is damaged (" + std::string(damage.message()) + ")" +
+      (error ? "" : ", moved to " + quarantine_path().string()) + "; building it anew");
+}
+
+void Dataset::Publish(Prepared prepared) {
+  merkle::MutexLock lock(&mutex_);
+  if (prepared != nullptr) agreed_ = prepared->agreement;
+  servable_ = std::move(prepared);
+}
+
+void Dataset::Log(const std::string& line) const {
+  if (options_.log) options_.log(line);
+}
+
+}  // namespace driftwood::agent

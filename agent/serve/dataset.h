@@ -1,0 +1,209 @@
+// One dataset of an agent: its store, and the one index that stands for it.
+//
+//   Describe ─┐                          ┌─> Servable(fingerprint) ─> snapshots
+//   Prepare ──┼─ one at a time (turns) ──┤
+//   Read ─────┘                          └─> one index file in the dataset's state folder
+//
+// Invariant: an index is servable only after a Prepare() of this process built it, or proved it to
+// stand for the store as it was at that moment. From the moment on at which that proof fails it is
+// not servable, whatever becomes of the new scan.
+//
+// Thread-safe. Calls that use the store wait for each other, since a store is not asked to be
+// thread-safe.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/index/alike_keys.h"
+#include "agent/index/indexer.h"
+#include "agent/source/cancellation.h"
+#include "agent/source/load_gate.h"
+#include "agent/source/retries.h"
+#include "agent/source/store.h"
+#include "merkle/hash/digest.h"
+#include "merkle/mutex.h"
+#include "merkle/record/schema.h"
+#include "merkle/tree/index.h"
+
+namespace driftwood::agent {
+
+// How a long call and whoever waits for it talk to each other.
+struct CallControl {
+  Cancellation cancellation;  // from outside
+  std::atomic<uint64_t> records{0};
+  std::atomic<uint64_t> progress{0};
+
+  // Why nothing is read for the moment; empty if there is no such reason.
+  void set_waiting(std::string why) DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    waiting_ = std::move(why);
+  }
+  std::string waiting() const DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return waiting_;
+  }
+
+ private:
+  mutable merkle::Mutex mutex_;
+  std::string waiting_ DRIFTWOOD_GUARDED_BY(mutex_);
+};
+
+struct PrepareResult {
+  merkle::Summary root;
+  uint64_t records = 0;  // with copies, where the agreement is of a multiset; else root.count
+  uint64_t unparsed = 0;
+  bool reused = false;
+  std::string not_point_in_time;
+};
+
+// Constant after construction, but for `damaged`.
+struct PreparedIndex {
+  std::unique_ptr<merkle::Index> index;
+  merkle::Agreement agreement;
+  std::string fingerprint;
+  merkle::Summary root;
+  IndexedState state;
+  std::string not_point_in_time;
+  // Set by whoever meets damage in it: it is served and reused no more.
+  mutable std::atomic<bool> damaged{false};
+};
+
+struct DatasetOptions {
+  std::string name;
+  std::string url;      // as the user gave it
+  std::string version;  // of this program
+  std::filesystem::path folder;
+  merkle::DigestKey key;
+  int threads = 0;
+  size_t sort_memory_bytes = size_t{64} << 20;
+  size_t waiting_calls_max = 8;
+  // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
+  // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
+  std::vector<std::chrono::milliseconds> retry_after;
+  // Whether it may go on: what it has read is then not of one point in time.
+  bool resume = false;
+  // Above that load the store is not read. `cancellation` and `on_wait` are the dataset's to set.
+  std::optional<LoadGateOptions> load_gate;
+  std::function<void(const std::string&)> log;  // may be empty
+};
+
+class Dataset {
+ public:
+  // Creates the folder where it isn't there, locks it, and removes what an agent that was killed
+  // left in it. FailedPrecondition: another agent uses the folder.
+  static absl::StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options,
+                                                       std::unique_ptr<Store> store);
+  ~Dataset();
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+
+  // These wait for their turn: Cancelled if `control` says so meanwhile, ResourceExhausted if too
+  // many wait already.
+  absl::StatusOr<SourceDescription> Describe(CallControl* control);
+  // The agreement has been checked. `force`: without looking for a kept index.
+  absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
+                                        CallControl* control);
+  // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
+  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not read
+  // again: the index says what is there.
+  absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
+                                                const std::vector<std::string>& keys,
+                                                bool with_values, CallControl* control);
+  // The same without values and with column tags, of the values under `rules` too (agent.proto). Of
+  // a source that is proven unchanged the index says what is there, and the store is read for the
+  // tags only: where that fails, there are none.
+  absl::StatusOr<std::vector<FoundRecord>> ReadTagged(std::string_view fingerprint,
+                                                      const std::vector<std::string>& keys,
+                                                      const std::vector<std::string>& rules,
+                                                      CallControl* control);
+  // Under the same agreement: of keys that the store lacks, those that it takes for equal to
+  // others.
+  absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view fingerprint,
+                                                  const std::vector<std::string>& keys,
+                                                  CallControl* control);
+
+  // What the index that Servable() gives says of them, whatever has become of the source.
+  absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view fingerprint,
+                                                       const std::vector<std::string>& keys,
+                                                       CallControl* control) const;
+
+  // FailedPrecondition: nothing prepared, or something else.
+  absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
+
+  const std::string& name() const { return options_.name; }
+  // Where the last damaged index is put.
+  std::filesystem::path quarantine_path() const;
+
+ private:
+  class Turn;
+  using Prepared = std::shared_ptr<const PreparedIndex>;
+
+  Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file);
+
+  absl::Status BeginTurn(CallControl* control);
+  void EndTurn();
+  absl::Status FindIndexFile();
+  std::filesystem::path IndexPath(uint64_t generation) const;
+  // The store as the call may read it.
+  std::shared_ptr<Store> Gated(CallControl* control);
+  absl::StatusOr<IndexerResult> BuildPatiently(Store& store, const merkle::Agreement& agreement,
+                                               const IndexerOptions& options,
+                                               const std::filesystem::path& path);
+  absl::Status TriedInVain(const absl::Status& status) const;
+
+  // Null: nothing that may be used.
+  Prepared Kept(const merkle::Agreement& agreement);
+  absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
+  bool ProvenCurrent(const PreparedIndex& kept);
+  absl::StatusOr<std::vector<FoundRecord>> FindIn(const PreparedIndex& prepared,
+                                                  const std::vector<std::string>& keys,
+                                                  CallControl* control) const;
+  // What was prepared last, if it is this.
+  absl::StatusOr<merkle::Agreement> Agreed(std::string_view fingerprint);
+  // Absent: the index does not stand for the source as it is now, or can't be read.
+  // What the index of the agreement's last scan holds. Used while this and `control` live.
+  HeldBefore HeldBy(std::string_view fingerprint, CallControl* control) const;
+  std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
+                                                        const std::vector<std::string>& keys,
+                                                        CallControl* control);
+  absl::StatusOr<Prepared> Build(const merkle::Agreement& agreement, CallControl* control);
+  void QuarantineDamaged();
+  void Quarantine(const absl::Status& damage);
+  void Publish(Prepared prepared);
+  void Log(const std::string& line) const;
+
+  // Constant after construction.
+  const DatasetOptions options_;
+  const std::string index_stem_;
+  const int lock_file_;
+  const std::shared_ptr<Retries> retries_;  // of whoever has the turn
+  // Used by whoever has the turn.
+  const std::unique_ptr<Store> store_;
+  // Each build has a file of its own: while snapshots use the one before, LMDB must not see another
+  // environment under the same path. 0: no file.
+  uint64_t generation_ = 0;
+  // What is open of that file; kept though it is not servable, since no file may be opened twice.
+  Prepared loaded_;
+
+  mutable merkle::Mutex mutex_;
+  merkle::CondVar turn_ended_;
+  bool busy_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  size_t waiting_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  Prepared servable_ DRIFTWOOD_GUARDED_BY(mutex_);
+  // The agreement of the last successful Prepare().
+  std::optional<merkle::Agreement> agreed_ DRIFTWOOD_GUARDED_BY(mutex_);
+};
+
+}  // namespace driftwood::agent

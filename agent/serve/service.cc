@@ -1,0 +1,291 @@
+#include "agent/serve/service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "merkle/status_macros.h"
+#include "merkle/tree/index.h"
+#include "merkle/tree/range.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr size_t kNameBytesMax = 64;
+
+// The name is also that of the dataset's state folder.
+bool IsDatasetName(const std::string& name) {
+  if (name.empty() || name.size() > kNameBytesMax || name[0] == '.') return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+}
+
+std::string ShortHex(std::string_view bytes) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string text;
+  for (const char c : bytes.substr(0, 4)) {
+    const auto byte = static_cast<unsigned char>(c);
+    text += kHex[byte >> 4];
+    text += kHex[byte & 15];
+  }
+  return text + "...";
+}
+
+absl::Status CheckKeys(const std::vector<std::string>& keys, size_t keys_max) {
+  if (keys.size() > keys_max) {
+    return absl::InvalidArgumentError("got " + std::to_string(keys.size()) +
+                                      " keys, a call may have " + std::to_string(keys_max));
+  }
+  for (const std::string& key : keys) {
+    if (key.empty() || key.size() > merkle::kKeyBytesMax) {
+      return absl::InvalidArgumentError("got a key of " + std::to_string(key.size()) +
+                                        " bytes, a key has 1 to " +
+                                        std::to_string(merkle::kKeyBytesMax));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// What a store's look-up gave must be among what was asked for, each once and in order: a record
+// that nobody asked for would be taken for one that is there.
+absl::Status CheckFound(const std::vector<std::string>& keys,
+                        const std::vector<FoundRecord>& found) {
+  auto next = keys.begin();
+  for (const FoundRecord& record : found) {
+    next = std::lower_bound(next, keys.end(), record.key);
+    if (next == keys.end() || *next != record.key) {
+      return absl::InternalError("the store returned a record that was not asked for");
+    }
+    ++next;
+  }
+  return absl::OkStatus();
+}
+
+void SortKeys(std::vector<std::string>* keys) {
+  std::sort(keys->begin(), keys->end());
+  keys->erase(std::unique(keys->begin(), keys->end()), keys->end());
+}
+
+}  // namespace
+
+// A call that Stop() cancels, registered for its own lifetime.
+class Service::ActiveCall {
+ public:
+  ActiveCall(Service* service, CallControl* control) : service_(service), control_(control) {}
+  ~ActiveCall() { service_->EndCall(control_); }
+  ActiveCall(const ActiveCall&) = delete;
+  ActiveCall& operator=(const ActiveCall&) = delete;
+
+ private:
+  Service* const service_;
+  CallControl* const control_;
+};
+
+Service::Service(ServiceOptions options)
+    : options_(std::move(options)),
+      snapshots_(options_.snapshots, options_.clock, options_.first_snapshot_id) {}
+
+// The snapshots hold indexes of the datasets.
+Service::~Service() { snapshots_.CloseAll(); }
+
+absl::Status Service::AddDataset(const std::string& name, const std::string& url,
+                                 std::unique_ptr<Store> store) {
+  if (!IsDatasetName(name)) {
+    return absl::InvalidArgumentError(
+        "'" + name + "' can't name a dataset: use 1 to 64 of A-Z a-z 0-9 . _ - (no dot first)");
+  }
+  if (datasets_.contains(name)) {
+    return absl::InvalidArgumentError("two datasets are named '" + name + "'");
+  }
+  DatasetOptions dataset;
+  dataset.name = name;
+  dataset.url = url;
+  dataset.version = options_.version;
+  dataset.folder = options_.state_dir / name;
+  dataset.key = options_.key;
+  dataset.threads = options_.threads;
+  dataset.sort_memory_bytes = options_.sort_memory_bytes;
+  dataset.waiting_calls_max = options_.waiting_calls_max;
+  dataset.retry_after = options_.retry_after;
+  dataset.resume = options_.resume;
+  dataset.load_gate = options_.load_gate;
+  dataset.log = options_.log;
+  ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Dataset*> Service::Find(std::string_view name) const {
+  const auto it = datasets_.find(name);
+  if (it != datasets_.end()) return it->second.get();
+  std::string known;
+  for (const auto& [other, dataset] : datasets_) known += (known.empty() ? "" : ", ") + other;
+  return absl::NotFoundError("this agent has no dataset '" + std::string(name.substr(0, 100)) +
+                             "'; it has: " + (known.empty() ? "none" : known));
+}
+
+absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
+  if (agreement.encoding_version != merkle::kEncodingVersion) {
+    return absl::FailedPreconditionError(
+        "encoding version differs: this agent has " + std::to_string(merkle::kEncodingVersion) +
+        ", the request " + std::to_string(agreement.encoding_version) +
+        "; run the same version of Driftwood on all sides");
+  }
+  RETURN_IF_ERROR(agreement.Validate());
+  const std::string own = options_.key.KeyId();
+  if (agreement.key_id != own) {
+    return absl::FailedPreconditionError("digest key differs: this agent has " + ShortHex(own) +
+                                         ", the request " + ShortHex(agreement.key_id) +
+                                         "; give all agents the same --digest-key-file");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Service::BeginCall(CallControl* control) {
+  merkle::MutexLock lock(&mutex_);
+  if (stopping_) return absl::UnavailableError("this agent is stopping");
+  active_.insert(control);
+  return absl::OkStatus();
+}
+
+void Service::EndCall(CallControl* control) {
+  merkle::MutexLock lock(&mutex_);
+  active_.erase(control);
+}
+
+absl::Status Service::WhileStopping(absl::Status status) const {
+  merkle::MutexLock lock(&mutex_);
+  const bool stopped = stopping_ && status.code() == absl::StatusCode::kCancelled;
+  return stopped ? absl::UnavailableError("this agent is stopping") : status;
+}
+
+absl::StatusOr<SourceDescription> Service::Describe(std::string_view dataset,
+                                                    CallControl* control) {
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<SourceDescription> description = found->Describe(control);
+  if (!description.ok()) return WhileStopping(description.status());
+  return description;
+}
+
+absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
+                                               const merkle::Agreement& agreement, bool force,
+                                               CallControl* control) {
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckAgreement(agreement));
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<PrepareResult> result = found->Prepare(agreement, force, control);
+  if (!result.ok()) return WhileStopping(result.status());
+  return result;
+}
+
+absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
+                                                     std::string_view fingerprint) {
+  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<const PreparedIndex> prepared,
+                   found->Servable(fingerprint));
+  snapshots_.Sweep();
+  auto view = prepared->index->Snapshot();
+  if (view.status().code() == absl::StatusCode::kDataLoss) prepared->damaged = true;
+  RETURN_IF_ERROR(view.status());
+  ASSIGN_OR_RETURN(const merkle::Summary root, (*view)->Summarize(merkle::Range::All()));
+  if (root != prepared->root) {
+    prepared->damaged = true;
+    return absl::DataLossError("the index of dataset " + std::string(dataset) +
+                               " does not add up to its root; prepare it again");
+  }
+  OpenedSnapshot opened{0,
+                        root,
+                        prepared->state.records,
+                        prepared->agreement,
+                        prepared->state.unparsed,
+                        prepared->not_point_in_time};
+  ASSIGN_OR_RETURN(opened.id, snapshots_.Open(prepared, *std::move(view)));
+  return opened;
+}
+
+absl::StatusOr<std::string> Service::Query(uint64_t snapshot, std::string_view questions) {
+  return snapshots_.Query(snapshot, questions);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view dataset,
+                                                              std::string_view fingerprint,
+                                                              std::vector<std::string> keys,
+                                                              bool with_values,
+                                                              CallControl* control) {
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  if (with_values && !options_.allow_values) {
+    return absl::PermissionDeniedError(
+        "values do not leave this agent; start it with --allow-values to show them");
+  }
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records =
+      found->Read(fingerprint, keys, with_values, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  RETURN_IF_ERROR(CheckFound(keys, *records));
+  return records;
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadTagged(std::string_view dataset,
+                                                             std::string_view fingerprint,
+                                                             std::vector<std::string> keys,
+                                                             const std::vector<std::string>& rules,
+                                                             CallControl* control) {
+  if (!options_.key.keyed() && !options_.allow_values) {
+    return ReadRecords(dataset, fingerprint, std::move(keys), /*with_values=*/false, control);
+  }
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records =
+      found->ReadTagged(fingerprint, keys, rules, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  RETURN_IF_ERROR(CheckFound(keys, *records));
+  return records;
+}
+
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view dataset,
+                                                              std::string_view fingerprint,
+                                                              std::vector<std::string> keys,
+                                                              CallControl* control) {
+  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records = found->ReadIndexed(fingerprint, keys, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  return records;
+}
+
+absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view dataset,
+                                                         std::string_view fingerprint,
+                                                         std::vector<std::string> keys,
+                                                         CallControl* control) {
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, kAlikeKeysMax));
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<AlikeKey>> alike = found->FindAlike(fingerprint, keys, control);
+  if (!alike.ok()) return WhileStopping(alike.status());
+  return alike;
+}
+
+void Service::CloseSnapshot(uint64_t snapshot) { snapshots_.Close(snapshot); }
+
+void Service::Sweep() { snapshots_.Sweep(); }
+
+void Service::Stop() {
+  merkle::MutexLock lock(&mutex_);
+  stopping_ = true;
+  for (CallControl* const control : active_) control->cancellation.Cancel();
+}
+
+}  // namespace driftwood::agent

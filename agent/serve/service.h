@@ -1,0 +1,128 @@
+// What an agent does, without gRPC: grpc_service.h is a thin shell around it. The codes that each
+// call fails with are in proto/driftwood/v1/agent.proto.
+//
+// Thread-safe after the last AddDataset().
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/index/indexer.h"
+#include "agent/serve/dataset.h"
+#include "agent/serve/snapshots.h"
+#include "agent/source/store.h"
+#include "merkle/hash/digest.h"
+#include "merkle/mutex.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood::agent {
+
+struct ServiceOptions {
+  merkle::DigestKey key;
+  std::filesystem::path state_dir;
+  bool allow_values = false;
+  std::string version;  // of this program
+  int threads = 0;      // 0: as many as there are cores
+  size_t sort_memory_bytes = size_t{64} << 20;
+  size_t read_keys_max = 100'000;                      // of one call
+  size_t waiting_calls_max = 8;                        // that wait for one dataset's store
+  std::vector<std::chrono::milliseconds> retry_after;  // DatasetOptions
+  bool resume = false;                                 // DatasetOptions
+  std::optional<LoadGateOptions> load_gate;            // DatasetOptions
+  SnapshotLimits snapshots;
+  Clock clock = [] { return std::chrono::steady_clock::now(); };
+  uint64_t first_snapshot_id = 1;
+  std::function<void(const std::string&)> log;  // any thread; may be empty
+};
+
+struct OpenedSnapshot {
+  uint64_t id = 0;
+  merkle::Summary root;
+  uint64_t records = 0;  // PrepareResult::records
+  merkle::Agreement agreement;
+  uint64_t unparsed = 0;
+  std::string not_point_in_time;
+};
+
+class Service {
+ public:
+  explicit Service(ServiceOptions options);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // `url` as the user gave it: a kept index of another URL is not reused. InvalidArgument for a
+  // name that isn't 1 to 64 of A-Z a-z 0-9 . _ - or is there already.
+  absl::Status AddDataset(const std::string& name, const std::string& url,
+                          std::unique_ptr<Store> store);
+
+  absl::StatusOr<SourceDescription> Describe(std::string_view dataset, CallControl* control);
+  absl::StatusOr<PrepareResult> Prepare(std::string_view dataset,
+                                        const merkle::Agreement& agreement, bool force,
+                                        CallControl* control);
+  absl::StatusOr<OpenedSnapshot> OpenSnapshot(std::string_view dataset,
+                                              std::string_view fingerprint);
+  absl::StatusOr<std::string> Query(uint64_t snapshot, std::string_view questions);
+  // `keys` in any order; the result is in key order. Its values are empty unless `with_values`.
+  absl::StatusOr<std::vector<FoundRecord>> ReadRecords(std::string_view dataset,
+                                                       std::string_view fingerprint,
+                                                       std::vector<std::string> keys,
+                                                       bool with_values, CallControl* control);
+  // The same without values and with column tags, as Dataset::ReadTagged(). Without them where they
+  // would give values away that may not leave the agent: under no digest key they can be guessed.
+  absl::StatusOr<std::vector<FoundRecord>> ReadTagged(std::string_view dataset,
+                                                      std::string_view fingerprint,
+                                                      std::vector<std::string> keys,
+                                                      const std::vector<std::string>& rules,
+                                                      CallControl* control);
+  // The same, without values, of the index that is prepared.
+  absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(std::string_view dataset,
+                                                       std::string_view fingerprint,
+                                                       std::vector<std::string> keys,
+                                                       CallControl* control);
+  // Of keys that the store lacks, those that it takes for equal to one that it holds
+  // (alike_keys.h).
+  absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view dataset,
+                                                  std::string_view fingerprint,
+                                                  std::vector<std::string> keys,
+                                                  CallControl* control);
+  void CloseSnapshot(uint64_t snapshot);
+
+  // Ends expired snapshots; call it now and then.
+  void Sweep();
+  // Cancels what runs and refuses what comes, with Unavailable. For the end of the program.
+  void Stop();
+
+  const ServiceOptions& options() const { return options_; }
+  size_t open_snapshots() const { return snapshots_.open_count(); }
+
+ private:
+  class ActiveCall;
+
+  absl::StatusOr<Dataset*> Find(std::string_view name) const;
+  absl::Status CheckAgreement(const merkle::Agreement& agreement) const;
+  absl::Status BeginCall(CallControl* control);
+  void EndCall(CallControl* control);
+  // What a call that Stop() cancelled fails with.
+  absl::Status WhileStopping(absl::Status status) const;
+
+  const ServiceOptions options_;
+  std::map<std::string, std::unique_ptr<Dataset>, std::less<>> datasets_;  // constant once served
+  Snapshots snapshots_;
+
+  mutable merkle::Mutex mutex_;
+  bool stopping_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+  std::set<CallControl*> active_ DRIFTWOOD_GUARDED_BY(mutex_);
+};
+
+}  // namespace driftwood::agent

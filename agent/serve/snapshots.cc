@@ -1,0 +1,117 @@
+#include "agent/serve/snapshots.h"
+
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+
+// Destroyed from the bottom up: the session before the view before the index.
+struct Snapshots::Snapshot {
+  Snapshot(std::shared_ptr<const PreparedIndex> its_index,
+           std::unique_ptr<merkle::TreeView> its_view, const merkle::QueryLimits& limits)
+      : index(std::move(its_index)), view(std::move(its_view)), session(view.get(), limits) {}
+
+  // Protected by the mutex of Snapshots.
+  std::chrono::steady_clock::time_point expires;
+  int uses = 0;  // queries that run or wait: the lease goes on from the end of the last
+
+  const std::shared_ptr<const PreparedIndex> index;
+  const std::unique_ptr<merkle::TreeView> view;
+  merkle::Mutex mutex;
+  merkle::QuerySession session DRIFTWOOD_GUARDED_BY(mutex);
+};
+
+Snapshots::Snapshots(const SnapshotLimits& limits, Clock clock, uint64_t first_id)
+    : limits_(limits), clock_(std::move(clock)), next_id_(first_id) {}
+
+Snapshots::~Snapshots() = default;
+
+Snapshots::Map Snapshots::TakeExpired() {
+  const auto now = clock_();
+  Map expired;
+  for (auto it = open_.begin(); it != open_.end();) {
+    const auto next = std::next(it);
+    if (it->second->uses == 0 && it->second->expires <= now) expired.insert(open_.extract(it));
+    it = next;
+  }
+  return expired;
+}
+
+absl::StatusOr<uint64_t> Snapshots::Open(std::shared_ptr<const PreparedIndex> index,
+                                         std::unique_ptr<merkle::TreeView> view) {
+  auto snapshot = std::make_shared<Snapshot>(std::move(index), std::move(view), limits_.query);
+  Map expired;
+  merkle::MutexLock lock(&mutex_);
+  expired = TakeExpired();
+  if (open_.size() >= limits_.open_max) {
+    return absl::ResourceExhaustedError("this agent has " + std::to_string(open_.size()) +
+                                        " snapshots open, its limit; close one or try later");
+  }
+  snapshot->expires = clock_() + limits_.lease;
+  const uint64_t id = next_id_++;
+  open_.emplace(id, std::move(snapshot));
+  return id;
+}
+
+absl::StatusOr<std::shared_ptr<Snapshots::Snapshot>> Snapshots::BeginUse(uint64_t id) {
+  Map expired;
+  merkle::MutexLock lock(&mutex_);
+  expired = TakeExpired();
+  const auto it = open_.find(id);
+  if (it == open_.end()) {
+    return absl::NotFoundError("no such snapshot: it was closed or its lease of " +
+                               std::to_string(limits_.lease.count()) +
+                               " ms is over; open a new one and start again from its root");
+  }
+  ++it->second->uses;
+  return it->second;
+}
+
+void Snapshots::EndUse(Snapshot* snapshot) {
+  merkle::MutexLock lock(&mutex_);
+  --snapshot->uses;
+  snapshot->expires = clock_() + limits_.lease;
+}
+
+absl::StatusOr<std::string> Snapshots::Query(uint64_t id, std::string_view questions) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<Snapshot> snapshot, BeginUse(id));
+  const absl::Cleanup end_use = [&] { EndUse(snapshot.get()); };  // on std::bad_alloc too
+  absl::StatusOr<std::string> answers = [&] {
+    merkle::MutexLock lock(&snapshot->mutex);
+    return snapshot->session.Answer(questions);
+  }();
+  if (answers.status().code() == absl::StatusCode::kDataLoss) snapshot->index->damaged = true;
+  return answers;
+}
+
+void Snapshots::Close(uint64_t id) {
+  std::shared_ptr<Snapshot> closed;
+  Map expired;
+  merkle::MutexLock lock(&mutex_);
+  expired = TakeExpired();
+  const auto it = open_.find(id);
+  if (it == open_.end()) return;
+  closed = std::move(it->second);
+  open_.erase(it);
+}
+
+void Snapshots::Sweep() {
+  Map expired;
+  merkle::MutexLock lock(&mutex_);
+  expired = TakeExpired();
+}
+
+void Snapshots::CloseAll() {
+  Map closed;
+  merkle::MutexLock lock(&mutex_);
+  closed.swap(open_);
+}
+
+size_t Snapshots::open_count() const {
+  merkle::MutexLock lock(&mutex_);
+  return open_.size();
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,97 @@
+// One column's value as a store gave it, before it is read as its column's canonical type.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "merkle/record/value.h"
+
+namespace driftwood::agent {
+
+// A view: `text` lives as long as the batch that it came from.
+struct SourceValue {
+  enum class Kind : uint8_t {
+    kNull,
+    kBool,
+    kInt64,
+    kUint64,
+    kDouble,
+    kText,    // characters of a source without types (CSV): read as whatever the column is
+    kBytes,   // raw bytes
+    kNumber,  // the text of a JSON number, or of a decimal ("NaN" and "-Infinity" too)
+    kJson,    // the text of a JSON object or array
+    kString,  // a JSON string: in a json column a string, never the JSON that it may spell
+    kStored,  // text of a store that tells it from bytes (SQLite): in a bytes column not bytes
+    // `int64` counts days, or microseconds, since 1970 (kTime: since midnight), unless `special`
+    // says that it is none of those.
+    kDate,
+    kTime,
+    kTimestamp,    // local, without a zone
+    kTimestampTz,  // UTC
+    kUuid,         // 16 bytes in `text`
+  };
+
+  Kind kind = Kind::kNull;
+  merkle::Value::Special special = merkle::Value::Special::kNone;  // dates and timestamps only
+  union {
+    bool boolean;
+    int64_t int64;
+    uint64_t uint64;
+    double real;
+  };
+  std::string_view text;
+
+  // Of the three kinds of text, each UTF-8 unless proven otherwise.
+  bool IsText() const {
+    return kind == Kind::kText || kind == Kind::kString || kind == Kind::kStored;
+  }
+
+  SourceValue() : int64(0) {}
+  static SourceValue Null() { return {}; }
+  static SourceValue Bool(bool v) {
+    SourceValue s;
+    s.kind = Kind::kBool;
+    s.boolean = v;
+    return s;
+  }
+  static SourceValue Int64(int64_t v) {
+    SourceValue s;
+    s.kind = Kind::kInt64;
+    s.int64 = v;
+    return s;
+  }
+  static SourceValue Uint64(uint64_t v) {
+    SourceValue s;
+    s.kind = Kind::kUint64;
+    s.uint64 = v;
+    return s;
+  }
+  static SourceValue Double(double v) {
+    SourceValue s;
+    s.kind = Kind::kDouble;
+    s.real = v;
+    return s;
+  }
+  static SourceValue OfText(Kind kind, std::string_view text) {
+    SourceValue s;
+    s.kind = kind;
+    s.text = text;
+    return s;
+  }
+  static SourceValue Moment(Kind kind, int64_t count) {
+    SourceValue s;
+    s.kind = kind;
+    s.int64 = count;
+    return s;
+  }
+  static SourceValue SpecialMoment(Kind kind, merkle::Value::Special special) {
+    SourceValue s;
+    s.kind = kind;
+    s.special = special;
+    return s;
+  }
+  static SourceValue Text(std::string_view text) { return OfText(Kind::kText, text); }
+  static SourceValue Bytes(std::string_view bytes) { return OfText(Kind::kBytes, bytes); }
+};
+
+}  // namespace driftwood::agent

@@ -1,0 +1,197 @@
+// What a store must be able to do: describe itself, scan all records of one snapshot, and prove
+// whether it has changed since. Implementations live in agent/stores/<store>/, each behind a
+// factory that takes a parsed StoreUrl.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/source/retries.h"
+#include "agent/source/source_value.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood::agent {
+
+// How much a source knows about a column's type. The coordinator reconciles the replicas'.
+enum class TypeKnowledge : uint8_t {
+  kTyped,     // declared: `type` says which
+  kTextual,   // only characters: they can be read as whatever type another replica knows (CSV)
+  kDynamic,   // each value has its own type (mixed JSON members, SQLite columns without type)
+  kObserved,  // so it has; but all that there are have `type` (other JSON members)
+};
+
+struct SourceColumn {
+  std::string name;
+  TypeKnowledge knowledge = TypeKnowledge::kTextual;
+  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped, kObserved
+  std::string declared;                                 // as the source words it: "VARCHAR(20)"
+};
+
+struct SourceDescription {
+  std::string source;                 // for reports: the URL without any password
+  std::vector<SourceColumn> columns;  // in the source's order
+  std::vector<std::string> key;       // key columns in key order; empty if it has none; {"*"}:
+                                      // its user says that its records are a multiset
+  std::optional<uint64_t> records_estimate;
+  std::optional<uint64_t> bytes;  // size of what a scan reads, if known
+  std::vector<std::string> warnings;
+  // Others write to it all the time, so that copies of it lag (a database server, not a file): what
+  // diverges is re-read after a pause.
+  bool live = false;
+  // No two of its records can be equal, so that comparing it as a multiset makes no sense.
+  bool always_keyed = false;
+  std::string filter;  // only the rows for which this holds are the dataset; empty: all
+  // It may have more columns, which its user may not see: what all of them are is not known.
+  bool hides_columns = false;
+};
+
+// Takes rows from a batch. `row` has a value for each column of the scan's plan, in its order.
+// `origin` says where the row stands (a file's byte offset, a row number): Store::DescribeOrigin.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  virtual absl::Status Row(std::span<const SourceValue> row, uint64_t origin) = 0;
+};
+
+// Scans that read parts of their source side by side number them from 0 in the source's order, in
+// which they may be more useful than as they come. A part's own batches come in its order, and the
+// last of them, which may have no rows, ends it.
+struct ScanPart {
+  uint64_t number = 0;
+  bool ends = false;
+};
+
+// Some rows, not decoded yet. Decode() is called once, on any thread; it may be costly.
+class RowBatch {
+ public:
+  virtual ~RowBatch() = default;
+  virtual absl::Status Decode(RowSink& sink) = 0;
+  // About how much memory it holds; 0 where its rows lie elsewhere.
+  virtual size_t bytes() const { return 0; }
+  // No row of it has more texts and bytes than that, where it matters: they may be hashed in pieces
+  // then.
+  virtual size_t row_bytes_max() const { return bytes(); }
+
+  virtual ScanPart part() const { return {}; }
+};
+
+// One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,
+// under the caller's lock) and should be cheap: the work belongs into RowBatch::Decode(). Only
+// Interrupt() may be called beside them. Who has a large batch and calls Next() again holds two: a
+// scan that reads ahead waits with what follows a large one until it is asked for it.
+class Scan {
+ public:
+  virtual ~Scan() = default;
+  // The next batch, in the source's order (of parts read side by side: as they come); null at the
+  // end of data. An error is never an end.
+  virtual absl::StatusOr<std::unique_ptr<RowBatch>> Next() = 0;
+  // Bytes (or rows, where bytes are unknown) read so far, in the unit of the description.
+  virtual uint64_t Progress() const = 0;
+
+  struct End {
+    // A text that proves which state of the source was read, for Store::IsUnchanged(); empty if
+    // there is no such proof.
+    std::string position;
+    // Empty if all that was read belongs to one point in time; else why not ("orders.csv changed
+    // while it was read: size 100 -> 120").
+    std::string not_point_in_time;
+  };
+  // After the last batch.
+  virtual absl::StatusOr<End> Finish() = 0;
+
+  // Any thread, at any time, once or more often, without waiting for anything: Next(), also one
+  // that waits for the source now, soon returns Cancelled (or the error that came before). Scans
+  // that never wait for long leave it out: who calls Next() looks at its own cancellation too.
+  virtual void Interrupt() {}
+};
+
+// What a server does besides answering us.
+struct ServerLoad {
+  uint64_t running = 0;             // queries that run now, without those of this program
+  std::chrono::milliseconds lag{};  // of replication
+  // Why the lag is not known ("replication has stopped"): it may be any. Empty if it is.
+  std::string lag_unknown;
+};
+
+// Which parts of it are wanted; each may need a privilege.
+struct LoadParts {
+  bool running = false;
+  bool lag = false;
+};
+
+// Looks at the load of one server, on a connection of its own. One thread at a time.
+class LoadMeter {
+ public:
+  virtual ~LoadMeter() = default;
+  // The parts that were asked for. Errors as of a store; in seconds at most.
+  virtual absl::StatusOr<ServerLoad> Read() = 0;
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Errors: NotFound (no such file, table, database), InvalidArgument (malformed source, with file,
+  // line and column), FailedPrecondition (can't be compared, says why and what to do),
+  // PermissionDenied; from a scan also Aborted (the source changed while it was read: nothing that
+  // the user wrote is wrong) and DataLoss (it can't be read). Each message is one clear line.
+  virtual absl::StatusOr<SourceDescription> Describe() = 0;
+
+  // Scans `columns` (names of the description). The store must outlive the scan. Several scans may
+  // be open at once.
+  virtual absl::StatusOr<std::unique_ptr<Scan>> StartScan(
+      const std::vector<std::string>& columns) = 0;
+
+  // True only on proof that the source still is in the state that `position` stands for. Doubt is
+  // false.
+  virtual absl::StatusOr<bool> IsUnchanged(std::string_view position) = 0;
+
+  // Where a row stands, for people: "line 17", "rowid 3". May be slow.
+  virtual absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) = 0;
+
+  // Rows whose key columns (names in `key`) may equal one of `keys`, in batches: a superset of the
+  // asked for is fine, since the caller encodes each row's key and keeps exact matches only. A row
+  // that is left out counts as gone, and makes a divergence look settled: where the source may hold
+  // an equal key in another form ('007', '1.50', an upper-case uuid), look it up in a way that
+  // finds every form, or don't (a decimal, a uuid and JSON come as such, never as texts). Whatever
+  // filters a scan filters this too. Unimplemented where the store has no such look-up: the caller
+  // then scans. `keys` (columns in the order of `key`) and the texts in them live only until this
+  // returns.
+  virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) {
+    (void)columns, (void)key, (void)keys;
+    return absl::UnimplementedError("this store has no look-up by key");
+  }
+
+  // Rows whose key columns are equal to one of `keys` as the source itself compares them, under its
+  // collation: what Lookup() finds, for most. Advice hangs on it, and nothing else.
+  virtual absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) {
+    return Lookup(columns, key, keys);
+  }
+
+  // Before the first scan: how often scans that lose their server may go on by themselves, where
+  // the store can read the rest alone. Their end then says that they are not of one point in time.
+  // Without it, and without such a store, a scan that loses its server fails.
+  virtual void ShareRetries(std::shared_ptr<Retries> retries) { (void)retries; }
+
+  // PermissionDenied (now or when it is read, with what to grant) if the user may not see all of
+  // it; Unimplemented for what has no server.
+  virtual absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) {
+    (void)parts;
+    return absl::UnimplementedError("this store has no server");
+  }
+};
+
+}  // namespace driftwood::agent

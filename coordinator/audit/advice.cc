@@ -1,0 +1,143 @@
+#include "coordinator/audit/advice.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/audit/advice/explain.h"
+#include "coordinator/audit/advice/spans.h"
+#include "coordinator/report/text.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr size_t kExplainRecordsMax = 100;
+
+// Evenly spread over those that are divergent.
+std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
+  std::vector<const Suspect*> divergent;
+  for (const Suspect& suspect : confirmation.suspects()) {
+    if (suspect.status != RecordStatus::kInFlight) divergent.push_back(&suspect);
+  }
+  const size_t size = std::min(divergent.size(), kExplainRecordsMax);
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < size; ++i) {
+    keys.push_back(divergent[i * divergent.size() / size]->found->key);
+  }
+  return keys;
+}
+
+bool AllOk(const Readings& readings) {
+  return std::all_of(readings.begin(), readings.end(),
+                     [](const auto& reading) { return reading.ok(); });
+}
+
+// Those of one column come together.
+size_t TestedColumns(const std::vector<RuleTest>& tests) {
+  size_t columns = 0;
+  for (size_t i = 0; i < tests.size(); ++i) {
+    if (i == 0 || tests[i].column != tests[i - 1].column) ++columns;
+  }
+  return columns;
+}
+
+}  // namespace
+
+void Advice::CountColumns(Report* report) {
+  if (walked_.schema().multiset) return;
+  report->columns = coordinator::CountColumns(confirmation_, walked_.schema().values.size());
+}
+
+void Advice::Explain(Report* report) {
+  if (walked_.schema().multiset) return;  // there is nothing that makes two records one
+  const std::vector<std::string> keys = SampleKeys(confirmation_);
+  if (keys.empty() || Over()) return;
+  const bool allowed = std::all_of(
+      walked_.replicas.begin(), walked_.replicas.end(),
+      [](const DescribedReplica& replica) { return replica.description.values_allowed; });
+  walked_.on_phase(AuditObserver::Phase::kReadingValues);
+  allowed ? ExplainValues(keys, report) : ExplainTags(keys, report);
+}
+
+void Advice::ExplainValues(const std::vector<std::string>& keys, Report* report) {
+  const Readings readings = reader_.Read(keys, /*with_values=*/true);
+  if (!AllOk(readings)) return;
+  report->explanation = coordinator::Explain(walked_.schema(), report->ReplicaNames(),
+                                             SampleOf(keys, readings, walked_.schema()));
+}
+
+void Advice::ExplainTags(const std::vector<std::string>& keys, Report* report) {
+  const merkle::Schema& schema = walked_.schema();
+  const std::vector<size_t> columns = DifferingColumns(keys);
+  const std::vector<RuleTest> tests = RuleTests(schema, columns, kTagRulesMax);
+  std::vector<std::string> rules;
+  for (const RuleTest& test : tests) rules.push_back(RuleTestText(schema, test));
+  const Readings readings = reader_.ReadTagged(keys, rules);
+  if (!AllOk(readings)) return;
+  const std::vector<TaggedRecord> sample = TaggedSampleOf(keys, readings, schema, !tests.empty());
+  if (sample.empty()) return;  // not all agents gave any
+  report->explanation = ExplainTagged(schema, report->ReplicaNames(), tests, sample);
+  const size_t tested = TestedColumns(tests);
+  if (tested == columns.size()) return;
+  report->warnings.push_back("of " + GroupDigits(columns.size()) +
+                             " columns that differ, only the " + GroupDigits(tested) +
+                             " that differ most often were explained");
+}
+
+std::vector<size_t> Advice::DifferingColumns(const std::vector<std::string>& keys) const {
+  std::vector<size_t> counts(walked_.schema().values.size());
+  for (const std::string& key : keys) {
+    const Suspect* const suspect = confirmation_.Find(key);
+    if (suspect == nullptr || !suspect->ChangedColumnsKnown(counts.size())) continue;
+    for (size_t c = 0; c < counts.size(); ++c) counts[c] += suspect->differs[c] ? 1 : 0;
+  }
+  std::vector<size_t> columns;
+  for (size_t c = 0; c < counts.size(); ++c) {
+    if (counts[c] > 0) columns.push_back(c);
+  }
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&](size_t a, size_t b) { return counts[a] > counts[b]; });
+  return columns;
+}
+
+void Advice::Locate(Report* report) {
+  if (walked_.schema().multiset) return;  // keys that are digests lie anywhere
+  if (walked_.result.sampled) return;     // and those of a sample everywhere
+  if (walked_.result.divergences.size() < kSpansDivergencesMin || Over()) return;
+  const std::vector<merkle::Summary>& roots = walked_.roots;
+  size_t largest = 0;
+  for (size_t i = 1; i < roots.size(); ++i) {
+    if (roots[i].count > roots[largest].count) largest = i;
+  }
+  const absl::StatusOr<std::vector<KeyPart>> parts =
+      CutKeySpace(reader_.peer(largest), roots[largest].count, walked_.agreement.params);
+  if (!parts.ok()) return;
+  report->spans = FindSpans(*parts, walked_.result, confirmation_, walked_.schema().key_columns());
+}
+
+AlikeKeys Advice::FindAlike() {
+  const std::vector<merkle::Column>& key = walked_.schema().key;
+  const bool has_text = std::any_of(key.begin(), key.end(), [](const merkle::Column& column) {
+    return column.type == merkle::ColumnType::kText;
+  });
+  if (!has_text || Over()) return {};
+  const std::vector<ListedKey> divergent =
+      ListedDivergences(walked_.result, confirmation_, kAlikeKeysMax);
+  AlikeKeys alike(reader_.count());
+  reader_.AskEach([&](size_t i, Peer& peer) {
+    std::vector<std::string> missing;
+    for (const ListedKey& one : divergent) {
+      if (!(*one.states)[i]) missing.push_back(one.found->key);
+    }
+    if (missing.empty()) return absl::OkStatus();
+    const auto found = peer.FindAlike(walked_.agreement, missing);
+    if (!found.ok()) return found.status();
+    for (const AlikePair& pair : *found) alike[i].emplace(pair.key, pair.held);
+    return absl::OkStatus();
+  });
+  return alike;
+}
+
+}  // namespace driftwood::coordinator

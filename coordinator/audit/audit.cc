@@ -1,0 +1,497 @@
+#include "coordinator/audit/audit.h"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "coordinator/audit/confirm/listing.h"
+#include "coordinator/audit/inquiry.h"
+#include "coordinator/audit/live_reader.h"
+#include "coordinator/audit/plan.h"
+#include "coordinator/report/text.h"
+#include "merkle/check.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+class Audit {
+ public:
+  Audit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+        AuditObserver* observer, Interrupt* interrupt)
+      : replicas_(replicas), options_(options), observer_(observer), interrupt_(interrupt) {
+    DRIFTWOOD_CHECK(replicas.size() >= 2);
+    for (const AuditReplica& replica : replicas) {
+      ReportReplica entry;
+      entry.name = replica.name;
+      entry.source = replica.source;
+      report_.replicas.push_back(std::move(entry));
+    }
+    report_.missing.assign(replicas.size(), 0);
+    report_.values_shown = options.show_values;
+    lost_ = std::make_unique<bool[]>(replicas.size());
+  }
+
+  Report Run() {
+    {
+      const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
+      const bool agreed = Describe() && MakeAgreement();
+      const bool compared = agreed && !options_.plan_only && Prepare() && CompareSnapshots();
+      if (compared) {
+        Inquire();
+        WarnOfUnparsed();
+        DecideVerdict();
+      }
+      if (!interrupt_->raised()) CloseSnapshots();
+    }
+    if (interrupt_->raised()) MarkInterrupted();
+    Phase(AuditObserver::Phase::kDone);
+    return std::move(report_);
+  }
+
+ private:
+  size_t count() const { return replicas_.size(); }
+  void Phase(AuditObserver::Phase phase) {
+    if (observer_ != nullptr) observer_->OnPhase(phase);
+  }
+  void CancelAll() {
+    for (const AuditReplica& replica : replicas_) replica.peer->Cancel();
+  }
+  // A lost agent is not asked again: it would only cost the time until it is given up once more.
+  void CloseSnapshots() {
+    if (!snapshots_open_) return;
+    ForEachReplica(count(), [this](size_t i) {
+      if (!lost_[i]) replicas_[i].peer->CloseSnapshot();
+    });
+  }
+
+  // Reports all failures of a step. The first one that is no mere consequence (we cancelled the
+  // others) becomes the report's error; `first` is the replica that failed before we cancelled
+  // any, which is how one whose own failure is CANCELLED is told from them. True if there was none.
+  bool AllOk(const std::vector<absl::Status>& statuses, std::optional<size_t> first = {}) {
+    bool ok = true;
+    for (const bool consequences : {false, true}) {
+      for (size_t i = 0; i < statuses.size(); ++i) {
+        const absl::Status& status = statuses[i];
+        const bool consequence = absl::IsCancelled(status) && (i != first || interrupt_->raised());
+        if (status.ok() || consequence != consequences) continue;
+        if (consequences && (report_.error || interrupt_->raised())) continue;
+        ok = false;
+        Fail(i, status);
+      }
+    }
+    const bool any_failed = std::any_of(statuses.begin(), statuses.end(),
+                                        [](const absl::Status& s) { return !s.ok(); });
+    return ok && !any_failed;
+  }
+
+  void Fail(std::optional<size_t> replica, const absl::Status& status) {
+    if (IsUserError(status.code()) || !scan_began_) {
+      if (report_.error && report_.verdict == Verdict::kError) {
+        return AlsoFailed(replica, std::string(status.message()));
+      }
+      report_.verdict = Verdict::kError;
+      const std::optional<ReportError> earlier =
+          std::exchange(report_.error, ErrorOf(replica, status));
+      if (earlier) AlsoFailed(earlier->replica, earlier->message);
+      return;
+    }
+    if (!report_.error) {
+      report_.verdict = Verdict::kIncomplete;
+      report_.error = ErrorOf(replica, status);
+    }
+    AddGap(replica, std::string(status.message()));
+  }
+
+  static ReportError ErrorOf(std::optional<size_t> replica, const absl::Status& status) {
+    return {status.code(), std::string(status.message()), replica};
+  }
+  // One error, whatever the number of replicas that failed, and none of them left out.
+  void AlsoFailed(std::optional<size_t> replica, const std::string& message) {
+    report_.error->message += "; and " + (replica ? replicas_[*replica].name + ": " : "") + message;
+  }
+  // The whole key space.
+  void AddGap(std::optional<size_t> replica, std::string reason) {
+    ReportGap gap;
+    gap.replica = replica;
+    gap.reason = std::move(reason);
+    report_.gaps.push_back(std::move(gap));
+  }
+
+  bool Describe() {
+    Phase(AuditObserver::Phase::kDescribing);
+    std::vector<absl::Status> statuses(count());
+    described_.resize(count());
+    ForEachReplica(count(), [&](size_t i) {
+      described_[i].name = replicas_[i].name;
+      absl::StatusOr<ReplicaDescription> description = replicas_[i].peer->Describe();
+      statuses[i] = description.status();
+      if (!description.ok()) return;
+      described_[i].description = *std::move(description);
+      if (observer_ != nullptr) observer_->OnDescribed(i, described_[i].description);
+    });
+    for (size_t i = 0; i < count(); ++i) {
+      if (!statuses[i].ok()) continue;
+      const ReplicaDescription& description = described_[i].description;
+      report_.replicas[i].source = description.source;
+      report_.replicas[i].unkeyed = !description.keyed;
+      report_.replicas[i].filter = description.filter;
+      for (const std::string& warning : description.warnings) {
+        report_.warnings.push_back(replicas_[i].name + ": " + warning);
+      }
+    }
+    return AllOk(statuses);
+  }
+
+  bool MakeAgreement() {
+    absl::StatusOr<Reconciled> reconciled = Reconcile(described_, options_.reconcile);
+    if (!reconciled.ok()) {
+      Fail(std::nullopt, reconciled.status());
+      return false;
+    }
+    if (options_.plan_only) report_.plan = PlanText(described_, *reconciled);
+    agreement_ = std::move(reconciled->agreement);
+    report_.schema = ReportSchema(agreement_.schema);
+    report_.rules = agreement_.rules;
+    report_.not_compared = std::move(reconciled->not_compared);
+    if (!options_.show_values) return true;
+    for (size_t i = 0; i < count(); ++i) {
+      if (described_[i].description.values_allowed) continue;
+      Fail(i, absl::PermissionDeniedError(
+                  "its agent does not give values away (--show-values); serve it with "
+                  "--allow-values, or leave --show-values out"));
+      return false;
+    }
+    return true;
+  }
+
+  bool Prepare() {
+    Phase(AuditObserver::Phase::kIndexing);
+    scan_began_ = true;
+    std::vector<absl::Status> statuses(count());
+    std::mutex mutex;
+    std::optional<size_t> first_failed;
+    ForEachReplica(count(), [&](size_t i) {
+      statuses[i] = PrepareOne(i, /*force=*/false);
+      if (absl::IsDataLoss(statuses[i])) statuses[i] = PrepareOne(i, /*force=*/true);
+      if (statuses[i].ok()) return;
+      {
+        const std::lock_guard<std::mutex> lock(mutex);
+        if (!first_failed) first_failed = i;
+      }
+      CancelAll();  // Nothing can come of the others any more.
+    });
+    return AllOk(statuses, first_failed);
+  }
+
+  absl::Status PrepareOne(size_t i, bool force) {
+    const double start = options_.now_seconds();
+    const absl::StatusOr<Prepared> prepared =
+        replicas_[i].peer->Prepare(agreement_, force, [this, i](const PrepareProgress& progress) {
+          if (observer_ != nullptr) observer_->OnIndexing(i, progress);
+        });
+    if (!prepared.ok()) return prepared.status();
+    ReportReplica& entry = report_.replicas[i];
+    TakeCounts(prepared->root, prepared->records, &entry);
+    entry.unparsed = prepared->unparsed;
+    entry.index_seconds = options_.now_seconds() - start;
+    entry.index_reused = prepared->reused;
+    if (observer_ != nullptr) observer_->OnIndexed(i, *entry.records);
+    return absl::OkStatus();
+  }
+
+  // `records` with copies, of which the root of a multiset knows nothing.
+  void TakeCounts(const merkle::Summary& root, uint64_t records, ReportReplica* entry) const {
+    const bool multiset = agreement_.schema.multiset;
+    entry->records = multiset ? records : root.count;
+    if (multiset) entry->distinct = root.count;
+  }
+
+  // A damaged index is made anew, never repaired by guessing. One that is not prepared any more
+  // (its agent was restarted, or serves another comparison too) is prepared once more.
+  absl::StatusOr<OpenedSnapshot> OpenOne(size_t i) {
+    absl::StatusOr<OpenedSnapshot> snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+    const bool damaged = absl::IsDataLoss(snapshot.status());
+    if (!damaged && !absl::IsFailedPrecondition(snapshot.status())) return snapshot;
+    RETURN_IF_ERROR(PrepareOne(i, /*force=*/damaged));
+    snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+    if (!absl::IsFailedPrecondition(snapshot.status())) return snapshot;
+    // It was prepared a moment ago: no command has to change, it is in use.
+    return absl::AbortedError("its agent serves another comparison of it at the same time: " +
+                              std::string(snapshot.status().message()));
+  }
+
+  bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
+    std::vector<absl::Status> statuses(count());
+    std::vector<OpenedSnapshot> opened(count());
+    snapshots_open_ = true;
+    ForEachReplica(count(), [&](size_t i) {
+      absl::StatusOr<OpenedSnapshot> snapshot = OpenOne(i);
+      statuses[i] = snapshot.status();
+      lost_[i] = IsLost(statuses[i]);
+      if (snapshot.ok()) opened[i] = *std::move(snapshot);
+    });
+    if (!AllOk(statuses)) return false;
+    roots->clear();
+    not_point_in_time_.clear();
+    for (size_t i = 0; i < count(); ++i) {
+      const std::string difference = merkle::DescribeDifference(
+          replicas_[i].name, opened[i].agreement, "this comparison", agreement_);
+      if (!difference.empty()) {
+        Fail(i, absl::FailedPreconditionError(difference));
+        return false;
+      }
+      TakeCounts(opened[i].root, opened[i].records, &report_.replicas[i]);
+      report_.replicas[i].unparsed = opened[i].unparsed;
+      not_point_in_time_.push_back(opened[i].not_point_in_time);
+      roots->push_back(opened[i].root);
+    }
+    return true;
+  }
+
+  void WarnOfUnparsed() {
+    for (const ReportReplica& replica : report_.replicas) {
+      if (replica.unparsed.value_or(0) == 0) continue;
+      report_.warnings.push_back(
+          replica.name + ": " + GroupDigits(*replica.unparsed) +
+          (*replica.unparsed == 1
+               ? " value does not parse as its column's type; it is compared as what it is"
+               : " values do not parse as their column's type; they are compared as what they "
+                 "are"));
+    }
+  }
+
+  bool CompareSnapshots() {
+    Phase(AuditObserver::Phase::kComparing);
+    const double start = options_.now_seconds();
+    bool again = true;
+    for (int restarts = 0; again; ++restarts) {
+      if (!OpenSnapshots(&roots_)) return false;
+      again = WalkOnce(/*may_restart=*/restarts < options_.restarts_max);
+    }
+    report_.seconds = options_.now_seconds() - start;
+    return true;
+  }
+
+  // True if it must begin anew, since a snapshot has expired: nothing proven before counts.
+  bool WalkOnce(bool may_restart) {
+    WalkOptions walk_options = options_.walk;
+    walk_options.run_keys_listed_max =
+        std::max(options_.records_listed_max, options_.recheck.keys_within_reach());
+    auto walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
+    uint32_t round = 1;
+    bool expired = false;
+    walk_error_.reset();
+    sample_.reset();
+    while (!walk->done() && !(expired && may_restart)) {
+      if (interrupt_->raised()) {
+        walk->Stop("interrupted");
+        break;
+      }
+      if (MustSample(*walk)) {
+        CountTraffic(walk->Result());
+        if (TakeSample()) return false;
+        // Its ranges are lost to the sample's questions.
+        walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
+        continue;
+      }
+      if (observer_ != nullptr) observer_->OnRound(++round);
+      expired = Round(walk.get()) || expired;
+    }
+    result_ = walk->Result();
+    CountTraffic(result_);
+    return expired && may_restart && !interrupt_->raised();
+  }
+
+  void CountTraffic(const WalkResult& result) {
+    report_.round_trips += result.rounds;
+    report_.bytes_sent += result.bytes_sent;
+    report_.bytes_received += result.bytes_received;
+  }
+
+  bool MustSample(const Walk& walk) const {
+    return options_.estimate_above && !sample_taken_ &&
+           walk.RecordsToStream() > *options_.estimate_above;
+  }
+
+  // True if the sample is to be the result. Where it could not be taken the walk goes on: it meets
+  // the same failure, if it lasts.
+  bool TakeSample() {
+    sample_taken_ = true;
+    std::vector<Peer*> peers;
+    for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
+    absl::StatusOr<KeySample> sample =
+        SampleKeySpace(peers, roots_, agreement_.params, options_.sample);
+    if (!sample.ok() || sample->share_to_stream() <= 0.5) return false;
+    sample_ = *std::move(sample);
+    result_ = WalkResult();
+    result_.sampled = true;
+    for (const SampledBlock& block : sample_->blocks) {
+      result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
+                                 block.divergences.end());
+    }
+    const std::string reason =
+        "more than " + GroupDigits(*options_.estimate_above) +
+        " records would have to be compared one by one and most of them differ, so that only a "
+        "sample was compared; --exhaustive compares all";
+    result_.gaps.push_back({"", std::nullopt, count(), reason});
+    walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
+    return true;
+  }
+
+  // Of the sample, as far as it still differs.
+  void MakeEstimate(const Confirmation& confirmation) {
+    std::vector<uint64_t> divergent;
+    for (const SampledBlock& block : sample_->blocks) {
+      divergent.push_back(block.unread);
+      for (const Divergence& divergence : block.divergences) {
+        const Suspect* const suspect = confirmation.Find(divergence.key);
+        if (suspect == nullptr || suspect->status != RecordStatus::kInFlight) ++divergent.back();
+      }
+    }
+    report_.estimate = EstimateFrom(*sample_, divergent);
+  }
+
+  // Asks all replicas at once. True if a snapshot has expired.
+  bool Round(Walk* walk) {
+    const std::vector<std::string> questions = walk->NextRound();
+    std::vector<absl::StatusOr<std::string>> replies(count());
+    ForEachReplica(count(), [&](size_t i) {
+      if (!questions[i].empty()) replies[i] = replicas_[i].peer->Query(questions[i]);
+    });
+    bool expired = false;
+    for (size_t i = 0; i < count(); ++i) {
+      if (questions[i].empty()) continue;
+      if (replies[i].ok()) {
+        walk->Answer(i, *replies[i]);
+        continue;
+      }
+      const absl::Status& status = replies[i].status();
+      expired = expired || absl::IsNotFound(status);
+      lost_[i] = IsLost(status);
+      if (!walk_error_) walk_error_ = ErrorOf(i, status);
+      walk->Lose(i, std::string(status.message()));
+    }
+    return expired;
+  }
+
+  // What the walk found, read again, counted and listed.
+  void Inquire() {
+    const WalkedAudit walked{options_,
+                             described_,
+                             agreement_,
+                             roots_,
+                             result_,
+                             interrupt_,
+                             [this](AuditObserver::Phase phase) { Phase(phase); }};
+    std::vector<Peer*> peers;
+    for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
+    LiveReader reader(std::move(peers), agreement_, lost_.get());
+    Inquiry inquiry(walked, &reader, &report_);
+    inquiry.Run();
+    if (sample_) MakeEstimate(inquiry.confirmation());
+  }
+
+  // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap
+  // is INCOMPLETE.
+  void DecideVerdict() {
+    for (size_t i = 0; i < count(); ++i) {
+      if (not_point_in_time_[i].empty()) continue;
+      if (!replicas_[i].allow_not_point_in_time) {
+        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; --allow-not-point-in-time " +
+                      replicas_[i].name + " gives a verdict all the same");
+        continue;
+      }
+      report_.not_point_in_time.push_back(i);
+      report_.warnings.push_back(
+          replicas_[i].name + " is not point-in-time, which was allowed: " + not_point_in_time_[i]);
+    }
+    if (result_.complete && result_.gaps.empty()) {
+      for (size_t i = 0; i < count(); ++i) {
+        const std::string wrong = CheckTotals(result_, roots_, i);
+        if (!wrong.empty()) AddGap(i, wrong);
+      }
+      for (const std::string& wrong :
+           {CheckStatuses(result_, report_), CheckMultisets(result_, report_)}) {
+        if (!wrong.empty()) AddGap(std::nullopt, wrong);
+      }
+    } else if (report_.gaps.empty()) {
+      AddGap(std::nullopt, "the walk ended without an answer for all keys");
+    }
+    report_.complete = report_.gaps.empty();
+    report_.exact = report_.complete;
+    if (!report_.complete) {
+      report_.verdict = Verdict::kIncomplete;
+      if (walk_error_) report_.error = walk_error_;
+      if (!report_.error) {
+        const ReportGap& gap = report_.gaps.front();
+        report_.error = ReportError{absl::StatusCode::kInternal, gap.reason, gap.replica};
+      }
+      return;
+    }
+    report_.verdict = report_.total == 0 ? Verdict::kIdentical : Verdict::kDivergent;
+    const bool all_empty = std::all_of(roots_.begin(), roots_.end(),
+                                       [](const merkle::Summary& root) { return root.count == 0; });
+    if (all_empty) report_.warnings.push_back(kAllEmptyWarning);
+  }
+
+  void MarkInterrupted() {
+    report_.interrupted = true;
+    if (report_.verdict == Verdict::kError && report_.error &&
+        report_.error->code != absl::StatusCode::kCancelled) {
+      return;
+    }
+    report_.verdict = Verdict::kIncomplete;
+    report_.complete = false;
+    report_.exact = false;
+    report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
+    report_.gaps.clear();
+    AddGap(std::nullopt, "interrupted");
+  }
+
+  const std::vector<AuditReplica>& replicas_;
+  const AuditOptions& options_;
+  AuditObserver* const observer_;
+  Interrupt* const interrupt_;
+
+  bool scan_began_ = false;
+  bool snapshots_open_ = false;
+  std::unique_ptr<bool[]> lost_;  // by replica: each written by its own thread
+  std::vector<DescribedReplica> described_;
+  merkle::Agreement agreement_;
+  std::vector<merkle::Summary> roots_;
+  std::vector<std::string> not_point_in_time_;  // by replica
+  WalkResult result_;
+  bool sample_taken_ = false;
+  std::optional<KeySample> sample_;  // absent: result_ is the walk's
+  std::optional<ReportError> walk_error_;
+  Report report_;
+};
+
+}  // namespace
+
+bool IsUserError(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kOutOfRange:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+                AuditObserver* observer, Interrupt* interrupt) {
+  return Audit(replicas, options, observer, interrupt).Run();
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,178 @@
+#include "coordinator/audit/confirm/confirm.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "merkle/check.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+bool AllAgree(const States& states) {
+  return std::all_of(states.begin(), states.end(),
+                     [&](const auto& state) { return state == states.front(); });
+}
+
+// Walks along a replica's records as the keys are gone through in order.
+class Cursor {
+ public:
+  explicit Cursor(const std::vector<PeerRecord>& records)
+      : at_(records.begin()), end_(records.end()) {}
+
+  // Null: it lacks the key.
+  const PeerRecord* Find(const std::string& key) {
+    while (at_ != end_ && at_->key < key) ++at_;
+    return at_ == end_ || at_->key != key ? nullptr : &*at_;
+  }
+
+ private:
+  std::vector<PeerRecord>::const_iterator at_;
+  const std::vector<PeerRecord>::const_iterator end_;
+};
+
+// By column: whether any two differ there. Empty if none does, or they have not as many tags.
+std::vector<bool> DifferingTags(const std::vector<const PeerRecord*>& found) {
+  const std::string_view first = found.front()->column_tags;
+  std::vector<bool> differs(first.size() / kTagBytes);
+  bool any = false;
+  for (const PeerRecord* const one : found) {
+    const std::string_view tags = one->column_tags;
+    if (tags.size() != first.size()) return {};
+    for (size_t c = 0; c < differs.size(); ++c) {
+      if (tags.substr(c * kTagBytes, kTagBytes) == first.substr(c * kTagBytes, kTagBytes)) continue;
+      differs[c] = any = true;
+    }
+  }
+  return any ? differs : std::vector<bool>();
+}
+
+}  // namespace
+
+bool Suspect::ChangedColumnsKnown(size_t columns) const {
+  return status != RecordStatus::kInFlight && columns > 0 && differs.size() == columns &&
+         std::all_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
+}
+
+Confirmation::Confirmation(const WalkResult& result, uint64_t keys_max, int passes_max)
+    : passes_max_(passes_max) {
+  DRIFTWOOD_CHECK(passes_max >= 1);
+  const auto add = [&](const Divergence& divergence, std::optional<size_t> run) {
+    if (suspects_.size() >= keys_max) return false;
+    Suspect& suspect = suspects_.emplace_back();
+    suspect.found = &divergence;
+    suspect.run = run;
+    return true;
+  };
+  for (const Divergence& divergence : result.divergences) {
+    if (!add(divergence, std::nullopt)) break;
+  }
+  for (size_t run = 0; run < result.runs.size(); ++run) {
+    for (const Divergence& divergence : result.runs[run].listed) {
+      if (!add(divergence, run)) break;
+    }
+  }
+  std::sort(suspects_.begin(), suspects_.end(),
+            [](const Suspect& a, const Suspect& b) { return a.found->key < b.found->key; });
+}
+
+bool Confirmation::IsOpen(const Suspect& suspect) const {
+  const bool settled =
+      suspect.status == RecordStatus::kConfirmed || suspect.status == RecordStatus::kInFlight;
+  return !settled && suspect.passes < passes_max_;
+}
+
+std::vector<std::string> Confirmation::OpenKeys() const {
+  std::vector<std::string> keys;
+  for (const Suspect& suspect : suspects_) {
+    if (IsOpen(suspect)) keys.push_back(suspect.found->key);
+  }
+  return keys;
+}
+
+void Confirmation::Take(const std::vector<std::string>& keys, const Readings& readings) {
+  bool complete = true;
+  std::vector<Cursor> cursors;
+  for (const auto& reading : readings) {
+    complete = complete && reading.ok() && CheckReading(keys, *reading).ok();
+    if (complete) cursors.emplace_back(*reading);
+  }
+  for (const std::string& key : keys) {
+    const auto suspect = std::lower_bound(
+        suspects_.begin(), suspects_.end(), key,
+        [](const Suspect& a, const std::string& wanted) { return a.found->key < wanted; });
+    if (suspect == suspects_.end() || suspect->found->key != key) continue;
+    if (!complete || readings.size() != suspect->found->states.size()) {
+      if (IsOpen(*suspect)) {
+        suspect->status = RecordStatus::kUnconfirmed;
+        ++suspect->passes;
+      }
+      continue;
+    }
+    States now;
+    std::vector<const PeerRecord*> records;
+    suspect->copies.clear();
+    for (Cursor& cursor : cursors) {
+      const PeerRecord* const found = cursor.Find(key);
+      now.push_back(found != nullptr ? std::optional(found->digest) : std::nullopt);
+      suspect->copies.push_back(found != nullptr ? found->copies : 0);
+      if (found != nullptr) records.push_back(found);
+    }
+    ++suspect->passes;
+    const bool same_as_before = now == suspect->now;
+    Judge(&*suspect, std::move(now));
+    TakeTags(&*suspect, same_as_before, records);
+  }
+}
+
+// `found` are the records that `suspect->now` stands for.
+void Confirmation::TakeTags(Suspect* suspect, bool same_as_before,
+                            const std::vector<const PeerRecord*>& found) {
+  const bool tagged =
+      !found.empty() && std::all_of(found.begin(), found.end(),
+                                    [](const auto* one) { return !one->column_tags.empty(); });
+  if (!tagged && same_as_before) return;  // what was known still holds
+  suspect->differs.clear();
+  const bool differ = std::any_of(found.begin(), found.end(), [&](const PeerRecord* one) {
+    return one->digest != found.front()->digest;
+  });
+  if (!tagged || !differ) return;
+  suspect->differs = DifferingTags(found);
+  if (!suspect->differs.empty()) return;
+  tags_contradicted_ = true;
+}
+
+void Confirmation::Judge(Suspect* suspect, States now) const {
+  if (AllAgree(now)) {
+    suspect->status = RecordStatus::kInFlight;
+  } else if (now == suspect->found->states || now == suspect->now) {
+    suspect->status = RecordStatus::kConfirmed;
+  } else {
+    suspect->status = RecordStatus::kUnstable;
+  }
+  suspect->now = std::move(now);
+}
+
+const Suspect* Confirmation::Find(const std::string& key) const {
+  const auto suspect = std::lower_bound(
+      suspects_.begin(), suspects_.end(), key,
+      [](const Suspect& a, const std::string& wanted) { return a.found->key < wanted; });
+  return suspect == suspects_.end() || suspect->found->key != key ? nullptr : &*suspect;
+}
+
+absl::Status CheckReading(const std::vector<std::string>& keys,
+                          const std::vector<PeerRecord>& found) {
+  auto next = keys.begin();
+  for (const PeerRecord& record : found) {
+    next = std::lower_bound(next, keys.end(), record.key);
+    if (next == keys.end() || *next != record.key) {
+      return absl::InternalError(
+          "its agent named a record that it was not asked for, or named one twice");
+    }
+    ++next;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace driftwood::coordinator

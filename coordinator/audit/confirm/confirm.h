@@ -1,0 +1,90 @@
+// The confirmation: what becomes of a walk's divergences when they are read again from the live
+// stores.
+//
+// A pure state machine, as the walk is: it says which keys to read, and takes what was read. No
+// sockets, clocks or threads. One thread at a time.
+//
+//   all replicas agree now, also in that none has the key .......... in flight
+//   differs as in the walk or as in the reading before ............. confirmed
+//   differs in another way each time ................................ unstable
+//   not read: beyond the maximum, or a replica could not be read .... unconfirmed
+//
+// A divergence is in flight only if every replica was read in one pass and all say the same.
+// Whatever fails leaves it divergent.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/peer/peer.h"
+#include "coordinator/report/report.h"
+#include "coordinator/walk/walk.h"
+
+namespace driftwood::coordinator {
+
+// What a replica holds for a key; absent: it lacks the key. By replica.
+using States = std::vector<std::optional<merkle::Digest>>;
+
+// A divergence within reach of the confirmation.
+struct Suspect {
+  const Divergence* found = nullptr;  // of the walk's result
+  std::optional<size_t> run;          // index of the missing run that has it
+  RecordStatus status = RecordStatus::kUnconfirmed;
+  int passes = 0;  // in which it was to be read
+  States now;      // as last read from all replicas; empty: never
+  // Of a multiset: how many copies each replica had then; empty: never read.
+  std::vector<uint64_t> copies{};
+  // By value column, in what `now` stands for: whether replicas that have the record differ there.
+  // Empty: not known, as no column tags came with it. Nothing but advice is made of it.
+  std::vector<bool> differs{};
+
+  const States& states() const { return now.empty() ? found->states : now; }
+  // Divergent, of the kind "changed", and it is known in which of the `columns` it differs.
+  bool ChangedColumnsKnown(size_t columns) const;
+};
+
+// What each replica gave for one batch of keys; by replica.
+using Readings = std::vector<absl::StatusOr<std::vector<PeerRecord>>>;
+
+class Confirmation {
+ public:
+  // `result` must outlive it. Within reach are the first `keys_max` of its divergences: those
+  // outside missing runs first, then the listed ones of the runs. `passes_max`: how often one is
+  // read that keeps changing; at least 1.
+  Confirmation(const WalkResult& result, uint64_t keys_max, int passes_max);
+
+  // The keys to be read in the next pass, ascending; empty: nothing is open any more.
+  std::vector<std::string> OpenKeys() const;
+
+  // What was read for `keys` (ascending): a pass may come in several batches. Keys that are not
+  // open are judged by it too, except that a failure changes nothing for them: a later reading,
+  // such as that of the values to be shown, is the better one.
+  void Take(const std::vector<std::string>& keys, const Readings& readings);
+
+  // By key.
+  const std::vector<Suspect>& suspects() const { return suspects_; }
+  // Null: beyond reach.
+  const Suspect* Find(const std::string& key) const;
+  // Column tags were met that are all equal where the records are not.
+  bool tags_contradicted() const { return tags_contradicted_; }
+
+ private:
+  void Judge(Suspect* suspect, States now) const;
+  void TakeTags(Suspect* suspect, bool same_as_before, const std::vector<const PeerRecord*>& found);
+  bool IsOpen(const Suspect& suspect) const;
+
+  const int passes_max_;
+  std::vector<Suspect> suspects_;
+  bool tags_contradicted_ = false;
+};
+
+// What an agent said is there must be among what it was asked for, each key once and in order:
+// else it is no answer. Internal.
+absl::Status CheckReading(const std::vector<std::string>& keys,
+                          const std::vector<PeerRecord>& found);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,383 @@
+#include "coordinator/audit/confirm/listing.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "coordinator/report/text.h"
+#include "merkle/record/encoding.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+uint64_t KeysOf(const MissingRun& run) {
+  uint64_t keys = 0;
+  for (const merkle::Summary& summary : run.summaries) keys = std::max(keys, summary.count);
+  return keys;
+}
+
+// Counts one key with these states in the report's breakdown, or takes it out.
+void Tally(const States& states, Report* report, bool add) {
+  const uint64_t one = add ? 1 : ~uint64_t{0};  // minus one, modulo 2^64
+  bool missing = false;
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (states[i]) continue;
+    missing = true;
+    report->missing[i] += one;
+  }
+  if (!missing) report->changed += one;
+}
+
+// As their encodings do: there is one NaN.
+bool SameValue(const merkle::Value& a, const merkle::Value& b) {
+  const bool both_nan = a.tag == merkle::Tag::kFloat64 && b.tag == merkle::Tag::kFloat64 &&
+                        std::isnan(a.real) && std::isnan(b.real);
+  return both_nan || a == b;
+}
+
+// Column c differs if two replicas hold different values there.
+std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
+  std::vector<bool> differs(columns, false);
+  const std::vector<merkle::Value>* first = nullptr;
+  for (const auto& values : record.values) {
+    if (!values) continue;
+    if (first == nullptr) first = &*values;
+    for (size_t c = 0; c < columns; ++c)
+      differs[c] = differs[c] || !SameValue((*values)[c], (*first)[c]);
+  }
+  return differs;
+}
+
+// The values that replica `name` holds now, and a note if they are not those that were compared.
+void AddReplicaValues(const std::string& name, const std::optional<merkle::Digest>& state,
+                      const PeerRecord* found, size_t columns, size_t i, ReportRecord* record) {
+  if (found == nullptr) {
+    if (state) record->notes.push_back(name + ": the record has gone since it was compared");
+    return;
+  }
+  if (found->value_too_long) {
+    record->notes.push_back(name +
+                            ": its values are too long to be shown (over 32 MiB, or over 128 MiB "
+                            "with those before them)");
+    return;
+  }
+  absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(found->value, columns);
+  if (!values.ok()) {
+    record->notes.push_back(
+        name + ": its values could not be decoded: " + std::string(values.status().message()));
+    return;
+  }
+  record->values[i] = *std::move(values);
+  if (!state) {
+    record->notes.push_back(name + ": the record has appeared since it was compared");
+  } else if (found->digest != *state) {
+    record->notes.push_back(name + ": the record has changed since it was compared");
+  }
+}
+
+// "'a'", "(7, 'a')"
+std::string KeyInWords(const std::string& encoded, size_t key_columns) {
+  const ReportKey key = MakeReportKey(encoded, key_columns);
+  if (!key.columns) return "encoded key " + Hex(encoded);
+  std::string text;
+  for (const merkle::Value& value : *key.columns) {
+    const bool quoted = value.tag == merkle::Tag::kText;
+    text +=
+        (text.empty() ? "" : ", ") + (quoted ? "'" + value.ToDisplay() + "'" : value.ToDisplay());
+  }
+  return key_columns == 1 ? text : "(" + text + ")";
+}
+
+}  // namespace
+
+merkle::Schema ReportSchema(merkle::Schema schema) {
+  if (schema.multiset) schema.key = {{"*", merkle::ColumnType::kBytes}};
+  return schema;
+}
+
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
+  ReportKey key;
+  key.encoded = encoded;
+  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
+  if (columns.ok()) key.columns = *std::move(columns);
+  return key;
+}
+
+ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
+                              const VersionMaker& versions) {
+  ReportRecord record;
+  record.key = MakeReportKey(listed.found->key, schema.key_columns());
+  record.status = listed.status;
+  if (listed.differs != nullptr) record.differs = *listed.differs;
+  for (const auto& state : *listed.states) {
+    record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
+  }
+  return record;
+}
+
+void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report) {
+  for (const Divergence& divergence : result.divergences) {
+    ++report->statuses.unconfirmed;
+    Tally(divergence.states, report, /*add=*/true);
+  }
+  for (const MissingRun& run : result.runs) {
+    const uint64_t keys = KeysOf(run);
+    report->statuses.unconfirmed += keys;
+    for (size_t i = 0; i < run.summaries.size(); ++i) {
+      if (run.summaries[i].count == 0) report->missing[i] += keys;
+    }
+  }
+  // Those read again count as what they are now.
+  for (const Suspect& suspect : confirmation.suspects()) {
+    --report->statuses.unconfirmed;
+    Tally(suspect.found->states, report, /*add=*/false);
+    ++report->statuses.Of(suspect.status);
+    if (suspect.status != RecordStatus::kInFlight) Tally(suspect.states(), report, /*add=*/true);
+  }
+  report->total = report->statuses.divergent();
+}
+
+std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation) {
+  std::vector<StatusCounts> counts(result.runs.size());
+  for (size_t i = 0; i < counts.size(); ++i) counts[i].unconfirmed = KeysOf(result.runs[i]);
+  for (const Suspect& suspect : confirmation.suspects()) {
+    if (!suspect.run) continue;
+    --counts[*suspect.run].unconfirmed;
+    ++counts[*suspect.run].Of(suspect.status);
+  }
+  return counts;
+}
+
+std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
+                                         uint64_t max) {
+  std::vector<const Divergence*> known;
+  for (const Divergence& divergence : result.divergences) known.push_back(&divergence);
+  for (const MissingRun& run : result.runs) {
+    for (const Divergence& divergence : run.listed) known.push_back(&divergence);
+  }
+  std::sort(known.begin(), known.end(),
+            [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
+  std::vector<ListedKey> listed;
+  for (const Divergence* found : known) {
+    if (listed.size() >= max) break;
+    const Suspect* suspect = confirmation.Find(found->key);
+    if (suspect == nullptr) {
+      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed});
+    } else if (suspect->status != RecordStatus::kInFlight) {
+      listed.push_back({found, &suspect->states(), suspect->status,
+                        suspect->copies.empty() ? nullptr : &suspect->copies,
+                        suspect->differs.empty() ? nullptr : &suspect->differs});
+    }
+  }
+  return listed;
+}
+
+std::string CheckStatuses(const WalkResult& result, const Report& report) {
+  uint64_t keys = result.divergences.size();
+  for (const MissingRun& run : result.runs) keys += KeysOf(run);
+  const uint64_t counted = report.total + report.statuses.in_flight;
+  if (counted == keys && report.total == report.statuses.divergent()) return "";
+  return "the confirmation adds up to " + GroupDigits(counted) + " divergent keys, not to the " +
+         GroupDigits(keys) + " that were found";
+}
+
+std::string CheckMultisets(const WalkResult& result, const Report& report) {
+  if (!report.multiset() || !result.divergences.empty() || !result.runs.empty()) return "";
+  for (const ReportReplica& replica : report.replicas) {
+    if (replica.records == report.replicas[0].records) continue;
+    return "no record differs in its number of copies, and yet " + report.replicas[0].name +
+           " has " + GroupDigits(report.replicas[0].records.value_or(0)) + " records and " +
+           replica.name + " has " + GroupDigits(replica.records.value_or(0));
+  }
+  return "";
+}
+
+std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
+                        size_t i) {
+  uint64_t parts = result.records_proven_equal;
+  for (const Divergence& divergence : result.divergences) parts += divergence.states[i] ? 1 : 0;
+  for (const MissingRun& run : result.runs) parts += run.summaries[i].count;
+  if (parts == roots[i].count) return "";
+  return "the parts of the comparison add up to " + GroupDigits(parts) + " records, not to the " +
+         GroupDigits(roots[i].count) + " that it has";
+}
+
+std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
+                                    const merkle::Schema& schema) {
+  std::map<std::string, SampledRecord> records;
+  std::set<std::string> unusable;
+  for (const std::string& key : keys) {
+    SampledRecord& record = records[key];
+    record.key = MakeReportKey(key, schema.key_columns());
+    record.values.resize(readings.size());
+  }
+  for (size_t i = 0; i < readings.size(); ++i) {
+    for (const PeerRecord& found : *readings[i]) {
+      auto values = merkle::DecodeValues(found.value, schema.values.size());
+      if (found.value_too_long || !values.ok()) {
+        unusable.insert(found.key);
+      } else {
+        records[found.key].values[i] = *std::move(values);
+      }
+    }
+  }
+  std::vector<SampledRecord> sample;
+  for (auto& [key, record] : records) {
+    const auto& first = record.values.front();
+    const bool agree = std::all_of(record.values.begin(), record.values.end(),
+                                   [&](const auto& values) { return values == first; });
+    if (!agree && !unusable.contains(key)) sample.push_back(std::move(record));
+  }
+  return sample;
+}
+
+std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
+                                         const Readings& readings, const merkle::Schema& schema,
+                                         bool with_rules) {
+  std::map<std::string, TaggedRecord> records;
+  std::set<std::string> unusable;
+  for (const std::string& key : keys) {
+    TaggedRecord& record = records[key];
+    record.key = MakeReportKey(key, schema.key_columns());
+    record.tags.resize(readings.size());
+  }
+  for (size_t i = 0; i < readings.size(); ++i) {
+    for (const PeerRecord& found : *readings[i]) {
+      if (found.column_tags.empty() || (with_rules && found.rule_tags.empty())) {
+        unusable.insert(found.key);
+      }
+      records[found.key].tags[i] = TaggedRecord::Tags{found.column_tags, found.rule_tags};
+    }
+  }
+  std::vector<TaggedRecord> sample;
+  for (auto& [key, record] : records) {
+    const auto& all = record.tags;
+    const auto& first = all.front();
+    const bool missing =
+        std::any_of(all.begin(), all.end(), [](const auto& tags) { return !tags.has_value(); });
+    const bool agree = std::all_of(all.begin(), all.end(), [&first](const auto& tags) {
+      return tags.has_value() == first.has_value() && (!tags || tags->columns == first->columns);
+    });
+    // Of a missing record it is enough to know who has it.
+    if (!agree && (missing || !unusable.contains(key))) sample.push_back(std::move(record));
+  }
+  return sample;
+}
+
+std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns) {
+  ReportColumns result;
+  std::vector<ColumnCount> counts(columns);
+  for (size_t c = 0; c < columns; ++c) counts[c].column = c;
+  for (const Suspect& suspect : confirmation.suspects()) {
+    if (!suspect.ChangedColumnsKnown(columns)) continue;
+    ++result.examined;
+    const bool alone = std::count(suspect.differs.begin(), suspect.differs.end(), true) == 1;
+    for (size_t c = 0; c < columns; ++c) {
+      if (!suspect.differs[c]) continue;
+      ++counts[c].records;
+      if (alone) ++counts[c].only;
+    }
+  }
+  if (result.examined == 0) return std::nullopt;
+  std::stable_sort(counts.begin(), counts.end(), [](const ColumnCount& a, const ColumnCount& b) {
+    return a.records > b.records;
+  });
+  for (const ColumnCount& count : counts) {
+    if (count.records > 0) result.differing.push_back(count);
+  }
+  return result;
+}
+
+std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed) {
+  std::vector<std::string> keys;
+  for (const ListedKey& one : listed) {
+    if (one.copies == nullptr) keys.push_back(one.found->key);
+  }
+  return keys;
+}
+
+void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report) {
+  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(indexed.size());
+  for (size_t i = 0; i < indexed.size(); ++i) {
+    if (!indexed[i].ok()) continue;
+    for (const PeerRecord& record : *indexed[i]) by_key[i][record.key] = &record;
+  }
+  for (size_t r = 0; r < listed.size(); ++r) {
+    const States& states = *listed[r].states;
+    std::vector<std::optional<uint64_t>>& copies = report->records[r].copies;
+    copies.resize(states.size());
+    for (size_t i = 0; i < states.size(); ++i) {
+      if (!states[i]) {
+        copies[i] = 0;
+      } else if (listed[r].copies != nullptr) {
+        copies[i] = (*listed[r].copies)[i];
+      } else if (i < by_key.size()) {
+        // Of another index than the one that was compared it would be the number of something else.
+        const auto found = by_key[i].find(listed[r].found->key);
+        if (found != by_key[i].end() && found->second->digest == *states[i]) {
+          copies[i] = found->second->copies;
+        }
+      }
+    }
+  }
+}
+
+void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
+               const merkle::Schema& schema, Report* report) {
+  const size_t columns = schema.values.size();
+  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(found.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    if (!found[i].ok()) continue;
+    for (const PeerRecord& record : *found[i]) by_key[i][record.key] = &record;
+  }
+  for (size_t r = 0; r < listed.size(); ++r) {
+    ReportRecord& record = report->records[r];
+    record.values.resize(found.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      const std::string& name = report->replicas[i].name;
+      if (!found[i].ok()) {
+        record.notes.push_back(name + ": its values could not be read");
+        continue;
+      }
+      const auto place = by_key[i].find(listed[r].found->key);
+      AddReplicaValues(name, (*listed[r].states)[i],
+                       place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
+    }
+    // Of fewer values than there are they would say too little.
+    bool all_known = true;
+    for (size_t i = 0; i < found.size(); ++i) {
+      all_known = all_known && (record.values[i] || !(*listed[r].states)[i]);
+    }
+    if (all_known) record.differs = DifferingColumns(record, columns);
+  }
+}
+
+void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
+              const merkle::Schema& schema, Report* report) {
+  const size_t columns = schema.key.size();
+  for (size_t i = 0; i < alike.size(); ++i) {
+    if (alike[i].empty()) continue;
+    const auto& [key, held] = *alike[i].begin();
+    report->warnings.push_back(
+        report->replicas[i].name + ": at least " +
+        Plural(alike[i].size(), "key that it lacks is", "keys that it lacks are") +
+        " equal to others that it holds by its own collation, so that it can't hold both, such "
+        "as " +
+        KeyInWords(key, columns) + " beside " + KeyInWords(held, columns));
+  }
+  for (size_t r = 0; r < listed.size(); ++r) {
+    for (size_t i = 0; i < alike.size(); ++i) {
+      const auto found = alike[i].find(listed[r].found->key);
+      if (found == alike[i].end() || (*listed[r].states)[i]) continue;
+      report->records[r].notes.push_back(
+          report->replicas[i].name + ": it holds " + KeyInWords(found->second, columns) +
+          ", which its collation takes for equal to " + KeyInWords(found->first, columns));
+    }
+  }
+}
+
+}  // namespace driftwood::coordinator

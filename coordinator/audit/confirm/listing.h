@@ -1,0 +1,93 @@
+// From a walk's result to the report's numbers and records. Pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/audit/advice/explain.h"
+#include "coordinator/audit/confirm/confirm.h"
+#include "coordinator/audit/confirm/version.h"
+#include "coordinator/peer/peer.h"
+#include "coordinator/report/report.h"
+#include "coordinator/walk/walk.h"
+
+namespace driftwood::coordinator {
+
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
+
+// A divergence to be shown, with what the confirmation made of it.
+struct ListedKey {
+  const Divergence* found = nullptr;  // of the walk's result
+  const States* states = nullptr;     // as last read: of the confirmation or the walk's result
+  RecordStatus status = RecordStatus::kUnconfirmed;
+  const std::vector<uint64_t>* copies = nullptr;  // of a multiset, as last read; null: never
+  const std::vector<bool>* differs = nullptr;     // Suspect::differs; null: not known
+};
+
+// As reports have it: a multiset's key is the column '*'.
+merkle::Schema ReportSchema(merkle::Schema schema);
+
+ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
+                              const VersionMaker& versions);
+
+// Fills `total`, `statuses`, `missing` and `changed`: keys inside runs included, listed or not.
+void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report);
+
+// Of each run of `result`, what became of its keys.
+std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation);
+
+// The first `max` known divergences in key order, those inside runs included, without those in
+// flight. Valid until the next Take().
+std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
+                                         uint64_t max);
+
+// Empty if all keys that the walk found divergent are in the report's counts, once each: a check
+// of our own arithmetic.
+std::string CheckStatuses(const WalkResult& result, const Report& report);
+
+// Empty unless multisets were found equal and yet differ in their numbers of records.
+std::string CheckMultisets(const WalkResult& result, const Report& report);
+
+// Empty if replica `i`'s root count is what the walk's parts add up to; else what is wrong. A
+// last check of our own arithmetic, independent of the walk's.
+std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
+                        size_t i);
+
+// The records read for `keys`, for their explanation. All readings are OK. Left out are those whose
+// values were too long to be sent, do not decode, or agree by now.
+std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
+                                    const merkle::Schema& schema);
+
+// The same where they were read with column tags, `with_rules` or without: left out are changed
+// records that some replica gave no tags of, and those that agree by now.
+std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
+                                         const Readings& readings, const merkle::Schema& schema,
+                                         bool with_rules);
+
+// In which columns the changed records that were read again differ. Absent: it is not known of any.
+std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns);
+
+// Of a multiset's divergences that were not read again, the keys.
+std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed);
+
+// Fills the copies of report->records, which stand for `listed`: as last read, else from `indexed`,
+// what the indexes that were compared say of KeysWithoutCopies().
+void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report);
+
+// Fills values, notes and, where the values say so, differing columns of report->records, which
+// stand for `listed`. `found` by replica; a failed one has its note in every record.
+void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
+               const merkle::Schema& schema, Report* report);
+
+// By replica: keys that it lacks, and those that it holds in their place, taking both for equal.
+using AlikeKeys = std::vector<std::map<std::string, std::string>>;
+
+// Says so in the notes of report->records, which stand for `listed`, and once for each replica in
+// the warnings.
+void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
+              const merkle::Schema& schema, Report* report);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,20 @@
+#include "coordinator/audit/confirm/version.h"
+
+#include <utility>
+
+#include "coordinator/report/text.h"
+#include "merkle/check.h"
+
+namespace driftwood::coordinator {
+
+VersionMaker::VersionMaker(std::string salt) : salt_(std::move(salt)) {
+  DRIFTWOOD_CHECK(salt_.size() >= 16);
+}
+
+std::string VersionMaker::Version(const merkle::Digest& digest) const {
+  std::string bytes = salt_;
+  digest.AppendTo(&bytes);
+  return Hex(merkle::Sha256(bytes).substr(0, 8));
+}
+
+}  // namespace driftwood::coordinator

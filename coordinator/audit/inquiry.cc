@@ -1,0 +1,199 @@
+#include "coordinator/audit/inquiry.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "coordinator/audit/advice.h"
+#include "coordinator/audit/confirm/version.h"
+#include "coordinator/report/text.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+// Keys of one re-read: what its answers take is held until they have been judged. A file without
+// look-up by key is scanned for each.
+constexpr size_t kRereadKeysMax = 100'000;
+
+}  // namespace
+
+Inquiry::Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report)
+    : walked_(walked),
+      reader_(*reader),
+      report_(*report),
+      confirmation_(walked.result, walked.options.recheck.keys_within_reach(),
+                    std::max(walked.options.recheck.passes_max, 1)) {}
+
+void Inquiry::Run() {
+  Confirm();
+  if (walked_.options.show_values) ReadValues();
+  Advice advice(walked_, confirmation_, &reader_);
+  if (walked_.options.explain) {
+    advice.CountColumns(&report_);
+    advice.Explain(&report_);
+  }
+  advice.Locate(&report_);
+  const AlikeKeys alike = walked_.options.explain ? advice.FindAlike() : AlikeKeys();
+  List(alike);
+  WarnOfTags();
+}
+
+// Nothing is proven by a walk that lost a replica, and nothing can be: what it found stays
+// unconfirmed.
+void Inquiry::Confirm() {
+  std::vector<std::string> keys = confirmation_.OpenKeys();
+  if (keys.empty() || reader_.AnyLost()) return;
+  walked_.on_phase(AuditObserver::Phase::kConfirming);
+  const double start = walked_.options.now_seconds();
+  report_.keys_reread = keys.size();
+  while (!keys.empty() && !reader_.AnyLost()) {
+    Pause();
+    if (walked_.interrupt->raised()) break;
+    ++report_.passes;
+    Pass(keys);
+    keys = confirmation_.OpenKeys();
+  }
+  report_.confirm_seconds = walked_.options.now_seconds() - start;
+}
+
+void Inquiry::Pause() {
+  double seconds = 0;
+  for (const DescribedReplica& replica : walked_.replicas) {
+    if (replica.description.live) seconds = kLiveRecheckSeconds;
+  }
+  seconds = walked_.options.recheck.seconds.value_or(seconds);
+  if (seconds <= 0) return;
+  const auto& wait = walked_.options.wait_seconds;
+  wait ? wait(seconds) : (void)walked_.interrupt->WaitFor(seconds);
+}
+
+bool Inquiry::WantsTags() const {
+  return walked_.options.explain && !walked_.schema().multiset && !walked_.schema().values.empty();
+}
+
+size_t Inquiry::BatchKeys() const {
+  if (!WantsTags()) return kRereadKeysMax;
+  return std::clamp<size_t>(kTagsMax / walked_.schema().values.size(), 1, kRereadKeysMax);
+}
+
+void Inquiry::Pass(const std::vector<std::string>& keys) {
+  const size_t batch_keys = BatchKeys();
+  for (size_t begin = 0; begin < keys.size() && !reader_.AnyLost(); begin += batch_keys) {
+    const size_t end = std::min(begin + batch_keys, keys.size());
+    const std::vector<std::string> batch(keys.begin() + static_cast<ptrdiff_t>(begin),
+                                         keys.begin() + static_cast<ptrdiff_t>(end));
+    const Readings readings = WantsTags() ? reader_.ReadTagged(batch, /*rules=*/{})
+                                          : reader_.Read(batch, /*with_values=*/false);
+    for (size_t i = 0; i < readings.size(); ++i) {
+      if (!readings[i].ok()) reread_errors_[i] = readings[i].status();
+    }
+    confirmation_.Take(batch, readings);
+  }
+}
+
+// The last reading of what is to be listed: the states that are reported are those whose values
+// are shown.
+void Inquiry::ReadValues() {
+  std::vector<std::string> keys;
+  for (const ListedKey& listed :
+       ListedDivergences(walked_.result, confirmation_, walked_.options.records_listed_max)) {
+    keys.push_back(listed.found->key);
+  }
+  if (keys.empty() || walked_.interrupt->raised()) return;
+  walked_.on_phase(AuditObserver::Phase::kReadingValues);
+  values_ = reader_.Read(keys, /*with_values=*/true);
+  for (size_t i = 0; i < values_.size(); ++i) {
+    if (values_[i].ok()) continue;
+    report_.warnings.push_back(NameOf(i) + ": the values could not be read: " +
+                               std::string(values_[i].status().message()));
+  }
+  confirmation_.Take(keys, values_);
+}
+
+void Inquiry::List(const AlikeKeys& alike) {
+  CountDivergences(walked_.result, confirmation_, &report_);
+  WarnOfUnconfirmed();
+  const VersionMaker versions(walked_.options.salt);
+  const std::vector<ListedKey> listed =
+      ListedDivergences(walked_.result, confirmation_, walked_.options.records_listed_max);
+  for (const ListedKey& one : listed) {
+    report_.records.push_back(MakeReportRecord(one, walked_.schema(), versions));
+  }
+  if (walked_.schema().multiset) ListCopies(listed);
+  if (!values_.empty()) AddValues(listed, values_, walked_.schema(), &report_);
+  if (!alike.empty()) AddAlike(listed, alike, walked_.schema(), &report_);
+  ListRuns();
+  ListGaps();
+  report_.records_proven_equal = walked_.result.records_proven_equal;
+}
+
+// Of what was not read again, the indexes still know how many copies there were.
+void Inquiry::ListCopies(const std::vector<ListedKey>& listed) {
+  const std::vector<std::string> keys = KeysWithoutCopies(listed);
+  Readings indexed(reader_.count());
+  if (!keys.empty() && !walked_.interrupt->raised()) {
+    reader_.AskEach([&](size_t i, Peer& peer) {
+      indexed[i] = peer.ReadIndexed(walked_.agreement, keys);
+      return absl::OkStatus();
+    });
+  }
+  AddCopies(listed, indexed, &report_);
+}
+
+void Inquiry::ListRuns() {
+  const std::vector<StatusCounts> statuses = CountRuns(walked_.result, confirmation_);
+  for (size_t i = 0; i < walked_.result.runs.size(); ++i) {
+    if (statuses[i].divergent() == 0) continue;
+    const MissingRun& run = walked_.result.runs[i];
+    ReportRun entry;
+    entry.begin = MakeKey(run.begin);
+    if (run.end) entry.end = MakeKey(*run.end);
+    for (const merkle::Summary& summary : run.summaries) entry.counts.push_back(summary.count);
+    entry.statuses = statuses[i];
+    report_.runs.push_back(std::move(entry));
+  }
+}
+
+void Inquiry::ListGaps() {
+  for (const Gap& gap : walked_.result.gaps) {
+    ReportGap entry;
+    entry.begin = MakeKey(gap.begin);
+    if (gap.end) entry.end = MakeKey(*gap.end);
+    if (gap.replica < reader_.count()) entry.replica = gap.replica;
+    entry.reason = gap.reason;
+    report_.gaps.push_back(std::move(entry));
+  }
+}
+
+void Inquiry::WarnOfTags() {
+  for (size_t i = 0; i < reader_.count(); ++i) {
+    if (!reader_.tags_dropped(i)) continue;
+    report_.warnings.push_back(NameOf(i) +
+                               ": its agent gave malformed column tags, which were left out: the "
+                               "report does not know in which columns all records differ");
+  }
+  if (!confirmation_.tags_contradicted()) return;
+  report_.warnings.push_back(
+      "column tags say of records that differ that no column does, and were left out: the report "
+      "does not know in which columns all records differ");
+}
+
+void Inquiry::WarnOfUnconfirmed() {
+  const uint64_t unconfirmed = report_.statuses.unconfirmed;
+  const RecheckOptions& recheck = walked_.options.recheck;
+  if (unconfirmed == 0 || !recheck.enabled || walked_.interrupt->raised()) return;
+  for (const auto& [replica, status] : reread_errors_) {
+    report_.warnings.push_back(NameOf(replica) + ": divergent records could not be read again: " +
+                               std::string(status.message()));
+  }
+  const uint64_t found = report_.total + report_.statuses.in_flight;
+  const uint64_t reach = confirmation_.suspects().size();
+  if (found > reach) {
+    report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
+                               " not read again: that is done with at most " +
+                               GroupDigits(recheck.keys_within_reach()) + " (--recheck-max)");
+  }
+}
+
+}  // namespace driftwood::coordinator

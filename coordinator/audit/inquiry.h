@@ -1,0 +1,78 @@
+// What becomes of a walk's divergences once it is over: they are read again from the live stores
+// (coordinator/audit/confirm/confirm.h), counted and listed, with their values if asked for. Free
+// of any transport.
+//
+// Whatever fails leaves a divergence divergent. Advice (coordinator/audit/advice.h) is asked for in
+// between, and nothing here depends on it.
+//
+// One thread; asks the replicas on threads of their own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "coordinator/audit/audit.h"
+#include "coordinator/audit/confirm/confirm.h"
+#include "coordinator/audit/confirm/listing.h"
+#include "coordinator/audit/live_reader.h"
+#include "coordinator/audit/reconcile.h"
+#include "coordinator/peer/interrupt.h"
+#include "coordinator/report/report.h"
+#include "coordinator/walk/walk.h"
+
+namespace driftwood::coordinator {
+
+// What an audit has when its walk is over. All of it outlives whoever is given it.
+struct WalkedAudit {
+  const AuditOptions& options;
+  const std::vector<DescribedReplica>& replicas;
+  const merkle::Agreement& agreement;
+  const std::vector<merkle::Summary>& roots;
+  const WalkResult& result;
+  Interrupt* interrupt;
+  std::function<void(AuditObserver::Phase)> on_phase;
+
+  const merkle::Schema& schema() const { return agreement.schema; }
+};
+
+class Inquiry {
+ public:
+  Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report);
+
+  // Fills the report's counts, records, runs, gaps and advice, and what it says of the reading.
+  void Run();
+
+  // After Run().
+  const Confirmation& confirmation() const { return confirmation_; }
+
+ private:
+  void Confirm();
+  // Whether which columns differ is asked for too.
+  bool WantsTags() const;
+  size_t BatchKeys() const;
+  void Pause();
+  void Pass(const std::vector<std::string>& keys);
+  void ReadValues();
+  void List(const AlikeKeys& alike);
+  void ListCopies(const std::vector<ListedKey>& listed);
+  void ListRuns();
+  void ListGaps();
+  void WarnOfUnconfirmed();
+  void WarnOfTags();
+
+  ReportKey MakeKey(const std::string& encoded) const {
+    return MakeReportKey(encoded, walked_.schema().key_columns());
+  }
+  const std::string& NameOf(size_t replica) const { return walked_.replicas[replica].name; }
+
+  const WalkedAudit& walked_;
+  LiveReader& reader_;
+  Report& report_;
+  Confirmation confirmation_;                     // of walked_.result
+  std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
+  Readings values_;                               // of what is listed; empty: not read
+};
+
+}  // namespace driftwood::coordinator

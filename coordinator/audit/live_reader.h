@@ -1,0 +1,69 @@
+// Asks all replicas of an audit at once, above all for records as they are in the live stores now.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "coordinator/audit/confirm/confirm.h"
+#include "coordinator/peer/peer.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood::coordinator {
+
+// Runs `work(i)` for each replica, each on a thread of its own.
+template <typename Work>
+void ForEachReplica(size_t count, const Work& work) {
+  std::vector<std::thread> threads;
+  for (size_t i = 1; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
+  work(0);
+  for (std::thread& thread : threads) thread.join();
+}
+
+// An agent that is gone or does not answer, whatever it is asked.
+bool IsLost(const absl::Status& status);
+
+// One thread at a time.
+class LiveReader {
+ public:
+  // `lost[i]`: replica i has been lost, and is not asked again: it would only cost the time until
+  // it is given up once more. Set here too. All must outlive the reader.
+  LiveReader(std::vector<Peer*> peers, const merkle::Agreement& agreement, bool* lost);
+
+  size_t count() const { return peers_.size(); }
+  Peer& peer(size_t replica) const { return *peers_[replica]; }
+  bool AnyLost() const;
+
+  // Of `keys`, which ascend. What an agent said that was not asked for it is an error of its
+  // reading.
+  Readings Read(const std::vector<std::string>& keys, bool with_values);
+
+  // The same without values, with column tags as far as the agents give any (Peer::ReadTagged()).
+  // What was read besides never depends on them: a reading that fails is done again without them,
+  // and tags that are not one for each column and rule are dropped.
+  Readings ReadTagged(const std::vector<std::string>& keys, const std::vector<std::string>& rules);
+  // Tags of this replica had to be dropped.
+  bool tags_dropped(size_t replica) const { return tags_dropped_[replica]; }
+
+  // Calls `ask(i, peer)` for each replica that is not lost; it returns the status of its call.
+  template <typename Ask>
+  void AskEach(const Ask& ask) {
+    ForEachReplica(count(), [&](size_t i) {
+      if (!lost_[i]) lost_[i] = IsLost(ask(i, *peers_[i]));
+    });
+  }
+
+ private:
+  // True if no tags had to be dropped.
+  bool CheckTags(size_t rules, std::vector<PeerRecord>* found) const;
+
+  const std::vector<Peer*> peers_;
+  const merkle::Agreement& agreement_;
+  bool* const lost_;
+  const std::unique_ptr<bool[]> tags_dropped_;  // by replica: each written by its own thread
+};
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,16 @@
+// --explain: what a comparison would do, from what the replicas' agents say of their sources before
+// any is scanned. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "coordinator/audit/reconcile.h"
+
+namespace driftwood::coordinator {
+
+// For people: the replicas with their sizes, then each column with its type on each side and the
+// one that it would be compared as.
+std::string PlanText(const std::vector<DescribedReplica>& replicas, const Reconciled& reconciled);
+
+}  // namespace driftwood::coordinator

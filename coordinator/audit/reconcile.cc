@@ -1,0 +1,449 @@
+#include "coordinator/audit/reconcile.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using merkle::ColumnType;
+using Names = std::vector<std::string>;
+
+bool Contains(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::string TypeText(ColumnType type) { return std::string(merkle::ColumnTypeName(type)); }
+
+const ReplicaColumn* FindColumn(const DescribedReplica& replica, const std::string& name) {
+  for (const ReplicaColumn& column : replica.description.columns) {
+    if (column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+Names ColumnNames(const DescribedReplica& replica) {
+  Names names;
+  for (const ReplicaColumn& column : replica.description.columns) names.push_back(column.name);
+  return names;
+}
+
+// What stands for a key where there is none, and records are compared with their numbers of copies.
+const Names kNoKey = {"*"};
+
+std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + ")"; }
+
+class Reconciler {
+ public:
+  Reconciler(const std::vector<DescribedReplica>& replicas, const ReconcileOptions& options)
+      : replicas_(replicas), options_(options) {}
+
+  absl::StatusOr<Reconciled> Run() {
+    RETURN_IF_ERROR(CheckAgents());
+    RETURN_IF_ERROR(CheckOptionNames());
+    ASSIGN_OR_RETURN(key_, DecideKey());
+    const bool multiset = key_ == kNoKey;
+    if (multiset) {
+      RETURN_IF_ERROR(CheckMultiset());
+      key_.clear();
+    }
+    RETURN_IF_ERROR(CheckColumnsAreSeen());
+    RETURN_IF_ERROR(CheckKeyColumns());
+    ASSIGN_OR_RETURN(const Names values, DecideValueColumns());
+
+    Reconciled result;
+    merkle::Agreement& agreement = result.agreement;
+    agreement.key_id = replicas_[0].description.key_id;
+    agreement.params = options_.params;
+    agreement.schema.multiset = multiset;
+    for (const std::string& name : key_) {
+      ASSIGN_OR_RETURN(const ColumnType type, DecideType(name));
+      agreement.schema.key.push_back({name, type});
+    }
+    for (const std::string& name : values) {
+      ASSIGN_OR_RETURN(const ColumnType type, DecideType(name));
+      agreement.schema.values.push_back({name, type});
+    }
+    if (multiset && values.empty()) {
+      return absl::InvalidArgumentError("--key '*': no column is left to be compared");
+    }
+    RETURN_IF_ERROR(CheckTypesAreUsed(values));
+    for (const merkle::ColumnRule& rule : options_.rules) {
+      agreement.rules.push_back(rule.column + ":" + merkle::RuleText(rule.rule));
+    }
+    std::sort(agreement.rules.begin(), agreement.rules.end());
+    RETURN_IF_ERROR(agreement.Validate());
+    for (const std::string& name : AllColumns()) {
+      if (!Contains(key_, name) && !Contains(values, name)) result.not_compared.push_back(name);
+    }
+    return result;
+  }
+
+ private:
+  // Digests of another encoding or key can't be compared at all.
+  absl::Status CheckAgents() const {
+    const DescribedReplica& first = replicas_[0];
+    for (const DescribedReplica& replica : replicas_) {
+      const ReplicaDescription& description = replica.description;
+      if (description.encoding_version != merkle::kEncodingVersion) {
+        return absl::FailedPreconditionError(
+            replica.name + "'s agent (" + description.agent_version + ") has encoding version " +
+            std::to_string(description.encoding_version) + ", this program has " +
+            std::to_string(merkle::kEncodingVersion) +
+            "; run the same version of driftwood on all sides");
+      }
+      if (description.key_id != first.description.key_id) return DigestKeysDiffer(first, replica);
+    }
+    return absl::OkStatus();
+  }
+
+  static std::string KeyIdText(const DescribedReplica& replica) {
+    if (!replica.description.keyed) return replica.name + " has none";
+    return replica.name + " has " + Hex(replica.description.key_id).substr(0, 16) + "…";
+  }
+  static absl::Status DigestKeysDiffer(const DescribedReplica& a, const DescribedReplica& b) {
+    return absl::FailedPreconditionError(
+        "digest key differs: " + KeyIdText(a) + ", " + KeyIdText(b) +
+        "; serve running agents with the same --digest-key-file, and give that file here too if "
+        "one side is a store URL");
+  }
+
+  absl::Status CheckOptionNames() const {
+    const Names all = AllColumns();
+    const std::pair<const char*, const Names*> lists[] = {
+        {"--key", &options_.key}, {"--columns", &options_.columns}, {"--ignore", &options_.ignore}};
+    for (const auto& [option, names] : lists) {
+      std::set<std::string> seen;
+      if (names == &options_.key && *names == kNoKey) continue;
+      for (const std::string& name : *names) {
+        if (names == &options_.key && name == kNoKey[0] && !Contains(all, name)) {
+          return absl::InvalidArgumentError(
+              "--key '*' says that no column identifies a record: it stands alone");
+        }
+        if (!seen.insert(name).second) {
+          return absl::InvalidArgumentError(std::string(option) + " names column '" + name +
+                                            "' twice");
+        }
+        if (!Contains(all, name)) {
+          return absl::InvalidArgumentError(std::string(option) + ": no replica has a column '" +
+                                            name + "'" + DidYouMean(name, all));
+        }
+      }
+    }
+    for (const auto& [name, type] : options_.types) {
+      if (!Contains(all, name)) {
+        return absl::InvalidArgumentError("--types: no replica has a column '" + name + "'" +
+                                          DidYouMean(name, all));
+      }
+    }
+    for (const merkle::ColumnRule& rule : options_.rules) {
+      if (!Contains(all, rule.column)) {
+        return absl::InvalidArgumentError("--rule: no replica has a column '" + rule.column + "'" +
+                                          DidYouMean(rule.column, all));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Names> DecideKey() const {
+    if (!options_.key.empty()) return options_.key;
+    const DescribedReplica* decided = nullptr;
+    for (const DescribedReplica& replica : replicas_) {
+      if (replica.description.key.empty()) continue;
+      if (decided == nullptr) decided = &replica;
+      if (replica.description.key != decided->description.key) {
+        return absl::FailedPreconditionError("the keys differ: " + decided->name + " has " +
+                                             Parenthesised(decided->description.key) + ", " +
+                                             replica.name + " has " +
+                                             Parenthesised(replica.description.key) +
+                                             "; say which to use with --key COLUMN,…" + OrNoKey());
+      }
+    }
+    if (decided != nullptr) return decided->description.key;
+    return absl::FailedPreconditionError(
+        "no key: no replica says which columns identify a record; say --key COLUMN,… (" +
+        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0])) + ")" + OrNoKey());
+  }
+
+  static std::string OrNoKey() {
+    return ", or --key '*' to compare records without one, by their numbers of copies";
+  }
+
+  // Else a column that one may not see would silently be compared nowhere.
+  absl::Status CheckColumnsAreSeen() const {
+    if (!options_.columns.empty()) return absl::OkStatus();
+    for (const DescribedReplica& replica : replicas_) {
+      if (!replica.description.hides_columns) continue;
+      return absl::FailedPreconditionError(
+          replica.name +
+          "'s user may not see all columns of its table: let it read the whole "
+          "table (GRANT SELECT), or name the columns to compare (--columns); it sees " +
+          JoinNames(ColumnNames(replica)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckMultiset() const {
+    for (const DescribedReplica& replica : replicas_) {
+      if (!replica.description.always_keyed) continue;
+      return absl::FailedPreconditionError(
+          "--key '*' is for records without a key, and those of " + replica.name +
+          " always have one (" + JoinNames(replica.description.key) +
+          "): leave --key out, or name the columns that are its key elsewhere");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckKeyColumns() const {
+    for (const DescribedReplica& replica : replicas_) {
+      const Names names = ColumnNames(replica);
+      for (const std::string& name : key_) {
+        if (Contains(names, name)) continue;
+        return absl::FailedPreconditionError("key column '" + name + "' is not in " + replica.name +
+                                             DidYouMean(name, names) + "; it has " +
+                                             JoinNames(names));
+      }
+    }
+    for (const std::string& name : options_.ignore) {
+      if (Contains(key_, name)) {
+        return absl::InvalidArgumentError("--ignore names the key column '" + name +
+                                          "'; a key column can't be ignored");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Value columns sorted by name.
+  absl::StatusOr<Names> DecideValueColumns() const {
+    const bool chosen = !options_.columns.empty();
+    Names values;
+    for (const std::string& name : chosen ? options_.columns : AllColumns()) {
+      if (!Contains(key_, name) && !Contains(options_.ignore, name)) values.push_back(name);
+    }
+    std::sort(values.begin(), values.end());
+    for (const std::string& name : values) {
+      for (const DescribedReplica& replica : replicas_) {
+        if (FindColumn(replica, name) == nullptr) {
+          return chosen ? ChosenColumnMissing(name, replica) : ColumnsNotEverywhere(values);
+        }
+      }
+    }
+    return values;
+  }
+
+  static absl::Status ChosenColumnMissing(const std::string& name,
+                                          const DescribedReplica& replica) {
+    const Names names = ColumnNames(replica);
+    return absl::FailedPreconditionError("--columns: '" + name + "' is not in " + replica.name +
+                                         DidYouMean(name, names) + "; it has " + JoinNames(names));
+  }
+
+  // Names every column that only some replicas have, and where.
+  absl::Status ColumnsNotEverywhere(const Names& values) const {
+    Names common, partial, details;
+    for (const std::string& name : values) {
+      Names having;
+      for (const DescribedReplica& replica : replicas_) {
+        if (FindColumn(replica, name) != nullptr) having.push_back(replica.name);
+      }
+      if (having.size() == replicas_.size()) {
+        common.push_back(name);
+      } else {
+        partial.push_back(name);
+        details.push_back("'" + name + "' (only in " + JoinAnd(having) + ")");
+      }
+    }
+    std::string message = "not every replica has the same columns: " + JoinNames(details);
+    for (const std::string& a : partial) {
+      for (const std::string& b : partial) {
+        if (a < b && Lowercase(a) == Lowercase(b)) {
+          message += "; '" + a + "' and '" + b + "' differ only in letter case, which counts";
+        }
+      }
+    }
+    message += "; leave them out with --ignore " + CommaList(partial);
+    if (!common.empty()) {
+      message += ", or say what to compare with --columns " + CommaList(common);
+    }
+    return absl::FailedPreconditionError(message);
+  }
+
+  // As SplitList() reads it.
+  static std::string CommaList(const Names& names) {
+    std::string list;
+    for (const std::string& name : names) {
+      if (&name != &names.front()) list += ',';
+      for (const char c : name) list += c == ',' ? "%2C" : std::string(1, c);
+    }
+    return list;
+  }
+
+  absl::StatusOr<ColumnType> DecideType(const std::string& name) const {
+    const auto chosen = options_.types.find(name);
+    if (chosen != options_.types.end()) return chosen->second;
+    std::set<ColumnType> declared;
+    std::set<ColumnType> observed;
+    const DescribedReplica* textual = nullptr;
+    const DescribedReplica* dynamic = nullptr;
+    for (const DescribedReplica& replica : replicas_) {
+      const ReplicaColumn& column = *FindColumn(replica, name);
+      if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
+      if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
+      if (column.knowledge == TypeKnowledge::kTextual) textual = &replica;
+      if (column.knowledge == TypeKnowledge::kDynamic) dynamic = &replica;
+    }
+    if (!declared.empty()) {
+      observed.erase(ColumnType::kText);  // strings hold what JSON has no type for
+      declared.merge(observed);
+      return MergeAll(name, declared);
+    }
+    if (dynamic == nullptr) return TypeOfValues(name, observed);
+    if (textual == nullptr) return ColumnType::kDynamic;
+    return absl::FailedPreconditionError(
+        "column '" + name + "': " + dynamic->name + " has values of several types there and " +
+        textual->name + " has only characters, so no side says how to read them; say --types " +
+        CommaList({name}) + "=TYPE" + OrIgnore(name));
+  }
+
+  // No side declares a type. What has one in each value is not read as another: the string "5" is
+  // not the number 5.
+  absl::StatusOr<ColumnType> TypeOfValues(const std::string& name,
+                                          const std::set<ColumnType>& observed) const {
+    if (observed.empty()) return ColumnType::kText;
+    if (observed.size() > 1 && observed.count(ColumnType::kText) > 0) return TypesDiffer(name);
+    return MergeAll(name, observed);
+  }
+
+  // The one type of the set that all others can be read as, whatever the order of the replicas.
+  absl::StatusOr<ColumnType> MergeAll(const std::string& name,
+                                      const std::set<ColumnType>& types) const {
+    if (const auto number = NumberByRule(name, types)) return *number;
+    for (const ColumnType candidate : types) {
+      const bool fits = std::all_of(types.begin(), types.end(), [&](ColumnType other) {
+        return MergeTypes(candidate, other) == candidate;
+      });
+      if (fits) return candidate;
+    }
+    return TypesDiffer(name);
+  }
+
+  // Binary and decimal numbers compare only where a rule says how exactly: round= makes decimals of
+  // both, float= doubles.
+  std::optional<ColumnType> NumberByRule(const std::string& name,
+                                         const std::set<ColumnType>& types) const {
+    const std::set<ColumnType> numbers = {ColumnType::kInteger, ColumnType::kDecimal,
+                                          ColumnType::kFloat64};
+    if (types.size() < 2 || types.count(ColumnType::kFloat64) == 0 ||
+        !std::includes(numbers.begin(), numbers.end(), types.begin(), types.end())) {
+      return std::nullopt;
+    }
+    for (const merkle::ColumnRule& rule : options_.rules) {
+      if (rule.column != name) continue;
+      if (rule.rule.kind == merkle::RuleKind::kRound) return ColumnType::kDecimal;
+      if (rule.rule.kind == merkle::RuleKind::kFloatDigits ||
+          rule.rule.kind == merkle::RuleKind::kFloat32) {
+        return ColumnType::kFloat64;
+      }
+    }
+    return std::nullopt;
+  }
+
+  absl::Status TypesDiffer(const std::string& name) const {
+    std::string sides;
+    for (const DescribedReplica& replica : replicas_) {
+      const ReplicaColumn& column = *FindColumn(replica, name);
+      if (column.knowledge != TypeKnowledge::kTyped &&
+          column.knowledge != TypeKnowledge::kObserved) {
+        continue;
+      }
+      if (!sides.empty()) sides += ", ";
+      sides += replica.name + " has " + TypeText(column.type);
+      if (!column.declared.empty() && Lowercase(column.declared) != TypeText(column.type)) {
+        sides += " (" + column.declared + ")";
+      }
+    }
+    return absl::FailedPreconditionError("column '" + name +
+                                         "' has types that don't compare: " + sides +
+                                         "; say how to read it with --types " + CommaList({name}) +
+                                         "=TYPE" + OrConvert(name) + OrIgnore(name));
+  }
+
+  // What makes such types comparable without reading them as something else.
+  std::string OrConvert(const std::string& name) const {
+    const DescribedReplica* local = nullptr;
+    bool zoned = false, binary = false, decimal = false;
+    for (const DescribedReplica& replica : replicas_) {
+      const ColumnType type = FindColumn(replica, name)->type;
+      if (type == ColumnType::kTimestamp) local = &replica;
+      zoned = zoned || type == ColumnType::kTimestampTz;
+      binary = binary || type == ColumnType::kFloat64;
+      decimal = decimal || type == ColumnType::kDecimal || type == ColumnType::kInteger;
+    }
+    const std::string column = CommaList({name});
+    if (local != nullptr && zoned) {
+      return ", or which zone the local times are of with --zone " + local->name + ":" + column +
+             "=UTC+N";
+    }
+    if (binary && decimal) {
+      return ", or how exactly they must agree with --rule " + column + ":round=N or " + column +
+             ":float=N";
+    }
+    return "";
+  }
+
+  // A key column can't be left out.
+  std::string OrIgnore(const std::string& name) const {
+    if (Contains(key_, name)) return "";
+    return ", or leave it out with --ignore " + CommaList({name});
+  }
+
+  absl::Status CheckTypesAreUsed(const Names& values) const {
+    for (const auto& [name, type] : options_.types) {
+      if (!Contains(values, name) && !Contains(key_, name)) {
+        return absl::InvalidArgumentError("--types names column '" + name +
+                                          "', which is not compared");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // Columns of any replica, each once, sorted.
+  Names AllColumns() const {
+    std::set<std::string> names;
+    for (const DescribedReplica& replica : replicas_) {
+      for (const ReplicaColumn& column : replica.description.columns) names.insert(column.name);
+    }
+    return {names.begin(), names.end()};
+  }
+
+  const std::vector<DescribedReplica>& replicas_;
+  const ReconcileOptions& options_;
+  Names key_;
+};
+
+}  // namespace
+
+std::optional<ColumnType> MergeTypes(ColumnType a, ColumnType b) {
+  if (a == b) return a;
+  const auto are = [&](ColumnType x, ColumnType y) {
+    return (a == x && b == y) || (a == y && b == x);
+  };
+  if (are(ColumnType::kInteger, ColumnType::kDecimal)) return ColumnType::kDecimal;
+  if (are(ColumnType::kBool, ColumnType::kInteger)) return ColumnType::kBool;
+  if (are(ColumnType::kText, ColumnType::kUuid)) return ColumnType::kUuid;
+  if (are(ColumnType::kText, ColumnType::kBool)) return ColumnType::kBool;
+  if (are(ColumnType::kText, ColumnType::kJson)) return ColumnType::kJson;
+  return std::nullopt;
+}
+
+absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedReplica>& replicas,
+                                     const ReconcileOptions& options) {
+  return Reconciler(replicas, options).Run();
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,46 @@
+// From what the replicas' sources say about themselves, and the user's options, to the one schema
+// under which all are compared, or one clear error. Pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/peer/peer.h"
+#include "merkle/hash/level.h"
+#include "merkle/record/rule.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood::coordinator {
+
+struct ReconcileOptions {
+  std::vector<std::string> key;      // empty: the replicas' own; {"*"}: none, a multiset
+  std::vector<std::string> columns;  // empty: all
+  std::vector<std::string> ignore;
+  std::map<std::string, merkle::ColumnType> types;
+  std::vector<merkle::ColumnRule> rules;
+  merkle::TreeParams params;
+};
+
+struct DescribedReplica {
+  std::string name;
+  ReplicaDescription description;
+};
+
+struct Reconciled {
+  merkle::Agreement agreement;
+  std::vector<std::string> not_compared;  // columns that some replica has and the schema lacks
+};
+
+// FailedPrecondition or InvalidArgument: one line that names the replicas, columns and types, and
+// the option that would help. README.md has the lattice of types as a table.
+absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedReplica>& replicas,
+                                     const ReconcileOptions& options);
+
+// The type under which values declared `a` on one side and `b` on the other are compared; nothing
+// if only the user can decide. Commutative.
+std::optional<merkle::ColumnType> MergeTypes(merkle::ColumnType a, merkle::ColumnType b);
+
+}  // namespace driftwood::coordinator

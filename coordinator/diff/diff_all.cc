@@ -1,0 +1,325 @@
+#include "coordinator/diff/diff_all.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "coordinator/audit/audit.h"
+#include "coordinator/diff/diff_plan.h"
+#include "coordinator/diff/diff_run.h"
+#include "coordinator/diff/table_selection.h"
+#include "coordinator/peer/connector.h"
+#include "coordinator/report/database_report.h"
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr uint64_t kDivergencesMaxDefault = 1000;
+// Of each table, below the line that says how many there are.
+constexpr uint64_t kDivergencesMaxForPeople = 10;
+
+// --key '*', which with --all is for the tables that have no key.
+bool AllowsMultisets(const DiffOptions& options) {
+  return JoinLists(options.key) == std::vector<std::string>{"*"};
+}
+
+absl::Status CheckOptions(const DiffOptions& options) {
+  if (!options.key.empty() && !AllowsMultisets(options)) {
+    return absl::InvalidArgumentError(
+        "--key is for one table: with --all each table is compared by its own key, and with "
+        "--key '*' those that have none as multisets");
+  }
+  if (!options.columns.empty()) {
+    return absl::InvalidArgumentError(
+        "--columns is for one table: with --all say what to leave out, with --ignore");
+  }
+  if (options.plan_only) {
+    return absl::InvalidArgumentError("--explain is for one table: leave --all out");
+  }
+  return absl::OkStatus();
+}
+
+class DiffAll {
+ public:
+  DiffAll(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment)
+      : format_(format), options_(options), environment_(environment) {}
+
+  int Run() {
+    const double start = environment_.now_seconds();
+    NameReplicas();
+    const absl::Status status = CompareDatabases();
+    if (!status.ok() && !report_.error) Fail(status, std::nullopt);
+    report_.interrupted = environment_.interrupt->raised();
+    if (report_.interrupted) {
+      report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
+    }
+    report_.seconds = environment_.now_seconds() - start;
+    WarnOfEmptyTables();
+    DecideVerdict(&report_);
+    return Finish();
+  }
+
+ private:
+  // The names and sources as far as they are known yet.
+  void NameReplicas() {
+    report_.replicas =
+        MakeErrorReport(absl::OkStatus(), std::nullopt, options_, environment_).replicas;
+  }
+
+  void Fail(const absl::Status& status, std::optional<size_t> replica) {
+    report_.error = ReportError{status.code(), std::string(status.message()), replica};
+  }
+
+  absl::Status CompareDatabases() {
+    RETURN_IF_ERROR(CheckOptions(options_));
+    RETURN_IF_ERROR(MakeDiffPlan(options_, format_).status());
+    DiffOptions plain = options_;  // what is about columns is for some tables only
+    plain.renames.clear();
+    plain.zones.clear();
+    ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_));
+    databases_ = plan.replicas;
+    for (const ReplicaSpec& database : databases_) names_.push_back(database.name);
+    RETURN_IF_ERROR(List(&listings_));
+    for (size_t i = 0; i < listings_.size(); ++i) {
+      report_.replicas[i].source = listings_[i].source;
+      for (const std::string& warning : listings_[i].warnings) {
+        report_.warnings.push_back(names_[i] + ": " + warning);
+      }
+    }
+    ASSIGN_OR_RETURN(TableSelection selection,
+                     SelectTables(listings_, names_, options_, /*must_exist=*/true));
+    report_.skipped = std::move(selection.skipped);
+    if (selection.tables.empty()) return NothingToCompare();
+    ASSIGN_OR_RETURN(const ColumnOptions columns,
+                     ColumnOptions::Create(options_, names_, selection.tables));
+    for (const MatchedTable& table : selection.tables) {
+      const std::string label = "[" + std::to_string(report_.tables.size() + 1) + "/" +
+                                std::to_string(selection.tables.size()) + "] " +
+                                EscapeForDisplay(table.name) + ": ";
+      report_.tables.push_back(CompareTable(table, columns, label));
+    }
+    if (!environment_.interrupt->raised()) LookAgain();
+    return absl::OkStatus();
+  }
+
+  absl::Status List(std::vector<TableListing>* listings) {
+    absl::StatusOr<std::unique_ptr<Connector>> connector = environment_.make_connector(options_);
+    RETURN_IF_ERROR(connector.status());
+    for (size_t i = 0; i < databases_.size(); ++i) {
+      absl::StatusOr<TableListing> listing = (*connector)->ListTables(databases_[i], [this] {
+        return environment_.interrupt->raised();
+      });
+      if (!listing.ok()) {
+        Fail(listing.status(), i);
+        return listing.status();
+      }
+      listings->push_back(*std::move(listing));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status NothingToCompare() const {
+    const std::string check =
+        "; check the databases' names and what their users are allowed to see";
+    if (report_.skipped.empty()) {
+      return absl::NotFoundError("no table in " + JoinAnd(names_) + ", so nothing was compared" +
+                                 check);
+    }
+    std::vector<std::string> skipped;
+    for (const SkippedTable& table : report_.skipped) {
+      skipped.push_back(table.table + " (" + table.why + ")");
+    }
+    return absl::NotFoundError("no table is left to compare in " + JoinAnd(names_) +
+                               ": skipped are " + JoinNames(skipped));
+  }
+
+  TableReport CompareTable(const MatchedTable& table, const ColumnOptions& columns,
+                           const std::string& label) {
+    const double start = environment_.now_seconds();
+    DiffOptions options = options_;
+    options.all = false;
+    options.tables.clear();
+    options.skip_tables.clear();
+    for (size_t i = 0; i < table.entries.size(); ++i) {
+      options.stores[i] = table.entries[i] == nullptr ? listings_[i].source : table.entries[i]->url;
+    }
+    columns.Apply(table, &options);
+    TableReport result;
+    result.table = table.name;
+    result.missing_in = table.MissingIn();
+    if (!result.missing_in.empty()) {
+      result.report = MakeErrorReport(absl::NotFoundError(MissingText(table)), std::nullopt,
+                                      options, environment_);
+      result.result = TableResult::kMissing;
+    } else if (!table.HasKey() && !AllowsMultisets(options_)) {
+      result.report = MakeErrorReport(
+          absl::FailedPreconditionError("no key: no replica says which columns identify a record; "
+                                        "compare it by itself with --key COLUMN,…, or as a "
+                                        "multiset with --key '*'"),
+          std::nullopt, options, environment_);
+      result.result = TableResult::kNoKey;
+    } else {
+      if (table.HasKey()) options.key.clear();
+      result.report = Compare(options, label);
+      result.result = ResultOf(result.report);
+    }
+    result.seconds = environment_.now_seconds() - start;
+    if (result.report.interrupted) result.result = TableResult::kIncomplete;
+    return result;
+  }
+
+  std::string MissingText(const MatchedTable& table) const {
+    std::vector<std::string> missing_in;
+    for (const size_t i : table.MissingIn()) missing_in.push_back(names_[i]);
+    return "missing in " + JoinAnd(missing_in) + OtherSpellings(table, listings_, names_);
+  }
+
+  Report Compare(const DiffOptions& options, const std::string& label) const {
+    absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format_);
+    if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
+    for (size_t i = 0; i < databases_.size(); ++i) {
+      plan->replicas[i].password = databases_[i].password;
+    }
+    const uint64_t listed_max = options_.max_divergences.value_or(
+        format_ == ReportFormat::kTable ? kDivergencesMaxForPeople : kDivergencesMaxDefault);
+    return CompareReplicas(*plan, listed_max, options, environment_, label);
+  }
+
+  // The tables are listed once more: one that has come meanwhile was not compared.
+  void LookAgain() {
+    std::vector<TableListing> now;
+    const absl::Status listed = List(&now);
+    absl::StatusOr<TableSelection> selection =
+        listed.ok() ? SelectTables(now, names_, options_, /*must_exist=*/false) : listed;
+    if (!selection.ok()) {
+      report_.error = std::nullopt;
+      return Fail({selection.status().code(),
+                   "the tables could not be listed again after the comparison, so one that came "
+                   "meanwhile would not have been seen: " +
+                       std::string(selection.status().message())},
+                  std::nullopt);
+    }
+    for (const MatchedTable& table : selection->tables) {
+      const auto known = std::find_if(report_.tables.begin(), report_.tables.end(),
+                                      [&](const TableReport& t) { return t.table == table.name; });
+      if (known == report_.tables.end()) {
+        TableReport& added = report_.tables.emplace_back();
+        added.table = table.name;
+        added.missing_in = table.MissingIn();
+        MarkChanged("came while the others were compared; compare again", &added);
+      } else if (known->missing_in != table.MissingIn()) {
+        MarkChanged(
+            "was dropped or made in some replicas while the others were compared; compare "
+            "again",
+            &*known);
+      }
+    }
+    for (TableReport& table : report_.tables) {
+      const bool is_there =
+          std::any_of(selection->tables.begin(), selection->tables.end(),
+                      [&](const MatchedTable& t) { return t.name == table.table; });
+      if (is_there) continue;
+      MarkChanged("is gone from all replicas since the tables were listed; compare again", &table);
+    }
+    std::sort(report_.tables.begin(), report_.tables.end(),
+              [](const TableReport& a, const TableReport& b) { return a.table < b.table; });
+  }
+
+  // What was found stays in the report, but it is not said to be all.
+  void MarkChanged(const std::string& why, TableReport* table) const {
+    if (table->result == TableResult::kDivergent) return;  // it was, whatever came after
+    if (table->report.replicas.empty()) {
+      table->report =
+          MakeErrorReport(absl::AbortedError(why), std::nullopt, options_, environment_);
+    }
+    table->result = TableResult::kIncomplete;
+    table->report.verdict = Verdict::kIncomplete;
+    table->report.complete = false;
+    table->report.exact = false;
+    table->report.error = ReportError{absl::StatusCode::kAborted, why, std::nullopt};
+    table->report.gaps.push_back({{}, std::nullopt, std::nullopt, why});
+  }
+
+  void WarnOfEmptyTables() {
+    std::vector<std::string> empty;
+    uint64_t compared = 0;
+    for (const TableReport& table : report_.tables) {
+      if (table.result != TableResult::kIdentical) continue;
+      ++compared;
+      const bool is_empty = std::all_of(table.report.replicas.begin(), table.report.replicas.end(),
+                                        [](const ReportReplica& r) { return r.records == 0; });
+      if (is_empty) empty.push_back(table.table);
+    }
+    if (empty.empty()) return;
+    if (compared == report_.tables.size() && empty.size() == compared) {
+      report_.warnings.push_back(
+          "every table has zero records in every replica, so nothing was compared; check the "
+          "databases' names and what their users are allowed to see");
+    } else {
+      report_.warnings.push_back(Plural(empty.size(), "table has", "tables have") +
+                                 " zero records in every replica: " + JoinNames(empty));
+    }
+  }
+
+  int Finish() {
+    HideSecrets(environment_, &report_);
+    TellCleanedUp(options_, environment_);
+    SayMessages();
+    const absl::Status written = WriteOutput(
+        options_, environment_, [this](const TableStyle& style, const ReportSink& sink) {
+          return WriteReport(report_, format_, style, sink);
+        });
+    if (!written.ok()) {
+      Say(environment_, "driftwood: " + EscapeForDisplay(std::string(written.message())));
+      return 2;
+    }
+    if (options_.stats) {
+      for (const TableReport& table : report_.tables) {
+        if (table.report.round_trips == 0) continue;  // it did not come to that
+        SayStats(environment_, table.report, EscapeForDisplay(table.table) + ": ");
+      }
+    }
+    return ExitCode(report_);
+  }
+
+  void SayMessages() const {
+    for (const std::string& warning : report_.warnings) {
+      Say(environment_, "driftwood: warning: " + EscapeForDisplay(warning));
+    }
+    for (const TableReport& table : report_.tables) {
+      for (const std::string& warning : table.report.warnings) {
+        if (warning == kAllEmptyWarning) continue;  // said for all of them together
+        Say(environment_, "driftwood: warning: " + EscapeForDisplay(table.table + ": " + warning));
+      }
+    }
+    if (ReportIsSeen(format_, options_, environment_)) return;
+    if (report_.verdict == Verdict::kError) {
+      Say(environment_, "driftwood: " + VerdictLine(report_).substr(sizeof("ERROR: ") - 1));
+    } else if (report_.verdict == Verdict::kIncomplete) {
+      Say(environment_, "driftwood: " + VerdictLine(report_));
+    }
+  }
+
+  const ReportFormat format_;
+  const DiffOptions& options_;
+  const DiffEnvironment& environment_;
+  std::vector<ReplicaSpec> databases_;
+  std::vector<std::string> names_;
+  std::vector<TableListing> listings_;
+  DatabaseReport report_;
+};
+
+}  // namespace
+
+int RunDiffAll(ReportFormat format, const DiffOptions& options,
+               const DiffEnvironment& environment) {
+  return DiffAll(format, options, environment).Run();
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,16 @@
+// `driftwood diff --all`: the tables of several databases, each by the audit of one table
+// (diff_run.h), one after the other.
+#pragma once
+
+#include "coordinator/diff/diff_command.h"
+#include "coordinator/report/report.h"
+
+namespace driftwood::coordinator {
+
+// The exit code: 0, 1, 2, 3 or 130. A report is written whatever happens.
+//
+// Tables are matched by their exact names. They are listed before the first comparison and again
+// after the last, so that one that comes meanwhile is not passed over in silence.
+int RunDiffAll(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,67 @@
+#include "coordinator/diff/diff_command.h"
+
+#include <optional>
+
+#include "coordinator/diff/diff_all.h"
+#include "coordinator/diff/diff_plan.h"
+#include "coordinator/diff/diff_run.h"
+#include "coordinator/report/text.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr uint64_t kDivergencesMaxDefault = 1000;
+
+void SayMessages(const Report& report, ReportFormat format, const DiffOptions& options,
+                 const DiffEnvironment& environment) {
+  for (const std::string& warning : report.warnings) {
+    Say(environment, "driftwood: warning: " + EscapeForDisplay(warning));
+  }
+  if (ReportIsSeen(format, options, environment) || report.plan) return;
+  if (report.verdict == Verdict::kError) {
+    Say(environment, "driftwood: " + ErrorLine(report));
+  } else if (report.verdict == Verdict::kIncomplete) {
+    Say(environment, "driftwood: " + VerdictLine(report));
+  }
+}
+
+// One table, or what takes its place.
+int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
+                 const DiffEnvironment& environment) {
+  const absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format);
+  Report report =
+      plan.ok() ? CompareReplicas(*plan, options.max_divergences.value_or(kDivergencesMaxDefault),
+                                  options, environment, /*label=*/"")
+                : MakeErrorReport(plan.status(), std::nullopt, options, environment);
+  HideSecrets(environment, &report);
+  TellCleanedUp(options, environment);
+  SayMessages(report, format, options, environment);
+  const absl::Status written =
+      WriteOutput(options, environment, [&](const TableStyle& style, const ReportSink& sink) {
+        return WriteReport(report, format, style, sink);
+      });
+  if (!written.ok()) {
+    Say(environment, "driftwood: " + EscapeForDisplay(std::string(written.message())));
+    return 2;
+  }
+  if (options.stats) SayStats(environment, report, /*label=*/"");
+  return ExitCode(report);
+}
+
+}  // namespace
+
+int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
+  const std::optional<ReportFormat> format = ReportFormatFromName(options.format);
+  if (!format) {
+    Say(environment, "driftwood: unknown format '" +
+                         EscapeForDisplay(merkle::Redacted(options.format)) + "'" +
+                         DidYouMean(options.format, {"table", "json", "jsonl", "csv"}) +
+                         "; wanted table, json, jsonl or csv");
+    return 2;
+  }
+  return options.all ? RunDiffAll(*format, options, environment)
+                     : RunDiffOfOne(*format, options, environment);
+}
+
+}  // namespace driftwood::coordinator

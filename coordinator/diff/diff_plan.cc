@@ -1,0 +1,318 @@
+#include "coordinator/diff/diff_plan.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "coordinator/report/output.h"
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+#include "merkle/text/redaction.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+absl::StatusOr<std::vector<std::string>> ColumnList(const char* option,
+                                                    const std::vector<std::string>& lists) {
+  return NameList(option, "COLUMN,COLUMN,…", lists);
+}
+
+absl::Status CheckName(const std::string& name) {
+  const bool sane =
+      !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
+      });
+  if (sane) return absl::OkStatus();
+  return absl::InvalidArgumentError("--name '" + name +
+                                    "' is no replica name; wanted 1 to 64 letters, digits, '-', "
+                                    "'_' or '.'");
+}
+
+const std::vector<std::string>& TypeNames() {
+  static const std::vector<std::string> names = {
+      "bool", "integer",   "decimal",     "float64", "text", "bytes",  "date",
+      "time", "timestamp", "timestamptz", "uuid",    "json", "dynamic"};
+  return names;
+}
+
+absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
+    const std::vector<std::string>& lists) {
+  std::map<std::string, merkle::ColumnType> types;
+  for (const std::string& item : JoinLists(lists)) {
+    const size_t equals = item.rfind('=');
+    if (equals == std::string::npos || equals == 0) {
+      return absl::InvalidArgumentError("--types '" + item + "': wanted COLUMN=TYPE,…");
+    }
+    const std::string name = item.substr(0, equals);
+    const std::string type_name = item.substr(equals + 1);
+    const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(type_name);
+    if (!type) {
+      return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
+                                        DidYouMean(type_name, TypeNames()) + "; wanted one of " +
+                                        JoinNames(TypeNames(), 20));
+    }
+    if (!types.emplace(name, *type).second) {
+      return absl::InvalidArgumentError("--types names column '" + name + "' twice");
+    }
+  }
+  return types;
+}
+
+// "column:ignore" is another way to write --ignore column.
+absl::Status ParseRules(const std::vector<std::string>& lists, ReconcileOptions* options) {
+  static constexpr std::string_view kIgnore = ":ignore";
+  for (const std::string& item : JoinLists(lists)) {
+    if (item.size() > kIgnore.size() && item.ends_with(kIgnore)) {
+      options->ignore.push_back(item.substr(0, item.size() - kIgnore.size()));
+      continue;
+    }
+    absl::StatusOr<merkle::ColumnRule> rule = merkle::ParseColumnRule(item);
+    if (!rule.ok()) {
+      return absl::InvalidArgumentError("--rule " + item + ": " +
+                                        std::string(rule.status().message()));
+    }
+    options->rules.push_back(*std::move(rule));
+  }
+  return absl::OkStatus();
+}
+
+// As it may stand in a list of a store URL's parameter.
+std::string EscapedForUrl(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    static constexpr char kDigits[] = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::string_view("%&?,#").find(c) == std::string_view::npos && byte > 0x20) {
+      escaped += c;
+    } else {
+      escaped += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return escaped;
+}
+
+absl::Status NoReplica(const std::string& parameter, const std::string& unknown,
+                       const std::vector<ReplicaSpec>& replicas) {
+  std::vector<std::string> names;
+  for (const ReplicaSpec& replica : replicas) names.push_back(replica.name);
+  return absl::InvalidArgumentError("--" + parameter + ": there is no replica '" + unknown + "'" +
+                                    DidYouMean(unknown, names) + "; there are " + JoinAnd(names));
+}
+
+// "--rename left:a=b" is the parameter "rename=a=b" of left's store URL, and so is a zone.
+absl::Status MapColumns(const std::string& parameter, const std::vector<std::string>& lists,
+                        std::vector<ReplicaSpec>* replicas) {
+  std::map<std::string, std::string> values;  // by replica
+  for (const std::string& item : JoinLists(lists)) {
+    const size_t colon = item.find(':');
+    if (colon == std::string::npos || item.find('=', colon) == std::string::npos) {
+      return absl::InvalidArgumentError(
+          "--" + parameter + " '" + item +
+          "': wanted REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
+    }
+    std::string& value = values[item.substr(0, colon)];
+    value += (value.empty() ? "" : ",") + EscapedForUrl(item.substr(colon + 1));
+  }
+  for (ReplicaSpec& replica : *replicas) {
+    const auto found = values.find(replica.name);
+    if (found == values.end()) continue;
+    if (replica.running_agent) {
+      return absl::InvalidArgumentError(
+          "--" + parameter + ": " + replica.name + " is a running agent; add " + parameter + "=" +
+          found->second + " to the URL of the dataset that it serves");
+    }
+    const size_t query = replica.url.rfind('?');
+    const bool has_query =
+        query != std::string::npos && replica.url.find('=', query) != std::string::npos;
+    replica.url += (has_query ? "&" : "?") + parameter + "=" + found->second;
+    values.erase(found);
+  }
+  return values.empty() ? absl::OkStatus() : NoReplica(parameter, values.begin()->first, *replicas);
+}
+
+absl::Status AllowNotPointInTime(const std::vector<std::string>& lists,
+                                 std::vector<ReplicaSpec>* replicas) {
+  for (const std::string& name : JoinLists(lists)) {
+    const auto named = std::find_if(replicas->begin(), replicas->end(),
+                                    [&](const ReplicaSpec& one) { return one.name == name; });
+    if (named == replicas->end()) return NoReplica("allow-not-point-in-time", name, *replicas);
+    named->allow_not_point_in_time = true;
+  }
+  return absl::OkStatus();
+}
+
+// An option without its value takes the URL behind it, which then must not become the name of a
+// file or an argument of another program.
+absl::Status CheckIsNoStore(const char* option, const std::string& value) {
+  if (!merkle::IsUrlWithSecret(value)) return absl::OkStatus();
+  return absl::InvalidArgumentError(std::string(option) + " needs a value, got the store URL '" +
+                                    merkle::Redacted(value) + "'");
+}
+
+absl::Status CheckAreNoStores(const DiffOptions& options) {
+  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
+      {"--tables", &options.tables},
+      {"--skip-tables", &options.skip_tables},
+      {"--name", &options.names},
+      {"--key", &options.key},
+      {"--columns", &options.columns},
+      {"--ignore", &options.ignore},
+      {"--types", &options.types},
+      {"--rule", &options.rules},
+      {"--rename", &options.renames},
+      {"--zone", &options.zones},
+      {"--allow-not-point-in-time", &options.allow_not_point_in_time}};
+  for (const auto& [option, values] : lists) {
+    for (const std::string& value : *values) RETURN_IF_ERROR(CheckIsNoStore(option, value));
+  }
+  const std::pair<const char*, const std::string*> others[] = {
+      {"--output", &options.output},
+      {"--digest-key-file", &options.digest_key_file},
+      {"--state-dir", &options.state_dir},
+      {"--connections", &options.connections},
+      {"--statement-timeout", &options.statement_timeout},
+      {"--max-rate", &options.max_rate},
+      {"--max-load", &options.max_load},
+      {"--retries", &options.retries}};
+  for (const auto& [option, value] : others) RETURN_IF_ERROR(CheckIsNoStore(option, *value));
+  return absl::OkStatus();
+}
+
+constexpr double kRecheckSecondsMax = 86'400;
+constexpr uint64_t kRecheckKeysMax = 50'000'000;  // some hundred bytes each
+constexpr uint64_t kRecheckTimesMax = 100;
+
+absl::StatusOr<RecheckOptions> PlanRecheck(const DiffOptions& options) {
+  RecheckOptions recheck;
+  recheck.enabled = !options.no_recheck;
+  recheck.seconds = options.recheck_seconds;
+  if (recheck.seconds && !(*recheck.seconds >= 0 && *recheck.seconds <= kRecheckSecondsMax)) {
+    return absl::InvalidArgumentError("--recheck: wanted 0 to " +
+                                      GroupDigits(static_cast<uint64_t>(kRecheckSecondsMax)) +
+                                      " seconds");
+  }
+  if (options.recheck_max > kRecheckKeysMax) {
+    return absl::InvalidArgumentError("--recheck-max: wanted at most " +
+                                      GroupDigits(kRecheckKeysMax) + " keys");
+  }
+  if (options.recheck_times < 1 || options.recheck_times > kRecheckTimesMax) {
+    return absl::InvalidArgumentError("--recheck-times: wanted 1 to " +
+                                      GroupDigits(kRecheckTimesMax));
+  }
+  recheck.keys_max = options.recheck_max;
+  recheck.passes_max = static_cast<int>(options.recheck_times);
+  return recheck;
+}
+
+}  // namespace
+
+std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
+  std::vector<std::string> names;
+  for (const std::string& list : lists) {
+    for (std::string& name : SplitList(list)) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+std::string ListItem(const std::string& item) {
+  std::string escaped;
+  for (const char c : item) {
+    escaped += c == ',' ? "%2C" : c == '%' ? "%25" : std::string(1, c);
+  }
+  return escaped;
+}
+
+absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
+                                                  const std::vector<std::string>& lists) {
+  std::vector<std::string> names = JoinLists(lists);
+  if (std::find(names.begin(), names.end(), "") != names.end()) {
+    return absl::InvalidArgumentError(std::string(option) + ": an empty name; wanted " + wanted);
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options) {
+  const size_t count = options.stores.size();
+  std::vector<std::string> names = JoinLists(options.names);
+  if (names.empty()) {
+    if (count == 2) return std::vector<std::string>{"left", "right"};
+    for (size_t i = 1; i <= count; ++i) names.push_back("r" + std::to_string(i));
+    return names;
+  }
+  if (names.size() != count) {
+    return absl::InvalidArgumentError("--name is given " + std::to_string(names.size()) +
+                                      (names.size() == 1 ? " time" : " times") + " for " +
+                                      std::to_string(count) +
+                                      " replicas; give it once for each, in their order");
+  }
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    RETURN_IF_ERROR(CheckName(name));
+    if (!seen.insert(name).second) {
+      return absl::InvalidArgumentError("--name '" + name +
+                                        "' is given twice; each replica needs a name of its own");
+    }
+  }
+  return names;
+}
+
+absl::Status CheckOutput(const DiffOptions& options) {
+  RETURN_IF_ERROR(CheckIsNoStore("--output", options.output));
+  RETURN_IF_ERROR(CheckOutputPath(options.output));
+  const auto in_use = [&](const std::string& path) {
+    return absl::InvalidArgumentError("--output: " + options.output + " is " + path +
+                                      "; name another file");
+  };
+  const std::string& key = options.digest_key_file;
+  if (!key.empty() && IsSameFile(options.output, key)) return in_use("the digest key file");
+  for (const std::string& url : options.stores) {
+    if (url.starts_with("agent:")) continue;
+    for (const char* file : {"", "-wal", "-journal", "/data.mdb", "/lock.mdb"}) {
+      if (IsSameFile(options.output, StorePath(url) + file)) {
+        return in_use("a file of " + merkle::Redacted(url));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format) {
+  DiffPlan plan;
+  plan.format = format;
+  RETURN_IF_ERROR(CheckAreNoStores(options));
+  if (options.stores.size() < 2) {
+    return absl::InvalidArgumentError("diff needs at least two stores, got " +
+                                      std::to_string(options.stores.size()) +
+                                      "; see driftwood diff --help");
+  }
+  if (!options.all && !(options.tables.empty() && options.skip_tables.empty())) {
+    return absl::InvalidArgumentError(
+        "--tables and --skip-tables are for --all; the table of one "
+        "comparison is named in its URL: …?table=NAME");
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, ReplicaNames(options));
+  for (size_t i = 0; i < names.size(); ++i) {
+    ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i]));
+    plan.replicas.push_back(std::move(spec));
+  }
+  RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));
+  RETURN_IF_ERROR(MapColumns("zone", options.zones, &plan.replicas));
+  RETURN_IF_ERROR(AllowNotPointInTime(options.allow_not_point_in_time, &plan.replicas));
+  ASSIGN_OR_RETURN(plan.reconcile.key, ColumnList("--key", options.key));
+  ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
+  ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));
+  ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
+  RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
+  ASSIGN_OR_RETURN(plan.recheck, PlanRecheck(options));
+  if (options.plan_only && format != ReportFormat::kTable) {
+    return absl::InvalidArgumentError("--explain is for people to read: leave --format out");
+  }
+  if (!options.output.empty()) RETURN_IF_ERROR(CheckOutput(options));
+  return plan;
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,41 @@
+// From what was typed to what will be done, checked: no store is touched yet.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/audit/audit.h"
+#include "coordinator/audit/reconcile.h"
+#include "coordinator/diff/diff_command.h"
+#include "coordinator/peer/connector.h"
+#include "coordinator/report/report.h"
+
+namespace driftwood::coordinator {
+
+struct DiffPlan {
+  ReportFormat format = ReportFormat::kTable;
+  std::vector<ReplicaSpec> replicas;
+  ReconcileOptions reconcile;
+  RecheckOptions recheck;
+};
+
+// InvalidArgument or, of an --output that can't be written, what the file system says.
+absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format);
+
+// The report must never replace what is compared, or the key.
+absl::Status CheckOutput(const DiffOptions& options);
+
+// As given with --name, else "left" and "right", or "r1", "r2", …
+absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options);
+
+// The items of lists that may be given several times.
+std::vector<std::string> JoinLists(const std::vector<std::string>& lists);
+// An item of such a list, as JoinLists() reads it back.
+std::string ListItem(const std::string& item);
+// InvalidArgument if one of the names is empty.
+absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
+                                                  const std::vector<std::string>& lists);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,181 @@
+#include "coordinator/diff/diff_run.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "coordinator/audit/audit.h"
+#include "coordinator/diff/progress.h"
+#include "coordinator/report/output.h"
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+#include "merkle/text/redaction.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+void WriteAll(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // nobody reads stderr: nowhere left to say so
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+std::unique_ptr<TerminalProgress> MakeProgress(const DiffPlan& plan, const DiffOptions& options,
+                                               const DiffEnvironment& environment,
+                                               const std::string& label) {
+  if (options.quiet || !environment.stderr_is_terminal) return nullptr;
+  std::vector<std::string> names;
+  for (const ReplicaSpec& spec : plan.replicas) names.push_back(spec.name);
+  TerminalProgress::Options progress;
+  progress.label = label;
+  progress.write = [fd = environment.stderr_fd](std::string_view text) { WriteAll(fd, text); };
+  progress.now_seconds = environment.now_seconds;
+  progress.columns = environment.terminal_columns;
+  return std::make_unique<TerminalProgress>(std::move(names), std::move(progress));
+}
+
+}  // namespace
+
+Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
+                       const DiffOptions& options, const DiffEnvironment& environment,
+                       const std::string& label) {
+  absl::StatusOr<std::unique_ptr<Connector>> connector = environment.make_connector(options);
+  if (!connector.ok()) {
+    return MakeErrorReport(connector.status(), std::nullopt, options, environment);
+  }
+  std::vector<std::unique_ptr<Peer>> peers;
+  std::vector<AuditReplica> replicas;
+  for (const ReplicaSpec& spec : plan.replicas) {
+    absl::StatusOr<std::unique_ptr<Peer>> peer =
+        (*connector)->Connect(spec, [&] { return environment.interrupt->raised(); });
+    if (!peer.ok()) return MakeErrorReport(peer.status(), peers.size(), options, environment);
+    replicas.push_back({spec.name, spec.url, peer->get(), spec.allow_not_point_in_time});
+    peers.push_back(*std::move(peer));
+  }
+  AuditOptions audit;
+  audit.reconcile = plan.reconcile;
+  audit.records_listed_max = records_listed_max;
+  audit.show_values = options.show_values;
+  audit.plan_only = options.plan_only;
+  audit.explain = options.explain;
+  audit.recheck = plan.recheck;
+  if (options.exhaustive) audit.estimate_above.reset();
+  audit.sample.seed = std::random_device()();
+  audit.salt = environment.salt;
+  audit.now_seconds = environment.now_seconds;
+  const std::unique_ptr<TerminalProgress> progress =
+      MakeProgress(plan, options, environment, label);
+  return RunAudit(replicas, audit, progress.get(), environment.interrupt);
+}
+
+Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,
+                       const DiffOptions& options, const DiffEnvironment& environment) {
+  Report report;
+  const absl::StatusOr<std::vector<std::string>> names = ReplicaNames(options);
+  for (size_t i = 0; i < options.stores.size(); ++i) {
+    ReportReplica entry;
+    entry.name = names.ok() ? (*names)[i] : "r" + std::to_string(i + 1);
+    entry.source = merkle::Redacted(options.stores[i]);
+    report.replicas.push_back(std::move(entry));
+  }
+  report.missing.assign(report.replicas.size(), 0);
+  report.error = ReportError{status.code(), std::string(status.message()), replica};
+  if (environment.interrupt->raised()) {
+    report.interrupted = true;
+    report.verdict = Verdict::kIncomplete;
+    report.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
+    report.gaps.push_back({{}, std::nullopt, std::nullopt, "interrupted"});
+  }
+  return report;
+}
+
+namespace {
+
+void HideAll(const DiffEnvironment& environment, std::optional<ReportError>* error,
+             std::vector<std::string>* warnings) {
+  if (*error) (*error)->message = environment.secrets.Hide(std::move((*error)->message));
+  for (std::string& warning : *warnings) warning = environment.secrets.Hide(std::move(warning));
+}
+
+}  // namespace
+
+void HideSecrets(const DiffEnvironment& environment, Report* report) {
+  HideAll(environment, &report->error, &report->warnings);
+  for (ReportGap& gap : report->gaps) gap.reason = environment.secrets.Hide(std::move(gap.reason));
+}
+
+void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report) {
+  HideAll(environment, &report->error, &report->warnings);
+  for (TableReport& table : report->tables) HideSecrets(environment, &table.report);
+}
+
+bool OutputIsUsable(const DiffOptions& options) {
+  return !options.output.empty() && CheckOutput(options).ok();
+}
+
+absl::Status WriteOutput(
+    const DiffOptions& options, const DiffEnvironment& environment,
+    const std::function<absl::Status(const TableStyle&, const ReportSink&)>& write) {
+  const bool file_usable = OutputIsUsable(options);
+  std::unique_ptr<Output> output;
+  if (file_usable) {
+    ASSIGN_OR_RETURN(output, Output::ToFile(options.output));
+  } else {
+    output = Output::ToDescriptor(environment.stdout_fd, "stdout");
+  }
+  TableStyle style;
+  if (!file_usable && environment.stdout_is_terminal) {
+    style.columns = environment.terminal_columns();
+    style.colour = environment.colour;
+  }
+  RETURN_IF_ERROR(write(style, [&](std::string_view bytes) { return output->Write(bytes); }));
+  return output->Commit();
+}
+
+void TellCleanedUp(const DiffOptions& options, const DiffEnvironment& environment) {
+  const bool aside = OutputIsUsable(options) && IsWrittenAside(options.output);
+  if (environment.on_cleaned_up && !aside) environment.on_cleaned_up();
+}
+
+bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
+                  const DiffEnvironment& environment) {
+  return format == ReportFormat::kTable && options.output.empty() &&
+         environment.stdout_is_terminal && environment.stderr_is_terminal;
+}
+
+void Say(const DiffEnvironment& environment, const std::string& line) {
+  WriteAll(environment.stderr_fd, environment.secrets.Hide(line) + "\n");
+}
+
+void SayStats(const DiffEnvironment& environment, const Report& report, const std::string& label) {
+  const std::string begin = "stats: " + label;
+  char line[200];
+  for (const ReportReplica& replica : report.replicas) {
+    if (!replica.records) continue;
+    const double records = static_cast<double>(*replica.records);
+    std::snprintf(line, sizeof line, ": %.3f s, %.0f records/s%s", replica.index_seconds,
+                  replica.index_seconds > 0 ? records / replica.index_seconds : 0.0,
+                  replica.index_reused ? " (kept index, proven current)" : "");
+    Say(environment, begin + "index of " + replica.name + ": " +
+                         Plural(*replica.records, "record", "records") + line);
+  }
+  std::snprintf(line, sizeof line, " in %.3f s", report.seconds);
+  Say(environment, begin + "walk: " + Plural(report.round_trips, "round trip", "round trips") +
+                       ", " + GroupDigits(report.bytes_sent) + " bytes sent, " +
+                       GroupDigits(report.bytes_received) + " bytes received" + line);
+  if (report.passes == 0) return;
+  std::snprintf(line, sizeof line, " in %.3f s", report.confirm_seconds);
+  Say(environment, begin + "confirmation: " + Plural(report.keys_reread, "key", "keys") +
+                       " read again in " + Plural(report.passes, "pass", "passes") + line);
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,52 @@
+// What the comparison of two tables and that of two databases share: one audit from a plan to its
+// report, messages on stderr, the report's way out.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/diff_plan.h"
+#include "coordinator/report/database_report.h"
+#include "coordinator/report/report.h"
+
+namespace driftwood::coordinator {
+
+// Connects to the replicas of `plan` and compares them. `label` stands before the progress.
+Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
+                       const DiffOptions& options, const DiffEnvironment& environment,
+                       const std::string& label);
+
+// Nothing was compared. All replicas are named all the same.
+Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,
+                       const DiffOptions& options, const DiffEnvironment& environment);
+
+// In all of the messages of a report that the command line's secrets might have come into.
+void HideSecrets(const DiffEnvironment& environment, Report* report);
+void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report);
+
+// An unusable --output is the error that the report is about, and stdout has it.
+bool OutputIsUsable(const DiffOptions& options);
+
+// Gives `write` the --output file or stdout, and how a table is to look there; commits.
+absl::Status WriteOutput(
+    const DiffOptions& options, const DiffEnvironment& environment,
+    const std::function<absl::Status(const TableStyle&, const ReportSink&)>& write);
+
+// Calls environment.on_cleaned_up unless a report will be written aside, which would be left
+// behind; all others make nobody wait.
+void TellCleanedUp(const DiffOptions& options, const DiffEnvironment& environment);
+
+// True if a person at the terminal reads the report itself.
+bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
+                  const DiffEnvironment& environment);
+
+// A line on stderr.
+void Say(const DiffEnvironment& environment, const std::string& line);
+// --stats. `label` is empty, or "orders: ".
+void SayStats(const DiffEnvironment& environment, const Report& report, const std::string& label);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,220 @@
+#include "coordinator/diff/table_selection.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "coordinator/diff/diff_plan.h"
+#include "coordinator/report/text.h"
+#include "merkle/record/rule.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+bool Contains(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::map<std::string, MatchedTable> MatchTables(const std::vector<TableListing>& listings) {
+  std::map<std::string, MatchedTable> matched;
+  for (size_t i = 0; i < listings.size(); ++i) {
+    for (const ListedTable& table : listings[i].tables) {
+      MatchedTable& match = matched[table.name];
+      match.name = table.name;
+      match.entries.resize(listings.size());
+      match.entries[i] = &table;
+    }
+  }
+  return matched;
+}
+
+// "view in left and right"; empty if it is a table anywhere.
+std::string WhyNoTable(const MatchedTable& table, const Names& names) {
+  std::map<std::string, Names> kinds;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (table.entries[i] == nullptr) continue;
+    if (table.entries[i]->is_table) return "";
+    kinds[table.entries[i]->kind].push_back(names[i]);
+  }
+  std::string why;
+  for (const auto& [kind, having] : kinds) {
+    why += (why.empty() ? "" : ", ") + kind + " in " + JoinAnd(having);
+  }
+  return why;
+}
+
+absl::StatusOr<Names> TableNames(const char* option, const Names& lists,
+                                 const std::map<std::string, MatchedTable>& matched,
+                                 bool must_exist) {
+  ASSIGN_OR_RETURN(Names wanted, NameList(option, "TABLE,TABLE,…", lists));
+  Names known;
+  for (const auto& [name, table] : matched) known.push_back(name);
+  for (const std::string& name : wanted) {
+    if (!must_exist || matched.contains(name)) continue;
+    return absl::InvalidArgumentError(std::string(option) + ": no replica has a table '" + name +
+                                      "'" + DidYouMean(name, known));
+  }
+  return wanted;
+}
+
+// The column that an item of --ignore, --types, --rule, --rename or --zone is about.
+std::string ColumnOf(std::string_view option, const std::string& item) {
+  static constexpr std::string_view kIgnore = ":ignore";
+  if (option == "--types") return item.substr(0, item.rfind('='));
+  if (option == "--rule") {
+    if (item.size() > kIgnore.size() && item.ends_with(kIgnore)) {
+      return item.substr(0, item.size() - kIgnore.size());
+    }
+    const absl::StatusOr<merkle::ColumnRule> rule = merkle::ParseColumnRule(item);
+    return rule.ok() ? rule->column : item;
+  }
+  return item;
+}
+
+}  // namespace
+
+std::vector<size_t> MatchedTable::MissingIn() const {
+  std::vector<size_t> missing;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (entries[i] == nullptr) missing.push_back(i);
+  }
+  return missing;
+}
+
+bool MatchedTable::HasKey() const {
+  return std::any_of(entries.begin(), entries.end(), [](const ListedTable* entry) {
+    return entry != nullptr && !entry->key.empty();
+  });
+}
+
+absl::StatusOr<TableSelection> SelectTables(const std::vector<TableListing>& listings,
+                                            const std::vector<std::string>& names,
+                                            const DiffOptions& options, bool must_exist) {
+  const std::map<std::string, MatchedTable> matched = MatchTables(listings);
+  ASSIGN_OR_RETURN(const Names only, TableNames("--tables", options.tables, matched, must_exist));
+  ASSIGN_OR_RETURN(const Names skip,
+                   TableNames("--skip-tables", options.skip_tables, matched, must_exist));
+  TableSelection selection;
+  for (const auto& [name, table] : matched) {
+    if (Contains(skip, name) && Contains(only, name)) {
+      return absl::InvalidArgumentError("--tables and --skip-tables both name '" + name + "'");
+    }
+    const std::string why = WhyNoTable(table, names);
+    if (Contains(skip, name)) {
+      selection.skipped.push_back({name, "--skip-tables"});
+    } else if (!only.empty() && !Contains(only, name)) {
+      selection.skipped.push_back({name, "not among --tables"});
+    } else if (!why.empty() && only.empty()) {
+      selection.skipped.push_back({name, why});
+    } else {
+      selection.tables.push_back(table);
+    }
+  }
+  return selection;
+}
+
+std::string OtherSpellings(const MatchedTable& table, const std::vector<TableListing>& listings,
+                           const std::vector<std::string>& names) {
+  std::string text;
+  for (const size_t i : table.MissingIn()) {
+    for (const ListedTable& other : listings[i].tables) {
+      if (Lowercase(other.name) != Lowercase(table.name)) continue;
+      text += "; " + names[i] + " has '" + other.name + "': letter case counts";
+      if (listings[i].folds_names) {
+        text += ", and its server keeps all names in lower case (lower_case_table_names)";
+      }
+    }
+  }
+  return text;
+}
+
+ColumnOptions::ColumnOptions(const DiffOptions& options, const Names& names) {
+  Add(&DiffOptions::ignore, "--ignore", options, names);
+  Add(&DiffOptions::types, "--types", options, names);
+  Add(&DiffOptions::rules, "--rule", options, names);
+  Add(&DiffOptions::renames, "--rename", options, names);
+  Add(&DiffOptions::zones, "--zone", options, names);
+}
+
+void ColumnOptions::Add(std::vector<std::string> DiffOptions::*list, const char* name,
+                        const DiffOptions& options, const Names& names) {
+  const bool maps = list == &DiffOptions::renames || list == &DiffOptions::zones;
+  for (const std::string& item : JoinLists(options.*list)) {
+    Option option{list, name, item, ColumnOf(name, item), "", std::nullopt};
+    if (maps) {
+      const size_t colon = item.find(':');
+      const size_t equals = item.find('=', colon);
+      const auto replica = std::find(names.begin(), names.end(), item.substr(0, colon));
+      option.replica = static_cast<size_t>(std::distance(names.begin(), replica));
+      option.column = item.substr(colon + 1, equals - colon - 1);
+      if (list == &DiffOptions::renames) option.rename_to = item.substr(equals + 1);
+    }
+    options_.push_back(std::move(option));
+  }
+}
+
+Names ColumnOptions::Columns(const MatchedTable& table, size_t replica) {
+  const ListedTable* const entry = table.entries[replica];
+  return entry == nullptr ? Names() : entry->columns;
+}
+
+Names ColumnOptions::NamesIn(const MatchedTable& table) const {
+  Names all;
+  for (size_t i = 0; i < table.entries.size(); ++i) {
+    Names columns = Columns(table, i);
+    for (std::string& column : columns) {
+      for (const Option& option : options_) {
+        if (option.replica == i && !option.rename_to.empty() && option.column == column) {
+          column = option.rename_to;
+          break;
+        }
+      }
+    }
+    all.insert(all.end(), columns.begin(), columns.end());
+  }
+  return all;
+}
+
+bool ColumnOptions::IsFor(const Option& option, const MatchedTable& table) const {
+  return Contains(option.replica ? Columns(table, *option.replica) : NamesIn(table), option.column);
+}
+
+absl::StatusOr<ColumnOptions> ColumnOptions::Create(const DiffOptions& options, const Names& names,
+                                                    const std::vector<MatchedTable>& tables) {
+  ColumnOptions result(options, names);
+  for (const Option& option : result.options_) {
+    const bool used = std::any_of(tables.begin(), tables.end(), [&](const MatchedTable& table) {
+      return result.IsFor(option, table);
+    });
+    if (used) continue;
+    std::set<std::string> known;
+    for (const MatchedTable& table : tables) {
+      const Names columns =
+          option.replica ? Columns(table, *option.replica) : result.NamesIn(table);
+      known.insert(columns.begin(), columns.end());
+    }
+    return absl::InvalidArgumentError(std::string(option.name) + ": no table" +
+                                      (option.replica ? " of " + names[*option.replica] : "") +
+                                      " has a column '" + option.column + "'" +
+                                      DidYouMean(option.column, {known.begin(), known.end()}));
+  }
+  return result;
+}
+
+void ColumnOptions::Apply(const MatchedTable& table, DiffOptions* options) const {
+  for (const auto list : {&DiffOptions::ignore, &DiffOptions::types, &DiffOptions::rules,
+                          &DiffOptions::renames, &DiffOptions::zones}) {
+    (options->*list).clear();
+  }
+  for (const Option& option : options_) {
+    if (IsFor(option, table)) (options->*option.list).push_back(ListItem(option.item));
+  }
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,72 @@
+// Which tables of several databases are compared, and which options of columns are for which of
+// them. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/diff/diff_command.h"
+#include "coordinator/peer/table_listing.h"
+#include "coordinator/report/database_report.h"
+
+namespace driftwood::coordinator {
+
+// A table by its name, and what each replica has of that name: null if it has none.
+struct MatchedTable {
+  std::string name;
+  std::vector<const ListedTable*> entries;
+
+  std::vector<size_t> MissingIn() const;
+  bool HasKey() const;  // on any side: it then serves for all
+};
+
+struct TableSelection {
+  std::vector<MatchedTable> tables;   // to be compared, by name
+  std::vector<SkippedTable> skipped;  // not to be: the user said so, or they are no tables
+};
+
+// InvalidArgument for a name in --tables or --skip-tables that no replica has, if it `must_exist`.
+// The selection lives as long as `listings`.
+absl::StatusOr<TableSelection> SelectTables(const std::vector<TableListing>& listings,
+                                            const std::vector<std::string>& names,
+                                            const DiffOptions& options, bool must_exist);
+
+// "; right has 'ORDERS': letter case counts": what a replica without `table` has instead of it, if
+// that looks like it. Else empty.
+std::string OtherSpellings(const MatchedTable& table, const std::vector<TableListing>& listings,
+                           const std::vector<std::string>& names);
+
+// --ignore, --types, --rule, --rename and --zone, of which each table gets those that name a column
+// which it has.
+class ColumnOptions {
+ public:
+  // InvalidArgument for one that no table has. `options` is known to be well-formed.
+  static absl::StatusOr<ColumnOptions> Create(const DiffOptions& options,
+                                              const std::vector<std::string>& names,
+                                              const std::vector<MatchedTable>& tables);
+  // Sets those of `table`, and leaves out all others.
+  void Apply(const MatchedTable& table, DiffOptions* options) const;
+
+ private:
+  struct Option {
+    std::vector<std::string> DiffOptions::*list;
+    const char* name;  // "--ignore"
+    std::string item;  // as the list has it
+    std::string column;
+    std::string rename_to;          // --rename only
+    std::optional<size_t> replica;  // --rename and --zone: whose column it is
+  };
+
+  ColumnOptions(const DiffOptions& options, const std::vector<std::string>& names);
+  void Add(std::vector<std::string> DiffOptions::*list, const char* name,
+           const DiffOptions& options, const std::vector<std::string>& names);
+  // As the replica has them, or as the comparison does.
+  static std::vector<std::string> Columns(const MatchedTable& table, size_t replica);
+  std::vector<std::string> NamesIn(const MatchedTable& table) const;
+  bool IsFor(const Option& option, const MatchedTable& table) const;
+
+  std::vector<Option> options_;
+};
+
+}  // namespace driftwood::coordinator

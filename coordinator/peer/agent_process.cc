@@ -1,0 +1,291 @@
+#include "coordinator/peer/agent_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kErrorsKept = 8192;
+constexpr milliseconds kTermPatience{1500};
+constexpr std::string_view kListening = "listening on ";
+
+struct Pipe {
+  int read = -1;
+  int write = -1;
+  Pipe() = default;
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  ~Pipe() {
+    if (read >= 0) ::close(read);
+    if (write >= 0) ::close(write);
+  }
+  absl::Status Open() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) {
+      return absl::ResourceExhaustedError(std::string("no pipe: ") + std::strerror(errno));
+    }
+    read = ends[0];
+    write = ends[1];
+    return absl::OkStatus();
+  }
+};
+
+// Our own environment, changed.
+std::vector<char*> Environment(const std::vector<std::string>& changes) {
+  std::vector<char*> all;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string_view own = *variable;
+    const bool changed = std::any_of(changes.begin(), changes.end(), [&](const std::string& c) {
+      return own.starts_with(std::string_view(c).substr(0, c.find('=') + 1));
+    });
+    if (!changed) all.push_back(*variable);
+  }
+  for (const std::string& change : changes) all.push_back(const_cast<char*>(change.c_str()));
+  all.push_back(nullptr);
+  return all;
+}
+
+// Spawns with the three pipes as standard streams, no signal blocked or ignored.
+absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, const Pipe& out,
+                            const Pipe& err) {
+  std::vector<char*> arguments = {const_cast<char*>(options.program.c_str())};
+  for (const std::string& argument : options.arguments) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));
+  }
+  arguments.push_back(nullptr);
+  std::vector<char*> environment = Environment(options.environment);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in.read, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out.write, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.write, STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  sigset_t signals;
+  sigemptyset(&signals);
+  posix_spawnattr_setsigmask(&attributes, &signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) sigaddset(&signals, signal);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+
+  pid_t pid = -1;
+  const int error = ::posix_spawn(&pid, options.program.c_str(), &actions, &attributes,
+                                  arguments.data(), environment.data());
+  posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) {
+    return absl::NotFoundError("can't start " + options.program + ": " + std::strerror(error));
+  }
+  return pid;
+}
+
+std::string DescribeWaitStatus(int status) {
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    return "was killed by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")";
+  }
+  return "ended with exit status " + std::to_string(WEXITSTATUS(status));
+}
+
+}  // namespace
+
+AgentProcess::AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max)
+    : pid_(pid),
+      stdin_fd_(stdin_fd),
+      stdout_fd_(stdout_fd),
+      stderr_fd_(stderr_fd),
+      output_max_(output_max) {
+  reader_ = std::thread([this] { ReadOutputs(); });
+}
+
+absl::StatusOr<std::unique_ptr<AgentProcess>> AgentProcess::Start(
+    const AgentProcessOptions& options) {
+  ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> process, Launch(options, kErrorsKept));
+  RETURN_IF_ERROR(process->WaitUntilListening(options));
+  return process;
+}
+
+absl::StatusOr<std::string> AgentProcess::Output(const AgentProcessOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<AgentProcess> process, Launch(options, kWholeOutputMax));
+  RETURN_IF_ERROR(process->WaitUntilEnded(options));
+  merkle::MutexLock lock(&process->mutex_);
+  return std::move(process->output_);
+}
+
+absl::StatusOr<std::unique_ptr<AgentProcess>> AgentProcess::Launch(
+    const AgentProcessOptions& options, size_t output_max) {
+  Pipe in, out, err;
+  RETURN_IF_ERROR(in.Open());
+  RETURN_IF_ERROR(out.Open());
+  RETURN_IF_ERROR(err.Open());
+  ASSIGN_OR_RETURN(const pid_t pid, Spawn(options, in, out, err));
+  std::unique_ptr<AgentProcess> process(new AgentProcess(pid, std::exchange(in.write, -1),
+                                                         std::exchange(out.read, -1),
+                                                         std::exchange(err.read, -1), output_max));
+  // The child's ends: held open here they would hide its end of file.
+  ::close(std::exchange(out.write, -1));
+  ::close(std::exchange(err.write, -1));
+  return process;
+}
+
+AgentProcess::~AgentProcess() {
+  ::close(stdin_fd_);
+  bool ended = WaitForEnd(milliseconds(0));
+  if (!ended) {
+    // A stopped process would not see SIGTERM.
+    ::kill(pid_, SIGTERM);
+    ::kill(pid_, SIGCONT);
+    ended = WaitForEnd(kTermPatience);
+  }
+  if (!ended) ::kill(pid_, SIGKILL);
+  reader_.join();
+  ::close(stdout_fd_);
+  ::close(stderr_fd_);
+}
+
+absl::Status AgentProcess::WaitUntilListening(const AgentProcessOptions& options) {
+  const auto deadline = Clock::now() + options.start_timeout;
+  while (true) {
+    const bool cancelled = options.cancelled && options.cancelled();
+    merkle::MutexLock lock(&mutex_);
+    const size_t at = output_.find(kListening);
+    const size_t end = at == std::string::npos ? at : output_.find('\n', at);
+    if (end != std::string::npos) {
+      address_ = output_.substr(at + kListening.size(), end - at - kListening.size());
+      return absl::OkStatus();
+    }
+    if (ended_) return EndedBeforeReady();
+    if (cancelled) return absl::CancelledError("interrupted");
+    if (Clock::now() >= deadline) {
+      return absl::DeadlineExceededError("its agent was not ready within " +
+                                         std::to_string(options.start_timeout.count() / 1000) +
+                                         " s");
+    }
+    changed_.WaitUntil(&mutex_, std::min(deadline, Clock::now() + milliseconds(50)));
+  }
+}
+
+absl::Status AgentProcess::WaitUntilEnded(const AgentProcessOptions& options) {
+  const auto deadline = Clock::now() + options.start_timeout;
+  while (true) {
+    const bool cancelled = options.cancelled && options.cancelled();
+    merkle::MutexLock lock(&mutex_);
+    if (ended_) {
+      if (!WIFEXITED(wait_status_) || WEXITSTATUS(wait_status_) != 0) return EndedBeforeReady();
+      if (!output_was_cut_) return absl::OkStatus();
+      return absl::ResourceExhaustedError("its agent wrote more than " + GroupDigits(output_max_) +
+                                          " bytes");
+    }
+    if (cancelled) return absl::CancelledError("interrupted");
+    if (Clock::now() >= deadline) {
+      return absl::DeadlineExceededError("its agent did not answer within " +
+                                         std::to_string(options.start_timeout.count() / 1000) +
+                                         " s");
+    }
+    changed_.WaitUntil(&mutex_, std::min(deadline, Clock::now() + milliseconds(50)));
+  }
+}
+
+absl::Status AgentProcess::EndedBeforeReady() const {
+  const std::string words = LastWords();
+  if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 2 && !words.empty()) {
+    return absl::InvalidArgumentError(words);
+  }
+  return absl::UnavailableError("its agent " + DescribeWaitStatus(wait_status_) +
+                                " before it was ready" + (words.empty() ? "" : ": " + words));
+}
+
+void AgentProcess::ReadOutputs() {
+  std::array<pollfd, 2> streams = {pollfd{stdout_fd_, POLLIN, 0}, pollfd{stderr_fd_, POLLIN, 0}};
+  std::array<char, 4096> buffer;
+  int open = 2;
+  while (open > 0) {
+    if (::poll(streams.data(), streams.size(), -1) < 0 && errno != EINTR) break;
+    for (pollfd& stream : streams) {
+      if (stream.fd < 0 || stream.revents == 0) continue;
+      const ssize_t got = ::read(stream.fd, buffer.data(), buffer.size());
+      if (got > 0) {
+        const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
+        stream.fd == stdout_fd_ ? TakeOutput(bytes) : TakeErrors(bytes);
+      } else if (got == 0 || errno != EINTR) {
+        stream.fd = -1;
+        --open;
+      }
+    }
+  }
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  merkle::MutexLock lock(&mutex_);
+  ended_ = true;
+  wait_status_ = status;
+  changed_.SignalAll();
+}
+
+void AgentProcess::TakeOutput(std::string_view bytes) {
+  merkle::MutexLock lock(&mutex_);
+  if (output_.size() < output_max_) {
+    output_ += bytes;
+  } else {
+    output_was_cut_ = true;
+  }
+  changed_.SignalAll();
+}
+
+void AgentProcess::TakeErrors(std::string_view bytes) {
+  merkle::MutexLock lock(&mutex_);
+  errors_ += bytes;
+  if (errors_.size() > kErrorsKept) errors_.erase(0, errors_.size() - kErrorsKept);
+}
+
+bool AgentProcess::WaitForEnd(milliseconds patience) {
+  const auto deadline = Clock::now() + patience;
+  merkle::MutexLock lock(&mutex_);
+  while (!ended_ && Clock::now() < deadline) changed_.WaitUntil(&mutex_, deadline);
+  return ended_;
+}
+
+std::string AgentProcess::DescribeEnd(milliseconds patience) {
+  if (!WaitForEnd(patience)) return "";
+  merkle::MutexLock lock(&mutex_);
+  const std::string words = LastWords();
+  return "its agent (pid " + std::to_string(pid_) + ") " + DescribeWaitStatus(wait_status_) +
+         (words.empty() ? "" : "; its last words: " + words);
+}
+
+// The last line on stderr that is not empty, without the program's name before it.
+std::string AgentProcess::LastWords() const {
+  const size_t end = errors_.find_last_not_of("\r\n ");
+  if (end == std::string::npos) return "";
+  const size_t newline = errors_.rfind('\n', end);
+  const size_t begin = newline == std::string::npos ? 0 : newline + 1;
+  std::string line = errors_.substr(begin, end - begin + 1);
+  for (const std::string_view prefix : {"driftwood-agent: ", "error: "}) {
+    if (line.starts_with(prefix)) line.erase(0, prefix.size());
+  }
+  return EscapeForDisplay(line);
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,145 @@
+#include "coordinator/peer/connector.h"
+
+#include <algorithm>
+
+#include "coordinator/report/text.h"
+#include "merkle/text/redaction.h"
+#include "merkle/text/store_password.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr char kForms[] =
+    "postgresql://USER@HOST/DB?table=T, mysql://USER@HOST/DB?table=T, sqlite:PATH?table=T, "
+    "csv:PATH?key=a,b, jsonl:PATH?key=a, "
+    "lmdb:PATH?db=NAME, "
+    "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
+
+const std::vector<std::string>& Schemes() {
+  static const std::vector<std::string> schemes = {"postgresql", "postgres", "mysql", "mariadb",
+                                                   "sqlite",     "csv",      "tsv",   "jsonl",
+                                                   "lmdb",       "agent"};
+  return schemes;
+}
+
+bool IsDatabaseServer(const std::string& scheme) {
+  return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
+}
+
+bool IsPort(const std::string& text) {
+  return !text.empty() && text.size() <= 5 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// "orders.csv": what a store URL for it would look like; empty if its name does not say.
+std::string UrlFor(const std::string& path) {
+  static constexpr struct {
+    const char* ending;
+    const char* scheme;
+    const char* parameters;
+  } kKinds[] = {{".csv", "csv", "?key=COLUMN"},
+                {".tsv", "tsv", "?key=COLUMN"},
+                {".jsonl", "jsonl", "?key=COLUMN"},
+                {".ndjson", "jsonl", "?key=COLUMN"},
+                {".db", "sqlite", "?table=TABLE"},
+                {".sqlite", "sqlite", "?table=TABLE"},
+                {".sqlite3", "sqlite", "?table=TABLE"},
+                {".mdb", "lmdb", ""},
+                {".lmdb", "lmdb", ""}};
+  for (const auto& kind : kKinds) {
+    if (Lowercase(path).ends_with(kind.ending)) {
+      return std::string(kind.scheme) + ":" + path + kind.parameters;
+    }
+  }
+  return "";
+}
+
+int HexDigit(char c) {
+  const std::string_view digits = "0123456789abcdef";
+  const size_t digit = digits.find(Lowercase(std::string(1, c)));
+  return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
+}
+
+absl::Status BadAgentUrl(const std::string& url) {
+  return absl::InvalidArgumentError(
+      "'" + merkle::Redacted(url) +
+      "' is no agent's address; wanted agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET");
+}
+
+absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
+  const std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  const size_t slash = rest.rfind('/');
+  if (slash == std::string::npos || slash + 1 == rest.size() || slash == 0) {
+    return BadAgentUrl(spec.url);
+  }
+  spec.running_agent = true;
+  spec.address = rest.substr(0, slash);
+  spec.dataset = rest.substr(slash + 1);
+  if (spec.address.starts_with("unix:")) {
+    if (spec.address.size() == 5) return BadAgentUrl(spec.url);
+    return spec;
+  }
+  const size_t colon = spec.address.rfind(':');
+  // An agent knows no users: what has an '@' is another server's.
+  if (spec.url.find('@') != std::string::npos) return BadAgentUrl(spec.url);
+  if (colon == std::string::npos || colon == 0 || !IsPort(spec.address.substr(colon + 1))) {
+    return BadAgentUrl(spec.url);
+  }
+  return spec;
+}
+
+}  // namespace
+
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& given) {
+  merkle::UrlWithoutPassword split = merkle::TakePassword(given);
+  ReplicaSpec spec;
+  spec.name = name;
+  spec.url = split.url;
+  spec.password = std::move(split.password);
+  const std::string& url = spec.url;
+  const std::string shown = merkle::Redacted(given);
+  if (split.has_other_secret) {
+    return absl::InvalidArgumentError("'" + shown + "': sslpassword can't be given in a URL");
+  }
+  const size_t colon = url.find(':');
+  if (colon == std::string::npos || colon == 0) {
+    const std::string likely = colon == 0 ? "" : UrlFor(shown);
+    return absl::InvalidArgumentError(
+        "'" + shown + "' is no store URL; " +
+        (likely.empty() ? std::string("wanted ") + kForms : "did you mean '" + likely + "'?"));
+  }
+  const std::string scheme = url.substr(0, colon);
+  if (scheme == "agent") return ParseAgent(std::move(spec));
+  if (std::find(Schemes().begin(), Schemes().end(), scheme) == Schemes().end()) {
+    return absl::InvalidArgumentError("unknown kind of store '" + merkle::Redacted(scheme) +
+                                      "' in '" + shown + "'" + DidYouMean(scheme, Schemes()) +
+                                      "; wanted " + kForms);
+  }
+  if (IsDatabaseServer(scheme) && url.compare(colon, 3, "://") != 0) {
+    return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + scheme +
+                                      "://USER@HOST/DB?table=T");
+  }
+  if (merkle::MayHoldAPassword(url)) {
+    return absl::InvalidArgumentError("'" + shown +
+                                      "': " + std::string(merkle::kWhereThePasswordEnds));
+  }
+  return spec;
+}
+
+std::string StorePath(const std::string& url) {
+  const size_t colon = url.find(':');
+  const size_t begin = colon == std::string::npos ? 0 : colon + 1;
+  const size_t query = url.rfind('?');
+  const size_t end = query == std::string::npos || query < begin ? url.size() : query;
+  std::string path;
+  for (size_t i = begin; i < end; ++i) {
+    const bool escape =
+        url[i] == '%' && i + 2 < end && HexDigit(url[i + 1]) >= 0 && HexDigit(url[i + 2]) >= 0;
+    path += escape ? static_cast<char>(HexDigit(url[i + 1]) * 16 + HexDigit(url[i + 2])) : url[i];
+    if (escape) i += 2;
+  }
+  return path;
+}
+
+}  // namespace driftwood::coordinator

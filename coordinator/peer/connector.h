@@ -1,0 +1,51 @@
+// From a replica as the user names it (a store URL, or a running agent's address) to a Peer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "coordinator/peer/peer.h"
+#include "coordinator/peer/table_listing.h"
+
+namespace driftwood::coordinator {
+
+// Where a replica is.
+struct ReplicaSpec {
+  std::string name;
+  std::string url;  // as given, but for a password in it
+  std::optional<std::string> password;
+  // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
+  // agent of our own will serve.
+  bool running_agent = false;
+  std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
+  std::string dataset;  // there
+  bool allow_not_point_in_time = false;
+};
+
+// InvalidArgument: not such a URL; the message shows the expected forms.
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url);
+
+// The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
+std::string StorePath(const std::string& url);
+
+// Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it
+// ends what it started and removes what it made.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  // `cancelled` is asked now and then while an agent starts.
+  virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
+                                                        const std::function<bool()>& cancelled) = 0;
+
+  // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
+  virtual absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
+                                                  const std::function<bool()>& cancelled) {
+    (void)spec, (void)cancelled;
+    return absl::UnimplementedError("its tables can't be listed");
+  }
+};
+
+}  // namespace driftwood::coordinator

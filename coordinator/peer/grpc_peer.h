@@ -1,0 +1,84 @@
+// A Peer over gRPC. A lost, stopped or hanging agent ends every call within a bounded time: the
+// channel pings while a call is open, calls have deadlines, and Prepare's progress is watched.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "coordinator/peer/peer.h"
+#include "driftwood/v1/agent.grpc.pb.h"
+#include "merkle/mutex.h"
+
+namespace driftwood::coordinator {
+
+struct GrpcPeerOptions {
+  std::string address;  // "HOST:PORT" or "unix:PATH"
+  std::string dataset;
+  // For a connection to be made and greeted.
+  std::chrono::milliseconds connect_timeout{5000};
+  // Pings while a call is open: a cut link or a stopped process is noticed after their sum.
+  std::chrono::milliseconds ping_interval{2000};
+  std::chrono::milliseconds ping_timeout{1000};
+  // Bounds for an agent that answers pings and nothing else. Describing may read a whole file.
+  std::chrono::milliseconds describe_timeout = std::chrono::minutes(15);
+  std::chrono::milliseconds query_timeout = std::chrono::minutes(2);
+  std::chrono::milliseconds read_timeout = std::chrono::hours(1);
+  // Prepare streams progress at least twice a second: silence for this long is a lost agent.
+  std::chrono::milliseconds prepare_silence_max = std::chrono::seconds(30);
+  // What has become of the agent's process, if it is ours and has ended; else empty. May be null.
+  std::function<std::string()> describe_end;
+};
+
+class GrpcPeer final : public Peer {
+ public:
+  // Doesn't connect yet: that is the first call's business.
+  explicit GrpcPeer(GrpcPeerOptions options);
+  ~GrpcPeer() override;
+
+  absl::StatusOr<ReplicaDescription> Describe() override;
+  absl::StatusOr<Prepared> Prepare(const merkle::Agreement& agreement, bool force,
+                                   const ProgressCallback& on_progress) override;
+  absl::StatusOr<OpenedSnapshot> OpenSnapshot(const merkle::Agreement& agreement) override;
+  absl::StatusOr<std::string> Query(std::string_view questions) override;
+  absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
+                                                      const std::vector<std::string>& keys,
+                                                      bool with_values) override;
+  absl::StatusOr<std::vector<PeerRecord>> ReadTagged(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys,
+      const std::vector<std::string>& rules) override;
+  absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
+  absl::StatusOr<std::vector<AlikePair>> FindAlike(const merkle::Agreement& agreement,
+                                                   const std::vector<std::string>& keys) override;
+  void CloseSnapshot() override;
+  void Cancel() override DRIFTWOOD_EXCLUDES(mutex_);
+
+ private:
+  class Call;
+
+  absl::Status Finished(const grpc::Status& status, const std::string& what)
+      DRIFTWOOD_EXCLUDES(mutex_);
+  // What `ask`, an otherwise empty request, asks for, in batches of so many keys.
+  absl::StatusOr<std::vector<PeerRecord>> ReadInBatches(driftwood::v1::ReadRecordsRequest ask,
+                                                        const merkle::Agreement& agreement,
+                                                        const std::vector<std::string>& keys,
+                                                        size_t keys_max);
+  absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request,
+                         std::vector<PeerRecord>* records);
+
+  const GrpcPeerOptions options_;
+  const std::unique_ptr<driftwood::v1::Agent::Stub> stub_;
+  uint64_t snapshot_ = 0;  // 0: none; used by the one call at a time
+  bool reached_ = false;   // a call has succeeded; likewise
+
+  merkle::Mutex mutex_;
+  grpc::ClientContext* active_ DRIFTWOOD_GUARDED_BY(mutex_) = nullptr;
+  bool cancelled_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace driftwood::coordinator

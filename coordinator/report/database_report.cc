@@ -1,0 +1,269 @@
+#include "coordinator/report/database_report.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "coordinator/report/text.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr std::array kResults = {TableResult::kIdentical,  TableResult::kDivergent,
+                                 TableResult::kMissing,    TableResult::kNoKey,
+                                 TableResult::kIncomplete, TableResult::kError};
+
+std::string ForPeople(TableResult result) {
+  return result == TableResult::kNoKey ? "no key" : std::string(TableResultName(result));
+}
+
+// "6 identical, 1 divergent" of those results that there are.
+std::string Counts(const DatabaseReport& report, const std::set<TableResult>& wanted) {
+  std::string text;
+  for (const TableResult result : kResults) {
+    const uint64_t count = report.Count(result);
+    if (count == 0 || !wanted.contains(result)) continue;
+    text += (text.empty() ? "" : ", ") + GroupDigits(count) + " " + ForPeople(result);
+  }
+  return text;
+}
+
+uint64_t Divergences(const DatabaseReport& report) {
+  uint64_t total = 0;
+  for (const TableReport& table : report.tables) total += table.report.total;
+  return total;
+}
+
+uint64_t InFlight(const DatabaseReport& report) {
+  uint64_t total = 0;
+  for (const TableReport& table : report.tables) total += table.report.statuses.in_flight;
+  return total;
+}
+
+// What the verdict does not hold for, beside the verdict.
+std::string Provisos(const DatabaseReport& report) {
+  std::map<std::string, std::vector<std::string>> skipped;  // by reason
+  std::vector<std::string> columns, reasons;
+  std::set<std::string> rules, moving;
+  for (const SkippedTable& table : report.skipped) {
+    skipped[table.why].push_back(EscapeForDisplay(table.table));
+  }
+  for (const auto& [why, tables] : skipped) {
+    reasons.push_back(JoinNames(tables, 5) + " (" + why + ")");
+  }
+  for (const TableReport& table : report.tables) {
+    for (const std::string& column : table.report.not_compared) {
+      columns.push_back(EscapeForDisplay(table.table + "." + column));
+    }
+    for (const std::string& rule : table.report.rules) rules.insert(EscapeForDisplay(rule));
+    if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
+  }
+  std::string text;
+  if (const uint64_t count = InFlight(report); count > 0) {
+    text += "; " + Plural(count, "key", "keys") + " in flight";
+  }
+  if (!reasons.empty()) text += "; skipped: " + JoinNames(reasons);
+  if (!columns.empty()) text += "; columns not compared: " + JoinNames(columns);
+  if (!rules.empty()) text += "; under rules " + JoinNames({rules.begin(), rules.end()});
+  if (!moving.empty()) text += "; not point-in-time: " + JoinNames({moving.begin(), moving.end()});
+  return text;
+}
+
+// Of a multiset what is proven equal are distinct records, each with its copies.
+uint64_t EqualRecords(const Report& report) {
+  const auto& records = report.replicas.front().records;
+  return report.multiset() && records ? *records : report.records_proven_equal;
+}
+
+// Of an identical comparison.
+std::string Records(const DatabaseReport& report) {
+  uint64_t equal = 0;
+  for (const TableReport& table : report.tables) equal += EqualRecords(table.report);
+  return Plural(equal, "record", "records");
+}
+
+std::string ErrorText(const DatabaseReport& report) {
+  if (!report.error) return "";
+  const std::string message = EscapeForDisplay(report.error->message);
+  if (!report.error->replica) return message;
+  return report.replicas[*report.error->replica].name + ": " + message;
+}
+
+std::string IncompleteLine(const DatabaseReport& report) {
+  const std::string open =
+      Counts(report, {TableResult::kNoKey, TableResult::kIncomplete, TableResult::kError});
+  const std::string rest =
+      Counts(report, {TableResult::kIdentical, TableResult::kDivergent, TableResult::kMissing});
+  const std::string error = ErrorText(report);
+  const std::string names = JoinAnd(report.ReplicaNames());
+  const uint64_t count = report.Count(TableResult::kNoKey) +
+                         report.Count(TableResult::kIncomplete) + report.Count(TableResult::kError);
+  std::string line = "INCOMPLETE: ";
+  if (count > 0) {
+    line += GroupDigits(count) + " of " + Plural(report.tables.size(), "table in ", "tables in ") +
+            names + " not wholly compared (" + open + ")";
+    line += error.empty() ? "" : "; " + error;
+  } else {
+    line += error.empty() ? "not known whether " + names + " agree" : error;
+  }
+  line += rest.empty() ? "" : "; " + std::string(count > 0 ? "the others: " : "") + rest;
+  const uint64_t keys = Divergences(report);
+  line += keys == 0 ? "" : "; at least " + Plural(keys, "key differs", "keys differ");
+  return line + Provisos(report);
+}
+
+void AddUpRecords(DatabaseReport* report) {
+  if (report->tables.empty()) return;
+  for (size_t i = 0; i < report->replicas.size(); ++i) {
+    uint64_t records = 0;
+    for (const TableReport& table : report->tables) {
+      if (i < table.report.replicas.size()) records += table.report.replicas[i].records.value_or(0);
+    }
+    report->replicas[i].records = records;
+  }
+}
+
+}  // namespace
+
+std::string_view TableResultName(TableResult result) {
+  switch (result) {
+    case TableResult::kIdentical:
+      return "identical";
+    case TableResult::kDivergent:
+      return "divergent";
+    case TableResult::kMissing:
+      return "missing";
+    case TableResult::kNoKey:
+      return "no_key";
+    case TableResult::kIncomplete:
+      return "incomplete";
+    case TableResult::kError:
+      break;
+  }
+  return "error";
+}
+
+TableResult ResultOf(const Report& report) {
+  if (report.interrupted) return TableResult::kIncomplete;
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      return TableResult::kIdentical;
+    case Verdict::kDivergent:
+      return TableResult::kDivergent;
+    case Verdict::kIncomplete:
+      return TableResult::kIncomplete;
+    case Verdict::kError:
+      break;
+  }
+  return TableResult::kError;
+}
+
+std::vector<std::string> DatabaseReport::ReplicaNames() const {
+  std::vector<std::string> names;
+  for (const ReportReplica& replica : replicas) names.push_back(replica.name);
+  return names;
+}
+
+uint64_t DatabaseReport::Count(TableResult result) const {
+  return static_cast<uint64_t>(
+      std::count_if(tables.begin(), tables.end(),
+                    [&](const TableReport& table) { return table.result == result; }));
+}
+
+void DecideVerdict(DatabaseReport* report) {
+  AddUpRecords(report);
+  const uint64_t open = report->Count(TableResult::kNoKey) +
+                        report->Count(TableResult::kIncomplete) +
+                        report->Count(TableResult::kError);
+  const uint64_t different =
+      report->Count(TableResult::kDivergent) + report->Count(TableResult::kMissing);
+  const uint64_t identical = report->Count(TableResult::kIdentical);
+  if (report->interrupted) {
+    report->verdict = Verdict::kIncomplete;
+  } else if (report->tables.empty()) {
+    report->verdict = Verdict::kError;
+  } else if (open > 0 || report->error) {
+    report->verdict = Verdict::kIncomplete;
+  } else if (different > 0) {
+    report->verdict = Verdict::kDivergent;
+  } else {
+    report->verdict = identical == report->tables.size() ? Verdict::kIdentical : Verdict::kError;
+  }
+}
+
+int ExitCode(const DatabaseReport& report) {
+  if (report.interrupted) return 130;
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      return 0;
+    case Verdict::kDivergent:
+      return 1;
+    case Verdict::kIncomplete:
+      return 3;
+    case Verdict::kError:
+      break;
+  }
+  return 2;
+}
+
+std::string VerdictLine(const DatabaseReport& report) {
+  const std::string names = JoinAnd(report.ReplicaNames());
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      return "IDENTICAL: " + Plural(report.tables.size(), "table", "tables") + " in " + names +
+             (report.tables.size() == 1 ? " agrees, " : " agree, ") + Records(report) +
+             Provisos(report);
+    case Verdict::kDivergent: {
+      const uint64_t different =
+          report.Count(TableResult::kDivergent) + report.Count(TableResult::kMissing);
+      const uint64_t keys = Divergences(report);
+      return "DIVERGENT: " + GroupDigits(different) + " of " +
+             Plural(report.tables.size(), "table differs", "tables differ") + " between " + names +
+             " (" + Counts(report, {TableResult::kDivergent, TableResult::kMissing}) + ")" +
+             (keys == 0 ? "" : ", in " + Plural(keys, "key", "keys")) + Provisos(report);
+    }
+    case Verdict::kIncomplete:
+      return IncompleteLine(report);
+    case Verdict::kError:
+      break;
+  }
+  return "ERROR: " + ErrorText(report);
+}
+
+std::string TotalText(const DatabaseReport& report) {
+  const std::string counts = Counts(report, {kResults.begin(), kResults.end()});
+  return Plural(report.tables.size(), "table", "tables") + (counts.empty() ? "" : ": " + counts);
+}
+
+std::string WhyLine(const TableReport& table) {
+  switch (table.result) {
+    case TableResult::kIdentical:
+    case TableResult::kDivergent:
+      return "";
+    case TableResult::kMissing:
+    case TableResult::kNoKey:
+    case TableResult::kError:
+      return ErrorLine(table.report);
+    case TableResult::kIncomplete:
+      break;
+  }
+  return VerdictLine(table.report);
+}
+
+absl::Status WriteReport(const DatabaseReport& report, ReportFormat format, const TableStyle& style,
+                         const ReportSink& sink) {
+  switch (format) {
+    case ReportFormat::kTable:
+      return WriteTable(report, style, sink);
+    case ReportFormat::kJson:
+      return WriteJson(report, sink);
+    case ReportFormat::kJsonLines:
+      return WriteJsonLines(report, sink);
+    case ReportFormat::kCsv:
+      return WriteCsv(report, sink);
+  }
+  return absl::InternalError("no such report format");
+}
+
+}  // namespace driftwood::coordinator

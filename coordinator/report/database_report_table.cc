@@ -1,0 +1,205 @@
+// table: for people. The verdict in the first line, then who was compared, then a line for each
+// table and one with the totals; below that why some were not compared, and for each that diverges
+// its own report.
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "coordinator/report/database_report.h"
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string Seconds(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f", seconds);
+  return text;
+}
+
+std::string ForPeople(TableResult result) {
+  return result == TableResult::kNoKey ? "no key" : std::string(TableResultName(result));
+}
+
+class DatabaseTableWriter {
+ public:
+  DatabaseTableWriter(const DatabaseReport& report, const TableStyle& style, const ReportSink& sink)
+      : report_(report), style_(style), sink_(sink) {}
+
+  absl::Status Write() {
+    const std::string line = VerdictLine(report_);
+    const size_t end = line.find(':');
+    RETURN_IF_ERROR(
+        Line(Coloured(line.substr(0, end), ColourOf(report_.verdict)) + line.substr(end)));
+    if (report_.verdict == Verdict::kError) return absl::OkStatus();
+    RETURN_IF_ERROR(Replicas());
+    RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Tables());
+    RETURN_IF_ERROR(Total());
+    RETURN_IF_ERROR(Reasons());
+    return Details();
+  }
+
+ private:
+  absl::Status Line(const std::string& text = "") { return sink_(text + "\n"); }
+
+  std::string Coloured(const std::string& text, const char* colour) const {
+    return style_.colour ? colour + text + "\x1b[0m" : text;
+  }
+  static const char* ColourOf(Verdict verdict) {
+    return verdict == Verdict::kIdentical   ? "\x1b[32m"
+           : verdict == Verdict::kDivergent ? "\x1b[31m"
+                                            : "\x1b[33m";
+  }
+  static const char* ColourOf(TableResult result) {
+    const bool differs = result == TableResult::kDivergent || result == TableResult::kMissing;
+    return ColourOf(result == TableResult::kIdentical ? Verdict::kIdentical
+                    : differs                         ? Verdict::kDivergent
+                                                      : Verdict::kIncomplete);
+  }
+
+  absl::Status Replicas() {
+    size_t width = 0;
+    for (const ReportReplica& replica : report_.replicas) {
+      width = std::max(width, replica.name.size());
+    }
+    RETURN_IF_ERROR(Line());
+    for (const ReportReplica& replica : report_.replicas) {
+      RETURN_IF_ERROR(Line("  " + replica.name + std::string(width - replica.name.size() + 2, ' ') +
+                           EscapeForDisplay(replica.source)));
+    }
+    return absl::OkStatus();
+  }
+
+  // What the replica has of a table, as far as it is known.
+  static std::string Records(const TableReport& table, size_t replica) {
+    if (std::find(table.missing_in.begin(), table.missing_in.end(), replica) !=
+        table.missing_in.end()) {
+      return "(missing)";
+    }
+    const auto& records = table.report.replicas[replica].records;
+    return records ? GroupDigits(*records) : "?";
+  }
+
+  static std::string Divergences(const TableReport& table) {
+    switch (table.result) {
+      case TableResult::kIdentical:
+      case TableResult::kDivergent:
+        return GroupDigits(table.report.total);
+      case TableResult::kIncomplete:
+        return table.report.total > 0 ? "at least " + GroupDigits(table.report.total) : "?";
+      case TableResult::kMissing:
+      case TableResult::kNoKey:
+      case TableResult::kError:
+        break;
+    }
+    return "?";
+  }
+
+  std::vector<Row> Rows() const {
+    std::vector<Row> rows = {{"result", "table"}};
+    for (const std::string& name : report_.ReplicaNames()) rows[0].push_back(name);
+    rows[0].insert(rows[0].end(), {"divergences", "seconds"});
+    for (const TableReport& table : report_.tables) {
+      Row row = {ForPeople(table.result), EscapeForDisplay(table.table)};
+      for (size_t i = 0; i < report_.replicas.size(); ++i) row.push_back(Records(table, i));
+      row.push_back(Divergences(table));
+      row.push_back(Seconds(table.seconds));
+      rows.push_back(std::move(row));
+    }
+    return rows;
+  }
+
+  absl::Status Tables() {
+    const std::vector<Row> rows = Rows();
+    std::vector<size_t> widths(rows[0].size());
+    for (const Row& row : rows) {
+      for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
+    }
+    size_t total = 2 * (widths.size() - 1);
+    for (const size_t width : widths) total += width;
+    if (style_.columns != 0 && total > style_.columns) return TablesAsBlocks(rows);
+    for (size_t r = 0; r < rows.size(); ++r) {
+      std::string line;
+      for (size_t i = 0; i < rows[r].size(); ++i) {
+        const std::string space(widths[i] - DisplayWidth(rows[r][i]), ' ');
+        line += i == 0 ? "" : "  ";
+        if (i == 0 && r > 0) {
+          line += Coloured(rows[r][i], ColourOf(report_.tables[r - 1].result)) + space;
+        } else {
+          line += i < 2 ? rows[r][i] + space : space + rows[r][i];  // numbers to the right
+        }
+      }
+      RETURN_IF_ERROR(Line(line));
+    }
+    return absl::OkStatus();
+  }
+
+  // On a narrow terminal: result and name in one line, the numbers below.
+  absl::Status TablesAsBlocks(const std::vector<Row>& rows) {
+    for (size_t r = 1; r < rows.size(); ++r) {
+      const Row& row = rows[r];
+      RETURN_IF_ERROR(
+          Line(Coloured(row[0], ColourOf(report_.tables[r - 1].result)) + "  " + row[1]));
+      std::string numbers = "   ";
+      for (size_t i = 2; i < row.size(); ++i) {
+        numbers += (i == 2 ? " " : ", ") + rows[0][i] + " " + row[i];
+      }
+      RETURN_IF_ERROR(Line(numbers));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Total() {
+    std::string line = "total: " + TotalText(report_);
+    uint64_t divergences = 0;
+    for (const TableReport& table : report_.tables) divergences += table.report.total;
+    for (const ReportReplica& replica : report_.replicas) {
+      const std::string records = Plural(replica.records.value_or(0), "record", "records");
+      line +=
+          (&replica == &report_.replicas.front() ? "; " : ", ") + records + " in " + replica.name;
+    }
+    return Line(line + "; " + Plural(divergences, "divergence", "divergences") + "; " +
+                Seconds(report_.seconds) + " s");
+  }
+
+  absl::Status Reasons() {
+    bool first = true;
+    for (const TableReport& table : report_.tables) {
+      const std::string why = WhyLine(table);
+      if (why.empty()) continue;
+      if (first) RETURN_IF_ERROR(Line());
+      first = false;
+      RETURN_IF_ERROR(Line("  " + EscapeForDisplay(table.table) + ": " + why));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Details() {
+    for (const TableReport& table : report_.tables) {
+      const Report& report = table.report;
+      if (report.total == 0) continue;
+      RETURN_IF_ERROR(Line());
+      RETURN_IF_ERROR(Line("table " + EscapeForDisplay(table.table)));
+      RETURN_IF_ERROR(WriteTable(report, style_, sink_));
+    }
+    return absl::OkStatus();
+  }
+
+  const DatabaseReport& report_;
+  const TableStyle& style_;
+  const ReportSink& sink_;
+};
+
+}  // namespace
+
+absl::Status WriteTable(const DatabaseReport& report, const TableStyle& style,
+                        const ReportSink& sink) {
+  return DatabaseTableWriter(report, style, sink).Write();
+}
+
+}  // namespace driftwood::coordinator

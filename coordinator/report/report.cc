@@ -1,0 +1,267 @@
+#include "coordinator/report/report.h"
+
+#include <algorithm>
+
+#include "coordinator/report/text.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+// " (3 missing in left, 5 missing in right, 7 changed)"
+std::string Breakdown(const Report& report) {
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < report.missing.size(); ++i) {
+    if (report.missing[i] == 0) continue;
+    parts.push_back(GroupDigits(report.missing[i]) + " missing in " + report.replicas[i].name);
+  }
+  if (report.changed > 0) parts.push_back(GroupDigits(report.changed) + " changed");
+  return parts.empty() ? "" : " (" + JoinNames(parts) + ")";
+}
+
+std::string Listed(const std::string& heading, const std::vector<std::string>& texts) {
+  std::vector<std::string> escaped;
+  for (const std::string& text : texts) escaped.push_back(EscapeForDisplay(text));
+  return escaped.empty() ? "" : heading + JoinNames(escaped);
+}
+
+// Beside the verdict, wherever that is shown: what it holds for only.
+std::string Provisos(const Report& report) {
+  std::vector<std::string> moving, filters;
+  for (const size_t i : report.not_point_in_time) moving.push_back(report.replicas[i].name);
+  for (const ReportReplica& replica : report.replicas) {
+    if (!replica.filter.empty()) filters.push_back(replica.name + " where " + replica.filter);
+  }
+  return Listed("; only the rows of ", filters) + Listed("; not compared: ", report.not_compared) +
+         Listed("; under rules ", report.rules) + Listed("; not point-in-time: ", moving);
+}
+
+std::string InFlight(const Report& report) {
+  const uint64_t count = report.statuses.in_flight;
+  if (count == 0) return "";
+  return "; " + Plural(count, "key", "keys") + " in flight (differed when compared, " +
+         (count == 1 ? "agrees now)" : "agree now)");
+}
+
+// "100,001 records (3 distinct) in left and right agree, as multisets"
+std::string IdenticalMultisets(const Report& report) {
+  const std::string between = JoinAnd(report.ReplicaNames());
+  const auto& records = report.replicas.front().records;
+  if (report.statuses.in_flight > 0 || !records) {
+    return Plural(report.records_proven_equal, "distinct record", "distinct records") + " in " +
+           between + " agree in their numbers of copies";
+  }
+  return Plural(*records, "record", "records") + " (" + GroupDigits(report.records_proven_equal) +
+         " distinct) in " + between + " agree, as multisets";
+}
+
+std::string DivergentMultisets(const Report& report) {
+  const uint64_t distinct = report.records_proven_equal + report.total + report.statuses.in_flight;
+  return GroupDigits(report.total) + " of " +
+         Plural(distinct, "distinct record differs", "distinct records differ") +
+         " in the number of copies between " + JoinAnd(report.ReplicaNames());
+}
+
+std::string FirstReason(const Report& report) {
+  if (report.error) return ErrorLine(report);
+  if (report.gaps.empty()) return "";
+  const ReportGap& gap = report.gaps.front();
+  const std::string reason = EscapeForDisplay(gap.reason);
+  if (!gap.replica) return reason;
+  const std::string& name = report.replicas[*gap.replica].name;
+  return reason.starts_with(name) ? reason : name + ": " + reason;
+}
+
+std::string EstimateLine(const Report& report) {
+  const Estimate& estimate = *report.estimate;
+  return "INCOMPLETE: about " + GroupDigits(estimate.divergent) + " keys differ between " +
+         JoinAnd(report.ReplicaNames()) + ", as a sample of " +
+         Plural(estimate.sampled_records, "record", "records") +
+         " lets expect (with 95 % confidence " + GroupDigits(estimate.low) + " to " +
+         GroupDigits(estimate.high) + "); in the sample " + GroupDigits(report.total) + " differ" +
+         Breakdown(report) + InFlight(report) + "; --exhaustive compares all";
+}
+
+std::string IncompleteLine(const Report& report) {
+  if (report.estimate) return EstimateLine(report);
+  const std::string between = JoinAnd(report.ReplicaNames());
+  std::string line = "INCOMPLETE: ";
+  if (report.total > 0) {
+    line += "at least " + Plural(report.total, "divergence", "divergences") + " between " +
+            between + Breakdown(report) + "; the comparison did not finish";
+  } else {
+    line += "not known whether " + between + " agree";
+  }
+  const std::string reason = FirstReason(report);
+  if (!reason.empty()) line += ": " + reason;
+  return line + InFlight(report);
+}
+
+}  // namespace
+
+std::string_view VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kIdentical:
+      return "IDENTICAL";
+    case Verdict::kDivergent:
+      return "DIVERGENT";
+    case Verdict::kIncomplete:
+      return "INCOMPLETE";
+    case Verdict::kError:
+      break;
+  }
+  return "ERROR";
+}
+
+std::string_view RecordStatusName(RecordStatus status) {
+  switch (status) {
+    case RecordStatus::kConfirmed:
+      return "confirmed";
+    case RecordStatus::kUnstable:
+      return "unstable";
+    case RecordStatus::kInFlight:
+      return "in_flight";
+    case RecordStatus::kUnconfirmed:
+      break;
+  }
+  return "unconfirmed";
+}
+
+uint64_t& StatusCounts::Of(RecordStatus status) {
+  switch (status) {
+    case RecordStatus::kConfirmed:
+      return confirmed;
+    case RecordStatus::kUnstable:
+      return unstable;
+    case RecordStatus::kInFlight:
+      return in_flight;
+    case RecordStatus::kUnconfirmed:
+      break;
+  }
+  return unconfirmed;
+}
+
+bool ReportRecord::missing() const {
+  return std::any_of(states.begin(), states.end(), [](const auto& s) { return !s; });
+}
+
+std::vector<std::string> Report::ReplicaNames() const {
+  std::vector<std::string> names;
+  for (const ReportReplica& replica : replicas) names.push_back(replica.name);
+  return names;
+}
+
+int ExitCode(const Report& report) {
+  if (report.interrupted) return 130;
+  if (report.plan) return 4;  // 0 would be taken for IDENTICAL
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      return 0;
+    case Verdict::kDivergent:
+      return 1;
+    case Verdict::kIncomplete:
+      return 3;
+    case Verdict::kError:
+      break;
+  }
+  return 2;
+}
+
+std::string ErrorLine(const Report& report) {
+  if (!report.error) return "";
+  const ReportError& error = *report.error;
+  const std::string message = EscapeForDisplay(error.message);
+  if (!error.replica) return message;
+  const std::string& name = report.replicas[*error.replica].name;
+  return message.starts_with(name + " ") || message.starts_with(name + ":") ? message
+                                                                            : name + ": " + message;
+}
+
+std::string StatusLine(const Report& report) {
+  const StatusCounts& statuses = report.statuses;
+  if (statuses.divergent() + statuses.in_flight == 0) return "";
+  return GroupDigits(statuses.confirmed) + " confirmed, " + GroupDigits(statuses.unstable) +
+         " unstable, " + GroupDigits(statuses.unconfirmed) + " unconfirmed, " +
+         GroupDigits(statuses.in_flight) + " in flight";
+}
+
+std::string ColumnsLine(const Report& report) {
+  constexpr size_t kShownMax = 3;
+  if (!report.columns || !report.schema) return "";
+  const uint64_t examined = report.columns->examined;
+  const std::vector<ColumnCount>& differing = report.columns->differing;
+  std::string line;
+  for (size_t i = 0; i < differing.size() && i < kShownMax; ++i) {
+    const ColumnCount& count = differing[i];
+    line += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->values[count.column].name) +
+            (i == 0 ? " differs in " : " in ") + Percent(count.records, examined);
+    if (i == 0) {
+      line += " of " + Plural(examined, "changed record", "changed records");
+      if (report.estimate) line += " of the sample";
+    }
+    if (count.only > 0) line += " (nothing else in " + GroupDigits(count.only) + ")";
+  }
+  if (differing.size() > kShownMax) {
+    line += " and " + Plural(differing.size() - kShownMax, "more column", "more columns");
+  }
+  return line;
+}
+
+std::vector<std::string> DifferingNames(const Report& report, const ReportRecord& record) {
+  std::vector<std::string> names;
+  for (size_t c = 0; c < record.differs.size(); ++c) {
+    if (record.differs[c]) names.push_back(report.schema->values[c].name);
+  }
+  return names;
+}
+
+std::string VerdictLine(const Report& report) {
+  const std::string between = JoinAnd(report.ReplicaNames());
+  switch (report.verdict) {
+    case Verdict::kIdentical:
+      if (report.multiset()) {
+        return "IDENTICAL: " + IdenticalMultisets(report) + InFlight(report) + Provisos(report);
+      }
+      return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
+             between + " agree" + InFlight(report) + Provisos(report);
+    case Verdict::kDivergent:
+      if (report.multiset()) {
+        return "DIVERGENT: " + DivergentMultisets(report) + Breakdown(report) + InFlight(report) +
+               Provisos(report);
+      }
+      return "DIVERGENT: " + GroupDigits(report.total) + " of " +
+             Plural(report.records_proven_equal + report.total + report.statuses.in_flight,
+                    "key differs", "keys differ") +
+             " between " + between + Breakdown(report) + InFlight(report) + Provisos(report);
+    case Verdict::kIncomplete:
+      return IncompleteLine(report);
+    case Verdict::kError:
+      break;
+  }
+  return "ERROR: " + ErrorLine(report);
+}
+
+std::optional<ReportFormat> ReportFormatFromName(std::string_view name) {
+  if (name == "table") return ReportFormat::kTable;
+  if (name == "json") return ReportFormat::kJson;
+  if (name == "jsonl") return ReportFormat::kJsonLines;
+  if (name == "csv") return ReportFormat::kCsv;
+  return std::nullopt;
+}
+
+absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+                         const ReportSink& sink) {
+  switch (format) {
+    case ReportFormat::kTable:
+      return WriteTable(report, style, sink);
+    case ReportFormat::kJson:
+      return WriteJson(report, sink);
+    case ReportFormat::kJsonLines:
+      return WriteJsonLines(report, sink);
+    case ReportFormat::kCsv:
+      return WriteCsv(report, sink);
+  }
+  return absl::InternalError("no such report format");
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,252 @@
+// What an audit found, as data, and its written forms. The formats are documented in README.md and
+// pinned by tests/testdata/report/.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "merkle/record/schema.h"
+#include "merkle/record/value.h"
+
+namespace driftwood::coordinator {
+
+// Raised by any change that a program reading a report would notice.
+inline constexpr int kReportSchemaVersion = 2;
+
+// kError: nothing was compared, since the command, the configuration or the data must change.
+enum class Verdict : uint8_t { kIdentical, kDivergent, kIncomplete, kError };
+std::string_view VerdictName(Verdict verdict);
+
+// What became of a divergence when it was read again (coordinator/audit/confirm/confirm.h).
+enum class RecordStatus : uint8_t { kUnconfirmed, kConfirmed, kUnstable, kInFlight };
+std::string_view RecordStatusName(RecordStatus status);
+
+// Divergent keys of the walk by what became of them.
+struct StatusCounts {
+  uint64_t confirmed = 0;
+  uint64_t unstable = 0;
+  uint64_t unconfirmed = 0;
+  uint64_t in_flight = 0;  // agree by now: not divergent
+
+  uint64_t& Of(RecordStatus status);
+  uint64_t divergent() const { return confirmed + unstable + unconfirmed; }
+};
+
+struct ReportKey {
+  std::string encoded;
+  // Absent if `encoded` is not a whole key of the schema.
+  std::optional<std::vector<merkle::Value>> columns;
+};
+
+struct ReportReplica {
+  std::string name;
+  std::string source;
+  std::optional<uint64_t> records;   // absent: not known
+  std::optional<uint64_t> distinct;  // of a multiset: how many of them differ from each other
+  std::optional<uint64_t> unparsed;
+  bool unkeyed = false;
+  std::string filter{};  // only its rows for which this holds were compared; empty: all
+  // --stats only.
+  double index_seconds = 0;
+  bool index_reused = false;
+};
+
+// One divergence. Vectors are by replica unless they say otherwise.
+struct ReportRecord {
+  ReportKey key;
+  RecordStatus status = RecordStatus::kUnconfirmed;  // never kInFlight
+  // As last read. Version; absent: the replica lacks the key.
+  std::vector<std::optional<std::string>> states;
+  // Of a multiset, as last read: how many copies there are, 0 where it is missing; absent: not
+  // known. Empty if it is none.
+  std::vector<std::optional<uint64_t>> copies;
+  // --show-values; empty if not asked for. Value columns in schema order; absent: the replica has
+  // no such record now, or its values could not be read.
+  std::vector<std::optional<std::vector<merkle::Value>>> values;
+  // By value column, of the replicas that have the record; empty: not known.
+  std::vector<bool> differs;
+  std::vector<std::string> notes;  // what a reader of the values should know
+
+  bool missing() const;  // kind "missing", else "changed"
+};
+
+struct ReportRun {
+  ReportKey begin;
+  std::optional<ReportKey> end;  // exclusive; absent: +inf
+  std::vector<uint64_t> counts;  // as compared
+  StatusCounts statuses;
+};
+
+// The value column that most of the changed records of a span differ in.
+struct SpanColumn {
+  size_t column = 0;  // of the schema's value columns
+  uint64_t records = 0;
+  uint64_t examined = 0;  // of how many it is known in which columns they differ
+};
+
+// A stretch of the key space in which about equally many of the records diverge.
+struct ReportSpan {
+  ReportKey first;       // divergent key
+  ReportKey last;        // so too
+  uint64_t records = 0;  // of the largest replica, in this part of its key space
+  uint64_t changed = 0;
+  std::vector<uint64_t> missing;  // by replica: keys that it lacks
+  std::optional<SpanColumn> column{};
+};
+
+struct ReportGap {
+  ReportKey begin;               // empty: -inf
+  std::optional<ReportKey> end;  // absent: +inf
+  std::optional<size_t> replica;
+  std::string reason;
+};
+
+struct ReportError {
+  absl::StatusCode code = absl::StatusCode::kUnknown;
+  std::string message;
+  std::optional<size_t> replica;
+};
+
+// In how many of the changed records one value column differs.
+struct ColumnCount {
+  size_t column = 0;  // of the schema's value columns
+  uint64_t records = 0;
+  uint64_t only = 0;  // of these: no other column differs
+};
+
+// In which columns the changed records differ: all of them that were read again.
+struct ReportColumns {
+  uint64_t examined = 0;
+  std::vector<ColumnCount> differing;  // that which differs most often first
+};
+
+// A reason that would explain some of the differences seen.
+struct Hypothesis {
+  std::string text;  // what the values differ by: "trailing spaces"
+  std::string rule;  // under which they would be equal: "name:rtrim"; empty: there is none
+  uint64_t explains = 0;
+};
+
+struct ExplainedColumn {
+  std::string column;
+  uint64_t differing = 0;              // of the changed records sampled
+  std::vector<Hypothesis> hypotheses;  // that which explains most first
+};
+
+// Missing records that are there under another spelling of their key.
+struct ExplainedKeys {
+  uint64_t pairs = 0;
+  std::string text;
+  std::string rule;
+  std::pair<ReportKey, ReportKey> example;
+};
+
+// Why records differ, as far as a sample of them says (explain.h).
+struct Explanation {
+  uint64_t changed_sampled = 0;
+  uint64_t missing_sampled = 0;
+  std::vector<ExplainedColumn> columns;  // that which differs most often first
+  ExplainedKeys keys;
+};
+
+// How many keys diverge, as a sample lets expect (coordinator/audit/advice/sample.h).
+struct Estimate {
+  uint64_t divergent = 0;
+  // Within these with 95 % confidence.
+  uint64_t low = 0;
+  uint64_t high = 0;
+  uint64_t sampled_records = 0;
+};
+
+struct Report {
+  Verdict verdict = Verdict::kError;
+  bool interrupted = false;  // Ctrl-C: never a success, exit code 130
+  std::vector<ReportReplica> replicas;
+  // What was compared; absent: it did not come to that. The key of a multiset is called '*' here,
+  // a record's digest.
+  std::optional<merkle::Schema> schema;
+  std::vector<std::string> not_compared;
+  std::vector<std::string> rules;  // "column:rule", those under which it was compared
+
+  // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
+  uint64_t total = 0;
+  StatusCounts statuses;
+  bool exact = false;  // `total` and its parts are all there is
+  // Absent, unless the comparison was given up for a sample: then `total` is what was seen in it.
+  std::optional<Estimate> estimate;
+  // Of `total`, by the states last read.
+  std::vector<uint64_t> missing;  // by replica: keys that it lacks
+  uint64_t changed = 0;
+  std::vector<ReportRecord> records;  // of `total`, by key, as far as asked for
+  std::vector<ReportRun> runs;        // without those that are in flight altogether
+  // Where those outside runs lie; empty if they are too few, or that could not be asked.
+  std::vector<ReportSpan> spans;
+  std::optional<ReportColumns> columns;  // absent: not known of any
+  bool values_shown = false;
+  std::optional<Explanation> explanation;  // absent: nothing was sampled
+
+  bool complete = false;
+  uint64_t records_proven_equal = 0;  // of a multiset: distinct ones
+  std::vector<ReportGap> gaps;
+  // Replicas of which not all that was compared belongs to one point in time, and for which that
+  // was allowed, so that it is no gap.
+  std::vector<size_t> not_point_in_time;
+
+  uint32_t round_trips = 0;
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_received = 0;
+  double seconds = 0;
+  // Of the confirmation. --stats only.
+  uint64_t keys_reread = 0;
+  uint32_t passes = 0;
+  double confirm_seconds = 0;
+
+  std::vector<std::string> warnings;
+  std::optional<ReportError> error;
+  // Only what would be compared was asked for, and this is it: there is no verdict.
+  std::optional<std::string> plan;
+
+  std::vector<std::string> ReplicaNames() const;
+  bool multiset() const { return schema && schema->multiset; }
+};
+
+// 0 identical, 1 divergent, 2 error, 3 incomplete, 4 a plan, 130 interrupted.
+int ExitCode(const Report& report);
+
+// One line for people, the verdict first: "DIVERGENT: 15 of 5,000,000 keys differ between …".
+std::string VerdictLine(const Report& report);
+// "13 confirmed, 1 unstable, 1 unconfirmed, 4 in flight"; empty if nothing differed.
+std::string StatusLine(const Report& report);
+// "updated_at differs in 97 % of 12,345 changed records (nothing else in 11,900), price in 3 %":
+// the columns that differ most often; empty if it is not known.
+std::string ColumnsLine(const Report& report);
+// The names of the columns in which a record differs, as far as it is known.
+std::vector<std::string> DifferingNames(const Report& report, const ReportRecord& record);
+// "left: no such file: …"
+std::string ErrorLine(const Report& report);
+
+enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv };
+std::optional<ReportFormat> ReportFormatFromName(std::string_view name);
+
+struct TableStyle {
+  size_t columns = 0;  // of the terminal; 0: no limit
+  bool colour = false;
+};
+
+// Takes a report's bytes as they are made; a failure ends the writing and is its result.
+using ReportSink = std::function<absl::Status(std::string_view)>;
+
+absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+                         const ReportSink& sink);
+absl::Status WriteTable(const Report& report, const TableStyle& style, const ReportSink& sink);
+absl::Status WriteJson(const Report& report, const ReportSink& sink);
+absl::Status WriteJsonLines(const Report& report, const ReportSink& sink);
+absl::Status WriteCsv(const Report& report, const ReportSink& sink);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,151 @@
+// csv: a row for each divergence, and a last row with the verdict.
+#include "coordinator/report/report_csv.h"
+
+#include <cstdint>
+#include <set>
+
+#include "coordinator/report/report.h"
+#include "coordinator/report/text.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr size_t kAllNames = SIZE_MAX;
+
+std::string ValueCell(const merkle::Value& value) {
+  return value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay());
+}
+
+size_t KeyColumns(const Report& report) { return report.schema ? report.schema->key.size() : 0; }
+
+// Names of the dataset's columns give way to ours, and get a prefix: no two columns have one name,
+// so that a reader by name never takes a key called "kind" for the verdict.
+class HeaderNames {
+ public:
+  explicit HeaderNames(const Report& report) {
+    taken_ = {"kind", "status", "columns", "note"};
+    for (const ReportReplica& replica : report.replicas) {
+      taken_.insert("version@" + replica.name);
+      if (report.multiset()) taken_.insert("copies@" + replica.name);
+    }
+  }
+  std::string Take(const std::string& prefix, std::string name) {
+    while (!taken_.insert(name).second) name = prefix + name;
+    return CsvCell(name);
+  }
+
+ private:
+  std::set<std::string> taken_;
+};
+
+CsvCells Header(const Report& report) {
+  HeaderNames names(report);
+  CsvCells cells;
+  for (size_t i = 0; i < KeyColumns(report); ++i) {
+    cells.push_back(names.Take("key.", report.schema->key[i].name));
+  }
+  cells.push_back("kind");
+  cells.push_back("status");
+  for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
+  if (report.multiset()) {
+    for (const ReportReplica& replica : report.replicas) cells.push_back("copies@" + replica.name);
+  }
+  if (report.values_shown && report.schema) {
+    for (const merkle::Column& column : report.schema->values) {
+      for (const ReportReplica& replica : report.replicas) {
+        cells.push_back(names.Take("value.", column.name + "@" + replica.name));
+      }
+    }
+  }
+  cells.push_back("columns");
+  cells.push_back("note");
+  return cells;
+}
+
+std::string NoteText(const ReportRecord& record) {
+  std::string text;
+  for (const std::string& note : record.notes) text += (text.empty() ? "" : "; ") + note;
+  return text;
+}
+
+CsvCells RecordCells(const Report& report, const ReportRecord& record) {
+  CsvCells cells;
+  std::string note = NoteText(record);
+  if (record.key.columns && report.multiset()) {
+    cells.push_back(Hex(record.key.columns->front().text));
+  } else if (record.key.columns) {
+    for (const merkle::Value& value : *record.key.columns) cells.push_back(ValueCell(value));
+  } else {
+    note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
+  }
+  cells.resize(KeyColumns(report));
+  cells.push_back(record.missing() ? "missing" : "changed");
+  cells.push_back(std::string(RecordStatusName(record.status)));
+  for (const auto& state : record.states) cells.push_back(state.value_or(""));
+  for (const auto& copies : record.copies) {
+    cells.push_back(copies ? std::to_string(*copies) : "");
+  }
+  if (report.values_shown && report.schema) {
+    for (size_t c = 0; c < report.schema->values.size(); ++c) {
+      for (size_t i = 0; i < report.replicas.size(); ++i) {
+        const bool known = i < record.values.size() && record.values[i];
+        cells.push_back(known ? ValueCell((*record.values[i])[c]) : "");
+      }
+    }
+  }
+  const std::string differing = JoinNames(DifferingNames(report, record), kAllNames);
+  cells.push_back(differing.empty() ? "" : CsvCell(differing));
+  cells.push_back(note.empty() ? "" : CsvCell(note));
+  return cells;
+}
+
+CsvCells VerdictCells(const Report& report, size_t width) {
+  CsvCells cells(width);
+  cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
+  std::string note = VerdictLine(report);
+  const std::string statuses = StatusLine(report);
+  if (!statuses.empty()) note += "; confirmation: " + statuses;
+  if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
+  if (report.records.size() < report.total) {
+    note +=
+        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
+  }
+  cells.back() = CsvCell(note);
+  return cells;
+}
+
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+}  // namespace
+
+std::string CsvCell(std::string_view text) {
+  const bool plain = text.find_first_of("\",\r\n") == std::string_view::npos && !text.empty() &&
+                     text.front() != ' ' && text.back() != ' ';
+  return plain ? std::string(text) : Quoted(text);
+}
+
+std::string CsvRow(const CsvCells& cells) {
+  std::string row;
+  for (size_t i = 0; i < cells.size(); ++i) row += (i == 0 ? "" : ",") + cells[i];
+  return row + "\r\n";
+}
+
+absl::Status WriteCsv(const Report& report, const ReportSink& sink) {
+  const CsvCells header = Header(report);
+  RETURN_IF_ERROR(sink(CsvRow(header)));
+  for (const ReportRecord& record : report.records) {
+    RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record))));
+  }
+  return sink(CsvRow(VerdictCells(report, header.size())));
+}
+
+}  // namespace driftwood::coordinator

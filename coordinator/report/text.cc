@@ -1,0 +1,194 @@
+#include "coordinator/report/text.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <limits>
+
+namespace driftwood::coordinator {
+
+namespace {
+
+// Insertions, deletions, substitutions and swaps of neighbours.
+size_t EditDistance(std::string_view a, std::string_view b) {
+  std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
+  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitute = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, substitute});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+// One code point at `text[*at]`, advancing; 0xFFFFFFFF and one byte further if it is not UTF-8.
+uint32_t NextCodePoint(std::string_view text, size_t* at) {
+  constexpr uint32_t kInvalid = std::numeric_limits<uint32_t>::max();
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const uint32_t first = byte(*at);
+  const size_t start = (*at)++;
+  if (first < 0x80) return first;
+  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || start + length > text.size()) return kInvalid;
+  uint32_t point = first & (0xFFu >> (length + 1));
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(start + i) & 0xC0) != 0x80) return kInvalid;
+    point = (point << 6) | (byte(start + i) & 0x3Fu);
+  }
+  const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
+  if (overlong || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return kInvalid;
+  *at = start + length;
+  return point;
+}
+
+bool IsWide(uint32_t point) {
+  return (point >= 0x1100 && point <= 0x115F) || (point >= 0x2E80 && point <= 0xA4CF) ||
+         (point >= 0xAC00 && point <= 0xD7A3) || (point >= 0xF900 && point <= 0xFAFF) ||
+         (point >= 0xFE30 && point <= 0xFE6F) || (point >= 0xFF00 && point <= 0xFF60) ||
+         (point >= 0x1F300 && point <= 0x1FAFF) || (point >= 0x20000 && point <= 0x3FFFD);
+}
+
+// Direction overrides and invisible marks can make one text look like another.
+bool IsTreacherous(uint32_t point) {
+  return (point >= 0x80 && point <= 0x9F) || (point >= 0x200B && point <= 0x200F) ||
+         (point >= 0x2028 && point <= 0x202E) || (point >= 0x2060 && point <= 0x2069) ||
+         point == 0xFEFF;
+}
+
+void AppendEscapedByte(unsigned char byte, std::string* out) {
+  char buffer[8];
+  std::snprintf(buffer, sizeof buffer, "\\x%02x", byte);
+  *out += buffer;
+}
+
+}  // namespace
+
+std::optional<std::string> NearestName(std::string_view name,
+                                       const std::vector<std::string>& candidates) {
+  if (name.size() > 200) return std::nullopt;
+  const std::string wanted = Lowercase(name);
+  const size_t limit = std::max<size_t>(1, name.size() / 3);
+  std::optional<std::string> best;
+  size_t best_distance = limit + 1;
+  for (const std::string& candidate : candidates) {
+    if (candidate.size() > name.size() + limit || name.size() > candidate.size() + limit) continue;
+    const size_t distance = EditDistance(wanted, Lowercase(candidate));
+    if (distance < best_distance) {
+      best_distance = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
+  const std::optional<std::string> nearest = NearestName(name, candidates);
+  return nearest ? " (did you mean '" + *nearest + "'?)" : "";
+}
+
+std::string JoinNames(const std::vector<std::string>& names, size_t max) {
+  std::string joined;
+  const size_t shown = names.size() <= max ? names.size() : max;
+  for (size_t i = 0; i < shown; ++i) joined += (i == 0 ? "" : ", ") + names[i];
+  if (shown < names.size()) joined += " and " + GroupDigits(names.size() - shown) + " more";
+  return joined;
+}
+
+std::string JoinAnd(const std::vector<std::string>& names) {
+  std::string joined;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) joined += i + 1 == names.size() ? " and " : ", ";
+    joined += names[i];
+  }
+  return joined;
+}
+
+std::string JoinQuoted(const std::vector<std::string>& names) {
+  std::vector<std::string> quoted;
+  for (const std::string& name : names) quoted.push_back("'" + name + "'");
+  return JoinNames(quoted);
+}
+
+std::vector<std::string> SplitList(std::string_view list) {
+  std::vector<std::string> parts(1);
+  for (size_t i = 0; i < list.size(); ++i) {
+    const std::string_view escape = list.substr(i, 3);
+    if (list[i] == ',') {
+      parts.emplace_back();
+    } else if (escape == "%2C" || escape == "%2c" || escape == "%25") {
+      parts.back() += escape == "%25" ? '%' : ',';
+      i += 2;
+    } else {
+      parts.back() += list[i];
+    }
+  }
+  return parts;
+}
+
+std::string GroupDigits(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+std::string Plural(uint64_t count, std::string_view one, std::string_view many) {
+  return GroupDigits(count) + " " + std::string(count == 1 ? one : many);
+}
+
+std::string Percent(uint64_t part, uint64_t whole) {
+  if (whole == 0 || part == 0) return "0 %";
+  const auto percent = static_cast<uint64_t>(
+      100 * (static_cast<long double>(part) / static_cast<long double>(whole)));
+  if (percent == 0) return "under 1 %";
+  return std::to_string(part < whole ? std::min<uint64_t>(percent, 99) : 100) + " %";
+}
+
+std::string Lowercase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower;
+}
+
+std::string Hex(std::string_view bytes) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string hex;
+  for (const char c : bytes) {
+    hex += kDigits[static_cast<unsigned char>(c) >> 4];
+    hex += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return hex;
+}
+
+std::string EscapeForDisplay(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t start = at;
+    const uint32_t point = NextCodePoint(text, &at);
+    if (point == '\n') {
+      out += "\\n";
+    } else if (point == '\t') {
+      out += "\\t";
+    } else if (point == '\r') {
+      out += "\\r";
+    } else if (point < 0x20 || point == 0x7F || point > 0x10FFFF || IsTreacherous(point)) {
+      for (size_t i = start; i < at; ++i) {
+        AppendEscapedByte(static_cast<unsigned char>(text[i]), &out);
+      }
+    } else {
+      out += text.substr(start, at - start);
+    }
+  }
+  return out;
+}
+
+size_t DisplayWidth(std::string_view text) {
+  size_t width = 0;
+  for (size_t at = 0; at < text.size();) width += IsWide(NextCodePoint(text, &at)) ? 2 : 1;
+  return width;
+}
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,176 @@
+#include "coordinator/walk/walk.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "coordinator/walk/walk_findings.h"
+#include "coordinator/walk/walk_frontier.h"
+#include "merkle/check.h"
+#include "merkle/query/query.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+// More records than any replica has: sums of counts stay far from overflow.
+constexpr uint64_t kCountMax = uint64_t{1} << 52;
+
+}  // namespace
+
+struct Walk::Impl {
+  const std::vector<merkle::Summary> roots;
+  const merkle::TreeParams params;
+  const WalkOptions options;
+
+  bool done = false;
+  bool closed = false;
+  bool exact = false;
+  uint32_t rounds = 1;
+  uint64_t bytes_sent = 0;
+  uint64_t bytes_received = 0;
+  uint64_t remainder = 0;
+  std::vector<Gap> gaps;
+  std::unique_ptr<Frontier> frontier;  // null if the roots were not believed
+
+  // The round in progress.
+  std::vector<std::vector<merkle::Question>> batches;
+  std::vector<bool> awaited;
+
+  Impl(std::vector<merkle::Summary> root_summaries, const merkle::TreeParams& tree_params,
+       const WalkOptions& walk_options)
+      : roots(std::move(root_summaries)), params(tree_params), options(walk_options) {
+    DRIFTWOOD_CHECK(roots.size() >= 2);
+    awaited.assign(roots.size(), false);
+    for (size_t r = 0; r < roots.size(); ++r) {
+      if (roots[r].count > kCountMax) Fail(r, "claims an impossible number of records");
+      if (roots[r].count == 0 && roots[r].sum != merkle::Digest()) {
+        Fail(r, "a sum of no records is not zero");
+      }
+    }
+    exact = options.exact;
+    if (!done) Begin();
+  }
+
+  void Begin() {
+    frontier = std::make_unique<Frontier>(roots, params, options, exact);
+    if (frontier->empty()) Close();
+  }
+
+  void Fail(size_t replica, std::string reason) {
+    gaps.push_back({"", std::nullopt, replica, std::move(reason)});
+    done = true;
+  }
+  void FailAll(const std::string& reason) {
+    for (size_t r = 0; r < roots.size(); ++r) Fail(r, reason);
+  }
+
+  std::vector<std::string> NextRound() {
+    std::vector<std::string> encoded(roots.size());
+    if (done) return encoded;
+    if (rounds >= options.rounds_max) {
+      FailAll("no end after " + std::to_string(rounds) + " rounds");
+      return encoded;
+    }
+    ++rounds;
+    batches = frontier->Ask();
+    for (size_t r = 0; r < roots.size(); ++r) {
+      if (batches[r].empty()) continue;
+      encoded[r] = merkle::EncodeQuestions(batches[r]);
+      bytes_sent += encoded[r].size();
+      awaited[r] = true;
+    }
+    return encoded;
+  }
+
+  void Answer(size_t replica, std::string_view reply) {
+    DRIFTWOOD_CHECK(replica < roots.size());
+    if (!awaited[replica]) return;
+    awaited[replica] = false;
+    bytes_received += reply.size();
+    if (done) return;
+    absl::StatusOr<std::vector<merkle::Answer>> answers =
+        merkle::DecodeAnswers(batches[replica], reply);
+    if (!answers.ok()) return Fail(replica, std::string(answers.status().message()));
+    batches[replica].clear();
+    if (auto wrong = frontier->Take(replica, *std::move(answers))) {
+      return Fail(replica, "answered wrongly: " + *wrong);
+    }
+    if (std::find(awaited.begin(), awaited.end(), true) == awaited.end()) Advance();
+  }
+
+  void Advance() {
+    frontier->Advance();
+    if (frontier->findings().records.size() > options.records_held_max) {
+      return FailAll("more divergent records than the " + std::to_string(options.records_held_max) +
+                     " that are held");
+    }
+    if (frontier->empty()) Close();
+  }
+
+  // The frontier is empty: does all that was found account for the roots' difference?
+  void Close() {
+    frontier->SortFindings();
+    const Closing closing = CheckClosing(roots, frontier->findings());
+    switch (closing.kind) {
+      case Closing::Kind::kCloses:
+        closed = true;
+        remainder = closing.remainder;
+        done = true;
+        return;
+      case Closing::Kind::kLies:
+        return Fail(closing.replica, closing.reason);
+      case Closing::Kind::kDoesNotClose:
+        if (exact) return FailAll("did not close");
+        exact = true;
+        return Begin();
+    }
+  }
+
+  WalkResult Result() const {
+    WalkResult result;
+    result.complete = closed;
+    result.rounds = rounds;
+    result.exact = exact;
+    result.bytes_sent = bytes_sent;
+    result.bytes_received = bytes_received;
+    result.records_proven_equal = remainder;
+    result.gaps = gaps;
+    if (!closed && gaps.empty()) {
+      for (size_t r = 0; r < roots.size(); ++r) {
+        result.gaps.push_back({"", std::nullopt, r, "the walk has not ended"});
+      }
+    }
+    if (frontier != nullptr) {
+      result.divergences = Join(frontier->findings().records, roots.size());
+      result.runs = MergeRuns(frontier->findings().runs);
+    }
+    return result;
+  }
+};
+
+Walk::Walk(std::vector<merkle::Summary> roots, const merkle::TreeParams& params,
+           const WalkOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(roots), params, options)) {}
+Walk::~Walk() = default;
+
+bool Walk::done() const { return impl_->done; }
+
+std::vector<std::string> Walk::NextRound() { return impl_->NextRound(); }
+
+void Walk::Answer(size_t replica, std::string_view reply) { impl_->Answer(replica, reply); }
+
+void Walk::Lose(size_t replica, std::string_view reason) {
+  impl_->awaited[replica] = false;
+  if (!impl_->closed) impl_->Fail(replica, std::string(reason));
+}
+
+void Walk::Stop(std::string_view reason) {
+  if (!impl_->done) impl_->FailAll(std::string(reason));
+}
+
+uint64_t Walk::RecordsToStream() const {
+  return impl_->done || impl_->frontier == nullptr ? 0 : impl_->frontier->RecordsToStream();
+}
+
+WalkResult Walk::Result() const { return impl_->Result(); }
+
+}  // namespace driftwood::coordinator

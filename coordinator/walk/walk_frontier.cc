@@ -1,0 +1,289 @@
+#include "coordinator/walk/walk_frontier.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace driftwood::coordinator {
+namespace {
+
+using merkle::Digest;
+using merkle::Summary;
+
+// A segment of at most this many leaves is listed by digests instead of being cut further.
+constexpr uint64_t kLeavesListed = 3;
+// With more segments than this, neighbours are not told apart any more.
+constexpr size_t kSegmentsMax = 160'000;
+// A stretch in which the pivot has this many cuts that others lack is looked through for a run.
+constexpr size_t kUnsharedCutsMin = 4;
+constexpr size_t kPivotCutsMin = 4;
+constexpr size_t kPivotCutsMax = 64;
+constexpr size_t kPivotCutBytes = 32;  // about: key twice, cell
+// Longer lists are matched by 8 bytes: of 8,192 against 8,192 records, 4 bytes take two different
+// ones for equal once in 64.
+constexpr uint64_t kRecordsOfShortDigests = 8192;
+
+std::vector<Summary> SummariesOf(const Segment& segment) {
+  std::vector<Summary> summaries;
+  for (const Part& part : segment.parts) summaries.push_back({part.count, part.fingerprint});
+  return summaries;
+}
+
+uint8_t KnownWidth(const Segment& segment) {
+  uint8_t width = 16;
+  for (const Part& part : segment.parts) {
+    if (part.count > 0) width = std::min(width, part.width);
+  }
+  return width;
+}
+
+bool AnyOut(const Segment& segment) {
+  return std::any_of(segment.parts.begin(), segment.parts.end(),
+                     [](const Part& part) { return part.count == 0; });
+}
+
+// Joins each group with its predecessor where their cells are neighbours.
+std::vector<Group> JoinNeighbours(std::vector<Group> groups) {
+  std::vector<Group> joined;
+  for (Group& group : groups) {
+    if (joined.empty() || joined.back().end != group.begin) {
+      joined.push_back(std::move(group));
+      continue;
+    }
+    joined.back().end = group.end;
+    for (size_t r = 0; r < group.summaries.size(); ++r) {
+      joined.back().summaries[r] += group.summaries[r];
+    }
+  }
+  return joined;
+}
+
+size_t PivotOf(const Group& group) {
+  const auto most =
+      std::max_element(group.summaries.begin(), group.summaries.end(),
+                       [](const Summary& a, const Summary& b) { return a.count < b.count; });
+  return static_cast<size_t>(most - group.summaries.begin());
+}
+
+// Up to `most` of the cuts before cells 1 to cells - 1, the first and the last among them.
+std::vector<uint32_t> Spread(size_t cells, size_t most) {
+  const size_t cuts = cells - 1;
+  std::vector<uint32_t> spread(std::min(cuts, most));
+  if (spread.size() == cuts) {
+    std::iota(spread.begin(), spread.end(), 1u);
+    return spread;
+  }
+  for (size_t i = 0; i < spread.size(); ++i) {
+    spread[i] = static_cast<uint32_t>(1 + i * (cuts - 1) / (spread.size() - 1));
+  }
+  return spread;
+}
+
+}  // namespace
+
+Frontier::Frontier(const std::vector<Summary>& roots, const merkle::TreeParams& params,
+                   const WalkOptions& options, bool exact)
+    : params_(params), options_(options), exact_(exact) {
+  Segment whole;
+  whole.level = merkle::kLevelMax + 1;
+  for (const Summary& root : roots) {
+    Part part;
+    part.range.question = merkle::RangeRef::kWhole;
+    part.count = root.count;
+    part.fingerprint = root.sum;
+    whole.parts.push_back(std::move(part));
+  }
+  Add(std::move(whole));
+  segments_.swap(next_);
+}
+
+void Frontier::Add(Segment segment) {
+  const std::vector<Summary> summaries = SummariesOf(segment);
+  const uint8_t width = KnownWidth(segment);
+  const uint64_t most = segment.MaxCount();
+  if (most == 0) return;
+  if (Agree(summaries, width)) {
+    if (!AnyOut(segment)) return;
+    if (most <= options_.run_records_min) {
+      EnterRecords(&segment, true, 0);
+    } else {
+      segment.Enter(width == 16 ? Stage::kRunHeld : Stage::kSummarize);
+    }
+  } else if (segment.level <= 1 || most <= kLeavesListed * params_.leaf_size) {
+    if (AnyOut(segment)) {
+      EnterRecords(&segment, true, 0);
+    } else {
+      segment.width = exact_ ? 16 : most > kRecordsOfShortDigests ? 8 : 4;
+      segment.Enter(Stage::kDigests);
+    }
+  } else {
+    segment.cut_level = 0;
+    segment.Enter(Stage::kPartition);
+  }
+  next_.push_back(std::move(segment));
+}
+
+void Frontier::EnterRecords(Segment* segment, bool all, uint8_t known_width) {
+  segment->Enter(Stage::kRecords);
+  segment->width = known_width;
+  for (Part& part : segment->parts) {
+    if (all) {
+      part.positions.resize(static_cast<size_t>(part.count));
+      std::iota(part.positions.begin(), part.positions.end(), uint64_t{0});
+    }
+    part.complete = part.positions.empty();
+  }
+}
+
+void Frontier::Advance() {
+  next_.clear();
+  for (Segment& segment : segments_) {
+    if (segment.stage == Stage::kRunHeld || !segment.Complete()) {
+      next_.push_back(std::move(segment));
+    } else {
+      Finish(std::move(segment));
+    }
+  }
+  segments_.swap(next_);
+}
+
+uint64_t Frontier::RecordsToStream() const {
+  uint64_t records = 0;
+  for (const Segment& segment : segments_) {
+    const bool streams = segment.stage == Stage::kDigests || segment.stage == Stage::kRecords;
+    if (streams) records += segment.MaxCount();
+  }
+  return records;
+}
+
+void Frontier::Finish(Segment segment) {
+  switch (segment.stage) {
+    case Stage::kPartition:
+      return FinishPartition(std::move(segment));
+    case Stage::kAllKeys:
+      return AddChildren(segment, AlignCells(segment, true), true);
+    case Stage::kPivotKeys:
+      return FinishPivotKeys(std::move(segment));
+    case Stage::kCut:
+      return FinishCut(std::move(segment));
+    case Stage::kSummarize:
+      return Add(std::move(segment));
+    case Stage::kDigests:
+      return FinishDigests(std::move(segment));
+    case Stage::kRecords:
+      return FinishRecords(std::move(segment));
+    case Stage::kRunRecords:
+      return FinishRun(std::move(segment));
+    case Stage::kRunHeld:
+      return;
+  }
+}
+
+void Frontier::FinishPartition(Segment segment) {
+  if (!exact_) return AddChildren(segment, AlignCells(segment, false), true);
+  segment.Enter(Stage::kAllKeys);
+  for (Part& part : segment.parts) {
+    if (part.cells.size() <= 1) part.complete = true;
+  }
+  if (segment.Complete()) return AddChildren(segment, AlignCells(segment, true), true);
+  next_.push_back(std::move(segment));
+}
+
+void Frontier::AddChildren(const Segment& segment, std::vector<Group> groups, bool look_for_runs) {
+  groups = Unproven(std::move(groups), cell_width());
+  if (next_.size() + groups.size() > kSegmentsMax) groups = JoinNeighbours(std::move(groups));
+  for (const Group& group : groups) {
+    Segment child = Child(segment, group, cell_width());
+    if (look_for_runs && WorthCutting(group)) {
+      CutAtPivot(segment, group, std::move(child));
+    } else {
+      Add(std::move(child));
+    }
+  }
+}
+
+// Where one replica has a long stretch of cuts that the others lack, it may be a run of records
+// that they lack too. Going down a level would list it; cutting the others at some of its keys
+// finds out.
+bool Frontier::WorthCutting(const Group& group) const {
+  if (Agree(group.summaries, cell_width())) return false;
+  const size_t pivot = PivotOf(group);
+  const size_t cells = group.end[pivot] - group.begin[pivot];
+  const uint64_t listed =
+      std::max<uint64_t>(options_.run_records_min, kLeavesListed * params_.leaf_size);
+  return cells > kUnsharedCutsMin && group.summaries[pivot].count > listed;
+}
+
+void Frontier::CutAtPivot(const Segment& segment, const Group& group, Segment child) {
+  const size_t pivot = PivotOf(group);
+  const std::vector<Cell>& cells = segment.parts[pivot].cells;
+  const size_t share = options_.round_bytes / (segments_.size() * kPivotCutBytes);
+  child.pivot = pivot;
+  child.cut_level = std::min(child.level + 1, merkle::kLevelMax + 1);
+  Part& part = child.parts[pivot];
+  part.cells.assign(cells.begin() + group.begin[pivot], cells.begin() + group.end[pivot]);
+  child.pivot_cuts = Spread(part.cells.size(), std::clamp(share, kPivotCutsMin, kPivotCutsMax));
+  child.Enter(Stage::kPivotKeys);
+  for (Part& one : child.parts) one.complete = true;
+  part.complete = false;
+  const bool known = std::none_of(child.pivot_cuts.begin(), child.pivot_cuts.end(),
+                                  [&](uint32_t cut) { return part.cells[cut].key.empty(); });
+  if (known) return FinishPivotKeys(std::move(child));
+  next_.push_back(std::move(child));
+}
+
+void Frontier::FinishPivotKeys(Segment segment) {
+  segment.Enter(Stage::kCut);
+  segment.parts[segment.pivot].complete = true;
+  next_.push_back(std::move(segment));
+}
+
+void Frontier::FinishCut(Segment segment) {
+  // The pivot's cells are still there: a stretch of many is cut again without asking for them.
+  AddChildren(segment, GroupsOfCut(segment), true);
+}
+
+void Frontier::FinishDigests(Segment segment) {
+  MatchDigests(&segment);
+  const bool none = std::all_of(segment.parts.begin(), segment.parts.end(),
+                                [](const Part& part) { return part.positions.empty(); });
+  // All digests match and the sums don't: the digests were too short to show it.
+  EnterRecords(&segment, none, segment.width);
+  next_.push_back(std::move(segment));
+}
+
+void Frontier::FinishRecords(Segment segment) {
+  const uint64_t place = segment.Place();
+  for (size_t r = 0; r < segment.parts.size(); ++r) {
+    Part& part = segment.parts[r];
+    for (size_t i = 0; i < part.records.size(); ++i) {
+      findings_.records.push_back({place, r, part.rank + part.positions[i],
+                                   std::move(part.records[i].key), part.records[i].digest});
+    }
+  }
+}
+
+void Frontier::FinishRun(Segment segment) {
+  FoundRun run;
+  run.place = segment.Place();
+  for (const Part& part : segment.parts) {
+    run.ranks.push_back(part.rank);
+    run.summaries.push_back({part.count, part.fingerprint});
+  }
+  const auto named = std::find_if(segment.parts.begin(), segment.parts.end(),
+                                  [](const Part& part) { return !part.records.empty(); });
+  run.first_key = named->records.front().key;
+  run.last_key = named->records.back().key;
+  for (size_t i = 0; i < segment.listed; ++i) {
+    Divergence divergence;
+    divergence.key = named->records[i].key;
+    for (const Part& part : segment.parts) {
+      divergence.states.push_back(part.count == 0 ? std::nullopt
+                                                  : std::optional(named->records[i].digest));
+    }
+    run.listed.push_back(std::move(divergence));
+  }
+  findings_.runs.push_back(std::move(run));
+}
+
+}  // namespace driftwood::coordinator

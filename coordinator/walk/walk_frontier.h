@@ -1,0 +1,90 @@
+// The walk's frontier: the segments that are not proven yet, what to ask about them next, and what
+// becomes of them when the answers are there.
+//
+// One thread at a time. Part of the walk (coordinator/walk/walk.h), which counts, names and ends.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coordinator/walk/walk.h"
+#include "coordinator/walk/walk_findings.h"
+#include "coordinator/walk/walk_segment.h"
+#include "merkle/query/query.h"
+
+namespace driftwood::coordinator {
+
+class Frontier {
+ public:
+  // One segment: the whole key space, if the roots differ.
+  Frontier(const std::vector<merkle::Summary>& roots, const merkle::TreeParams& params,
+           const WalkOptions& options, bool exact);
+
+  bool empty() const { return segments_.empty(); }
+
+  // The next batch of each replica; empty for one that has nothing to answer. At least one has.
+  std::vector<std::vector<merkle::Question>> Ask();
+
+  // What a replica answered to its batch. Returns what is wrong with it, if anything.
+  std::optional<std::string> Take(size_t replica, std::vector<merkle::Answer> answers);
+
+  // When all that were asked have answered: on to the next stages and segments.
+  void Advance();
+
+  // As Walk::RecordsToStream().
+  uint64_t RecordsToStream() const;
+
+  // Of all segments that are done.
+  const Findings& findings() const { return findings_; }
+  void SortFindings() { findings_.Sort(); }
+
+ private:
+  // Choices before a round.
+  void ChooseLevels();
+  int ChooseLevel(uint64_t count, int below, double share) const;
+  void ChooseDirectRecords();
+  void ChooseListings();
+  merkle::Question MakeQuestion(const Segment& segment, size_t replica, size_t* positions_left,
+                                size_t* keys_left) const;
+
+  // One part's answer.
+  std::optional<std::string> TakeCells(const merkle::Answer& answer, Part* part);
+  std::optional<std::string> TakeSummary(const merkle::Answer& answer, Part* part);
+  std::optional<std::string> TakeCut(const merkle::Answer& answer, size_t replica,
+                                     Segment* segment);
+  std::optional<std::string> TakeKeys(const merkle::Answer& answer, size_t replica,
+                                      Segment* segment);
+  std::optional<std::string> TakeDigests(const merkle::Answer& answer, uint8_t width, Part* part);
+  std::optional<std::string> TakeRecords(merkle::Answer answer, Segment* segment, Part* part);
+  std::optional<std::string> TakeOne(merkle::Answer answer, size_t replica, Segment* segment);
+
+  // One segment whose stage is complete; what is left of it goes to next_.
+  void Finish(Segment segment);
+  void FinishPartition(Segment segment);
+  void FinishPivotKeys(Segment segment);
+  void FinishCut(Segment segment);
+  void FinishDigests(Segment segment);
+  void FinishRecords(Segment segment);
+  void FinishRun(Segment segment);
+  void AddChildren(const Segment& segment, std::vector<Group> groups, bool look_for_runs);
+  bool WorthCutting(const Group& group) const;
+  void CutAtPivot(const Segment& segment, const Group& group, Segment child);
+  // Decides how a new segment goes on.
+  void Add(Segment segment);
+  void EnterRecords(Segment* segment, bool all, uint8_t known_width);
+
+  uint8_t cell_width() const { return exact_ ? 16 : 4; }
+
+  // Constant after construction.
+  const merkle::TreeParams params_;
+  const WalkOptions options_;
+  const bool exact_;
+
+  std::vector<Segment> segments_;  // in key order
+  std::vector<Segment> next_;
+  Findings findings_;
+};
+
+}  // namespace driftwood::coordinator

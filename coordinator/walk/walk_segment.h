@@ -1,0 +1,113 @@
+// A segment: a stretch of the key space that is not proven yet, as each replica knows it. And how
+// segments become smaller ones: pure functions of what the replicas answered.
+//
+// Values. Part of the walk (coordinator/walk/walk.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "merkle/hash/digest.h"
+#include "merkle/query/query.h"
+
+namespace driftwood::coordinator {
+
+// One cell of an answer, as the walk keeps it. `key` is where it begins, if that was asked for.
+struct Cell {
+  uint64_t count = 0;
+  merkle::Digest fingerprint;
+  uint16_t tag = 0;
+  std::string key;
+};
+
+// One replica's share of a segment.
+struct Part {
+  // Known since the segment was made.
+  merkle::RangeRef range;      // what names it in the next batch
+  uint64_t count = 0;          // 0: the replica is out of the segment and not asked about it
+  merkle::Digest fingerprint;  // low `width` bytes of the sum
+  uint8_t width = 16;
+  uint64_t rank = 0;  // records of the replica before it
+
+  // What the current stage has gathered.
+  bool complete = false;
+  std::vector<Cell> cells;
+  std::vector<std::string> keys;
+  std::vector<merkle::Digest> digests;
+  std::vector<uint64_t> positions;
+  std::vector<merkle::AnswerRecord> records;
+
+  // The question of the current round: its number in the replica's batch and what it was.
+  uint32_t question = 0;
+  merkle::QuestionKind asked = merkle::QuestionKind::kHold;
+  uint64_t wanted = 0;  // items asked for
+};
+
+enum class Stage : uint8_t {
+  kPartition,   // all cut it at `cut_level`
+  kAllKeys,     // all say where their cells begin (exact walk only)
+  kPivotKeys,   // the pivot says where some of its cells begin
+  kCut,         // the others cut at those keys
+  kSummarize,   // full sums, of what looks like a missing run
+  kRunHeld,     // a missing run, until the rest of the walk is done
+  kRunRecords,  // its first and last record, and as many as are to be listed
+  kDigests,     // short digests of all records
+  kRecords,     // keys and digests of those that did not match
+};
+
+struct Segment {
+  Stage stage = Stage::kPartition;
+  int level = 0;                     // no cut point of this level or more in it, as far as is known
+  int cut_level = 0;                 // kPartition: of the question; 0 until it is chosen
+  uint8_t width = 4;                 // of the digests
+  size_t pivot = 0;                  // kPivotKeys, kCut
+  std::vector<uint32_t> pivot_cuts;  // kPivotKeys, kCut: numbers of the pivot's cells
+  size_t listed = 0;                 // kRunRecords: how many of its records are to be listed
+  // Keys between which all its records lie, where the walk knows them.
+  std::optional<std::string> begin;
+  std::optional<std::string> end;
+  std::vector<Part> parts;  // by replica
+
+  uint64_t MaxCount() const;
+  // Sum of the ranks: orders segments by key.
+  uint64_t Place() const;
+  bool Complete() const;
+  // Starts `next`: nobody has answered yet.
+  void Enter(Stage next);
+};
+
+// Neighbouring cells of each replica between two cuts that all share.
+struct Group {
+  std::vector<uint32_t> begin;             // by replica: number of its first cell
+  std::vector<uint32_t> end;               // one past its last
+  std::vector<uint64_t> before;            // records of the segment before it
+  std::vector<merkle::Summary> summaries;  // by replica; sums as fingerprints
+
+  // Which replicas have records in it.
+  std::vector<bool> Present() const;
+};
+
+// Whether all replicas that have records there agree on the low `width` bytes and on the count.
+bool Agree(const std::vector<merkle::Summary>& summaries, size_t width);
+
+// Lines up the replicas' cells (Part::cells) by tags, or by keys if `exact`.
+std::vector<Group> AlignCells(const Segment& segment, bool exact);
+
+// Groups of the cells of the segment, cut by the pivot at `pivot_cuts` and by the others at the
+// same keys.
+std::vector<Group> GroupsOfCut(const Segment& segment);
+
+// Drops the groups on which all replicas agree, and joins neighbours that agree among the same
+// ones.
+std::vector<Group> Unproven(std::vector<Group> groups, size_t width);
+
+// The part of `segment` that `group` covers, in the segment's order. `width` of the fingerprints.
+Segment Child(const Segment& segment, const Group& group, uint8_t width);
+
+// Positions of the records whose digests do not occur equally often in all parts that have records;
+// into Part::positions.
+void MatchDigests(Segment* segment);
+
+}  // namespace driftwood::coordinator

@@ -1,0 +1,198 @@
+// The inverse of encoding.cc. Every column that was read is encoded again and compared, so that
+// only canonical bytes decode.
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "merkle/record/big_endian.h"
+#include "merkle/record/decimal.h"
+#include "merkle/record/encoding.h"
+#include "merkle/record/encoding_format.h"
+#include "merkle/text/uuid.h"
+
+namespace driftwood::merkle {
+namespace {
+
+bool TakeFixed64(std::string_view* bytes, uint64_t* number) {
+  if (bytes->size() < 8) return false;
+  *number = LoadBigEndian64(bytes->data());
+  bytes->remove_prefix(8);
+  return true;
+}
+
+bool TakeLength(std::string_view* bytes, std::string_view* body) {
+  if (bytes->size() < 4) return false;
+  const size_t length = LoadBigEndian32(bytes->data());
+  bytes->remove_prefix(4);
+  if (bytes->size() < length) return false;
+  *body = bytes->substr(0, length);
+  bytes->remove_prefix(length);
+  return true;
+}
+
+bool TakeEscaped(std::string_view* bytes, std::string* text) {
+  while (true) {
+    const size_t zero = bytes->find('\0');
+    if (zero == std::string_view::npos) return false;
+    text->append(bytes->substr(0, zero));
+    bytes->remove_prefix(zero + 1);
+    if (bytes->empty() || bytes->front() != kEscapedZero) return true;
+    text->push_back('\0');
+    bytes->remove_prefix(1);
+  }
+}
+
+bool TakeFramed(Place place, std::string_view* bytes, std::string* text) {
+  if (place == Place::kKey) return TakeEscaped(bytes, text);
+  std::string_view body = *bytes;
+  if (place == Place::kValue) {
+    if (!TakeLength(bytes, &body)) return false;
+  } else {
+    *bytes = {};
+  }
+  text->assign(body);
+  return true;
+}
+
+bool TakeDecimal(Place place, std::string_view* bytes, std::string* text) {
+  std::string_view body;
+  if (place == Place::kValue && !TakeLength(bytes, &body)) return false;
+  std::optional<std::string> number = ReadDecimalBody(place == Place::kValue ? &body : bytes);
+  if (!number || !body.empty()) return false;
+  *text = *std::move(number);
+  return true;
+}
+
+bool TakeDate(std::string_view* bytes, Value* value) {
+  if (bytes->empty()) return false;
+  const char kind = bytes->front();
+  bytes->remove_prefix(1);
+  uint64_t ordered = 0;
+  switch (kind) {
+    case kDateMinusInfinity:
+      value->special = Value::Special::kMinusInfinity;
+      return true;
+    case kDateZero:
+      value->special = Value::Special::kZeroDate;
+      return true;
+    case kDatePlusInfinity:
+      value->special = Value::Special::kPlusInfinity;
+      return true;
+    case kDateFinite:
+      if (!TakeFixed64(bytes, &ordered)) return false;
+      value->number = Int64FromOrdered(ordered);
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool TakeUuid(std::string_view* bytes, std::string* text) {
+  if (bytes->size() < 16) return false;
+  *text = FormatUuid(reinterpret_cast<const unsigned char*>(bytes->data()));
+  bytes->remove_prefix(16);
+  return true;
+}
+
+// The body of a column whose tag was read.
+bool TakeBody(Place place, std::string_view* bytes, Value* value) {
+  uint64_t ordered = 0;
+  switch (value->tag) {
+    case Tag::kNull:
+    case Tag::kFalse:
+    case Tag::kTrue:
+      return true;
+    case Tag::kInteger:
+    case Tag::kTime:
+      if (!TakeFixed64(bytes, &ordered)) return false;
+      value->number = Int64FromOrdered(ordered);
+      return true;
+    case Tag::kUnsigned:
+      if (!TakeFixed64(bytes, &ordered)) return false;
+      value->number = static_cast<int64_t>(ordered);
+      return true;
+    case Tag::kFloat64:
+      if (!TakeFixed64(bytes, &ordered)) return false;
+      value->real = DoubleFromOrdered(ordered);
+      return true;
+    case Tag::kDecimal:
+      return TakeDecimal(place, bytes, &value->text);
+    case Tag::kDate:
+    case Tag::kTimestamp:
+    case Tag::kTimestampTz:
+      return TakeDate(bytes, value);
+    case Tag::kUuid:
+      return TakeUuid(bytes, &value->text);
+    case Tag::kText:
+    case Tag::kBytes:
+    case Tag::kJson:
+    case Tag::kUnparsedText:
+    case Tag::kUnparsedBytes:
+      return TakeFramed(place, bytes, &value->text);
+  }
+  return false;
+}
+
+// What AppendValue() takes on trust.
+void AppendChecked(const Value& value, Place place, std::string* out) {
+  if (value.tag == Tag::kText) {
+    AppendText(value.text, place, out);
+  } else if (value.tag == Tag::kUnparsedText) {
+    AppendUnparsedText(value.text, place, out);
+  } else if (value.tag == Tag::kJson) {
+    AppendJsonText(value.text, place, out);
+  } else {
+    AppendValue(value, place, out);
+  }
+}
+
+std::optional<Value> TakeColumn(Place place, std::string_view* bytes) {
+  const std::string_view before = *bytes;
+  if (before.empty()) return std::nullopt;
+  Value value;
+  value.tag = static_cast<Tag>(before.front());
+  bytes->remove_prefix(1);
+  if (!TakeBody(place, bytes, &value)) return std::nullopt;
+  std::string again;
+  AppendChecked(value, place, &again);
+  if (before.substr(0, before.size() - bytes->size()) != again) return std::nullopt;
+  return value;
+}
+
+absl::StatusOr<std::vector<Value>> Decode(std::string_view bytes, size_t columns, bool key) {
+  const size_t size = bytes.size();
+  std::vector<Value> values;
+  for (size_t i = 0; i < columns; ++i) {
+    const Place place = !key ? Place::kValue : (i + 1 == columns ? Place::kKeyLast : Place::kKey);
+    const size_t offset = size - bytes.size();
+    std::optional<Value> value = TakeColumn(place, &bytes);
+    if (!value) {
+      return absl::InvalidArgumentError(
+          std::string(key ? "encoded key" : "encoded values") + ": column " +
+          std::to_string(i + 1) + " of " + std::to_string(columns) + ", at byte " +
+          std::to_string(offset) + " of " + std::to_string(size) + ", is not in canonical form");
+    }
+    values.push_back(*std::move(value));
+  }
+  if (!bytes.empty()) {
+    return absl::InvalidArgumentError(std::string(key ? "encoded key: " : "encoded values: ") +
+                                      std::to_string(bytes.size()) + " bytes are left after " +
+                                      std::to_string(columns) + " columns");
+  }
+  return values;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<Value>> DecodeKey(std::string_view key, size_t columns) {
+  return Decode(key, columns, true);
+}
+
+absl::StatusOr<std::vector<Value>> DecodeValues(std::string_view values, size_t columns) {
+  return Decode(values, columns, false);
+}
+
+}  // namespace driftwood::merkle

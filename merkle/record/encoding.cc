@@ -1,0 +1,372 @@
+// Column  = tag, body. Bodies of one length, or that show their length, are the same everywhere;
+// those of text and bytes are framed by the column's place:
+//   kValue    length (4 bytes big-endian), bytes
+//   kKey      bytes with 0x00 escaped as 0x00 0xFF, then 0x00: what follows is a tag, which is
+//             never 0xFF, or the end, so a shorter text sorts first
+//   kKeyLast  bytes, to the end of the key
+// README.md has all bodies.
+#include "merkle/record/encoding.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <optional>
+
+#include "merkle/check.h"
+#include "merkle/record/big_endian.h"
+#include "merkle/record/datetime.h"
+#include "merkle/record/decimal.h"
+#include "merkle/record/encoding_format.h"
+#include "merkle/text/utf8.h"
+#include "merkle/text/uuid.h"
+
+namespace driftwood::merkle {
+namespace {
+
+void AppendTag(Tag tag, std::string* out) { out->push_back(static_cast<char>(tag)); }
+
+void AppendFixed64(Tag tag, uint64_t body, std::string* out) {
+  char column[1 + 8];
+  column[0] = static_cast<char>(tag);
+  StoreBigEndian64(body, column + 1);
+  out->append(column, sizeof column);
+}
+
+void AppendEscaped(std::string_view bytes, std::string* out) {
+  while (true) {
+    const size_t zero = bytes.find('\0');
+    if (zero == std::string_view::npos) break;
+    out->append(bytes.substr(0, zero + 1));
+    out->push_back(kEscapedZero);
+    bytes.remove_prefix(zero + 1);
+  }
+  out->append(bytes);
+  out->push_back('\0');
+}
+
+void AppendFramed(Tag tag, std::string_view bytes, Place place, std::string* out) {
+  if (place == Place::kValue) {
+    // Stores bound their values far below this.
+    DRIFTWOOD_CHECK(bytes.size() <= std::numeric_limits<uint32_t>::max());
+    AppendHead(tag, static_cast<uint32_t>(bytes.size()), out);
+    out->append(bytes);
+    return;
+  }
+  AppendTag(tag, out);
+  if (place == Place::kKey) {
+    AppendEscaped(bytes, out);
+  } else {
+    out->append(bytes);
+  }
+}
+
+void AppendDecimal(const Decimal& decimal, Place place, std::string* out) {
+  const size_t head = place == Place::kValue ? 5 : 1;
+  const size_t body = DecimalBodyBytes(decimal);
+  DRIFTWOOD_CHECK(body <= std::numeric_limits<uint32_t>::max());
+  char small[48];
+  const size_t old_size = out->size();
+  char* column = small;
+  if (head + body > sizeof small) {
+    out->resize(old_size + head + body);
+    column = out->data() + old_size;
+  }
+  column[0] = static_cast<char>(Tag::kDecimal);
+  if (place == Place::kValue) StoreBigEndian32(static_cast<uint32_t>(body), column + 1);
+  WriteDecimalBody(decimal, column + head);
+  if (column == small) out->append(small, head + body);
+}
+
+void AppendDateLike(Tag tag, int64_t number, std::string* out) {
+  char column[1 + 1 + 8];
+  column[0] = static_cast<char>(tag);
+  column[1] = kDateFinite;
+  StoreBigEndian64(OrderedFromInt64(number), column + 2);
+  out->append(column, sizeof column);
+}
+
+bool AppendInstant(Tag tag, const std::optional<Instant>& instant, Place place, std::string* out) {
+  if (!instant) return false;
+  if (instant->special != Value::Special::kNone) {
+    AppendSpecial(tag, instant->special, place, out);
+  } else {
+    AppendDateLike(tag, instant->number, out);
+  }
+  return true;
+}
+
+std::optional<double> ParseDouble(std::string_view text) {
+  // The grammar is the decimals'; from_chars() alone takes other words and no '+'.
+  const std::optional<Decimal> decimal = ParseDecimal(text);
+  if (!decimal) return std::nullopt;
+  switch (decimal->kind) {
+    case Decimal::Kind::kZero:
+      return 0.0;
+    case Decimal::Kind::kNaN:
+      return std::numeric_limits<double>::quiet_NaN();
+    case Decimal::Kind::kPlusInfinity:
+      return std::numeric_limits<double>::infinity();
+    case Decimal::Kind::kMinusInfinity:
+      return -std::numeric_limits<double>::infinity();
+    case Decimal::Kind::kFinite:
+      break;
+  }
+  if (text.front() == '+') text.remove_prefix(1);
+  const char* const end = text.data() + text.size();
+  double value = 0;
+  const std::from_chars_result result = std::from_chars(text.data(), end, value);
+  // Too large or too small for a double: neither infinity nor zero is what the text says.
+  if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value) || value == 0) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+bool IsWord(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] | 0x20) != lower[i]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void AppendHead(Tag tag, uint32_t bytes, std::string* out) {
+  char head[1 + 4];
+  head[0] = static_cast<char>(tag);
+  StoreBigEndian32(bytes, head + 1);
+  out->append(head, sizeof head);
+}
+
+void AppendNull(std::string* out) { AppendTag(Tag::kNull, out); }
+
+void AppendBool(bool value, std::string* out) { AppendTag(value ? Tag::kTrue : Tag::kFalse, out); }
+
+void AppendInteger(int64_t value, Place, std::string* out) {
+  AppendFixed64(Tag::kInteger, OrderedFromInt64(value), out);
+}
+
+void AppendUnsigned(uint64_t value, Place place, std::string* out) {
+  if (value <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    AppendInteger(static_cast<int64_t>(value), place, out);
+  } else {
+    AppendFixed64(Tag::kUnsigned, value, out);
+  }
+}
+
+void AppendFloat64(double value, Place, std::string* out) {
+  AppendFixed64(Tag::kFloat64, OrderedFromDouble(value), out);
+}
+
+bool AppendText(std::string_view text, Place place, std::string* out) {
+  const bool utf8 = IsUtf8(text);
+  AppendFramed(utf8 ? Tag::kText : Tag::kUnparsedBytes, text, place, out);
+  return utf8;
+}
+
+void AppendBytes(std::string_view bytes, Place place, std::string* out) {
+  AppendFramed(Tag::kBytes, bytes, place, out);
+}
+
+void AppendUnparsedText(std::string_view text, Place place, std::string* out) {
+  AppendFramed(IsUtf8(text) ? Tag::kUnparsedText : Tag::kUnparsedBytes, text, place, out);
+}
+
+void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out) {
+  AppendFramed(Tag::kUnparsedBytes, bytes, place, out);
+}
+
+bool AppendIntegerText(std::string_view text, Place place, std::string* out) {
+  const char* p = text.data();
+  const char* const end = p + text.size();
+  const bool negative = p != end && *p == '-';
+  if (p != end && (*p == '-' || *p == '+')) ++p;
+  if (p == end) return false;
+  uint64_t magnitude = 0;
+  // 19 digits cannot overflow; only the rest is checked.
+  const char* const safe_end = end - p > 19 ? p + 19 : end;
+  for (; p != safe_end; ++p) {
+    const unsigned digit = static_cast<unsigned>(*p) - '0';
+    if (digit > 9) return false;
+    magnitude = magnitude * 10 + digit;
+  }
+  for (; p != end; ++p) {
+    const unsigned digit = static_cast<unsigned>(*p) - '0';
+    if (digit > 9 || __builtin_mul_overflow(magnitude, uint64_t{10}, &magnitude) ||
+        __builtin_add_overflow(magnitude, uint64_t{digit}, &magnitude)) {
+      return false;
+    }
+  }
+  if (!negative) {
+    AppendUnsigned(magnitude, place, out);
+    return true;
+  }
+  if (magnitude > uint64_t{1} << 63) return false;
+  AppendInteger(static_cast<int64_t>(uint64_t{0} - magnitude), place, out);
+  return true;
+}
+
+bool AppendDecimalText(std::string_view text, Place place, std::string* out) {
+  char column[5 + kShortDecimalBytes];
+  const size_t head = place == Place::kValue ? 5 : 1;
+  if (const size_t body = WriteShortDecimalBody(text, column + head); body != 0) {
+    column[0] = static_cast<char>(Tag::kDecimal);
+    if (place == Place::kValue) StoreBigEndian32(static_cast<uint32_t>(body), column + 1);
+    out->append(column, head + body);
+    return true;
+  }
+  const std::optional<Decimal> decimal = ParseDecimal(text);
+  if (!decimal) return false;
+  AppendDecimal(*decimal, place, out);
+  return true;
+}
+
+bool AppendFloat64Text(std::string_view text, Place place, std::string* out) {
+  const std::optional<double> value = ParseDouble(text);
+  if (!value) return false;
+  AppendFloat64(*value, place, out);
+  return true;
+}
+
+bool AppendBoolText(std::string_view text, std::string* out) {
+  const bool yes = text == "1" || IsWord(text, "t") || IsWord(text, "true");
+  const bool no = text == "0" || IsWord(text, "f") || IsWord(text, "false");
+  if (yes || no) AppendBool(yes, out);
+  return yes || no;
+}
+
+bool AppendDateText(std::string_view text, Place place, std::string* out) {
+  return AppendInstant(Tag::kDate, ParseDate(text), place, out);
+}
+
+bool AppendTimeText(std::string_view text, Place place, std::string* out) {
+  const std::optional<int64_t> microseconds = ParseTime(text);
+  if (!microseconds) return false;
+  AppendTime(*microseconds, place, out);
+  return true;
+}
+
+bool AppendTimestampText(std::string_view text, Place place, std::string* out) {
+  return AppendInstant(Tag::kTimestamp, ParseTimestamp(text, false), place, out);
+}
+
+bool AppendTimestampTzText(std::string_view text, Place place, std::string* out) {
+  return AppendInstant(Tag::kTimestampTz, ParseTimestamp(text, true), place, out);
+}
+
+bool AppendUuidText(std::string_view text, Place place, std::string* out) {
+  const auto bytes = ParseUuid(text);
+  if (!bytes) return false;
+  AppendUuid(bytes->data(), place, out);
+  return true;
+}
+
+bool AppendJsonText(std::string_view json, Place place, std::string* out) {
+  const absl::StatusOr<std::string> canonical = CanonicalJson(json);
+  if (!canonical.ok()) return false;
+  AppendFramed(Tag::kJson, *canonical, place, out);
+  return true;
+}
+
+void AppendDecimalInteger(int64_t value, Place place, std::string* out) {
+  char text[24];
+  const char* const end = std::to_chars(text, text + sizeof text, value).ptr;
+  DRIFTWOOD_CHECK(AppendDecimalText({text, static_cast<size_t>(end - text)}, place, out));
+}
+
+void AppendDecimalUnsigned(uint64_t value, Place place, std::string* out) {
+  char text[24];
+  const char* const end = std::to_chars(text, text + sizeof text, value).ptr;
+  DRIFTWOOD_CHECK(AppendDecimalText({text, static_cast<size_t>(end - text)}, place, out));
+}
+
+void AppendDecimalDouble(double value, Place place, std::string* out) {
+  if (std::isnan(value)) {  // its text may have a sign
+    DRIFTWOOD_CHECK(AppendDecimalText("NaN", place, out));
+    return;
+  }
+  if (std::isinf(value)) {
+    DRIFTWOOD_CHECK(AppendDecimalText(value < 0 ? "-Infinity" : "Infinity", place, out));
+    return;
+  }
+  std::array<char, 32> buffer;
+  DRIFTWOOD_CHECK(AppendDecimalText(ShortestDecimal(value, buffer), place, out));
+}
+
+void AppendDate(int64_t days_since_1970, Place, std::string* out) {
+  AppendDateLike(Tag::kDate, days_since_1970, out);
+}
+
+void AppendTime(int64_t microseconds, Place, std::string* out) {
+  AppendFixed64(Tag::kTime, OrderedFromInt64(microseconds), out);
+}
+
+void AppendTimestamp(int64_t microseconds, bool zoned, Place, std::string* out) {
+  AppendDateLike(zoned ? Tag::kTimestampTz : Tag::kTimestamp, microseconds, out);
+}
+
+void AppendSpecial(Tag tag, Value::Special special, Place, std::string* out) {
+  DRIFTWOOD_CHECK(tag == Tag::kDate || tag == Tag::kTimestamp || tag == Tag::kTimestampTz);
+  AppendTag(tag, out);
+  switch (special) {
+    case Value::Special::kMinusInfinity:
+      out->push_back(kDateMinusInfinity);
+      return;
+    case Value::Special::kZeroDate:
+      out->push_back(kDateZero);
+      return;
+    case Value::Special::kPlusInfinity:
+      out->push_back(kDatePlusInfinity);
+      return;
+    case Value::Special::kNone:
+      break;
+  }
+  DRIFTWOOD_CHECK(special != Value::Special::kNone);
+}
+
+void AppendUuid(const unsigned char bytes[16], Place, std::string* out) {
+  char column[1 + 16];
+  column[0] = static_cast<char>(Tag::kUuid);
+  std::memcpy(column + 1, bytes, 16);
+  out->append(column, sizeof column);
+}
+
+void AppendValue(const Value& value, Place place, std::string* out) {
+  switch (value.tag) {
+    case Tag::kNull:
+    case Tag::kFalse:
+    case Tag::kTrue:
+      return AppendTag(value.tag, out);
+    case Tag::kInteger:
+      return AppendInteger(value.number, place, out);
+    case Tag::kUnsigned:
+      return AppendUnsigned(static_cast<uint64_t>(value.number), place, out);
+    case Tag::kFloat64:
+      return AppendFloat64(value.real, place, out);
+    case Tag::kDate:
+    case Tag::kTimestamp:
+    case Tag::kTimestampTz:
+      DRIFTWOOD_CHECK(AppendInstant(value.tag, Instant{value.special, value.number}, place, out));
+      return;
+    case Tag::kTime:
+      return AppendTime(value.number, place, out);
+    case Tag::kDecimal:
+      DRIFTWOOD_CHECK(AppendDecimalText(value.text, place, out));
+      return;
+    case Tag::kUuid:
+      DRIFTWOOD_CHECK(AppendUuidText(value.text, place, out));
+      return;
+    case Tag::kText:
+    case Tag::kBytes:
+    case Tag::kJson:
+    case Tag::kUnparsedText:
+    case Tag::kUnparsedBytes:
+      return AppendFramed(value.tag, value.text, place, out);
+  }
+  DRIFTWOOD_CHECK(false && "a tag of no column");
+}
+
+}  // namespace driftwood::merkle

@@ -1,0 +1,89 @@
+// What bytes a record becomes. Injective: two different records never encode to the same bytes.
+// The byte formats are in merkle/README.md and pinned by the golden vectors in tests/testdata/.
+//
+// Every column is a one-byte tag and its body. In values, texts, bytes, JSON and decimals carry a
+// fixed four-byte length; a column over 4 GiB is a bug of the caller. In keys, the order of encoded
+// bytes (memcmp) is the order of values: numbers as order-preserving big-endian, text and bytes
+// escaped (0x00 as 0x00 0xFF, ended by 0x00) — except in the last key column, where they run
+// unescaped to the end of the key: it is framed by its length wherever it stands before something
+// else, so nothing is lost and most keys stay short.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "merkle/record/schema.h"
+#include "merkle/record/value.h"
+
+namespace driftwood::merkle {
+
+// Where the column stands: it decides how its body is written.
+enum class Place : uint8_t { kKey, kKeyLast, kValue };
+
+// Appends one column to `out`. Fixed-form values cannot fail.
+void AppendNull(std::string* out);
+void AppendBool(bool value, std::string* out);
+void AppendInteger(int64_t value, Place place, std::string* out);
+// Equal values encode equally: up to INT64_MAX this is AppendInteger.
+void AppendUnsigned(uint64_t value, Place place, std::string* out);
+// IEEE bits, -0.0 as 0.0, one NaN. NaN sorts above +infinity in keys.
+void AppendFloat64(double value, Place place, std::string* out);
+// UTF-8 as it is; not UTF-8 is encoded as kUnparsedBytes and returns false.
+bool AppendText(std::string_view text, Place place, std::string* out);
+void AppendBytes(std::string_view bytes, Place place, std::string* out);
+// The tag says that it did not parse as its column's type. Text that is not UTF-8 becomes
+// kUnparsedBytes.
+void AppendUnparsedText(std::string_view text, Place place, std::string* out);
+void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out);
+
+// What stands before the bytes of a text, of bytes or of JSON in a value, for callers that have the
+// bytes elsewhere: with them behind it, it is the column.
+void AppendHead(Tag tag, uint32_t bytes, std::string* out);
+
+// These parse `text` as a column's type and append its canonical form. They return false, with
+// `out` as it was, if it does not parse; the caller then appends it as what it is and counts it.
+// None trims, coerces or rounds.
+bool AppendIntegerText(std::string_view text, Place place, std::string* out);  // "-7", "+7", "007"
+bool AppendDecimalText(std::string_view text, Place place,
+                       std::string* out);  // "1e3", ".14", "NaN"
+bool AppendFloat64Text(std::string_view text, Place place, std::string* out);  // shortest or not
+bool AppendBoolText(std::string_view text, std::string* out);  // 0/1 t/f true/false, any case
+bool AppendDateText(std::string_view text, Place place,
+                    std::string* out);  // "2024-02-29", "infinity"
+bool AppendTimeText(std::string_view text, Place place, std::string* out);  // "12:34:56.123456"
+// ISO 8601 with ' ' or 'T' between; no zone suffix. More than six fractional digits do not parse
+// unless the rest are zeros.
+bool AppendTimestampText(std::string_view text, Place place, std::string* out);
+// The same with 'Z', '+02', '+02:00' or '-0930'; without a zone it does not parse.
+bool AppendTimestampTzText(std::string_view text, Place place, std::string* out);
+bool AppendUuidText(std::string_view text, Place place, std::string* out);
+bool AppendJsonText(std::string_view json, Place place, std::string* out);
+
+// The same from what a source holds in binary.
+void AppendDecimalInteger(int64_t value, Place place, std::string* out);
+void AppendDecimalUnsigned(uint64_t value, Place place, std::string* out);
+// By the shortest decimal form that reads back as the same double; NaN and +-infinity as such.
+void AppendDecimalDouble(double value, Place place, std::string* out);
+void AppendDate(int64_t days_since_1970, Place place, std::string* out);
+void AppendTime(int64_t microseconds, Place place, std::string* out);
+void AppendTimestamp(int64_t microseconds, bool zoned, Place place, std::string* out);
+// `tag` is of a date or timestamp, `special` not kNone.
+void AppendSpecial(Tag tag, Value::Special special, Place place, std::string* out);
+void AppendUuid(const unsigned char bytes[16], Place place, std::string* out);
+
+// The inverses. InvalidArgument if the bytes are not exactly `columns` well-formed columns in
+// canonical form (so that Append(Decode(x)) == x for all x that decode).
+absl::StatusOr<std::vector<Value>> DecodeKey(std::string_view key, size_t columns);
+absl::StatusOr<std::vector<Value>> DecodeValues(std::string_view values, size_t columns);
+// A value as the functions above return it: decimals, uuids and JSON are canonical text.
+void AppendValue(const Value& value, Place place, std::string* out);
+
+// The canonical form of a JSON text: members sorted by key bytes (duplicates kept in their order),
+// no white space, numbers as canonical decimals, strings unescaped to UTF-8 with only '"', '\\' and
+// control characters escaped. InvalidArgument if it is not JSON, or nested deeper than 512.
+absl::StatusOr<std::string> CanonicalJson(std::string_view json);
+
+}  // namespace driftwood::merkle

@@ -1,0 +1,53 @@
+// One column's value in canonical form: what a record holds, decoded. For tests, messages and
+// reports; the hot path encodes straight from the source (merkle/record/encoding.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace driftwood::merkle {
+
+// The one-byte type tag of an encoded column. Their order is the order of values of different
+// kinds in a key column. 0xFF is never a tag (the key escape relies on it), nor is 0x00.
+enum class Tag : uint8_t {
+  kNull = 0x01,
+  kFalse = 0x02,
+  kTrue = 0x03,
+  kInteger = 0x10,   // int64
+  kUnsigned = 0x11,  // above INT64_MAX
+  kDecimal = 0x12,   // and NaN, +-infinity, all in the body
+  kFloat64 = 0x13,
+  kText = 0x20,
+  kBytes = 0x21,
+  kDate = 0x30,  // and +-infinity, zero date, in the body
+  kTime = 0x31,
+  kTimestamp = 0x32,
+  kTimestampTz = 0x33,
+  kUuid = 0x40,
+  kJson = 0x41,
+  kUnparsedText = 0x50,   // did not parse as its column's type: the text as it is
+  kUnparsedBytes = 0x51,  // the same with bytes, also text that is not UTF-8
+};
+
+// A decoded value. `text` holds: decimals in their canonical text ("-12.5", "1e+999", "NaN",
+// "Infinity"), text, bytes, uuid (36 characters), canonical json, unparsed text or bytes. `number`
+// holds integers (two's complement; kUnsigned as its uint64 bits), days, microseconds;
+// `real` the float64.
+struct Value {
+  // Special dates and timestamps, which compare equal only with themselves.
+  enum class Special : uint8_t { kNone, kMinusInfinity, kPlusInfinity, kZeroDate };
+
+  Tag tag = Tag::kNull;
+  Special special = Special::kNone;
+  int64_t number = 0;
+  double real = 0;
+  std::string text;
+
+  // Text for people and CSV: "NULL", "42", "0.1", "2024-02-29", "2024-02-29 12:00:00.5",
+  // "2024-02-29 12:00:00.5Z", bytes as "\x0aff". Not injective.
+  std::string ToDisplay() const;
+  friend bool operator==(const Value&, const Value&) = default;
+};
+
+}  // namespace driftwood::merkle

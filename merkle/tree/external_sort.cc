@@ -1,0 +1,584 @@
+#define XXH_INLINE_ALL
+#include "merkle/tree/external_sort.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "merkle/check.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::merkle {
+namespace {
+
+// Runs of one generation that are merged into one of the next; bounds the open files and the
+// buffers of a merge.
+constexpr size_t kFanInMax = 64;
+constexpr size_t kBlockBytesMin = size_t{4} << 10;
+constexpr size_t kBlockBytesMax = size_t{256} << 10;
+
+class FileDescriptor {
+ public:
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+absl::Status FromErrno(const char* what) {
+  const int error = errno;
+  const std::string message =
+      std::string("temporary file of the sort: ") + what + ": " + std::strerror(error);
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
+  return absl::InternalError(message);
+}
+
+absl::StatusOr<FileDescriptor> CreateUnnamedFile(const std::filesystem::path& folder) {
+  int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd < 0) {  // not every file system knows O_TMPFILE
+    std::string name = (folder / ".driftwood-sort-XXXXXX").string();
+    fd = mkostemp(name.data(), O_CLOEXEC);
+    if (fd >= 0) unlink(name.c_str());
+  }
+  if (fd < 0) return FromErrno("create");
+  return FileDescriptor(fd);
+}
+
+}  // namespace
+
+// A run: blocks of checksum 8, payload bytes 4, payload; the payload is records of key bytes 4,
+// digest 16, key. How many records there are is kept in memory: a run doesn't outlive its sorter.
+struct ExternalSorter::Run {
+  FileDescriptor file;
+  uint64_t records;
+};
+
+namespace {
+
+constexpr size_t kBlockHeaderBytes = 12;
+constexpr size_t kRecordHeaderBytes = 4 + Digest::kBytes;
+
+class RunWriter {
+ public:
+  RunWriter(int fd, size_t block_bytes) : fd_(fd), block_bytes_(block_bytes) {
+    block_.assign(kBlockHeaderBytes, '\0');
+  }
+
+  absl::Status Add(std::string_view key, const Digest& digest) {
+    const size_t offset = block_.size();
+    block_.resize(offset + kRecordHeaderBytes + key.size());
+    char* const out = block_.data() + offset;
+    const auto key_bytes = static_cast<uint32_t>(key.size());
+    std::memcpy(out, &key_bytes, sizeof key_bytes);
+    digest.CopyTo(out + sizeof key_bytes);
+    std::memcpy(out + kRecordHeaderBytes, key.data(), key.size());
+    ++records_;
+    return block_.size() >= block_bytes_ ? Flush() : absl::OkStatus();
+  }
+
+  absl::Status Flush() {
+    if (block_.size() == kBlockHeaderBytes) return absl::OkStatus();
+    const auto payload_bytes = static_cast<uint32_t>(block_.size() - kBlockHeaderBytes);
+    const uint64_t checksum = XXH3_64bits(block_.data() + kBlockHeaderBytes, payload_bytes);
+    std::memcpy(block_.data(), &checksum, sizeof checksum);
+    std::memcpy(block_.data() + sizeof checksum, &payload_bytes, sizeof payload_bytes);
+    for (size_t written = 0; written < block_.size();) {
+      const ssize_t got = write(fd_, block_.data() + written, block_.size() - written);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return FromErrno("write");
+      written += static_cast<size_t>(got);
+    }
+    block_.resize(kBlockHeaderBytes);
+    return absl::OkStatus();
+  }
+
+  uint64_t records() const { return records_; }
+
+ private:
+  const int fd_;
+  const size_t block_bytes_;
+  std::string block_;
+  uint64_t records_ = 0;
+};
+
+class RunReader final : public RecordSource {
+ public:
+  RunReader(int fd, uint64_t records) : fd_(fd), left_(records) {}
+
+  absl::StatusOr<bool> Advance() override {
+    if (position_ == block_.size()) {
+      if (left_ == 0) return false;
+      RETURN_IF_ERROR(ReadBlock());
+    }
+    uint32_t key_bytes = 0;
+    const size_t room = block_.size() - position_;
+    if (room < kRecordHeaderBytes) return Damaged();
+    std::memcpy(&key_bytes, block_.data() + position_, sizeof key_bytes);
+    if (room - kRecordHeaderBytes < key_bytes || left_ == 0) return Damaged();
+    digest_ = Digest::FromBytes(block_.data() + position_ + sizeof key_bytes);
+    key_ = std::string_view(block_).substr(position_ + kRecordHeaderBytes, key_bytes);
+    position_ += kRecordHeaderBytes + key_bytes;
+    --left_;
+    return true;
+  }
+  std::string_view key() const override { return key_; }
+  const Digest& digest() const override { return digest_; }
+
+ private:
+  static absl::Status Damaged() {
+    return absl::DataLossError("temporary file of the sort is damaged or truncated");
+  }
+
+  absl::Status ReadExactly(char* out, size_t size) {
+    while (size > 0) {
+      const ssize_t got = pread(fd_, out, size, static_cast<off_t>(offset_));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return FromErrno("read");
+      if (got == 0) return Damaged();
+      out += got;
+      size -= static_cast<size_t>(got);
+      offset_ += static_cast<uint64_t>(got);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadBlock() {
+    char header[kBlockHeaderBytes];
+    RETURN_IF_ERROR(ReadExactly(header, sizeof header));
+    uint64_t checksum = 0;
+    uint32_t payload_bytes = 0;
+    std::memcpy(&checksum, header, sizeof checksum);
+    std::memcpy(&payload_bytes, header + sizeof checksum, sizeof payload_bytes);
+    // One record at least, and no more than a full block and the record that filled it.
+    if (payload_bytes < kRecordHeaderBytes || payload_bytes > (kBlockBytesMax << 4)) {
+      return Damaged();
+    }
+    block_.resize(payload_bytes);
+    RETURN_IF_ERROR(ReadExactly(block_.data(), payload_bytes));
+    if (XXH3_64bits(block_.data(), block_.size()) != checksum) return Damaged();
+    position_ = 0;
+    return absl::OkStatus();
+  }
+
+  const int fd_;
+  uint64_t left_;
+  uint64_t offset_ = 0;
+  std::string block_;
+  size_t position_ = 0;
+  std::string_view key_;
+  Digest digest_;
+};
+
+// A binary heap of sources by their current key.
+class Merger final : public RecordSource {
+ public:
+  static absl::StatusOr<std::unique_ptr<RecordSource>> Create(
+      std::vector<std::unique_ptr<RecordSource>> sources) {
+    std::unique_ptr<Merger> merger(new Merger);
+    for (auto& source : sources) {
+      ASSIGN_OR_RETURN(const bool any, source->Advance());
+      if (any) merger->heap_.push_back({source->key(), std::move(source)});
+    }
+    for (size_t i = merger->heap_.size() / 2; i-- > 0;) merger->SiftDown(i);
+    return std::unique_ptr<RecordSource>(std::move(merger));
+  }
+
+  absl::StatusOr<bool> Advance() override {
+    if (!started_) {
+      started_ = true;
+      return !heap_.empty();
+    }
+    if (heap_.empty()) return false;
+    ASSIGN_OR_RETURN(const bool more, heap_[0].source->Advance());
+    if (more) {
+      heap_[0].key = heap_[0].source->key();
+    } else {
+      std::swap(heap_[0], heap_.back());
+      heap_.pop_back();
+    }
+    if (!heap_.empty()) SiftDown(0);
+    return !heap_.empty();
+  }
+  std::string_view key() const override { return heap_[0].key; }
+  const Digest& digest() const override { return heap_[0].source->digest(); }
+
+ private:
+  struct Item {
+    std::string_view key;
+    std::unique_ptr<RecordSource> source;
+  };
+
+  void SiftDown(size_t i) {
+    for (;;) {
+      size_t child = 2 * i + 1;
+      if (child >= heap_.size()) return;
+      if (child + 1 < heap_.size() && heap_[child + 1].key < heap_[child].key) ++child;
+      if (heap_[i].key <= heap_[child].key) return;
+      std::swap(heap_[i], heap_[child]);
+      i = child;
+    }
+  }
+
+  std::vector<Item> heap_;
+  bool started_ = false;
+};
+
+class AddingSource final : public RecordSource {
+ public:
+  explicit AddingSource(RecordSource* source) : source_(source) {}
+  explicit AddingSource(std::unique_ptr<RecordSource> source)
+      : owned_(std::move(source)), source_(owned_.get()) {}
+
+  absl::StatusOr<bool> Advance() override {
+    if (!started_) {
+      started_ = true;
+      ASSIGN_OR_RETURN(more_, source_->Advance());
+    }
+    if (!more_) return false;
+    key_.assign(source_->key());
+    digest_ = source_->digest();
+    for (;;) {
+      ASSIGN_OR_RETURN(more_, source_->Advance());
+      if (!more_ || source_->key() != key_) return true;
+      digest_ += source_->digest();
+    }
+  }
+  std::string_view key() const override { return key_; }
+  const Digest& digest() const override { return digest_; }
+
+ private:
+  const std::unique_ptr<RecordSource> owned_;
+  RecordSource* const source_;
+  bool started_ = false;
+  bool more_ = false;  // source_ stands at a record that was not looked at yet
+  std::string key_;
+  Digest digest_;
+};
+
+}  // namespace
+
+// Records one behind the other in an arena (digest 16, key), and an entry of 16 bytes for each,
+// which is what is sorted.
+class ExternalSorter::Buffer {
+ public:
+  Buffer(size_t memory_bytes, EqualKeys equal_keys)
+      : memory_bytes_(std::min(memory_bytes, kArenaBytesMax)),
+        arena_(new char[memory_bytes_ + kRecordBytesMax]) {
+    entries_.reserve(memory_bytes_ / kBytesPerRecordMin);
+    if (equal_keys == EqualKeys::kAddUp) recent_.resize(kRecentKeys);
+  }
+
+  // Entries count twice: sorting needs as many again.
+  bool full() const { return used_ + entries_.size() * 2 * sizeof(Entry) >= memory_bytes_; }
+  bool empty() const { return entries_.empty(); }
+  size_t count() const { return entries_.size(); }
+
+  void Add(std::string_view key, const Digest& digest) {
+    DRIFTWOOD_CHECK(key.size() <= kKeyBytesMax && !full());
+    if (!recent_.empty() && AddToRecent(key, digest)) return;
+    digest.CopyTo(arena_.get() + used_);
+    std::memcpy(arena_.get() + used_ + Digest::kBytes, key.data(), key.size());
+    entries_.push_back({0, used_ << kSizeBits | key.size()});
+    used_ += Digest::kBytes + key.size();
+    if (entries_.size() == 1) {
+      shared_ = key.size();
+    } else {
+      shared_ = SharedWith(Key(entries_[0]), key, 0, shared_);
+    }
+  }
+
+  void Clear() {
+    entries_.clear();
+    std::fill(recent_.begin(), recent_.end(), 0);
+    used_ = 0;
+  }
+
+  std::string_view key(size_t i) const { return Key(entries_[i]); }
+  Digest digest(size_t i) const {
+    return Digest::FromBytes(arena_.get() + (entries_[i].place >> kSizeBits));
+  }
+  // The arena is visited in the order of keys, so at random: worth asking for ahead.
+  void Prefetch(size_t i) const {
+    if (i >= entries_.size()) return;
+    const char* const record = arena_.get() + (entries_[i].place >> kSizeBits);
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + Digest::kBytes + KeyBytes(entries_[i]));
+  }
+
+  // Sorts by eight bytes at a time as one number, from where the keys begin to differ; only keys
+  // that are equal there are looked at again.
+  void Sort() {
+    if (entries_.empty()) return;
+    std::vector<Group> groups{{0, entries_.size(), shared_}};
+    while (!groups.empty()) {
+      const Group group = groups.back();
+      groups.pop_back();
+      SortGroup(group, &groups);
+    }
+  }
+
+ private:
+  static constexpr int kSizeBits = 24;
+  static constexpr size_t kKeyBytesMax = (size_t{1} << kSizeBits) - 1;
+  static constexpr size_t kRecordBytesMax = Digest::kBytes + kKeyBytesMax;
+  static constexpr size_t kArenaBytesMax = size_t{1} << (63 - kSizeBits);
+
+  struct Entry {
+    uint64_t window;  // eight bytes of the key, big-endian, zeros after its end
+    uint64_t place;   // offset in the arena << kSizeBits | bytes of the key
+  };
+  static constexpr size_t kBytesPerRecordMin = Digest::kBytes + 1 + 2 * sizeof(Entry);
+  static constexpr size_t kWindowBytes = sizeof(uint64_t);
+  // Below this, whole keys are compared.
+  static constexpr size_t kGroupSmall = 12;
+  // Below this, counting bytes does not pay.
+  static constexpr size_t kRadixMin = 2000;
+  static constexpr size_t kAhead = 12;
+  static constexpr size_t kRecentKeys = size_t{1} << 14;
+
+  // A key that comes again soon is not kept again. False: it is to be, and will be found here.
+  bool AddToRecent(std::string_view key, const Digest& digest) {
+    size_t& recent = recent_[XXH3_64bits(key.data(), key.size()) % kRecentKeys];
+    if (recent == 0 || Key(entries_[recent - 1]) != key) {
+      recent = entries_.size() + 1;
+      return false;
+    }
+    char* const at = arena_.get() + (entries_[recent - 1].place >> kSizeBits);
+    (Digest::FromBytes(at) + digest).CopyTo(at);
+    return true;
+  }
+
+  // Entries [begin, end), whose keys all share their first `depth` bytes.
+  struct Group {
+    size_t begin;
+    size_t end;
+    size_t depth;
+  };
+
+  static size_t SharedWith(std::string_view a, std::string_view b, size_t from, size_t limit) {
+    const size_t size = std::min({a.size(), b.size(), limit});
+    if (size <= from) return size;
+    if (std::memcmp(a.data() + from, b.data() + from, size - from) == 0) return size;
+    size_t i = from;
+    while (a[i] == b[i]) ++i;
+    return i;
+  }
+
+  std::string_view Key(const Entry& entry) const {
+    return {arena_.get() + (entry.place >> kSizeBits) + Digest::kBytes, KeyBytes(entry)};
+  }
+  static size_t KeyBytes(const Entry& entry) { return entry.place & kKeyBytesMax; }
+
+  uint64_t Window(const Entry& entry, size_t depth) const {
+    const std::string_view key = Key(entry);
+    uint64_t window = 0;
+    if (key.size() > depth) {
+      std::memcpy(&window, key.data() + depth, std::min(kWindowBytes, key.size() - depth));
+    }
+    return __builtin_bswap64(window);
+  }
+
+  void SortGroup(const Group& group, std::vector<Group>* groups) {
+    const auto at = [this](size_t i) { return entries_.begin() + static_cast<ptrdiff_t>(i); };
+    const auto by_key = [this](const Entry& a, const Entry& b) { return Key(a) < Key(b); };
+    if (group.end - group.begin <= kGroupSmall) {
+      std::sort(at(group.begin), at(group.end), by_key);
+      return;
+    }
+    for (size_t i = group.begin; i < group.end; ++i) {
+      entries_[i].window = Window(entries_[i], group.depth);
+    }
+    SortByWindow(group.begin, group.end);
+    for (size_t begin = group.begin; begin < group.end;) {
+      size_t end = begin + 1;
+      while (end < group.end && entries_[end].window == entries_[begin].window) ++end;
+      // The keys of equal windows will be needed; others won't.
+      const size_t ahead = end + kAhead;
+      if (ahead < group.end && (entries_[ahead].window == entries_[ahead - 1].window)) {
+        Prefetch(ahead - 1);
+        Prefetch(ahead);
+      }
+      if (end - begin > kGroupSmall) {
+        SplitEqual({begin, end, group.depth + kWindowBytes}, groups);
+      } else if (end - begin > 1) {
+        std::sort(at(begin), at(end), by_key);
+      }
+      begin = end;
+    }
+  }
+
+  void SortByWindow(size_t begin, size_t end) {
+    const auto first = entries_.begin() + static_cast<ptrdiff_t>(begin);
+    if (end - begin < kRadixMin) {
+      std::sort(first, first + static_cast<ptrdiff_t>(end - begin),
+                [](const Entry& a, const Entry& b) { return a.window < b.window; });
+      return;
+    }
+    // Radix sort, lowest byte first, without the bytes that are the same in all windows.
+    std::vector<std::array<size_t, 256>> counts(kWindowBytes);
+    for (size_t i = begin; i < end; ++i) {
+      for (size_t byte = 0; byte < kWindowBytes; ++byte) {
+        ++counts[byte][entries_[i].window >> (8 * byte) & 0xFF];
+      }
+    }
+    scratch_.resize(end - begin);
+    Entry* from = entries_.data() + begin;
+    Entry* to = scratch_.data();
+    for (size_t byte = 0; byte < kWindowBytes; ++byte) {
+      if (counts[byte][from->window >> (8 * byte) & 0xFF] == end - begin) continue;
+      size_t offset = 0;
+      for (size_t& count : counts[byte]) offset += std::exchange(count, offset);
+      for (size_t i = 0; i < end - begin; ++i) {
+        to[counts[byte][from[i].window >> (8 * byte) & 0xFF]++] = from[i];
+      }
+      std::swap(from, to);
+    }
+    if (from == scratch_.data()) std::copy(from, from + (end - begin), to);
+  }
+
+  // Keys that end within the window differ in its zeros only, so in their length, and come before
+  // those that go on.
+  void SplitEqual(Group group, std::vector<Group>* groups) {
+    const auto at = [this](size_t i) { return entries_.begin() + static_cast<ptrdiff_t>(i); };
+    const auto goes_on = std::partition(at(group.begin), at(group.end), [&](const Entry& entry) {
+      return KeyBytes(entry) <= group.depth;
+    });
+    std::sort(at(group.begin), goes_on,
+              [](const Entry& a, const Entry& b) { return KeyBytes(a) < KeyBytes(b); });
+    group.begin = static_cast<size_t>(goes_on - entries_.begin());
+    if (group.end - group.begin <= 1) return;
+    const std::string_view first = Key(entries_[group.begin]);
+    size_t shared = first.size();
+    for (size_t i = group.begin + 1; i < group.end && shared > group.depth; ++i) {
+      shared = SharedWith(first, Key(entries_[i]), group.depth, shared);
+    }
+    groups->push_back({group.begin, group.end, shared});
+  }
+
+  const size_t memory_bytes_;
+  const std::unique_ptr<char[]> arena_;
+  std::vector<Entry> entries_;
+  std::vector<Entry> scratch_;
+  std::vector<size_t> recent_;  // by hash of the key: index of its entry + 1; empty: keys stay
+  size_t used_ = 0;
+  size_t shared_ = 0;  // bytes that all keys begin with
+};
+
+namespace {
+
+template <typename Buffer>
+class BufferReader final : public RecordSource {
+ public:
+  explicit BufferReader(const Buffer* buffer) : buffer_(buffer) {}
+
+  absl::StatusOr<bool> Advance() override {
+    constexpr size_t kAhead = 12;
+    if (next_ == buffer_->count()) return false;
+    buffer_->Prefetch(next_ + kAhead);
+    key_ = buffer_->key(next_);
+    digest_ = buffer_->digest(next_);
+    ++next_;
+    return true;
+  }
+  std::string_view key() const override { return key_; }
+  const Digest& digest() const override { return digest_; }
+
+ private:
+  const Buffer* const buffer_;
+  size_t next_ = 0;
+  std::string_view key_;
+  Digest digest_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RecordSource>> MergeSources(
+    std::vector<std::unique_ptr<RecordSource>> sources) {
+  return Merger::Create(std::move(sources));
+}
+
+std::unique_ptr<RecordSource> AddUpEqualKeys(std::unique_ptr<RecordSource> source) {
+  return std::make_unique<AddingSource>(std::move(source));
+}
+
+ExternalSorter::ExternalSorter(const std::filesystem::path& folder, size_t memory_bytes,
+                               EqualKeys equal_keys)
+    : folder_(folder.empty() ? "." : folder),
+      memory_bytes_(memory_bytes),
+      block_bytes_(std::clamp(memory_bytes / kFanInMax, kBlockBytesMin, kBlockBytesMax)),
+      equal_keys_(equal_keys) {}
+
+ExternalSorter::~ExternalSorter() = default;
+
+absl::Status ExternalSorter::Add(std::string_view key, const Digest& digest) {
+  if (!buffer_) buffer_ = std::make_unique<Buffer>(memory_bytes_, equal_keys_);
+  if (buffer_->full()) RETURN_IF_ERROR(Spill());
+  buffer_->Add(key, digest);
+  return absl::OkStatus();
+}
+
+absl::Status ExternalSorter::Spill() {
+  buffer_->Sort();
+  BufferReader<Buffer> reader(buffer_.get());
+  ASSIGN_OR_RETURN(Run run, WriteRun(&reader));
+  buffer_->Clear();
+  return Keep(std::move(run), 0);
+}
+
+absl::StatusOr<ExternalSorter::Run> ExternalSorter::WriteRun(RecordSource* source) {
+  AddingSource adding(source);
+  if (equal_keys_ == EqualKeys::kAddUp) source = &adding;
+  ASSIGN_OR_RETURN(FileDescriptor file, CreateUnnamedFile(folder_));
+  RunWriter writer(file.get(), block_bytes_);
+  for (;;) {
+    ASSIGN_OR_RETURN(const bool more, source->Advance());
+    if (!more) break;
+    RETURN_IF_ERROR(writer.Add(source->key(), source->digest()));
+  }
+  RETURN_IF_ERROR(writer.Flush());
+  return Run{std::move(file), writer.records()};
+}
+
+absl::Status ExternalSorter::Keep(Run run, size_t generation) {
+  if (generation == generations_.size()) generations_.emplace_back();
+  generations_[generation].push_back(std::move(run));
+  if (generations_[generation].size() < kFanInMax) return absl::OkStatus();
+  std::vector<std::unique_ptr<RecordSource>> sources;
+  for (const Run& each : generations_[generation]) {
+    sources.push_back(std::make_unique<RunReader>(each.file.get(), each.records));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<RecordSource> merged, MergeSources(std::move(sources)));
+  ASSIGN_OR_RETURN(Run result, WriteRun(merged.get()));
+  generations_[generation].clear();
+  return Keep(std::move(result), generation + 1);
+}
+
+absl::StatusOr<std::vector<std::unique_ptr<RecordSource>>> ExternalSorter::Finish() {
+  std::vector<std::unique_ptr<RecordSource>> sources;
+  for (const std::vector<Run>& generation : generations_) {
+    for (const Run& run : generation) {
+      sources.push_back(std::make_unique<RunReader>(run.file.get(), run.records));
+    }
+  }
+  if (buffer_) {
+    buffer_->Sort();
+    sources.push_back(std::make_unique<BufferReader<Buffer>>(buffer_.get()));
+  }
+  return sources;
+}
+
+}  // namespace driftwood::merkle

@@ -1,0 +1,241 @@
+#include "proto/contract/store_url.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "merkle/status_macros.h"
+#include "merkle/text/redaction.h"
+#include "merkle/text/store_password.h"
+
+namespace driftwood::agent {
+namespace {
+
+constexpr std::string_view kForm =
+    "write SCHEME:PATH?name=value&..., for instance csv:orders.csv?key=id";
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+void AppendEscaped(char c, std::string* out) {
+  static constexpr char kDigits[] = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  out->push_back('%');
+  out->push_back(kDigits[byte >> 4]);
+  out->push_back(kDigits[byte & 15]);
+}
+
+bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// With malformed escapes left as they are; Parse() has refused those.
+std::string Decode(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
+        HexDigit(text[i + 2]) >= 0) {
+      out.push_back(static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+bool EscapesAreWellFormed(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') continue;
+    if (i + 2 >= text.size() || HexDigit(text[i + 1]) < 0 || HexDigit(text[i + 2]) < 0) {
+      return false;
+    }
+    i += 2;
+  }
+  return true;
+}
+
+std::string Encode(std::string_view text, std::string_view special) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    if (IsControl(c) || special.find(c) != std::string_view::npos) {
+      AppendEscaped(c, &out);
+    } else {
+      out.push_back(c);
+    }
+  }
+  return out;
+}
+
+constexpr std::string_view kSpecialInValues = "%&?,";
+
+// One spelling for each value: escaped is what would otherwise be read as something else. A comma
+// stays as it was written.
+std::string NormalValue(std::string_view value) {
+  std::string out;
+  size_t begin = 0;
+  for (;;) {
+    const size_t comma = value.find(',', begin);
+    out += Encode(Decode(value.substr(begin, comma - begin)), kSpecialInValues);
+    if (comma == std::string_view::npos) return out;
+    out.push_back(',');
+    begin = comma + 1;
+  }
+}
+
+absl::Status Malformed(std::string_view url, const std::string& why) {
+  return absl::InvalidArgumentError("store URL \"" + Encode(merkle::Redacted(url), "") +
+                                    "\": " + why + "; " + std::string(kForm));
+}
+
+// Where the parameters begin: after the last '?' that has name=value pairs behind it.
+size_t FindQuestionMark(std::string_view rest) {
+  size_t at = rest.size();
+  while (at > 0) {
+    at = rest.rfind('?', at - 1);
+    if (at == std::string_view::npos) break;
+    if (rest.find('=', at) != std::string_view::npos) return at;
+  }
+  return std::string_view::npos;
+}
+
+absl::Status ParseParameters(std::string_view url, std::string_view text, StoreUrl* out) {
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find('&', begin), text.size());
+    const std::string_view pair = text.substr(begin, end - begin);
+    begin = end + 1;
+    const size_t equals = pair.find('=');
+    if (equals == std::string_view::npos) {
+      // A server's may be a piece of its password.
+      const std::string shown = out->IsServer() ? "" : " \"" + std::string(pair) + "\"";
+      return Malformed(url, "parameter" + shown + " has no value");
+    }
+    std::string name = Decode(pair.substr(0, equals));
+    const std::string_view value = pair.substr(equals + 1);
+    if (name.empty()) return Malformed(url, "a parameter has no name");
+    if (value.empty()) return Malformed(url, "parameter \"" + name + "\" has no value");
+    if (!out->parameters.emplace(name, NormalValue(value)).second) {
+      return Malformed(url, "parameter \"" + name + "\" is given twice");
+    }
+  }
+  return absl::OkStatus();
+}
+
+bool IsScheme(std::string_view text) {
+  if (text.empty() || text[0] < 'a' || text[0] > 'z') return false;
+  return text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string_view::npos;
+}
+
+bool IsServerScheme(std::string_view scheme) {
+  return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
+}
+
+}  // namespace
+
+bool StoreUrl::IsServer() const { return path.starts_with("//") && IsServerScheme(scheme); }
+
+absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
+  const merkle::UrlWithoutPassword split = merkle::TakePassword(given);
+  const std::string_view url = split.url;  // no message may show the password
+  if (split.has_other_secret) return Malformed(url, "sslpassword can't be given here");
+  if (merkle::MayHoldAPassword(url)) {
+    return Malformed(given, std::string(merkle::kWhereThePasswordEnds));
+  }
+  const size_t colon = url.find(':');
+  if (colon == std::string_view::npos) return Malformed(url, "has no scheme");
+  StoreUrl result;
+  result.scheme = std::string(url.substr(0, colon));
+  if (!IsScheme(result.scheme)) {
+    return Malformed(url,
+                     "\"" + Encode(merkle::Redacted(result.scheme), "") + "\" is not a scheme");
+  }
+  const std::string_view rest = url.substr(colon + 1);
+  if (!EscapesAreWellFormed(rest)) {
+    return Malformed(url, "'%' must be followed by two hexadecimal digits (write '%' as \"%25\")");
+  }
+  result.path = rest.substr(0, rest.find('?'));
+  const bool is_server = result.IsServer();
+  if (!is_server && IsServerScheme(result.scheme)) {
+    return Malformed(url, "has no host (write " + result.scheme + "://USER@HOST/DB)");
+  }
+  const size_t mark = is_server ? rest.find('?') : FindQuestionMark(rest);
+  if (!is_server) result.path = Decode(rest.substr(0, mark));
+  if (is_server && std::any_of(result.path.begin(), result.path.end(), IsControl)) {
+    return Malformed(url, "a control character (write it as %XX)");
+  }
+  result.password = split.password;
+  if (result.path.empty()) return Malformed(url, "has no path");
+  if (result.path.find('\0') != std::string::npos) return Malformed(url, "a zero byte in the path");
+  if (mark != std::string_view::npos) {
+    RETURN_IF_ERROR(ParseParameters(url, rest.substr(mark + 1), &result));
+  }
+  return result;
+}
+
+std::optional<std::string> StoreUrl::Parameter(const std::string& name) const {
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) return std::nullopt;
+  return Decode(found->second);
+}
+
+std::vector<std::string> StoreUrl::List(const std::string& name) const {
+  std::vector<std::string> parts;
+  const auto found = parameters.find(name);
+  if (found == parameters.end()) return parts;
+  const std::string_view value = found->second;
+  size_t begin = 0;
+  for (;;) {
+    const size_t comma = value.find(',', begin);
+    parts.push_back(Decode(value.substr(begin, comma - begin)));
+    if (comma == std::string_view::npos) return parts;
+    begin = comma + 1;
+  }
+}
+
+absl::Status StoreUrl::OnlyKnows(const std::vector<std::string>& known) const {
+  for (const auto& [name, value] : parameters) {
+    bool is_known = false;
+    std::string names;
+    for (const std::string& candidate : known) {
+      is_known = is_known || candidate == name;
+      names += (names.empty() ? "" : ", ") + candidate;
+    }
+    if (is_known) continue;
+    return absl::InvalidArgumentError(
+        "store URL \"" + WithoutParameters() + "\": unknown parameter \"" + Encode(name, "") +
+        "\" (known: " + (names.empty() ? std::string("none") : names) + ")");
+  }
+  return absl::OkStatus();
+}
+
+StoreUrl StoreUrl::With(const std::string& name, std::string_view value) const {
+  StoreUrl url = *this;
+  url.parameters[name] = Encode(value, kSpecialInValues);
+  return url;
+}
+
+StoreUrl StoreUrl::Without(const std::string& name) const {
+  StoreUrl url = *this;
+  url.parameters.erase(name);
+  return url;
+}
+
+std::string StoreUrl::WithoutParameters() const {
+  return merkle::Redacted(scheme + ":" + (IsServer() ? path : Encode(path, "%?")));
+}
+
+std::string StoreUrl::ToString() const {
+  std::string out = scheme + ":" + (IsServer() ? path : Encode(path, "%?"));
+  char separator = '?';
+  for (const auto& [name, value] : parameters) {
+    out += separator + Encode(name, "%&?=") + "=" + value;
+    separator = '&';
+  }
+  return out;
+}
+
+}  // namespace driftwood::agent

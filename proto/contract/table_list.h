@@ -1,0 +1,37 @@
+// What tables a database has, for a comparison of all of them: the data, and its form on the stdout
+// of `driftwood-agent --list-tables`. Each store lists its own (agent/stores/open_store.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "proto/contract/store_url.h"
+
+namespace driftwood::agent {
+
+struct TableEntry {
+  std::string name;
+  std::string kind;              // for people: "table", "view", "foreign table"
+  bool is_table = true;          // false: not data of its own (a view, a foreign table)
+  std::vector<std::string> key;  // as Store::Describe() would say; empty if it has none
+  std::vector<std::string> columns;
+  std::string url;  // of the store that this table is; never has a password
+};
+
+struct TableList {
+  std::string source;  // the database's URL without any password
+  std::vector<TableEntry> tables;
+  std::vector<std::string> warnings;
+  bool folds_names = false;  // the server keeps all tables' names in lower case
+};
+
+// InvalidArgument for a parameter that belongs to one table (`table`, `where`, `key`, `rename`,
+// `zone`).
+absl::Status CheckDatabaseUrl(const StoreUrl& url);
+
+// JSON Lines: an object for each table, and a last one that says how many there were, without which
+// a list is cut off. README.md has the members.
+std::string TableListText(const TableList& list);
+
+}  // namespace driftwood::agent

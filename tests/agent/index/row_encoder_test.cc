@@ -1,0 +1,386 @@
+#include "agent/index/row_encoder.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace driftwood::agent {
+namespace {
+
+using merkle::ColumnType;
+using merkle::Tag;
+using merkle::Value;
+
+SourceValue Number(std::string_view text) {
+  return SourceValue::OfText(SourceValue::Kind::kNumber, text);
+}
+SourceValue Json(std::string_view text) {
+  return SourceValue::OfText(SourceValue::Kind::kJson, text);
+}
+SourceValue Text(std::string_view text) { return SourceValue::Text(text); }
+SourceValue Int(int64_t value) { return SourceValue::Int64(value); }
+SourceValue Real(double value) { return SourceValue::Double(value); }
+
+// One value, read as a column of `type`, as it comes back: "integer 7", "unparsed-text x !" where
+// the mark says that it was counted unparsed.
+std::string TagName(Tag tag) {
+  switch (tag) {
+    case Tag::kNull:
+      return "null";
+    case Tag::kFalse:
+    case Tag::kTrue:
+      return "bool";
+    case Tag::kInteger:
+    case Tag::kUnsigned:
+      return "integer";
+    case Tag::kDecimal:
+      return "decimal";
+    case Tag::kFloat64:
+      return "float64";
+    case Tag::kText:
+      return "text";
+    case Tag::kBytes:
+      return "bytes";
+    case Tag::kDate:
+      return "date";
+    case Tag::kTime:
+      return "time";
+    case Tag::kTimestamp:
+      return "timestamp";
+    case Tag::kTimestampTz:
+      return "timestamptz";
+    case Tag::kUuid:
+      return "uuid";
+    case Tag::kJson:
+      return "json";
+    case Tag::kUnparsedText:
+      return "unparsed-text";
+    case Tag::kUnparsedBytes:
+      return "unparsed-bytes";
+  }
+  return "?";
+}
+
+std::string Read(ColumnType type, const SourceValue& source) {
+  RowEncoder as_value({{{"k", ColumnType::kInteger}}, {{"v", type}}}, {});
+  const std::vector<SourceValue> row = {Int(1), source};
+  as_value.Encode(row);
+  const auto values = merkle::DecodeValues(as_value.value(), 1);
+  if (!values.ok()) return std::string(values.status().message());
+
+  // In all three places the value is the same.
+  RowEncoder as_key({{{"a", type}, {"b", type}}, {}}, {});
+  as_key.Encode(std::vector<SourceValue>{source, source});
+  const auto key = merkle::DecodeKey(as_key.key(), 2);
+  if (!key.ok()) return std::string(key.status().message());
+  for (const Value& in_key : *key) {
+    EXPECT_EQ(in_key.tag, (*values)[0].tag);
+    EXPECT_EQ(in_key.ToDisplay(), (*values)[0].ToDisplay());
+  }
+  EXPECT_EQ(as_key.unparsed(), 2 * as_value.unparsed());
+
+  const Value& value = (*values)[0];
+  return TagName(value.tag) + " " + value.ToDisplay() + (as_value.unparsed() == 0 ? "" : " !");
+}
+
+TEST(RowEncoderTest, IntegersReadFromNumbersTextAndIntegralReals) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kInteger, v); };
+  EXPECT_EQ(read(Int(-7)), "integer -7");
+  EXPECT_EQ(read(SourceValue::Uint64(18446744073709551615u)), "integer 18446744073709551615");
+  EXPECT_EQ(read(Text("007")), "integer 7");
+  EXPECT_EQ(read(Text("-9223372036854775808")), "integer -9223372036854775808");
+  EXPECT_EQ(read(Number("12")), "integer 12");
+  for (const char* one : {"1.0", "1e0", "1E+0", "10e-1", "0.01e2", "100000e-5"}) {
+    EXPECT_EQ(read(Number(one)), "integer 1") << one;
+  }
+  EXPECT_EQ(read(Number("-2.50e1")), "integer -25");
+  EXPECT_EQ(read(Number("-0.0")), "integer 0");
+  EXPECT_EQ(read(Number("0e999999999999")), "integer 0");
+  EXPECT_EQ(read(Number("1.8446744073709551615e19")), "integer 18446744073709551615");
+  EXPECT_EQ(read(Real(1.0)), "integer 1");
+  EXPECT_EQ(read(Real(-0.0)), "integer 0");
+  EXPECT_EQ(read(Real(9007199254740992.0)), "integer 9007199254740992");
+}
+
+TEST(RowEncoderTest, WhatIsNoIntegerStaysWhatItIs) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kInteger, v); };
+  EXPECT_EQ(read(Number("1.5")), "decimal 1.5 !");
+  EXPECT_EQ(read(Number("1e30")), "decimal 1e+30 !");
+  EXPECT_EQ(read(Number("1e-999999999999")).substr(0, 8), "decimal ");
+  EXPECT_EQ(read(Real(1.5)), "float64 1.5 !");
+  EXPECT_EQ(read(Real(9007199254740994.0)).substr(0, 7), "float64");
+  EXPECT_EQ(read(Real(std::nan(""))), "float64 NaN !");
+  EXPECT_EQ(read(Text("1.0")), "unparsed-text 1.0 !");
+  EXPECT_EQ(read(Text(" 1")), "unparsed-text  1 !");
+  EXPECT_EQ(read(Text("")), "unparsed-text  !");
+  EXPECT_EQ(read(Text("\xff")), "unparsed-bytes \\xff !");
+  EXPECT_EQ(read(SourceValue::Bytes("1")), "bytes \\x31 !");
+  EXPECT_EQ(read(SourceValue::Bool(true)), "bool true !");
+  EXPECT_EQ(read(Json("[1]")), "json [1] !");
+}
+
+TEST(RowEncoderTest, DecimalsOfEqualValueAgreeWhateverTheyCameAs) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kDecimal, v); };
+  for (const SourceValue& v : {Int(3000), SourceValue::Uint64(3000), Text("3000.00"),
+                               Text("3000.0"), Number("3e3"), Real(3000.0)}) {
+    EXPECT_EQ(read(v), "decimal 3000");
+  }
+  EXPECT_EQ(read(Text(".14")), read(Real(0.14)));
+  EXPECT_EQ(read(Real(0.1)), "decimal 0.1");
+  EXPECT_EQ(read(Text("NaN")), read(Real(std::nan(""))));
+  EXPECT_EQ(read(Text("12x")), "unparsed-text 12x !");
+  EXPECT_EQ(read(SourceValue::Bool(false)), "bool false !");
+}
+
+// Ledger row 12.
+TEST(RowEncoderTest, Ledger12BigDecimalsAndIntegersKeepEveryDigit) {
+  const auto decimal = [](const SourceValue& v) { return Read(ColumnType::kDecimal, v); };
+  EXPECT_NE(decimal(Text("123456789012345678901234567890.123456789")),
+            decimal(Text("123456789012345678901234567890.123456788")));
+  EXPECT_NE(decimal(Int(9007199254740993)), decimal(Int(9007199254740992)));
+  EXPECT_EQ(decimal(Int(9007199254740993)), decimal(Number("9007199254740993")));
+  const auto integer = [](const SourceValue& v) { return Read(ColumnType::kInteger, v); };
+  EXPECT_NE(integer(SourceValue::Uint64(9223372036854775808u)), integer(Int(INT64_MAX)));
+  EXPECT_NE(integer(Number("9223372036854775809")), integer(Number("9223372036854775808")));
+}
+
+TEST(RowEncoderTest, Float64TakesOnlyIntegersThatItHolds) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kFloat64, v); };
+  EXPECT_EQ(read(Real(0.1)), read(Text("0.1")));
+  EXPECT_EQ(read(Real(0.1)), read(Number("0.1000000000000000055")));
+  EXPECT_EQ(read(Real(-0.0)), read(Int(0)));
+  EXPECT_EQ(read(Int(1)), read(Number("1")));
+  EXPECT_EQ(read(Int(INT64_MIN)), read(Real(-0x1p63)));
+  EXPECT_EQ(read(Int(9007199254740993)), "integer 9007199254740993 !");
+  EXPECT_EQ(read(Int(INT64_MAX)), "integer 9223372036854775807 !");
+  EXPECT_EQ(read(SourceValue::Uint64(UINT64_MAX)), "integer 18446744073709551615 !");
+  EXPECT_EQ(read(SourceValue::Uint64(uint64_t{1} << 63)), read(Real(0x1p63)));
+  EXPECT_EQ(read(Text("zero")), "unparsed-text zero !");
+}
+
+// Ledger rows 9 and 10.
+TEST(RowEncoderTest, Ledger10NullIsNeitherZeroNorFalseNorEmpty) {
+  const std::string null = Read(ColumnType::kFloat64, SourceValue::Null());
+  EXPECT_EQ(null, "null NULL");
+  EXPECT_NE(null, Read(ColumnType::kFloat64, Real(0.0)));
+  EXPECT_NE(null, Read(ColumnType::kInteger, Int(0)));
+  EXPECT_NE(null, Read(ColumnType::kBool, SourceValue::Bool(false)));
+  EXPECT_NE(null, Read(ColumnType::kBytes, SourceValue::Bytes("")));
+}
+
+TEST(RowEncoderTest, Ledger9NullIsNotTheEmptyTextNorItsOwnName) {
+  const std::string null = Read(ColumnType::kText, SourceValue::Null());
+  EXPECT_EQ(null, "null NULL");
+  EXPECT_EQ(Read(ColumnType::kText, Text("")), "text ");
+  EXPECT_EQ(Read(ColumnType::kText, Text("NULL")), "text NULL");
+}
+
+// Ledger row 8.
+TEST(RowEncoderTest, Ledger8ColumnsDoNotRunIntoEachOther) {
+  const merkle::Schema schema{{{"k", ColumnType::kText}, {"l", ColumnType::kText}},
+                              {{"v", ColumnType::kText}, {"w", ColumnType::kText}}};
+  RowEncoder left(schema, {});
+  RowEncoder right(schema, {});
+  left.Encode(std::vector<SourceValue>{Text("ab"), Text("c"), Text("ab"), Text("c")});
+  right.Encode(std::vector<SourceValue>{Text("a"), Text("bc"), Text("a"), Text("bc")});
+  EXPECT_NE(left.key(), right.key());
+  EXPECT_NE(left.value(), right.value());
+}
+
+TEST(RowEncoderTest, BooleansHaveManySpellings) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kBool, v); };
+  for (const SourceValue& v : {SourceValue::Bool(true), Int(1), SourceValue::Uint64(1), Number("1"),
+                               Text("t"), Text("TRUE"), Text("1")}) {
+    EXPECT_EQ(read(v), "bool true");
+  }
+  EXPECT_EQ(read(Int(0)), "bool false");
+  EXPECT_EQ(read(Int(2)), "integer 2 !");
+  EXPECT_EQ(read(SourceValue::Uint64(2)), "integer 2 !");
+  EXPECT_EQ(read(Number("2")), "decimal 2 !");
+  EXPECT_EQ(read(Text("maybe")), "unparsed-text maybe !");
+}
+
+TEST(RowEncoderTest, TextTakesTextOnly) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kText, v); };
+  EXPECT_EQ(read(Text(std::string_view("a\0b ", 4))).substr(0, 5), "text ");
+  EXPECT_NE(read(Text("a")), read(Text("a ")));
+  EXPECT_EQ(read(Text("\xc3\x28")), "unparsed-bytes \\xc328 !");
+  EXPECT_EQ(read(Int(7)), "integer 7 !");
+  EXPECT_EQ(read(Number("7.0")), "decimal 7 !");
+  EXPECT_EQ(read(SourceValue::Bytes("a")), "bytes \\x61 !");
+  EXPECT_EQ(read(Json("{}")), "json {} !");
+}
+
+TEST(RowEncoderTest, BytesMayBeWrittenInHexadecimal) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kBytes, v); };
+  EXPECT_EQ(read(SourceValue::Bytes("\x0a\xff")), "bytes \\x0aff");
+  EXPECT_EQ(read(Text("\\x0aFf")), "bytes \\x0aff");
+  EXPECT_EQ(read(Text("\\x")), "bytes \\x");
+  EXPECT_EQ(read(Text("\\x0")), "unparsed-text \\x0 !");
+  EXPECT_EQ(read(Text("\\x0g")), "unparsed-text \\x0g !");
+  EXPECT_EQ(read(Text("0aff")), "unparsed-text 0aff !");
+  EXPECT_EQ(read(Int(1)), "integer 1 !");
+}
+
+TEST(RowEncoderTest, TemporalColumnsReadTextAndKeepTheRest) {
+  EXPECT_EQ(Read(ColumnType::kDate, Text("2024-02-29")), "date 2024-02-29");
+  EXPECT_EQ(Read(ColumnType::kDate, Text("2023-02-29")), "unparsed-text 2023-02-29 !");
+  EXPECT_EQ(Read(ColumnType::kDate, Int(19782)), "integer 19782 !");
+  EXPECT_EQ(Read(ColumnType::kTime, Text("12:34:56.5")).substr(0, 5), "time ");
+  EXPECT_EQ(Read(ColumnType::kTimestamp, Text("2024-02-29 12:00:00")),
+            Read(ColumnType::kTimestamp, Text("2024-02-29T12:00:00.000")));
+  EXPECT_EQ(Read(ColumnType::kTimestampTz, Text("2024-02-29 12:00:00Z")),
+            Read(ColumnType::kTimestampTz, Text("2024-02-29T14:00:00+02")));
+  EXPECT_EQ(Read(ColumnType::kTimestamp, Real(1.5)), "float64 1.5 !");
+}
+
+TEST(RowEncoderTest, UuidsReadFromTextAndSixteenBytes) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kUuid, v); };
+  const std::string canonical = "uuid 00112233-4455-6677-8899-aabbccddeeff";
+  EXPECT_EQ(read(Text("{00112233-4455-6677-8899-AABBCCDDEEFF}")), canonical);
+  EXPECT_EQ(read(SourceValue::Bytes(std::string_view(
+                "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff", 16))),
+            canonical);
+  EXPECT_EQ(read(SourceValue::Bytes("short")), "bytes \\x73686f7274 !");
+  EXPECT_EQ(read(Text("not one")), "unparsed-text not one !");
+}
+
+TEST(RowEncoderTest, JsonComesAsTextNumbersAndBooleans) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kJson, v); };
+  EXPECT_EQ(read(Json("{ \"b\": 1.0, \"a\": [] }")), read(Text("{\"a\":[],\"b\":1}")));
+  for (const SourceValue& v :
+       {Number("1.0"), Text("1e0"), Int(1), SourceValue::Uint64(1), Real(1)}) {
+    EXPECT_EQ(read(v), "json 1");
+  }
+  EXPECT_EQ(read(SourceValue::Bool(true)), "json true");
+  EXPECT_EQ(read(Text("\"a\"")), "json \"a\"");
+  EXPECT_EQ(read(Text("a")), "unparsed-text a !");
+  EXPECT_EQ(read(Real(std::numeric_limits<double>::infinity())), "float64 Infinity !");
+  EXPECT_EQ(read(SourceValue::Bytes("{}")), "bytes \\x7b7d !");
+}
+
+TEST(RowEncoderTest, WithoutATypeNumbersOfEqualValueAgree) {
+  const auto read = [](const SourceValue& v) { return Read(ColumnType::kDynamic, v); };
+  for (const SourceValue& v : {Int(1), SourceValue::Uint64(1), Real(1), Number("1.0")}) {
+    EXPECT_EQ(read(v), "decimal 1");
+  }
+  EXPECT_EQ(read(Text("1")), "text 1");
+  EXPECT_EQ(read(SourceValue::Bytes("1")), "bytes \\x31");
+  EXPECT_EQ(read(SourceValue::Bool(true)), "bool true");
+  EXPECT_EQ(read(Json("{\"a\": 1.0}")), "json {\"a\":1}");
+  EXPECT_EQ(read(SourceValue::Null()), "null NULL");
+}
+
+// Ledger row 6.
+TEST(RowEncoderTest, Ledger6AVeryLargeValueIsEncodedWhole) {
+  std::string large(20'000'000, 'x');
+  RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kBytes}}}, {});
+  encoder.Encode(std::vector<SourceValue>{Int(1), SourceValue::Bytes(large)});
+  const std::string whole(encoder.value());
+  EXPECT_GT(whole.size(), large.size());
+  large.back() = 'y';
+  encoder.Encode(std::vector<SourceValue>{Int(1), SourceValue::Bytes(large)});
+  EXPECT_NE(encoder.value(), whole);
+}
+
+std::string EncodedUnder(const std::vector<std::string>& rules, ColumnType type,
+                         const SourceValue& value) {
+  RowEncoder encoder({{{"a", type}, {"k", type}}, {{"v", type}}}, rules);
+  encoder.Encode(std::vector<SourceValue>{value, value, value});
+  return std::string(encoder.key()) + "|" + std::string(encoder.value()) + "|" +
+         std::to_string(encoder.unparsed());
+}
+
+TEST(RowEncoderTest, ARuleChangesItsColumnOnlyAndEveryPlaceAlike) {
+  const auto text = [](const char* rule, const std::string& value) {
+    return EncodedUnder({rule}, ColumnType::kText, SourceValue::Text(value));
+  };
+  const std::string plain = EncodedUnder({}, ColumnType::kText, SourceValue::Text("x"));
+  EXPECT_NE(text("v:rtrim", "x "), plain) << "the key keeps its space";
+  EXPECT_EQ(
+      EncodedUnder({"a:rtrim", "k:rtrim", "v:rtrim"}, ColumnType::kText, SourceValue::Text("x  ")),
+      plain);
+  EXPECT_EQ(EncodedUnder({"other:rtrim"}, ColumnType::kText, SourceValue::Text("x")), plain);
+}
+
+TEST(RowEncoderTest, ARuleActsOnTheValueAndNotOnItsSpelling) {
+  const std::vector<std::string> rules = {"a:round=1", "k:round=1", "v:round=1"};
+  const auto decimal = [&](const SourceValue& value) {
+    return EncodedUnder(rules, ColumnType::kDecimal, value);
+  };
+  EXPECT_EQ(decimal(SourceValue::Text("2.45")), decimal(Real(2.5)));
+  EXPECT_EQ(decimal(SourceValue::Text("2.449")), decimal(SourceValue::Text("2.4")));
+  EXPECT_EQ(decimal(SourceValue::Int64(2)), decimal(SourceValue::Text("1.99")));
+  EXPECT_NE(decimal(SourceValue::Null()), decimal(SourceValue::Int64(0)));
+}
+
+TEST(RowEncoderTest, WhatDidNotParseIsCountedUnderRulesTooUnlessTheyMakeItNull) {
+  const auto unparsed = [](const std::string& rule, const std::string& value) {
+    RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kInteger}}}, {rule});
+    encoder.Encode(std::vector<SourceValue>{Int(1), SourceValue::Text(value)});
+    return encoder.unparsed();
+  };
+  EXPECT_EQ(unparsed("v:empty=null", "x"), 1u);
+  EXPECT_EQ(unparsed("v:empty=null", ""), 0u);
+}
+
+TEST(RowEncoderTest, UnparsedValuesAddUpOverRows) {
+  RowEncoder encoder({{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kDate}}}, {});
+  encoder.Encode(std::vector<SourceValue>{Int(1), Text("today")});
+  encoder.Encode(std::vector<SourceValue>{Text("one"), Text("tomorrow")});
+  encoder.Encode(std::vector<SourceValue>{Int(3), Text("2024-01-01")});
+  EXPECT_EQ(encoder.unparsed(), 3u);
+}
+
+TEST(RowEncoderTest, ScanColumnsAreTheKeyThenTheValues) {
+  EXPECT_EQ(ScanColumns({{{"z", ColumnType::kText}, {"b", ColumnType::kText}},
+                         {{"a", ColumnType::kText}, {"c", ColumnType::kText}}}),
+            (std::vector<std::string>{"z", "b", "a", "c"}));
+}
+
+TEST(RowEncoderTest, DatesTimestampsAndUuidsAreTheirTextsAndNothingElse) {
+  using Kind = SourceValue::Kind;
+  const std::string uuid = "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10";
+  const struct {
+    SourceValue value;
+    ColumnType type;
+    const char* text;
+  } cases[] = {
+      {SourceValue::Moment(Kind::kDate, -1), ColumnType::kDate, "1969-12-31"},
+      {SourceValue::Moment(Kind::kTime, 86'400'000'000), ColumnType::kTime, "24:00:00"},
+      {SourceValue::Moment(Kind::kTimestamp, -1), ColumnType::kTimestamp,
+       "1969-12-31 23:59:59.999999"},
+      {SourceValue::Moment(Kind::kTimestampTz, 1), ColumnType::kTimestampTz,
+       "1970-01-01 00:00:00.000001Z"},
+      {SourceValue::SpecialMoment(Kind::kDate, Value::Special::kPlusInfinity), ColumnType::kDate,
+       "infinity"},
+      {SourceValue::SpecialMoment(Kind::kTimestamp, Value::Special::kMinusInfinity),
+       ColumnType::kTimestamp, "-infinity"},
+      {SourceValue::OfText(Kind::kUuid, uuid), ColumnType::kUuid,
+       "01020304-0506-0708-090a-0b0c0d0e0f10"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    const auto encode = [](const SourceValue& value, ColumnType type, uint64_t unparsed) {
+      RowEncoder encoder({{}, {{"x", type}}}, {});
+      encoder.Encode(std::span(&value, 1));
+      EXPECT_EQ(encoder.unparsed(), unparsed);
+      return std::string(encoder.value());
+    };
+    const std::string own = encode(c.value, c.type, 0);
+    EXPECT_EQ(own, encode(SourceValue::Text(c.text), c.type, 0));
+    EXPECT_EQ(own, encode(c.value, ColumnType::kDynamic, 0));
+    EXPECT_EQ(own, encode(c.value, ColumnType::kInteger, 1));
+    EXPECT_EQ(encode(c.value, ColumnType::kText, 0),
+              encode(SourceValue::Text(c.text), ColumnType::kText, 0));
+  }
+  // A zone is never made up.
+  RowEncoder zoned({{}, {{"x", ColumnType::kTimestampTz}}}, {});
+  const SourceValue local = SourceValue::Moment(Kind::kTimestamp, 0);
+  zoned.Encode(std::span(&local, 1));
+  EXPECT_EQ(zoned.unparsed(), 1u);
+}
+
+}  // namespace
+}  // namespace driftwood::agent

@@ -1,0 +1,220 @@
+// One small dataset in every kind of store: what they give is the same records.
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "agent/index/indexer.h"
+#include "agent/stores/open_store.h"
+#include "merkle/check.h"
+#include "merkle/record/encoding.h"
+#include "tests/agent/source/store_reading.h"
+#include "tests/testing/mariadb_server.h"
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood::agent {
+namespace {
+
+using merkle::ColumnType;
+
+// Writes the dataset into `folder` and returns the URL.
+struct Format {
+  const char* name;
+  std::string (*write)(const std::filesystem::path& folder);
+};
+
+std::string WriteFile(const std::filesystem::path& path, std::string_view text) {
+  std::ofstream(path, std::ios::binary) << text;
+  return path.string();
+}
+
+std::string WriteCsv(const std::filesystem::path& folder) {
+  return "csv:" +
+         WriteFile(folder / "t.csv",
+                   "id,name,price,at,active,note\r\n"
+                   "3,\"a \"\"quoted\"\", name\",12.50,2024-02-29 12:00:00,true,\"\"\r\n"
+                   "-1,\xc3\xa4,9007199254740993,2024-02-29T12:00:00.250,0,\r\n"
+                   "007,\"two\r\nlines\",.1,,f,NULL\r\n"
+                   "9223372036854775807,x,0,1969-12-31 23:59:59.999999,1,not a date\r\n") +
+         "?key=id";
+}
+
+std::string WriteTsv(const std::filesystem::path& folder) {
+  return "tsv:" +
+         WriteFile(folder / "t.tsv",
+                   "note\tid\tprice\tat\tactive\tname\n"
+                   "not a date\t9223372036854775807\t-0.0\t1969-12-31 23:59:59.999999\tt\tx\n"
+                   "\t-1\t9007199254740993.0\t2024-02-29 12:00:00.25\tfalse\t\xc3\xa4\n"
+                   "NULL\t7\t1e-1\t\tFALSE\t\"two\r\nlines\"\n"
+                   "\"\"\t3\t1.25e1\t2024-02-29 12:00:00\tTRUE\t\"a \"\"quoted\"\", name\"\n") +
+         "?key=id";
+}
+
+std::string WriteJsonl(const std::filesystem::path& folder) {
+  return "jsonl:" +
+         WriteFile(folder / "t.jsonl",
+                   "{\"id\":3,\"name\":\"a \\\"quoted\\\", name\",\"price\":12.5,"
+                   "\"at\":\"2024-02-29 12:00:00\",\"active\":true,\"note\":\"\"}\n"
+                   "{\"id\":-1.0,\"name\":\"\\u00e4\",\"price\":9007199254740993,"
+                   "\"at\":\"2024-02-29 12:00:00.25\",\"active\":false,\"note\":null}\n"
+                   "{\"id\":7e0,\"name\":\"two\\r\\nlines\",\"price\":0.10,"
+                   "\"active\":false,\"note\":\"NULL\"}\n"
+                   "{\"id\":9223372036854775807,\"name\":\"x\",\"price\":-0,"
+                   "\"at\":\"1969-12-31 23:59:59.999999\",\"active\":true,"
+                   "\"note\":\"not a date\"}\n") +
+         "?key=id";
+}
+
+std::string WriteSqlite(const std::filesystem::path& folder) {
+  const std::string path = (folder / "t.db").string();
+  sqlite3* database = nullptr;
+  DRIFTWOOD_CHECK(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
+  const char* const sql =
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, name TEXT, price DECIMAL(20,2), at DATETIME, "
+      "active BOOLEAN, note TEXT);"
+      "INSERT INTO t VALUES (3, 'a \"quoted\", name', 12.50, '2024-02-29 12:00:00', 1, ''),"
+      "(-1, 'ä', 9007199254740993, '2024-02-29 12:00:00.25', 0, NULL),"
+      "(7, 'two' || char(13) || char(10) || 'lines', 0.1, NULL, 0, 'NULL'),"
+      "(9223372036854775807, 'x', 0.0, '1969-12-31 23:59:59.999999', 1, 'not a date')";
+  DRIFTWOOD_CHECK(sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(database);
+  return "sqlite:" + path + "?table=t";
+}
+
+// Needs a server: empty where there is none.
+std::string WriteMariadb(const std::filesystem::path& /*folder*/) {
+  testing::MariadbServer* const server = testing::MariadbServer::Get();
+  if (server == nullptr) return "";
+  server->Sql(
+      "CREATE OR REPLACE TABLE contract(id bigint PRIMARY KEY, name varchar(40), "
+      "price decimal(20,2), at datetime(6), active tinyint(1), note text);"
+      "INSERT INTO contract VALUES (3, 'a \"quoted\", name', 12.50, '2024-02-29 12:00:00', 1, ''),"
+      "(-1, '\xc3\xa4', 9007199254740993, '2024-02-29 12:00:00.25', 0, NULL),"
+      "(7, 'two\\r\\nlines', 0.1, NULL, 0, 'NULL'),"
+      "(9223372036854775807, 'x', 0.0, '1969-12-31 23:59:59.999999', 1, 'not a date')");
+  return server->Url("contract");
+}
+
+class StoreContractTest : public ::testing::TestWithParam<Format> {
+ protected:
+  void SetUp() override {
+    if (std::string_view(GetParam().name) == "Mariadb") {
+      DRIFTWOOD_NEEDS_MARIADB(testing::MariadbServer::Get());
+    }
+  }
+  static std::unique_ptr<Store> Open(const Format& format, const std::filesystem::path& folder) {
+    return OpenStore(StoreUrl::Parse(format.write(folder)).value()).value();
+  }
+  static merkle::Agreement Agreement() {
+    merkle::Agreement agreement;
+    agreement.schema = {{{"id", ColumnType::kInteger}},
+                        {{"active", ColumnType::kBool},
+                         {"at", ColumnType::kTimestamp},
+                         {"name", ColumnType::kText},
+                         {"note", ColumnType::kText},
+                         {"price", ColumnType::kDecimal}}};
+    agreement.key_id = merkle::DigestKey::Unkeyed().KeyId();
+    return agreement;
+  }
+  static IndexerResult Index(Store& store, const std::filesystem::path& folder,
+                             const merkle::Agreement& agreement) {
+    auto result = BuildIndex(store, agreement, {}, folder / "index");
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : IndexerResult{};
+  }
+
+  testing::TempDir folder_;
+};
+
+TEST_P(StoreContractTest, TheRecordsAreTheSameInEveryStore) {
+  testing::TempDir reference_folder;
+  const auto reference = Open({"csv", WriteCsv}, reference_folder.path());
+  const IndexerResult expected = Index(*reference, reference_folder.path(), Agreement());
+  const auto store = Open(GetParam(), folder_.path());
+  const IndexerResult result = Index(*store, folder_.path(), Agreement());
+  EXPECT_EQ(result.root.count, 4u);
+  EXPECT_EQ(result.root, expected.root);
+  EXPECT_EQ(result.unparsed, 0u);
+  EXPECT_EQ(result.not_point_in_time, "");
+
+  std::vector<std::string> keys;
+  for (const int64_t id : {-1, 3, 4}) {
+    merkle::AppendInteger(id, merkle::Place::kKeyLast, &keys.emplace_back());
+  }
+  const merkle::DigestKey key;
+  const auto found = ReadRecords(*store, Agreement(), key, keys);
+  const auto wanted = ReadRecords(*reference, Agreement(), key, keys);
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->size(), 2u);
+  for (size_t i = 0; i < 2; ++i) EXPECT_EQ((*found)[i].digest, (*wanted)[i].digest);
+}
+
+TEST_P(StoreContractTest, AValueOfAnotherTypeIsUnparsedAndStaysDifferent) {
+  merkle::Agreement agreement = Agreement();
+  agreement.schema.values[3].type = ColumnType::kDate;  // note: '', NULL, 'NULL', 'not a date'
+  const auto store = Open(GetParam(), folder_.path());
+  const IndexerResult result = Index(*store, folder_.path(), agreement);
+  EXPECT_EQ(result.unparsed, 3u);
+  EXPECT_EQ(result.root.count, 4u);
+}
+
+TEST_P(StoreContractTest, TheDescriptionNamesEveryColumnAndTheKey) {
+  const auto store = Open(GetParam(), folder_.path());
+  const auto description = store->Describe();
+  ASSERT_TRUE(description.ok()) << description.status();
+  std::vector<std::string> names;
+  for (const SourceColumn& column : description->columns) names.push_back(column.name);
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, (std::vector<std::string>{"active", "at", "id", "name", "note", "price"}));
+  EXPECT_EQ(description->key, std::vector<std::string>{"id"});
+}
+
+TEST_P(StoreContractTest, AScanHasOnlyTheColumnsAskedForInTheirOrder) {
+  const auto store = Open(GetParam(), folder_.path());
+  const ScanOutcome two = ReadAll(*store, {"note", "id"});
+  ASSERT_TRUE(two.status.ok()) << two.status;
+  ASSERT_EQ(two.rows.size(), 4u);
+  const ScanOutcome one = ReadAll(*store, {"id"});
+  for (size_t i = 0; i < 4; ++i) {
+    ASSERT_EQ(two.rows[i].size(), 2u);
+    ASSERT_EQ(one.rows[i].size(), 1u);
+    EXPECT_EQ(one.rows[i][0], two.rows[i][1]);
+    EXPECT_TRUE(store->DescribeOrigin(one.origins[i]).ok());
+  }
+  EXPECT_FALSE(ReadAll(*store, {"nope"}).status.ok());
+}
+
+TEST_P(StoreContractTest, ABatchAfterTheEndIsStillTheEnd) {
+  const auto store = Open(GetParam(), folder_.path());
+  auto scan = store->StartScan({"id"}).value();
+  EXPECT_EQ(ReadScan(*scan).rows.size(), 4u);
+  const auto again = scan->Next();
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, nullptr);
+}
+
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
+                         ::testing::Values(Format{"Csv", WriteCsv}, Format{"Tsv", WriteTsv},
+                                           Format{"Jsonl", WriteJsonl},
+                                           Format{"Sqlite", WriteSqlite},
+                                           Format{"Mariadb", WriteMariadb}),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(OpenStoreTest, AnUnknownSchemeIsRefusedWithTheKnownOnes) {
+  const auto store = OpenStore({"parquet", "x", {}});
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(store.status().message().find("csv, tsv, jsonl, sqlite, lmdb"),
+            absl::string_view::npos);
+}
+
+TEST(OpenStoreTest, OpeningTouchesNothing) {
+  for (const char* scheme : {"csv", "tsv", "jsonl", "sqlite", "lmdb"}) {
+    const auto store = OpenStore({scheme, "/nowhere/at/all", {}});
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_EQ((*store)->Describe().status().code(), absl::StatusCode::kNotFound) << scheme;
+  }
+}
+
+}  // namespace
+}  // namespace driftwood::agent

@@ -1,0 +1,178 @@
+#include "coordinator/audit/advice/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "merkle/record/encoding.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using merkle::ColumnType;
+using merkle::Tag;
+using merkle::Value;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+Value Text(const std::string& text) {
+  Value value;
+  value.tag = Tag::kText;
+  value.text = text;
+  return value;
+}
+
+Value Parsed(bool (*append)(std::string_view, merkle::Place, std::string*),
+             const std::string& text) {
+  std::string bytes;
+  EXPECT_TRUE(append(text, merkle::Place::kValue, &bytes)) << text;
+  return merkle::DecodeValues(bytes, 1).value()[0];
+}
+Value Decimal(const std::string& text) { return Parsed(merkle::AppendDecimalText, text); }
+Value Time(const std::string& text) { return Parsed(merkle::AppendTimestampText, text); }
+
+SampledRecord Changed(const Value& left, const Value& right) {
+  SampledRecord record;
+  record.values = {std::vector{left}, std::vector{right}};
+  return record;
+}
+
+// A line for each hypothesis about the one value column: "10 rule" or "10 text".
+std::vector<std::string> Hypotheses(ColumnType type, const std::vector<SampledRecord>& sample) {
+  const merkle::Schema schema{{{"id", ColumnType::kInteger}}, {{"v", type}}};
+  const Explanation explanation = Explain(schema, {"left", "right"}, sample);
+  EXPECT_EQ(explanation.columns.size(), 1u);
+  std::vector<std::string> lines;
+  if (explanation.columns.empty()) return lines;
+  for (const Hypothesis& hypothesis : explanation.columns[0].hypotheses) {
+    lines.push_back(std::to_string(hypothesis.explains) + " " +
+                    (hypothesis.rule.empty() ? hypothesis.text : hypothesis.rule));
+  }
+  return lines;
+}
+
+TEST(ExplainTest, EachHypothesisIsToldFromTheOthers) {
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text("a "), Text("a"))}),
+              ElementsAre("1 v:rtrim"));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text(" a"), Text("a"))}),
+              ElementsAre("1 v:trim"));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text("A"), Text("a"))}),
+              ElementsAre("1 v:casefold"));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text("e\xCC\x81"), Text("\xC3\xA9"))}),
+              ElementsAre("1 v:nfc"));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text(""), Value())}),
+              ElementsAre("1 v:empty=null"));
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, {Changed(Time("2026-01-01 00:00:00.123"),
+                                                          Time("2026-01-01 00:00:00.123456"))}),
+              ElementsAre("1 v:precision=ms"));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text("a"), Text("b"))}), IsEmpty());
+}
+
+TEST(ExplainTest, NumbersNearbyAreNotExplainedByTheirDigits) {
+  EXPECT_THAT(Hypotheses(ColumnType::kDecimal, {Changed(Decimal("712.34"), Decimal("712.35"))}),
+              IsEmpty());
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp,
+                         {Changed(Time("2026-01-01 00:00:00.1"), Time("2026-01-01 00:00:00.2"))}),
+              IsEmpty());
+}
+
+TEST(ExplainTest, TheRuleThatTakesLeastAwayIsProposed) {
+  EXPECT_THAT(Hypotheses(ColumnType::kDecimal, {Changed(Decimal("1.23456"), Decimal("1.23")),
+                                                Changed(Decimal("9.87001"), Decimal("9.87"))}),
+              ElementsAre("2 v:round=2"));
+  EXPECT_THAT(
+      Hypotheses(ColumnType::kText, {Changed(Text("A "), Text("A")), Changed(Text("b"), Text("B")),
+                                     Changed(Text("c "), Text("c"))}),
+      ElementsAre("2 v:rtrim", "1 v:casefold"));
+}
+
+TEST(ExplainTest, AConstantOffsetIsNamedWithItsSize) {
+  const std::vector<SampledRecord> sample = {
+      Changed(Time("2026-01-01 00:00:00"), Time("2026-01-01 02:00:00")),
+      Changed(Time("2026-03-01 12:30:00.5"), Time("2026-03-01 14:30:00.5")),
+      Changed(Time("2026-03-01 12:30:00.5"), Time("2026-03-05 14:31:00.5"))};
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, sample),
+              ElementsAre("2 right is at a constant offset of +02:00:00 from left"));
+  const SampledRecord late =
+      Changed(Time("2026-01-01 00:00:01.0005"), Time("2026-01-01 00:00:00.999"));
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, {late, late}),
+              ElementsAre("2 right is at a constant offset of -00:00:00.0015 from left"));
+  EXPECT_THAT(Hypotheses(ColumnType::kTimestamp, {sample[2]}), IsEmpty())
+      << "one alone is no constant";
+}
+
+TEST(ExplainTest, ACutAtAConstantLengthIsNamedInCharacters) {
+  const std::string umlaut = "\xC3\xBC";
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {Changed(Text("abcdef"), Text("abcd")),
+                                             Changed(Text(umlaut + umlaut + umlaut + umlaut + "x"),
+                                                     Text(umlaut + umlaut + umlaut + umlaut)),
+                                             Changed(Text("ab"), Text("abc"))}),
+              ElementsAre("2 right is cut at 4 characters"));
+}
+
+TEST(ExplainTest, ColumnsAreCountedAndSortedByHowOftenTheyDiffer) {
+  const merkle::Schema schema{{{"id", ColumnType::kInteger}},
+                              {{"a", ColumnType::kText}, {"b", ColumnType::kText}}};
+  SampledRecord both, one, missing;
+  both.values = {std::vector{Text("x"), Text("y")}, std::vector{Text("X"), Text("z")}};
+  one.values = {std::vector{Text("x"), Text("y")}, std::vector{Text("x"), Text("z")}};
+  missing.values = {std::vector{Text("x"), Text("y")}, std::nullopt};
+  const Explanation explanation = Explain(schema, {"left", "right"}, {both, one, missing});
+  EXPECT_EQ(explanation.changed_sampled, 2u);
+  EXPECT_EQ(explanation.missing_sampled, 1u);
+  ASSERT_EQ(explanation.columns.size(), 2u);
+  EXPECT_EQ(explanation.columns[0].column, "b");
+  EXPECT_EQ(explanation.columns[0].differing, 2u);
+  EXPECT_THAT(explanation.columns[0].hypotheses, IsEmpty());
+  EXPECT_EQ(explanation.columns[1].column, "a");
+  EXPECT_EQ(explanation.columns[1].hypotheses[0].rule, "a:casefold");
+}
+
+TEST(ExplainTest, OfThreeReplicasAllMustAgreeUnderARule) {
+  const merkle::Schema schema{{{"id", ColumnType::kInteger}}, {{"v", ColumnType::kText}}};
+  SampledRecord record;
+  record.values = {std::vector{Text("a")}, std::vector{Text("A")}, std::vector{Text("b")}};
+  EXPECT_THAT(Explain(schema, {"a", "b", "c"}, {record}).columns[0].hypotheses, IsEmpty());
+  record.values[2] = std::vector{Text("a")};
+  EXPECT_EQ(Explain(schema, {"a", "b", "c"}, {record}).columns[0].hypotheses[0].rule, "v:casefold");
+}
+
+TEST(ExplainTest, KeysUnderAnotherSpellingArePairedAcrossReplicasOnly) {
+  const merkle::Schema schema{{{"k", ColumnType::kText}}, {{"v", ColumnType::kText}}};
+  const auto missing = [](const std::string& key, size_t has) {
+    SampledRecord record;
+    record.key.encoded = key;
+    record.key.columns = {Text(key)};
+    record.values.resize(2);
+    record.values[has] = std::vector{Text("x")};
+    return record;
+  };
+  const Explanation explanation = Explain(
+      schema, {"left", "right"}, {missing("Anna", 0), missing("anna", 1), missing("Bert", 0)});
+  EXPECT_EQ(explanation.keys.pairs, 1u);
+  EXPECT_EQ(explanation.keys.rule, "k:casefold");
+  EXPECT_EQ(explanation.keys.example.first.encoded, "Anna");
+  EXPECT_EQ(explanation.keys.example.second.encoded, "anna");
+  EXPECT_EQ(Explain(schema, {"left", "right"}, {missing("Anna", 0), missing("anna", 0)}).keys.pairs,
+            0u)
+      << "one replica has both: they are two records";
+}
+
+TEST(ExplainTest, NotANumberIsOneValue) {
+  Value nan;
+  nan.tag = Tag::kFloat64;
+  nan.real = std::numeric_limits<double>::quiet_NaN();
+  const merkle::Schema schema{{{"id", ColumnType::kInteger}}, {{"v", ColumnType::kFloat64}}};
+  EXPECT_THAT(Explain(schema, {"left", "right"}, {Changed(nan, nan)}).columns, IsEmpty());
+}
+
+TEST(ExplainTest, NothingSampledIsNothingExplained) {
+  const merkle::Schema schema{{{"id", ColumnType::kInteger}}, {{"v", ColumnType::kText}}};
+  const Explanation explanation = Explain(schema, {"left", "right"}, {});
+  EXPECT_THAT(explanation.columns, IsEmpty());
+  EXPECT_EQ(explanation.keys.pairs, 0u);
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

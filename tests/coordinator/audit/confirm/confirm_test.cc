@@ -1,0 +1,292 @@
+#include "coordinator/audit/confirm/confirm.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+namespace driftwood::coordinator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// Replicas whose records are one letter each, by one-letter keys; ' ' is absent.
+class ConfirmTest : public ::testing::Test {
+ protected:
+  static std::optional<merkle::Digest> Digest(char letter) {
+    if (letter == ' ') return std::nullopt;
+    return merkle::Digest{static_cast<uint64_t>(letter), 7};
+  }
+
+  // "xy": the first replica has x, the second y.
+  void Differs(const std::string& key, const std::string& letters) {
+    Divergence divergence;
+    divergence.key = key;
+    for (const char letter : letters) divergence.states.push_back(Digest(letter));
+    walk_.divergences.push_back(divergence);
+  }
+  void DiffersInRun(size_t run, const std::string& key, const std::string& letters) {
+    walk_.runs.resize(std::max(walk_.runs.size(), run + 1));
+    Differs(key, letters);
+    walk_.runs[run].listed.push_back(walk_.divergences.back());
+    walk_.divergences.pop_back();
+  }
+
+  void Begin(uint64_t keys_max = 100, int passes = 3) {
+    confirmation_ = std::make_unique<Confirmation>(walk_, keys_max, passes);
+  }
+
+  // One pass in which the open keys are read: by key what the replicas have; a '!' is a failure of
+  // that replica's whole reading.
+  void Pass(const std::map<std::string, std::string>& stores) {
+    const std::vector<std::string> keys = confirmation_->OpenKeys();
+    Take(keys, stores);
+  }
+  void Take(const std::vector<std::string>& keys,
+            const std::map<std::string, std::string>& stores) {
+    Readings readings(stores.begin()->second.size());
+    for (size_t i = 0; i < readings.size(); ++i) {
+      readings[i] = std::vector<PeerRecord>();
+      for (const std::string& key : keys) {
+        const char letter = stores.contains(key) ? stores.at(key)[i] : ' ';
+        if (letter == '!') readings[i] = absl::UnavailableError("lost");
+        if (letter == ' ' || !readings[i].ok()) continue;
+        readings[i]->push_back({key, *Digest(letter), ""});
+      }
+    }
+    confirmation_->Take(keys, readings);
+  }
+
+  RecordStatus Status(const std::string& key) const {
+    const Suspect* suspect = confirmation_->Find(key);
+    return suspect == nullptr ? RecordStatus::kUnconfirmed : suspect->status;
+  }
+  bool Done() const { return confirmation_->OpenKeys().empty(); }
+
+  WalkResult walk_;
+  std::unique_ptr<Confirmation> confirmation_;
+};
+
+TEST_F(ConfirmTest, WhatDiffersInTheSameWayIsConfirmed) {
+  Differs("a", "xy");
+  Differs("b", "x ");
+  Begin();
+  EXPECT_THAT(confirmation_->OpenKeys(), ElementsAre("a", "b"));
+  Pass({{"a", "xy"}, {"b", "x "}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kConfirmed);
+  EXPECT_TRUE(Done());
+}
+
+TEST_F(ConfirmTest, Ledger28WhatAgreesNowWasInFlight) {
+  Differs("changed", "xy");
+  Differs("gone", "x ");
+  Differs("moved on", "xy");
+  Begin();
+  Pass({{"changed", "xx"}, {"gone", "  "}, {"moved on", "zz"}});
+  for (const char* key : {"changed", "gone", "moved on"}) {
+    EXPECT_EQ(Status(key), RecordStatus::kInFlight) << key;
+  }
+  EXPECT_TRUE(Done());
+}
+
+TEST_F(ConfirmTest, WhatDiffersInAnotherWayEachTimeIsReadUpToTheLimitAndUnstable) {
+  Differs("a", "xy");
+  Begin(100, 3);
+  Pass({{"a", "yx"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnstable);
+  EXPECT_FALSE(Done());
+  Pass({{"a", "xz"}});
+  EXPECT_FALSE(Done());
+  Pass({{"a", "z "}});
+  EXPECT_TRUE(Done());
+  EXPECT_EQ(Status("a"), RecordStatus::kUnstable);
+  EXPECT_EQ(confirmation_->Find("a")->states(), (States{Digest('z'), std::nullopt}));
+}
+
+TEST_F(ConfirmTest, AReplicaThatGoesAndComesBackIsConfirmedAsItWasFound) {
+  Differs("a", "xy");
+  Begin();
+  Pass({{"a", "zy"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnstable);
+  Pass({{"a", "xy"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_TRUE(Done());
+}
+
+TEST_F(ConfirmTest, OneThatChangedOnceAndStaysDifferentIsConfirmedAsItIs) {
+  Differs("a", "xy");
+  Begin();
+  Pass({{"a", "zy"}});
+  Pass({{"a", "zy"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_EQ(confirmation_->Find("a")->states(), (States{Digest('z'), Digest('y')}));
+}
+
+TEST_F(ConfirmTest, AnUnstableOneMayStillAgree) {
+  Differs("a", "xy");
+  Begin();
+  Pass({{"a", "zy"}});
+  Pass({{"a", "zz"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kInFlight);
+}
+
+TEST_F(ConfirmTest, OneThatAgreesIsNotReadAgain) {
+  Differs("a", "xy");
+  Differs("b", "xy");
+  Begin();
+  Pass({{"a", "xx"}, {"b", "yx"}});
+  EXPECT_THAT(confirmation_->OpenKeys(), ElementsAre("b"));
+}
+
+TEST_F(ConfirmTest, AFailureIsNeverAgreement) {
+  Differs("a", "x ");
+  Differs("b", "x ");
+  Begin(100, 2);
+  // The first replica has lost its records, the second is not heard of: nothing says that they
+  // agree.
+  Pass({{"a", " !"}, {"b", " !"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnconfirmed);
+  EXPECT_FALSE(Done());
+  Pass({{"a", "! "}, {"b", "! "}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnconfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kUnconfirmed);
+  EXPECT_TRUE(Done());
+}
+
+TEST_F(ConfirmTest, AFailureIsTriedAgain) {
+  Differs("a", "xy");
+  Begin();
+  Pass({{"a", "x!"}});
+  Pass({{"a", "xy"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+}
+
+TEST_F(ConfirmTest, AReadingOfOtherReplicasThanThoseComparedIsNone) {
+  Differs("a", "xyz");
+  Begin();
+  Pass({{"a", "xx"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnconfirmed);
+}
+
+TEST_F(ConfirmTest, AnAnswerToAnotherQuestionIsNone) {
+  Differs("b", "xy");
+  for (const std::vector<std::string>& named :
+       {std::vector<std::string>{"a"}, {"c"}, {"b", "b"}, {"b", "a"}}) {
+    Begin(100, 1);
+    std::vector<PeerRecord> answer;
+    for (const std::string& key : named) answer.push_back({key, *Digest('x'), ""});
+    EXPECT_FALSE(CheckReading({"b"}, answer).ok());
+    Readings readings(2);
+    readings[0] = answer;
+    readings[1] = std::vector<PeerRecord>{{"b", *Digest('x'), ""}};
+    confirmation_->Take({"b"}, readings);
+    EXPECT_EQ(Status("b"), RecordStatus::kUnconfirmed);
+  }
+  EXPECT_TRUE(CheckReading({"a", "b"}, {{"b", *Digest('x'), ""}}).ok());
+  EXPECT_TRUE(CheckReading({"a", "b"}, {}).ok());
+}
+
+TEST_F(ConfirmTest, ThreeReplicasAgreeOnlyIfAllDo) {
+  Differs("a", "xxy");
+  Differs("b", "xxy");
+  Differs("c", "xyz");
+  Differs("d", " x ");
+  Begin();
+  Pass({{"a", "yyy"}, {"b", "xxz"}, {"c", "xyz"}, {"d", "xxx"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kInFlight);
+  EXPECT_EQ(Status("b"), RecordStatus::kUnstable);
+  EXPECT_EQ(Status("c"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("d"), RecordStatus::kInFlight);
+}
+
+TEST_F(ConfirmTest, KeysOfRunsAreReadTooAndKnowTheirRun) {
+  Differs("m", "xy");
+  DiffersInRun(0, "a", "x ");
+  DiffersInRun(0, "b", "x ");
+  DiffersInRun(1, "z", " y");
+  Begin();
+  EXPECT_THAT(confirmation_->OpenKeys(), ElementsAre("a", "b", "m", "z"));
+  Pass({{"a", "xx"}, {"b", "x "}, {"m", "xy"}, {"z", "  "}});
+  EXPECT_EQ(Status("a"), RecordStatus::kInFlight);
+  EXPECT_EQ(Status("b"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("z"), RecordStatus::kInFlight);
+  EXPECT_EQ(confirmation_->Find("a")->run, 0u);
+  EXPECT_EQ(confirmation_->Find("z")->run, 1u);
+  EXPECT_EQ(confirmation_->Find("m")->run, std::nullopt);
+}
+
+TEST_F(ConfirmTest, BeyondTheMaximumRunsComeLastAndStayUnconfirmed) {
+  DiffersInRun(0, "a", "x ");
+  DiffersInRun(0, "b", "x ");
+  Differs("m", "xy");
+  Begin(2);
+  EXPECT_THAT(confirmation_->OpenKeys(), ElementsAre("a", "m"));
+  Pass({{"a", "xx"}, {"m", "xx"}});
+  EXPECT_EQ(Status("b"), RecordStatus::kUnconfirmed);
+  EXPECT_EQ(confirmation_->Find("b"), nullptr);
+  Begin(0);
+  EXPECT_THAT(confirmation_->OpenKeys(), IsEmpty());
+}
+
+TEST_F(ConfirmTest, ALaterReadingIsTheBetterOneAndItsFailureChangesNothing) {
+  Differs("a", "xy");
+  Differs("b", "xy");
+  Begin();
+  Pass({{"a", "xy"}, {"b", "xy"}});
+  Take({"a", "b"}, {{"a", "x!"}, {"b", "x!"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  Take({"a", "b"}, {{"a", "yy"}, {"b", "xz"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kInFlight);
+  EXPECT_EQ(Status("b"), RecordStatus::kUnstable);
+  EXPECT_EQ(confirmation_->Find("b")->states(), (States{Digest('x'), Digest('z')}));
+  Take({"a", "unknown"}, {{"a", "yy"}});
+  EXPECT_EQ(confirmation_->suspects().size(), 2u);
+}
+
+// Against the definition, spelled out over the whole history of each key.
+TEST_F(ConfirmTest, RandomHistoriesAreJudgedAsTheDefinitionSays) {
+  const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const std::string letters = "xy !";
+  for (int round = 0; round < 2000; ++round) {
+    walk_ = {};
+    const size_t replicas = 2 + random() % 2;
+    const int passes = 1 + static_cast<int>(random() % 4);
+    std::string start;
+    do {
+      start.clear();
+      while (start.size() < replicas) start += letters[random() % 3];
+    } while (std::set<char>(start.begin(), start.end()).size() == 1);
+    Differs("k", start);
+    Begin(1, passes);
+    RecordStatus wanted = RecordStatus::kUnconfirmed;
+    std::string last = start;
+    for (int pass = 0; pass < passes && !Done(); ++pass) {
+      std::string now;
+      while (now.size() < replicas) now += letters[random() % (random() % 4 == 0 ? 4 : 3)];
+      Pass({{"k", now}});
+      if (now.find('!') != std::string::npos) {
+        wanted = RecordStatus::kUnconfirmed;
+        continue;
+      }
+      const bool agree = std::set<char>(now.begin(), now.end()).size() == 1;
+      const bool same = now == start || now == last;
+      wanted = agree  ? RecordStatus::kInFlight
+               : same ? RecordStatus::kConfirmed
+                      : RecordStatus::kUnstable;
+      last = now;
+    }
+    ASSERT_EQ(Status("k"), wanted);
+    const bool settled = wanted == RecordStatus::kInFlight || wanted == RecordStatus::kConfirmed;
+    ASSERT_TRUE(Done());
+    ASSERT_TRUE(settled || confirmation_->Find("k")->passes == passes);
+  }
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

@@ -1,0 +1,70 @@
+#include "coordinator/audit/confirm/listing.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "merkle/record/encoding.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// One divergent record of two replicas, with its values as they are read.
+class ListingTest : public ::testing::Test {
+ protected:
+  ListingTest() {
+    schema_ = {{{"id", merkle::ColumnType::kInteger}},
+               {{"ratio", merkle::ColumnType::kFloat64}, {"size", merkle::ColumnType::kFloat64}}};
+    divergence_ = {"key", {merkle::Digest{1, 1}, merkle::Digest{2, 2}}};
+    report_.replicas.resize(2);
+    report_.replicas[0].name = "left";
+    report_.replicas[1].name = "right";
+    report_.records.resize(1);
+    found_.resize(2);
+  }
+
+  void Found(size_t replica, double ratio, double size) {
+    PeerRecord record;
+    record.key = "key";
+    record.digest = *divergence_.states[replica];
+    merkle::AppendFloat64(ratio, merkle::Place::kValue, &record.value);
+    merkle::AppendFloat64(size, merkle::Place::kValue, &record.value);
+    found_[replica] = std::vector<PeerRecord>{record};
+  }
+
+  merkle::Schema schema_;
+  Divergence divergence_;
+  ListedKey listed_{&divergence_, &divergence_.states, RecordStatus::kUnconfirmed};
+  std::vector<absl::StatusOr<std::vector<PeerRecord>>> found_;
+  Report report_;
+};
+
+TEST_F(ListingTest, ValuesDifferWhereTheirEncodingsDo) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Found(0, nan, 0.0);
+  Found(1, -nan, 1.0);
+  AddValues({listed_}, found_, schema_, &report_);
+  EXPECT_THAT(report_.records[0].differs, ElementsAre(false, true));
+  Found(0, nan, -0.0);
+  Found(1, 1.5, 0.0);
+  AddValues({listed_}, found_, schema_, &report_);
+  EXPECT_THAT(report_.records[0].differs, ElementsAre(true, false));
+}
+
+TEST_F(ListingTest, AValueThatWasTooLongToSendIsSaidSo) {
+  Found(0, 1, 2);
+  Found(1, 1, 2);
+  (*found_[1])[0].value.clear();
+  (*found_[1])[0].value_too_long = true;
+  AddValues({listed_}, found_, schema_, &report_);
+  EXPECT_TRUE(report_.records[0].values[0]);
+  EXPECT_FALSE(report_.records[0].values[1]);
+  EXPECT_THAT(report_.records[0].notes, ElementsAre(HasSubstr("right: its values are too long")));
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

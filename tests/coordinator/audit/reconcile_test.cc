@@ -1,0 +1,398 @@
+#include "coordinator/audit/reconcile.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "merkle/hash/digest.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using merkle::ColumnType;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// "id integer, name text, note ?, n ~decimal": '?' is a dynamic column, '-' a textual one, '~'
+// begins an observed type.
+DescribedReplica Replica(const std::string& name, const std::string& columns,
+                         std::vector<std::string> key = {}) {
+  DescribedReplica replica;
+  replica.name = name;
+  replica.description.key_id = merkle::DigestKey::Unkeyed().KeyId();
+  replica.description.key = std::move(key);
+  for (size_t at = 0; at < columns.size();) {
+    const size_t space = columns.find(' ', at);
+    const size_t end = std::min(columns.find(", ", at), columns.size());
+    const std::string type = columns.substr(space + 1, end - space - 1);
+    ReplicaColumn column;
+    column.name = columns.substr(at, space - at);
+    if (type == "-") {
+      column.knowledge = TypeKnowledge::kTextual;
+    } else if (type == "?") {
+      column.knowledge = TypeKnowledge::kDynamic;
+    } else if (type[0] == '~') {
+      column.knowledge = TypeKnowledge::kObserved;
+      column.type = *merkle::ColumnTypeFromName(type.substr(1));
+    } else {
+      column.knowledge = TypeKnowledge::kTyped;
+      column.type = *merkle::ColumnTypeFromName(type);
+      column.declared = "SQL " + type;
+    }
+    replica.description.columns.push_back(column);
+    at = end + 2;
+  }
+  return replica;
+}
+
+std::string SchemaText(const absl::StatusOr<Reconciled>& result) {
+  if (!result.ok()) return std::string(result.status().message());
+  std::string text;
+  const auto add = [&](const merkle::Column& column) {
+    text += column.name + " " + std::string(merkle::ColumnTypeName(column.type)) + "; ";
+  };
+  for (const auto& column : result->agreement.schema.key) add(column);
+  text += "| ";
+  for (const auto& column : result->agreement.schema.values) add(column);
+  return text;
+}
+
+std::string Text(const std::vector<DescribedReplica>& replicas,
+                 const ReconcileOptions& options = {}) {
+  return SchemaText(Reconcile(replicas, options));
+}
+
+TEST(ReconcileTest, TextualColumnsTakeTheTypeOfTheSideThatKnows) {
+  EXPECT_EQ(Text({Replica("left", "id -, b -, a -"),
+                  Replica("right", "a decimal, b text, id integer", {"id"})}),
+            "id integer; | a decimal; b text; ");
+}
+
+TEST(ReconcileTest, ColumnsThatNoSideKnowsAreText) {
+  EXPECT_EQ(Text({Replica("left", "id -, a -", {"id"}), Replica("right", "id -, a -", {"id"})}),
+            "id text; | a text; ");
+}
+
+TEST(ReconcileTest, TheLatticeIsCommutativeAndAsDocumented) {
+  const auto merged = [](ColumnType a, ColumnType b) {
+    const auto type = MergeTypes(a, b);
+    return type ? std::string(merkle::ColumnTypeName(*type)) : "refused";
+  };
+  const struct {
+    ColumnType a, b;
+    const char* result;
+  } rows[] = {{ColumnType::kInteger, ColumnType::kDecimal, "decimal"},
+              {ColumnType::kBool, ColumnType::kInteger, "bool"},
+              {ColumnType::kText, ColumnType::kUuid, "uuid"},
+              {ColumnType::kText, ColumnType::kBool, "bool"},
+              {ColumnType::kText, ColumnType::kJson, "json"},
+              {ColumnType::kText, ColumnType::kInteger, "refused"},
+              {ColumnType::kText, ColumnType::kDecimal, "refused"},
+              {ColumnType::kText, ColumnType::kFloat64, "refused"},
+              {ColumnType::kText, ColumnType::kDate, "refused"},
+              {ColumnType::kText, ColumnType::kBytes, "refused"},
+              {ColumnType::kFloat64, ColumnType::kDecimal, "refused"},
+              {ColumnType::kFloat64, ColumnType::kInteger, "refused"},
+              {ColumnType::kTimestamp, ColumnType::kTimestampTz, "refused"},
+              {ColumnType::kBool, ColumnType::kDecimal, "refused"},
+              {ColumnType::kUuid, ColumnType::kBytes, "refused"},
+              {ColumnType::kDate, ColumnType::kTimestamp, "refused"}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(std::string(merkle::ColumnTypeName(row.a)) + " x " +
+                 std::string(merkle::ColumnTypeName(row.b)));
+    EXPECT_EQ(merged(row.a, row.b), row.result);
+    EXPECT_EQ(merged(row.b, row.a), row.result);
+  }
+  for (int t = 1; t <= 12; ++t) {
+    const auto type = static_cast<ColumnType>(t);
+    EXPECT_EQ(MergeTypes(type, type), type);
+  }
+}
+
+TEST(ReconcileTest, TheOrderOfThreeReplicasDoesNotDecideATypeLadder) {
+  const auto a = Replica("a", "id integer, flag text", {"id"});
+  const auto b = Replica("b", "id integer, flag bool", {"id"});
+  const auto c = Replica("c", "id integer, flag integer", {"id"});
+  EXPECT_EQ(Text({a, b, c}), "id integer; | flag bool; ");
+  EXPECT_EQ(Text({a, c, b}), "id integer; | flag bool; ");
+  EXPECT_EQ(Text({c, b, a}), "id integer; | flag bool; ");
+}
+
+TEST(ReconcileTest, TypesThatDoNotCompareAreRefusedWithBothSidesAndAWayOut) {
+  const std::string message = Text({Replica("left", "id integer, price text", {"id"}),
+                                    Replica("right", "id integer, price decimal", {"id"})});
+  EXPECT_THAT(message, AllOf(HasSubstr("'price'"), HasSubstr("left has text"),
+                             HasSubstr("right has decimal (SQL decimal)"),
+                             HasSubstr("--types price=TYPE"), HasSubstr("--ignore price")));
+}
+
+TEST(ReconcileTest, NobodyIsToldToIgnoreAKeyColumn) {
+  const std::string message = Text(
+      {Replica("left", "id integer, x text", {"id"}), Replica("right", "id date, x text", {"id"})});
+  EXPECT_THAT(message, AllOf(HasSubstr("--types id=TYPE"), Not(HasSubstr("--ignore"))));
+}
+
+TEST(ReconcileTest, TypesOptionWins) {
+  ReconcileOptions options;
+  options.types = {{"price", ColumnType::kDecimal}};
+  EXPECT_EQ(Text({Replica("left", "id integer, price text", {"id"}),
+                  Replica("right", "id integer, price float64", {"id"})},
+                 options),
+            "id integer; | price decimal; ");
+}
+
+TEST(ReconcileTest, DynamicColumns) {
+  const auto dynamic = Replica("left", "id integer, x ?", {"id"});
+  EXPECT_EQ(Text({dynamic, Replica("right", "id integer, x ?")}), "id integer; | x dynamic; ");
+  EXPECT_EQ(Text({dynamic, Replica("right", "id integer, x decimal")}),
+            "id integer; | x decimal; ");
+  EXPECT_THAT(Text({dynamic, Replica("right", "id -, x -")}), HasSubstr("--types x=TYPE"));
+}
+
+// Ledger row 33: the string "5" in one of two JSON Lines files is not the number 5 in the other.
+TEST(ReconcileTest, ObservedTypesOfOneSideAreNotForcedOnTheValuesOfAnother) {
+  const auto with = [](const std::string& left, const std::string& right) {
+    return Text({Replica("left", "id integer, x " + left, {"id"}),
+                 Replica("right", "id integer, x " + right)});
+  };
+  const auto schema = [](const std::string& type) { return "id integer; | x " + type + "; "; };
+  EXPECT_EQ(with("~integer", "?"), schema("dynamic"));
+  EXPECT_EQ(with("?", "~json"), schema("dynamic"));
+  EXPECT_THAT(with("~integer", "~text"),
+              AllOf(HasSubstr("left has integer, right has text"), HasSubstr("--types x=TYPE")));
+  EXPECT_THAT(with("~text", "~json"), HasSubstr("types that don't compare"));
+  EXPECT_EQ(with("~text", "~text"), schema("text"));
+  EXPECT_EQ(with("~integer", "~decimal"), schema("decimal"));
+  EXPECT_EQ(with("~bool", "~integer"), schema("bool"));
+  // Characters follow what is observed, and a declared type decides for all.
+  EXPECT_EQ(with("~integer", "-"), schema("integer"));
+  EXPECT_EQ(with("~text", "-"), schema("text"));
+  EXPECT_EQ(with("~text", "date"), schema("date"));
+  EXPECT_EQ(with("?", "integer"), schema("integer"));
+  EXPECT_EQ(with("~integer", "decimal"), schema("decimal"));
+  EXPECT_THAT(with("~integer", "text"), HasSubstr("types that don't compare"));
+}
+
+TEST(ReconcileTest, ColumnsOfOneSideOnlyAreNamedNotDropped) {
+  const std::string message = Text({Replica("left", "id integer, a text, note text", {"id"}),
+                                    Replica("right", "id integer, a text, remark text", {"id"})});
+  EXPECT_THAT(message,
+              AllOf(HasSubstr("'note' (only in left)"), HasSubstr("'remark' (only in right)"),
+                    HasSubstr("--ignore note,remark"), HasSubstr("--columns a")));
+}
+
+TEST(ReconcileTest, ColumnsOptionComparesThoseOnlyAndSaysWhatIsLeftOut) {
+  ReconcileOptions options;
+  options.columns = {"a"};
+  const auto result = Reconcile({Replica("left", "id integer, a text, note text", {"id"}),
+                                 Replica("right", "id integer, a text, b text", {"id"})},
+                                options);
+  EXPECT_EQ(SchemaText(result), "id integer; | a text; ");
+  EXPECT_THAT(result->not_compared, ElementsAre("b", "note"));
+}
+
+TEST(ReconcileTest, IgnoredColumnsAreListedAsNotCompared) {
+  ReconcileOptions options;
+  options.ignore = {"note"};
+  const auto result = Reconcile({Replica("left", "id integer, a text, note text", {"id"}),
+                                 Replica("right", "id integer, a text", {"id"})},
+                                options);
+  EXPECT_EQ(SchemaText(result), "id integer; | a text; ");
+  EXPECT_THAT(result->not_compared, ElementsAre("note"));
+}
+
+TEST(ReconcileTest, NamesThatDifferInCaseOnlyAreTwoColumnsAndSaidSo) {
+  const std::string message = Text({Replica("left", "id integer, Name text", {"id"}),
+                                    Replica("right", "id integer, name text", {"id"})});
+  EXPECT_THAT(message, HasSubstr("'Name' and 'name' differ only in letter case"));
+}
+
+TEST(ReconcileTest, Ledger14NoKeyIsAnErrorNotASkip) {
+  const auto result = Reconcile({Replica("left", "a -, b -"), Replica("right", "a -, b -")}, {});
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(SchemaText(result), AllOf(HasSubstr("no key"), HasSubstr("--key"), HasSubstr("a, b"),
+                                        HasSubstr("--key '*'")));
+}
+
+TEST(ReconcileTest, Ledger11NothingIsRoundedTrimmedOrFoldedUnlessAskedFor) {
+  const auto result = Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
+                                 Replica("right", "id integer, t timestamp, d decimal", {"id"})},
+                                {});
+  ASSERT_TRUE(result.ok());
+  EXPECT_TRUE(result->agreement.rules.empty());
+}
+
+ReconcileOptions WithRules(const std::vector<std::string>& rules) {
+  ReconcileOptions options;
+  for (const std::string& rule : rules) {
+    options.rules.push_back(merkle::ParseColumnRule(rule).value());
+  }
+  return options;
+}
+
+TEST(ReconcileTest, RulesAreAgreedOnInOneOrder) {
+  const auto result = Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
+                                 Replica("right", "id integer, t -, d decimal", {"id"})},
+                                WithRules({"t:precision=s", "d:round=2"}));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->agreement.rules, ElementsAre("d:round=2", "t:precision=s"));
+}
+
+TEST(ReconcileTest, ARuleThatCanDoNothingIsRefused) {
+  const auto with = [](const std::string& rule) {
+    return SchemaText(Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
+                                 Replica("right", "id integer, t timestamp, d decimal", {"id"})},
+                                WithRules({rule})));
+  };
+  EXPECT_THAT(with("dd:round=2"),
+              AllOf(HasSubstr("--rule: no replica has a column 'dd'"), HasSubstr("'d'?")));
+  EXPECT_THAT(with("t:round=2"), HasSubstr("does nothing to column 't'"));
+}
+
+TEST(ReconcileTest, BinaryAndDecimalNumbersCompareWhereARuleSaysHow) {
+  const auto with = [](const std::vector<std::string>& rules) {
+    return SchemaText(Reconcile({Replica("left", "id integer, x float64", {"id"}),
+                                 Replica("right", "id integer, x decimal", {"id"})},
+                                WithRules(rules)));
+  };
+  EXPECT_EQ(with({"x:round=2"}), "id integer; | x decimal; ");
+  EXPECT_EQ(with({"x:float=15"}), "id integer; | x float64; ");
+  EXPECT_EQ(with({"x:float=32"}), "id integer; | x float64; ");
+  EXPECT_THAT(with({}), AllOf(HasSubstr("types that don't compare"),
+                              HasSubstr("--rule x:round=N or x:float=N")));
+  EXPECT_THAT(with({"x:empty=null"}), HasSubstr("types that don't compare"));
+}
+
+TEST(ReconcileTest, LocalTimesAgainstInstantsAskForAZone) {
+  EXPECT_THAT(Text({Replica("left", "id integer, t timestamptz", {"id"}),
+                    Replica("right", "id integer, t timestamp", {"id"})}),
+              HasSubstr("--zone right:t=UTC+N"));
+}
+
+TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
+  ReconcileOptions options;
+  options.key = {"b", "a"};
+  EXPECT_EQ(
+      Text({Replica("left", "a integer, b text, c -", {"a"}), Replica("right", "a -, b -, c -")},
+           options),
+      "b text; a integer; | c text; ");
+}
+
+TEST(ReconcileTest, AStarForAKeyMakesAMultisetOfAllColumns) {
+  const std::vector<DescribedReplica> replicas = {Replica("left", "b integer, a text, c -", {"b"}),
+                                                  Replica("right", "a -, b -, c -")};
+  ReconcileOptions options;
+  options.key = {"*"};
+  options.ignore = {"c"};
+  const auto result = Reconcile(replicas, options);
+  EXPECT_EQ(SchemaText(result), "| a text; b integer; ");
+  EXPECT_TRUE(result->agreement.schema.multiset);
+  EXPECT_THAT(result->not_compared, ElementsAre("c"));
+  EXPECT_FALSE(Reconcile(replicas, {})->agreement.schema.multiset);
+}
+
+TEST(ReconcileTest, AReplicaMaySayItselfThatItHasNoKey) {
+  const auto result = Reconcile({Replica("left", "a text", {"*"}), Replica("right", "a text")}, {});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->agreement.schema.multiset);
+  EXPECT_THAT(Text({Replica("left", "a text", {"*"}), Replica("right", "a text", {"a"})}),
+              AllOf(HasSubstr("left has (*)"), HasSubstr("right has (a)"), HasSubstr("--key")));
+}
+
+TEST(ReconcileTest, AStarStandsAloneAndNeedsColumnsThatMayBeEqual) {
+  ReconcileOptions options;
+  options.key = {"*", "a"};
+  EXPECT_THAT(Text({Replica("left", "a text"), Replica("right", "a text")}, options),
+              HasSubstr("stands alone"));
+  options.key = {"*"};
+  options.ignore = {"a"};
+  EXPECT_THAT(Text({Replica("left", "a text"), Replica("right", "a text")}, options),
+              HasSubstr("no column"));
+  options.ignore.clear();
+  DescribedReplica lmdb = Replica("right", "a text", {"a"});
+  lmdb.description.always_keyed = true;
+  EXPECT_THAT(Text({Replica("left", "a text"), lmdb}, options),
+              AllOf(HasSubstr("right"), HasSubstr("always have one (a)")));
+}
+
+TEST(ReconcileTest, WhoMayNotSeeAllColumnsMustNameThoseToCompare) {
+  DescribedReplica limited = Replica("right", "id integer, a text", {"id"});
+  limited.description.hides_columns = true;
+  for (const std::string whole : {"id integer, a text", "id integer, a text, secret text"}) {
+    const DescribedReplica left = Replica("left", whole, {"id"});
+    EXPECT_THAT(Text({left, limited}), AllOf(HasSubstr("right's user may not see all columns"),
+                                             HasSubstr("--columns"), HasSubstr("it sees id, a")));
+  }
+  ReconcileOptions options;
+  options.columns = {"a"};
+  EXPECT_TRUE(Reconcile({Replica("left", "id integer, a text", {"id"}), limited}, options).ok());
+}
+
+TEST(ReconcileTest, KeysThatDifferAreRefused) {
+  EXPECT_THAT(Text({Replica("left", "a integer, b text", {"a"}),
+                    Replica("right", "a integer, b text", {"a", "b"})}),
+              AllOf(HasSubstr("left has (a)"), HasSubstr("right has (a, b)"), HasSubstr("--key")));
+}
+
+TEST(ReconcileTest, AMissingKeyColumnIsNamedWithTheNearestOne) {
+  ReconcileOptions options;
+  options.key = {"order_id"};
+  EXPECT_THAT(
+      Text({Replica("left", "order_id -, a -"), Replica("right", "orderid -, a -")}, options),
+      AllOf(HasSubstr("key column 'order_id' is not in right"),
+            HasSubstr("did you mean 'orderid'?")));
+}
+
+TEST(ReconcileTest, OptionsThatNameNoColumnAreErrors) {
+  const std::vector<DescribedReplica> replicas = {Replica("left", "id -, amount -", {"id"}),
+                                                  Replica("right", "id -, amount -", {"id"})};
+  ReconcileOptions options;
+  options.ignore = {"amont"};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("did you mean 'amount'?"));
+  options = {};
+  options.columns = {"amont"};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("--columns"));
+  options = {};
+  options.types = {{"amont", ColumnType::kDecimal}};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("--types"));
+  options = {};
+  options.types = {{"amount", ColumnType::kDecimal}};
+  options.ignore = {"amount"};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("not compared"));
+  options = {};
+  options.ignore = {"id"};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("a key column can't be ignored"));
+  options = {};
+  options.key = {"id", "id"};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("twice"));
+}
+
+TEST(ReconcileTest, AllValueColumnsMayBeIgnored) {
+  ReconcileOptions options;
+  options.ignore = {"a"};
+  EXPECT_EQ(Text({Replica("left", "id -, a -", {"id"}), Replica("right", "id -", {"id"})}, options),
+            "id text; | ");
+}
+
+TEST(ReconcileTest, Ledger21AgentsOfOtherEncodingVersionsAreRefused) {
+  auto left = Replica("left", "id -", {"id"});
+  auto right = left;
+  right.name = "right";
+  right.description.encoding_version = merkle::kEncodingVersion + 1;
+  EXPECT_THAT(Text({left, right}), AllOf(HasSubstr("right"), HasSubstr("encoding version")));
+}
+
+TEST(ReconcileTest, Ledger21AgentsWithOtherDigestKeysAreRefused) {
+  auto left = Replica("left", "id -", {"id"});
+  auto right = left;
+  right.name = "right";
+  right.description.key_id = merkle::DigestKey::Random().KeyId();
+  left.description.keyed = false;
+  const std::string message = Text({left, right});
+  EXPECT_THAT(message, AllOf(HasSubstr("digest key differs"), HasSubstr("left has none"),
+                             HasSubstr("--digest-key-file")));
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

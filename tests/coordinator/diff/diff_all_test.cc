@@ -1,0 +1,392 @@
+#include "coordinator/diff/diff_all.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/coordinator/peer/fake_peer.h"
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct FakeTable {
+  FakePeer::Rows rows = ManyRows(10);
+  std::vector<std::string> key = {"id"};
+  std::string kind = "table";
+  absl::Status connecting;
+  std::string failing_call;  // of the peer
+  absl::Status failure;
+  std::function<void()> before_query;
+};
+using FakeDatabase = std::map<std::string, FakeTable>;
+
+// What the connectors of one run see and count.
+struct World {
+  std::map<std::string, FakeDatabase> databases;  // by URL
+  std::map<std::string, absl::Status> listing_fails;
+  std::function<void(int listing)> before_listing;  // counted from 1, over all databases
+  int listings = 0;
+  int connectors = 0;  // alive
+  int connectors_max = 0;
+  std::vector<std::string> connected;
+};
+
+class FakeConnector final : public Connector {
+ public:
+  explicit FakeConnector(World* world) : world_(world) {
+    world_->connectors_max = std::max(world_->connectors_max, ++world_->connectors);
+  }
+  ~FakeConnector() override { --world_->connectors; }
+
+  absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
+                                                const std::function<bool()>&) override {
+    const size_t at = spec.url.find("?table=");
+    std::string name = spec.url.substr(at + 7);
+    name = name.substr(0, name.find('&'));
+    world_->connected.push_back(spec.url + (spec.password ? " with " + *spec.password : ""));
+    const FakeTable& table = world_->databases.at(spec.url.substr(0, at)).at(name);
+    if (!table.connecting.ok()) return table.connecting;
+    auto peer = std::make_unique<FakePeer>(table.rows);
+    peer->description.key = table.key;
+    peer->before_query = table.before_query;
+    if (!table.failing_call.empty()) peer->fail_always[table.failing_call] = table.failure;
+    return std::unique_ptr<Peer>(std::move(peer));
+  }
+
+  absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
+                                          const std::function<bool()>&) override {
+    ++world_->listings;
+    if (world_->before_listing) world_->before_listing(world_->listings);
+    if (world_->listing_fails.contains(spec.url)) return world_->listing_fails[spec.url];
+    TableListing listing;
+    listing.source = spec.url;
+    for (const auto& [name, table] : world_->databases.at(spec.url)) {
+      listing.tables.push_back({name,
+                                table.kind,
+                                table.kind == "table",
+                                table.key,
+                                {"id", "name"},
+                                spec.url + "?table=" + name});
+    }
+    return listing;
+  }
+
+ private:
+  World* const world_;
+};
+
+class DiffAllTest : public ::testing::Test {
+ protected:
+  DiffAllTest() {
+    environment_.make_connector =
+        [this](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
+      return std::unique_ptr<Connector>(std::make_unique<FakeConnector>(&world_));
+    };
+    environment_.terminal_columns = [] { return size_t{80}; };
+    environment_.now_seconds = [] { return 0.0; };
+    environment_.salt = std::string(16, 's');
+    environment_.interrupt = &interrupt_;
+    options_.all = true;
+    options_.stores = {"sqlite:l", "sqlite:r"};
+    for (const char* table : {"a", "b", "c"}) Left()[table] = Right()[table] = FakeTable();
+  }
+
+  FakeDatabase& Left() { return world_.databases["sqlite:l"]; }
+  FakeDatabase& Right() { return world_.databases["sqlite:r"]; }
+
+  int Run() {
+    const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    const int err = ::open((folder_ / "err").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    environment_.stdout_fd = out;
+    environment_.stderr_fd = err;
+    const int code = RunDiff(options_, environment_);
+    ::close(out);
+    ::close(err);
+    out_ = ReadFile(folder_ / "out");
+    err_ = ReadFile(folder_ / "err");
+    EXPECT_EQ(world_.connectors, 0);
+    return code;
+  }
+  // "a identical", … of a run with --format json.
+  std::vector<std::string> Results(int code) {
+    options_.format = "json";
+    EXPECT_EQ(Run(), code) << out_ << err_;
+    document_ = nlohmann::json::parse(out_);
+    std::vector<std::string> results;
+    for (const auto& table : document_["tables"]) {
+      results.push_back(table["table"].get<std::string>() + " " +
+                        table["result"].get<std::string>());
+    }
+    return results;
+  }
+
+  testing::TempDir folder_;
+  World world_;
+  Interrupt interrupt_;
+  DiffOptions options_;
+  DiffEnvironment environment_;
+  std::string out_;
+  std::string err_;
+  nlohmann::json document_;
+};
+
+TEST_F(DiffAllTest, AllTablesIdenticalIsZeroAndALineEach) {
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 3 tables in left and right agree, 30 records\n"));
+  EXPECT_THAT(out_, HasSubstr("\nidentical  b"));
+  EXPECT_THAT(out_, HasSubstr("\ntotal: 3 tables: 3 identical; 30 records in left, 30 records in "
+                              "right; 0 divergences; 0.0 s\n"));
+  EXPECT_EQ(err_, "");
+  EXPECT_EQ(world_.connectors_max, 1);  // a table's agents end before the next one's begin
+}
+
+TEST_F(DiffAllTest, EveryKindOfTableIsSaidInEveryFormat) {
+  Right()["a"].rows[3] = "drifted";
+  Right().erase("b");
+  Left()["d"] = FakeTable();
+  Left()["e"].key = Right()["e"].key = {};
+  Left()["f"] = Right()["f"] = FakeTable();
+  Right()["f"].connecting = absl::InvalidArgumentError("bad table");
+  Left()["g"] = FakeTable();
+  Right()["g"].rows = ManyRows(9);
+  Right()["g"].failing_call = "query";
+  Right()["g"].failure = absl::UnavailableError("its agent was killed");
+  Left()["v"].kind = "view";
+  EXPECT_THAT(Results(3), ElementsAre("a divergent", "b missing", "c identical", "d missing",
+                                      "e no_key", "f error", "g incomplete"));
+  EXPECT_EQ(document_["verdict"], "INCOMPLETE");
+  EXPECT_EQ(document_["totals"]["divergences"], 1);
+  EXPECT_EQ(document_["tables"][1]["missing_in"], nlohmann::json({"right"}));
+  EXPECT_EQ(document_["tables"][0]["records"][0]["key"]["id"], 3);
+  EXPECT_EQ(document_["skipped"][0]["why"], "view in left");
+  for (const char* format : {"table", "jsonl", "csv"}) {
+    options_.format = format;
+    EXPECT_EQ(Run(), 3) << format;
+    for (const char* word : {"divergent", "missing", "no", "error", "incomplete", "INCOMPLETE",
+                             "view in left", "bad table", "its agent was killed"}) {
+      EXPECT_THAT(out_, HasSubstr(word)) << format;
+    }
+  }
+  EXPECT_THAT(err_, AllOf(HasSubstr("driftwood: INCOMPLETE: 3 of 7 tables in left and right not "
+                                    "wholly compared (1 no key, 1 incomplete, 1 error)"),
+                          HasSubstr("skipped: v (view in left)")));
+}
+
+TEST_F(DiffAllTest, Ledger14ATableWithoutAKeyIsNotPassedOver) {
+  Left()["a"].key = Right()["a"].key = {};
+  EXPECT_THAT(Results(3), ElementsAre("a no_key", "b identical", "c identical"));
+  Left()["a"].key = {"id"};  // one side's serves for both
+  EXPECT_THAT(Results(0), ElementsAre("a identical", "b identical", "c identical"));
+}
+
+TEST_F(DiffAllTest, OnlyTablesWithoutAKeyAreComparedAsMultisetsWhereThatIsAllowed) {
+  options_.key = {"*"};
+  EXPECT_THAT(Results(0), ElementsAre("a identical", "b identical", "c identical"));
+  EXPECT_EQ(document_["tables"][0]["compared"]["key"][0]["name"], "id");
+  Left()["a"].key = Right()["a"].key = {};
+  options_.format = "json";
+  Run();
+  EXPECT_NE(nlohmann::json::parse(out_)["tables"][0]["result"], "no_key");
+}
+
+TEST_F(DiffAllTest, Ledger17ATableThatFailsOrIsMissingIsNotDroppedFromTheSummary) {
+  Right().erase("a");
+  EXPECT_THAT(Results(1), ElementsAre("a missing", "b identical", "c identical"));
+  Left()["b"].failing_call = "describe";
+  Left()["b"].failure = absl::NotFoundError("no such table");  // dropped since it was listed
+  EXPECT_THAT(Results(3), ElementsAre("a missing", "b error", "c identical"));
+}
+
+TEST_F(DiffAllTest, ATableThatComesOrGoesMeanwhileIsNotPassedOver) {
+  world_.before_listing = [this](int listing) {
+    if (listing != 3) return;
+    Left()["new"] = Right()["new"] = FakeTable();
+    Right().erase("b");
+  };
+  EXPECT_THAT(Results(3),
+              ElementsAre("a identical", "b incomplete", "c identical", "new incomplete"));
+  EXPECT_THAT(err_, HasSubstr("INCOMPLETE"));
+}
+
+TEST_F(DiffAllTest, ATableThatIsMissingAtFirstOnlyIsNotCalledMissing) {
+  Right().erase("a");
+  world_.before_listing = [this](int listing) {
+    if (listing == 3) Right()["a"] = FakeTable();
+  };
+  EXPECT_THAT(Results(3), ElementsAre("a incomplete", "b identical", "c identical"));
+}
+
+TEST_F(DiffAllTest, ATableThatIsGoneFromBothSidesIsSaid) {
+  world_.before_listing = [this](int listing) {
+    if (listing == 3) Left().erase("b"), Right().erase("b");
+  };
+  EXPECT_THAT(Results(3), ElementsAre("a identical", "b incomplete", "c identical"));
+}
+
+TEST_F(DiffAllTest, AListThatFailsIsTwoAtFirstAndThreeAtTheEnd) {
+  world_.listing_fails["sqlite:r"] = absl::InvalidArgumentError("no such file: r");
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(out_, "ERROR: right: no such file: r\n");
+  EXPECT_EQ(err_, "driftwood: right: no such file: r\n");
+  world_.listing_fails.clear();
+  world_.listings = 0;
+  world_.before_listing = [this](int listing) {
+    if (listing == 3) world_.listing_fails["sqlite:l"] = absl::UnavailableError("server gone");
+  };
+  EXPECT_EQ(Run(), 3);
+  EXPECT_THAT(out_, AllOf(StartsWith("INCOMPLETE: "), HasSubstr("server gone")));
+}
+
+TEST_F(DiffAllTest, NothingToCompareIsAnError) {
+  Left().clear();
+  Right().clear();
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(out_, StartsWith("ERROR: no table in left and right, so nothing was compared"));
+  Left()["v"].kind = "view";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(out_, HasSubstr("skipped are v (view in left)"));
+  Left()["a"] = FakeTable();
+  EXPECT_EQ(Run(), 1);  // the other side has none
+  EXPECT_THAT(out_,
+              StartsWith("DIVERGENT: 1 of 1 table differs between left and right (1 missing"));
+}
+
+TEST_F(DiffAllTest, EmptyTablesAreWarnedOfOnce) {
+  Left()["a"].rows = Right()["a"].rows = {};
+  EXPECT_EQ(Run(), 0);
+  EXPECT_EQ(err_, "driftwood: warning: 1 table has zero records in every replica: a\n");
+  for (FakeDatabase* database : {&Left(), &Right()}) {
+    for (auto& [name, table] : *database) table.rows = {};
+  }
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(err_, HasSubstr("every table has zero records in every replica"));
+}
+
+TEST_F(DiffAllTest, TablesAreChosenAndSkippedByName) {
+  Right()["a"].rows = {};
+  options_.skip_tables = {"a"};
+  EXPECT_THAT(Results(0), ElementsAre("b identical", "c identical"));
+  options_.skip_tables.clear();
+  options_.tables = {"b"};
+  EXPECT_THAT(Results(0), ElementsAre("b identical"));
+  EXPECT_EQ(document_["skipped"].size(), 2u);
+  options_.tables = {"bb"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("--tables: no replica has a table 'bb' (did you mean 'b'?)"));
+  // A chosen table that is gone by the end does not stand for all of them.
+  options_.tables = {"b"};
+  world_.listings = 0;
+  world_.before_listing = [this](int listing) {
+    if (listing == 3) Left().erase("b"), Right().erase("b");
+  };
+  EXPECT_THAT(Results(3), ElementsAre("b incomplete"));
+}
+
+TEST_F(DiffAllTest, OptionsOfOneTableAreRefused) {
+  const auto fails = [this](const std::string& text) {
+    EXPECT_EQ(Run(), 2);
+    EXPECT_THAT(err_, HasSubstr(text));
+    EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
+    const std::vector<std::string> stores = {"sqlite:l", "sqlite:r"};
+    options_ = DiffOptions();
+    options_.all = true;
+    options_.stores = stores;
+  };
+  options_.key = {"id"};
+  fails("--key is for one table");
+  options_.columns = {"id"};
+  fails("--columns is for one table");
+  options_.plan_only = true;
+  fails("--explain is for one table");
+  options_.ignore = {"nosuch"};
+  fails("--ignore: no table has a column 'nosuch'");
+  options_.rules = {"name:rtirm"};
+  fails("--rule name:rtirm");
+  options_.renames = {"lefd:name=x"};
+  fails("there is no replica 'lefd'");
+  options_.renames.clear();
+  options_.rules.clear();
+  options_.allow_not_point_in_time = {"lefd"};
+  fails("--allow-not-point-in-time: there is no replica 'lefd' (did you mean 'left'?)");
+  options_.stores = {"sqlite:l"};
+  fails("at least two stores");
+  options_.all = false;
+  options_.tables = {"a"};
+  fails("--tables and --skip-tables are for --all");
+}
+
+TEST_F(DiffAllTest, ThePasswordReachesEachTableAndNoReport) {
+  world_.databases["postgresql://me@h/l"] = Left();
+  options_.stores[0] = "postgresql://me:hunter2@h/l";
+  options_.renames = {"left:name=label", "right:name=label"};
+  options_.format = "json";
+  EXPECT_EQ(Run(), 0) << err_;
+  EXPECT_THAT(world_.connected,
+              ::testing::Contains("postgresql://me@h/l?table=a&rename=name=label with hunter2"));
+  EXPECT_THAT(out_ + err_, Not(HasSubstr("hunter2")));
+}
+
+TEST_F(DiffAllTest, AnInterruptLeavesTheRestUncomparedAndIs130) {
+  Left()["b"].rows[3] = "drifted";
+  Left()["b"].before_query = [this] { interrupt_.Raise(); };
+  EXPECT_THAT(Results(130), ElementsAre("a identical", "b incomplete", "c incomplete"));
+  EXPECT_EQ(document_["verdict"], "INCOMPLETE");
+  EXPECT_EQ(world_.listings, 2);  // they are not listed again
+  options_.format = "table";
+  EXPECT_EQ(Run(), 130);  // before the start
+  EXPECT_THAT(out_, StartsWith("INCOMPLETE: "));
+  EXPECT_THAT(out_, Not(HasSubstr("IDENTICAL")));
+}
+
+TEST_F(DiffAllTest, ForPeopleTenDivergencesOfATableAreListedUnlessTheySay) {
+  Left()["a"].rows = ManyRows(100);
+  for (auto& [id, name] : Left()["a"].rows) name += "?";
+  Right()["a"].rows = ManyRows(100);
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(out_, HasSubstr("… and 90 more divergent keys, not listed (--max-divergences)"));
+  options_.max_divergences = 100;
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(out_, Not(HasSubstr("not listed")));
+  options_.max_divergences.reset();
+  EXPECT_THAT(Results(1), ElementsAre("a divergent", "b identical", "c identical"));
+  EXPECT_EQ(document_["tables"][0]["records"].size(), 100u);
+}
+
+TEST_F(DiffAllTest, StatsAndProgressNameTheTable) {
+  options_.stats = true;
+  environment_.stderr_is_terminal = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(err_, AllOf(HasSubstr("[2/3] b: indexing"),
+                          HasSubstr("stats: b: index of left: 10 records")));
+}
+
+TEST_F(DiffAllTest, TheReportGoesToTheFile) {
+  options_.output = (folder_ / "report.csv").string();
+  options_.format = "csv";
+  EXPECT_EQ(Run(), 0);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(ReadFile(options_.output), HasSubstr("\r\n,IDENTICAL,30,30,"));
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

@@ -1,0 +1,330 @@
+#include "coordinator/diff/diff_command.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "coordinator/diff/progress.h"
+#include "tests/coordinator/peer/fake_peer.h"
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string ReadFile(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Peers by URL: "csv:equal", "csv:other", "csv:lost".
+class FakeConnector final : public Connector {
+ public:
+  absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
+                                                const std::function<bool()>&) override {
+    if (spec.url == "csv:unreachable") return absl::InvalidArgumentError("unknown parameter 'x'");
+    FakePeer::Rows rows = ManyRows(100);
+    if (spec.url == "csv:other") rows[7] = "seven";
+    auto peer = std::make_unique<FakePeer>(rows);
+    if (spec.url == "csv:lost") {
+      peer->SetRows(ManyRows(99));
+      peer->fail_always["query"] = absl::UnavailableError("its agent was killed");
+    }
+    return std::unique_ptr<Peer>(std::move(peer));
+  }
+};
+
+class DiffCommandTest : public ::testing::Test {
+ protected:
+  DiffCommandTest() {
+    environment_.make_connector =
+        [](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
+      return std::unique_ptr<Connector>(std::make_unique<FakeConnector>());
+    };
+    environment_.terminal_columns = [] { return size_t{80}; };
+    environment_.now_seconds = [] { return 0.0; };
+    environment_.salt = std::string(16, 's');
+    environment_.interrupt = &interrupt_;
+    options_.stores = {"csv:equal", "csv:equal"};
+  }
+
+  int Run() {
+    const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    const int err = ::open((folder_ / "err").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    if (!stdout_is_set_) environment_.stdout_fd = out;
+    environment_.stderr_fd = err;
+    const int code = RunDiff(options_, environment_);
+    ::close(out);
+    ::close(err);
+    out_ = ReadFile(folder_ / "out");
+    err_ = ReadFile(folder_ / "err");
+    return code;
+  }
+
+  testing::TempDir folder_;
+  Interrupt interrupt_;
+  DiffOptions options_;
+  DiffEnvironment environment_;
+  bool stdout_is_set_ = false;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(DiffCommandTest, IdenticalIsZeroAndSaysNothingOnStderr) {
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 100 records in left and right agree\n"));
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(DiffCommandTest, DivergentIsOneInEveryFormat) {
+  options_.stores[1] = "csv:other";
+  for (const char* format : {"table", "json", "jsonl", "csv"}) {
+    options_.format = format;
+    EXPECT_EQ(Run(), 1) << format;
+    EXPECT_THAT(out_, HasSubstr("DIVERGENT"));
+  }
+}
+
+TEST_F(DiffCommandTest, Ledger26ALostAgentIsThreeInEveryFormatAndNamed) {
+  options_.stores[1] = "csv:lost";
+  for (const char* format : {"table", "json", "jsonl", "csv"}) {
+    options_.format = format;
+    EXPECT_EQ(Run(), 3) << format;
+    EXPECT_THAT(out_, HasSubstr("INCOMPLETE"));
+    EXPECT_THAT(err_, HasSubstr("right: its agent was killed"));
+  }
+}
+
+TEST_F(DiffCommandTest, AnErrorHasADocumentInEveryMachineFormat) {
+  options_.stores[1] = "csv:unreachable";
+  options_.format = "json";
+  EXPECT_EQ(Run(), 2);
+  const auto document = nlohmann::json::parse(out_);
+  EXPECT_EQ(document["verdict"], "ERROR");
+  EXPECT_EQ(document["error"]["replica"], "right");
+  EXPECT_EQ(err_, "driftwood: right: unknown parameter 'x'\n");
+  options_.format = "jsonl";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(nlohmann::json::parse(out_)["verdict"], "ERROR");
+  options_.format = "csv";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(out_, HasSubstr("\r\nERROR,,,"));
+}
+
+TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
+  const auto fails = [this](const std::string& text) {
+    const int code = Run();
+    EXPECT_EQ(code, 2);
+    EXPECT_THAT(err_, HasSubstr(text));
+    EXPECT_EQ(std::count(err_.begin(), err_.end(), '\n'), 1) << err_;
+    options_ = DiffOptions();
+    options_.stores = {"csv:equal", "csv:equal"};
+  };
+  options_.stores = {"csv:equal"};
+  fails("at least two stores");
+  options_.stores[1] = "nonsense";
+  fails("'nonsense' is no store URL");
+  options_.stores[1] = "data/Orders.CSV";
+  fails("did you mean 'csv:data/Orders.CSV?key=COLUMN'?");
+  options_.stores[1] = "shop.db";
+  fails("did you mean 'sqlite:shop.db?table=TABLE'?");
+  options_.stores[1] = "sqlit:x";
+  fails("did you mean 'sqlite'?");
+  options_.stores[1] = "agent:host/orders";
+  fails("wanted agent:HOST:PORT/DATASET");
+  options_.names = {"a"};
+  fails("--name is given 1 time for 2 replicas");
+  options_.names = {"a", "a"};
+  fails("given twice");
+  options_.names = {"a", "b c"};
+  fails("is no replica name");
+  options_.types = {"name=txet"};
+  fails("did you mean 'text'?");
+  options_.types = {"name"};
+  fails("wanted COLUMN=TYPE");
+  options_.types = {"name=text,name=bytes"};
+  fails("twice");
+  options_.columns = {"a,,b"};
+  fails("an empty name");
+  options_.format = "jsno";
+  fails("did you mean 'json'?");
+  options_.output = "/nonexistent/x";
+  fails("no such folder: /nonexistent");
+}
+
+TEST_F(DiffCommandTest, NamesMayBeGivenOnceEachOrTogether) {
+  options_.names = {"shop", "warehouse"};
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_, HasSubstr("in shop and warehouse agree"));
+  options_.names = {"shop,warehouse"};
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_, HasSubstr("in shop and warehouse agree"));
+}
+
+TEST_F(DiffCommandTest, MoreThanTwoReplicasAreNumbered) {
+  options_.stores = {"csv:equal", "csv:equal", "csv:other"};
+  EXPECT_EQ(Run(), 1);
+  EXPECT_THAT(out_, HasSubstr("between r1, r2 and r3"));
+}
+
+TEST_F(DiffCommandTest, AFullStdoutIsTwoWhateverTheVerdict) {
+  environment_.stdout_fd = ::open("/dev/full", O_WRONLY);
+  stdout_is_set_ = true;
+  for (const char* store : {"csv:equal", "csv:other"}) {
+    options_.stores[1] = store;
+    EXPECT_EQ(Run(), 2);
+    EXPECT_THAT(err_, HasSubstr("can't write stdout"));
+  }
+  ::close(environment_.stdout_fd);
+}
+
+TEST_F(DiffCommandTest, OutputGoesToTheFileAndNothingToStdout) {
+  options_.output = (folder_ / "report.json").string();
+  options_.format = "json";
+  options_.stores[1] = "csv:other";
+  EXPECT_EQ(Run(), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(nlohmann::json::parse(ReadFile(options_.output))["verdict"], "DIVERGENT");
+}
+
+TEST_F(DiffCommandTest, AnErrorReplacesYesterdaysReport) {
+  options_.output = (folder_ / "report.txt").string();
+  std::ofstream(options_.output) << "IDENTICAL";
+  options_.stores[1] = "csv:unreachable";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(ReadFile(options_.output), StartsWith("ERROR: right: "));
+}
+
+TEST_F(DiffCommandTest, TheReportNeverReplacesWhatIsComparedNorTheKey) {
+  std::ofstream(folder_ / "in put.csv") << "id,name\n";
+  std::ofstream(folder_ / "key") << "key";
+  std::filesystem::create_symlink("in put.csv", folder_ / "link");
+  options_.stores[1] = "csv:" + (folder_ / "in%20put.csv").string() + "?key=id";
+  options_.digest_key_file = (folder_ / "key").string();
+  for (const char* name : {"in put.csv", "./in put.csv", "link", "in put.csv-wal", "key"}) {
+    SCOPED_TRACE(name);
+    options_.output = folder_.path().string() + "/" + name;
+    EXPECT_EQ(Run(), 2);
+    EXPECT_THAT(err_, HasSubstr("name another file"));
+    EXPECT_THAT(out_, StartsWith("ERROR: --output: "));
+  }
+  EXPECT_EQ(ReadFile(folder_ / "in put.csv"), "id,name\n");
+  EXPECT_EQ(ReadFile(folder_ / "key"), "key");
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "in put.csv-wal"));
+}
+
+TEST_F(DiffCommandTest, AnErrorNamesTheReplicasAsTheUserDid) {
+  options_.format = "json";
+  options_.types = {"name=txet"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(nlohmann::json::parse(out_)["replicas"][1]["name"], "right");
+  options_.names = {"shop", "warehouse"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(nlohmann::json::parse(out_)["replicas"][1]["name"], "warehouse");
+}
+
+// A named pipe makes its writer wait for a reader: by then Ctrl-C must end the program. But where a
+// file is written aside, it must not be left behind.
+TEST_F(DiffCommandTest, WaitingForAReaderCanBeInterrupted) {
+  int reader = -1;
+  environment_.on_cleaned_up = [&] {
+    reader = ::open(options_.output.c_str(), O_RDONLY | O_NONBLOCK);
+  };
+  options_.output = (folder_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(options_.output.c_str(), 0600), 0);
+  EXPECT_EQ(Run(), 0);
+  EXPECT_GE(reader, 0);
+  ::close(reader);
+  environment_.on_cleaned_up = [] { FAIL() << "the file aside would be left behind"; };
+  options_.output = (folder_ / "file").string();
+  EXPECT_EQ(Run(), 0);
+}
+
+TEST_F(DiffCommandTest, AnInterruptBeforeTheStartIs130) {
+  interrupt_.Raise();
+  options_.format = "json";
+  EXPECT_EQ(Run(), 130);
+  EXPECT_EQ(nlohmann::json::parse(out_)["verdict"], "INCOMPLETE");
+}
+
+TEST_F(DiffCommandTest, StatsGoToStderr) {
+  options_.stats = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(err_, AllOf(HasSubstr("stats: index of left: 100 records"),
+                          HasSubstr("stats: walk: 1 round trip,")));
+}
+
+TEST_F(DiffCommandTest, ProgressComesOnATerminalOnlyAndNotWithQuiet) {
+  environment_.stderr_is_terminal = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(err_, AllOf(HasSubstr("indexing"), EndsWith("\r\x1b[K")));
+  options_.quiet = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_EQ(err_, "");
+}
+
+TEST(ProgressTest, TheLineShowsRateShareAndTimeLeftAndFitsTheTerminal) {
+  std::string written;
+  double time = 0;
+  TerminalProgress::Options options;
+  options.write = [&](std::string_view text) { written = text; };
+  options.now_seconds = [&] { return time; };
+  size_t columns = 200;
+  options.columns = [&] { return columns; };
+  TerminalProgress progress({"left", "right"}, options);
+  ReplicaDescription description;
+  description.bytes = 1000;
+  progress.OnDescribed(0, description);
+  progress.OnPhase(AuditObserver::Phase::kIndexing);
+  time = 10;
+  progress.OnIndexing(0, {2'000'000, 250});
+  EXPECT_EQ(written,
+            "\r\x1b[Kindexing: left 2.0 M records, 200 k/s, 25%, ETA 0:30 | right 0 records, 0/s");
+  columns = 40;
+  time = 11;
+  progress.OnIndexing(1, {500'000, 250});
+  EXPECT_EQ(written, "\r\x1b[Kindexing: left 25% 0:33 | right 500 k");
+  columns = 20;
+  progress.OnIndexed(0, 8'000'000);
+  EXPECT_EQ(written, "\r\x1b[Kindexing: left done");
+}
+
+TEST(ReplicaSpecTest, TheFileOfAStore) {
+  EXPECT_EQ(StorePath("csv:a.csv"), "a.csv");
+  EXPECT_EQ(StorePath("csv:/x/a%20b%2.csv?key=id"), "/x/a b%2.csv");
+  EXPECT_EQ(StorePath("lmdb:what?is?db=x"), "what?is");
+}
+
+TEST(ReplicaSpecTest, RunningAgentsAreParsed) {
+  auto spec = ParseReplicaSpec("a", "agent:db1.example:7000/orders");
+  ASSERT_TRUE(spec.ok());
+  EXPECT_TRUE(spec->running_agent);
+  EXPECT_EQ(spec->address, "db1.example:7000");
+  EXPECT_EQ(spec->dataset, "orders");
+  spec = ParseReplicaSpec("a", "agent:[::1]:7000/orders");
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->address, "[::1]:7000");
+  spec = ParseReplicaSpec("a", "agent:unix:/run/driftwood/agent.sock/orders");
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->address, "unix:/run/driftwood/agent.sock");
+  EXPECT_EQ(spec->dataset, "orders");
+  for (const char* bad : {"agent:host:7000", "agent:host:x/orders", "agent:unix:/orders",
+                          "agent:", "agent:host:7000/", "agent::7000/orders"}) {
+    EXPECT_FALSE(ParseReplicaSpec("a", bad).ok()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

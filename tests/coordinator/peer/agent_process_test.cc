@@ -1,0 +1,132 @@
+// Shell scripts play the agent.
+#include "coordinator/peer/agent_process.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+AgentProcessOptions Script(const std::string& script) {
+  AgentProcessOptions options;
+  options.program = "/bin/sh";
+  options.arguments = {"-c", script};
+  return options;
+}
+
+bool Exists(pid_t pid) { return ::kill(pid, 0) == 0; }
+
+TEST(AgentProcessTest, StartsWhenItListensAndIsGoneAfterwards) {
+  pid_t pid = 0;
+  {
+    const auto process = AgentProcess::Start(Script("echo listening on unix:/x; cat"));
+    ASSERT_TRUE(process.ok()) << process.status();
+    EXPECT_EQ((*process)->address(), "unix:/x");
+    pid = (*process)->pid();
+    EXPECT_TRUE(Exists(pid));
+    EXPECT_EQ((*process)->DescribeEnd(milliseconds(0)), "");
+  }
+  EXPECT_FALSE(Exists(pid));
+}
+
+TEST(AgentProcessTest, OneThatIgnoresEverythingIsKilled) {
+  pid_t pid = 0;
+  {
+    const auto process = AgentProcess::Start(
+        Script("trap '' TERM; echo listening on unix:/x; while :; do read line < /dev/zero; done"));
+    ASSERT_TRUE(process.ok()) << process.status();
+    pid = (*process)->pid();
+  }
+  EXPECT_FALSE(Exists(pid));
+}
+
+TEST(AgentProcessTest, OneThatIsStoppedIsEndedToo) {
+  pid_t pid = 0;
+  {
+    const auto process = AgentProcess::Start(Script("echo listening on unix:/x; cat"));
+    ASSERT_TRUE(process.ok());
+    pid = (*process)->pid();
+    ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  }
+  EXPECT_FALSE(Exists(pid));
+}
+
+TEST(AgentProcessTest, AnErrorAtStartIsItsLastLine) {
+  const auto process = AgentProcess::Start(
+      Script("echo noise >&2; echo 'driftwood-agent: no such scheme' >&2; exit 2"));
+  EXPECT_EQ(process.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(process.status().message()), "no such scheme");
+}
+
+TEST(AgentProcessTest, AnEndWithoutAWordIsNotAStart) {
+  const auto process = AgentProcess::Start(Script("exit 0"));
+  EXPECT_EQ(process.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(process.status().message()), HasSubstr("exit status 0"));
+}
+
+TEST(AgentProcessTest, AMissingProgramIsNamed) {
+  AgentProcessOptions options;
+  options.program = "/nonexistent/driftwood-agent";
+  const auto process = AgentProcess::Start(options);
+  EXPECT_THAT(std::string(process.status().message()), HasSubstr("/nonexistent/driftwood-agent"));
+}
+
+TEST(AgentProcessTest, SilenceEndsInADeadlineAndLeavesNoProcess) {
+  const testing::TempDir folder;
+  AgentProcessOptions options =
+      Script("echo $$ > " + (folder / "pid").string() + "; exec cat > /dev/null");
+  options.start_timeout = milliseconds(200);
+  const auto process = AgentProcess::Start(options);
+  EXPECT_EQ(process.status().code(), absl::StatusCode::kDeadlineExceeded);
+  pid_t pid = 0;
+  std::ifstream(folder / "pid") >> pid;
+  EXPECT_TRUE(pid == 0 || !Exists(pid));
+}
+
+TEST(AgentProcessTest, AnInterruptEndsTheWaiting) {
+  AgentProcessOptions options = Script("cat");
+  options.cancelled = [] { return true; };
+  EXPECT_EQ(AgentProcess::Start(options).status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(AgentProcessTest, AllOutputOfOneThatEndsWellIsReturned) {
+  const auto output = AgentProcess::Output(
+      Script("i=0; while [ $i -lt 3000 ]; do echo 0123456789; i=$((i+1)); done; echo end"));
+  ASSERT_TRUE(output.ok()) << output.status();
+  EXPECT_EQ(output->size(), 33'004u);
+  EXPECT_TRUE(output->ends_with("end\n"));
+}
+
+TEST(AgentProcessTest, OutputOfOneThatFailsIsNoOutput) {
+  auto output = AgentProcess::Output(Script("echo a list; echo 'no such file' >&2; exit 2"));
+  EXPECT_EQ(output.status(), absl::InvalidArgumentError("no such file"));
+  output = AgentProcess::Output(Script("echo a list; kill -KILL $$"));
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kUnavailable);
+  AgentProcessOptions options = Script("cat");
+  options.cancelled = [] { return true; };
+  EXPECT_EQ(AgentProcess::Output(options).status().code(), absl::StatusCode::kCancelled);
+  options.cancelled = nullptr;
+  options.start_timeout = milliseconds(100);
+  EXPECT_EQ(AgentProcess::Output(options).status().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(AgentProcessTest, ACrashIsDescribedWithItsLastWords) {
+  const auto process = AgentProcess::Start(
+      Script("echo listening on unix:/x; echo 'CHECK failed' >&2; kill -SEGV $$; cat"));
+  ASSERT_TRUE(process.ok());
+  const std::string end = (*process)->DescribeEnd(std::chrono::seconds(20));
+  EXPECT_THAT(end, HasSubstr("killed by signal 11"));
+  EXPECT_THAT(end, HasSubstr("CHECK failed"));
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

@@ -1,0 +1,535 @@
+// Golden files pin every format. To write them anew after a wanted change (and to raise
+// kReportSchemaVersion if a program reading them would notice):
+//   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
+#include "coordinator/report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "coordinator/report/text.h"
+#include "merkle/record/encoding.h"
+#include "tests/testing/paths.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using merkle::ColumnType;
+using merkle::Tag;
+using merkle::Value;
+using ::testing::AnyOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+Value Integer(int64_t number) {
+  Value value;
+  value.tag = Tag::kInteger;
+  value.number = number;
+  return value;
+}
+
+Value OfText(Tag tag, std::string text) {
+  Value value;
+  value.tag = tag;
+  value.text = std::move(text);
+  return value;
+}
+
+Value Real(double real) {
+  Value value;
+  value.tag = Tag::kFloat64;
+  value.real = real;
+  return value;
+}
+
+ReportKey Key(std::vector<Value> columns) {
+  ReportKey key;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    merkle::AppendValue(columns[i],
+                        i + 1 == columns.size() ? merkle::Place::kKeyLast : merkle::Place::kKey,
+                        &key.encoded);
+  }
+  key.columns = std::move(columns);
+  return key;
+}
+
+Report Base(std::vector<std::string> names) {
+  Report report;
+  for (size_t i = 0; i < names.size(); ++i) {
+    ReportReplica replica;
+    replica.name = names[i];
+    replica.source = i == 0 ? "csv:/data/orders.csv?key=id" : "sqlite:/data/shop.db?table=orders";
+    replica.records = 1000 + i;
+    replica.unparsed = 0;
+    report.replicas.push_back(replica);
+  }
+  report.missing.assign(names.size(), 0);
+  report.schema = merkle::Schema{{{"id", ColumnType::kInteger}},
+                                 {{"amount", ColumnType::kDecimal}, {"name", ColumnType::kText}}};
+  report.complete = true;
+  report.exact = true;
+  report.round_trips = 1;
+  report.seconds = 0.25;
+  return report;
+}
+
+Report Identical() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kIdentical;
+  report.replicas[1].records = 1000;
+  report.records_proven_equal = 1000;
+  report.not_compared = {"updated_at"};
+  report.rules = {"total:round=2"};
+  return report;
+}
+
+ReportKey RecordDigest(char byte) { return Key({OfText(Tag::kBytes, std::string(16, byte))}); }
+
+// Records without key: 2 copies against 3, some that only one side has, and one whose copies are
+// not known.
+Report Multiset() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.schema->key = {{"*", ColumnType::kBytes}};
+  report.schema->multiset = true;
+  report.replicas[0].distinct = 901;
+  report.replicas[1].distinct = 900;
+  report.records_proven_equal = 898;
+  report.total = 4;
+  report.changed = 2;
+  report.missing = {1, 1};
+  report.statuses.confirmed = 3;
+  report.statuses.unconfirmed = 1;
+  const auto add = [&](char byte, std::vector<std::optional<std::string>> states,
+                       std::vector<std::optional<uint64_t>> copies) {
+    ReportRecord& record = report.records.emplace_back();
+    record.key = RecordDigest(byte);
+    record.status = RecordStatus::kConfirmed;
+    record.states = std::move(states);
+    record.copies = std::move(copies);
+  };
+  add('\x01', {"aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb"}, {2, 3});
+  add('\x02', {std::nullopt, "cccccccccccccccc"}, {0, 1});
+  add('\x03', {"dddddddddddddddd", std::nullopt}, {100'000, 0});
+  add('\xFF', {"eeeeeeeeeeeeeeee", "ffffffffffffffff"}, {std::nullopt, std::nullopt});
+  report.records.back().status = RecordStatus::kUnconfirmed;
+  return report;
+}
+
+Report MultisetWithValues() {
+  Report report = Multiset();
+  report.values_shown = true;
+  report.records.pop_back();
+  report.records.pop_back();
+  report.total = 2;
+  report.statuses = {};
+  report.statuses.confirmed = 2;
+  report.changed = 1;
+  report.missing = {1, 0};
+  const std::vector<Value> row = {OfText(Tag::kDecimal, "3.5"), OfText(Tag::kText, "")};
+  report.records[0].values = {row, row};
+  report.records[1].values = {std::nullopt, row};
+  for (ReportRecord& record : report.records) record.differs = {false, false};
+  return report;
+}
+
+Report IdenticalMultisets() {
+  Report report = Identical();
+  report.schema->key = {{"*", ColumnType::kBytes}};
+  report.schema->multiset = true;
+  report.records_proven_equal = 3;
+  for (ReportReplica& replica : report.replicas) replica.distinct = 3;
+  return report;
+}
+
+Report Empty() {
+  Report report = Identical();
+  for (ReportReplica& replica : report.replicas) replica.records = 0;
+  report.records_proven_equal = 0;
+  report.not_compared.clear();
+  report.rules.clear();
+  report.warnings = {"every replica has zero records, so nothing was compared"};
+  return report;
+}
+
+// All that differed agreed when it was read again.
+Report InFlight() {
+  Report report = Identical();
+  report.records_proven_equal = 988;
+  report.statuses.in_flight = 12;
+  report.not_compared.clear();
+  report.rules.clear();
+  return report;
+}
+
+// Composite keys, three replicas, a run, big integers, bytes, nulls, unparsed values, values that
+// need quoting.
+Report Divergent() {
+  Report report = Base({"billing", "warehouse", "archive"});
+  report.verdict = Verdict::kDivergent;
+  report.schema = merkle::Schema{
+      {{"region", ColumnType::kText}, {"id", ColumnType::kInteger}, {"tag", ColumnType::kBytes}},
+      {{"amount", ColumnType::kDecimal},
+       {"big", ColumnType::kInteger},
+       {"name", ColumnType::kText},
+       {"ratio", ColumnType::kFloat64}}};
+  report.records_proven_equal = 990;
+  report.total = 5003;
+  report.statuses = {4001, 1, 1001, 7};
+  report.missing = {5001, 0, 1};
+  report.changed = 1;
+  report.values_shown = true;
+  report.round_trips = 4;
+  report.bytes_sent = 1234;
+  report.bytes_received = 56789;
+  report.replicas[0].unparsed = 3;
+  report.replicas[2].unkeyed = true;
+
+  ReportRecord changed;
+  changed.key = Key({OfText(Tag::kText, "E\"U, \xe2\x82\xac"), Integer(-42),
+                     OfText(Tag::kBytes, std::string("\x00\xff", 2))});
+  changed.states = {"00000000000000aa", "00000000000000bb", "00000000000000aa"};
+  const std::vector<Value> base = {OfText(Tag::kDecimal, "12.5"), Integer((int64_t{1} << 53) + 1),
+                                   OfText(Tag::kText, "line\nbreak"),
+                                   Real(std::numeric_limits<double>::quiet_NaN())};
+  std::vector<Value> other = base;
+  other[0] = OfText(Tag::kDecimal, "13");
+  other[2] = Value();
+  changed.values = {base, other, base};
+  changed.differs = {true, false, true, false};
+  changed.status = RecordStatus::kUnstable;
+  report.records.push_back(changed);
+
+  ReportRecord missing;
+  missing.key = Key({OfText(Tag::kText, ""), Integer(9007199254740993), Value()});
+  missing.states = {std::nullopt, "00000000000000cc", "00000000000000cc"};
+  std::vector<Value> held = {OfText(Tag::kUnparsedText, "twelve"), Value(),
+                             OfText(Tag::kText, "\x1b[31mred"),
+                             Real(-std::numeric_limits<double>::infinity())};
+  missing.values = {std::nullopt, held, std::nullopt};
+  missing.differs = {false, false, false, false};
+  missing.status = RecordStatus::kConfirmed;
+  missing.notes = {"archive: the record has gone since it was compared"};
+  report.records.push_back(missing);
+
+  ReportRun run;
+  run.begin = Key({OfText(Tag::kText, "us"), Integer(1), OfText(Tag::kBytes, "x")});
+  run.counts = {0, 5000, 5000};
+  run.statuses = {3999, 0, 1000, 1};
+  report.runs.push_back(run);
+  report.spans = {{report.records[0].key, report.records[1].key, 40, 1, {1, 0, 1}},
+                  {report.records[1].key, report.records[1].key, 1, 0, {1, 0, 0}}};
+  report.spans[0].column = SpanColumn{2, 1, 1};
+  report.columns = ReportColumns{4001, {{2, 3999, 3990}, {0, 11, 2}, {1, 1, 0}, {3, 1, 0}}};
+  Explanation why;
+  why.changed_sampled = 90;
+  why.missing_sampled = 10;
+  why.columns = {{"amount", 90, {{"trailing spaces", "amount:rtrim", 60}, {"a cut", "", 20}}},
+                 {"big", 1, {}}};
+  why.keys = {2, "letter case", "region:casefold", {report.records[0].key, report.records[0].key}};
+  report.explanation = why;
+  return report;
+}
+
+// Changed in known columns, though no values were read.
+Report Columns() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.records_proven_equal = 900;
+  report.total = report.statuses.confirmed = 100;
+  report.changed = 99;
+  report.missing = {0, 1};
+  const std::vector<std::vector<bool>> differs = {{true, true}, {false, true}, {}};
+  for (size_t i = 0; i < differs.size(); ++i) {
+    ReportRecord& record = report.records.emplace_back();
+    record.key = Key({Integer(static_cast<int64_t>(i))});
+    record.states = {"00000000000000aa", "00000000000000bb"};
+    if (i == 2) record.states[1].reset();
+    record.status = RecordStatus::kConfirmed;
+    record.differs = differs[i];
+  }
+  report.spans = {{report.records[0].key, report.records[1].key, 400, 98, {0, 0}},
+                  {report.records[2].key, report.records[2].key, 600, 1, {0, 1}}};
+  report.spans[0].column = SpanColumn{1, 98, 98};
+  report.spans[1].column = SpanColumn{0, 1, 1};
+  report.columns = ReportColumns{99, {{1, 98, 97}, {0, 2, 1}}};
+  return report;
+}
+
+Report Incomplete() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kIncomplete;
+  report.complete = false;
+  report.exact = false;
+  report.total = 1;
+  report.statuses.unconfirmed = 1;
+  report.changed = 1;
+  report.records_proven_equal = 500;
+  ReportRecord changed;
+  changed.key = Key({Integer(7)});
+  changed.states = {"00000000000000aa", "00000000000000bb"};
+  report.records.push_back(changed);
+  ReportGap gap;
+  gap.begin = Key({Integer(600)});
+  gap.end = Key({Integer(700)});
+  gap.replica = 1;
+  gap.reason = "its agent (pid 17) was killed by signal 9 (Killed)";
+  report.gaps.push_back(gap);
+  report.error = ReportError{absl::StatusCode::kUnavailable, gap.reason, 1};
+  return report;
+}
+
+Report Error() {
+  Report report;
+  report.verdict = Verdict::kError;
+  for (const char* name : {"left", "right"}) {
+    ReportReplica replica;
+    replica.name = name;
+    replica.source = "csv:/data/none.csv";
+    report.replicas.push_back(replica);
+  }
+  report.missing = {0, 0};
+  report.error = ReportError{absl::StatusCode::kNotFound, "no such file: /data/none.csv", 1};
+  return report;
+}
+
+std::string Render(const Report& report, ReportFormat format, size_t columns = 0) {
+  std::string text;
+  TableStyle style;
+  style.columns = columns;
+  const absl::Status status = WriteReport(report, format, style, [&](std::string_view bytes) {
+    text += bytes;
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(status.ok());
+  return text;
+}
+
+struct GoldenCase {
+  const char* name;
+  Report (*make)();
+};
+
+class GoldenTest : public ::testing::TestWithParam<GoldenCase> {
+ protected:
+  void Check(ReportFormat format, const std::string& extension) {
+    const std::string path =
+        testing::TestdataDir() + "/report/" + GetParam().name + "." + extension;
+    const std::string got = Render(GetParam().make(), format);
+    if (std::getenv("DRIFTWOOD_UPDATE_GOLDEN") != nullptr) {
+      std::ofstream(path, std::ios::binary) << got;
+      return;
+    }
+    std::ifstream in(path, std::ios::binary);
+    ASSERT_TRUE(in.good()) << path;
+    std::stringstream wanted;
+    wanted << in.rdbuf();
+    EXPECT_EQ(got, wanted.str()) << path;
+  }
+};
+
+TEST_P(GoldenTest, JsonIsAsPinned) { Check(ReportFormat::kJson, "json"); }
+TEST_P(GoldenTest, JsonLinesAreAsPinned) { Check(ReportFormat::kJsonLines, "jsonl"); }
+TEST_P(GoldenTest, CsvIsAsPinned) { Check(ReportFormat::kCsv, "csv"); }
+TEST_P(GoldenTest, TableIsAsPinned) { Check(ReportFormat::kTable, "txt"); }
+
+TEST_P(GoldenTest, JsonIsOneValidDocumentAndJsonLinesEndInTheVerdict) {
+  const auto document = nlohmann::json::parse(Render(GetParam().make(), ReportFormat::kJson));
+  EXPECT_EQ(document["schema_version"], kReportSchemaVersion);
+  EXPECT_EQ(document["verdict"], std::string(VerdictName(GetParam().make().verdict)));
+  std::stringstream lines(Render(GetParam().make(), ReportFormat::kJsonLines));
+  std::string line, last;
+  while (std::getline(lines, line)) {
+    EXPECT_TRUE(nlohmann::json::accept(line)) << line;
+    last = line;
+  }
+  EXPECT_EQ(nlohmann::json::parse(last)["verdict"], document["verdict"]);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reports, GoldenTest,
+    ::testing::Values(GoldenCase{"identical", Identical}, GoldenCase{"empty", Empty},
+                      GoldenCase{"in_flight", InFlight}, GoldenCase{"divergent", Divergent},
+                      GoldenCase{"columns", Columns}, GoldenCase{"incomplete", Incomplete},
+                      GoldenCase{"error", Error}, GoldenCase{"multiset", Multiset},
+                      GoldenCase{"multiset_values", MultisetWithValues},
+                      GoldenCase{"multiset_identical", IdenticalMultisets}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(ReportTest, ExitCodesFollowTheVerdict) {
+  EXPECT_EQ(ExitCode(Identical()), 0);
+  EXPECT_EQ(ExitCode(Divergent()), 1);
+  EXPECT_EQ(ExitCode(Error()), 2);
+  EXPECT_EQ(ExitCode(Incomplete()), 3);
+  Report report = Identical();
+  report.interrupted = true;
+  EXPECT_EQ(ExitCode(report), 130);
+  EXPECT_EQ(ExitCode(Report()), 2);  // a report that nobody filled in is no success
+}
+
+TEST(ReportTest, Ledger16ACappedListNeverLooksComplete) {
+  const Report report = Divergent();  // 2 of 5003 listed
+  const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
+  EXPECT_EQ(document["divergences"]["total"], 5003);
+  EXPECT_EQ(document["divergences"]["listed"], 2);
+  EXPECT_EQ(document["divergences"]["missing"]["billing"], 5001);
+  EXPECT_THAT(Render(report, ReportFormat::kCsv), HasSubstr("listed are 2 of 5,003"));
+  EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("5,001 more divergent keys"));
+}
+
+TEST(ReportTest, Ledger17AFailedReplicaNeverVanishesFromTheSummary) {
+  const auto document = nlohmann::json::parse(Render(Error(), ReportFormat::kJson));
+  ASSERT_EQ(document["replicas"].size(), 2u);
+  EXPECT_TRUE(document["replicas"][1]["records"].is_null());
+  EXPECT_EQ(document["error"]["replica"], "right");
+  EXPECT_EQ(document["error"]["code"], "NOT_FOUND");
+}
+
+TEST(ReportTest, Ledger26LinesAndRowsWithoutDivergencesStillCarryTheVerdict) {
+  Report report = Incomplete();
+  report.records.clear();
+  report.total = report.changed = report.statuses.unconfirmed = 0;
+  const std::string lines = Render(report, ReportFormat::kJsonLines);
+  EXPECT_THAT(lines, StartsWith("{\"verdict\":\"INCOMPLETE\""));
+  const std::string rows = Render(report, ReportFormat::kCsv);
+  EXPECT_THAT(rows, HasSubstr("\r\n,INCOMPLETE,,,,"));
+  EXPECT_NE(lines, Render(Identical(), ReportFormat::kJsonLines));
+  EXPECT_THAT(Render(report, ReportFormat::kTable),
+              StartsWith("INCOMPLETE: not known whether left and right agree: right: "));
+}
+
+TEST(ReportTest, BytesThatAreNotUtf8NeverReachJson) {
+  Report report = Error();
+  report.error->message = "bad \xff name";
+  const std::string text = Render(report, ReportFormat::kJson);
+  EXPECT_TRUE(nlohmann::json::accept(text));
+  EXPECT_EQ(text.find('\xff'), std::string::npos);
+}
+
+TEST(ReportTest, SharesNeverSayAllOrNothingOfWhatIsNot) {
+  EXPECT_EQ(Percent(1, 100'000), "under 1 %");
+  EXPECT_EQ(Percent(0, 7), "0 %");
+  EXPECT_EQ(Percent(99'999, 100'000), "99 %");
+  EXPECT_EQ(Percent(100'000, 100'000), "100 %");
+  EXPECT_EQ(Percent(1, 2), "50 %");
+  EXPECT_EQ(Percent(UINT64_MAX - 1, UINT64_MAX), "99 %");
+}
+
+TEST(ReportTest, PartlyKnownColumnsOfASpanSayOfHowMany) {
+  Report report = Columns();
+  report.spans[0].column = SpanColumn{1, 30, 40};
+  EXPECT_THAT(Render(report, ReportFormat::kTable),
+              HasSubstr("98 changed (name in 75 % of 40 read again)"));
+}
+
+TEST(ReportTest, ManyColumnsAreNotAllShownInTheTable) {
+  Report report = Columns();
+  report.schema->values.clear();
+  report.columns->differing.clear();
+  for (size_t c = 0; c < 1600; ++c) {
+    report.schema->values.push_back({"column " + std::to_string(c), ColumnType::kText});
+    report.columns->differing.push_back({c, 2, 0});
+  }
+  const std::string table = Render(report, ReportFormat::kTable);
+  EXPECT_THAT(table, HasSubstr("… and 1,588 more columns"));
+  EXPECT_EQ(table.find("column 12 "), std::string::npos);
+  EXPECT_THAT(ColumnsLine(report), EndsWith(" and 1,597 more columns"));
+  const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
+  EXPECT_EQ(document["columns"]["differing"].size(), 1600u);
+}
+
+// Else a reader by name would take a key for the verdict, or a value for a version.
+TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
+  Report report = Identical();
+  report.values_shown = true;
+  report.schema = merkle::Schema{{{"kind", ColumnType::kText}, {"status", ColumnType::kText}},
+                                 {{"key.kind", ColumnType::kText}, {"version", ColumnType::kText}}};
+  std::string csv;
+  ASSERT_TRUE(WriteCsv(report, [&](std::string_view bytes) {
+                csv += bytes;
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(
+      csv.substr(0, csv.find('\r')),
+      "key.kind,key.status,kind,status,version@left,version@right,key.kind@left,key.kind@right,"
+      "value.version@left,value.version@right,columns,note");
+}
+
+TEST(ReportTest, WhatWasLeftOutStandsBesideTheVerdict) {
+  Report report = Identical();
+  const std::string provisos = "; not compared: updated_at; under rules total:round=2";
+  EXPECT_THAT(VerdictLine(report), EndsWith(" agree" + provisos));
+  report.verdict = Verdict::kDivergent;
+  EXPECT_THAT(VerdictLine(report), EndsWith(provisos));
+  report.not_compared.clear();
+  report.rules.clear();
+  EXPECT_THAT(VerdictLine(report), Not(AnyOf(HasSubstr("not compared"), HasSubstr("rules"))));
+}
+
+TEST(ReportTest, AKeyThatDoesNotDecodeIsShownEncoded) {
+  Report report = Incomplete();
+  report.records[0].key = ReportKey{"\x99\x98", std::nullopt};
+  EXPECT_THAT(Render(report, ReportFormat::kJsonLines),
+              StartsWith("{\"key\":null,\"key_encoded\":\"9998\",\"kind\":\"changed\""));
+  EXPECT_THAT(Render(report, ReportFormat::kCsv), HasSubstr("encoded key 9998"));
+  EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("encoded key 9998"));
+}
+
+TEST(ReportTest, NarrowTerminalsGetBlocksInsteadOfAWrappedTable) {
+  const std::string wide = Render(Incomplete(), ReportFormat::kTable, 80);
+  const std::string narrow = Render(Incomplete(), ReportFormat::kTable, 20);
+  EXPECT_THAT(wide, HasSubstr("id  kind     status       left              right\n"));
+  EXPECT_THAT(narrow, HasSubstr("id=7\n  changed, unconfirmed\n  left 00000000000000aa\n"));
+}
+
+TEST(ReportTest, ColourComesOnlyWhereAskedFor) {
+  std::string text;
+  TableStyle style;
+  style.colour = true;
+  ASSERT_TRUE(WriteTable(Identical(), style, [&](std::string_view bytes) {
+                text += bytes;
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_THAT(text, StartsWith("\x1b[32mIDENTICAL\x1b[0m: 1,000 records"));
+  EXPECT_THAT(Render(Identical(), ReportFormat::kTable), StartsWith("IDENTICAL: "));
+}
+
+TEST(ReportTest, AFailedWriteStopsTheReportInEveryFormat) {
+  for (const auto format :
+       {ReportFormat::kTable, ReportFormat::kJson, ReportFormat::kJsonLines, ReportFormat::kCsv}) {
+    const absl::Status status = WriteReport(
+        Divergent(), format, {}, [](std::string_view) { return absl::DataLossError("full"); });
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST(ReportTest, VerdictLinesReadWell) {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.total = 15;
+  report.records_proven_equal = 4999985;
+  report.missing = {3, 5};
+  report.changed = 7;
+  EXPECT_EQ(VerdictLine(report),
+            "DIVERGENT: 15 of 5,000,000 keys differ between left and right (3 missing in left, 5 "
+            "missing in right, 7 changed)");
+  report.statuses.in_flight = 1;
+  EXPECT_EQ(VerdictLine(report),
+            "DIVERGENT: 15 of 5,000,001 keys differ between left and right (3 missing in left, 5 "
+            "missing in right, 7 changed); 1 key in flight (differed when compared, agrees now)");
+  EXPECT_EQ(VerdictLine(InFlight()),
+            "IDENTICAL: 988 records in left and right agree; 12 keys in flight (differed when "
+            "compared, agree now)");
+  report.verdict = Verdict::kIncomplete;
+  EXPECT_THAT(VerdictLine(report), StartsWith("INCOMPLETE: at least 15 divergences between left"));
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

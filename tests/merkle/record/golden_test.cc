@@ -1,0 +1,157 @@
+// The bytes of encodings and digests, pinned.
+#include "tests/testing/golden.h"
+
+#include <gtest/gtest.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "merkle/check.h"
+#include "merkle/hash/digest.h"
+#include "merkle/hash/level.h"
+#include "merkle/record/encoding.h"
+#include "merkle/record/schema.h"
+#include "tests/testing/paths.h"
+
+namespace driftwood::merkle {
+namespace {
+
+using ::driftwood::testing::CheckGolden;
+using ::driftwood::testing::FromHex;
+using ::driftwood::testing::ToHex;
+
+const std::string kTestdata = testing::TestdataDir();
+
+template <typename Number>
+Number Parse(std::string_view text) {
+  Number number{};
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), number);
+  DRIFTWOOD_CHECK(result.ec == std::errc() && result.ptr == text.data() + text.size());
+  return number;
+}
+
+double ParseReal(std::string_view text) {
+  if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (text == "-Infinity") return -std::numeric_limits<double>::infinity();
+  return Parse<double>(text);
+}
+
+Place PlaceOf(std::string_view name) {
+  if (name == "value") return Place::kValue;
+  if (name == "key") return Place::kKey;
+  DRIFTWOOD_CHECK(name == "key_last");
+  return Place::kKeyLast;
+}
+
+// One entry of encoding.h: false if the input does not parse.
+using Append = std::function<bool(std::string_view input, Place place, std::string* out)>;
+
+// For what cannot fail.
+template <typename Function>
+Append Always(Function function) {
+  return [function](std::string_view input, Place place, std::string* out) {
+    function(input, place, out);
+    return true;
+  };
+}
+
+const std::map<std::string, Append>& Appends() {
+  using S = std::string_view;
+  using P = std::string*;
+  static const std::map<std::string, Append> appends = {
+      {"null", Always([](S, Place, P out) { AppendNull(out); })},
+      {"bool", [](S input, Place, P out) { return AppendBoolText(input, out); }},
+      {"integer", AppendIntegerText},
+      {"decimal", AppendDecimalText},
+      {"decimal_integer", Always([](S input, Place place, P out) {
+         AppendDecimalInteger(Parse<int64_t>(input), place, out);
+       })},
+      {"decimal_unsigned", Always([](S input, Place place, P out) {
+         AppendDecimalUnsigned(Parse<uint64_t>(input), place, out);
+       })},
+      {"decimal_double", Always([](S input, Place place, P out) {
+         AppendDecimalDouble(ParseReal(input), place, out);
+       })},
+      {"float64", AppendFloat64Text},
+      {"text", Always(AppendText)},
+      {"bytes", Always(AppendBytes)},
+      {"date", AppendDateText},
+      {"time", AppendTimeText},
+      {"timestamp", AppendTimestampText},
+      {"timestamptz", AppendTimestampTzText},
+      {"uuid", AppendUuidText},
+      {"json", AppendJsonText},
+      {"unparsed_text", Always(AppendUnparsedText)},
+      {"unparsed_bytes", Always(AppendUnparsedBytes)},
+  };
+  return appends;
+}
+
+TEST(GoldenTest, EncodedColumnsHaveTheBytesTheyAlwaysHad) {
+  CheckGolden(kTestdata + "/encoding_golden.txt", [](const std::vector<std::string>& fields) {
+    DRIFTWOOD_CHECK(fields.size() == 3);
+    const Append& append = Appends().at(fields[0]);
+    const Place place = PlaceOf(fields[1]);
+    std::string bytes = "before";
+    const bool parsed = append(fields[2], place, &bytes);
+    EXPECT_EQ(bytes.substr(0, 6), "before");
+    bytes.erase(0, 6);
+    EXPECT_EQ(parsed, !bytes.empty()) << fields[2];
+    if (!parsed) return std::string("-");
+    if (place == Place::kValue) {
+      EXPECT_TRUE(DecodeValues(bytes, 1).ok()) << fields[2];
+    }
+    if (place == Place::kKeyLast) {
+      EXPECT_TRUE(DecodeKey(bytes, 1).ok()) << fields[2];
+    }
+    return ToHex(bytes);
+  });
+}
+
+std::string DigestBytes(const Digest& digest) {
+  std::string bytes;
+  digest.AppendTo(&bytes);
+  return bytes;
+}
+
+// "record", the digest key, key and value, all in hexadecimal; "key_id" and the seeds have a
+// digest key; "level" and "tag" a digest key and a record key, at the default parameters.
+std::string DigestVector(const std::vector<std::string>& fields) {
+  const DigestKey key = DigestKey::FromBytes(FromHex(fields.at(1))).value();
+  const std::string& kind = fields[0];
+  if (kind == "record") {
+    const std::string value = FromHex(fields.at(3));
+    return ToHex(DigestBytes(RecordHasher(key).Hash(FromHex(fields.at(2)), value)));
+  }
+  if (kind == "key_id") return ToHex(key.KeyId());
+  if (kind == "level_seed") return std::to_string(key.LevelSeed());
+  if (kind == "tag_seed") return std::to_string(key.TagSeed());
+  const Leveler leveler(key, TreeParams());
+  if (kind == "tag") return std::to_string(leveler.Tag(FromHex(fields.at(2))));
+  DRIFTWOOD_CHECK(kind == "level");
+  return std::to_string(leveler.Level(FromHex(fields.at(2))));
+}
+
+TEST(GoldenTest, DigestsLevelsAndTagsAreWhatTheyAlwaysWere) {
+  CheckGolden(kTestdata + "/digest_golden.txt", DigestVector);
+}
+
+TEST(GoldenTest, AnAgreementsFingerprintIsWhatItAlwaysWas) {
+  Agreement agreement;
+  agreement.schema.key = {{"id", ColumnType::kInteger}};
+  agreement.schema.values = {{"amount", ColumnType::kDecimal}, {"note", ColumnType::kText}};
+  agreement.rules = {"amount:round"};
+  agreement.key_id = "0123456789abcdef";
+  EXPECT_EQ(ToHex(agreement.Fingerprint()),
+            "6d747471b9d2b5ce51ef95f28a33e57d6471f6dbd2e574f4cae34d9909ff2964");
+}
+
+}  // namespace
+}  // namespace driftwood::merkle
