@@ -40,6 +40,7 @@
 #include "agent/source/store_options.h"
 #include "agent/stores/open_store.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 #include "proto/contract/store_url.h"
@@ -370,7 +371,7 @@ std::string DescribeParseError(const CLI::App& app, const CLI::ParseError& error
     for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
   }
   const std::string typed = extra.substr(0, extra.find('='));  // the value may be a secret
-  const std::string nearest = NearestName(typed, known);
+  const std::string nearest = NearestName(typed, known).value_or("");
   return "unknown option '" + typed + "'" +
          (nearest.empty() ? "" : " (did you mean '" + nearest + "'?)");
 }

@@ -24,8 +24,9 @@
 #include "coordinator/peer/grpc_connector.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/report/output.h"
-#include "coordinator/report/text.h"
 #include "merkle/check.h"
+#include "merkle/text/display.h"
+#include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 

@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "driftwood/v1/agent.pb.h"
 #include "merkle/hash/digest.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 
 namespace driftwood::proto {
 

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/store.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 
 namespace driftwood::agent {
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "merkle/hash/digest.h"
+#include "merkle/record/agreement.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
 

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "agent/index/indexer.h"
+#include "agent/index/found_record.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/store.h"
 #include "merkle/hash/digest.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 #include "merkle/tree/tree_view.h"
 
 namespace driftwood::agent {

@@ -11,11 +11,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/index/indexer.h"
+#include "agent/index/indexer_options.h"
 #include "agent/index/part_order.h"
 #include "agent/source/store.h"
 #include "merkle/mutex.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 #include "merkle/tree/index.h"
 
 namespace driftwood::agent {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <cstddef>
 
-#include "agent/source/hex_text.h"
 #include "merkle/check.h"
 #include "merkle/record/decimal.h"
+#include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
@@ -395,18 +395,6 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
 }
 
 }  // namespace
-
-std::string DisplayText(const SourceValue& value) {
-  std::string encoded;
-  if (value.kind == Kind::kUuid) {
-    AppendUuidBytes(value.text, Place::kValue, &encoded);
-  } else {
-    AppendMoment(value, Place::kValue, &encoded);
-  }
-  const absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(encoded, 1);
-  DRIFTWOOD_CHECK(values.ok());
-  return (*values)[0].ToDisplay();
-}
 
 std::vector<std::string> ScanColumns(const merkle::Schema& schema) {
   std::vector<std::string> names;

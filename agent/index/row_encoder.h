@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/source/source_value.h"
+#include "merkle/record/agreement.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
@@ -20,9 +21,6 @@ namespace driftwood::agent {
 
 // The column order of a scan: key columns in key order, then value columns by name.
 std::vector<std::string> ScanColumns(const merkle::Schema& schema);
-
-// The one spelling of a uuid, a date, a time or a timestamp: `value` is one of those.
-std::string DisplayText(const SourceValue& value);
 
 // How a value reads under each type is in agent/README.md. One thread at a time. Encode() reuses
 // its buffers: key() and value() live until the next call.

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "agent/index/row_encoder.h"
-#include "agent/source/hex_text.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::agent {

@@ -27,14 +27,17 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/index/alike_keys.h"
+#include "agent/index/found_record.h"
+#include "agent/index/indexed_state.h"
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/retries.h"
 #include "agent/source/store.h"
 #include "merkle/hash/digest.h"
 #include "merkle/mutex.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 #include "merkle/tree/index.h"
 
 namespace driftwood::agent {

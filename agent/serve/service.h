@@ -17,13 +17,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/index/indexer.h"
+#include "agent/index/found_record.h"
 #include "agent/serve/dataset.h"
 #include "agent/serve/snapshots.h"
 #include "agent/source/store.h"
 #include "merkle/hash/digest.h"
 #include "merkle/mutex.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 
 namespace driftwood::agent {
 

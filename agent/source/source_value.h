@@ -94,4 +94,7 @@ struct SourceValue {
   static SourceValue Bytes(std::string_view bytes) { return OfText(Kind::kBytes, bytes); }
 };
 
+// The one spelling of a uuid, a date, a time or a timestamp: `value` is one of those.
+std::string DisplayText(const SourceValue& value);
+
 }  // namespace driftwood::agent

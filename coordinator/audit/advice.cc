@@ -7,7 +7,7 @@
 
 #include "coordinator/audit/advice/explain.h"
 #include "coordinator/audit/advice/spans.h"
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

@@ -10,8 +10,8 @@
 
 #include "coordinator/audit/confirm/confirm.h"
 #include "coordinator/audit/confirm/listing.h"
-#include "coordinator/audit/inquiry.h"
 #include "coordinator/audit/live_reader.h"
+#include "coordinator/audit/walked_audit.h"
 #include "coordinator/report/report.h"
 
 namespace driftwood::coordinator {

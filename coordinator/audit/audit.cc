@@ -10,9 +10,10 @@
 #include "coordinator/audit/inquiry.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
-#include "coordinator/report/text.h"
+#include "coordinator/walk/walk.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

@@ -6,7 +6,7 @@
 
 #include "coordinator/audit/advice.h"
 #include "coordinator/audit/confirm/version.h"
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

@@ -8,34 +8,18 @@
 // One thread; asks the replicas on threads of their own.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "coordinator/audit/audit.h"
 #include "coordinator/audit/confirm/confirm.h"
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
-#include "coordinator/audit/reconcile.h"
-#include "coordinator/peer/interrupt.h"
+#include "coordinator/audit/walked_audit.h"
 #include "coordinator/report/report.h"
-#include "coordinator/walk/walk.h"
+#include "coordinator/walk/walk_types.h"
 
 namespace driftwood::coordinator {
-
-// What an audit has when its walk is over. All of it outlives whoever is given it.
-struct WalkedAudit {
-  const AuditOptions& options;
-  const std::vector<DescribedReplica>& replicas;
-  const merkle::Agreement& agreement;
-  const std::vector<merkle::Summary>& roots;
-  const WalkResult& result;
-  Interrupt* interrupt;
-  std::function<void(AuditObserver::Phase)> on_phase;
-
-  const merkle::Schema& schema() const { return agreement.schema; }
-};
 
 class Inquiry {
  public:

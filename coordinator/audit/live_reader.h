@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "coordinator/audit/confirm/confirm.h"
 #include "coordinator/peer/peer.h"
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 
 namespace driftwood::coordinator {
 

@@ -4,8 +4,10 @@
 #include <set>
 #include <utility>
 
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+#include "merkle/text/hex.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::coordinator {
 

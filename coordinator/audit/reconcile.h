@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
 #include "merkle/hash/level.h"
+#include "merkle/record/agreement.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
 

@@ -13,8 +13,8 @@
 #include "coordinator/diff/table_selection.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/report/database_report.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

@@ -2,7 +2,7 @@
 // (diff_run.h), one after the other.
 #pragma once
 
-#include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/diff_options.h"
 #include "coordinator/report/report.h"
 
 namespace driftwood::coordinator {

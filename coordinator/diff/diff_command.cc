@@ -5,7 +5,8 @@
 #include "coordinator/diff/diff_all.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::coordinator {
 

@@ -2,76 +2,9 @@
 // of the command line's syntax: main.cc wires those.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
-#include "absl/status/statusor.h"
-#include "coordinator/peer/connector.h"
-#include "coordinator/peer/interrupt.h"
-#include "coordinator/report/report.h"
-#include "merkle/text/redaction.h"
+#include "coordinator/diff/diff_options.h"
 
 namespace driftwood::coordinator {
-
-// As typed.
-struct DiffOptions {
-  std::vector<std::string> stores;
-  bool all = false;                 // the stores are databases: all of their tables (diff_all.h)
-  std::vector<std::string> tables;  // lists; --all: these only
-  std::vector<std::string> skip_tables;
-  std::vector<std::string> names;  // none, or one for each store; commas separate too
-  std::vector<std::string> key;    // lists, as SplitList() reads them
-  std::vector<std::string> columns;
-  std::vector<std::string> ignore;
-  std::vector<std::string> types;    // "column=type"
-  std::vector<std::string> rules;    // "column:rule"
-  std::vector<std::string> renames;  // "replica:column=name"
-  std::vector<std::string> zones;    // "replica:column=UTC+2"
-  std::string format = "table";
-  std::string output;                       // empty: stdout
-  std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
-  bool show_values = false;
-  bool plan_only = false;
-  bool explain = true;
-  bool exhaustive = false;
-  std::vector<std::string> allow_not_point_in_time;  // names of replicas; commas separate too
-  bool no_recheck = false;
-  std::optional<double> recheck_seconds;  // absent: by the kind of the sources
-  uint64_t recheck_max = 100'000;
-  uint64_t recheck_times = 3;
-  std::string digest_key_file;
-  std::string state_dir;
-  // For the agents started here, as they take them (agent/README.md); empty: none.
-  std::string connections;
-  std::string statement_timeout;
-  std::string max_rate;
-  std::string max_load;
-  std::string retries;
-  bool quiet = false;
-  bool stats = false;
-};
-
-// All of the world that the command touches.
-struct DiffEnvironment {
-  std::function<absl::StatusOr<std::unique_ptr<Connector>>(const DiffOptions&)> make_connector;
-  int stdout_fd = 1;
-  int stderr_fd = 2;
-  bool stdout_is_terminal = false;
-  bool stderr_is_terminal = false;
-  bool colour = false;
-  std::function<size_t()> terminal_columns;  // 0: not known
-  std::function<double()> now_seconds;
-  std::string salt;  // of the versions: random, at least 16 bytes
-  Interrupt* interrupt = nullptr;
-  merkle::Secrets secrets;  // of the command line: no message may quote them
-  // Called when nothing is left, nor will be, that an interrupt would have to clean up: from then
-  // on it may end the process.
-  std::function<void()> on_cleaned_up;
-};
 
 // The exit code: 0, 1, 2, 3 or 130. A report is written whatever happens, in the format asked for.
 int RunDiff(const DiffOptions& options, const DiffEnvironment& environment);

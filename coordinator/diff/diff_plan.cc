@@ -7,8 +7,9 @@
 #include <utility>
 
 #include "coordinator/report/output.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+#include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::coordinator {

@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/audit/audit.h"
 #include "coordinator/audit/reconcile.h"
-#include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/diff_options.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/report/report.h"
 

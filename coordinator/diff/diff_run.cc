@@ -12,8 +12,8 @@
 #include "coordinator/audit/audit.h"
 #include "coordinator/diff/progress.h"
 #include "coordinator/report/output.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::coordinator {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/diff_options.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/report/database_report.h"
 #include "coordinator/report/report.h"

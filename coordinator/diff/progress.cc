@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

@@ -7,9 +7,10 @@
 #include <utility>
 
 #include "coordinator/diff/diff_plan.h"
-#include "coordinator/report/text.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::coordinator {
 

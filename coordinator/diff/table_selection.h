@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/diff_options.h"
 #include "coordinator/peer/table_listing.h"
 #include "coordinator/report/database_report.h"
 

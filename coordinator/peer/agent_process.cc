@@ -14,8 +14,8 @@
 #include <string_view>
 #include <utility>
 
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coordinator/report/text.h"
+#include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 

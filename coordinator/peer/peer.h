@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "merkle/hash/digest.h"
+#include "merkle/record/agreement.h"
 #include "merkle/record/schema.h"
 
 namespace driftwood::coordinator {

@@ -10,9 +10,10 @@
 #include <utility>
 
 #include "coordinator/peer/connector.h"
-#include "coordinator/report/text.h"
 #include "merkle/hash/digest.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::coordinator {
 

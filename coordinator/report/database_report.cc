@@ -4,7 +4,7 @@
 #include <array>
 #include <set>
 
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

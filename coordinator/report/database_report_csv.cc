@@ -3,7 +3,6 @@
 
 #include "coordinator/report/database_report.h"
 #include "coordinator/report/report_csv.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {

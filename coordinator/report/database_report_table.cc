@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "coordinator/report/database_report.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

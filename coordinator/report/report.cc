@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 

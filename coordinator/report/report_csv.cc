@@ -5,8 +5,9 @@
 #include <set>
 
 #include "coordinator/report/report.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "coordinator/report/report.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "coordinator/report/report.h"
-#include "coordinator/report/text.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
 

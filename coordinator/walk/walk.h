@@ -5,73 +5,16 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "coordinator/walk/walk_types.h"
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
 
 namespace driftwood::coordinator {
-
-struct WalkOptions {
-  // What a round's partitions may take for each replica; shared equally over the mismatched ranges.
-  uint32_t round_bytes = 16 * 1024;
-  // A range that one replica lacks entirely and that holds more records than this elsewhere is
-  // reported as a missing run instead of record by record.
-  uint64_t run_records_min = 1000;
-  // How many keys of missing runs are listed, over all runs.
-  uint64_t run_keys_listed_max = 1000;
-  // Bounds on memory and patience. A walk that reaches one ends incomplete, and says so: records
-  // outside missing runs that it holds, over all replicas, and rounds.
-  uint64_t records_held_max = 50'000'000;
-  uint32_t rounds_max = 10'000;
-  // Begins with full sums, and cuts lined up by their keys: what a walk that does not close turns
-  // to by itself. Costs about three times as many bytes.
-  bool exact = false;
-};
-
-// One key with the digest that each replica holds for it (absent: it lacks the key). By replica.
-struct Divergence {
-  std::string key;
-  std::vector<std::optional<merkle::Digest>> states;
-};
-
-// A range in which some replicas hold nothing and the others agree. `summaries` by replica.
-struct MissingRun {
-  std::string begin;               // first key of the run
-  std::optional<std::string> end;  // exclusive: just above the last key
-  std::vector<merkle::Summary> summaries;
-  std::vector<Divergence> listed;  // the first of its keys, as far as asked for
-  std::string last{};              // last key of the run
-};
-
-// What could not be proven either way, and why. Keys are absent where they are unknown: then the
-// gap is the whole key space.
-struct Gap {
-  std::string begin;
-  std::optional<std::string> end;
-  size_t replica = 0;
-  std::string reason;
-};
-
-struct WalkResult {
-  // All of the key space was proven, and the remainders closed. False: the verdict is INCOMPLETE.
-  bool complete = false;
-  std::vector<Divergence> divergences;  // by key; without those inside runs
-  std::vector<MissingRun> runs;         // by key
-  std::vector<Gap> gaps;                // not empty iff !complete
-  uint64_t records_proven_equal = 0;    // keys on which all replicas agree
-  uint32_t rounds = 0;                  // the root summaries included
-  uint64_t bytes_sent = 0;              // packed questions, all replicas
-  uint64_t bytes_received = 0;          // packed answers
-  bool exact = false;                   // ended with full sums (WalkOptions::exact)
-  bool sampled = false;                 // not a walk's: `divergences` are those of a sample
-                                        // (coordinator/audit/advice/sample.h)
-};
 
 class Walk {
  public:

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/walk/walk.h"
+#include "coordinator/walk/walk_types.h"
 #include "merkle/hash/digest.h"
 
 namespace driftwood::coordinator {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/walk/walk.h"
 #include "coordinator/walk/walk_findings.h"
 #include "coordinator/walk/walk_segment.h"
+#include "coordinator/walk/walk_types.h"
 #include "merkle/query/query.h"
 
 namespace driftwood::coordinator {

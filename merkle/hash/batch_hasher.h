@@ -1,5 +1,4 @@
-// Digests of many records. A header of its own, since few need it; defined in
-// merkle/hash/digest.cc, beside the digest of one.
+// Digests of many records.
 #pragma once
 
 #include <memory>

@@ -18,8 +18,7 @@
 #include <utility>
 
 #include "merkle/check.h"
-#include "merkle/hash/batch_hasher.h"
-#include "merkle/hash/sha256_lanes.h"
+#include "merkle/hash/record_message.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -44,44 +43,8 @@ std::string Derive(const DigestKey& key, std::string_view label) {
   return Sha256({reinterpret_cast<const char*>(block.data()), block.size()});
 }
 
-void PutBigEndian32(uint32_t number, unsigned char* to) {
-  for (int i = 0; i < 4; ++i) to[i] = static_cast<unsigned char>(number >> (24 - 8 * i));
-}
-
-constexpr size_t kFrameBytes = 4;
-constexpr size_t kShortBytes = 1024;  // a key or value
-constexpr size_t kPaddedBytesMax = kFrameBytes + 2 * kShortBytes + 2 * kBlockBytes;
-
-bool IsShort(std::string_view key, std::string_view value) {
-  return key.size() <= kShortBytes && value.size() <= kShortBytes;
-}
-
-// How long a record is behind the key block: frame, key, value, padding.
-size_t PaddedBytes(std::string_view key, std::string_view value) {
-  const size_t size = kFrameBytes + key.size() + value.size();
-  return (size + 1 + sizeof(uint64_t) + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
-}
-
-// A record behind the key block, padded as FIPS 180-4, 5.1.1 has it: a 1 bit, zeros, and the length
-// in 64 bits at the end of the last block. Only if IsShort().
-void LayOut(std::string_view key, std::string_view value, size_t padded, unsigned char* message) {
-  unsigned char* end = message;
-  const auto put = [&end](std::string_view bytes) {
-    if (!bytes.empty()) std::memcpy(end, bytes.data(), bytes.size());
-    end += bytes.size();
-  };
-  PutBigEndian32(static_cast<uint32_t>(key.size()), end);
-  end += kFrameBytes;
-  put(key);
-  put(value);
-  const auto size = static_cast<size_t>(end - message);
-  std::memset(end, 0, padded - size);
-  *end = 0x80;
-  PutBigEndian32(static_cast<uint32_t>(8 * (kBlockBytes + size)), message + padded - 4);
-}
-
 // The first of the state's words, as bytes big-endian.
-Digest DigestOfState(const uint32_t (&words)[Digest::kBytes / 4]) {
+Digest DigestOfState(const uint32_t* words) {
   unsigned char bytes[Digest::kBytes];
   for (size_t i = 0; i < Digest::kBytes / 4; ++i) PutBigEndian32(words[i], bytes + 4 * i);
   return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
@@ -184,11 +147,17 @@ Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
     const size_t padded = PaddedBytes(key, value);
     LayOut(key, value, padded, message);
     SHA256_Update(&context, message, padded);
-    return DigestOfState({context.h[0], context.h[1], context.h[2], context.h[3]});
+    return DigestOfState(context.h);
   }
   AddFramed(key, &context);
   SHA256_Update(&context, value.data(), value.size());
   return DigestOf(&context);
+}
+
+std::array<uint32_t, 8> RecordHasher::KeyedState() const {
+  std::array<uint32_t, 8> words;
+  std::copy_n(state_->keyed.h, words.size(), words.begin());
+  return words;
 }
 
 void RecordHasher::Begin(std::string_view key) {
@@ -201,68 +170,6 @@ void RecordHasher::Add(std::string_view piece) {
 }
 
 Digest RecordHasher::End() { return DigestOf(&state_->begun); }
-
-// Messages of one number of blocks wait until there is one for each lane.
-struct BatchHasher::State {
-  static constexpr size_t kBlocksMax = 16;  // of a message that waits for others
-  struct Waiting {
-    std::vector<unsigned char> messages;  // as Sha256Lanes::compress takes them
-    std::vector<size_t> places;           // in the vector of digests
-  };
-
-  RecordHasher one;
-  SHA256_CTX keyed;
-  const Sha256Lanes* lanes;
-  std::array<Waiting, kBlocksMax> waiting{};  // at [n]: of n + 1 blocks
-
-  // Lanes without a message hash what is left there of an earlier one, in vain.
-  void Compress(size_t blocks, Waiting* from, std::vector<Digest>* digests) const {
-    uint32_t state[kSha256StateWords * kSha256LanesMax];
-    for (size_t i = 0; i < kSha256StateWords; ++i) {
-      std::fill_n(state + i * lanes->lanes, lanes->lanes, keyed.h[i]);
-    }
-    lanes->compress(state, from->messages.data(), blocks);
-    for (size_t lane = 0; lane < from->places.size(); ++lane) {
-      const uint32_t* const word = state + lane;
-      (*digests)[from->places[lane]] = DigestOfState(
-          {word[0], word[lanes->lanes], word[2 * lanes->lanes], word[3 * lanes->lanes]});
-    }
-    from->places.clear();
-  }
-};
-
-BatchHasher::BatchHasher(const DigestKey& key) : BatchHasher(key, BestSha256Lanes()) {}
-
-BatchHasher::BatchHasher(const DigestKey& key, const Sha256Lanes* lanes)
-    : state_(std::make_unique<State>(
-          State{RecordHasher(key), KeyedContext(key, kRecordLabel), lanes})) {}
-
-BatchHasher::~BatchHasher() = default;
-BatchHasher::BatchHasher(BatchHasher&&) noexcept = default;
-BatchHasher& BatchHasher::operator=(BatchHasher&&) noexcept = default;
-
-void BatchHasher::Add(std::string_view key, std::string_view value, std::vector<Digest>* digests) {
-  State& state = *state_;
-  const size_t blocks = PaddedBytes(key, value) / kBlockBytes;
-  if (state.lanes == nullptr || blocks > State::kBlocksMax) {
-    digests->push_back(state.one.Hash(key, value));
-    return;
-  }
-  State::Waiting& waiting = state.waiting[blocks - 1];
-  waiting.places.push_back(digests->size());
-  digests->emplace_back();
-  const size_t padded = blocks * kBlockBytes;
-  if (waiting.messages.empty()) waiting.messages.resize(padded * state.lanes->lanes);
-  LayOut(key, value, padded, waiting.messages.data() + padded * (waiting.places.size() - 1));
-  if (waiting.places.size() == state.lanes->lanes) state.Compress(blocks, &waiting, digests);
-}
-
-void BatchHasher::Flush(std::vector<Digest>* digests) {
-  for (size_t n = 0; n < state_->waiting.size(); ++n) {
-    State::Waiting& waiting = state_->waiting[n];
-    if (!waiting.places.empty()) state_->Compress(n + 1, &waiting, digests);
-  }
-}
 
 struct ColumnHasher::State {
   SHA256_CTX keyed;    // after the key block

@@ -125,6 +125,9 @@ class RecordHasher {
   void Add(std::string_view piece);
   Digest End();
 
+  // SHA-256's state after the key block, for whoever compresses by itself (batch_hasher.h).
+  std::array<uint32_t, 8> KeyedState() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -74,7 +74,7 @@ std::optional<Instant> ParseInfinity(std::string_view text) {
   const char sign = text.front();
   if (sign == '-' || sign == '+') text.remove_prefix(1);
   if (!IsWord(text, "infinity")) return std::nullopt;
-  return Instant{sign == '-' ? Value::Special::kMinusInfinity : Value::Special::kPlusInfinity, 0};
+  return Instant{sign == '-' ? SpecialInstant::kMinusInfinity : SpecialInstant::kPlusInfinity, 0};
 }
 
 bool RemoveBc(std::string_view* text) {
@@ -97,7 +97,7 @@ bool ReadDate(Reader* reader, bool bc, Instant* date) {
   if (year == 0 && (bc || sign == '-')) return false;
   if (bc && sign != '\0') return false;
   if (year == 0 && civil.month == 0 && civil.day == 0 && digits == 4 && sign == '\0') {
-    date->special = Value::Special::kZeroDate;
+    date->special = SpecialInstant::kZeroDate;
     return true;
   }
   civil.year = bc ? 1 - int64_t{year} : (sign == '-' ? -int64_t{year} : int64_t{year});
@@ -230,7 +230,7 @@ std::optional<Instant> ParseTimestamp(std::string_view text, bool zoned) {
   if (!ReadDate(&reader, bc, &instant)) return std::nullopt;
   if (!reader.Take(' ') && !reader.Take('T')) return std::nullopt;
   if (!ReadTimeOfDay(&reader, &time)) return std::nullopt;
-  if (instant.special == Value::Special::kZeroDate) {
+  if (instant.special == SpecialInstant::kZeroDate) {
     // It is no point in time, so a zone says nothing.
     if (time != 0) return std::nullopt;
     if (zoned && !reader.done() && !ReadZone(&reader, &offset)) return std::nullopt;

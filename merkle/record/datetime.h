@@ -6,8 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "merkle/record/value.h"
-
 namespace driftwood::merkle {
 
 // Years are astronomical: 0 is 1 BC, -43 is 44 BC.
@@ -26,9 +24,12 @@ int64_t DaysFromCivil(const CivilDate& date);
 // Any number of days.
 CivilDate CivilFromDays(int64_t days_since_1970);
 
+// Special dates and timestamps, which compare equal only with themselves.
+enum class SpecialInstant : uint8_t { kNone, kMinusInfinity, kPlusInfinity, kZeroDate };
+
 // A date in days, or a timestamp in microseconds, since 1970; 0 where it is special.
 struct Instant {
-  Value::Special special = Value::Special::kNone;
+  SpecialInstant special = SpecialInstant::kNone;
   int64_t number = 0;
 };
 

@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::merkle {

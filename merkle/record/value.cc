@@ -4,8 +4,6 @@
 #include <cmath>
 #include <cstdint>
 
-#include "merkle/record/datetime.h"
-
 namespace driftwood::merkle {
 namespace {
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "merkle/record/datetime.h"
+
 namespace driftwood::merkle {
 
 // The one-byte type tag of an encoded column. Their order is the order of values of different
@@ -35,8 +37,7 @@ enum class Tag : uint8_t {
 // holds integers (two's complement; kUnsigned as its uint64 bits), days, microseconds;
 // `real` the float64.
 struct Value {
-  // Special dates and timestamps, which compare equal only with themselves.
-  enum class Special : uint8_t { kNone, kMinusInfinity, kPlusInfinity, kZeroDate };
+  using Special = SpecialInstant;
 
   Tag tag = Tag::kNull;
   Special special = Special::kNone;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstring>
 #include <numeric>
 #include <utility>
 
@@ -352,6 +353,14 @@ Secrets::Secrets(const std::vector<std::string>& arguments) {
 std::string Secrets::Hide(std::string message) const {
   for (const auto& [from, to] : replaced_) ReplaceAll(from, to, &message);
   return message;
+}
+
+void HidePassword(char* argument) {
+  const size_t size = std::strlen(argument);
+  const std::string shown = Redacted({argument, size});
+  if (shown == std::string_view(argument, size)) return;
+  std::memset(argument, 0, size);
+  std::memcpy(argument, shown.data(), std::min(size, shown.size()));
 }
 
 }  // namespace driftwood::merkle

@@ -27,6 +27,10 @@ inline constexpr std::string_view kWhereThePasswordEnds =
 // value of any other option.
 bool IsUrlWithSecret(std::string_view text);
 
+// Overwrites a program argument that holds a password with what Redacted() shows of it, so that no
+// process list shows more.
+void HidePassword(char* argument);
+
 // What the arguments of a program hold that no message may quote. Immutable.
 class Secrets {
  public:

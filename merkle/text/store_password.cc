@@ -1,10 +1,7 @@
 #include "merkle/text/store_password.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
-
-#include "merkle/text/redaction.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -102,14 +99,6 @@ UrlWithoutPassword TakePassword(std::string_view url) {
   result.url += rest.substr(0, mark);
   if (mark != std::string_view::npos) TakeParameters(rest.substr(mark + 1), &result);
   return result;
-}
-
-void HidePassword(char* argument) {
-  const size_t size = std::strlen(argument);
-  const std::string shown = Redacted({argument, size});
-  if (shown == std::string_view(argument, size)) return;
-  std::memset(argument, 0, size);
-  std::memcpy(argument, shown.data(), std::min(size, shown.size()));
 }
 
 }  // namespace driftwood::merkle

@@ -21,8 +21,4 @@ struct UrlWithoutPassword {
 // connects: what is shown goes through Redacted() (redaction.h).
 UrlWithoutPassword TakePassword(std::string_view url);
 
-// Overwrites a program argument that holds a password with what Redacted() shows of it, so that no
-// process list shows more.
-void HidePassword(char* argument);
-
 }  // namespace driftwood::merkle

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
+#include "merkle/tree/change.h"
 #include "merkle/tree/tree_view.h"
 
 namespace driftwood::merkle {
@@ -62,12 +63,6 @@ class IndexBuilder {
 
 // The encoded key that an AlreadyExists from IndexBuilder is about; empty if it is about none.
 std::optional<std::string> DuplicateKeyOf(const absl::Status& status);
-
-// One operation of a batch: an upsert with the record's new digest, or a delete.
-struct Change {
-  std::string key;
-  std::optional<Digest> digest;
-};
 
 // Thread-safe: Apply() calls are serialised, snapshots may be taken and used meanwhile.
 class Index {

@@ -226,4 +226,10 @@ void LeafView::AppendTo(RecordBlock* block) const {
   }
 }
 
+absl::StatusOr<Summary> ReadNodeSummary(std::string_view node_key, std::string_view value) {
+  if (LevelOfNodeKey(node_key) != 1) return ReadUpperNode(node_key, value);
+  ASSIGN_OR_RETURN(const LeafView leaf, LeafView::Parse(node_key, value));
+  return leaf.summary();
+}
+
 }  // namespace driftwood::merkle

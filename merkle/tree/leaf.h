@@ -115,4 +115,7 @@ class LeafView {
   std::string_view digests_;
 };
 
+// The summary of any node, leaf or upper.
+absl::StatusOr<Summary> ReadNodeSummary(std::string_view node_key, std::string_view value);
+
 }  // namespace driftwood::merkle

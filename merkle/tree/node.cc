@@ -8,7 +8,6 @@
 
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
-#include "merkle/tree/leaf.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -127,12 +126,6 @@ absl::StatusOr<Summary> ReadUpperNode(std::string_view node_key, std::string_vie
   summary.sum = Digest::FromBytes(value.data() + kChecksumBytes);
   std::memcpy(&summary.count, value.data() + kChecksumBytes + Digest::kBytes, sizeof summary.count);
   return summary;
-}
-
-absl::StatusOr<Summary> ReadNodeSummary(std::string_view node_key, std::string_view value) {
-  if (LevelOfNodeKey(node_key) != 1) return ReadUpperNode(node_key, value);
-  ASSIGN_OR_RETURN(const LeafView leaf, LeafView::Parse(node_key, value));
-  return leaf.summary();
 }
 
 std::string EncodeMetadata(const Metadata& metadata) {

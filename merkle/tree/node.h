@@ -46,9 +46,6 @@ inline constexpr size_t kUpperNodeBytes = kChecksumBytes + Digest::kBytes + 8;
 void WriteUpperNode(std::string_view node_key, const Summary& summary, char* value);
 absl::StatusOr<Summary> ReadUpperNode(std::string_view node_key, std::string_view value);
 
-// The summary of any node, leaf or upper.
-absl::StatusOr<Summary> ReadNodeSummary(std::string_view node_key, std::string_view value);
-
 // What the index stands for.
 struct Metadata {
   uint32_t format_version = kFormatVersion;

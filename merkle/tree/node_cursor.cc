@@ -2,6 +2,7 @@
 
 #include "merkle/hash/level.h"
 #include "merkle/status_macros.h"
+#include "merkle/tree/leaf.h"
 #include "merkle/tree/node.h"
 
 namespace driftwood::merkle {

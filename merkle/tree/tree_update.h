@@ -20,7 +20,7 @@
 #include "absl/status/statusor.h"
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
-#include "merkle/tree/index.h"
+#include "merkle/tree/change.h"
 #include "merkle/tree/leaf.h"
 #include "merkle/tree/node_cursor.h"
 

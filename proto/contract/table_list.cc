@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <string_view>
 
-#include "agent/source/messages.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::agent {
 namespace {

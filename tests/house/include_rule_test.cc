@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <regex>
 #include <set>
@@ -64,6 +65,14 @@ class IncludeRuleTest : public ::testing::Test {
   }
 
   static std::string Folder(const std::string& path) { return path.substr(0, path.find('/')); }
+  static std::string Room(const std::string& path) { return fs::path(path).parent_path(); }
+  static std::string Module(const std::string& path) { return fs::path(path).replace_extension(); }
+  static bool IsOfTheProgram(const std::string& path) {
+    const std::string folder = Folder(path);
+    return (folder == "merkle" || folder == "proto" || folder == "agent" ||
+            folder == "coordinator") &&
+           path.find(".pb.h") == std::string::npos;
+  }
   static std::string Where(const Include& include) {
     return include.file + ":" + std::to_string(include.line) + " includes " + include.header;
   }
@@ -79,21 +88,128 @@ TEST_F(IncludeRuleTest, TheRuleSeesTheSources) {
   EXPECT_TRUE(has("coordinator/walk/walk.h"));
 }
 
-TEST_F(IncludeRuleTest, ComponentsIncludeOnlyWhatIsBelowThem) {
-  const std::map<std::string, std::set<std::string>> allowed = {
-      {"merkle", {"merkle"}},
-      {"proto", {"proto", "merkle"}},
-      {"agent", {"agent", "proto", "merkle"}},
-      {"coordinator", {"coordinator", "proto", "merkle"}},
-  };
+// The rooms, and what each may include beside itself. A room is a folder without its subfolders.
+// clang-format off
+const std::map<std::string, std::set<std::string>>& Arrows() {
+  static const std::map<std::string, std::set<std::string>> arrows = [] {
+    const std::set<std::string> merkle = {"merkle", "merkle/text", "merkle/hash", "merkle/record",
+                                          "merkle/lmdb", "merkle/tree", "merkle/query"};
+    const auto with = [](std::set<std::string> rooms, const std::set<std::string>& more) {
+      rooms.insert(more.begin(), more.end());
+      return rooms;
+    };
+    const auto source = with(merkle, {"proto/contract"});
+    const auto store = with(source, {"agent/source"});
+    const auto text_store = with(store, {"agent/stores/text"});
+    const auto sql_store = with(store, {"agent/stores/sql"});
+    const auto serve = with(store, {"agent/index"});
+    const auto peer = with(source, {"coordinator/report"});
+    const auto confirm = with(peer, {"coordinator/peer", "coordinator/walk"});
+    const auto advice = with(confirm, {"coordinator/audit/confirm"});
+    const auto audit = with(advice, {"coordinator/audit/advice"});
+    return std::map<std::string, std::set<std::string>>{
+        {"merkle", {}},
+        {"merkle/text", {"merkle"}},
+        {"merkle/hash", {"merkle"}},
+        {"merkle/record", {"merkle", "merkle/text", "merkle/hash"}},
+        {"merkle/lmdb", {"merkle"}},
+        {"merkle/tree", {"merkle", "merkle/hash", "merkle/record", "merkle/lmdb"}},
+        {"merkle/query", {"merkle", "merkle/hash", "merkle/tree"}},
+        {"proto/contract", merkle},
+        {"proto", with(merkle, {"proto/contract"})},
+        {"agent/source", source},
+        {"agent/index", store},
+        {"agent/serve", with(serve, {"proto"})},
+        {"agent/stores/text", store},
+        {"agent/stores/sql", store},
+        {"agent/stores/csv", text_store},
+        {"agent/stores/jsonl", text_store},
+        {"agent/stores/sqlite", store},
+        {"agent/stores/lmdb", store},
+        {"agent/stores/postgresql", sql_store},
+        {"agent/stores/mysql", sql_store},
+        {"agent/stores", with(store, {"agent/stores/csv", "agent/stores/jsonl", "agent/stores/sqlite",
+                                      "agent/stores/lmdb", "agent/stores/postgresql", "agent/stores/mysql"})},
+        {"agent", with(serve, {"agent/serve", "agent/stores"})},
+        {"coordinator/walk", merkle},
+        {"coordinator/report", merkle},
+        {"coordinator/peer", with(peer, {"proto"})},
+        {"coordinator/audit/confirm", confirm},
+        {"coordinator/audit/advice", advice},
+        {"coordinator/audit", audit},
+        {"coordinator/diff", with(audit, {"coordinator/audit"})},
+        {"coordinator", with(audit, {"coordinator/diff"})},
+    };
+  }();
+  return arrows;
+}
+// clang-format on
+
+TEST_F(IncludeRuleTest, RoomsIncludeOnlyWhatIsBelowThem) {
   for (const Include& include : Includes()) {
-    const auto rule = allowed.find(Folder(include.file));
-    if (rule == allowed.end()) continue;
-    for (const char* component : {"merkle", "proto", "agent", "coordinator", "bench", "tests"}) {
-      if (StartsWith(include.header, std::string(component) + "/")) {
-        EXPECT_TRUE(rule->second.contains(component)) << Where(include);
-      }
+    const std::string room = Room(include.file);
+    if (IsOfTheProgram(include.file)) {
+      ASSERT_TRUE(Arrows().contains(room)) << include.file << ": a room that has no arrows here";
+      if (!IsOfTheProgram(include.header) || Room(include.header) == room) continue;
+      EXPECT_TRUE(Arrows().at(room).contains(Room(include.header))) << Where(include);
     }
+    if (Folder(include.file) != "tests" && Folder(include.file) != "bench") {
+      EXPECT_NE(Folder(include.header), "tests") << Where(include);
+    }
+  }
+}
+
+TEST_F(IncludeRuleTest, NoArrowRunsBackUp) {
+  std::set<std::string> below;  // all of whose arrows end in it
+  for (size_t before = 1; before != below.size();) {
+    before = below.size();
+    for (const auto& [room, arrows] : Arrows()) {
+      if (std::includes(below.begin(), below.end(), arrows.begin(), arrows.end()))
+        below.insert(room);
+    }
+  }
+  for (const auto& [room, arrows] : Arrows()) EXPECT_TRUE(below.contains(room)) << room;
+}
+
+// A file and the header of its name count as one.
+TEST_F(IncludeRuleTest, NoFilesIncludeEachOther) {
+  std::map<std::string, std::set<std::string>> modules;
+  for (const Include& include : Includes()) {
+    if (!IsOfTheProgram(include.file) || !IsOfTheProgram(include.header)) continue;
+    if (Module(include.file) == Module(include.header)) continue;
+    modules[Module(include.file)].insert(Module(include.header));
+  }
+  const std::function<bool(const std::string&, const std::string&, std::set<std::string>*)>
+      reaches = [&](const std::string& from, const std::string& to, std::set<std::string>* seen) {
+        for (const std::string& next : modules[from]) {
+          if (next == to) return true;
+          if (seen->insert(next).second && reaches(next, to, seen)) return true;
+        }
+        return false;
+      };
+  for (const Include& include : Includes()) {
+    if (!IsOfTheProgram(include.file) || !IsOfTheProgram(include.header)) continue;
+    if (Module(include.file) == Module(include.header)) continue;
+    std::set<std::string> seen;
+    EXPECT_FALSE(reaches(Module(include.header), Module(include.file), &seen))
+        << Where(include) << ", which includes it in turn";
+  }
+}
+
+TEST_F(IncludeRuleTest, ATestMirrorsAFileOrSaysWhatItCovers) {
+  const fs::path root = testing::SourceDir();
+  for (const std::string& file : SourceFiles(root)) {
+    static const std::regex unit_test(
+        R"re(^tests/((merkle|proto|agent|coordinator)/.*)_test\.cc$)re");
+    std::smatch match;
+    if (!std::regex_search(file, match, unit_test)) continue;
+    const std::string mirrored = match[1];
+    std::ifstream stream(root / file);
+    std::string first_line;
+    std::getline(stream, first_line);
+    EXPECT_TRUE(fs::exists(root / (mirrored + ".h")) || fs::exists(root / (mirrored + ".cc")) ||
+                StartsWith(first_line, "//"))
+        << file << " mirrors no file and does not say what it covers";
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/index/row_encoder.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::agent {

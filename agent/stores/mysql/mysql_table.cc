@@ -7,6 +7,7 @@
 #include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_view.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
@@ -21,7 +22,7 @@ absl::Status NoSuchTable(MysqlConnection& connection, const std::string& databas
                                     connection.Literal(database) + " ORDER BY 1 LIMIT 1000"));
   std::vector<std::string> names;
   for (size_t i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
-  const std::string nearest = NearestName(wanted, names);
+  const std::string nearest = NearestName(wanted, names).value_or("");
   return absl::NotFoundError(
       "database \"" + Printable(database) + "\" has no table \"" + Printable(wanted) +
       "\" that this user may see" +

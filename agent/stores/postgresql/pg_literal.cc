@@ -3,7 +3,6 @@
 #include <limits>
 #include <optional>
 
-#include "agent/index/row_encoder.h"
 #include "agent/source/messages.h"
 #include "merkle/text/utf8.h"
 

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <limits>
 
-#include "agent/index/row_encoder.h"
 #include "merkle/record/datetime.h"
 #include "merkle/status_macros.h"
 

@@ -4,6 +4,7 @@
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
@@ -72,7 +73,7 @@ absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted) {
                        "ORDER BY 1 LIMIT 1000"));
   std::vector<std::string> names;
   for (int i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
-  const std::string nearest = NearestName(wanted, names);
+  const std::string nearest = NearestName(wanted, names).value_or("");
   return absl::NotFoundError(
       "the database has no table \"" + Printable(wanted) + "\"" +
       (nearest.empty() ? std::string() : "; did you mean \"" + Printable(nearest) + "\"?") +

@@ -7,7 +7,6 @@
 #include <thread>
 #include <utility>
 
-#include "agent/index/row_encoder.h"
 #include "agent/source/messages.h"
 #include "agent/source/transient.h"
 #include "agent/stores/postgresql/pg_connection.h"

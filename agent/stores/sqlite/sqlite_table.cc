@@ -6,6 +6,7 @@
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
@@ -196,7 +197,7 @@ absl::StatusOr<SqliteTable> ReadSqliteTable(const SqliteConnection& connection,
   ASSIGN_OR_RETURN(const bool found, statement.Step());
   if (!found) {
     ASSIGN_OR_RETURN(const std::vector<std::string> names, SqliteTableNames(connection));
-    const std::string nearest = NearestName(name, names);
+    const std::string nearest = NearestName(name, names).value_or("");
     return absl::NotFoundError(
         Printable(connection.path()) + " has no table \"" + Printable(name) + "\"" +
         (nearest.empty() ? std::string() : "; did you mean \"" + Printable(nearest) + "\"?") +

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/audit/advice/sampled_records.h"
 #include "coordinator/report/report.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
@@ -18,23 +19,10 @@
 
 namespace driftwood::coordinator {
 
-// One divergent record of the sample.
-struct SampledRecord {
-  ReportKey key;
-  // By replica: value columns in schema order. Absent: the replica lacks the record.
-  std::vector<std::optional<std::vector<merkle::Value>>> values;
-};
-
 // `names` are the replicas'. The result's columns are those that differ, most often first; its keys
 // are hypotheses about missing records: that a key is there under another spelling.
 Explanation Explain(const merkle::Schema& schema, const std::vector<std::string>& names,
                     const std::vector<SampledRecord>& sample);
-
-// A rule that is tested on a value column.
-struct RuleTest {
-  size_t column = 0;
-  merkle::Rule rule;
-};
 
 // Those worth testing on the columns, as many columns from the first on as together have at most
 // `max` of them.
@@ -42,16 +30,6 @@ std::vector<RuleTest> RuleTests(const merkle::Schema& schema, const std::vector<
                                 size_t max);
 // "name:rtrim"
 std::string RuleTestText(const merkle::Schema& schema, const RuleTest& test);
-
-// The same of what the agents say without values.
-struct TaggedRecord {
-  ReportKey key;
-  struct Tags {
-    std::string columns;  // a tag for each value column
-    std::string rules;    // and for each rule tested
-  };
-  std::vector<std::optional<Tags>> tags;  // by replica; absent: it lacks the record
-};
 
 // All tags are as many as there are columns and `tests`. Columns without a test are left out.
 Explanation ExplainTagged(const merkle::Schema& schema, const std::vector<std::string>& names,

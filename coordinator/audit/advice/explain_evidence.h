@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "coordinator/audit/advice/explain.h"
+#include "coordinator/audit/advice/sampled_records.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/value.h"
 

@@ -9,7 +9,7 @@
 #include "coordinator/audit/confirm/confirm.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/report/report.h"
-#include "coordinator/walk/walk.h"
+#include "coordinator/walk/walk_types.h"
 #include "merkle/hash/level.h"
 
 namespace driftwood::coordinator {

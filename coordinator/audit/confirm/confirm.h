@@ -22,7 +22,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/report/report.h"
-#include "coordinator/walk/walk.h"
+#include "coordinator/walk/walk_types.h"
 
 namespace driftwood::coordinator {
 

@@ -7,12 +7,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "coordinator/audit/advice/explain.h"
 #include "coordinator/audit/confirm/confirm.h"
 #include "coordinator/audit/confirm/version.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/report/report.h"
-#include "coordinator/walk/walk.h"
+#include "coordinator/walk/walk_types.h"
 
 namespace driftwood::coordinator {
 
@@ -55,17 +54,6 @@ std::string CheckMultisets(const WalkResult& result, const Report& report);
 // last check of our own arithmetic, independent of the walk's.
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                         size_t i);
-
-// The records read for `keys`, for their explanation. All readings are OK. Left out are those whose
-// values were too long to be sent, do not decode, or agree by now.
-std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
-                                    const merkle::Schema& schema);
-
-// The same where they were read with column tags, `with_rules` or without: left out are changed
-// records that some replica gave no tags of, and those that agree by now.
-std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
-                                         const Readings& readings, const merkle::Schema& schema,
-                                         bool with_rules);
 
 // In which columns the changed records that were read again differ. Absent: it is not known of any.
 std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns);

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "coordinator/report/text.h"
 #include "merkle/check.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
 

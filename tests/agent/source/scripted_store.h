@@ -19,6 +19,7 @@
 #include "agent/source/store.h"
 #include "merkle/check.h"
 #include "merkle/hash/digest.h"
+#include "merkle/record/agreement.h"
 #include "merkle/record/schema.h"
 
 namespace driftwood::agent {

@@ -12,8 +12,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "coordinator/report/text.h"
 #include "merkle/record/encoding.h"
+#include "merkle/text/display.h"
 #include "tests/testing/paths.h"
 
 namespace driftwood::coordinator {

@@ -35,13 +35,13 @@ std::string TimeDisplay(int64_t microseconds) {
 
 std::optional<int64_t> Days(std::string_view text) {
   const std::optional<Instant> date = ParseDate(text);
-  if (!date || date->special != Value::Special::kNone) return std::nullopt;
+  if (!date || date->special != SpecialInstant::kNone) return std::nullopt;
   return date->number;
 }
 
 std::optional<int64_t> Microseconds(std::string_view text, bool zoned = false) {
   const std::optional<Instant> instant = ParseTimestamp(text, zoned);
-  if (!instant || instant->special != Value::Special::kNone) return std::nullopt;
+  if (!instant || instant->special != SpecialInstant::kNone) return std::nullopt;
   return instant->number;
 }
 
@@ -133,12 +133,12 @@ TEST(DatetimeTest, WhatIsNoDateDoesNotParse) {
 }
 
 TEST(DatetimeTest, SpecialDatesAreThemselves) {
-  EXPECT_EQ(ParseDate("infinity")->special, Value::Special::kPlusInfinity);
-  EXPECT_EQ(ParseDate("-Infinity")->special, Value::Special::kMinusInfinity);
-  EXPECT_EQ(ParseDate("0000-00-00")->special, Value::Special::kZeroDate);
-  EXPECT_EQ(ParseTimestamp("infinity", true)->special, Value::Special::kPlusInfinity);
-  EXPECT_EQ(ParseTimestamp("0000-00-00 00:00:00.000", false)->special, Value::Special::kZeroDate);
-  EXPECT_EQ(ParseTimestamp("0000-00-00 00:00:00+00", true)->special, Value::Special::kZeroDate);
+  EXPECT_EQ(ParseDate("infinity")->special, SpecialInstant::kPlusInfinity);
+  EXPECT_EQ(ParseDate("-Infinity")->special, SpecialInstant::kMinusInfinity);
+  EXPECT_EQ(ParseDate("0000-00-00")->special, SpecialInstant::kZeroDate);
+  EXPECT_EQ(ParseTimestamp("infinity", true)->special, SpecialInstant::kPlusInfinity);
+  EXPECT_EQ(ParseTimestamp("0000-00-00 00:00:00.000", false)->special, SpecialInstant::kZeroDate);
+  EXPECT_EQ(ParseTimestamp("0000-00-00 00:00:00+00", true)->special, SpecialInstant::kZeroDate);
   EXPECT_FALSE(ParseTimestamp("0000-00-00 00:00:01", false).has_value());
   EXPECT_FALSE(ParseTimestamp("0000-00-00 00:00:00Z", false).has_value());
 }

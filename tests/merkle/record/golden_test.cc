@@ -16,6 +16,7 @@
 #include "merkle/check.h"
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
+#include "merkle/record/agreement.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/schema.h"
 #include "tests/testing/paths.h"

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "merkle/text/redaction.h"
+
 namespace driftwood::merkle {
 namespace {
 

@@ -1,3 +1,4 @@
+// The naive twin that other tests compare the tree with: its own arithmetic.
 #include "tests/testing/memory_tree.h"
 
 #include <gtest/gtest.h>

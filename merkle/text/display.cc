@@ -1,29 +1,14 @@
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cstdio>
 #include <limits>
 
-namespace driftwood::coordinator {
+#include "merkle/text/hex.h"
+#include "merkle/text/utf8.h"
+
+namespace driftwood {
 
 namespace {
-
-// Insertions, deletions, substitutions and swaps of neighbours.
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
-  for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-  for (size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substitute = d[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, substitute});
-      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
-}
 
 // One code point at `text[*at]`, advancing; 0xFFFFFFFF and one byte further if it is not UTF-8.
 uint32_t NextCodePoint(std::string_view text, size_t* at) {
@@ -59,36 +44,27 @@ bool IsTreacherous(uint32_t point) {
          point == 0xFEFF;
 }
 
-void AppendEscapedByte(unsigned char byte, std::string* out) {
-  char buffer[8];
-  std::snprintf(buffer, sizeof buffer, "\\x%02x", byte);
-  *out += buffer;
+// Nothing that a terminal would act on, and nothing that only looks like something else.
+bool IsHarmless(uint32_t point) {
+  return point >= 0x20 && point != 0x7F && point <= 0x10FFFF && !IsTreacherous(point);
+}
+
+void AppendEscaped(std::string_view character, std::string* out) {
+  if (character == "\n") {
+    *out += "\\n";
+  } else if (character == "\t") {
+    *out += "\\t";
+  } else if (character == "\r") {
+    *out += "\\r";
+  } else {
+    for (size_t i = 0; i < character.size(); ++i) {
+      *out += "\\x";
+      AppendHex(character.substr(i, 1), out);
+    }
+  }
 }
 
 }  // namespace
-
-std::optional<std::string> NearestName(std::string_view name,
-                                       const std::vector<std::string>& candidates) {
-  if (name.size() > 200) return std::nullopt;
-  const std::string wanted = Lowercase(name);
-  const size_t limit = std::max<size_t>(1, name.size() / 3);
-  std::optional<std::string> best;
-  size_t best_distance = limit + 1;
-  for (const std::string& candidate : candidates) {
-    if (candidate.size() > name.size() + limit || name.size() > candidate.size() + limit) continue;
-    const size_t distance = EditDistance(wanted, Lowercase(candidate));
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = candidate;
-    }
-  }
-  return best;
-}
-
-std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates) {
-  const std::optional<std::string> nearest = NearestName(name, candidates);
-  return nearest ? " (did you mean '" + *nearest + "'?)" : "";
-}
 
 std::string JoinNames(const std::vector<std::string>& names, size_t max) {
   std::string joined;
@@ -147,42 +123,34 @@ std::string Percent(uint64_t part, uint64_t whole) {
   return std::to_string(part < whole ? std::min<uint64_t>(percent, 99) : 100) + " %";
 }
 
-std::string Lowercase(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
-std::string Hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes) {
-    hex += kDigits[static_cast<unsigned char>(c) >> 4];
-    hex += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return hex;
-}
-
-std::string EscapeForDisplay(std::string_view text) {
+std::string Printable(std::string_view text, size_t bytes_max) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
+    if (out.size() >= bytes_max) return out + "…";
     const size_t start = at;
     const uint32_t point = NextCodePoint(text, &at);
-    if (point == '\n') {
-      out += "\\n";
-    } else if (point == '\t') {
-      out += "\\t";
-    } else if (point == '\r') {
-      out += "\\r";
-    } else if (point < 0x20 || point == 0x7F || point > 0x10FFFF || IsTreacherous(point)) {
-      for (size_t i = start; i < at; ++i) {
-        AppendEscapedByte(static_cast<unsigned char>(text[i]), &out);
-      }
+    const std::string_view character = text.substr(start, at - start);
+    if (IsHarmless(point)) {
+      out += character;
     } else {
-      out += text.substr(start, at - start);
+      AppendEscaped(character, &out);
     }
   }
   return out;
+}
+
+std::string EscapeForDisplay(std::string_view text) {
+  return Printable(text, std::numeric_limits<size_t>::max());
+}
+
+std::string ListNames(const std::vector<std::string>& names) {
+  constexpr size_t kListedMax = 20;
+  if (names.empty()) return "none";
+  std::vector<std::string> printable;
+  for (size_t i = 0; i < names.size(); ++i) {
+    printable.push_back(i < kListedMax ? Printable(names[i], 64) : "");
+  }
+  return JoinNames(printable, kListedMax);
 }
 
 size_t DisplayWidth(std::string_view text) {
@@ -191,4 +159,4 @@ size_t DisplayWidth(std::string_view text) {
   return width;
 }
 
-}  // namespace driftwood::coordinator
+}  // namespace driftwood

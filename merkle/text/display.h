@@ -1,20 +1,13 @@
-// Small text helpers of messages and reports: nearest names, lists, numbers, safe display.
+// Text for people: lists, numbers, and whatever comes from outside, made safe to show. Pure
+// functions.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace driftwood::coordinator {
-
-// The candidate with the smallest edit distance to `name`, letter case counting little, if it is
-// near enough to be what was meant.
-std::optional<std::string> NearestName(std::string_view name,
-                                       const std::vector<std::string>& candidates);
-// " (did you mean 'order_id'?)", or nothing.
-std::string DidYouMean(std::string_view name, const std::vector<std::string>& candidates);
+namespace driftwood {
 
 // "a, b, c"; with more than `max` of them "a, b and 7 more".
 std::string JoinNames(const std::vector<std::string>& names, size_t max = 12);
@@ -35,13 +28,16 @@ std::string Plural(uint64_t count, std::string_view one, std::string_view many);
 // "97 %", rounded down; "under 1 %" of what is not nothing, and "100 %" only of all.
 std::string Percent(uint64_t part, uint64_t whole);
 
-std::string Lowercase(std::string_view text);
-std::string Hex(std::string_view bytes);
-
-// Valid UTF-8 with nothing that a terminal would act on: control characters as \n, \t or \x1b,
-// bytes that are not UTF-8 as \xff.
+// `text` fit for one line of a message, a log or a table: valid UTF-8 with nothing that a terminal
+// would act on and no mark that reorders or hides text. Such characters and bytes that are not
+// UTF-8 become \n, \t, \r or \xHH. Cut after about `bytes_max` bytes with "…".
+std::string Printable(std::string_view text, size_t bytes_max = 4096);
+// The same, uncut.
 std::string EscapeForDisplay(std::string_view text);
+
+// "a, b, c", each printable; after 20 names "and 3 more". "none" if empty.
+std::string ListNames(const std::vector<std::string>& names);
 // How many terminal cells `text` takes: code points, wide ones counted as two.
 size_t DisplayWidth(std::string_view text);
 
-}  // namespace driftwood::coordinator
+}  // namespace driftwood

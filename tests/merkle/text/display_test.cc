@@ -1,32 +1,34 @@
-#include "coordinator/report/text.h"
+#include "merkle/text/display.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace driftwood::coordinator {
+#include "merkle/text/names.h"
+
+namespace driftwood {
 namespace {
 
 using ::testing::ElementsAre;
 
-TEST(TextTest, NearestNameForgivesATypoAndLetterCaseButNotAnotherWord) {
+TEST(DisplayTest, NearestNameForgivesATypoAndLetterCaseButNotAnotherWord) {
   EXPECT_EQ(NearestName("order_di", {"amount", "order_id"}), "order_id");
   EXPECT_EQ(NearestName("ID", {"amount", "id"}), "id");
   EXPECT_EQ(NearestName("customer", {"amount", "id"}), std::nullopt);
 }
 
-TEST(TextTest, ListsSplitAtCommasAndKeepEscapedOnes) {
+TEST(DisplayTest, ListsSplitAtCommasAndKeepEscapedOnes) {
   EXPECT_THAT(SplitList("a,b%2Cc,100%,50%25"), ElementsAre("a", "b,c", "100%", "50%"));
   EXPECT_THAT(SplitList(""), ElementsAre(""));
 }
 
-TEST(TextTest, DigitsAreGrouped) {
+TEST(DisplayTest, DigitsAreGrouped) {
   EXPECT_EQ(GroupDigits(0), "0");
   EXPECT_EQ(GroupDigits(999), "999");
   EXPECT_EQ(GroupDigits(1000), "1,000");
   EXPECT_EQ(GroupDigits(5000000), "5,000,000");
 }
 
-TEST(TextTest, NothingThatATerminalActsOnIsShownAsItIs) {
+TEST(DisplayTest, NothingThatATerminalActsOnIsShownAsItIs) {
   EXPECT_EQ(EscapeForDisplay("a\nb\tc\x1b[31m\x7f"), "a\\nb\\tc\\x1b[31m\\x7f");
   EXPECT_EQ(EscapeForDisplay("\xff\xc3\x28"), "\\xff\\xc3(");
   EXPECT_EQ(EscapeForDisplay("Grüße 日本"), "Grüße 日本");
@@ -36,17 +38,17 @@ TEST(TextTest, NothingThatATerminalActsOnIsShownAsItIs) {
   EXPECT_EQ(EscapeForDisplay("\xc2\x9b"), "\\xc2\\x9b");  // C1 control
 }
 
-TEST(TextTest, WideCharactersTakeTwoCells) {
+TEST(DisplayTest, WideCharactersTakeTwoCells) {
   EXPECT_EQ(DisplayWidth("abc"), 3u);
   EXPECT_EQ(DisplayWidth("Grüße"), 5u);
   EXPECT_EQ(DisplayWidth("日本"), 4u);
 }
 
-TEST(TextTest, NamesAreJoined) {
+TEST(DisplayTest, NamesAreJoined) {
   EXPECT_EQ(JoinAnd({"left", "right"}), "left and right");
   EXPECT_EQ(JoinAnd({"r1", "r2", "r3"}), "r1, r2 and r3");
   EXPECT_EQ(JoinNames({"a", "b", "c"}, 2), "a, b and 1 more");
 }
 
 }  // namespace
-}  // namespace driftwood::coordinator
+}  // namespace driftwood

@@ -1,4 +1,4 @@
-#include "merkle/record/schema.h"
+#include "merkle/record/agreement.h"
 
 #include <gtest/gtest.h>
 
@@ -7,6 +7,8 @@
 #include <set>
 #include <string>
 #include <vector>
+
+#include "merkle/record/schema.h"
 
 namespace driftwood::merkle {
 namespace {

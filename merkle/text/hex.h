@@ -1,20 +1,26 @@
-// Bytes as PostgreSQL writes them: "\x0aff".
+// Bytes in hexadecimal digits. Pure functions.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <string>
 #include <string_view>
 
-namespace driftwood::agent {
+namespace driftwood {
 
-inline int HexDigit(char c) {
+// The value of a digit of either case; -1 for any other character.
+constexpr int HexDigit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
 }
 
-// Whether all of `text` is that.
+// Two lower-case digits a byte.
+void AppendHex(std::string_view bytes, std::string* out);
+std::string Hex(std::string_view bytes);
+
+// Bytes as PostgreSQL writes them, "\x0aff": whether all of `text` is that.
 inline bool IsHexText(std::string_view text) {
   if (text.size() % 2 != 0 || !text.starts_with("\\x")) return false;
   for (const char c : text.substr(2)) {
@@ -39,4 +45,4 @@ void ForEachHexPiece(std::string_view text, const TakePiece& take) {
   }
 }
 
-}  // namespace driftwood::agent
+}  // namespace driftwood

@@ -1,0 +1,29 @@
+// What an index is built with, and under what.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "agent/source/cancellation.h"
+#include "merkle/hash/digest.h"
+#include "merkle/record/agreement.h"
+
+namespace driftwood::agent {
+
+struct IndexerOptions {
+  merkle::DigestKey key;
+  int threads = 0;  // 0: as many as there are cores
+  size_t sort_memory_bytes = size_t{64} << 20;
+  // Called from one thread at a time, now and then.
+  std::function<void(uint64_t records, uint64_t progress)> on_progress;
+  // Makes the build end with Cancelled. May be null.
+  Cancellation* cancellation = nullptr;
+};
+
+// FailedPrecondition: an agreement of another encoding version or digest key. InvalidArgument:
+// none.
+absl::Status CheckAgreement(const merkle::Agreement& agreement, const merkle::DigestKey& key);
+
+}  // namespace driftwood::agent

@@ -1,0 +1,241 @@
+#include "agent/index/read_records.h"
+
+#include <algorithm>
+#include <deque>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "agent/index/copies.h"
+#include "agent/index/duplicate_keys.h"
+#include "agent/index/found_value.h"
+#include "agent/index/indexer_options.h"
+#include "agent/index/row_encoder.h"
+#include "agent/source/for_each_row.h"
+#include "agent/source/key_source.h"
+#include "merkle/check.h"
+#include "merkle/record/encoding.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+
+namespace {
+
+using merkle::Agreement;
+
+// What is wanted of a record beside its digest.
+struct RecordParts {
+  bool values = false;
+  ColumnTagger* tagger = nullptr;  // null: no tags
+};
+
+// Keeps the rows whose encoded key is among those asked for.
+class RecordFinder final : public RowSink {
+ public:
+  RecordFinder(const Agreement& agreement, const merkle::DigestKey& key,
+               const std::vector<std::string>& keys, const RecordParts& parts)
+      : parts_(parts),
+        key_columns_(agreement.schema.key.size()),
+        key_encoder_(KeySchema(agreement.schema), agreement.rules),
+        reader_(agreement.schema, agreement.rules, key) {
+    for (const std::string& wanted : keys) found_.emplace(wanted, false);
+  }
+
+  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+    key_encoder_.Encode(row.first(key_columns_));
+    const auto wanted = found_.find(key_encoder_.key());
+    if (wanted == found_.end()) return absl::OkStatus();
+    if (wanted->second) {
+      duplicate_ = std::string(wanted->first);
+      return absl::AlreadyExistsError("two records have one key");
+    }
+    wanted->second = true;
+    FoundRecord& record = records_.emplace_back();
+    ASSIGN_OR_RETURN(record.digest, reader_.ReadDigest(row));
+    record.key = reader_.key();
+    if (parts_.values) {
+      ASSIGN_OR_RETURN(std::optional<std::string> value, reader_.ReadValue(row));
+      record.value_too_long = !value;
+      record.value = std::move(value).value_or("");
+    }
+    if (parts_.tagger != nullptr) {
+      ASSIGN_OR_RETURN(ValueReader::Tags tags, reader_.ReadTags(row, parts_.tagger));
+      record.column_tags = std::move(tags.columns);
+      record.rule_tags = std::move(tags.rules);
+    }
+    return absl::OkStatus();
+  }
+
+  // The key that two rows have, where that made Row() fail.
+  const std::optional<std::string>& duplicate() const { return duplicate_; }
+
+  std::vector<FoundRecord> Take() {
+    SortByKey(&records_);
+    return std::move(records_);
+  }
+
+ private:
+  const RecordParts parts_;
+  const size_t key_columns_;
+  RowEncoder key_encoder_;
+  ValueReader reader_;
+  std::unordered_map<std::string_view, bool> found_;  // views of the caller's keys
+  std::vector<FoundRecord> records_;
+  std::optional<std::string> duplicate_;
+};
+
+struct Reading {
+  std::unique_ptr<Scan> scan;
+  bool by_key = false;
+};
+
+absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
+                                     const std::vector<std::string>& keys) {
+  const merkle::Schema& schema = agreement.schema;
+  const std::vector<std::string> columns = ScanColumns(schema);
+  std::vector<std::vector<merkle::Value>> values;  // SourceValues are views of these
+  std::deque<std::string> uuids;
+  std::vector<std::vector<SourceValue>> source_keys;
+  values.reserve(keys.size());
+  for (const std::string& key : keys) {
+    ASSIGN_OR_RETURN(std::vector<merkle::Value> decoded, merkle::DecodeKey(key, schema.key.size()));
+    values.push_back(std::move(decoded));
+    std::vector<SourceValue>& source_key = source_keys.emplace_back();
+    for (const merkle::Value& value : values.back()) {
+      source_key.push_back(AsSource(value, &uuids));
+    }
+  }
+  std::vector<std::string> key_names;
+  for (const merkle::Column& column : schema.key) key_names.push_back(column.name);
+  // The store has keys as they were before the rules: it can't be asked for others.
+  const bool as_stored = UnderKeyRules(agreement).empty();
+  absl::StatusOr<std::unique_ptr<Scan>> scan = as_stored
+                                                   ? store.Lookup(columns, key_names, source_keys)
+                                                   : absl::UnimplementedError("keys under rules");
+  const bool by_key = !absl::IsUnimplemented(scan.status());
+  if (!by_key) scan = store.StartScan(columns);
+  RETURN_IF_ERROR(scan.status());
+  return Reading{*std::move(scan), by_key};
+}
+
+// The next keys, in order, of one look-up: what a store makes of it (a statement, say) has bounds
+// too.
+std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t begin) {
+  constexpr size_t kKeysMax = 5000;
+  constexpr size_t kBytesMax = size_t{512} << 10;
+  size_t end = begin;
+  size_t bytes = 0;
+  while (end < keys.size() && end - begin < kKeysMax &&
+         (end == begin || bytes + keys[end].size() <= kBytesMax)) {
+    bytes += keys[end++].size();
+  }
+  return {keys.begin() + static_cast<ptrdiff_t>(begin), keys.begin() + static_cast<ptrdiff_t>(end)};
+}
+
+// The rows of `reading` that have one of `keys`.
+absl::StatusOr<std::vector<FoundRecord>> FindIn(
+    const Reading& reading, Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& keys, const RecordParts& parts, Cancellation* cancellation) {
+  RecordFinder finder(agreement, key, keys, parts);
+  const absl::Status read = ForEachRow(*reading.scan, finder, cancellation);
+  if (finder.duplicate()) {
+    return DuplicateError(store, agreement, *finder.duplicate(), cancellation);
+  }
+  RETURN_IF_ERROR(read);
+  ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());
+  // A row found by its key was there; one that a torn scan did not meet may have been.
+  if (!reading.by_key && !end.not_point_in_time.empty()) {
+    return absl::AbortedError(end.not_point_in_time);
+  }
+  return finder.Take();
+}
+
+// Adds what look-ups have overlooked of `wanted` (HeldBefore), if anything, by one scan.
+absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+                           const std::vector<std::string>& wanted, const RecordParts& parts,
+                           Cancellation* cancellation, const HeldBefore& held_before,
+                           std::vector<FoundRecord>* found) {
+  std::vector<std::string> not_found;
+  auto next = found->begin();
+  for (const std::string& each : wanted) {
+    if (next != found->end() && next->key == each) {
+      ++next;
+    } else {
+      not_found.push_back(each);
+    }
+  }
+  if (not_found.empty() || !held_before) return absl::OkStatus();
+  const std::vector<std::string> doubtful = held_before(not_found);
+  if (doubtful.empty()) return absl::OkStatus();
+  Reading reading;
+  ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
+  ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
+                   FindIn(reading, store, agreement, key, doubtful, parts, cancellation));
+  std::move(records.begin(), records.end(), std::back_inserter(*found));
+  SortByKey(found);
+  return absl::OkStatus();
+}
+
+// Of keys that ascend, each once: a look-up of a key asked for twice would find two records with
+// one key.
+absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement& agreement,
+                                                   const merkle::DigestKey& key,
+                                                   const std::vector<std::string>& wanted,
+                                                   const RecordParts& parts,
+                                                   Cancellation* cancellation,
+                                                   const HeldBefore& held_before) {
+  std::vector<FoundRecord> found;
+  for (size_t begin = 0; begin < wanted.size();) {
+    const std::vector<std::string> part = LookupPart(wanted, begin);
+    ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, part));
+    const bool by_key = reading.by_key;
+    ASSIGN_OR_RETURN(
+        std::vector<FoundRecord> records,
+        FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancellation));
+    if (!by_key) return records;  // one scan has all of them
+    std::move(records.begin(), records.end(), std::back_inserter(found));
+    begin += part.size();
+  }
+  RETURN_IF_ERROR(
+      AddOverlooked(store, agreement, key, wanted, parts, cancellation, held_before, &found));
+  return found;
+}
+
+std::vector<std::string> EachOnce(std::vector<std::string> keys) {
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  return keys;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreement& agreement,
+                                                     const merkle::DigestKey& key,
+                                                     const std::vector<std::string>& keys,
+                                                     bool with_values, Cancellation* cancellation,
+                                                     const HeldBefore& held_before) {
+  RETURN_IF_ERROR(CheckAgreement(agreement, key));
+  const std::vector<std::string> wanted = EachOnce(keys);
+  if (wanted.empty()) return std::vector<FoundRecord>();
+  if (agreement.schema.multiset) {
+    return CountCopies(store, agreement, key, wanted, with_values, cancellation);
+  }
+  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancellation,
+                   held_before);
+}
+
+absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreement& agreement,
+                                                    const merkle::DigestKey& key,
+                                                    const std::vector<std::string>& keys,
+                                                    ColumnTagger* tagger,
+                                                    Cancellation* cancellation,
+                                                    const HeldBefore& held_before) {
+  RETURN_IF_ERROR(CheckAgreement(agreement, key));
+  DRIFTWOOD_CHECK(!agreement.schema.multiset);
+  return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation,
+                   held_before);
+}
+
+}  // namespace driftwood::agent

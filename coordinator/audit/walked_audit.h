@@ -1,0 +1,28 @@
+// An audit between its walk and its report.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "coordinator/audit/audit_options.h"
+#include "coordinator/audit/reconcile.h"
+#include "coordinator/peer/interrupt.h"
+#include "coordinator/walk/walk_types.h"
+#include "merkle/record/agreement.h"
+
+namespace driftwood::coordinator {
+
+// All of it outlives whoever is given it.
+struct WalkedAudit {
+  const AuditOptions& options;
+  const std::vector<DescribedReplica>& replicas;
+  const merkle::Agreement& agreement;
+  const std::vector<merkle::Summary>& roots;
+  const WalkResult& result;
+  Interrupt* interrupt;
+  std::function<void(AuditObserver::Phase)> on_phase;
+
+  const merkle::Schema& schema() const { return agreement.schema; }
+};
+
+}  // namespace driftwood::coordinator
