@@ -16,6 +16,7 @@
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/range.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 namespace {

@@ -9,9 +9,6 @@
 
 namespace driftwood::agent {
 
-// A stream's messages stay below this, but for a single record that is longer.
-inline constexpr size_t kReplyPartBytesMax = size_t{1} << 20;
-
 // Thread-safe. `service` must outlive it.
 class GrpcService final : public v1::Agent::Service {
  public:

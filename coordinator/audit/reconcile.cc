@@ -22,8 +22,8 @@ bool Contains(const Names& names, const std::string& name) {
 
 std::string TypeText(ColumnType type) { return std::string(merkle::ColumnTypeName(type)); }
 
-const ReplicaColumn* FindColumn(const DescribedReplica& replica, const std::string& name) {
-  for (const ReplicaColumn& column : replica.description.columns) {
+const SourceColumn* FindColumn(const DescribedReplica& replica, const std::string& name) {
+  for (const SourceColumn& column : replica.description.columns) {
     if (column.name == name) return &column;
   }
   return nullptr;
@@ -31,7 +31,7 @@ const ReplicaColumn* FindColumn(const DescribedReplica& replica, const std::stri
 
 Names ColumnNames(const DescribedReplica& replica) {
   Names names;
-  for (const ReplicaColumn& column : replica.description.columns) names.push_back(column.name);
+  for (const SourceColumn& column : replica.description.columns) names.push_back(column.name);
   return names;
 }
 
@@ -91,7 +91,7 @@ class Reconciler {
   absl::Status CheckAgents() const {
     const DescribedReplica& first = replicas_[0];
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaDescription& description = replica.description;
+      const DatasetDescription& description = replica.description;
       if (description.encoding_version != merkle::kEncodingVersion) {
         return absl::FailedPreconditionError(
             replica.name + "'s agent (" + description.agent_version + ") has encoding version " +
@@ -293,7 +293,7 @@ class Reconciler {
     const DescribedReplica* textual = nullptr;
     const DescribedReplica* dynamic = nullptr;
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaColumn& column = *FindColumn(replica, name);
+      const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
       if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
       if (column.knowledge == TypeKnowledge::kTextual) textual = &replica;
@@ -358,7 +358,7 @@ class Reconciler {
   absl::Status TypesDiffer(const std::string& name) const {
     std::string sides;
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaColumn& column = *FindColumn(replica, name);
+      const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge != TypeKnowledge::kTyped &&
           column.knowledge != TypeKnowledge::kObserved) {
         continue;
@@ -418,7 +418,7 @@ class Reconciler {
   Names AllColumns() const {
     std::set<std::string> names;
     for (const DescribedReplica& replica : replicas_) {
-      for (const ReplicaColumn& column : replica.description.columns) names.insert(column.name);
+      for (const SourceColumn& column : replica.description.columns) names.insert(column.name);
     }
     return {names.begin(), names.end()};
   }
