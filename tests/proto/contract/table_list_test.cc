@@ -1,4 +1,3 @@
-// What each store lists of a database, and the form in which an agent prints it.
 #include "proto/contract/table_list.h"
 
 #include <gtest/gtest.h>
