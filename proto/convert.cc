@@ -7,10 +7,16 @@
 
 #include "absl/status/status.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 #include "proto/grpc_status.h"
 
 namespace driftwood::proto {
 namespace {
+
+// Whoever made such a message has a bug.
+absl::Status Malformed(const std::string& message) {
+  return WithFault(absl::InvalidArgumentError(message), Fault::kOurs);
+}
 
 // DigestKey::KeyId().
 constexpr size_t kKeyIdBytes = 16;
@@ -150,10 +156,10 @@ v1::Summary ToProto(const merkle::Summary& summary) {
 }
 
 absl::StatusOr<merkle::Summary> FromProto(const v1::Summary& summary) {
-  if (!summary.has_sum()) return absl::InvalidArgumentError("a summary without its sum");
+  if (!summary.has_sum()) return Malformed("a summary without its sum");
   const merkle::Summary result{summary.count(), FromProto(summary.sum())};
   if (result.count == 0 && result.sum != merkle::Digest{}) {
-    return absl::InvalidArgumentError("a summary of no records whose sum is not zero");
+    return Malformed("a summary of no records whose sum is not zero");
   }
   return result;
 }
@@ -335,8 +341,7 @@ v1::ReadRecordsRequest ToProto(ReadRequest request) {
 absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest message) {
   const bool tagged = message.column_tags() || message.rules_size() > 0;
   if (message.with_values() + message.indexed() + tagged > 1) {
-    return absl::InvalidArgumentError(
-        "asked for more than one of values, column tags and what the index says");
+    return Malformed("asked for more than one of values, column tags and what the index says");
   }
   ReadRequest request;
   request.what = message.with_values() ? ReadWhat::kValues
@@ -363,7 +368,7 @@ v1::Record ToProto(FoundRecord record) {
 }
 
 absl::StatusOr<FoundRecord> FromProto(v1::Record message) {
-  if (!message.has_digest()) return absl::InvalidArgumentError("a record without its digest");
+  if (!message.has_digest()) return Malformed("a record without its digest");
   FoundRecord record;
   record.key = std::move(*message.mutable_key());
   record.digest = FromProto(message.digest());

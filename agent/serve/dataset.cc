@@ -17,6 +17,7 @@
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/range.h"
+#include "proto/contract/fault.h"
 #include "proto/contract/limits.h"
 
 namespace driftwood::agent {
@@ -424,8 +425,8 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
 
 absl::Status Dataset::TriedInVain(const absl::Status& status) const {
   if (retries_->taken() == 0) return status;
-  return absl::Status(status.code(), std::string(status.message()) + " (tried " +
-                                         std::to_string(retries_->taken() + 1) + " times)");
+  return Reworded(status, std::string(status.message()) + " (tried " +
+                              std::to_string(retries_->taken() + 1) + " times)");
 }
 
 absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,

@@ -14,6 +14,7 @@
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -90,7 +91,7 @@ class Audit {
   }
 
   void Fail(std::optional<size_t> replica, const absl::Status& status) {
-    if (IsUserError(status.code()) || !scan_began_) {
+    if (FaultOf(status) == Fault::kUser || !scan_began_) {
       if (report_.error && report_.verdict == Verdict::kError) {
         return AlsoFailed(replica, std::string(status.message()));
       }
@@ -221,8 +222,10 @@ class Audit {
     snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
     if (!absl::IsFailedPrecondition(snapshot.status())) return snapshot;
     // It was prepared a moment ago: no command has to change, it is in use.
-    return absl::AbortedError("its agent serves another comparison of it at the same time: " +
-                              std::string(snapshot.status().message()));
+    return WithFault(
+        Reworded(snapshot.status(), "its agent serves another comparison of it at the same time: " +
+                                        std::string(snapshot.status().message())),
+        Fault::kTransport);
   }
 
   bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
@@ -473,22 +476,6 @@ class Audit {
 };
 
 }  // namespace
-
-bool IsUserError(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kOutOfRange:
-      return true;
-    default:
-      return false;
-  }
-}
 
 Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt) {

@@ -1,4 +1,6 @@
 #include "coordinator/audit/live_reader.h"
+#include "proto/contract/fault.h"
+
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +20,8 @@ Reading Checked(const std::vector<std::string>& keys, Reading reading) {
 }  // namespace
 
 bool IsLost(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) &&
+         FaultOf(status) == Fault::kTransport;
 }
 
 LiveReader::LiveReader(std::vector<Peer*> peers, const merkle::Agreement& agreement, bool* lost)

@@ -15,6 +15,7 @@
 #include "coordinator/report/database_report.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -199,10 +200,10 @@ class DiffAll {
         listed.ok() ? SelectTables(now, names_, options_, /*must_exist=*/false) : listed;
     if (!selection.ok()) {
       report_.error = std::nullopt;
-      return Fail({selection.status().code(),
-                   "the tables could not be listed again after the comparison, so one that came "
-                   "meanwhile would not have been seen: " +
-                       std::string(selection.status().message())},
+      return Fail(Reworded(selection.status(),
+                           "the tables could not be listed again after the comparison, so one that "
+                           "came meanwhile would not have been seen: " +
+                               std::string(selection.status().message())),
                   std::nullopt);
     }
     for (const MatchedTable& table : selection->tables) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 
@@ -145,10 +146,16 @@ absl::Status GrpcPeer::Finished(const grpc::Status& grpc_status, const std::stri
     if (cancelled_) return absl::CancelledError("cancelled");
   }
   const absl::Status status = proto::FromGrpc(grpc_status);
+  // Where the agent says whose fault it is, it has answered.
+  if (StatedFault(status).value_or(Fault::kTransport) != Fault::kTransport) return status;
   const bool transport = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
                          absl::IsCancelled(status) || absl::IsInternal(status) ||
                          absl::IsUnknown(status);
   if (!transport) return status;
+  return WithFault(InOurWords(status, what), Fault::kTransport);
+}
+
+absl::Status GrpcPeer::InOurWords(const absl::Status& status, const std::string& what) const {
   const std::string end = options_.describe_end ? options_.describe_end() : "";
   if (!end.empty()) return absl::UnavailableError(end);
   if (absl::IsDeadlineExceeded(status)) {

@@ -63,6 +63,7 @@ class GrpcPeer final : public Peer {
 
   absl::Status Finished(const grpc::Status& status, const std::string& what)
       DRIFTWOOD_EXCLUDES(mutex_);
+  absl::Status InOurWords(const absl::Status& status, const std::string& what) const;
   // In batches of so many keys.
   absl::StatusOr<std::vector<FoundRecord>> ReadInBatches(ReadWhat what,
                                                          const std::vector<std::string>& rules,

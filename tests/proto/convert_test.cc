@@ -213,8 +213,8 @@ TEST(ConvertTest, EveryFieldOfEveryMessageIsConverted) {
   }
   // These have a few plain fields, and no value of their own.
   const std::set<std::string> plain = {
-      "DescribeRequest", "QueryRequest",         "QueryReply",        "ReadRecordsReply",
-      "FindAlikeReply",  "CloseSnapshotRequest", "CloseSnapshotReply"};
+      "DescribeRequest", "QueryRequest",         "QueryReply",         "ReadRecordsReply",
+      "FindAlikeReply",  "CloseSnapshotRequest", "CloseSnapshotReply", "ErrorDetails"};
   const google::protobuf::FileDescriptor* const file = v1::Digest::descriptor()->file();
   for (int i = 0; i < file->message_type_count(); ++i) {
     const google::protobuf::Descriptor* const type = file->message_type(i);

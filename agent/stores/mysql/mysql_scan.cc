@@ -15,19 +15,6 @@ namespace {
 
 using Forms = std::vector<MysqlColumnForm>;
 
-// What goes wrong once rows flow is not what the user wrote: nothing was proven, no more.
-absl::Status MysqlScanError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-      return absl::AbortedError(status.message());
-    default:
-      return MysqlServerError(status);
-  }
-}
-
 // How the statement's values are read as the table's columns. Aborted if they can't: the table has
 // changed since its description was read.
 absl::StatusOr<Forms> FormsOf(const std::vector<MysqlForm>& wanted,
@@ -110,7 +97,7 @@ class MysqlScan final : public Scan {
     mysql_thread_init();
     const absl::Status status = ReadStatements(reader);
     const bool left_early = !status.ok() && !queue_.CheckWanted().ok();
-    queue_.EndReader(MysqlScanError(status));
+    queue_.EndReader(WhileScanning(status));
     if (left_early) EndStatement(plan_.options, ConnectionOf(reader).session());
     mysql_thread_end();
   }
@@ -135,7 +122,7 @@ class MysqlScan final : public Scan {
     std::string last_key;  // of the rows that were delivered
     for (;;) {
       const absl::Status status = ReadRows(ConnectionOf(reader), sql, number, &last_key);
-      if (status.ok() || !plan_.resume || !IsTransient(MysqlServerError(status))) return status;
+      if (status.ok() || !plan_.resume || !IsTransient(WhileScanning(status))) return status;
       RETURN_IF_ERROR(queue_.CheckWanted());
       RETURN_IF_ERROR(Reconnect(reader, status));
       if (!last_key.empty()) sql = plan_.resume->rest(number, last_key);
@@ -152,7 +139,7 @@ class MysqlScan final : public Scan {
       const absl::Status status = ConnectAgain(reader);
       if (status.ok()) break;
       if (absl::IsResourceExhausted(status)) continue;  // perhaps by the connection that was lost
-      if (!IsTransient(MysqlServerError(status))) return status;
+      if (!IsTransient(WhileScanning(status))) return status;
       lost = status;
     }
     merkle::MutexLock lock(&mutex_);
@@ -252,17 +239,6 @@ class MysqlScan final : public Scan {
 };
 
 }  // namespace
-
-absl::Status MysqlServerError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-      return Transient(absl::AbortedError(status.message()));
-    case absl::StatusCode::kDeadlineExceeded:
-      return absl::AbortedError(status.message());
-    default:
-      return status;
-  }
-}
 
 absl::StatusOr<std::unique_ptr<Scan>> StartMysqlScan(MysqlScanPlan plan) {
   // What is wrong with the statement shows before the scan begins.

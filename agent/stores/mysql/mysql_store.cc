@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_lookup.h"
@@ -14,6 +15,7 @@
 #include "agent/stores/mysql/mysql_table.h"
 #include "agent/stores/mysql/mysql_url.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -37,18 +39,13 @@ class MysqlStore final : public Store {
     absl::StatusOr<SourceDescription> description = DescribeTable();
     if (description.ok()) return description;
     // Nothing was compared yet: the access to the data is what has to change.
-    const absl::StatusCode code = description.status().code();
-    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
-        code == absl::StatusCode::kDeadlineExceeded) {
-      return absl::FailedPreconditionError(description.status().message());
-    }
-    return description;
+    return WithDefaultFault(description.status(), Fault::kUser);
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
     absl::StatusOr<std::unique_ptr<Scan>> scan = ScanTable(columns);
-    if (!scan.ok()) return MysqlServerError(scan.status());
+    if (!scan.ok()) return BeforeRows(scan.status());
     return scan;
   }
 
@@ -56,7 +53,7 @@ class MysqlStore final : public Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
     absl::StatusOr<std::unique_ptr<Scan>> scan = ScanKeys(columns, key, keys);
-    if (!scan.ok()) return MysqlServerError(scan.status());
+    if (!scan.ok()) return BeforeRows(scan.status());
     return scan;
   }
 

@@ -21,38 +21,6 @@ namespace {
 // A row that has not come whole after so many reads may be a large one.
 constexpr int kReadsOfLargeRow = 32;
 
-// What goes wrong once rows flow is not what the user wrote, nor has the agent gone or been too
-// slow: nothing was proven, no more.
-absl::Status WhileScanning(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-      return Transient(absl::AbortedError(status.message()));
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kResourceExhausted:
-      return absl::AbortedError(status.message());
-    default:
-      return status;
-  }
-}
-
-// Nothing was read yet: what the user wrote may be wrong (a column that does not exist, a privilege
-// that is missing), or the server has no room.
-absl::Status BeforeRows(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-      return Transient(absl::AbortedError(status.message()));
-    case absl::StatusCode::kDeadlineExceeded:
-      return absl::AbortedError(status.message());
-    default:
-      return status;
-  }
-}
-
 class PgScan final : public Scan {
  public:
   PgScan(std::vector<std::unique_ptr<PgConnection>> connections,

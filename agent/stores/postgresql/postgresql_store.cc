@@ -18,6 +18,7 @@
 #include "agent/stores/postgresql/pg_url.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -51,12 +52,7 @@ class PostgresqlStore final : public Store {
     absl::StatusOr<SourceDescription> description = DescribeTable();
     if (description.ok()) return description;
     // Nothing was compared yet: the access to the data is what has to change.
-    const absl::StatusCode code = description.status().code();
-    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
-        code == absl::StatusCode::kDeadlineExceeded) {
-      return absl::FailedPreconditionError(description.status().message());
-    }
-    return description;
+    return WithDefaultFault(description.status(), Fault::kUser);
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
@@ -188,13 +184,8 @@ class PostgresqlStore final : public Store {
   // has done is not to be taken for something that the agent has done.
   absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(absl::StatusOr<std::unique_ptr<Scan>> scan)
       DRIFTWOOD_EXCLUDES(mutex_) {
-    if (absl::IsUnavailable(scan.status()) || absl::IsResourceExhausted(scan.status())) {
-      return Transient(absl::AbortedError(scan.status().message()));
-    }
-    if (absl::IsDeadlineExceeded(scan.status())) {
-      return absl::AbortedError(scan.status().message());
-    }
-    if (!absl::IsNotFound(scan.status())) return scan;
+    if (scan.ok()) return scan;
+    if (!absl::IsNotFound(scan.status())) return BeforeRows(scan.status());
     merkle::MutexLock lock(&mutex_);
     if (described_.empty()) return scan;
     return absl::AbortedError("gone since it was described: " +

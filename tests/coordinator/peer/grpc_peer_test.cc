@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "coordinator/audit/audit.h"
+#include "proto/contract/fault.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 #include "tests/coordinator/peer/fake_peer.h"
@@ -286,6 +287,27 @@ TEST_F(GrpcPeerTest, CancelEndsTheCallInProgressAndAllLaterOnes) {
   assigned.get_future().wait();
   canceller.join();
   EXPECT_EQ(peer.Describe().status().code(), absl::StatusCode::kCancelled);
+}
+
+// A server that is gone is not an agent that is gone, though the code is the same.
+TEST_F(GrpcPeerTest, WhatAnAgentSaysOfItsSourceIsNotTheAgentsEnd) {
+  FakeAgent* agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  const auto prepare = [&](const absl::Status& fails) {
+    agent->peer.fail_once["prepare"] = fails;
+    return peer.Prepare(SomeAgreement(), false, [](const auto&) {}).status();
+  };
+  for (const Fault fault : {Fault::kUser, Fault::kSource, Fault::kOurs}) {
+    for (const absl::StatusCode code :
+         {absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded,
+          absl::StatusCode::kNotFound, absl::StatusCode::kInternal}) {
+      const absl::Status said = WithFault(absl::Status(code, "the server is gone"), fault);
+      EXPECT_EQ(prepare(said), said);
+    }
+  }
+  const absl::Status lost = prepare(absl::UnavailableError("stopping"));
+  EXPECT_EQ(FaultOf(lost), Fault::kTransport);
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("the agent at "));
 }
 
 TEST_F(GrpcPeerTest, MoreRecordsThanAskedForAreRefused) {
