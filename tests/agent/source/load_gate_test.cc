@@ -16,6 +16,7 @@
 #include "agent/source/pacer.h"
 #include "agent/source/transient.h"
 #include "merkle/record/encoding.h"
+#include "proto/contract/fault.h"
 #include "tests/agent/source/fake_store.h"
 #include "tests/agent/source/store_reading.h"
 #include "tests/testing/temp_dir.h"
