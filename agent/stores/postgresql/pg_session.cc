@@ -76,10 +76,11 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
                        std::chrono::milliseconds statement_timeout) {
   std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
   if (!beginning.snapshot.empty()) sql += "; SET TRANSACTION SNAPSHOT " + beginning.snapshot;
-  sql += std::string("; ") + kPgOwnPath;
   for (const Setting& setting : kSettings) {
     sql += "; SET LOCAL " + std::string(setting.name) + " = '" + std::string(setting.value) + "'";
   }
+  // After quote_all_identifiers, by which its text would be another.
+  sql += std::string("; ") + kPgOwnPath;
   sql += std::string("; SET LOCAL ") + kMark + " = '" + mark + "'";
   // A role's or database's own; and patience, which changes no value.
   sql += "; SET LOCAL lc_monetary TO DEFAULT; SET LOCAL idle_in_transaction_session_timeout = 0";
