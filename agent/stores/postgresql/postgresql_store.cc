@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -19,7 +18,7 @@
 #include "agent/stores/postgresql/pg_session.h"
 #include "agent/stores/postgresql/pg_table.h"
 #include "agent/stores/postgresql/pg_url.h"
-#include "merkle/mutex.h"
+#include "agent/stores/sql/described_columns.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -127,7 +126,7 @@ class PostgresqlStore final : public Store {
       if (column.mapping.form != PgForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }
-    Remember(table);
+    described_.Remember(ColumnsOf(table));
     description.key = table.key;
     if (url_.Parameter("key")) {
       description.key = url_.List("key");
@@ -175,44 +174,23 @@ class PostgresqlStore final : public Store {
            ", or compare a view that casts it, as in " + Printable(column.name) + "::text";
   }
 
-  void Remember(const PgTable& table) DRIFTWOOD_EXCLUDES(mutex_) {
-    merkle::MutexLock lock(&mutex_);
-    described_.clear();
-    for (const PgColumn& column : table.columns) described_[column.name] = column.declared;
+  static DescribedColumns::Columns ColumnsOf(const PgTable& table) {
+    DescribedColumns::Columns columns;
+    for (const PgColumn& column : table.columns) columns[column.name] = column.declared;
+    return columns;
   }
 
-  // Aborted if what the replicas have agreed on is not what the table is now.
-  absl::Status CheckDescribed(const PgTable& table, const std::vector<std::string>& columns)
-      DRIFTWOOD_EXCLUDES(mutex_) {
-    merkle::MutexLock lock(&mutex_);
-    for (const std::string& name : columns) {
-      const auto described = described_.find(name);
-      if (described == described_.end()) continue;
-      const PgColumn* const column = table.Find(name);
-      if (column != nullptr && column->declared == described->second) continue;
-      return absl::AbortedError(
-          "column " + Printable(name) + " of " + Printable(table.Display()) + " was " +
-          Printable(described->second) + " when it was described, and is " +
-          (column == nullptr ? "gone" : Printable(column->declared) + " now"));
-    }
-    return absl::OkStatus();
-  }
-
-  // What was there when it was described and is not now was not named wrongly; and what the server
-  // has done is not to be taken for something that the agent has done.
-  absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(absl::StatusOr<std::unique_ptr<Scan>> scan)
-      DRIFTWOOD_EXCLUDES(mutex_) {
+  // What the server has done is not to be taken for something that the agent has done.
+  absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(
+      absl::StatusOr<std::unique_ptr<Scan>> scan) const {
     if (absl::IsUnavailable(scan.status()) || absl::IsResourceExhausted(scan.status())) {
       return Transient(absl::AbortedError(scan.status().message()));
     }
     if (absl::IsDeadlineExceeded(scan.status())) {
       return absl::AbortedError(scan.status().message());
     }
-    if (!absl::IsNotFound(scan.status())) return scan;
-    merkle::MutexLock lock(&mutex_);
-    if (described_.empty()) return scan;
-    return absl::AbortedError("gone since it was described: " +
-                              std::string(scan.status().message()));
+    if (!scan.ok()) return described_.Explain(scan.status());
+    return scan;
   }
 
   static std::string NotOnePoint(const PgTable& table) {
@@ -276,7 +254,7 @@ class PostgresqlStore final : public Store {
     }
     RETURN_IF_ERROR(BeginSnapshot(first, found));
     ASSIGN_OR_RETURN(const PgTable table, ReadPgTableAgain(first, found));
-    RETURN_IF_ERROR(CheckDescribed(table, columns));
+    RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     std::vector<PgForm> forms;
     ASSIGN_OR_RETURN(const std::string select, Select(table, columns, &forms));
     bool is_foreign = false;
@@ -379,9 +357,7 @@ class PostgresqlStore final : public Store {
   const std::optional<std::string> table_;
   const std::optional<std::string> where_;
 
-  merkle::Mutex mutex_;
-  // The columns' types when they were last described; empty before that.
-  std::map<std::string, std::string> described_ DRIFTWOOD_GUARDED_BY(mutex_);
+  DescribedColumns described_;
 };
 
 }  // namespace
