@@ -1,47 +1,17 @@
 #include "tests/testing/pg_relay.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
 
-#include "merkle/check.h"
+#include "tests/testing/unix_sockets.h"
 
 namespace driftwood::testing {
 namespace {
 
 constexpr size_t kBackends = 2;
 constexpr uint32_t kCancelRequest = 80877102;
-
-sockaddr_un AddressOf(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  DRIFTWOOD_CHECK(path.string().size() < sizeof address.sun_path);
-  std::strcpy(address.sun_path, path.c_str());
-  return address;
-}
-
-bool Send(int to, const std::string& bytes) {
-  for (size_t sent = 0; sent < bytes.size();) {
-    const ssize_t part = ::send(to, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-    if (part <= 0) return false;
-    sent += static_cast<size_t>(part);
-  }
-  return true;
-}
-
-bool Receive(int from, size_t size, std::string* bytes) {
-  const size_t begin = bytes->size();
-  bytes->resize(begin + size);
-  for (size_t got = 0; got < size;) {
-    const ssize_t part = ::recv(from, bytes->data() + begin + got, size - got, 0);
-    if (part <= 0) return false;
-    got += static_cast<size_t>(part);
-  }
-  return true;
-}
 
 uint32_t Get32(const std::string& bytes, size_t at) {
   uint32_t value = 0;
@@ -53,8 +23,8 @@ uint32_t Get32(const std::string& bytes, size_t at) {
 bool ReceiveMessage(int from, bool has_type, std::string* message) {
   message->clear();
   const size_t head = has_type ? 5 : 4;
-  if (!Receive(from, head, message)) return false;
-  return Receive(from, Get32(*message, head - 4) - 4, message);
+  if (!ReceiveMore(from, head, message)) return false;
+  return ReceiveMore(from, Get32(*message, head - 4) - 4, message);
 }
 
 std::string Query(const std::string& sql) {
@@ -77,11 +47,7 @@ PgRelay::PgRelay(const std::filesystem::path& folder, std::filesystem::path targ
                  Settings settings)
     : target_(std::move(target)),
       settings_(std::move(settings)),
-      listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  const sockaddr_un address = AddressOf(folder / ".s.PGSQL.5432");
-  DRIFTWOOD_CHECK(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
-                  0);
-  DRIFTWOOD_CHECK(::listen(listener_, 16) == 0);
+      listener_(ListenOn(folder / ".s.PGSQL.5432")) {
   accepting_ = std::thread([this] { Accept(); });
 }
 
@@ -116,27 +82,23 @@ void PgRelay::Accept() {
 }
 
 int PgRelay::Connect(const std::string& startup, std::string* said) {
-  const int server = Keep(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const sockaddr_un address = AddressOf(target_);
+  const int server = Keep(ConnectTo(target_));
   std::string message;
-  if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      !Send(server, startup)) {
-    return server;
-  }
+  if (!SendAll(server, startup)) return server;
   for (bool started = false;;) {
     if (!ReceiveMessage(server, true, &message)) return server;
     if (!started) *said += message;
     if (message[0] != 'Z') continue;
     if (started || settings_.left_behind.empty()) return server;
     started = true;
-    Send(server, Query(settings_.left_behind));
+    SendAll(server, Query(settings_.left_behind));
   }
 }
 
 char PgRelay::PassAnswer(int server, int client) {
   std::string message;
   for (;;) {
-    if (!ReceiveMessage(server, true, &message) || !Send(client, message)) return 0;
+    if (!ReceiveMessage(server, true, &message) || !SendAll(client, message)) return 0;
     if (message[0] == 'Z') return message[5];
   }
 }
@@ -147,18 +109,14 @@ void PgRelay::Serve(int client) {
   std::vector<int> servers;
   std::string said, unheard;
   if (Get32(message, 4) == kCancelRequest) {
-    const sockaddr_un address = AddressOf(target_);
-    const int server = Keep(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-      Send(server, message);
-      std::string nothing;
-      Receive(server, 1, &nothing);  // until it has heard it
-    }
+    const int server = Keep(ConnectTo(target_));
+    std::string nothing;
+    if (SendAll(server, message)) ReceiveMore(server, 1, &nothing);  // until it has heard it
   } else {
     for (size_t i = 0; i < kBackends; ++i) {
       servers.push_back(Connect(message, i == 0 ? &said : &unheard));
     }
-    Send(client, said);
+    SendAll(client, said);
   }
   for (size_t current = 0; !servers.empty() && ReceiveMessage(client, true, &message);) {
     const std::string sql = TextOf(message);
@@ -166,7 +124,7 @@ void PgRelay::Serve(int client) {
       const std::lock_guard<std::mutex> lock(before_mutex_);
       settings_.before(sql);
     }
-    if (!Send(servers[current], message)) break;
+    if (!SendAll(servers[current], message)) break;
     if (message[0] != 'Q' && message[0] != 'S') continue;
     const char state = PassAnswer(servers[current], client);
     if (state == 0) break;

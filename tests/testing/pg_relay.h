@@ -2,7 +2,6 @@
 // gives each transaction of a client another backend, and lets a test act at a certain statement.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <mutex>
@@ -43,7 +42,7 @@ class PgRelay {
   const std::filesystem::path target_;
   const Settings settings_;
   std::mutex before_mutex_;
-  int listener_ = -1;
+  const int listener_;
   std::mutex mutex_;  // the two vectors and `closed_`
   bool closed_ = false;
   std::vector<int> sockets_;

@@ -187,6 +187,7 @@ absl::Status MysqlConnection::SetUp() {
   const std::string_view version = mysql_get_server_info(connection_);
   is_mariadb_ = version.find("MariaDB") != std::string_view::npos;
   is_open_ = true;
+  RETURN_IF_ERROR(Run("SET sql_select_limit = 18446744073709551615"));  // it cuts SHOW too
   ASSIGN_OR_RETURN(const MysqlResult variables, Query(MysqlOptionalVariablesSql()));
   for (size_t i = 0; i < variables.rows(); ++i) optional_.insert(variables.Text(i, 0));
   return absl::OkStatus();

@@ -199,7 +199,7 @@ class MysqlScan final : public Scan {
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlStatement> statement,
                      MysqlStatement::Prepare(connection, sql));
     absl::Status status = ReadResult(*statement, number, last_key);
-    if (status.ok() && mysql_warning_count(connection.get()) > 0) {
+    if (status.ok() && statement->has_warnings()) {
       ASSIGN_OR_RETURN(const MysqlResult warnings, connection.Query("SHOW WARNINGS"));
       return CheckMysqlWarnings(warnings);
     }
