@@ -135,6 +135,11 @@ std::string DescribeChange(const FileState& before, const FileState& after) {
   return "";
 }
 
+bool IsProofForLater(const FileState& state, int64_t now_ns, bool has_counter) {
+  if (has_counter && !HasWholeSeconds(state)) return true;
+  return std::max(state.modified_ns, state.changed_ns) <= now_ns - kSettledNs;
+}
+
 absl::StatusOr<std::unique_ptr<FileWatch>> FileWatch::Begin(const std::string& path,
                                                             const Options& options) {
   if (path.empty() || path.find('\0') != std::string::npos)
@@ -208,12 +213,6 @@ std::string FileWatch::WhyNotOneState() const {
   if (!change.empty()) return Printable(path_) + " changed while it was read: " + change;
   if (!unseen_.empty()) return Printable(path_) + " may have changed while it was read: " + unseen_;
   return "";
-}
-
-bool FileWatch::IsProofForLater(bool has_counter) const {
-  if (!unseen_.empty()) return false;
-  if (has_counter && !HasWholeSeconds(state_)) return true;
-  return std::max(state_.modified_ns, state_.changed_ns) <= begun_ns_ - kSettledNs;
 }
 
 absl::StatusOr<FileState> FileWatch::StateOf(const std::string& path, Access access) {

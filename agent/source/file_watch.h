@@ -52,6 +52,11 @@ std::string DescribeChange(const FileState& before, const FileState& after);
 // of file servers differ, and a clock of whole seconds shows nothing of a second write within one.
 inline constexpr int64_t kSettledNs = 60'000'000'000;
 
+// Whether `state`, seen at `now_ns`, may prove when it is found again later that nothing was
+// written since. `has_counter`: something else tells all regular writes, so that only those past
+// the engine are left for the times to tell.
+bool IsProofForLater(const FileState& state, int64_t now_ns, bool has_counter);
+
 class FileWatch {
  public:
   enum class Access : uint8_t {
@@ -87,10 +92,10 @@ class FileWatch {
   // to be of one state only if this is empty.
   std::string WhyNotOneState() const;
 
-  // Whether state() may prove, when it is found again later, that nothing was written since.
-  // `has_counter`: something else tells all regular writes, so that only those past the engine are
-  // left for the times to tell.
-  bool IsProofForLater(bool has_counter) const;
+  // Of state(), as it was when the watch began; never if a change could have gone unseen.
+  bool IsProofForLater(bool has_counter) const {
+    return unseen_.empty() && agent::IsProofForLater(state_, begun_ns_, has_counter);
+  }
 
   // The state of the regular file that `path` names now. By opening it where it may be read: a
   // network file system asks its server then, where stat() may answer from memory.
