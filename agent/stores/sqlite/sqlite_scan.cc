@@ -177,8 +177,9 @@ class SqliteScan final : public Scan {
     if (stop_.stop_requested()) return absl::CancelledError("the scan was interrupted");
     auto batch = std::make_unique<SqliteBatch>(query_.columns);
     while (!batch->Full()) {
-      ASSIGN_OR_RETURN(const bool row, Step());
-      if (!row) {
+      const absl::StatusOr<bool> row = Step();
+      if (!row.ok()) return Explain(row.status());
+      if (!*row) {
         at_end_ = true;
         break;
       }
@@ -208,6 +209,14 @@ class SqliteScan final : public Scan {
   void Interrupt() override { stop_.request_stop(); }
 
  private:
+  // What looks like damage may be a file that was overwritten.
+  absl::Status Explain(const absl::Status& status) const {
+    if (query_.watch == nullptr || absl::IsCancelled(status)) return status;
+    const std::string why = query_.watch->WhyNotOneState(*connection_);
+    if (why.empty()) return status;
+    return absl::AbortedError(why + ", and " + std::string(status.message()));
+  }
+
   // The next row of the query, or of the next key's.
   absl::StatusOr<bool> Step() {
     if (!query_.by_key) return statement_.Step();

@@ -521,6 +521,17 @@ TEST_F(SqliteStoreTest, AFileThatIsOverwrittenPastTheLocksIsNoPointInTime) {
   }
 }
 
+TEST_F(SqliteStoreTest, AFileThatIsTruncatedWhileItIsReadHasChangedAndIsNotDamaged) {
+  Fill("DELETE", "old");
+  const auto store = Open("t");
+  auto scan = store->StartScan({"id", "v"}).value();
+  ASSERT_TRUE(scan->Next().ok());
+  std::filesystem::resize_file(File(), 8192);
+  const ScanOutcome rest = ReadScan(*scan);
+  EXPECT_EQ(rest.status.code(), absl::StatusCode::kAborted) << rest.status;
+  EXPECT_THAT(std::string(rest.status.message()), HasSubstr("past SQLite's locks"));
+}
+
 TEST_F(SqliteStoreTest, AFileThatIsReplacedWhileItIsReadIsNoPointInTime) {
   Fill("DELETE", "old");
   const auto store = Open("t");
