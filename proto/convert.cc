@@ -12,6 +12,8 @@ namespace {
 
 // DigestKey::KeyId().
 constexpr size_t kKeyIdBytes = 16;
+constexpr int kColumnsMax = 100'000;
+constexpr int kRulesMax = 16'384;
 
 void ColumnsToProto(const std::vector<merkle::Column>& columns,
                     google::protobuf::RepeatedPtrField<v1::Column>* out) {
@@ -84,6 +86,14 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
         "encoding version differs: got " + std::to_string(agreement.encoding_version()) +
         ", this program has " + std::to_string(merkle::kEncodingVersion) +
         "; run the same version of Driftwood on all sides");
+  }
+  if (agreement.key_size() + agreement.values_size() > kColumnsMax ||
+      agreement.rules_size() > kRulesMax) {
+    return absl::InvalidArgumentError(
+        "an agreement may have " + std::to_string(kColumnsMax) + " columns and " +
+        std::to_string(kRulesMax) + " rules, got " +
+        std::to_string(agreement.key_size() + agreement.values_size()) + " and " +
+        std::to_string(agreement.rules_size()));
   }
   merkle::Agreement result;
   result.encoding_version = agreement.encoding_version();

@@ -248,13 +248,14 @@ absl::Status TreeWriter::AppendUpperLevels() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Summary> TreeWriter::MoveIntoPlace(Metadata metadata) {
+absl::StatusOr<Summary> TreeWriter::MoveIntoPlace(Metadata metadata, const DigestKey& key) {
   RETURN_IF_ERROR(EndLeaf());
   RETURN_IF_ERROR(AppendUpperLevels());
   metadata.root = {};
   for (const UpperNode& node : upper_[kLevelMax]) metadata.root += node.summary;
   RETURN_IF_ERROR(CommitStep(metadata.fingerprint.size() + metadata.source_position.size()));
   metadata.transaction = transaction_->id();
+  metadata.Sign(key);
   RETURN_IF_ERROR(transaction_->Put(kMetadataKey, EncodeMetadata(metadata)));
   cursor_->Close();
   RETURN_IF_ERROR(transaction_->Commit());
