@@ -8,6 +8,7 @@
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 namespace {

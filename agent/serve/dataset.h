@@ -39,6 +39,9 @@
 #include "merkle/mutex.h"
 #include "merkle/record/agreement.h"
 #include "merkle/tree/index.h"
+#include "proto/contract/prepared.h"
+#include "proto/contract/record.h"
+#include "proto/contract/source.h"
 
 namespace driftwood::agent {
 
@@ -61,14 +64,6 @@ struct CallControl {
  private:
   mutable merkle::Mutex mutex_;
   std::string waiting_ DRIFTWOOD_GUARDED_BY(mutex_);
-};
-
-struct PrepareResult {
-  merkle::Summary root;
-  uint64_t records = 0;  // with copies, where the agreement is of a multiset; else root.count
-  uint64_t unparsed = 0;
-  bool reused = false;
-  std::string not_point_in_time;
 };
 
 // Constant after construction, but for `damaged`.

@@ -14,12 +14,13 @@
 #include "agent/serve/listen_address.h"
 #include "agent/serve/listener.h"
 #include "agent/serve/service.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 
 struct GrpcServerLimits {
   // A little over the limit of a query's bytes, so that it is the query's decoder that says so.
-  int request_bytes_max = (8 << 20) + (64 << 10);
+  int request_bytes_max = static_cast<int>(kRequestBytesMax) + (64 << 10);
   // Each call holds one thread; calls over it are refused with RESOURCE_EXHAUSTED.
   int threads_max = 64;
   // Of one connection; its further calls wait.

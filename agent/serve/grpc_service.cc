@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "merkle/status_macros.h"
+#include "proto/contract/limits.h"
 #include "proto/contract/token.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
@@ -37,92 +38,23 @@ Result RunWithHeartbeat(CallControl* control, const std::function<Result()>& wor
   return result.get();
 }
 
-v1::TypeKnowledge ToProto(TypeKnowledge knowledge) {
-  switch (knowledge) {
-    case TypeKnowledge::kTyped:
-      return v1::TYPE_KNOWLEDGE_TYPED;
-    case TypeKnowledge::kTextual:
-      return v1::TYPE_KNOWLEDGE_TEXTUAL;
-    case TypeKnowledge::kDynamic:
-      return v1::TYPE_KNOWLEDGE_DYNAMIC;
-    case TypeKnowledge::kObserved:
-      return v1::TYPE_KNOWLEDGE_OBSERVED;
-  }
-  return v1::TYPE_KNOWLEDGE_UNSPECIFIED;
+PrepareProgress ProgressOf(const CallControl& control) {
+  return {control.records, control.progress, control.waiting()};
 }
 
-// A column is called by its name, so the name must arrive as it is.
-absl::Status CheckColumnName(const std::string& name) {
-  if (proto::ValidUtf8(name) == name) return absl::OkStatus();
-  return absl::FailedPreconditionError("the name of column '" + name +
-                                       "' is not UTF-8; rename it at the source");
-}
-
-absl::Status FillDescription(const SourceDescription& description, v1::DescribeReply* reply) {
-  reply->set_source(proto::ValidUtf8(description.source));
-  for (const SourceColumn& column : description.columns) {
-    RETURN_IF_ERROR(CheckColumnName(column.name));
-    v1::SourceColumn* added = reply->add_columns();
-    added->set_name(column.name);
-    added->set_knowledge(ToProto(column.knowledge));
-    if (column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved) {
-      added->set_type(std::string(merkle::ColumnTypeName(column.type)));
-    }
-    added->set_declared(proto::ValidUtf8(column.declared));
-  }
-  for (const std::string& column : description.key) {
-    RETURN_IF_ERROR(CheckColumnName(column));
-    reply->add_key(column);
-  }
-  if (description.records_estimate) reply->set_records_estimate(*description.records_estimate);
-  if (description.bytes) reply->set_bytes(*description.bytes);
-  reply->set_live(description.live);
-  reply->set_always_keyed(description.always_keyed);
-  reply->set_filter(proto::ValidUtf8(description.filter));
-  reply->set_hides_columns(description.hides_columns);
-  for (const std::string& warning : description.warnings) {
-    reply->add_warnings(proto::ValidUtf8(warning));
-  }
-  return absl::OkStatus();
-}
-
-v1::PrepareReply ProgressReply(const CallControl& control) {
-  v1::PrepareReply reply;
-  reply.set_records(control.records);
-  reply.set_progress(control.progress);
-  reply.set_waiting(proto::ValidUtf8(control.waiting()));
-  return reply;
-}
-
-v1::PrepareReply ResultReply(const CallControl& control, const PrepareResult& result) {
-  v1::PrepareReply reply = ProgressReply(control);
-  v1::PrepareResult* const message = reply.mutable_result();
-  *message->mutable_root() = proto::ToProto(result.root);
-  message->set_records(result.records);
-  message->set_unparsed(result.unparsed);
-  message->set_reused(result.reused);
-  message->set_not_point_in_time(proto::ValidUtf8(result.not_point_in_time));
-  return reply;
-}
-
-absl::StatusOr<std::vector<FoundRecord>> Read(Service* service,
-                                              const v1::ReadRecordsRequest& request,
+absl::StatusOr<std::vector<FoundRecord>> Read(Service* service, ReadRequest request,
                                               CallControl* control) {
-  std::vector<std::string> keys(request.keys().begin(), request.keys().end());
-  const bool tagged = request.column_tags() || request.rules_size() > 0;
-  if (request.with_values() + request.indexed() + tagged > 1) {
-    return absl::InvalidArgumentError(
-        "asked for more than one of values, column tags and what the index says");
+  switch (request.what) {
+    case ReadWhat::kIndexed:
+      return service->ReadIndexed(request.dataset, request.fingerprint, std::move(request.keys),
+                                  control);
+    case ReadWhat::kTags:
+      return service->ReadTagged(request.dataset, request.fingerprint, std::move(request.keys),
+                                 request.rules, control);
+    default:
+      return service->ReadRecords(request.dataset, request.fingerprint, std::move(request.keys),
+                                  request.what == ReadWhat::kValues, control);
   }
-  if (request.indexed()) {
-    return service->ReadIndexed(request.dataset(), request.fingerprint(), std::move(keys), control);
-  }
-  if (tagged) {
-    return service->ReadTagged(request.dataset(), request.fingerprint(), std::move(keys),
-                               {request.rules().begin(), request.rules().end()}, control);
-  }
-  return service->ReadRecords(request.dataset(), request.fingerprint(), std::move(keys),
-                              request.with_values(), control);
 }
 
 size_t BytesOf(const std::vector<FoundRecord>& records) {
@@ -132,18 +64,6 @@ size_t BytesOf(const std::vector<FoundRecord>& records) {
              record.rule_tags.size();
   }
   return bytes;
-}
-
-v1::Record ToProto(FoundRecord record) {
-  v1::Record message;
-  message.set_key(std::move(record.key));
-  *message.mutable_digest() = proto::ToProto(record.digest);
-  message.set_copies(record.copies);
-  message.set_value(std::move(record.value));
-  message.set_value_too_long(record.value_too_long);
-  message.set_column_tags(std::move(record.column_tags));
-  message.set_rule_tags(std::move(record.rule_tags));
-  return message;
 }
 
 }  // namespace
@@ -197,52 +117,46 @@ grpc::Status GrpcService::Describe(grpc::ServerContext* context, const v1::Descr
                                    v1::DescribeReply* reply) {
   return Handle(context, [&]() -> absl::Status {
     CallControl control;
-    ASSIGN_OR_RETURN(const SourceDescription description,
-                     RunWithHeartbeat<absl::StatusOr<SourceDescription>>(
+    ASSIGN_OR_RETURN(const DatasetDescription description,
+                     RunWithHeartbeat<absl::StatusOr<DatasetDescription>>(
                          &control, [&] { return service_->Describe(request->dataset(), &control); },
                          [&] { return !context->IsCancelled(); }));
-    const ServiceOptions& options = service_->options();
-    RETURN_IF_ERROR(FillDescription(description, reply));
-    reply->set_encoding_version(merkle::kEncodingVersion);
-    reply->set_key_id(options.key.KeyId());
-    reply->set_keyed(options.key.keyed());
-    reply->set_agent_version(options.version);
-    reply->set_values_allowed(options.allow_values);
+    ASSIGN_OR_RETURN(*reply, proto::ToProto(description));
     ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
-grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::PrepareRequest* request,
+grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::PrepareRequest* message,
                                   grpc::ServerWriter<v1::PrepareReply>* writer) {
   return Handle(context, [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const merkle::Agreement agreement, proto::FromProto(request->agreement()));
+    ASSIGN_OR_RETURN(const PrepareRequest request, proto::FromProto(*message));
     CallControl control;
-    ASSIGN_OR_RETURN(
-        const PrepareResult result,
-        RunWithHeartbeat<absl::StatusOr<PrepareResult>>(
-            &control,
-            [&] {
-              return service_->Prepare(request->dataset(), agreement, request->force(), &control);
-            },
-            [&] { return !context->IsCancelled() && Write(context, writer, ProgressReply(control)); }));
-    return Write(context, writer, ResultReply(control, result)) ? absl::OkStatus() : CallerIsGone();
+    ASSIGN_OR_RETURN(const PrepareResult result,
+                     RunWithHeartbeat<absl::StatusOr<PrepareResult>>(
+                         &control,
+                         [&] {
+                           return service_->Prepare(request.dataset, request.agreement,
+                                                    request.force, &control);
+                         },
+                         [&] {
+                           return !context->IsCancelled() &&
+                                  Write(context, writer,
+                                         proto::ToProto(PrepareUpdate{ProgressOf(control)}));
+                         }));
+    const PrepareUpdate last{ProgressOf(control), result};
+    return Write(context, writer, proto::ToProto(last)) ? absl::OkStatus() : CallerIsGone();
   });
 }
 
 grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* context,
-                                       const v1::OpenSnapshotRequest* request,
+                                       const v1::OpenSnapshotRequest* message,
                                        v1::OpenSnapshotReply* reply) {
   return Handle(context, [&]() -> absl::Status {
+    const SnapshotRequest request = proto::FromProto(*message);
     ASSIGN_OR_RETURN(const OpenedSnapshot opened,
-                     service_->OpenSnapshot(request->dataset(), request->fingerprint()));
-    reply->set_snapshot(opened.id);
-    *reply->mutable_root() = proto::ToProto(opened.root);
-    reply->set_records(opened.records);
-    *reply->mutable_agreement() = proto::ToProto(opened.agreement);
-    reply->set_lease_ms(static_cast<uint32_t>(service_->options().snapshots.lease.count()));
-    reply->set_unparsed(opened.unparsed);
-    reply->set_not_point_in_time(proto::ValidUtf8(opened.not_point_in_time));
+                     service_->OpenSnapshot(request.dataset, request.fingerprint));
+    *reply = proto::ToProto(opened);
     ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
@@ -266,27 +180,28 @@ grpc::Status GrpcService::Query(grpc::ServerContext* context, const v1::QueryReq
 }
 
 grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
-                                      const v1::ReadRecordsRequest* request,
+                                      const v1::ReadRecordsRequest* message,
                                       grpc::ServerWriter<v1::ReadRecordsReply>* writer) {
   return Handle(context, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(ReadRequest request, proto::FromProto(*message));
     CallControl control;
     ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
                      RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
-                         &control, [&] { return Read(service_, *request, &control); },
+                         &control, [&] { return Read(service_, std::move(request), &control); },
                          [&] { return !context->IsCancelled(); }));
     ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(BytesOf(records)));
     v1::ReadRecordsReply part;
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {
-      v1::Record message = ToProto(std::move(record));
-      const size_t bytes = message.ByteSizeLong();
+      v1::Record one = proto::ToProto(std::move(record));
+      const size_t bytes = one.ByteSizeLong();
       if (part_bytes > 0 && part_bytes + bytes > kReplyPartBytesMax) {
         if (!Write(context, writer, part)) return CallerIsGone();
         part.Clear();
         part_bytes = 0;
       }
       part_bytes += bytes;
-      *part.add_records() = std::move(message);
+      *part.add_records() = std::move(one);
     }
     if (part.records_size() > 0 && !Write(context, writer, part)) return CallerIsGone();
     return absl::OkStatus();
@@ -294,24 +209,20 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
 }
 
 grpc::Status GrpcService::FindAlike(grpc::ServerContext* context,
-                                    const v1::FindAlikeRequest* request,
+                                    const v1::FindAlikeRequest* message,
                                     v1::FindAlikeReply* reply) {
   return Handle(context, [&]() -> absl::Status {
+    AlikeRequest request = proto::FromProto(*message);
     CallControl control;
-    std::vector<std::string> keys(request->keys().begin(), request->keys().end());
     ASSIGN_OR_RETURN(std::vector<AlikeKey> found,
                      RunWithHeartbeat<absl::StatusOr<std::vector<AlikeKey>>>(
                          &control,
                          [&] {
-                           return service_->FindAlike(request->dataset(), request->fingerprint(),
-                                                      std::move(keys), &control);
+                           return service_->FindAlike(request.dataset, request.fingerprint,
+                                                      std::move(request.keys), &control);
                          },
                          [&] { return !context->IsCancelled(); }));
-    for (AlikeKey& one : found) {
-      v1::AlikeKey* const message = reply->add_alike();
-      message->set_key(std::move(one.key));
-      message->set_held(std::move(one.held));
-    }
+    for (AlikeKey& one : found) *reply->add_alike() = proto::ToProto(std::move(one));
     ExpectTaken(context, *reply);
     return absl::OkStatus();
   });

@@ -14,9 +14,6 @@
 
 namespace driftwood::agent {
 
-// A stream's messages stay below this, but for a single record that is longer.
-inline constexpr size_t kReplyPartBytesMax = size_t{1} << 20;
-
 struct GrpcServiceOptions {
   // Calls without it are UNAUTHENTICATED (proto/contract/token.h). Empty: none is asked for.
   std::string token;

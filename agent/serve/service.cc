@@ -159,13 +159,19 @@ absl::Status Service::WhileStopping(absl::Status status) const {
   return stopped ? absl::UnavailableError("this agent is stopping") : status;
 }
 
-absl::StatusOr<SourceDescription> Service::Describe(std::string_view dataset,
-                                                    CallControl* control) {
+absl::StatusOr<DatasetDescription> Service::Describe(std::string_view dataset,
+                                                     CallControl* control) {
   ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
-  absl::StatusOr<SourceDescription> description = found->Describe(control);
-  if (!description.ok()) return WhileStopping(description.status());
+  absl::StatusOr<SourceDescription> source = found->Describe(control);
+  if (!source.ok()) return WhileStopping(source.status());
+  DatasetDescription description{*std::move(source)};
+  description.encoding_version = merkle::kEncodingVersion;
+  description.key_id = options_.key.KeyId();
+  description.keyed = options_.key.keyed();
+  description.agent_version = options_.version;
+  description.values_allowed = options_.allow_values;
   return description;
 }
 
@@ -201,7 +207,8 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                         prepared->state.records,
                         prepared->agreement,
                         prepared->state.unparsed,
-                        prepared->not_point_in_time};
+                        prepared->not_point_in_time,
+                        options_.snapshots.lease};
   ASSIGN_OR_RETURN(opened.id, snapshots_.Open(prepared, *std::move(view)));
   return opened;
 }

@@ -128,7 +128,7 @@ class Audit {
     described_.resize(count());
     ForEachReplica(count(), [&](size_t i) {
       described_[i].name = replicas_[i].name;
-      absl::StatusOr<ReplicaDescription> description = replicas_[i].peer->Describe();
+      absl::StatusOr<DatasetDescription> description = replicas_[i].peer->Describe();
       statuses[i] = description.status();
       if (!description.ok()) return;
       described_[i].description = *std::move(description);
@@ -136,7 +136,7 @@ class Audit {
     });
     for (size_t i = 0; i < count(); ++i) {
       if (!statuses[i].ok()) continue;
-      const ReplicaDescription& description = described_[i].description;
+      const DatasetDescription& description = described_[i].description;
       report_.replicas[i].source = description.source;
       report_.replicas[i].unkeyed = !description.keyed;
       report_.replicas[i].filter = description.filter;
@@ -190,7 +190,7 @@ class Audit {
 
   absl::Status PrepareOne(size_t i, bool force) {
     const double start = options_.now_seconds();
-    const absl::StatusOr<Prepared> prepared =
+    const absl::StatusOr<PrepareResult> prepared =
         replicas_[i].peer->Prepare(agreement_, force, [this, i](const PrepareProgress& progress) {
           if (observer_ != nullptr) observer_->OnIndexing(i, progress);
         });

@@ -33,7 +33,7 @@ NameSet SetOf(const Names& names) { return {names.begin(), names.end()}; }
 
 Names ColumnNames(const DescribedReplica& replica) {
   Names names;
-  for (const ReplicaColumn& column : replica.description.columns) names.push_back(column.name);
+  for (const SourceColumn& column : replica.description.columns) names.push_back(column.name);
   return names;
 }
 
@@ -48,7 +48,7 @@ class Reconciler {
       : replicas_(replicas), options_(options) {
     for (const DescribedReplica& replica : replicas) {
       auto& columns = columns_[&replica];
-      for (const ReplicaColumn& column : replica.description.columns) {
+      for (const SourceColumn& column : replica.description.columns) {
         columns.emplace(column.name, &column);  // of several of one name the first
       }
     }
@@ -98,7 +98,7 @@ class Reconciler {
   }
 
  private:
-  const ReplicaColumn* FindColumn(const DescribedReplica& replica, const std::string& name) const {
+  const SourceColumn* FindColumn(const DescribedReplica& replica, const std::string& name) const {
     const auto& columns = columns_.at(&replica);
     const auto found = columns.find(name);
     return found == columns.end() ? nullptr : found->second;
@@ -108,7 +108,7 @@ class Reconciler {
   absl::Status CheckAgents() const {
     const DescribedReplica& first = replicas_[0];
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaDescription& description = replica.description;
+      const DatasetDescription& description = replica.description;
       if (description.encoding_version != merkle::kEncodingVersion) {
         return absl::FailedPreconditionError(
             replica.name + "'s agent (" + description.agent_version + ") has encoding version " +
@@ -322,7 +322,7 @@ class Reconciler {
     const DescribedReplica* textual = nullptr;
     const DescribedReplica* dynamic = nullptr;
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaColumn& column = *FindColumn(replica, name);
+      const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
       if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
       if (column.knowledge == TypeKnowledge::kTextual) textual = &replica;
@@ -387,7 +387,7 @@ class Reconciler {
   absl::Status TypesDiffer(const std::string& name) const {
     std::string sides;
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaColumn& column = *FindColumn(replica, name);
+      const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge != TypeKnowledge::kTyped &&
           column.knowledge != TypeKnowledge::kObserved) {
         continue;
@@ -449,14 +449,14 @@ class Reconciler {
   Names AllColumns() const {
     std::set<std::string> names;
     for (const DescribedReplica& replica : replicas_) {
-      for (const ReplicaColumn& column : replica.description.columns) names.insert(column.name);
+      for (const SourceColumn& column : replica.description.columns) names.insert(column.name);
     }
     return {names.begin(), names.end()};
   }
 
   const std::vector<DescribedReplica>& replicas_;
   const ReconcileOptions& options_;
-  std::map<const DescribedReplica*, std::map<std::string_view, const ReplicaColumn*>> columns_;
+  std::map<const DescribedReplica*, std::map<std::string_view, const SourceColumn*>> columns_;
   Names key_;
 };
 

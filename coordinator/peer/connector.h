@@ -8,7 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
-#include "coordinator/peer/table_listing.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
 
@@ -46,8 +46,8 @@ class Connector {
                                                         const std::function<bool()>& cancelled) = 0;
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
-  virtual absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
-                                                  const std::function<bool()>& cancelled) {
+  virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
+                                               const std::function<bool()>& cancelled) {
     (void)spec, (void)cancelled;
     return absl::UnimplementedError("its tables can't be listed");
   }

@@ -63,8 +63,8 @@ class GrpcConnector final : public Connector {
     return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
   }
 
-  absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
-                                          const std::function<bool()>& cancelled) override {
+  absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
+                                       const std::function<bool()>& cancelled) override {
     if (spec.running_agent) {
       return absl::UnimplementedError(
           "the tables of a running agent can't be listed: it serves "
@@ -73,7 +73,7 @@ class GrpcConnector final : public Connector {
     AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, cancelled);
     process.start_timeout = kListingTimeout;
     ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
-    return ParseTableListing(text);
+    return ParseTableList(text);
   }
 
  private:

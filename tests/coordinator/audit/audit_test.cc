@@ -340,7 +340,7 @@ TEST_F(AuditTest, AnInterruptWhileIndexingEndsItWith130) {
    public:
     explicit RaiseOnProgress(Interrupt* interrupt) : interrupt_(interrupt) {}
     void OnPhase(Phase) override {}
-    void OnDescribed(size_t, const ReplicaDescription&) override {}
+    void OnDescribed(size_t, const DatasetDescription&) override {}
     void OnIndexing(size_t, const PrepareProgress&) override { interrupt_->Raise(); }
     void OnIndexed(size_t, uint64_t) override {}
     void OnRound(uint32_t) override {}

@@ -46,9 +46,9 @@ class FakeAgent final : public v1::Agent::Service {
     if (request->dataset() != "data") {
       return {grpc::StatusCode::NOT_FOUND, "no dataset '" + request->dataset() + "'"};
     }
-    const ReplicaDescription& d = peer.description;
+    const DatasetDescription& d = peer.description;
     reply->set_source(d.source);
-    for (const ReplicaColumn& column : d.columns) {
+    for (const SourceColumn& column : d.columns) {
       v1::SourceColumn* message = reply->add_columns();
       message->set_name(column.name);
       message->set_knowledge(v1::TYPE_KNOWLEDGE_TYPED);
@@ -115,7 +115,7 @@ class FakeAgent final : public v1::Agent::Service {
     if (!records.ok()) return proto::ToGrpc(records.status());
     v1::ReadRecordsReply reply;
     for (int copies = too_many_records ? 2 : 1; copies > 0; --copies) {
-      for (const PeerRecord& record : *records) {
+      for (const FoundRecord& record : *records) {
         v1::Record* message = reply.add_records();
         message->set_key(record.key);
         *message->mutable_digest() = proto::ToProto(record.digest);
