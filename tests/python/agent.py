@@ -34,8 +34,10 @@ KEY = ['id']
 
 
 def fixed_rows(count):
-    for i in range(1, count + 1):
-        yield {'id': i, 'name': f'name {i * 7919 % 1000}', 'note': None if i % 5 == 0 else f'note {i}'}
+    """tests/integration/python_agent_test.cc makes the same."""
+    for i in range(count):
+        note = (None, '', f'note {i}')[i % 3]
+        yield {'id': 37 * i - 5000, 'name': f'näme {i * 7919 % 1000}', 'note': note}
 
 
 # ---- Bytes of records ("Encoded records", "Digest key", "Digest of a record", "Column tag") ----
