@@ -50,7 +50,7 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(Service* service,
   if (started->server_ == nullptr || port == 0) {
     return absl::FailedPreconditionError("can't listen on " + address.ToString() +
                                          ": the address is in use, or not of this machine, or its "
-                                         "folder is missing or not writable");
+                                         "directory is missing or not writable");
   }
   if (address.is_unix()) ::chmod(address.unix_path.c_str(), S_IRUSR | S_IWUSR);
   started->address_ = address.WithPort(port);

@@ -168,7 +168,7 @@ absl::StatusOr<std::shared_ptr<LmdbEnvironment>> LmdbEnvironment::Acquire(const 
     file = (std::filesystem::path(path) / "data.mdb").string();
     if (::stat(file.c_str(), &found) != 0) {
       if (errno == ENOENT) {
-        return absl::NotFoundError(Printable(path) + ": the folder has no data.mdb");
+        return absl::NotFoundError(Printable(path) + ": the directory has no data.mdb");
       }
       return LmdbError(file, "can't be opened", errno);
     }
