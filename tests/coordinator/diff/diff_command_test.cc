@@ -161,7 +161,7 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   options_.format = "jsno";
   fails("did you mean 'json'?");
   options_.output = "/nonexistent/x";
-  fails("no such folder: /nonexistent");
+  fails("no such directory: /nonexistent");
 }
 
 TEST_F(DiffCommandTest, NamesMayBeGivenOnceEachOrTogether) {
