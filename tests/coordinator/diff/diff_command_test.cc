@@ -307,6 +307,16 @@ TEST(ReplicaSpecTest, TheFileOfAStore) {
   EXPECT_EQ(StorePath("lmdb:what?is?db=x"), "what?is");
 }
 
+TEST(ReplicaSpecTest, APasswordGoesWhereTheStoresOwnLibraryLooksForIt) {
+  EXPECT_EQ(PasswordVariable("postgresql://u@h/d?table=t"), "PGPASSWORD");
+  EXPECT_EQ(PasswordVariable("postgres://u@h/d?table=t"), "PGPASSWORD");
+  EXPECT_EQ(PasswordVariable("mysql://u@h/d?table=t"), "MYSQL_PWD");
+  EXPECT_EQ(PasswordVariable("mariadb://u@h/d?table=t"), "MYSQL_PWD");
+  for (const char* none : {"sqlite:a.db?table=t", "csv:a.csv", "agent:h:1/d", "oracle://u@h/d"}) {
+    EXPECT_EQ(PasswordVariable(none), "") << none;
+  }
+}
+
 TEST(ReplicaSpecTest, RunningAgentsAreParsed) {
   auto spec = ParseReplicaSpec("a", "agent:db1.example:7000/orders");
   ASSERT_TRUE(spec.ok());
@@ -320,7 +330,12 @@ TEST(ReplicaSpecTest, RunningAgentsAreParsed) {
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(spec->address, "unix:/run/driftwood/agent.sock");
   EXPECT_EQ(spec->dataset, "orders");
-  for (const char* bad : {"agent:host:7000", "agent:host:x/orders", "agent:unix:/orders",
+  spec = ParseReplicaSpec("a", "agent:127.0.0.1:7000/orders?token_file=/etc/a%20token");
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->address, "127.0.0.1:7000");
+  EXPECT_EQ(spec->dataset, "orders");
+  EXPECT_EQ(spec->token_file, "/etc/a token");
+  for (const char* bad : {"agent:host:7000/orders?token_file=", "agent:host:7000", "agent:host:x/orders", "agent:unix:/orders",
                           "agent:", "agent:host:7000/", "agent::7000/orders"}) {
     EXPECT_FALSE(ParseReplicaSpec("a", bad).ok()) << bad;
   }
