@@ -54,7 +54,7 @@ absl::StatusOr<ReplicaColumn> ColumnFromProto(const v1::SourceColumn& message) {
     case v1::TYPE_KNOWLEDGE_TYPED:
     case v1::TYPE_KNOWLEDGE_OBSERVED: {
       const auto type = merkle::ColumnTypeFromName(message.type());
-      if (!type || *type == merkle::ColumnType::kDynamic) {
+      if (!type || *type == merkle::ColumnType::kDynamic || !merkle::IsSelectable(*type)) {
         return absl::FailedPreconditionError(
             "column '" + column.name + "' has type '" + message.type() +
             "', which this program does not know; run the same version of driftwood on all sides");
