@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "agent/index/row_encoder.h"
 #include "merkle/hash/batch_hasher.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/multiset.h"
 
@@ -103,16 +103,13 @@ IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agre
 
 absl::Status IndexRun::Run() {
   const InterruptOnCancel interrupt(options_.cancellation, scan_);
-  std::vector<std::thread> threads;
-  for (int i = 1; i < threads_; ++i) {
-    try {
-      threads.emplace_back([this] { Work(); });
-    } catch (const std::system_error&) {
-      break;  // the system has no more threads: those that there are do it
+  {
+    merkle::ThreadGroup threads;
+    for (int i = 1; i < threads_; ++i) {
+      if (!threads.Start([this] { return WorkGuarded(); })) break;  // those that there are do it
     }
+    WorkGuarded().IgnoreError();  // Fail() has it
   }
-  Work();
-  for (std::thread& thread : threads) thread.join();
 
   {
     merkle::MutexLock read_lock(&reader_mutex_);
@@ -149,6 +146,16 @@ std::optional<uint64_t> IndexRun::refused_origin() const {
 uint64_t IndexRun::unparsed() const {
   merkle::MutexLock lock(&mutex_);
   return unparsed_;
+}
+
+// What is thrown ends the run, as all errors do: the others must not wait for what this one held.
+absl::Status IndexRun::WorkGuarded() {
+  absl::Status status = merkle::Guarded([this] {
+    Work();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) Fail(std::numeric_limits<uint64_t>::max(), status);
+  return status;
 }
 
 void IndexRun::Work() {
@@ -246,33 +253,38 @@ std::unique_ptr<IndexRun::Chunk> IndexRun::EmptyChunk() {
 }
 
 void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
-  mutex_.Lock();
-  ready_.emplace(sequence, std::move(chunk));
-  if (!adding_) {
+  {
+    merkle::MutexLock lock(&mutex_);
+    ready_.emplace(sequence, std::move(chunk));
+    if (adding_) return;
     adding_ = true;
-    while (!stopped_ && !ready_.empty() && ready_.begin()->first == batches_added_) {
-      std::unique_ptr<Chunk> next = std::move(ready_.begin()->second);
-      ready_.erase(ready_.begin());
-      const uint64_t added_sequence = batches_added_;
-      records_ += next->digests.size();
-      const uint64_t records = records_;
-      mutex_.Unlock();
-
-      const uint64_t progress = next->progress;
-      absl::Status added = AddInOrder(std::move(next));
-      if (!added.ok()) {
-        Fail(added_sequence, std::move(added));
-      } else if (options_.on_progress) {
-        options_.on_progress(records, progress);
-      }
-
-      mutex_.Lock();
-      ++batches_added_;
-      room_.Signal();
-    }
-    adding_ = false;
   }
-  mutex_.Unlock();
+  for (NextChunk next; TakeNext(&next);) {
+    const uint64_t progress = next.chunk->progress;
+    absl::Status added = AddInOrder(std::move(next.chunk));
+    if (!added.ok()) {
+      Fail(next.sequence, std::move(added));
+    } else if (options_.on_progress) {
+      options_.on_progress(next.records, progress);
+    }
+    merkle::MutexLock lock(&mutex_);
+    ++batches_added_;
+    room_.Signal();
+  }
+}
+
+bool IndexRun::TakeNext(NextChunk* next) {
+  merkle::MutexLock lock(&mutex_);
+  if (stopped_ || ready_.empty() || ready_.begin()->first != batches_added_) {
+    adding_ = false;
+    return false;
+  }
+  next->chunk = std::move(ready_.begin()->second);
+  ready_.erase(ready_.begin());
+  next->sequence = batches_added_;
+  records_ += next->chunk->digests.size();
+  next->records = records_;
+  return true;
 }
 
 absl::Status IndexRun::AddInOrder(std::unique_ptr<Chunk> chunk) {

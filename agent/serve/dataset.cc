@@ -14,6 +14,7 @@
 #include "agent/index/copies.h"
 #include "agent/source/transient.h"
 #include "merkle/check.h"
+#include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/range.h"
 
@@ -26,7 +27,6 @@ constexpr std::string_view kIndexPrefix = "index-";
 constexpr std::string_view kDamagedSuffix = ".damaged";
 constexpr std::string_view kLmdbLockSuffix = "-lock";
 // How soon a call that waits for its turn notices that it was cancelled.
-constexpr std::chrono::milliseconds kCancelPoll{50};
 
 // A kept index says what the source held as this program read it through this URL: the same file
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
@@ -168,12 +168,11 @@ absl::Status Dataset::FindIndexFile() {
 }
 
 absl::Status Dataset::BeginTurn(CallControl* control) {
+  const merkle::WakeOnStop wake(control->cancellation.token(), &mutex_, &turn_ended_);
   merkle::MutexLock lock(&mutex_);
   if (busy_ && waiting_ >= options_.waiting_calls_max) return DescribeBusy(options_.name);
   ++waiting_;
-  while (busy_ && !control->cancellation.cancelled()) {
-    turn_ended_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + kCancelPoll);
-  }
+  while (busy_ && !control->cancellation.cancelled()) turn_ended_.Wait(&mutex_);
   --waiting_;
   if (control->cancellation.cancelled()) {
     return absl::CancelledError("cancelled while waiting for its turn");
@@ -415,12 +414,8 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
     if (!pause) return TriedInVain(built.status());
     Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause->count()) +
         " ms: " + std::string(built.status().message()));
-    const auto end = std::chrono::steady_clock::now() + *pause;
-    while (!IsCancelled(options.cancellation) && std::chrono::steady_clock::now() < end) {
-      merkle::MutexLock lock(&mutex_);
-      turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
-    }
-    if (IsCancelled(options.cancellation)) {
+    if (merkle::SleepUntil(std::chrono::steady_clock::now() + *pause,
+                           TokenOf(options.cancellation))) {
       return absl::CancelledError("cancelled while waiting to scan anew");
     }
   }

@@ -40,7 +40,7 @@ struct ServiceOptions {
   bool resume = false;                                 // DatasetOptions
   std::optional<LoadGateOptions> load_gate;            // DatasetOptions
   SnapshotLimits snapshots;
-  Clock clock = [] { return std::chrono::steady_clock::now(); };
+  Clock clock = merkle::SteadyClock();
   uint64_t first_snapshot_id = 1;
   std::function<void(const std::string&)> log;  // any thread; may be empty
 };

@@ -17,12 +17,13 @@
 #include "absl/status/statusor.h"
 #include "agent/serve/dataset.h"
 #include "merkle/mutex.h"
+#include "merkle/os/clock.h"
 #include "merkle/query/query.h"
 #include "merkle/tree/tree_view.h"
 
 namespace driftwood::agent {
 
-using Clock = std::function<std::chrono::steady_clock::time_point()>;
+using merkle::Clock;
 
 struct SnapshotLimits {
   size_t open_max = 16;

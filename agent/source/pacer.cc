@@ -175,7 +175,7 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
   }
 }
 
-Pacer::Pacer(Rate rate, Clock clock) : rate_(rate), clock_(std::move(clock)), paid_(clock_()) {}
+Pacer::Pacer(Rate rate, merkle::Clock clock) : rate_(rate), clock_(std::move(clock)), paid_(clock_()) {}
 
 void Pacer::Spend(uint64_t rows, uint64_t bytes) {
   constexpr auto kUnusedMax = std::chrono::seconds(1);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -85,12 +86,13 @@ class LoadGateTest : public ::testing::Test {
     options_.limits.running = kLimit;
     options_.limits.hold = seconds(10);
     options_.clock = [this] { return now_; };
-    options_.sleep = [this](nanoseconds time) {
+    options_.sleep = [this](nanoseconds time, const std::stop_token& stop) {
       EXPECT_GT(time, nanoseconds(0));
+      if (on_sleep_) on_sleep_();
+      if (stop.stop_requested()) return;
       now_ += time;
       slept_ += time;
       if (store_.plan.scans_open > 0) slept_in_scans_ += time;
-      if (on_sleep_) on_sleep_();
     };
     options_.cancellation = &cancellation_;
     options_.on_wait = [this](const std::string& why) {
@@ -347,10 +349,11 @@ class GatedDatasetTest : public LoadGateTest {
     plan_ = &store->plan;
     owned_ = std::move(store);
     plan_->load = [this]() -> absl::StatusOr<ServerLoad> { return load_; };
-    options_.sleep = [this](nanoseconds time) {
+    options_.sleep = [this](nanoseconds time, const std::stop_token& stop) {
+      if (on_sleep_) on_sleep_();
+      if (stop.stop_requested()) return;
       now_ += time;
       if (plan_->scans_open > 0) slept_in_scans_ += time;
-      if (on_sleep_) on_sleep_();
     };
   }
   void Open() {

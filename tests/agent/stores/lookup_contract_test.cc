@@ -9,6 +9,7 @@
 #include <set>
 
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "agent/index/row_encoder.h"
 #include "agent/stores/open_store.h"
 #include "merkle/check.h"

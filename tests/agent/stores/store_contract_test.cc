@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "agent/stores/open_store.h"
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "coordinator/diff/diff_command.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/testing/temp_dir.h"
 

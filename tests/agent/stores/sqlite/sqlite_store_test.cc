@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"

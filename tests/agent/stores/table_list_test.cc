@@ -1,3 +1,4 @@
+// What each store lists of a database, and the form in which an agent prints it.
 #include "proto/contract/table_list.h"
 
 #include <gmock/gmock.h>
