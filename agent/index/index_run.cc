@@ -49,7 +49,7 @@ class IndexRun::HashingSink final : public RowSink {
   std::optional<uint64_t> refused_origin() const { return refused_origin_; }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
-    absl::Status taken = encoder_.EncodeHashed(row);
+    absl::Status taken = encoder_.EncodeForBatch(row, &hasher_);
     if (taken.ok()) taken = TakeKey();
     if (!taken.ok()) {
       refused_origin_ = origin;

@@ -498,6 +498,26 @@ void RowEncoder::AppendKey(std::span<const SourceValue> row) {
 }
 
 absl::Status RowEncoder::EncodeHashed(std::span<const SourceValue> row, std::vector<size_t>* ends) {
+  return AppendHashed(row, nullptr, ends);
+}
+
+absl::Status RowEncoder::EncodeForBatch(std::span<const SourceValue> row,
+                                        merkle::BatchHasher* batch) {
+  return AppendHashed(row, batch, nullptr);
+}
+
+void RowEncoder::HashLong(size_t begin, merkle::BatchHasher* batch) {
+  const size_t body = begin + merkle::kHeadBytes;
+  if (batch == nullptr || !batch->TakesBody(value_.size() - body)) {
+    merkle::HashLongColumn(begin, &*hasher_, &value_);
+    return;
+  }
+  batch->AddBody(std::string_view(value_).substr(body), body);
+  value_.resize(body + merkle::BodyHasher::kBytes);
+}
+
+absl::Status RowEncoder::AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
+                                      std::vector<size_t>* ends) {
   DRIFTWOOD_CHECK(hasher_.has_value());
   AppendKey(row);
   value_.clear();
@@ -509,7 +529,7 @@ absl::Status RowEncoder::EncodeHashed(std::span<const SourceValue> row, std::vec
     } else {
       const size_t begin = value_.size();
       Append(plan, *value, &value_);
-      merkle::HashColumnIfLong(begin, &*hasher_, &value_);
+      if (merkle::IsLongColumn(value_.size() - begin)) HashLong(begin, batch);
     }
     if (ends != nullptr) ends->push_back(value_.size());
     ++value;

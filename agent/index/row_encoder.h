@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/source/source_value.h"
+#include "merkle/hash/batch_hasher.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
 #include "merkle/record/encoding.h"
@@ -43,6 +44,9 @@ class RowEncoder {
   // its bytes must be made first. Needs the digest key. `row` in the order of ScanColumns(), as many
   // values as there are columns. `ends`, if wanted, is where each column of value() ends.
   absl::Status EncodeHashed(std::span<const SourceValue> row, std::vector<size_t>* ends = nullptr);
+  // The same for a record that is then added to `batch`, which may be given some of the long
+  // values: value() is of no other use.
+  absl::Status EncodeForBatch(std::span<const SourceValue> row, merkle::BatchHasher* batch);
   // key(), and value() as it is shown.
   absl::Status Encode(std::span<const SourceValue> row);
   std::string_view key() const { return key_; }
@@ -74,6 +78,10 @@ class RowEncoder {
   static ColumnPlan PlanOf(const merkle::Column& column, merkle::Place place,
                            const std::vector<std::string>& rules);
 
+  absl::Status AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
+                            std::vector<size_t>* ends);
+  // The column that begins there and ends value_.
+  void HashLong(size_t begin, merkle::BatchHasher* batch);
   void AppendKey(std::span<const SourceValue> row);
   void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
   // Without rules. Whether it parsed.

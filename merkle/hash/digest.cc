@@ -78,6 +78,12 @@ Digest DigestOf(SHA256_CTX* context) {
   return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
 }
 
+std::array<uint32_t, 8> WordsOf(const SHA256_CTX& context) {
+  std::array<uint32_t, 8> words;
+  std::copy_n(context.h, words.size(), words.begin());
+  return words;
+}
+
 uint64_t DeriveSeed(const DigestKey& key, std::string_view label) {
   uint64_t seed = 0;
   std::memcpy(&seed, Derive(key, label).data(), sizeof seed);
@@ -154,11 +160,7 @@ Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
   return DigestOf(&context);
 }
 
-std::array<uint32_t, 8> RecordHasher::KeyedState() const {
-  std::array<uint32_t, 8> words;
-  std::copy_n(state_->keyed.h, words.size(), words.begin());
-  return words;
-}
+std::array<uint32_t, 8> RecordHasher::KeyedState() const { return WordsOf(state_->keyed); }
 
 struct BodyHasher::State {
   SHA256_CTX keyed;    // after the key block
@@ -193,6 +195,8 @@ void BodyHasher::Add(std::string_view piece) {
 }
 
 void BodyHasher::End(std::string* out) { DigestOf(&state_->begun).AppendTo(out); }
+
+std::array<uint32_t, 8> BodyHasher::KeyedState() const { return WordsOf(state_->keyed); }
 
 struct ColumnHasher::State {
   SHA256_CTX keyed;  // after the key block

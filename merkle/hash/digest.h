@@ -148,6 +148,9 @@ class BodyHasher {
   void Add(std::string_view piece);
   void End(std::string* out);
 
+  // SHA-256's state after the key block, as RecordHasher has it.
+  std::array<uint32_t, 8> KeyedState() const;
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -30,8 +30,10 @@ static_assert(kBodyBytesMax > 32, "columns without a length are never long");
 
 // The column that begins at `begin` of `value` and is its last one, in its hashed form.
 void HashLongColumn(size_t begin, BodyHasher* hasher, std::string* value);
+// Whether it is another one, by its bytes, tag and all.
+inline bool IsLongColumn(size_t bytes) { return bytes > kHeadBytes + kBodyBytesMax; }
 inline void HashColumnIfLong(size_t begin, BodyHasher* hasher, std::string* value) {
-  if (value->size() - begin > kHeadBytes + kBodyBytesMax) HashLongColumn(begin, hasher, value);
+  if (IsLongColumn(value->size() - begin)) HashLongColumn(begin, hasher, value);
 }
 
 // The hashed form of `columns` encoded columns. InvalidArgument: they do not end where `values`

@@ -7,6 +7,8 @@
 
 #include "agent/index/found_value.h"
 #include "agent/index/row_encoder.h"
+#include "merkle/hash/batch_hasher.h"
+#include "merkle/hash/sha256_lanes.h"
 #include "merkle/record/hashed_form.h"
 
 namespace driftwood::agent {
@@ -191,6 +193,31 @@ TEST(RowPiecesTest, WhatIsHashedIsTheHashedFormOfWhatIsShownWhateverTheRowIs) {
     ASSERT_LE(hashed.value().size(), columns * (merkle::kHeadBytes + merkle::kBodyBytesMax));
     ASSERT_EQ(ends.size(), columns);
     ASSERT_EQ(ends.back(), hashed.value().size());
+  }
+}
+
+TEST(RowPiecesTest, RowsOfABatchHaveTheDigestsThatTheyHaveOneByOne) {
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  const std::vector<merkle::Sha256Lanes> runnable = merkle::RunnableSha256Lanes();
+  std::vector<const merkle::Sha256Lanes*> all = {nullptr};
+  for (const merkle::Sha256Lanes& lanes : runnable) all.push_back(&lanes);
+  for (const merkle::Sha256Lanes* const lanes : all) {
+    RowMaker maker(seed);
+    const merkle::Schema schema = maker.Schema();
+    RowEncoder encoder(schema, {}, key);
+    ValueReader reader(schema, {}, key);
+    merkle::BatchHasher batch(key, lanes);
+    std::vector<merkle::Digest> digests, expected;
+    for (size_t i = 0; i < 100; ++i) {
+      const std::vector<SourceValue> row = maker.Row(schema);
+      ASSERT_TRUE(encoder.EncodeForBatch(row, &batch).ok());
+      batch.Add(encoder.key(), encoder.value(), &digests);
+      expected.push_back(reader.ReadDigest(row).value());
+    }
+    batch.Flush(&digests);
+    ASSERT_EQ(digests, expected) << (lanes == nullptr ? "one by one" : lanes->name);
   }
 }
 

@@ -136,6 +136,46 @@ TEST(DigestTest, ABatchHashesAsOneAfterTheOther) {
   }
 }
 
+// Records with none to three bodies of all lengths, so many that they are hashed in several rounds,
+// among others whose value is too long for lanes.
+TEST(DigestTest, ABatchPutsTheHashesOfBodiesWhereTheyBelong) {
+  const DigestKey key = CountingKey();
+  RecordHasher one(key);
+  BodyHasher bodies(key);
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  for (const Sha256Lanes& lanes : RunnableSha256Lanes()) {
+    SCOPED_TRACE(std::string(lanes.name) + ", seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    BatchHasher batch(key, &lanes);
+    std::vector<Digest> digests, expected;
+    for (size_t i = 0; i < 8000; ++i) {
+      const std::string record_key = "key " + std::to_string(i);
+      std::string value(random() % 100, 'v'), given = value;
+      for (size_t n = random() % 4; n > 0; --n) {
+        std::string body(BodyHasher::kBytes + random() % 1200, '\0');
+        for (char& c : body) c = static_cast<char>(random());
+        if (batch.TakesBody(body.size())) {
+          batch.AddBody(body, given.size());
+          given += body.substr(0, BodyHasher::kBytes);
+          value += BodyHash(&bodies, body);
+        } else {
+          EXPECT_GT(body.size(), 1000u);
+          given += body;
+          value += body;
+        }
+        given += "end";
+        value += "end";
+      }
+      batch.Add(record_key, given, &digests);
+      expected.push_back(one.Hash(record_key, value));
+      if (random() % 3000 == 0) batch.Flush(&digests);
+    }
+    batch.Flush(&digests);
+    ASSERT_EQ(digests, expected);
+  }
+  EXPECT_FALSE(BatchHasher(key, nullptr).TakesBody(200));
+}
+
 TEST(DigestTest, ABatchUsesTheLanesThatAreThere) {
   const DigestKey key = CountingKey();
   std::vector<Digest> digests;
