@@ -117,7 +117,8 @@ void CompareLanes(const merkle::Sha256Lanes& lanes, size_t bytes, int rounds) {
              for (size_t n = 0; n < kTimes; ++n) {
                all += HashBatch(records, limit, in_lanes, &batch, &bodies);
              }
-           }).cpu;
+           })
+        .cpu;
   };
   for (int round = 0; round < rounds; ++round) {
     whole.push_back(measure(SIZE_MAX, false));
@@ -138,9 +139,8 @@ void BenchLongValue(int rounds) {
   const std::string text(kBytes, 'x');
   const std::vector<agent::SourceValue> row = {agent::SourceValue::Int64(7),
                                                agent::SourceValue::Bytes(text)};
-  agent::RowEncoder encoder({{{"k", merkle::ColumnType::kInteger}},
-                             {{"v", merkle::ColumnType::kBytes}}},
-                            {}, key);
+  agent::RowEncoder encoder(
+      {{{"k", merkle::ColumnType::kInteger}}, {{"v", merkle::ColumnType::kBytes}}}, {}, key);
   std::vector<double> ours, plain;
   for (int round = 0; round < rounds; ++round) {
     Sha256 sha;

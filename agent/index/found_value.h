@@ -47,7 +47,7 @@ class ValueReader {
 
   RowEncoder encoder_;
   merkle::RecordHasher hasher_;
-  std::string hashed_;             // the value that was hashed last
+  std::string hashed_;               // the value that was hashed last
   std::vector<size_t> hashed_ends_;  // where its columns end
   size_t bytes_left_ = kValuesBytesMax;
 };

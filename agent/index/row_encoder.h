@@ -1,6 +1,6 @@
 // From a store's row to the canonical bytes of its record: each value read as its column's agreed
-// type, encoded under its own tag where it does not parse. The value comes in the form that is shown
-// (merkle/record/encoding.h), or in the one that is hashed (merkle/record/hashed_form.h).
+// type, encoded under its own tag where it does not parse. The value comes in the form that is
+// shown (merkle/record/encoding.h), or in the one that is hashed (merkle/record/hashed_form.h).
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ class RowEncoder {
              const merkle::DigestKey& key);
 
   // key(), and value() in its hashed form. Each long value is hashed once and never copied, unless
-  // its bytes must be made first. Needs the digest key. `row` in the order of ScanColumns(), as many
-  // values as there are columns. `ends`, if wanted, is where each column of value() ends.
+  // its bytes must be made first. Needs the digest key. `row` in the order of ScanColumns(), as
+  // many values as there are columns. `ends`, if wanted, is where each column of value() ends.
   absl::Status EncodeHashed(std::span<const SourceValue> row, std::vector<size_t>* ends = nullptr);
   // The same for a record that is then added to `batch`, which may be given some of the long
   // values: value() is of no other use.
@@ -52,9 +52,9 @@ class RowEncoder {
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
 
-  // value() as it is shown, but piece by piece, and what stands in it as the source gave it is never
-  // copied. key() is as it was; value() is of no use afterwards. `end_column`, if wanted, is called
-  // after each column's pieces, of which then none belongs to two.
+  // value() as it is shown, but piece by piece, and what stands in it as the source gave it is
+  // never copied. key() is as it was; value() is of no use afterwards. `end_column`, if wanted, is
+  // called after each column's pieces, of which then none belongs to two.
   using TakePiece = std::function<void(std::string_view piece)>;
   absl::Status EncodeValue(std::span<const SourceValue> row, const TakePiece& take,
                            const std::function<void()>& end_column = nullptr);

@@ -1,6 +1,6 @@
-// Long values go piece by piece to where they are shown or hashed, and are never copied unless their
-// bytes must be made first. Which bytes a value becomes must be the same as in row_encoder.cc, and a
-// test compares the two.
+// Long values go piece by piece to where they are shown or hashed, and are never copied unless
+// their bytes must be made first. Which bytes a value becomes must be the same as in
+// row_encoder.cc, and a test compares the two.
 #include <limits>
 #include <optional>
 #include <string>

@@ -29,8 +29,8 @@ struct SourceValue {
     kTimestamp,    // local, without a zone
     kTimestampTz,  // UTC
     kUuid,         // 16 bytes in `text`
-    // Characters that can't be given as Unicode without loss, in the bytes of `character_set`: never
-    // the same as bytes, nor as those bytes of another set.
+    // Characters that can't be given as Unicode without loss, in the bytes of `character_set`:
+    // never the same as bytes, nor as those bytes of another set.
     kForeignText,
   };
 

@@ -127,10 +127,10 @@ class RecordHasher {
   std::unique_ptr<State> state_;
 };
 
-// What stands for a long body in what is hashed of a record (merkle/record/hashed_form.h): the first
-// 128 bits of SHA-256(key block of its own label ‖ body). Bound to no record, column or type, so that
-// whoever holds it needs the body no more, wherever its record goes. A secret like a digest: equal
-// bodies have equal ones. One thread at a time.
+// What stands for a long body in what is hashed of a record (merkle/record/hashed_form.h): the
+// first 128 bits of SHA-256(key block of its own label ‖ body). Bound to no record, column or type,
+// so that whoever holds it needs the body no more, wherever its record goes. A secret like a
+// digest: equal bodies have equal ones. One thread at a time.
 class BodyHasher {
  public:
   static constexpr size_t kBytes = 16;
@@ -158,9 +158,9 @@ class BodyHasher {
 
 // Column tags: by them agents say in which columns of a record they hold the same, without saying
 // what. The first 64 bits of SHA-256(key block of its own label ‖ length of record key, 4 bytes
-// big-endian ‖ record key ‖ length of column name, likewise ‖ column name ‖ hashed form): bound to the
-// record and the column, so that nothing shows which records or columns share a value. Under the
-// key of all zeros anyone can try values out. One thread at a time.
+// big-endian ‖ record key ‖ length of column name, likewise ‖ column name ‖ hashed form): bound to
+// the record and the column, so that nothing shows which records or columns share a value. Under
+// the key of all zeros anyone can try values out. One thread at a time.
 class ColumnHasher {
  public:
   static constexpr size_t kBytes = 8;  // of a tag

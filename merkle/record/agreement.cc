@@ -58,9 +58,7 @@ std::string TypeText(const Column& column) {
   return text;
 }
 
-std::string DescribeColumn(const Column& column) {
-  return column.name + " " + TypeText(column);
-}
+std::string DescribeColumn(const Column& column) { return column.name + " " + TypeText(column); }
 
 template <typename Items, typename Describe>
 std::string DescribeList(const Items& items, const Describe& describe) {
@@ -108,8 +106,7 @@ const Column* Find(const std::vector<Column>& columns, std::string_view name) {
 std::string DescribeValueColumns(const Sentence& sentence, const std::vector<Column>& left,
                                  const std::vector<Column>& right) {
   const auto with_type = [](const Column* column) {
-    return column == nullptr ? std::string("none")
-                             : "type " + TypeText(*column);
+    return column == nullptr ? std::string("none") : "type " + TypeText(*column);
   };
   std::vector<Column> all = left;
   all.insert(all.end(), right.begin(), right.end());

@@ -38,7 +38,6 @@ inline void HashColumnIfLong(size_t begin, BodyHasher* hasher, std::string* valu
 
 // The hashed form of `columns` encoded columns. InvalidArgument: they do not end where `values`
 // does. Nothing else is looked at.
-absl::StatusOr<std::string> HashedForm(std::string_view values, size_t columns,
-                                       BodyHasher* hasher);
+absl::StatusOr<std::string> HashedForm(std::string_view values, size_t columns, BodyHasher* hasher);
 
 }  // namespace driftwood::merkle

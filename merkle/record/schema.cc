@@ -7,9 +7,8 @@ namespace driftwood::merkle {
 namespace {
 
 constexpr std::array<std::string_view, 17> kTypeNames = {
-    "bool",      "integer",     "decimal", "float64", "text",    "bytes",  "date", "time",
-    "timestamp", "timestamptz", "uuid",    "json",    "dynamic", "opaque", "bits", "list",
-    "set"};
+    "bool",        "integer", "decimal", "float64", "text",   "bytes", "date", "time", "timestamp",
+    "timestamptz", "uuid",    "json",    "dynamic", "opaque", "bits",  "list", "set"};
 
 }  // namespace
 
@@ -18,9 +17,7 @@ bool IsColumnType(ColumnType type) {
   return number >= 1 && number <= kTypeNames.size();
 }
 
-bool IsSelectable(ColumnType type) {
-  return IsColumnType(type) && type <= ColumnType::kDynamic;
-}
+bool IsSelectable(ColumnType type) { return IsColumnType(type) && type <= ColumnType::kDynamic; }
 
 std::string_view ColumnTypeName(ColumnType type) {
   return IsColumnType(type) ? kTypeNames[static_cast<size_t>(type) - 1] : "unknown";

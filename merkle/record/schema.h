@@ -37,8 +37,8 @@ bool IsColumnType(ColumnType type);
 bool IsSelectable(ColumnType type);
 
 // "bool", "integer", "decimal", "float64", "text", "bytes", "date", "time", "timestamp",
-// "timestamptz", "uuid", "json", "dynamic", "opaque", "bits", "list", "set": the names of --types and
-// of reports.
+// "timestamptz", "uuid", "json", "dynamic", "opaque", "bits", "list", "set": the names of --types
+// and of reports.
 std::string_view ColumnTypeName(ColumnType type);
 std::optional<ColumnType> ColumnTypeFromName(std::string_view name);
 

@@ -61,9 +61,9 @@ void CheckColumn(std::string_view column, Place place, bool parsed) {
 
 void Parse(std::string_view text) {
   static constexpr TextParser kParsers[] = {
-      AppendIntegerText,   AppendDecimalText,     AppendFloat64Text, AppendDateText, AppendTimeText,
-      AppendTimestampText, AppendTimestampTzText, AppendUuidText,    AppendJsonText, AppendBitsText,
-      AppendListJson,      AppendSetJson};
+      AppendIntegerText, AppendDecimalText,   AppendFloat64Text,     AppendDateText,
+      AppendTimeText,    AppendTimestampText, AppendTimestampTzText, AppendUuidText,
+      AppendJsonText,    AppendBitsText,      AppendListJson,        AppendSetJson};
   for (const Place place : kPlaces) {
     std::string column;
     for (const TextParser parse : kParsers) {

@@ -94,8 +94,10 @@ TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
       RowEncoder encoder(kSchema, {}, merkle::DigestKey::Unkeyed());
       merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
       for (size_t i = 0; i < count; ++i) {
-        ASSERT_TRUE(encoder.EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
-                                                SourceValue::Text(rows[i].value)}).ok());
+        ASSERT_TRUE(encoder
+                        .EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                               SourceValue::Text(rows[i].value)})
+                        .ok());
         ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
         ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value()));
       }
@@ -194,8 +196,10 @@ TEST(IndexRunTest, LongRowsHaveTheDigestsOfTheirRecords) {
     RowEncoder encoder(kSchema, {}, merkle::DigestKey::Unkeyed());
     merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
     for (size_t i = 0; i < rows.size(); ++i) {
-      ASSERT_TRUE(encoder.EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
-                                              SourceValue::Text(rows[i].value)}).ok());
+      ASSERT_TRUE(encoder
+                      .EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                             SourceValue::Text(rows[i].value)})
+                      .ok());
       ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
       ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value())) << i;
     }

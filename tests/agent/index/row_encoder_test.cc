@@ -199,8 +199,10 @@ TEST(RowEncoderTest, Ledger8ColumnsDoNotRunIntoEachOther) {
                               {{"v", ColumnType::kText}, {"w", ColumnType::kText}}};
   RowEncoder left(schema, {});
   RowEncoder right(schema, {});
-  EXPECT_TRUE(left.Encode(std::vector<SourceValue>{Text("ab"), Text("c"), Text("ab"), Text("c")}).ok());
-  EXPECT_TRUE(right.Encode(std::vector<SourceValue>{Text("a"), Text("bc"), Text("a"), Text("bc")}).ok());
+  EXPECT_TRUE(
+      left.Encode(std::vector<SourceValue>{Text("ab"), Text("c"), Text("ab"), Text("c")}).ok());
+  EXPECT_TRUE(
+      right.Encode(std::vector<SourceValue>{Text("a"), Text("bc"), Text("a"), Text("bc")}).ok());
   EXPECT_NE(left.key(), right.key());
   EXPECT_NE(left.value(), right.value());
 }

@@ -18,14 +18,13 @@ using merkle::ColumnType;
 using Kind = SourceValue::Kind;
 
 constexpr ColumnType kTypes[] = {
-    ColumnType::kBool,   ColumnType::kInteger,   ColumnType::kDecimal,     ColumnType::kFloat64,
-    ColumnType::kText,   ColumnType::kBytes,     ColumnType::kDate,        ColumnType::kTime,
-    ColumnType::kUuid,   ColumnType::kTimestamp, ColumnType::kTimestampTz, ColumnType::kJson,
-    ColumnType::kDynamic, ColumnType::kOpaque,   ColumnType::kBits,        ColumnType::kList,
+    ColumnType::kBool,    ColumnType::kInteger,   ColumnType::kDecimal,     ColumnType::kFloat64,
+    ColumnType::kText,    ColumnType::kBytes,     ColumnType::kDate,        ColumnType::kTime,
+    ColumnType::kUuid,    ColumnType::kTimestamp, ColumnType::kTimestampTz, ColumnType::kJson,
+    ColumnType::kDynamic, ColumnType::kOpaque,    ColumnType::kBits,        ColumnType::kList,
     ColumnType::kSet};
-constexpr Kind kTextKinds[] = {Kind::kText,   Kind::kBytes,  Kind::kNumber,
-                               Kind::kString, Kind::kStored, Kind::kJson,
-                               Kind::kForeignText};
+constexpr Kind kTextKinds[] = {Kind::kText,   Kind::kBytes, Kind::kNumber,     Kind::kString,
+                               Kind::kStored, Kind::kJson,  Kind::kForeignText};
 
 merkle::Column ColumnOf(const std::string& name, ColumnType type) {
   return {name, type, type == ColumnType::kOpaque ? "tsrange" : ""};

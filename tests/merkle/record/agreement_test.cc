@@ -57,7 +57,9 @@ std::vector<Change> Changes() {
        "column \"note\" differs: left has type text, right has type json"},
       {[](Agreement* a) { a->schema.values.pop_back(); },
        "column \"note\" differs: left has type text, right has none"},
-      {[](Agreement* a) { a->schema.values[1] = {"note", ColumnType::kOpaque, "tsrange"}; },
+      {[](Agreement* a) {
+         a->schema.values[1] = {"note", ColumnType::kOpaque, "tsrange"};
+       },
        "column \"note\" differs: left has type text, right has type opaque \"tsrange\""},
       {[](Agreement* a) {
          a->schema.values.push_back({"zip", ColumnType::kText});

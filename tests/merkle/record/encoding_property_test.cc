@@ -23,12 +23,12 @@ namespace {
 using Random = std::mt19937_64;
 using Special = Value::Special;
 
-constexpr Tag kTags[] = {Tag::kNull,         Tag::kFalse,   Tag::kTrue,    Tag::kInteger,
-                         Tag::kUnsigned,     Tag::kDecimal, Tag::kFloat64, Tag::kText,
-                         Tag::kBytes,        Tag::kDate,    Tag::kTime,    Tag::kTimestamp,
-                         Tag::kTimestampTz,  Tag::kUuid,    Tag::kJson,    Tag::kUnparsedText,
-                         Tag::kUnparsedBytes, Tag::kForeignText, Tag::kOpaque, Tag::kBits,
-                         Tag::kList, Tag::kSet};
+constexpr Tag kTags[] = {Tag::kNull,          Tag::kFalse,       Tag::kTrue,    Tag::kInteger,
+                         Tag::kUnsigned,      Tag::kDecimal,     Tag::kFloat64, Tag::kText,
+                         Tag::kBytes,         Tag::kDate,        Tag::kTime,    Tag::kTimestamp,
+                         Tag::kTimestampTz,   Tag::kUuid,        Tag::kJson,    Tag::kUnparsedText,
+                         Tag::kUnparsedBytes, Tag::kForeignText, Tag::kOpaque,  Tag::kBits,
+                         Tag::kList,          Tag::kSet};
 
 size_t Below(Random& random, size_t limit) { return random() % limit; }
 

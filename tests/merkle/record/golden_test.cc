@@ -163,8 +163,8 @@ std::string DigestVector(const std::vector<std::string>& fields) {
   }
   if (kind == "tag_of") {
     std::string tag;
-    ColumnHasher(key).AppendTag(FromHex(fields.at(2)), FromHex(fields.at(3)),
-                                FromHex(fields.at(4)), &tag);
+    ColumnHasher(key).AppendTag(FromHex(fields.at(2)), FromHex(fields.at(3)), FromHex(fields.at(4)),
+                                &tag);
     return ToHex(tag);
   }
   if (kind == "key_id") return ToHex(key.KeyId());

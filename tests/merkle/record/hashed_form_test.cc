@@ -35,9 +35,9 @@ class HashedFormTest : public ::testing::Test {
 };
 
 TEST_F(HashedFormTest, ABodyIsItselfUpToTheLimitAndItsHashBehindItsLengthBeyond) {
-  for (const Tag tag : {Tag::kText, Tag::kBytes, Tag::kForeignText, Tag::kOpaque, Tag::kBits,
-                        Tag::kJson, Tag::kDecimal, Tag::kUnparsedText, Tag::kUnparsedBytes,
-                        Tag::kList, Tag::kSet}) {
+  for (const Tag tag :
+       {Tag::kText, Tag::kBytes, Tag::kForeignText, Tag::kOpaque, Tag::kBits, Tag::kJson,
+        Tag::kDecimal, Tag::kUnparsedText, Tag::kUnparsedBytes, Tag::kList, Tag::kSet}) {
     for (const size_t bytes : {size_t{0}, size_t{1}, kBodyBytesMax - 1, kBodyBytesMax,
                                kBodyBytesMax + 1, size_t{1000}, size_t{100'000}}) {
       const std::string body(bytes, '1');
@@ -79,9 +79,9 @@ TEST_F(HashedFormTest, DifferentValuesNeverHaveOneHashedForm) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   std::vector<std::string> bodies = {""};
-  for (const size_t bytes : {size_t{15}, size_t{16}, size_t{17}, kBodyBytesMax - kHeadBytes,
-                             kBodyBytesMax, kBodyBytesMax + 1, kBodyBytesMax + 16,
-                             kBodyBytesMax + 21, size_t{300}}) {
+  for (const size_t bytes :
+       {size_t{15}, size_t{16}, size_t{17}, kBodyBytesMax - kHeadBytes, kBodyBytesMax,
+        kBodyBytesMax + 1, kBodyBytesMax + 16, kBodyBytesMax + 21, size_t{300}}) {
     bodies.push_back(std::string(bytes, 'x'));
     bodies.push_back(HashOf(bodies.back()));
     bodies.push_back(Hashed(Framed(Tag::kBytes, bodies[bodies.size() - 2])));
@@ -90,8 +90,8 @@ TEST_F(HashedFormTest, DifferentValuesNeverHaveOneHashedForm) {
   for (int round = 0; round < 20'000; ++round) {
     std::string values;
     for (int column = 0; column < 3; ++column) {
-      values += Framed(random() % 2 == 0 ? Tag::kText : Tag::kBytes,
-                       bodies[random() % bodies.size()]);
+      values +=
+          Framed(random() % 2 == 0 ? Tag::kText : Tag::kBytes, bodies[random() % bodies.size()]);
     }
     const auto [found, inserted] = seen.emplace(Hashed(values, 3), values);
     ASSERT_TRUE(inserted || found->second == values);
