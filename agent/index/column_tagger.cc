@@ -9,6 +9,7 @@
 #include "merkle/record/encoding.h"
 #include "merkle/record/hashed_form.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 namespace {

@@ -17,10 +17,6 @@
 
 namespace driftwood::agent {
 
-// Of one call: rules, and tags of all its records.
-inline constexpr size_t kTagRulesMax = 16'384;
-inline constexpr size_t kTagsMax = size_t{8} << 20;
-
 // A record as RowEncoder gives it, its value in either form.
 struct EncodedRecord {
   std::string_view key;

@@ -12,6 +12,7 @@
 #include "merkle/record/encoding.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 
@@ -138,7 +139,7 @@ absl::Status DuplicateError(Store& store, const Agreement& agreement, const std:
   const absl::StatusOr<SourceDescription> description = store.Describe();
   const absl::StatusOr<std::string> rows = FindDuplicates(store, agreement, key, cancellation);
   // A record that moved while the source was read has one key at any time, and was met twice.
-  if (absl::IsAborted(rows.status()) && !IsTransient(rows.status())) {
+  if (!rows.ok() && FaultOf(rows.status()) == Fault::kSource && !IsTransient(rows.status())) {
     return absl::AbortedError("two records were read with the key " +
                               DescribeKey(agreement.schema, key) + UnderKeyRules(agreement) +
                               (description.ok() ? " of " + description->source : "") + ", and " +

@@ -14,12 +14,9 @@
 #include "agent/index/row_encoder.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/schema.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
-
-// Longer values are not handed out, nor are those of one call that are more than that together.
-inline constexpr size_t kValueBytesMax = size_t{32} << 20;
-inline constexpr size_t kValuesBytesMax = size_t{128} << 20;
 
 // One call's. One thread at a time. Errors as RowEncoder has them.
 class ValueReader {

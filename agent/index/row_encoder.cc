@@ -466,20 +466,25 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
 }
 
 RowEncoder::ColumnPlan RowEncoder::PlanOf(const merkle::Column& column, Place place,
-                                          const std::vector<std::string>& rules) {
-  ColumnPlan plan{column.type, AppendFunctionOf(column.type), place,
-                  merkle::RulesOf(rules, column.name), column.opaque};
+                                          std::vector<merkle::Rule> rules) {
+  ColumnPlan plan{column.type, AppendFunctionOf(column.type), place, std::move(rules),
+                  column.opaque};
   plan.is_plain = plan.rules.empty() && plan.opaque.empty();
   return plan;
 }
 
 RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
+  const auto by_column = merkle::RulesByColumn(rules);
+  const auto rules_of = [&](const std::string& column) {
+    const auto found = by_column.find(column);
+    return found == by_column.end() ? std::vector<merkle::Rule>() : found->second;
+  };
   for (const merkle::Column& column : schema.key) {
     const bool last = &column == &schema.key.back();
-    key_plans_.push_back(PlanOf(column, last ? Place::kKeyLast : Place::kKey, rules));
+    key_plans_.push_back(PlanOf(column, last ? Place::kKeyLast : Place::kKey, rules_of(column.name)));
   }
   for (const merkle::Column& column : schema.values) {
-    value_plans_.push_back(PlanOf(column, Place::kValue, rules));
+    value_plans_.push_back(PlanOf(column, Place::kValue, rules_of(column.name)));
   }
 }
 

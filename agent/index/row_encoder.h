@@ -76,7 +76,7 @@ class RowEncoder {
   };
   static AppendFunction AppendFunctionOf(merkle::ColumnType type);
   static ColumnPlan PlanOf(const merkle::Column& column, merkle::Place place,
-                           const std::vector<std::string>& rules);
+                           std::vector<merkle::Rule> rules);
 
   absl::Status AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
                             std::vector<size_t>* ends);

@@ -12,6 +12,7 @@
 #include "merkle/mutex.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -171,13 +172,11 @@ class LoadGate {
   std::string why_;  // the last one
 };
 
-// Nothing is wrong with what the user wrote once rows flow.
-absl::Status WhileScanning(const absl::Status& status) {
+absl::Status NoLoadAnyMore(const absl::Status& status) {
   if (absl::IsCancelled(status)) return status;
-  absl::Status aborted = absl::AbortedError("the server's load can't be read any more: " +
-                                            std::string(status.message()));
-  const bool unreachable = absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
-  return unreachable ? Transient(std::move(aborted)) : aborted;
+  const absl::Status told = Reworded(
+      status, "the server's load can't be read any more: " + std::string(status.message()));
+  return BeforeRows(WithFault(told, Fault::kSource));  // it may have room again
 }
 
 class GatedScan final : public Scan {
@@ -191,7 +190,7 @@ class GatedScan final : public Scan {
     Scan* const scan = TheScan();
     if (scan == nullptr) return GivenBack();
     const absl::StatusOr<bool> low = gate_->Wait(gate_->limits().hold, stop_.get_token());
-    if (!low.ok()) return WhileScanning(low.status());
+    if (!low.ok()) return NoLoadAnyMore(low.status());
     if (*low) return scan->Next();
     progress_ = scan->Progress();
     GiveBack();
@@ -248,7 +247,7 @@ class GatedStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    RETURN_IF_ERROR(BeforeReading(gate_->Wait(std::nullopt, gate_->call()).status()));
+    RETURN_IF_ERROR(BeforeRows(gate_->Wait(std::nullopt, gate_->call()).status()));
     ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store_->StartScan(columns));
     if (gate_->has_no_server()) return scan;
     return std::unique_ptr<Scan>(std::make_unique<GatedScan>(std::move(scan), gate_));
@@ -263,13 +262,13 @@ class GatedStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    RETURN_IF_ERROR(BeforeReading(gate_->WaitBriefly()));
+    RETURN_IF_ERROR(BeforeRows(gate_->WaitBriefly()));
     return store_->Lookup(columns, key, keys);
   }
   absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    RETURN_IF_ERROR(BeforeReading(gate_->WaitBriefly()));
+    RETURN_IF_ERROR(BeforeRows(gate_->WaitBriefly()));
     return store_->LookupAlike(columns, key, keys);
   }
   void ShareRetries(std::shared_ptr<Retries> retries) override {
@@ -280,13 +279,6 @@ class GatedStore final : public Store {
   }
 
  private:
-  static absl::Status BeforeReading(const absl::Status& status) {
-    const bool unreachable = absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
-    if (unreachable) return Transient(absl::AbortedError(status.message()));
-    if (absl::IsDeadlineExceeded(status)) return absl::AbortedError(status.message());
-    return status;
-  }
-
   Store* const store_;
   const std::shared_ptr<LoadGate> gate_;
 };

@@ -1,4 +1,6 @@
 #include "coordinator/audit/live_reader.h"
+#include "proto/contract/fault.h"
+
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +9,7 @@ namespace driftwood::coordinator {
 
 namespace {
 
-using Reading = absl::StatusOr<std::vector<PeerRecord>>;
+using Reading = absl::StatusOr<std::vector<FoundRecord>>;
 
 Reading Checked(const std::vector<std::string>& keys, Reading reading) {
   if (!reading.ok()) return reading;
@@ -18,7 +20,8 @@ Reading Checked(const std::vector<std::string>& keys, Reading reading) {
 }  // namespace
 
 bool IsLost(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) &&
+         FaultOf(status) == Fault::kTransport;
 }
 
 LiveReader::LiveReader(std::vector<Peer*> peers, const merkle::Agreement& agreement, bool* lost)
@@ -56,16 +59,16 @@ Readings LiveReader::ReadTagged(const std::vector<std::string>& keys,
   return readings;
 }
 
-bool LiveReader::CheckTags(size_t rules, std::vector<PeerRecord>* found) const {
+bool LiveReader::CheckTags(size_t rules, std::vector<FoundRecord>* found) const {
   const auto wrong = [](const std::string& tags, size_t wanted) {
     return !tags.empty() && tags.size() != wanted * kTagBytes;
   };
   const size_t columns = agreement_.schema.values.size();
-  const bool any_wrong = std::any_of(found->begin(), found->end(), [&](const PeerRecord& record) {
+  const bool any_wrong = std::any_of(found->begin(), found->end(), [&](const FoundRecord& record) {
     return wrong(record.column_tags, columns) || wrong(record.rule_tags, rules);
   });
   if (!any_wrong) return true;
-  for (PeerRecord& record : *found) {
+  for (FoundRecord& record : *found) {
     record.column_tags.clear();
     record.rule_tags.clear();
   }

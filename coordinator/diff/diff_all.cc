@@ -15,6 +15,7 @@
 #include "coordinator/report/database_report.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -108,11 +109,11 @@ class DiffAll {
     return absl::OkStatus();
   }
 
-  absl::Status List(std::vector<TableListing>* listings) {
+  absl::Status List(std::vector<TableList>* listings) {
     absl::StatusOr<std::unique_ptr<Connector>> connector = environment_.make_connector(options_);
     RETURN_IF_ERROR(connector.status());
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableListing> listing = (*connector)->ListTables(databases_[i], [this] {
+      absl::StatusOr<TableList> listing = (*connector)->ListTables(databases_[i], [this] {
         return environment_.interrupt->raised();
       });
       if (!listing.ok()) {
@@ -193,16 +194,16 @@ class DiffAll {
 
   // The tables are listed once more: one that has come meanwhile was not compared.
   void LookAgain() {
-    std::vector<TableListing> now;
+    std::vector<TableList> now;
     const absl::Status listed = List(&now);
     absl::StatusOr<TableSelection> selection =
         listed.ok() ? SelectTables(now, names_, options_, /*must_exist=*/false) : listed;
     if (!selection.ok()) {
       report_.error = std::nullopt;
-      return Fail({selection.status().code(),
-                   "the tables could not be listed again after the comparison, so one that came "
-                   "meanwhile would not have been seen: " +
-                       std::string(selection.status().message())},
+      return Fail(Reworded(selection.status(),
+                           "the tables could not be listed again after the comparison, so one that "
+                           "came meanwhile would not have been seen: " +
+                               std::string(selection.status().message())),
                   std::nullopt);
     }
     for (const MatchedTable& table : selection->tables) {
@@ -311,7 +312,7 @@ class DiffAll {
   const DiffEnvironment& environment_;
   std::vector<ReplicaSpec> databases_;
   std::vector<std::string> names_;
-  std::vector<TableListing> listings_;
+  std::vector<TableList> listings_;
   DatabaseReport report_;
 };
 

@@ -16,15 +16,36 @@ constexpr char kForms[] =
     "lmdb:PATH?db=NAME, "
     "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
 
-const std::vector<std::string>& Schemes() {
-  static const std::vector<std::string> schemes = {"postgresql", "postgres", "mysql", "mariadb",
-                                                   "sqlite",     "csv",      "tsv",   "jsonl",
-                                                   "lmdb",       "agent"};
-  return schemes;
+constexpr std::string_view kTokenFileParameter = "?token_file=";
+
+// What can be named, and for a database server the variable from which its client library takes the
+// password.
+struct Kind {
+  std::string_view scheme;
+  const char* password_variable;  // null: it knows no password
+};
+constexpr Kind kKinds[] = {{"postgresql", "PGPASSWORD"},
+                           {"postgres", "PGPASSWORD"},
+                           {"mysql", "MYSQL_PWD"},
+                           {"mariadb", "MYSQL_PWD"},
+                           {"sqlite", nullptr},
+                           {"csv", nullptr},
+                           {"tsv", nullptr},
+                           {"jsonl", nullptr},
+                           {"lmdb", nullptr},
+                           {"agent", nullptr}};
+
+const Kind* FindKind(std::string_view scheme) {
+  for (const Kind& kind : kKinds) {
+    if (kind.scheme == scheme) return &kind;
+  }
+  return nullptr;
 }
 
-bool IsDatabaseServer(const std::string& scheme) {
-  return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
+std::vector<std::string> Schemes() {
+  std::vector<std::string> schemes;
+  for (const Kind& kind : kKinds) schemes.emplace_back(kind.scheme);
+  return schemes;
 }
 
 bool IsPort(const std::string& text) {
@@ -38,7 +59,7 @@ std::string UrlFor(const std::string& path) {
     const char* ending;
     const char* scheme;
     const char* parameters;
-  } kKinds[] = {{".csv", "csv", "?key=COLUMN"},
+  } kEndings[] = {{".csv", "csv", "?key=COLUMN"},
                 {".tsv", "tsv", "?key=COLUMN"},
                 {".jsonl", "jsonl", "?key=COLUMN"},
                 {".ndjson", "jsonl", "?key=COLUMN"},
@@ -47,7 +68,7 @@ std::string UrlFor(const std::string& path) {
                 {".sqlite3", "sqlite", "?table=TABLE"},
                 {".mdb", "lmdb", ""},
                 {".lmdb", "lmdb", ""}};
-  for (const auto& kind : kKinds) {
+  for (const auto& kind : kEndings) {
     if (Lowercase(path).ends_with(kind.ending)) {
       return std::string(kind.scheme) + ":" + path + kind.parameters;
     }
@@ -61,14 +82,32 @@ int HexDigit(char c) {
   return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
 }
 
+std::string PercentDecoded(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
+                        HexDigit(text[i + 2]) >= 0;
+    decoded +=
+        escape ? static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return decoded;
+}
+
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError(
       "'" + merkle::Redacted(url) +
-      "' is no agent's address; wanted agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET");
+      "' is no agent's address; wanted agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET, and "
+      "perhaps ?token_file=PATH behind it");
 }
 
 absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
-  const std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  if (const size_t query = rest.rfind(kTokenFileParameter); query != std::string::npos) {
+    spec.token_file = PercentDecoded(rest.substr(query + kTokenFileParameter.size()));
+    if (spec.token_file.empty()) return BadAgentUrl(spec.url);
+    rest.resize(query);
+  }
   const size_t slash = rest.rfind('/');
   if (slash == std::string::npos || slash + 1 == rest.size() || slash == 0) {
     return BadAgentUrl(spec.url);
@@ -111,14 +150,19 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   }
   const std::string scheme = url.substr(0, colon);
   if (scheme == "agent") return ParseAgent(std::move(spec));
-  if (std::find(Schemes().begin(), Schemes().end(), scheme) == Schemes().end()) {
+  const Kind* const kind = FindKind(scheme);
+  if (kind == nullptr) {
     return absl::InvalidArgumentError("unknown kind of store '" + merkle::Redacted(scheme) +
                                       "' in '" + shown + "'" + DidYouMean(scheme, Schemes()) +
                                       "; wanted " + kForms);
   }
-  if (IsDatabaseServer(scheme) && url.compare(colon, 3, "://") != 0) {
+  if (kind->password_variable != nullptr && url.compare(colon, 3, "://") != 0) {
     return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + scheme +
                                       "://USER@HOST/DB?table=T");
+  }
+  if (spec.password && kind->password_variable == nullptr) {
+    return absl::InvalidArgumentError("'" + shown + "': a " + scheme +
+                                      " store takes no password; leave it out");
   }
   if (merkle::MayHoldAPassword(url)) {
     return absl::InvalidArgumentError("'" + shown +
@@ -127,19 +171,17 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   return spec;
 }
 
+std::string PasswordVariable(const std::string& url) {
+  const Kind* const kind = FindKind(std::string_view(url).substr(0, url.find(':')));
+  return kind == nullptr || kind->password_variable == nullptr ? "" : kind->password_variable;
+}
+
 std::string StorePath(const std::string& url) {
   const size_t colon = url.find(':');
   const size_t begin = colon == std::string::npos ? 0 : colon + 1;
   const size_t query = url.rfind('?');
   const size_t end = query == std::string::npos || query < begin ? url.size() : query;
-  std::string path;
-  for (size_t i = begin; i < end; ++i) {
-    const bool escape =
-        url[i] == '%' && i + 2 < end && HexDigit(url[i + 1]) >= 0 && HexDigit(url[i + 2]) >= 0;
-    path += escape ? static_cast<char>(HexDigit(url[i + 1]) * 16 + HexDigit(url[i + 2])) : url[i];
-    if (escape) i += 2;
-  }
-  return path;
+  return PercentDecoded(std::string_view(url).substr(begin, end - begin));
 }
 
 }  // namespace driftwood::coordinator

@@ -15,7 +15,7 @@ namespace driftwood::coordinator {
 
 // A record that a replica named. `place` orders the segments of the walk: it is the sum of all
 // replicas' ranks at the segment's begin. `rank` is how many records of the replica precede it.
-struct FoundRecord {
+struct WalkedRecord {
   uint64_t place = 0;
   size_t replica = 0;
   uint64_t rank = 0;
@@ -41,7 +41,7 @@ struct KeyBound {
 };
 
 struct Findings {
-  std::vector<FoundRecord> records;
+  std::vector<WalkedRecord> records;
   std::vector<FoundRun> runs;
   std::vector<KeyBound> bounds;
 
@@ -51,7 +51,7 @@ struct Findings {
 };
 
 // All keys whose states differ, by key. A key not named by a replica is missing there.
-std::vector<Divergence> Join(const std::vector<FoundRecord>& records, size_t replicas);
+std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, size_t replicas);
 
 // Runs by key; neighbours that are missing in the same replicas, with no record of any replica
 // between them, made one.

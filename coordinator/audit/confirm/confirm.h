@@ -48,7 +48,7 @@ struct Suspect {
 };
 
 // What each replica gave for one batch of keys; by replica.
-using Readings = std::vector<absl::StatusOr<std::vector<PeerRecord>>>;
+using Readings = std::vector<absl::StatusOr<std::vector<FoundRecord>>>;
 
 class Confirmation {
  public:
@@ -74,7 +74,8 @@ class Confirmation {
 
  private:
   void Judge(Suspect* suspect, States now) const;
-  void TakeTags(Suspect* suspect, bool same_as_before, const std::vector<const PeerRecord*>& found);
+  void TakeTags(Suspect* suspect, bool same_as_before,
+                const std::vector<const FoundRecord*>& found);
   bool IsOpen(const Suspect& suspect) const;
 
   const int passes_max_;
@@ -85,6 +86,6 @@ class Confirmation {
 // What an agent said is there must be among what it was asked for, each key once and in order:
 // else it is no answer. Internal.
 absl::Status CheckReading(const std::vector<std::string>& keys,
-                          const std::vector<PeerRecord>& found);
+                          const std::vector<FoundRecord>& found);
 
 }  // namespace driftwood::coordinator

@@ -55,7 +55,7 @@ std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
 
 // The values that replica `name` holds now, and a note if they are not those that were compared.
 void AddReplicaValues(const std::string& name, const std::optional<merkle::Digest>& state,
-                      const PeerRecord* found, size_t columns, size_t i, ReportRecord* record) {
+                      const FoundRecord* found, size_t columns, size_t i, ReportRecord* record) {
   if (found == nullptr) {
     if (state) record->notes.push_back(name + ": the record has gone since it was compared");
     return;
@@ -240,10 +240,10 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
 }
 
 void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report) {
-  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(indexed.size());
+  std::vector<std::map<std::string_view, const FoundRecord*>> by_key(indexed.size());
   for (size_t i = 0; i < indexed.size(); ++i) {
     if (!indexed[i].ok()) continue;
-    for (const PeerRecord& record : *indexed[i]) by_key[i][record.key] = &record;
+    for (const FoundRecord& record : *indexed[i]) by_key[i][record.key] = &record;
   }
   for (size_t r = 0; r < listed.size(); ++r) {
     const States& states = *listed[r].states;
@@ -268,10 +268,10 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report) {
   const size_t columns = schema.values.size();
-  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(found.size());
+  std::vector<std::map<std::string_view, const FoundRecord*>> by_key(found.size());
   for (size_t i = 0; i < found.size(); ++i) {
     if (!found[i].ok()) continue;
-    for (const PeerRecord& record : *found[i]) by_key[i][record.key] = &record;
+    for (const FoundRecord& record : *found[i]) by_key[i][record.key] = &record;
   }
   for (size_t r = 0; r < listed.size(); ++r) {
     ReportRecord& record = report->records[r];

@@ -16,6 +16,7 @@
 #include "agent/source/pacer.h"
 #include "agent/source/transient.h"
 #include "merkle/record/encoding.h"
+#include "proto/contract/fault.h"
 #include "tests/agent/source/fake_store.h"
 #include "tests/agent/source/store_reading.h"
 #include "tests/testing/temp_dir.h"
@@ -244,9 +245,9 @@ TEST_F(LoadGateTest, ALoadThatCantBeReadIsNeverNone) {
   EXPECT_TRUE(absl::IsPermissionDenied(start()));
   load_ = absl::UnavailableError("gone");
   EXPECT_TRUE(IsTransient(start()));
-  EXPECT_TRUE(absl::IsAborted(start()));
+  EXPECT_EQ(FaultOf(start()), Fault::kSource);
   load_ = absl::DeadlineExceededError("slow");
-  EXPECT_TRUE(absl::IsAborted(start()));
+  EXPECT_EQ(FaultOf(start()), Fault::kSource);
   EXPECT_EQ(store_.plan.scans_started, 0);
 }
 
@@ -261,7 +262,7 @@ TEST_F(LoadGateTest, ALoadThatCantBeReadAnyMoreEndsTheScan) {
     now_ += seconds(1);
     load_ = error;
     const absl::Status status = (*scan)->Next().status();
-    EXPECT_TRUE(absl::IsAborted(status)) << status;
+    EXPECT_EQ(FaultOf(status), Fault::kSource) << status;
     EXPECT_EQ(IsTransient(status), absl::IsUnavailable(error)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(error.message())));
   }

@@ -275,7 +275,7 @@ TEST_F(AuditConfirmTest, ALostAgentIsNotAskedForThePassesToCome) {
 // Else what it leaves out would count as gone.
 TEST_F(AuditConfirmTest, AnAgentThatNamesOtherRecordsHasNotAnswered) {
   Add("left", ManyRows(10));
-  Add("right", ManyRows(9))->twist_read = [](std::vector<PeerRecord>* records) {
+  Add("right", ManyRows(9))->twist_read = [](std::vector<FoundRecord>* records) {
     records->push_back({FakePeer::Key(77), {}, ""});
   };
   const Report report = Run();

@@ -26,7 +26,7 @@ DescribedReplica Replica(const std::string& name, const std::string& columns,
     const size_t space = columns.find(' ', at);
     const size_t end = std::min(columns.find(", ", at), columns.size());
     const std::string type = columns.substr(space + 1, end - space - 1);
-    ReplicaColumn column;
+    SourceColumn column;
     column.name = columns.substr(at, space - at);
     if (type == "-") {
       column.knowledge = TypeKnowledge::kTextual;

@@ -74,12 +74,12 @@ class FakeConnector final : public Connector {
     return std::unique_ptr<Peer>(std::move(peer));
   }
 
-  absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
-                                          const std::function<bool()>&) override {
+  absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
+                                       const std::function<bool()>&) override {
     ++world_->listings;
     if (world_->before_listing) world_->before_listing(world_->listings);
     if (world_->listing_fails.contains(spec.url)) return world_->listing_fails[spec.url];
-    TableListing listing;
+    TableList listing;
     listing.source = spec.url;
     for (const auto& [name, table] : world_->databases.at(spec.url)) {
       listing.tables.push_back({name,

@@ -284,7 +284,7 @@ TEST(ProgressTest, TheLineShowsRateShareAndTimeLeftAndFitsTheTerminal) {
   size_t columns = 200;
   options.columns = [&] { return columns; };
   TerminalProgress progress({"left", "right"}, options);
-  ReplicaDescription description;
+  DatasetDescription description;
   description.bytes = 1000;
   progress.OnDescribed(0, description);
   progress.OnPhase(AuditObserver::Phase::kIndexing);

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "coordinator/audit/audit.h"
+#include "proto/contract/fault.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 #include "tests/coordinator/peer/fake_peer.h"
@@ -46,9 +47,9 @@ class FakeAgent final : public v1::Agent::Service {
     if (request->dataset() != "data") {
       return {grpc::StatusCode::NOT_FOUND, "no dataset '" + request->dataset() + "'"};
     }
-    const ReplicaDescription& d = peer.description;
+    const DatasetDescription& d = peer.description;
     reply->set_source(d.source);
-    for (const ReplicaColumn& column : d.columns) {
+    for (const SourceColumn& column : d.columns) {
       v1::SourceColumn* message = reply->add_columns();
       message->set_name(column.name);
       message->set_knowledge(v1::TYPE_KNOWLEDGE_TYPED);
@@ -115,7 +116,7 @@ class FakeAgent final : public v1::Agent::Service {
     if (!records.ok()) return proto::ToGrpc(records.status());
     v1::ReadRecordsReply reply;
     for (int copies = too_many_records ? 2 : 1; copies > 0; --copies) {
-      for (const PeerRecord& record : *records) {
+      for (const FoundRecord& record : *records) {
         v1::Record* message = reply.add_records();
         message->set_key(record.key);
         *message->mutable_digest() = proto::ToProto(record.digest);
@@ -286,6 +287,27 @@ TEST_F(GrpcPeerTest, CancelEndsTheCallInProgressAndAllLaterOnes) {
   assigned.get_future().wait();
   canceller.join();
   EXPECT_EQ(peer.Describe().status().code(), absl::StatusCode::kCancelled);
+}
+
+// A server that is gone is not an agent that is gone, though the code is the same.
+TEST_F(GrpcPeerTest, WhatAnAgentSaysOfItsSourceIsNotTheAgentsEnd) {
+  FakeAgent* agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  const auto prepare = [&](const absl::Status& fails) {
+    agent->peer.fail_once["prepare"] = fails;
+    return peer.Prepare(SomeAgreement(), false, [](const auto&) {}).status();
+  };
+  for (const Fault fault : {Fault::kUser, Fault::kSource, Fault::kOurs}) {
+    for (const absl::StatusCode code :
+         {absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded,
+          absl::StatusCode::kNotFound, absl::StatusCode::kInternal}) {
+      const absl::Status said = WithFault(absl::Status(code, "the server is gone"), fault);
+      EXPECT_EQ(prepare(said), said);
+    }
+  }
+  const absl::Status lost = prepare(absl::UnavailableError("stopping"));
+  EXPECT_EQ(FaultOf(lost), Fault::kTransport);
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("the agent at "));
 }
 
 TEST_F(GrpcPeerTest, MoreRecordsThanAskedForAreRefused) {

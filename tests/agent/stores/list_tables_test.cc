@@ -1,6 +1,4 @@
-// What each store lists of a database, and the form in which an agent prints it.
-#include "proto/contract/table_list.h"
-
+// The lists of tables that stores give (agent/stores/open_store.h).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
@@ -16,22 +14,7 @@ using ::testing::HasSubstr;
 
 StoreUrl Url(const std::string& text) { return StoreUrl::Parse(text).value(); }
 
-TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
-  TableList list;
-  list.source = "sqlite:a.db";
-  list.tables = {{"or\"d\\er\n\x01s", "table", true, {"id"}, {"id", "x"}, "sqlite:a.db?table=x"},
-                 {"v", "view", false, {}, {}, "sqlite:a.db?table=v"}};
-  list.warnings = {"beware"};
-  EXPECT_EQ(TableListText(list),
-            "{\"table\":\"or\\\"d\\\\er\\u000a\\u0001s\",\"kind\":\"table\",\"is_table\":true,"
-            "\"key\":[\"id\"],\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=x\"}\n"
-            "{\"table\":\"v\",\"kind\":\"view\",\"is_table\":false,\"key\":[],\"columns\":[],"
-            "\"url\":\"sqlite:a.db?table=v\"}\n"
-            "{\"tables\":2,\"source\":\"sqlite:a.db\",\"folds_names\":false,"
-            "\"warnings\":[\"beware\"]}\n");
-}
-
-TEST(TableListTest, WhatBelongsToOneTableIsNoDatabase) {
+TEST(ListTablesTest, WhatBelongsToOneTableIsNoDatabase) {
   for (const char* parameter : {"table=t", "where=1", "key=id", "rename=a=b", "zone=a=UTC"}) {
     const auto list = ListTables(Url(std::string("sqlite:a.db?") + parameter));
     EXPECT_EQ(list.status().code(), absl::StatusCode::kInvalidArgument) << parameter;
@@ -45,7 +28,7 @@ TEST(TableListTest, WhatBelongsToOneTableIsNoDatabase) {
   EXPECT_FALSE(ListTables(Url("mysql://h/")).ok());
 }
 
-TEST(TableListTest, ADatabaseFileHasTablesViewsAndVirtualTables) {
+TEST(ListTablesTest, ADatabaseFileHasTablesViewsAndVirtualTables) {
   const testing::TempDir folder;
   const std::string path = (folder / "what?.db").string();
   sqlite3* db = nullptr;
