@@ -109,7 +109,7 @@ absl::StatusOr<SourceColumn> ColumnFromProto(const v1::SourceColumn& message) {
   column.knowledge = *knowledge;
   if (!HasType(*knowledge)) return column;
   const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(message.type());
-  if (!type || *type == merkle::ColumnType::kDynamic) {
+  if (!type || *type == merkle::ColumnType::kDynamic || !merkle::IsSelectable(*type)) {
     return absl::FailedPreconditionError(
         "column '" + column.name + "' has type '" + message.type() +
         "', which this program does not know; run the same version of driftwood on all sides");

@@ -79,7 +79,7 @@ class DuplicateFinder final : public RowSink {
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     if (done_) return absl::OkStatus();
-    encoder_.Encode(row);
+    RETURN_IF_ERROR(encoder_.Encode(row));
     if (encoder_.key() != key_) return absl::OkStatus();
     std::string original;
     for (const SourceValue& value : row)

@@ -25,12 +25,6 @@ size_t HashedBytesMax(int threads) {
   return std::max(size_t{32} << 20, static_cast<size_t>(threads) * (size_t{2} << 20));
 }
 
-// Buffers of a row that is larger are given back at once: every worker meets such a row some time.
-constexpr size_t kKeptBytesMax = size_t{1} << 20;
-
-// No row of a batch that is smaller is worth a look at its length.
-constexpr size_t kUsualBatchBytesMax = size_t{2} << 20;
-
 // Of chunks that wait for their turn. The builder's sorter has no memory of its own as long as
 // there are any.
 size_t WaitingBytesMax(const IndexerOptions& options) { return options.sort_memory_bytes / 2; }
@@ -46,25 +40,22 @@ class IndexRun::HashingSink final : public RowSink {
  public:
   HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
       : multiset_(agreement.schema.multiset),
-        encoder_(agreement.schema, agreement.rules),
-        hasher_(key),
-        long_hasher_(key) {}
+        encoder_(agreement.schema, agreement.rules, key),
+        hasher_(key) {}
 
-  // The rows of a batch with this RowBatch::row_bytes_max().
-  void Into(Chunk* chunk, size_t row_bytes_max) {
-    chunk_ = chunk;
-    may_be_long_ = row_bytes_max > kUsualBatchBytesMax;
-  }
+  void Into(Chunk* chunk) { chunk_ = chunk; }
   uint64_t unparsed() const { return encoder_.unparsed(); }
   // Of the row that Row() refused.
   std::optional<uint64_t> refused_origin() const { return refused_origin_; }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
-    if (may_be_long_ && RowEncoder::IsLong(row)) return LongRow(row, origin);
-    encoder_.Encode(row);
-    RETURN_IF_ERROR(TakeKey(origin));
+    absl::Status taken = encoder_.EncodeForBatch(row, &hasher_);
+    if (taken.ok()) taken = TakeKey();
+    if (!taken.ok()) {
+      refused_origin_ = origin;
+      return taken;
+    }
     hasher_.Add(encoder_.key(), encoder_.value(), &chunk_->digests);
-    if (encoder_.value().size() > kKeptBytesMax) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
 
@@ -82,10 +73,9 @@ class IndexRun::HashingSink final : public RowSink {
   }
 
  private:
-  absl::Status TakeKey(uint64_t origin) {
+  absl::Status TakeKey() {
     const std::string_view key = encoder_.key();
     if (key.size() > merkle::kKeyBytesMax) {
-      refused_origin_ = origin;
       return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
                                         " bytes, the longest possible has " +
                                         std::to_string(merkle::kKeyBytesMax));
@@ -95,26 +85,9 @@ class IndexRun::HashingSink final : public RowSink {
     return absl::OkStatus();
   }
 
-  // One whose value is hashed without being held a second time.
-  absl::Status LongRow(std::span<const SourceValue> row, uint64_t origin) {
-    encoder_.EncodeKey(row);
-    RETURN_IF_ERROR(TakeKey(origin));
-    long_hasher_.Begin(encoder_.key());
-    absl::Status encoded =
-        encoder_.EncodeValue(row, [this](std::string_view piece) { long_hasher_.Add(piece); });
-    if (!encoded.ok()) {
-      refused_origin_ = origin;
-      return encoded;
-    }
-    chunk_->digests.push_back(long_hasher_.End());
-    return absl::OkStatus();
-  }
-
   const bool multiset_;  // records have no key: their digests are
   RowEncoder encoder_;
   merkle::BatchHasher hasher_;
-  merkle::RecordHasher long_hasher_;
-  bool may_be_long_ = false;  // rows of this batch
   Chunk* chunk_ = nullptr;
   std::optional<uint64_t> refused_origin_;
 };
@@ -193,7 +166,7 @@ void IndexRun::Work() {
     std::unique_ptr<Chunk> chunk = EmptyChunk();
     chunk->progress = ticket.progress;
     chunk->part = ticket.batch->part();
-    sink.Into(chunk.get(), ticket.batch->row_bytes_max());
+    sink.Into(chunk.get());
     absl::Status decoded = ticket.batch->Decode(sink);
     if (!decoded.ok()) {
       Fail(ticket.sequence, std::move(decoded), sink.refused_origin());

@@ -51,7 +51,7 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
     const std::string name = item.substr(0, equals);
     const std::string type_name = item.substr(equals + 1);
     const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(type_name);
-    if (!type) {
+    if (!type || !merkle::IsSelectable(*type)) {
       return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
                                         DidYouMean(type_name, TypeNames()) + "; wanted one of " +
                                         JoinNames(TypeNames(), 20));

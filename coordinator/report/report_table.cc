@@ -35,8 +35,9 @@ std::string Coloured(const std::string& text, Verdict verdict, const TableStyle&
 
 std::string ShowValue(const merkle::Value& value) {
   const std::string text = EscapeForDisplay(value.ToDisplay());
-  const bool unparsed =
-      value.tag == merkle::Tag::kUnparsedText || value.tag == merkle::Tag::kUnparsedBytes;
+  const bool unparsed = value.tag == merkle::Tag::kUnparsedText ||
+                        value.tag == merkle::Tag::kUnparsedBytes ||
+                        value.tag == merkle::Tag::kForeignText;
   const bool textual = value.tag == merkle::Tag::kText || unparsed;
   // Told apart from NULL, from nothing and from trailing blanks.
   const bool quote = textual && (text.empty() || text == "NULL" || text.front() == ' ' ||

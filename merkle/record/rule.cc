@@ -93,8 +93,7 @@ std::string Rounded(const std::string& text, int places) {
   const std::string scientific = (number->negative ? "-" : "") + digits.substr(0, 1) + "." +
                                  digits.substr(1) + "e" + std::to_string(exponent);
   const std::optional<Decimal> rounded = ParseDecimal(scientific);
-  DRIFTWOOD_CHECK(rounded.has_value());
-  return CanonicalText(*rounded);
+  return rounded ? CanonicalText(*rounded) : text;
 }
 
 std::string ShortestText(double value) {
@@ -159,8 +158,7 @@ std::string JsonWithDoubles(const std::string& json) {
     }
   }
   const absl::StatusOr<std::string> canonical = CanonicalJson(out);
-  DRIFTWOOD_CHECK(canonical.ok());
-  return *canonical;
+  return canonical.ok() ? *canonical : json;
 }
 
 void ApplyToText(const Rule& rule, std::string* text) {
@@ -262,6 +260,7 @@ void ApplyRule(const Rule& rule, Value* value) {
       ApplyToText(rule, &value->text);
       if (rule.kind == RuleKind::kEmptyIsNull && value->text.empty()) *value = Value();
       break;
+    case Tag::kOpaque:
     case Tag::kUnparsedText:
       if (rule.kind == RuleKind::kEmptyIsNull && value->text.empty()) *value = Value();
       break;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "merkle/record/elements.h"
+
 namespace driftwood::merkle {
 namespace {
 
@@ -44,6 +46,22 @@ std::string DisplayDate(const Value& value) {
   return text;
 }
 
+std::string DisplayBits(const Value& value) {
+  std::string text;
+  for (size_t i = 0; i < static_cast<size_t>(value.number); ++i) {
+    text.push_back((static_cast<uint8_t>(value.text[i / 8]) >> (7 - i % 8) & 1) != 0 ? '1' : '0');
+  }
+  return text;
+}
+
+std::string DisplayElements(const Value& value) {
+  std::string text;
+  ForEachElement(value.text, [&text](const Value& element) {
+    text += (text.empty() ? "" : ",") + element.ToDisplay();
+  });
+  return "{" + text + "}";
+}
+
 }  // namespace
 
 std::string Value::ToDisplay() const {
@@ -69,10 +87,17 @@ std::string Value::ToDisplay() const {
       AppendTimeDisplay(number, &display);
       return display;
     case Tag::kBytes:
+    case Tag::kForeignText:
     case Tag::kUnparsedBytes:
       return DisplayBytes(text);
+    case Tag::kBits:
+      return DisplayBits(*this);
+    case Tag::kList:
+    case Tag::kSet:
+      return DisplayElements(*this);
     case Tag::kDecimal:
     case Tag::kText:
+    case Tag::kOpaque:
     case Tag::kUuid:
     case Tag::kJson:
     case Tag::kUnparsedText:

@@ -91,11 +91,13 @@ TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
       ASSERT_TRUE(outcome.status.ok()) << outcome.status;
       EXPECT_EQ(outcome.records, count);
       ASSERT_EQ(outcome.builder.added.size(), count);
-      RowEncoder encoder(kSchema, {});
+      RowEncoder encoder(kSchema, {}, merkle::DigestKey::Unkeyed());
       merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
       for (size_t i = 0; i < count; ++i) {
-        encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
-                                                SourceValue::Text(rows[i].value)});
+        ASSERT_TRUE(encoder
+                        .EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                               SourceValue::Text(rows[i].value)})
+                        .ok());
         ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
         ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value()));
       }
@@ -191,11 +193,13 @@ TEST(IndexRunTest, LongRowsHaveTheDigestsOfTheirRecords) {
     const Outcome outcome = RunOver(store, Threads(threads));
     ASSERT_TRUE(outcome.status.ok()) << outcome.status;
     ASSERT_EQ(outcome.builder.added.size(), rows.size());
-    RowEncoder encoder(kSchema, {});
+    RowEncoder encoder(kSchema, {}, merkle::DigestKey::Unkeyed());
     merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
     for (size_t i = 0; i < rows.size(); ++i) {
-      encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
-                                              SourceValue::Text(rows[i].value)});
+      ASSERT_TRUE(encoder
+                      .EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                             SourceValue::Text(rows[i].value)})
+                      .ok());
       ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
       ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value())) << i;
     }

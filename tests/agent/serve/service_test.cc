@@ -16,6 +16,7 @@
 
 #include "merkle/query/query.h"
 #include "merkle/record/encoding.h"
+#include "merkle/tree/index.h"
 #include "tests/agent/source/scripted_store.h"
 #include "tests/testing/temp_dir.h"
 
@@ -302,6 +303,37 @@ TEST_F(ServiceTest, Ledger24WithoutAProofAnIndexIsNeverReused) {
   orders_->gives_proof = true;
   EXPECT_FALSE(Prepare()->reused);
   EXPECT_TRUE(Prepare()->reused);
+}
+
+// An index that this very agent could have kept, but for its records' encoding.
+TEST_F(ServiceTest, Ledger21AKeptIndexOfAnotherEncodingVersionIsBuiltAnew) {
+  const auto first = Prepare();
+  ASSERT_TRUE(first.ok());
+  service_.reset();
+  merkle::IndexOptions options;
+  options.key = TestKey();
+  options.params = agreement_.params;
+  options.fingerprint = agreement_.Fingerprint();
+  std::string position;
+  {
+    const auto index = merkle::Index::Open(IndexFile(), options);
+    ASSERT_TRUE(index.ok()) << index.status();
+    position = (*index)->source_position().value();
+  }
+  merkle::Agreement older = agreement_;
+  --older.encoding_version;
+  options.fingerprint = older.Fingerprint();
+  {
+    auto builder = merkle::IndexBuilder::Create(IndexFile(), options);
+    ASSERT_TRUE(builder.ok()) << builder.status();
+    ASSERT_TRUE((*builder)->Add(KeyOf(1), {1, 1}).ok());
+    ASSERT_TRUE((*builder)->Finish(position).ok());
+  }
+  Restart();
+  const auto second = Prepare();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_FALSE(second->reused);
+  EXPECT_EQ(second->root, first->root);
 }
 
 TEST_F(ServiceTest, AnotherUrlOrVersionOrAgreementReusesNothing) {

@@ -19,6 +19,7 @@
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"
+#include "merkle/status_macros.h"
 #include "tests/agent/source/store_reading.h"
 #include "tests/testing/temp_dir.h"
 
@@ -54,7 +55,7 @@ class KeyCollector final : public RowSink {
  public:
   explicit KeyCollector(merkle::ColumnType type) : encoder_({{{"v", type}}, {}}, {}) {}
   absl::Status Row(std::span<const SourceValue> row, uint64_t) override {
-    encoder_.Encode(row);
+    RETURN_IF_ERROR(encoder_.Encode(row));
     keys.emplace(encoder_.key());
     return absl::OkStatus();
   }
