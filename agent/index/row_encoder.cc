@@ -311,7 +311,6 @@ bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
 
 // A JSON text of one string.
 std::string JsonString(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
   std::string json = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -319,8 +318,7 @@ std::string JsonString(std::string_view text) {
       json += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
       json += "\\u00";
-      json += kHex[static_cast<unsigned char>(c) >> 4];
-      json += kHex[static_cast<unsigned char>(c) & 15];
+      AppendHex(c, &json);
     } else {
       json += c;
     }

@@ -279,8 +279,7 @@ class Reconciler {
   static std::string CommaList(const Names& names) {
     std::string list;
     for (const std::string& name : names) {
-      if (&name != &names.front()) list += ',';
-      for (const char c : name) list += c == ',' ? "%2C" : std::string(1, c);
+      list += (&name == &names.front() ? "" : ",") + ListItem(name);
     }
     return list;
   }

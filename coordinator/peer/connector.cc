@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "merkle/text/display.h"
 #include "merkle/text/names.h"
+#include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 
@@ -55,12 +57,6 @@ std::string UrlFor(const std::string& path) {
   return "";
 }
 
-int HexDigit(char c) {
-  const std::string_view digits = "0123456789abcdef";
-  const size_t digit = digits.find(Lowercase(std::string(1, c)));
-  return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
-}
-
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError(
       "'" + merkle::Redacted(url) +
@@ -99,8 +95,9 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   spec.password = std::move(split.password);
   const std::string& url = spec.url;
   const std::string shown = merkle::Redacted(given);
-  if (split.has_other_secret) {
-    return absl::InvalidArgumentError("'" + shown + "': sslpassword can't be given in a URL");
+  if (!split.other_secret.empty()) {
+    return absl::InvalidArgumentError("'" + shown + "': " + Printable(split.other_secret) +
+                                      " can't be given in a URL; a password is given as password=");
   }
   const size_t colon = url.find(':');
   if (colon == std::string::npos || colon == 0) {
@@ -132,14 +129,7 @@ std::string StorePath(const std::string& url) {
   const size_t begin = colon == std::string::npos ? 0 : colon + 1;
   const size_t query = url.rfind('?');
   const size_t end = query == std::string::npos || query < begin ? url.size() : query;
-  std::string path;
-  for (size_t i = begin; i < end; ++i) {
-    const bool escape =
-        url[i] == '%' && i + 2 < end && HexDigit(url[i + 1]) >= 0 && HexDigit(url[i + 2]) >= 0;
-    path += escape ? static_cast<char>(HexDigit(url[i + 1]) * 16 + HexDigit(url[i + 2])) : url[i];
-    if (escape) i += 2;
-  }
-  return path;
+  return PercentDecode(std::string_view(url).substr(begin, end - begin));
 }
 
 }  // namespace driftwood::coordinator

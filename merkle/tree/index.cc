@@ -15,6 +15,7 @@
 #include "merkle/lmdb/lmdb_file_check.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 #include "merkle/tree/index_snapshot.h"
 #include "merkle/tree/index_verify.h"
 #include "merkle/tree/node.h"
@@ -96,10 +97,11 @@ absl::Status CheckOptions(const Metadata& metadata, const IndexOptions& options)
   }
   const std::string key_id = options.key.KeyId();
   if (metadata.key_id != key_id) {
-    return refuse("digest key", ToHex(metadata.key_id, 8), ToHex(key_id, 8));
+    return refuse("digest key", ShortHex(metadata.key_id, 8), ShortHex(key_id, 8));
   }
   if (metadata.fingerprint != options.fingerprint) {
-    return refuse("fingerprint", ToHex(metadata.fingerprint, 16), ToHex(options.fingerprint, 16));
+    return refuse("fingerprint", ShortHex(metadata.fingerprint, 16),
+                  ShortHex(options.fingerprint, 16));
   }
   return absl::OkStatus();
 }

@@ -57,7 +57,7 @@ TEST(NodeTest, MessagesNameTheNode) {
   EXPECT_EQ(DescribeNode(NodeKey(2, "")), "level 2, from -inf");
   EXPECT_EQ(DescribeNode(NodeKey(1, "\x0a\xff")), "level 1, from key 0x0aff");
   EXPECT_EQ(DescribeNode(kMetadataKey), "the metadata record");
-  EXPECT_EQ(ToHex("abc", 2), "6162...");
+  EXPECT_EQ(ShortHex("abc", 2), "6162...");
 }
 
 }  // namespace
