@@ -13,9 +13,15 @@
 
 namespace driftwood::coordinator {
 
+// What `key` takes beside the string itself.
+inline uint64_t TextBytes(const std::string& key) {
+  constexpr size_t kHeapOverhead = 16;
+  return key.capacity() <= std::string().capacity() ? 0 : key.capacity() + kHeapOverhead;
+}
+
 // A record that a replica named. `place` orders the segments of the walk: it is the sum of all
 // replicas' ranks at the segment's begin. `rank` is how many records of the replica precede it.
-struct FoundRecord {
+struct NamedRecord {
   uint64_t place = 0;
   size_t replica = 0;
   uint64_t rank = 0;
@@ -41,9 +47,16 @@ struct KeyBound {
 };
 
 struct Findings {
-  std::vector<FoundRecord> records;
+  std::vector<NamedRecord> records;
   std::vector<FoundRun> runs;
   std::vector<KeyBound> bounds;
+  uint64_t added_bytes = 0;  // of what stands in them, by itself
+
+  void Add(NamedRecord record);
+  void Add(FoundRun run);
+  void Add(KeyBound bound);
+  // About what all this takes in memory, and closing the walk over it will take.
+  uint64_t HeldBytes() const;
 
   // By place, then by key: as good as by key, where nothing is lined up wrongly. What follows works
   // in any order, and is fast in this one.
@@ -51,7 +64,7 @@ struct Findings {
 };
 
 // All keys whose states differ, by key. A key not named by a replica is missing there.
-std::vector<Divergence> Join(const std::vector<FoundRecord>& records, size_t replicas);
+std::vector<Divergence> Join(const std::vector<NamedRecord>& records, size_t replicas);
 
 // Runs by key; neighbours that are missing in the same replicas, with no record of any replica
 // between them, made one.

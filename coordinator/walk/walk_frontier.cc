@@ -127,11 +127,8 @@ void Frontier::EnterRecords(Segment* segment, bool all, uint8_t known_width) {
   segment->Enter(Stage::kRecords);
   segment->width = known_width;
   for (Part& part : segment->parts) {
-    if (all) {
-      part.positions.resize(static_cast<size_t>(part.count));
-      std::iota(part.positions.begin(), part.positions.end(), uint64_t{0});
-    }
-    part.complete = part.positions.empty();
+    part.all_records = all;
+    part.complete = part.RecordsWanted() == 0;
   }
 }
 
@@ -145,6 +142,12 @@ void Frontier::Advance() {
     }
   }
   segments_.swap(next_);
+}
+
+uint64_t Frontier::HeldBytes() const {
+  uint64_t bytes = findings_.HeldBytes();
+  for (const Segment& segment : segments_) bytes += segment.HeldBytes();
+  return bytes;
 }
 
 uint64_t Frontier::RecordsToStream() const {
@@ -222,6 +225,7 @@ void Frontier::CutAtPivot(const Segment& segment, const Group& group, Segment ch
   child.cut_level = std::min(child.level + 1, merkle::kLevelMax + 1);
   Part& part = child.parts[pivot];
   part.cells.assign(cells.begin() + group.begin[pivot], cells.begin() + group.end[pivot]);
+  for (const Cell& cell : part.cells) part.text_bytes += TextBytes(cell.key);
   child.pivot_cuts = Spread(part.cells.size(), std::clamp(share, kPivotCutsMin, kPivotCutsMax));
   child.Enter(Stage::kPivotKeys);
   for (Part& one : child.parts) one.complete = true;
@@ -257,8 +261,8 @@ void Frontier::FinishRecords(Segment segment) {
   for (size_t r = 0; r < segment.parts.size(); ++r) {
     Part& part = segment.parts[r];
     for (size_t i = 0; i < part.records.size(); ++i) {
-      findings_.records.push_back({place, r, part.rank + part.positions[i],
-                                   std::move(part.records[i].key), part.records[i].digest});
+      findings_.Add({place, r, part.rank + part.PositionOf(i), std::move(part.records[i].key),
+                     part.records[i].digest});
     }
   }
 }
@@ -283,7 +287,7 @@ void Frontier::FinishRun(Segment segment) {
     }
     run.listed.push_back(std::move(divergence));
   }
-  findings_.runs.push_back(std::move(run));
+  findings_.Add(std::move(run));
 }
 
 }  // namespace driftwood::coordinator

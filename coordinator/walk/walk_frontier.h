@@ -36,6 +36,9 @@ class Frontier {
   // As Walk::RecordsToStream().
   uint64_t RecordsToStream() const;
 
+  // About what all this takes in memory, and closing the walk over it would take.
+  uint64_t HeldBytes() const;
+
   // Of all segments that are done.
   const Findings& findings() const { return findings_; }
   void SortFindings() { findings_.Sort(); }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/walk/walk_findings.h"
 #include "merkle/hash/digest.h"
 #include "merkle/query/query.h"
 
@@ -36,13 +37,22 @@ struct Part {
   std::vector<Cell> cells;
   std::vector<std::string> keys;
   std::vector<merkle::Digest> digests;
-  std::vector<uint64_t> positions;
+  bool all_records = false;         // all are wanted, and `positions` says nothing: how many there
+                                    // are is only what the replica claims
+  std::vector<uint64_t> positions;  // of the records that are wanted
   std::vector<merkle::AnswerRecord> records;
+  uint64_t text_bytes = 0;  // of the keys in all these
 
   // The question of the current round: its number in the replica's batch and what it was.
   uint32_t question = 0;
   merkle::QuestionKind asked = merkle::QuestionKind::kHold;
   uint64_t wanted = 0;  // items asked for
+
+  // The records that are wanted: how many, and where the i-th stands.
+  uint64_t RecordsWanted() const { return all_records ? count : positions.size(); }
+  uint64_t PositionOf(size_t i) const { return all_records ? i : positions[i]; }
+  // About what it takes in memory.
+  uint64_t HeldBytes() const;
 };
 
 enum class Stage : uint8_t {
@@ -74,6 +84,8 @@ struct Segment {
   // Sum of the ranks: orders segments by key.
   uint64_t Place() const;
   bool Complete() const;
+  // About what it takes in memory.
+  uint64_t HeldBytes() const;
   // Starts `next`: nobody has answered yet.
   void Enter(Stage next);
 };
@@ -107,7 +119,8 @@ std::vector<Group> Unproven(std::vector<Group> groups, size_t width);
 Segment Child(const Segment& segment, const Group& group, uint8_t width);
 
 // Positions of the records whose digests do not occur equally often in all parts that have records;
-// into Part::positions.
+// into Part::positions. Takes kMatchBytes for each digest meanwhile.
+inline constexpr uint64_t kMatchBytes = 40;
 void MatchDigests(Segment* segment);
 
 }  // namespace driftwood::coordinator
