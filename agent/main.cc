@@ -309,7 +309,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
   service_options.log = [&secrets](const std::string& line) {
-    spdlog::warn("{}", secrets.Hide(line));
+    spdlog::warn("{}", EscapeForDisplay(secrets.Hide(line)));
   };
   ASSIGN_OR_RETURN(const Gentleness gentleness, MakeGentleness(options));
   service_options.retry_after = gentleness.retry_after;
@@ -320,7 +320,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server, GrpcServer::Start(&service, address));
   std::cout << "listening on " << server->address() << std::endl;
   if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
-  spdlog::info("listening on {}, {}", server->address(),
+  spdlog::info("listening on {}, {}", EscapeForDisplay(server->address()),
                service_options.key.keyed() ? "keyed" : "unkeyed");
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");
