@@ -117,9 +117,14 @@ absl::StatusOr<std::vector<FoundRecord>> Read(Service* service,
                                               CallControl* control) {
   std::vector<std::string> keys(request.keys().begin(), request.keys().end());
   const bool tagged = request.column_tags() || request.rules_size() > 0;
-  if (request.with_values() + request.indexed() + tagged > 1) {
+  if (request.with_values() + request.indexed() + tagged + request.unfiltered() > 1) {
     return absl::InvalidArgumentError(
-        "asked for more than one of values, column tags and what the index says");
+        "asked for more than one of values, column tags, what the index says and what is there "
+        "without the filter");
+  }
+  if (request.unfiltered()) {
+    return service->ReadUnfiltered(request.dataset(), request.fingerprint(), std::move(keys),
+                                   control);
   }
   if (request.indexed()) {
     return service->ReadIndexed(request.dataset(), request.fingerprint(), std::move(keys), control);
@@ -223,19 +228,21 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
                          &control, [&] { return Read(service_, *request, &control); },
                          [&] { return !context->IsCancelled(); }));
     v1::ReadRecordsReply part;
+    part.set_unfiltered(request->unfiltered());
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {
       v1::Record message = ToProto(std::move(record));
       const size_t bytes = message.ByteSizeLong();
       if (part_bytes > 0 && part_bytes + bytes > kReplyPartBytesMax) {
         if (!writer->Write(part)) return CallerIsGone();
-        part.Clear();
+        part.clear_records();
         part_bytes = 0;
       }
       part_bytes += bytes;
       *part.add_records() = std::move(message);
     }
-    if (part.records_size() > 0 && !writer->Write(part)) return CallerIsGone();
+    const bool last = part.records_size() > 0 || part.unfiltered();
+    if (last && !writer->Write(part)) return CallerIsGone();
     return absl::OkStatus();
   });
 }

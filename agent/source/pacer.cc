@@ -146,6 +146,11 @@ class PacedStore final : public Store {
     return Paced(store_->LookupAlike(columns, key, keys));
   }
 
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, store_->WithoutFilter());
+    return std::unique_ptr<Store>(std::make_unique<PacedStore>(std::move(store), pacer_));
+  }
+
   void ShareRetries(std::shared_ptr<Retries> retries) override {
     store_->ShareRetries(std::move(retries));
   }

@@ -40,6 +40,19 @@ Readings LiveReader::Read(const std::vector<std::string>& keys, bool with_values
   return readings;
 }
 
+Readings LiveReader::ReadUnfiltered(const std::vector<std::string>& keys,
+                                    const std::vector<bool>& filtered) {
+  Readings readings(count(), std::vector<PeerRecord>());
+  for (size_t i = 0; i < count(); ++i) {
+    if (filtered[i]) readings[i] = absl::UnavailableError("its agent was lost before");
+  }
+  AskEach([&](size_t i, Peer& peer) {
+    if (filtered[i]) readings[i] = Checked(keys, peer.ReadUnfiltered(agreement_, keys));
+    return readings[i].status();
+  });
+  return readings;
+}
+
 Readings LiveReader::ReadTagged(const std::vector<std::string>& keys,
                                 const std::vector<std::string>& rules) {
   Readings readings(count(), absl::UnavailableError("its agent was lost before"));

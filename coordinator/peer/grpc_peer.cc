@@ -338,6 +338,13 @@ absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadIndexed(
   return ReadInBatches(std::move(ask), agreement, keys, kReadKeysMax);
 }
 
+absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadUnfiltered(
+    const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
+  v1::ReadRecordsRequest ask;
+  ask.set_unfiltered(true);
+  return ReadInBatches(std::move(ask), agreement, keys, kReadKeysMax);
+}
+
 absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadInBatches(
     v1::ReadRecordsRequest ask, const merkle::Agreement& agreement,
     const std::vector<std::string>& keys, size_t keys_max) {
@@ -365,7 +372,9 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
   const auto stream = stub_->ReadRecords(call.context(), request);
   const size_t before = records->size();
   v1::ReadRecordsReply reply;
+  bool unfiltered = false;
   while (stream->Read(&reply)) {
+    unfiltered = reply.unfiltered();
     for (v1::Record& record : *reply.mutable_records()) {
       PeerRecord found;
       found.key = std::move(*record.mutable_key());
@@ -382,7 +391,11 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
       return absl::InternalError("the agent gave more records than it was asked for");
     }
   }
-  return Finished(stream->Finish(), "reading records");
+  RETURN_IF_ERROR(Finished(stream->Finish(), "reading records"));
+  if (request.unfiltered() && !unfiltered) {
+    return absl::UnimplementedError("its agent can't read it without its filter");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<AlikePair>> GrpcPeer::FindAlike(const merkle::Agreement& agreement,

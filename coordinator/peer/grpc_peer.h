@@ -53,6 +53,8 @@ class GrpcPeer final : public Peer {
       const std::vector<std::string>& rules) override;
   absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
+  absl::StatusOr<std::vector<PeerRecord>> ReadUnfiltered(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
   absl::StatusOr<std::vector<AlikePair>> FindAlike(const merkle::Agreement& agreement,
                                                    const std::vector<std::string>& keys) override;
   void CloseSnapshot() override;

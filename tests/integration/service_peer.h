@@ -87,6 +87,12 @@ class ServicePeer final : public coordinator::Peer {
     return PeerRecords(service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys, &control_));
   }
 
+  absl::StatusOr<std::vector<coordinator::PeerRecord>> ReadUnfiltered(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
+    return PeerRecords(
+        service_->ReadUnfiltered(dataset_, agreement.Fingerprint(), keys, &control_));
+  }
+
   absl::StatusOr<std::vector<coordinator::AlikePair>> FindAlike(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
     auto found = service_->FindAlike(dataset_, agreement.Fingerprint(), keys, &control_);

@@ -88,6 +88,15 @@ class PostgresqlStore final : public Store {
                                              : "(" + names + ") IN (VALUES " + list + ")"));
   }
 
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    StoreOptions options;
+    options.connections = connections_max_;
+    options.statement_timeout = statement_timeout_;
+    auto store = std::make_unique<PostgresqlStore>(url_, parameters_, connections_, options);
+    store->where_.reset();
+    return std::unique_ptr<Store>(std::move(store));
+  }
+
   absl::StatusOr<bool> IsUnchanged(std::string_view /*position*/) override { return false; }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
@@ -356,7 +365,7 @@ class PostgresqlStore final : public Store {
   const uint64_t connections_max_;
   const std::chrono::milliseconds statement_timeout_;
   const std::optional<std::string> table_;
-  const std::optional<std::string> where_;
+  std::optional<std::string> where_;  // constant once it is read
 
   merkle::Mutex mutex_;
   // The columns' types when they were last described; empty before that.

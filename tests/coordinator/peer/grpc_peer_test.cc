@@ -38,6 +38,7 @@ class FakeAgent final : public v1::Agent::Service {
   bool answers_hang = false;    // Query and Describe, until the call is cancelled
   bool prepare_silent = false;  // the same for Prepare
   bool too_many_records = false;
+  bool reads_unfiltered = false;  // else it knows nothing of such requests
   std::function<void()> in_hang;  // called when a call begins to hang
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
@@ -114,6 +115,7 @@ class FakeAgent final : public v1::Agent::Service {
     const auto records = peer.ReadRecords({}, keys, request->with_values());
     if (!records.ok()) return proto::ToGrpc(records.status());
     v1::ReadRecordsReply reply;
+    reply.set_unfiltered(request->unfiltered() && reads_unfiltered);
     for (int copies = too_many_records ? 2 : 1; copies > 0; --copies) {
       for (const PeerRecord& record : *records) {
         v1::Record* message = reply.add_records();
@@ -294,6 +296,18 @@ TEST_F(GrpcPeerTest, MoreRecordsThanAskedForAreRefused) {
   const auto records =
       peer.ReadRecords(SomeAgreement(), {FakePeer::Key(1), FakePeer::Key(2)}, true);
   EXPECT_EQ(records.status().code(), absl::StatusCode::kInternal);
+}
+
+// It would leave out what is outside of the filter, as if it were gone.
+TEST_F(GrpcPeerTest, AnAgentThatDoesNotSayThatItReadWithoutTheFilterIsNotBelieved) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  const std::vector<std::string> keys = {FakePeer::Key(1), FakePeer::Key(9)};
+  EXPECT_TRUE(absl::IsUnimplemented(peer.ReadUnfiltered(SomeAgreement(), keys).status()));
+  agent->reads_unfiltered = true;
+  const auto records = peer.ReadUnfiltered(SomeAgreement(), keys);
+  ASSERT_TRUE(records.ok()) << records.status();
+  EXPECT_THAT(*records, SizeIs(1));
 }
 
 TEST_F(GrpcPeerTest, ManyKeysAreReadInSeveralCallsAndNoneIsLost) {
