@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <set>
 
-#include "coordinator/report/write_report.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {

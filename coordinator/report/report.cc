@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "coordinator/report/write_report.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {

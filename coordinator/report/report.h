@@ -267,4 +267,23 @@ absl::Status WriteJson(const Report& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const Report& report, const ReportSink& sink);
 absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink);
 
+// Which writer is for which format: of this report, or of one that has writers of the same names.
+template <typename AnyReport>
+absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const TableStyle& style,
+                           const ReportSink& sink) {
+  switch (format) {
+    case ReportFormat::kTable:
+      return WriteTable(report, style, sink);
+    case ReportFormat::kJson:
+      return WriteJson(report, sink);
+    case ReportFormat::kJsonLines:
+      return WriteJsonLines(report, sink);
+    case ReportFormat::kCsv:
+      return WriteCsv(report, CsvForm::kHarmless, sink);
+    case ReportFormat::kRawCsv:
+      return WriteCsv(report, CsvForm::kRaw, sink);
+  }
+  return absl::InternalError("no such report format");
+}
+
 }  // namespace driftwood::coordinator

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "merkle/text/hex.h"
 #include "merkle/tree/node.h"
 #include "tests/testing/memory_tree.h"
 #include "tests/testing/tree_checks.h"

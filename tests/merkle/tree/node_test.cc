@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "merkle/text/hex.h"
+
 namespace driftwood::merkle {
 namespace {
 
