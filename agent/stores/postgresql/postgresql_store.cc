@@ -16,6 +16,7 @@
 #include "agent/stores/postgresql/pg_scan.h"
 #include "agent/stores/postgresql/pg_table.h"
 #include "agent/stores/postgresql/pg_url.h"
+#include "agent/stores/postgresql/pg_volatile.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
@@ -263,6 +264,7 @@ class PostgresqlStore final : public Store {
     std::vector<PgForm> forms;
     ASSIGN_OR_RETURN(const std::string select, Select(table, columns, &forms));
     ASSIGN_OR_RETURN(const bool is_foreign, ReadsForeignTables(first, table, select));
+    ASSIGN_OR_RETURN(const std::string moving, Moving(first, table, select));
     std::vector<std::string> conditions;
     if (where_) conditions.push_back("(" + *where_ + "\n)");
     if (condition) conditions.push_back(*condition);
@@ -281,7 +283,27 @@ class PostgresqlStore final : public Store {
                            ") TO STDOUT (FORMAT binary)");
     }
     return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
-                       is_foreign ? NotOnePoint(table) : "");
+                       is_foreign ? NotOnePoint(table) : moving);
+  }
+
+  // Why what is selected would be something else a moment later. A filter may read the clock of the
+  // transaction: what leaves it is looked up without it.
+  absl::StatusOr<std::string> Moving(PgConnection& connection, const PgTable& table,
+                                     const std::string& select) const {
+    const auto ask = [&](const std::string& sql) { return connection.Query(sql); };
+    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF) " + select;
+    const std::string name = Printable(table.Display());
+    if (table.kind == 'v') {
+      ASSIGN_OR_RETURN(const PgResult plan, ask(explain));
+      ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/true, ask));
+      if (!moving.empty()) return "the view " + name + " calls " + moving;
+    }
+    if (where_) {
+      ASSIGN_OR_RETURN(const PgResult plan, ask(explain + " WHERE (" + *where_ + "\n)"));
+      ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/false, ask));
+      if (!moving.empty()) return "where= of " + name + " calls " + moving;
+    }
+    return "";
   }
 
   // Behind a view or among the partitions too.
