@@ -100,9 +100,10 @@ void DefineOptions(CLI::App* app, Options* options) {
                               "32 bytes or 64 hexadecimal digits, the same at all agents of a "
                               "dataset (default: digest.key in the state directory)")
                   ->type_name("FILE");
-  app->add_option("--token-file", options->token_file,
-                  "answer only those who show the token in this file (16 to 256 characters); wanted "
-                  "for HOST:PORT")
+  app->add_option(
+         "--token-file", options->token_file,
+         "answer only those who show the token in this file (16 to 256 characters); wanted "
+         "for HOST:PORT")
       ->type_name("FILE");
   app->add_flag("--unkeyed", options->unkeyed,
                 "no digest key: finds every accident, but not records made up to cancel out")
@@ -271,7 +272,8 @@ void WaitForEnd(int signals, bool watch_stdin, Service* service) {
 }
 
 // Ends within kShutdownMax whatever runs: a call that can't be cancelled in time only reads.
-void ShutDown(Service* service, Pacer* pacer, GrpcServer* server, merkle::TemporaryFolder* temporary) {
+void ShutDown(Service* service, Pacer* pacer, GrpcServer* server,
+              merkle::TemporaryFolder* temporary) {
   if (pacer != nullptr) pacer->Stop();
   service->Stop();
   std::future<void> ended =
@@ -298,7 +300,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
   service_options.log = [&secrets](const std::string& line) {
-    spdlog::warn("{}", secrets.Hide(line));
+    spdlog::warn("{}", EscapeForDisplay(secrets.Hide(line)));
   };
   ASSIGN_OR_RETURN(const Gentleness gentleness, MakeGentleness(options));
   service_options.retry_after = gentleness.retry_after;
@@ -314,7 +316,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
                    GrpcServer::Start(&service, address, {}, std::move(grpc_options)));
   std::cout << "listening on " << server->address() << std::endl;
   if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
-  spdlog::info("listening on {}, {}", server->address(),
+  spdlog::info("listening on {}, {}", EscapeForDisplay(server->address()),
                service_options.key.keyed() ? "keyed" : "unkeyed");
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");

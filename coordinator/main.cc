@@ -193,7 +193,10 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   list("--zone", &options->zones,
        "The zone of one replica's timestamps without zone: UTC, UTC+2 or UTC-09:30")
       ->type_name("REPLICA:COLUMN=ZONE");
-  diff->add_option("--format", options->format, "table, json, jsonl or csv")
+  diff->add_option(
+          "--format", options->format,
+          "table, json, jsonl, csv or csv-raw (csv with cells as they are: what a terminal\n"
+          "or a spreadsheet would act on too)")
       ->type_name("FORMAT")
       ->capture_default_str();
   diff->add_option("--output", options->output, "Write the report to a file, whole or not at all")
@@ -313,7 +316,7 @@ int Print(const std::string& text) {
   absl::Status status = output->Write(text);
   if (status.ok()) status = output->Commit();
   if (status.ok()) return 0;
-  std::fprintf(stderr, "driftwood: %s\n", std::string(status.message()).c_str());
+  std::fprintf(stderr, "driftwood: %s\n", EscapeForDisplay(std::string(status.message())).c_str());
   return kExitError;
 }
 

@@ -189,10 +189,10 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   const auto columns = static_cast<size_t>(agreement.key_size() + agreement.values_size());
   const auto rules = static_cast<size_t>(agreement.rules_size());
   if (columns > kColumnsMax || rules > kTagRulesMax) {
-    return absl::InvalidArgumentError(
-        "an agreement may have " + std::to_string(kColumnsMax) + " columns and " +
-        std::to_string(kTagRulesMax) + " rules, got " + std::to_string(columns) + " and " +
-        std::to_string(rules));
+    return absl::InvalidArgumentError("an agreement may have " + std::to_string(kColumnsMax) +
+                                      " columns and " + std::to_string(kTagRulesMax) +
+                                      " rules, got " + std::to_string(columns) + " and " +
+                                      std::to_string(rules));
   }
   merkle::Agreement result;
   result.encoding_version = agreement.encoding_version();
@@ -343,20 +343,24 @@ v1::ReadRecordsRequest ToProto(ReadRequest request) {
   message.set_with_values(request.what == ReadWhat::kValues);
   message.set_indexed(request.what == ReadWhat::kIndexed);
   message.set_column_tags(request.what == ReadWhat::kTags);
+  message.set_unfiltered(request.what == ReadWhat::kUnfiltered);
   GiveTexts(std::move(request.rules), message.mutable_rules());
   return message;
 }
 
 absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest message) {
   const bool tagged = message.column_tags() || message.rules_size() > 0;
-  if (message.with_values() + message.indexed() + tagged > 1) {
-    return Malformed("asked for more than one of values, column tags and what the index says");
+  if (message.with_values() + message.indexed() + tagged + message.unfiltered() > 1) {
+    return Malformed(
+        "asked for more than one of values, column tags, what the index says and what is there "
+        "without the filter");
   }
   ReadRequest request;
-  request.what = message.with_values() ? ReadWhat::kValues
-                 : message.indexed()   ? ReadWhat::kIndexed
-                 : tagged              ? ReadWhat::kTags
-                                       : ReadWhat::kDigests;
+  request.what = message.with_values()  ? ReadWhat::kValues
+                 : message.indexed()    ? ReadWhat::kIndexed
+                 : tagged               ? ReadWhat::kTags
+                 : message.unfiltered() ? ReadWhat::kUnfiltered
+                                        : ReadWhat::kDigests;
   request.dataset = std::move(*message.mutable_dataset());
   request.fingerprint = std::move(*message.mutable_fingerprint());
   request.keys = TakeTexts(message.mutable_keys());

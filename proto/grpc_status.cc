@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "driftwood/v1/agent.pb.h"
+#include "merkle/text/utf8.h"
 #include "proto/contract/fault.h"
 
 namespace driftwood::proto {
@@ -11,26 +12,6 @@ namespace {
 constexpr size_t kWireBytesMax = 4096;
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 constexpr std::string_view kCut = "...";
-
-// Length of the well-formed UTF-8 character that `text` begins with, 0 if there is none (Unicode
-// 15, table 3-7: no surrogates, no overlong forms). `text` is not empty.
-size_t CharacterBytes(std::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                        : first >= 0xE0 && first <= 0xEF ? 3
-                        : first >= 0xF0 && first <= 0xF4 ? 4
-                                                         : 0;
-  if (length == 0 || text.size() < length) return 0;
-  const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
-}
 
 // Bytes that a character takes when percent-encoded.
 size_t WireBytes(std::string_view character) {
@@ -82,7 +63,7 @@ std::string WireMessage(std::string_view message) {
   std::string result;
   size_t used = kCut.size();
   while (!message.empty()) {
-    const size_t length = CharacterBytes(message);
+    const size_t length = merkle::Utf8CharacterBytes(message.begin(), message.end());
     const std::string_view character = length == 0 ? kReplacement : message.substr(0, length);
     used += WireBytes(character);
     if (used > kWireBytesMax) return result.append(kCut);
@@ -95,7 +76,7 @@ std::string WireMessage(std::string_view message) {
 std::string ValidUtf8(std::string_view text) {
   std::string result;
   while (!text.empty()) {
-    const size_t length = CharacterBytes(text);
+    const size_t length = merkle::Utf8CharacterBytes(text.begin(), text.end());
     result.append(length == 0 ? kReplacement : text.substr(0, length));
     text.remove_prefix(length == 0 ? 1 : length);
   }

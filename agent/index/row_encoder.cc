@@ -317,7 +317,6 @@ bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
 
 // A JSON text of one string.
 std::string JsonString(std::string_view text) {
-  static constexpr char kHex[] = "0123456789abcdef";
   std::string json = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -325,8 +324,7 @@ std::string JsonString(std::string_view text) {
       json += c;
     } else if (static_cast<unsigned char>(c) < 0x20) {
       json += "\\u00";
-      json += kHex[static_cast<unsigned char>(c) >> 4];
-      json += kHex[static_cast<unsigned char>(c) & 15];
+      AppendHex(c, &json);
     } else {
       json += c;
     }
@@ -481,7 +479,8 @@ RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::stri
   };
   for (const merkle::Column& column : schema.key) {
     const bool last = &column == &schema.key.back();
-    key_plans_.push_back(PlanOf(column, last ? Place::kKeyLast : Place::kKey, rules_of(column.name)));
+    key_plans_.push_back(
+        PlanOf(column, last ? Place::kKeyLast : Place::kKey, rules_of(column.name)));
   }
   for (const merkle::Column& column : schema.values) {
     value_plans_.push_back(PlanOf(column, Place::kValue, rules_of(column.name)));

@@ -100,8 +100,8 @@ void MoveTags(std::vector<FoundRecord>* from, std::vector<FoundRecord>* to) {
   }
 }
 
-// The first key column of the agreement that is not among the source's; null if there is none. (Of a
-// multiset the keys are digests.)
+// The first key column of the agreement that is not among the source's; null if there is none. (Of
+// a multiset the keys are digests.)
 const merkle::Column* NotOffered(const merkle::Agreement& agreement,
                                  const std::vector<std::string>& offered) {
   for (const merkle::Column& column : agreement.schema.key) {
@@ -306,6 +306,17 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
   return *std::move(indexed);
 }
 
+absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadUnfiltered(
+    std::string_view fingerprint, const std::vector<std::string>& keys, CallControl* control) {
+  ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
+  RETURN_IF_ERROR(BeginTurn(control));
+  Turn turn(this);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Store> unfiltered, store_->WithoutFilter());
+  const std::shared_ptr<Store> store = Gated(control, unfiltered.get());
+  return ReadRecords(*store, agreement, options_.key, keys, /*with_values=*/false,
+                     &control->cancellation, HeldBy(fingerprint, control));
+}
+
 absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view fingerprint,
                                                          const std::vector<std::string>& keys,
                                                          CallControl* control) {
@@ -432,8 +443,8 @@ bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
   return unchanged.ok() && *unchanged;
 }
 
-std::shared_ptr<Store> Dataset::Gated(CallControl* control) {
-  if (!options_.load_gate) return {std::shared_ptr<Store>(), store_.get()};  // not owned
+std::shared_ptr<Store> Dataset::Gated(CallControl* control, Store* store) {
+  if (!options_.load_gate) return {std::shared_ptr<Store>(), store};  // not owned
   LoadGateOptions gate = *options_.load_gate;
   gate.cancellation = &control->cancellation;
   gate.on_wait = [this, control](const std::string& why) {
@@ -444,7 +455,7 @@ std::shared_ptr<Store> Dataset::Gated(CallControl* control) {
     }
     control->set_waiting(why);
   };
-  return MakeGatedStore(store_.get(), std::move(gate));
+  return MakeGatedStore(store, std::move(gate));
 }
 
 // A scan that lost its source, and could not go on by itself, begins anew, all of it: what it had

@@ -130,6 +130,10 @@ class Dataset {
                                                       const std::vector<std::string>& keys,
                                                       const std::vector<std::string>& rules,
                                                       CallControl* control);
+  // Without values, from the store, whatever filters its scans. Unimplemented: it can't be read so.
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(std::string_view fingerprint,
+                                                          const std::vector<std::string>& keys,
+                                                          CallControl* control);
   // Under the same agreement: of keys that the store lacks, those that it takes for equal to
   // others.
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view fingerprint,
@@ -158,8 +162,9 @@ class Dataset {
   void EndTurn();
   absl::Status FindIndexFile();
   std::filesystem::path IndexPath(uint64_t generation) const;
-  // The store as the call may read it.
-  std::shared_ptr<Store> Gated(CallControl* control);
+  // The store, or `store` in its place, as the call may read it.
+  std::shared_ptr<Store> Gated(CallControl* control) { return Gated(control, store_.get()); }
+  std::shared_ptr<Store> Gated(CallControl* control, Store* store);
   absl::StatusOr<IndexerResult> BuildPatiently(Store& store, const merkle::Agreement& agreement,
                                                const IndexerOptions& options,
                                                const std::filesystem::path& path);

@@ -51,6 +51,9 @@ absl::StatusOr<std::vector<FoundRecord>> Read(Service* service, ReadRequest requ
     case ReadWhat::kTags:
       return service->ReadTagged(request.dataset, request.fingerprint, std::move(request.keys),
                                  request.rules, control);
+    case ReadWhat::kUnfiltered:
+      return service->ReadUnfiltered(request.dataset, request.fingerprint, std::move(request.keys),
+                                     control);
     default:
       return service->ReadRecords(request.dataset, request.fingerprint, std::move(request.keys),
                                   request.what == ReadWhat::kValues, control);
@@ -132,18 +135,17 @@ grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::Prepar
   return Handle(context, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const PrepareRequest request, proto::FromProto(*message));
     CallControl control;
-    ASSIGN_OR_RETURN(const PrepareResult result,
-                     RunWithHeartbeat<absl::StatusOr<PrepareResult>>(
-                         &control,
-                         [&] {
-                           return service_->Prepare(request.dataset, request.agreement,
-                                                    request.force, &control);
-                         },
-                         [&] {
-                           return !context->IsCancelled() &&
-                                  Write(context, writer,
-                                         proto::ToProto(PrepareUpdate{ProgressOf(control)}));
-                         }));
+    ASSIGN_OR_RETURN(
+        const PrepareResult result,
+        RunWithHeartbeat<absl::StatusOr<PrepareResult>>(
+            &control,
+            [&] {
+              return service_->Prepare(request.dataset, request.agreement, request.force, &control);
+            },
+            [&] {
+              return !context->IsCancelled() &&
+                     Write(context, writer, proto::ToProto(PrepareUpdate{ProgressOf(control)}));
+            }));
     const PrepareUpdate last{ProgressOf(control), result};
     return Write(context, writer, proto::ToProto(last)) ? absl::OkStatus() : CallerIsGone();
   });
@@ -191,19 +193,21 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
                          [&] { return !context->IsCancelled(); }));
     ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(BytesOf(records)));
     v1::ReadRecordsReply part;
+    part.set_unfiltered(request->unfiltered());
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {
       v1::Record one = proto::ToProto(std::move(record));
       const size_t bytes = one.ByteSizeLong();
       if (part_bytes > 0 && part_bytes + bytes > kReplyPartBytesMax) {
         if (!Write(context, writer, part)) return CallerIsGone();
-        part.Clear();
+        part.clear_records();
         part_bytes = 0;
       }
       part_bytes += bytes;
       *part.add_records() = std::move(one);
     }
-    if (part.records_size() > 0 && !Write(context, writer, part)) return CallerIsGone();
+    const bool last = part.records_size() > 0 || part.unfiltered();
+    if (last && !Write(context, writer, part)) return CallerIsGone();
     return absl::OkStatus();
   });
 }

@@ -273,6 +273,22 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view d
   return records;
 }
 
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadUnfiltered(std::string_view dataset,
+                                                                 std::string_view fingerprint,
+                                                                 std::vector<std::string> keys,
+                                                                 CallControl* control) {
+  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records =
+      found->ReadUnfiltered(fingerprint, keys, control);
+  if (!records.ok()) return WhileStopping(records.status());
+  RETURN_IF_ERROR(CheckFound(keys, *records));
+  return records;
+}
+
 absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view dataset,
                                                          std::string_view fingerprint,
                                                          std::vector<std::string> keys,

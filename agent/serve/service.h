@@ -87,6 +87,11 @@ class Service {
                                                        std::string_view fingerprint,
                                                        std::vector<std::string> keys,
                                                        CallControl* control);
+  // The same, without values, of the store whatever filters its scans.
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(std::string_view dataset,
+                                                          std::string_view fingerprint,
+                                                          std::vector<std::string> keys,
+                                                          CallControl* control);
   // Of keys that the store lacks, those that it takes for equal to one that it holds
   // (alike_keys.h).
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view dataset,

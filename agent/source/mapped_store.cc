@@ -178,6 +178,12 @@ class MappedStore final : public Store {
     return Mapped(store_->LookupAlike(SourceNames(columns), SourceNames(key), keys), columns);
   }
 
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, store_->WithoutFilter());
+    return std::unique_ptr<Store>(
+        std::make_unique<MappedStore>(std::move(store), mapping_, source_));
+  }
+
   void ShareRetries(std::shared_ptr<Retries> retries) override {
     store_->ShareRetries(std::move(retries));
   }

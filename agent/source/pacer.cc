@@ -146,6 +146,11 @@ class PacedStore final : public Store {
     return Paced(store_->LookupAlike(columns, key, keys));
   }
 
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, store_->WithoutFilter());
+    return std::unique_ptr<Store>(std::make_unique<PacedStore>(std::move(store), pacer_));
+  }
+
   void ShareRetries(std::shared_ptr<Retries> retries) override {
     store_->ShareRetries(std::move(retries));
   }
@@ -175,7 +180,8 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
   }
 }
 
-Pacer::Pacer(Rate rate, merkle::Clock clock) : rate_(rate), clock_(std::move(clock)), paid_(clock_()) {}
+Pacer::Pacer(Rate rate, merkle::Clock clock)
+    : rate_(rate), clock_(std::move(clock)), paid_(clock_()) {}
 
 void Pacer::Spend(uint64_t rows, uint64_t bytes) {
   constexpr auto kUnusedMax = std::chrono::seconds(1);

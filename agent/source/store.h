@@ -148,6 +148,12 @@ class Store {
     return Lookup(columns, key, keys);
   }
 
+  // The same source without what filters its scans, for what is gone from under the filter: it may
+  // only have left it. Unimplemented where the store has no filter, or can't do without.
+  virtual absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() {
+    return absl::UnimplementedError("this store can't be read without its filter");
+  }
+
   // Before the first scan: how often scans that lose their server may go on by themselves, where
   // the store can read the rest alone. Their end then says that they are not of one point in time.
   // Without it, and without such a store, a scan that loses its server fails.

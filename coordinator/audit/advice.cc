@@ -123,16 +123,12 @@ AlikeKeys Advice::FindAlike() {
     return column.type == merkle::ColumnType::kText;
   });
   if (!has_text || Over()) return {};
-  const std::vector<ListedKey> divergent =
-      ListedDivergences(walked_.result, confirmation_, kAlikeKeysMax);
+  const std::vector<std::vector<std::string>> missing =
+      FirstMissing(walked_.result, confirmation_, reader_.count(), kAlikeKeysMax);
   AlikeKeys alike(reader_.count());
   reader_.AskEach([&](size_t i, Peer& peer) {
-    std::vector<std::string> missing;
-    for (const ListedKey& one : divergent) {
-      if (!(*one.states)[i]) missing.push_back(one.found->key);
-    }
-    if (missing.empty()) return absl::OkStatus();
-    const auto found = peer.FindAlike(walked_.agreement, missing);
+    if (missing[i].empty()) return absl::OkStatus();
+    const auto found = peer.FindAlike(walked_.agreement, missing[i]);
     if (!found.ok()) return found.status();
     for (const AlikeKey& pair : *found) alike[i].emplace(pair.key, pair.held);
     return absl::OkStatus();

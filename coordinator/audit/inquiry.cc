@@ -1,6 +1,7 @@
 #include "coordinator/audit/inquiry.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -23,7 +24,11 @@ Inquiry::Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report)
       reader_(*reader),
       report_(*report),
       confirmation_(walked.result, walked.options.recheck.keys_within_reach(),
-                    std::max(walked.options.recheck.passes_max, 1)) {}
+                    std::max(walked.options.recheck.passes_max, 1)) {
+  for (const DescribedReplica& replica : walked.replicas) {
+    filtered_.push_back(!replica.description.filter.empty());
+  }
+}
 
 void Inquiry::Run() {
   Confirm();
@@ -85,11 +90,32 @@ void Inquiry::Pass(const std::vector<std::string>& keys) {
                                          keys.begin() + static_cast<ptrdiff_t>(end));
     const Readings readings = WantsTags() ? reader_.ReadTagged(batch, /*rules=*/{})
                                           : reader_.Read(batch, /*with_values=*/false);
-    for (size_t i = 0; i < readings.size(); ++i) {
-      if (!readings[i].ok()) reread_errors_[i] = readings[i].status();
-    }
-    confirmation_.Take(batch, readings);
+    Take(batch, readings);
   }
+}
+
+// A filter such as "of the last hour" moves on between the walk and now: what no replica has under
+// its filter any more may still be there, and divergent. So it is looked up once more without.
+void Inquiry::Take(const std::vector<std::string>& keys, const Readings& readings) {
+  bool complete = true;
+  for (size_t i = 0; i < readings.size(); ++i) {
+    if (readings[i].ok()) continue;
+    complete = false;
+    reread_errors_[i] = readings[i].status();
+  }
+  const bool any_filter = std::find(filtered_.begin(), filtered_.end(), true) != filtered_.end();
+  if (!complete || !any_filter) return confirmation_.Take(keys, readings);
+  const std::vector<std::string> gone = KeysNotFound(keys, readings);
+  std::vector<std::string> found;
+  std::set_difference(keys.begin(), keys.end(), gone.begin(), gone.end(),
+                      std::back_inserter(found));
+  confirmation_.Take(found, readings);
+  if (gone.empty()) return;
+  const Readings unfiltered = reader_.ReadUnfiltered(gone, filtered_);
+  for (size_t i = 0; i < unfiltered.size(); ++i) {
+    if (!unfiltered[i].ok()) reread_errors_[i] = unfiltered[i].status();
+  }
+  confirmation_.Take(gone, unfiltered, /*outside_filter=*/true);
 }
 
 // The last reading of what is to be listed: the states that are reported are those whose values
@@ -108,7 +134,7 @@ void Inquiry::ReadValues() {
     report_.warnings.push_back(NameOf(i) + ": the values could not be read: " +
                                std::string(values_[i].status().message()));
   }
-  confirmation_.Take(keys, values_);
+  Take(keys, values_);
 }
 
 void Inquiry::List(const AlikeKeys& alike) {

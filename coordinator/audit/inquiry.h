@@ -38,6 +38,8 @@ class Inquiry {
   size_t BatchKeys() const;
   void Pause();
   void Pass(const std::vector<std::string>& keys);
+  // Judges `keys` (ascending) by what was read of them.
+  void Take(const std::vector<std::string>& keys, const Readings& readings);
   void ReadValues();
   void List(const AlikeKeys& alike);
   void ListCopies(const std::vector<ListedKey>& listed);
@@ -54,6 +56,7 @@ class Inquiry {
   const WalkedAudit& walked_;
   LiveReader& reader_;
   Report& report_;
+  std::vector<bool> filtered_;                    // by replica: it has a filter
   Confirmation confirmation_;                     // of walked_.result
   std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
   Readings values_;                               // of what is listed; empty: not read

@@ -1,9 +1,9 @@
 #include "coordinator/audit/live_reader.h"
-#include "proto/contract/fault.h"
-
 
 #include <algorithm>
 #include <utility>
+
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -38,6 +38,19 @@ Readings LiveReader::Read(const std::vector<std::string>& keys, bool with_values
   Readings readings(count(), absl::UnavailableError("its agent was lost before"));
   AskEach([&](size_t i, Peer& peer) {
     readings[i] = Checked(keys, peer.ReadRecords(agreement_, keys, with_values));
+    return readings[i].status();
+  });
+  return readings;
+}
+
+Readings LiveReader::ReadUnfiltered(const std::vector<std::string>& keys,
+                                    const std::vector<bool>& filtered) {
+  Readings readings(count(), std::vector<FoundRecord>());
+  for (size_t i = 0; i < count(); ++i) {
+    if (filtered[i]) readings[i] = absl::UnavailableError("its agent was lost before");
+  }
+  AskEach([&](size_t i, Peer& peer) {
+    if (filtered[i]) readings[i] = Checked(keys, peer.ReadUnfiltered(agreement_, keys));
     return readings[i].status();
   });
   return readings;

@@ -41,6 +41,10 @@ class LiveReader {
   // reading.
   Readings Read(const std::vector<std::string>& keys, bool with_values);
 
+  // The same without values, whatever filters the replicas for which `filtered` holds. The others
+  // are not asked, and have none of `keys`: for what a reading under the filters met nowhere.
+  Readings ReadUnfiltered(const std::vector<std::string>& keys, const std::vector<bool>& filtered);
+
   // The same without values, with column tags as far as the agents give any (Peer::ReadTagged()).
   // What was read besides never depends on them: a reading that fails is done again without them,
   // and tags that are not one for each column and rule are dropped.

@@ -187,7 +187,8 @@ class Reconciler {
     if (decided != nullptr) return decided->description.key;
     return absl::FailedPreconditionError(
         "no key: no replica says which columns identify a record; say --key COLUMN,… (" +
-        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0]), kNamedMax) + ")" + OrNoKey());
+        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0]), kNamedMax) + ")" +
+        OrNoKey());
   }
 
   static std::string OrNoKey() {
@@ -290,8 +291,8 @@ class Reconciler {
     for (const std::string& name : partial) {
       const auto [first, is_new] = folded.emplace(Lowercase(name), &name);
       if (is_new || ++named > kNamedMax) continue;
-      message += "; '" + *first->second + "' and '" + name +
-                 "' differ only in letter case, which counts";
+      message +=
+          "; '" + *first->second + "' and '" + name + "' differ only in letter case, which counts";
     }
     if (partial.size() <= kNamedMax) {
       message += "; leave them out with --ignore " + CommaList(partial);
@@ -308,8 +309,7 @@ class Reconciler {
   static std::string CommaList(const Names& names) {
     std::string list;
     for (const std::string& name : names) {
-      if (&name != &names.front()) list += ',';
-      for (const char c : name) list += c == ',' ? "%2C" : std::string(1, c);
+      list += (&name == &names.front() ? "" : ",") + ListItem(name);
     }
     return list;
   }

@@ -57,8 +57,8 @@ int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
   if (!format) {
     Say(environment, "driftwood: unknown format '" +
                          EscapeForDisplay(merkle::Redacted(options.format)) + "'" +
-                         DidYouMean(options.format, {"table", "json", "jsonl", "csv"}) +
-                         "; wanted table, json, jsonl or csv");
+                         DidYouMean(options.format, ReportFormatNames()) + "; wanted one of " +
+                         JoinNames(ReportFormatNames()));
     return 2;
   }
   return options.all ? RunDiffAll(*format, options, environment)

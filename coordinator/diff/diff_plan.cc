@@ -10,6 +10,7 @@
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
+#include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::coordinator {
@@ -81,21 +82,6 @@ absl::Status ParseRules(const std::vector<std::string>& lists, ReconcileOptions*
   return absl::OkStatus();
 }
 
-// As it may stand in a list of a store URL's parameter.
-std::string EscapedForUrl(const std::string& text) {
-  std::string escaped;
-  for (const char c : text) {
-    static constexpr char kDigits[] = "0123456789ABCDEF";
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::string_view("%&?,#").find(c) == std::string_view::npos && byte > 0x20) {
-      escaped += c;
-    } else {
-      escaped += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return escaped;
-}
-
 absl::Status NoReplica(const std::string& parameter, const std::string& unknown,
                        const std::vector<ReplicaSpec>& replicas) {
   std::vector<std::string> names;
@@ -116,7 +102,7 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
           "': wanted REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
     }
     std::string& value = values[item.substr(0, colon)];
-    value += (value.empty() ? "" : ",") + EscapedForUrl(item.substr(colon + 1));
+    value += (value.empty() ? "" : ",") + PercentEncode(item.substr(colon + 1), "%&?,# ");
   }
   for (ReplicaSpec& replica : *replicas) {
     const auto found = values.find(replica.name);
@@ -217,14 +203,6 @@ std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
     for (std::string& name : SplitList(list)) names.push_back(std::move(name));
   }
   return names;
-}
-
-std::string ListItem(const std::string& item) {
-  std::string escaped;
-  for (const char c : item) {
-    escaped += c == ',' ? "%2C" : c == '%' ? "%25" : std::string(1, c);
-  }
-  return escaped;
 }
 
 absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,

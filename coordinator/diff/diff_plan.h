@@ -32,8 +32,6 @@ absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options
 
 // The items of lists that may be given several times.
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists);
-// An item of such a list, as JoinLists() reads it back.
-std::string ListItem(const std::string& item);
 // InvalidArgument if one of the names is empty.
 absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
                                                   const std::vector<std::string>& lists);

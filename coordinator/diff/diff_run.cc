@@ -153,7 +153,7 @@ bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
 }
 
 void Say(const DiffEnvironment& environment, const std::string& line) {
-  WriteAll(environment.stderr_fd, environment.secrets.Hide(line) + "\n");
+  WriteAll(environment.stderr_fd, EscapeForDisplay(environment.secrets.Hide(line)) + "\n");
 }
 
 void SayStats(const DiffEnvironment& environment, const Report& report, const std::string& label) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "merkle/text/display.h"
 #include "merkle/text/names.h"
+#include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 
@@ -60,38 +62,20 @@ std::string UrlFor(const std::string& path) {
     const char* scheme;
     const char* parameters;
   } kEndings[] = {{".csv", "csv", "?key=COLUMN"},
-                {".tsv", "tsv", "?key=COLUMN"},
-                {".jsonl", "jsonl", "?key=COLUMN"},
-                {".ndjson", "jsonl", "?key=COLUMN"},
-                {".db", "sqlite", "?table=TABLE"},
-                {".sqlite", "sqlite", "?table=TABLE"},
-                {".sqlite3", "sqlite", "?table=TABLE"},
-                {".mdb", "lmdb", ""},
-                {".lmdb", "lmdb", ""}};
+                  {".tsv", "tsv", "?key=COLUMN"},
+                  {".jsonl", "jsonl", "?key=COLUMN"},
+                  {".ndjson", "jsonl", "?key=COLUMN"},
+                  {".db", "sqlite", "?table=TABLE"},
+                  {".sqlite", "sqlite", "?table=TABLE"},
+                  {".sqlite3", "sqlite", "?table=TABLE"},
+                  {".mdb", "lmdb", ""},
+                  {".lmdb", "lmdb", ""}};
   for (const auto& kind : kEndings) {
     if (Lowercase(path).ends_with(kind.ending)) {
       return std::string(kind.scheme) + ":" + path + kind.parameters;
     }
   }
   return "";
-}
-
-int HexDigit(char c) {
-  const std::string_view digits = "0123456789abcdef";
-  const size_t digit = digits.find(Lowercase(std::string(1, c)));
-  return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
-}
-
-std::string PercentDecoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
-                        HexDigit(text[i + 2]) >= 0;
-    decoded +=
-        escape ? static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])) : text[i];
-    if (escape) i += 2;
-  }
-  return decoded;
 }
 
 absl::Status BadAgentUrl(const std::string& url) {
@@ -104,7 +88,7 @@ absl::Status BadAgentUrl(const std::string& url) {
 absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
   std::string rest = spec.url.substr(spec.url.find(':') + 1);
   if (const size_t query = rest.rfind(kTokenFileParameter); query != std::string::npos) {
-    spec.token_file = PercentDecoded(rest.substr(query + kTokenFileParameter.size()));
+    spec.token_file = PercentDecode(rest.substr(query + kTokenFileParameter.size()));
     if (spec.token_file.empty()) return BadAgentUrl(spec.url);
     rest.resize(query);
   }
@@ -138,8 +122,9 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   spec.password = std::move(split.password);
   const std::string& url = spec.url;
   const std::string shown = merkle::Redacted(given);
-  if (split.has_other_secret) {
-    return absl::InvalidArgumentError("'" + shown + "': sslpassword can't be given in a URL");
+  if (!split.other_secret.empty()) {
+    return absl::InvalidArgumentError("'" + shown + "': " + Printable(split.other_secret) +
+                                      " can't be given in a URL; a password is given as password=");
   }
   const size_t colon = url.find(':');
   if (colon == std::string::npos || colon == 0) {
@@ -181,7 +166,7 @@ std::string StorePath(const std::string& url) {
   const size_t begin = colon == std::string::npos ? 0 : colon + 1;
   const size_t query = url.rfind('?');
   const size_t end = query == std::string::npos || query < begin ? url.size() : query;
-  return PercentDecoded(std::string_view(url).substr(begin, end - begin));
+  return PercentDecode(std::string_view(url).substr(begin, end - begin));
 }
 
 }  // namespace driftwood::coordinator

@@ -307,6 +307,11 @@ absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadIndexed(
   return ReadInBatches(ReadWhat::kIndexed, {}, agreement, keys, kReadKeysMax);
 }
 
+absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadUnfiltered(
+    const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
+  return ReadInBatches(ReadWhat::kUnfiltered, {}, agreement, keys, kReadKeysMax);
+}
+
 absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadInBatches(
     ReadWhat what, const std::vector<std::string>& rules, const merkle::Agreement& agreement,
     const std::vector<std::string>& keys, size_t keys_max) {
@@ -336,7 +341,9 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request, size_t t
   const auto stream = stub_->ReadRecords(call.context(), request);
   Budget budget("what the agent read", LimitsOf(request, tag_bytes));
   v1::ReadRecordsReply reply;
+  bool unfiltered = false;
   while (stream->Read(&reply)) {
+    unfiltered = reply.unfiltered();
     for (v1::Record& record : *reply.mutable_records()) {
       absl::StatusOr<FoundRecord> found = proto::FromProto(std::move(record));
       const absl::Status charged = found.ok() ? budget.Charge(BytesOf(*found)) : absl::OkStatus();
@@ -349,7 +356,11 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request, size_t t
       records->push_back(*std::move(found));
     }
   }
-  return Finished(stream->Finish(), "reading records");
+  RETURN_IF_ERROR(Finished(stream->Finish(), "reading records"));
+  if (request.unfiltered() && !unfiltered) {
+    return absl::UnimplementedError("its agent can't read it without its filter");
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<AlikeKey>> GrpcPeer::FindAlike(const merkle::Agreement& agreement,

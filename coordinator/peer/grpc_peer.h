@@ -54,6 +54,8 @@ class GrpcPeer final : public Peer {
       const std::vector<std::string>& rules) override;
   absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,
                                                   const std::vector<std::string>& keys) override;
   void CloseSnapshot() override;

@@ -58,6 +58,14 @@ class Peer {
   virtual absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) = 0;
 
+  // The same, without values, of the live store whatever DatasetDescription::filter leaves out.
+  // Unimplemented if it can't be read so: what is there then is not known.
+  virtual absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
+    (void)agreement, (void)keys;
+    return absl::UnimplementedError("its agent can't read it without its filter");
+  }
+
   // Of at most kAlikeKeysMax keys that the replica lacks, those that it takes for equal to one that
   // it holds. Advice.
   virtual absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,

@@ -1,7 +1,7 @@
 #include "coordinator/report/database_report.h"
 
 #include <algorithm>
-#include <array>
+#include <cstdio>
 #include <set>
 
 #include "merkle/text/display.h"
@@ -10,10 +10,6 @@ namespace driftwood::coordinator {
 
 namespace {
 
-constexpr std::array kResults = {TableResult::kIdentical,  TableResult::kDivergent,
-                                 TableResult::kMissing,    TableResult::kNoKey,
-                                 TableResult::kIncomplete, TableResult::kError};
-
 std::string ForPeople(TableResult result) {
   return result == TableResult::kNoKey ? "no key" : std::string(TableResultName(result));
 }
@@ -21,7 +17,7 @@ std::string ForPeople(TableResult result) {
 // "6 identical, 1 divergent" of those results that there are.
 std::string Counts(const DatabaseReport& report, const std::set<TableResult>& wanted) {
   std::string text;
-  for (const TableResult result : kResults) {
+  for (const TableResult result : kTableResults) {
     const uint64_t count = report.Count(result);
     if (count == 0 || !wanted.contains(result)) continue;
     text += (text.empty() ? "" : ", ") + GroupDigits(count) + " " + ForPeople(result);
@@ -35,9 +31,13 @@ uint64_t Divergences(const DatabaseReport& report) {
   return total;
 }
 
-uint64_t InFlight(const DatabaseReport& report) {
-  uint64_t total = 0;
-  for (const TableReport& table : report.tables) total += table.report.statuses.in_flight;
+// Its `in_flight` and `gone` are those of all tables.
+StatusCounts InFlight(const DatabaseReport& report) {
+  StatusCounts total;
+  for (const TableReport& table : report.tables) {
+    total.in_flight += table.report.statuses.in_flight;
+    total.gone += table.report.statuses.gone;
+  }
   return total;
 }
 
@@ -60,8 +60,8 @@ std::string Provisos(const DatabaseReport& report) {
     if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
   }
   std::string text;
-  if (const uint64_t count = InFlight(report); count > 0) {
-    text += "; " + Plural(count, "key", "keys") + " in flight";
+  if (const StatusCounts counts = InFlight(report); counts.in_flight > 0) {
+    text += "; " + Plural(counts.in_flight, "key", "keys") + " in flight" + GoneEverywhere(counts);
   }
   if (!reasons.empty()) text += "; skipped: " + JoinNames(reasons);
   if (!columns.empty()) text += "; columns not compared: " + JoinNames(columns);
@@ -159,11 +159,7 @@ TableResult ResultOf(const Report& report) {
   return TableResult::kError;
 }
 
-std::vector<std::string> DatabaseReport::ReplicaNames() const {
-  std::vector<std::string> names;
-  for (const ReportReplica& replica : replicas) names.push_back(replica.name);
-  return names;
-}
+std::vector<std::string> DatabaseReport::ReplicaNames() const { return NamesOf(replicas); }
 
 uint64_t DatabaseReport::Count(TableResult result) const {
   return static_cast<uint64_t>(
@@ -193,18 +189,7 @@ void DecideVerdict(DatabaseReport* report) {
 }
 
 int ExitCode(const DatabaseReport& report) {
-  if (report.interrupted) return 130;
-  switch (report.verdict) {
-    case Verdict::kIdentical:
-      return 0;
-    case Verdict::kDivergent:
-      return 1;
-    case Verdict::kIncomplete:
-      return 3;
-    case Verdict::kError:
-      break;
-  }
-  return 2;
+  return report.interrupted ? kExitInterrupted : ExitCode(report.verdict);
 }
 
 std::string VerdictLine(const DatabaseReport& report) {
@@ -232,7 +217,7 @@ std::string VerdictLine(const DatabaseReport& report) {
 }
 
 std::string TotalText(const DatabaseReport& report) {
-  const std::string counts = Counts(report, {kResults.begin(), kResults.end()});
+  const std::string counts = Counts(report, {kTableResults.begin(), kTableResults.end()});
   return Plural(report.tables.size(), "table", "tables") + (counts.empty() ? "" : ": " + counts);
 }
 
@@ -251,19 +236,15 @@ std::string WhyLine(const TableReport& table) {
   return VerdictLine(table.report);
 }
 
+std::string Seconds(double seconds, int decimals) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f", decimals, seconds);
+  return text;
+}
+
 absl::Status WriteReport(const DatabaseReport& report, ReportFormat format, const TableStyle& style,
                          const ReportSink& sink) {
-  switch (format) {
-    case ReportFormat::kTable:
-      return WriteTable(report, style, sink);
-    case ReportFormat::kJson:
-      return WriteJson(report, sink);
-    case ReportFormat::kJsonLines:
-      return WriteJsonLines(report, sink);
-    case ReportFormat::kCsv:
-      return WriteCsv(report, sink);
-  }
-  return absl::InternalError("no such report format");
+  return WriteInFormat(report, format, style, sink);
 }
 
 }  // namespace driftwood::coordinator

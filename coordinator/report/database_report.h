@@ -2,6 +2,7 @@
 // formats are documented in README.md and pinned by tests/testdata/report/all_*.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ enum class TableResult : uint8_t {
   kIncomplete,  // as a report's verdict INCOMPLETE
   kError        // not compared: something about it must change
 };
+inline constexpr std::array kTableResults = {TableResult::kIdentical,  TableResult::kDivergent,
+                                             TableResult::kMissing,    TableResult::kNoKey,
+                                             TableResult::kIncomplete, TableResult::kError};
 // "no_key". For people "no key" is said.
 std::string_view TableResultName(TableResult result);
 
@@ -72,12 +76,15 @@ std::string TotalText(const DatabaseReport& report);
 // "missing in right", "no key: …": why a table is not identical or divergent. Empty if it is.
 std::string WhyLine(const TableReport& table);
 
+// "12.345"
+std::string Seconds(double seconds, int decimals);
+
 absl::Status WriteReport(const DatabaseReport& report, ReportFormat format, const TableStyle& style,
                          const ReportSink& sink);
 absl::Status WriteTable(const DatabaseReport& report, const TableStyle& style,
                         const ReportSink& sink);
 absl::Status WriteJson(const DatabaseReport& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const DatabaseReport& report, const ReportSink& sink);
-absl::Status WriteCsv(const DatabaseReport& report, const ReportSink& sink);
+absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, const ReportSink& sink);
 
 }  // namespace driftwood::coordinator

@@ -1,6 +1,4 @@
 // csv: a row for each table, and a last row with the verdict.
-#include <cstdio>
-
 #include "coordinator/report/database_report.h"
 #include "coordinator/report/report_csv.h"
 #include "merkle/status_macros.h"
@@ -14,27 +12,21 @@ CsvCells Header(const DatabaseReport& report) {
   for (const std::string& name : report.ReplicaNames()) cells.push_back("records@" + name);
   cells.push_back("divergences");
   for (const std::string& name : report.ReplicaNames()) cells.push_back("missing@" + name);
-  for (const char* const name :
-       {"changed", "confirmed", "unstable", "unconfirmed", "in_flight", "seconds", "note"}) {
+  for (const char* const name : {"changed", "confirmed", "unstable", "unconfirmed", "in_flight",
+                                 "gone", "seconds", "note"}) {
     cells.push_back(name);
   }
   return cells;
 }
 
-std::string Seconds(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", seconds);
-  return text;
-}
-
 // Numbers that are not known are empty; those of a comparison that is incomplete are lower bounds.
-CsvCells TableCells(const TableReport& table) {
+CsvCells TableCells(const TableReport& table, CsvForm form) {
   const Report& report = table.report;
   const bool counted = table.result == TableResult::kIdentical ||
                        table.result == TableResult::kDivergent ||
                        table.result == TableResult::kIncomplete;
   const auto number = [&](uint64_t value) { return counted ? std::to_string(value) : ""; };
-  CsvCells cells = {CsvCell(table.table), std::string(TableResultName(table.result))};
+  CsvCells cells = {CsvCell(table.table, form), std::string(TableResultName(table.result))};
   for (const ReportReplica& replica : report.replicas) {
     cells.push_back(replica.records ? std::to_string(*replica.records) : "");
   }
@@ -47,31 +39,34 @@ CsvCells TableCells(const TableReport& table) {
   cells.push_back(number(report.statuses.unstable));
   cells.push_back(number(report.statuses.unconfirmed));
   cells.push_back(number(report.statuses.in_flight));
-  cells.push_back(Seconds(table.seconds));
+  cells.push_back(number(report.statuses.gone));
+  cells.push_back(Seconds(table.seconds, 3));
   const std::string why = WhyLine(table);
-  cells.push_back(why.empty() ? "" : CsvCell(why));
+  cells.push_back(why.empty() ? "" : CsvCell(why, form));
   return cells;
 }
 
-CsvCells VerdictCells(const DatabaseReport& report, size_t width) {
+CsvCells VerdictCells(const DatabaseReport& report, size_t width, CsvForm form) {
   CsvCells cells(width);
   cells[1] = std::string(VerdictName(report.verdict));
   for (size_t i = 0; i < report.replicas.size(); ++i) {
     const auto& records = report.replicas[i].records;
     if (records) cells[2 + i] = std::to_string(*records);
   }
-  cells[width - 2] = Seconds(report.seconds);
-  cells.back() = CsvCell(VerdictLine(report));
+  cells[width - 2] = Seconds(report.seconds, 3);
+  cells.back() = CsvCell(VerdictLine(report), form);
   return cells;
 }
 
 }  // namespace
 
-absl::Status WriteCsv(const DatabaseReport& report, const ReportSink& sink) {
+absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, const ReportSink& sink) {
   const CsvCells header = Header(report);
   RETURN_IF_ERROR(sink(CsvRow(header)));
-  for (const TableReport& table : report.tables) RETURN_IF_ERROR(sink(CsvRow(TableCells(table))));
-  return sink(CsvRow(VerdictCells(report, header.size())));
+  for (const TableReport& table : report.tables) {
+    RETURN_IF_ERROR(sink(CsvRow(TableCells(table, form))));
+  }
+  return sink(CsvRow(VerdictCells(report, header.size(), form)));
 }
 
 }  // namespace driftwood::coordinator

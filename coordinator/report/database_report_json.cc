@@ -1,7 +1,5 @@
 // json: one document with the tables' own in it. jsonl: each table's divergences and then its
 // result, and a last line, the only one with a verdict.
-#include <cstdio>
-
 #include "coordinator/report/database_report.h"
 #include "coordinator/report/report_json.h"
 #include "merkle/status_macros.h"
@@ -9,10 +7,6 @@
 namespace driftwood::coordinator {
 
 namespace {
-
-constexpr TableResult kResults[] = {TableResult::kIdentical,  TableResult::kDivergent,
-                                    TableResult::kMissing,    TableResult::kNoKey,
-                                    TableResult::kIncomplete, TableResult::kError};
 
 // Joins what is JSON already.
 std::string Joined(const std::vector<std::string>& items, const char* begin, const char* end) {
@@ -35,12 +29,6 @@ std::string Strings(const std::vector<std::string>& texts) {
   return Array(items);
 }
 
-std::string Seconds(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", seconds);
-  return text;
-}
-
 // Before the members of a table's own document.
 JsonMembers OfTable(const TableReport& table) {
   std::vector<std::string> missing_in;
@@ -48,7 +36,7 @@ JsonMembers OfTable(const TableReport& table) {
   return {{"table", JsonString(table.table)},
           {"result", JsonString(TableResultName(table.result))},
           {"missing_in", Strings(missing_in)},
-          {"table_seconds", Seconds(table.seconds)}};
+          {"table_seconds", Seconds(table.seconds, 3)}};
 }
 
 std::string ReplicasText(const DatabaseReport& report) {
@@ -64,19 +52,21 @@ std::string ReplicasText(const DatabaseReport& report) {
 
 std::string TotalsText(const DatabaseReport& report) {
   JsonMembers members = {{"tables", std::to_string(report.tables.size())}};
-  for (const TableResult result : kResults) {
+  for (const TableResult result : kTableResults) {
     members.emplace_back(TableResultName(result), std::to_string(report.Count(result)));
   }
-  uint64_t divergences = 0, in_flight = 0, equal = 0;
+  uint64_t divergences = 0, in_flight = 0, gone = 0, equal = 0;
   for (const TableReport& table : report.tables) {
     divergences += table.report.total;
     in_flight += table.report.statuses.in_flight;
+    gone += table.report.statuses.gone;
     equal += table.report.records_proven_equal;
   }
   members.emplace_back("divergences", std::to_string(divergences));
   members.emplace_back("in_flight", std::to_string(in_flight));
+  members.emplace_back("gone", std::to_string(gone));
   members.emplace_back("records_proven_equal", std::to_string(equal));
-  members.emplace_back("seconds", Seconds(report.seconds));
+  members.emplace_back("seconds", Seconds(report.seconds, 3));
   return Object(members);
 }
 

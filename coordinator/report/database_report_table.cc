@@ -2,24 +2,16 @@
 // table and one with the totals; below that why some were not compared, and for each that diverges
 // its own report.
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "coordinator/report/database_report.h"
+#include "coordinator/report/table_text.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 
 namespace {
-
-using Row = std::vector<std::string>;
-
-std::string Seconds(double seconds) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", seconds);
-  return text;
-}
 
 std::string ForPeople(TableResult result) {
   return result == TableResult::kNoKey ? "no key" : std::string(TableResultName(result));
@@ -31,10 +23,7 @@ class DatabaseTableWriter {
       : report_(report), style_(style), sink_(sink) {}
 
   absl::Status Write() {
-    const std::string line = VerdictLine(report_);
-    const size_t end = line.find(':');
-    RETURN_IF_ERROR(
-        Line(Coloured(line.substr(0, end), ColourOf(report_.verdict)) + line.substr(end)));
+    RETURN_IF_ERROR(Line(ColouredVerdict(VerdictLine(report_), report_.verdict, style_)));
     if (report_.verdict == Verdict::kError) return absl::OkStatus();
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Line());
@@ -47,30 +36,23 @@ class DatabaseTableWriter {
  private:
   absl::Status Line(const std::string& text = "") { return sink_(text + "\n"); }
 
-  std::string Coloured(const std::string& text, const char* colour) const {
-    return style_.colour ? colour + text + "\x1b[0m" : text;
-  }
-  static const char* ColourOf(Verdict verdict) {
-    return verdict == Verdict::kIdentical   ? "\x1b[32m"
-           : verdict == Verdict::kDivergent ? "\x1b[31m"
-                                            : "\x1b[33m";
-  }
-  static const char* ColourOf(TableResult result) {
+  std::string Coloured(const std::string& text, TableResult result) const {
     const bool differs = result == TableResult::kDivergent || result == TableResult::kMissing;
-    return ColourOf(result == TableResult::kIdentical ? Verdict::kIdentical
-                    : differs                         ? Verdict::kDivergent
-                                                      : Verdict::kIncomplete);
+    return coordinator::Coloured(text,
+                                 result == TableResult::kIdentical ? Verdict::kIdentical
+                                 : differs                         ? Verdict::kDivergent
+                                                                   : Verdict::kIncomplete,
+                                 style_);
   }
 
   absl::Status Replicas() {
-    size_t width = 0;
-    for (const ReportReplica& replica : report_.replicas) {
-      width = std::max(width, replica.name.size());
-    }
+    std::vector<TableRow> rows;
+    for (const ReportReplica& replica : report_.replicas) rows.push_back({replica.name});
+    const size_t width = Widths(rows)[0];
     RETURN_IF_ERROR(Line());
     for (const ReportReplica& replica : report_.replicas) {
-      RETURN_IF_ERROR(Line("  " + replica.name + std::string(width - replica.name.size() + 2, ' ') +
-                           EscapeForDisplay(replica.source)));
+      RETURN_IF_ERROR(
+          Line("  " + Pad(replica.name, width) + "  " + EscapeForDisplay(replica.source)));
     }
     return absl::OkStatus();
   }
@@ -100,38 +82,36 @@ class DatabaseTableWriter {
     return "?";
   }
 
-  std::vector<Row> Rows() const {
-    std::vector<Row> rows = {{"result", "table"}};
+  std::vector<TableRow> Rows() const {
+    std::vector<TableRow> rows = {{"result", "table"}};
     for (const std::string& name : report_.ReplicaNames()) rows[0].push_back(name);
     rows[0].insert(rows[0].end(), {"divergences", "seconds"});
     for (const TableReport& table : report_.tables) {
-      Row row = {ForPeople(table.result), EscapeForDisplay(table.table)};
+      TableRow row = {ForPeople(table.result), EscapeForDisplay(table.table)};
       for (size_t i = 0; i < report_.replicas.size(); ++i) row.push_back(Records(table, i));
       row.push_back(Divergences(table));
-      row.push_back(Seconds(table.seconds));
+      row.push_back(Seconds(table.seconds, 1));
       rows.push_back(std::move(row));
     }
     return rows;
   }
 
   absl::Status Tables() {
-    const std::vector<Row> rows = Rows();
-    std::vector<size_t> widths(rows[0].size());
-    for (const Row& row : rows) {
-      for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-    }
+    const std::vector<TableRow> rows = Rows();
+    const std::vector<size_t> widths = Widths(rows);
     size_t total = 2 * (widths.size() - 1);
     for (const size_t width : widths) total += width;
     if (style_.columns != 0 && total > style_.columns) return TablesAsBlocks(rows);
     for (size_t r = 0; r < rows.size(); ++r) {
       std::string line;
       for (size_t i = 0; i < rows[r].size(); ++i) {
-        const std::string space(widths[i] - DisplayWidth(rows[r][i]), ' ');
+        const std::string cell = Pad(rows[r][i], widths[i], /*right=*/i >= 2);  // numbers
         line += i == 0 ? "" : "  ";
         if (i == 0 && r > 0) {
-          line += Coloured(rows[r][i], ColourOf(report_.tables[r - 1].result)) + space;
+          line +=
+              Coloured(rows[r][i], report_.tables[r - 1].result) + cell.substr(rows[r][i].size());
         } else {
-          line += i < 2 ? rows[r][i] + space : space + rows[r][i];  // numbers to the right
+          line += cell;
         }
       }
       RETURN_IF_ERROR(Line(line));
@@ -140,11 +120,10 @@ class DatabaseTableWriter {
   }
 
   // On a narrow terminal: result and name in one line, the numbers below.
-  absl::Status TablesAsBlocks(const std::vector<Row>& rows) {
+  absl::Status TablesAsBlocks(const std::vector<TableRow>& rows) {
     for (size_t r = 1; r < rows.size(); ++r) {
-      const Row& row = rows[r];
-      RETURN_IF_ERROR(
-          Line(Coloured(row[0], ColourOf(report_.tables[r - 1].result)) + "  " + row[1]));
+      const TableRow& row = rows[r];
+      RETURN_IF_ERROR(Line(Coloured(row[0], report_.tables[r - 1].result) + "  " + row[1]));
       std::string numbers = "   ";
       for (size_t i = 2; i < row.size(); ++i) {
         numbers += (i == 2 ? " " : ", ") + rows[0][i] + " " + row[i];
@@ -164,7 +143,7 @@ class DatabaseTableWriter {
           (&replica == &report_.replicas.front() ? "; " : ", ") + records + " in " + replica.name;
     }
     return Line(line + "; " + Plural(divergences, "divergence", "divergences") + "; " +
-                Seconds(report_.seconds) + " s");
+                Seconds(report_.seconds, 1) + " s");
   }
 
   absl::Status Reasons() {

@@ -40,7 +40,7 @@ std::string InFlight(const Report& report) {
   const uint64_t count = report.statuses.in_flight;
   if (count == 0) return "";
   return "; " + Plural(count, "key", "keys") + " in flight (differed when compared, " +
-         (count == 1 ? "agrees now)" : "agree now)");
+         (count == 1 ? "agrees now" : "agree now") + GoneEverywhere(report.statuses) + ")";
 }
 
 // "100,001 records (3 distinct) in left and right agree, as multisets"
@@ -145,16 +145,22 @@ bool ReportRecord::missing() const {
   return std::any_of(states.begin(), states.end(), [](const auto& s) { return !s; });
 }
 
-std::vector<std::string> Report::ReplicaNames() const {
+std::vector<std::string> NamesOf(const std::vector<ReportReplica>& replicas) {
   std::vector<std::string> names;
   for (const ReportReplica& replica : replicas) names.push_back(replica.name);
   return names;
 }
 
+std::vector<std::string> Report::ReplicaNames() const { return NamesOf(replicas); }
+
 int ExitCode(const Report& report) {
-  if (report.interrupted) return 130;
+  if (report.interrupted) return kExitInterrupted;
   if (report.plan) return 4;  // 0 would be taken for IDENTICAL
-  switch (report.verdict) {
+  return ExitCode(report.verdict);
+}
+
+int ExitCode(Verdict verdict) {
+  switch (verdict) {
     case Verdict::kIdentical:
       return 0;
     case Verdict::kDivergent:
@@ -182,7 +188,15 @@ std::string StatusLine(const Report& report) {
   if (statuses.divergent() + statuses.in_flight == 0) return "";
   return GroupDigits(statuses.confirmed) + " confirmed, " + GroupDigits(statuses.unstable) +
          " unstable, " + GroupDigits(statuses.unconfirmed) + " unconfirmed, " +
-         GroupDigits(statuses.in_flight) + " in flight";
+         GroupDigits(statuses.in_flight) + " in flight" +
+         (statuses.gone == 0 ? "" : " (" + GroupDigits(statuses.gone) + " gone everywhere)");
+}
+
+std::string GoneEverywhere(const StatusCounts& statuses) {
+  if (statuses.gone == 0) return "";
+  if (statuses.gone == statuses.in_flight) return ": gone everywhere";
+  return ": " + GroupDigits(statuses.in_flight - statuses.gone) + " equal, " +
+         GroupDigits(statuses.gone) + " gone everywhere";
 }
 
 std::string ColumnsLine(const Report& report) {
@@ -241,27 +255,21 @@ std::string VerdictLine(const Report& report) {
   return "ERROR: " + ErrorLine(report);
 }
 
+const std::vector<std::string>& ReportFormatNames() {
+  static const std::vector<std::string> names = {"table", "json", "jsonl", "csv", "csv-raw"};
+  return names;
+}
+
 std::optional<ReportFormat> ReportFormatFromName(std::string_view name) {
-  if (name == "table") return ReportFormat::kTable;
-  if (name == "json") return ReportFormat::kJson;
-  if (name == "jsonl") return ReportFormat::kJsonLines;
-  if (name == "csv") return ReportFormat::kCsv;
-  return std::nullopt;
+  const auto& names = ReportFormatNames();
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<ReportFormat>(found - names.begin());
 }
 
 absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
                          const ReportSink& sink) {
-  switch (format) {
-    case ReportFormat::kTable:
-      return WriteTable(report, style, sink);
-    case ReportFormat::kJson:
-      return WriteJson(report, sink);
-    case ReportFormat::kJsonLines:
-      return WriteJsonLines(report, sink);
-    case ReportFormat::kCsv:
-      return WriteCsv(report, sink);
-  }
-  return absl::InternalError("no such report format");
+  return WriteInFormat(report, format, style, sink);
 }
 
 }  // namespace driftwood::coordinator

@@ -17,7 +17,7 @@
 namespace driftwood::coordinator {
 
 // Raised by any change that a program reading a report would notice.
-inline constexpr int kReportSchemaVersion = 2;
+inline constexpr int kReportSchemaVersion = 3;
 
 // kError: nothing was compared, since the command, the configuration or the data must change.
 enum class Verdict : uint8_t { kIdentical, kDivergent, kIncomplete, kError };
@@ -33,6 +33,7 @@ struct StatusCounts {
   uint64_t unstable = 0;
   uint64_t unconfirmed = 0;
   uint64_t in_flight = 0;  // agree by now: not divergent
+  uint64_t gone = 0;       // of those: by now no replica has the key; the others are equal
 
   uint64_t& Of(RecordStatus status);
   uint64_t divergent() const { return confirmed + unstable + unconfirmed; }
@@ -56,6 +57,8 @@ struct ReportReplica {
   double index_seconds = 0;
   bool index_reused = false;
 };
+
+std::vector<std::string> NamesOf(const std::vector<ReportReplica>& replicas);
 
 // One divergence. Vectors are by replica unless they say otherwise.
 struct ReportRecord {
@@ -218,10 +221,16 @@ struct Report {
 
 // 0 identical, 1 divergent, 2 error, 3 incomplete, 4 a plan, 130 interrupted.
 int ExitCode(const Report& report);
+int ExitCode(Verdict verdict);
+inline constexpr int kExitInterrupted = 130;
 
 // One line for people, the verdict first: "DIVERGENT: 15 of 5,000,000 keys differ between …".
 std::string VerdictLine(const Report& report);
-// "13 confirmed, 1 unstable, 1 unconfirmed, 4 in flight"; empty if nothing differed.
+// ": 3 equal, 1 gone everywhere", behind the number of those in flight; empty if none is gone.
+std::string GoneEverywhere(const StatusCounts& statuses);
+
+// "13 confirmed, 1 unstable, 1 unconfirmed, 4 in flight (1 gone everywhere)"; empty if nothing
+// differed.
 std::string StatusLine(const Report& report);
 // "updated_at differs in 97 % of 12,345 changed records (nothing else in 11,900), price in 3 %":
 // the columns that differ most often; empty if it is not known.
@@ -231,8 +240,17 @@ std::vector<std::string> DifferingNames(const Report& report, const ReportRecord
 // "left: no such file: …"
 std::string ErrorLine(const Report& report);
 
-enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv };
+enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv, kRawCsv };
 std::optional<ReportFormat> ReportFormatFromName(std::string_view name);
+// "table", "json", …: all there are, in the enumeration's order.
+const std::vector<std::string>& ReportFormatNames();
+
+enum class CsvForm : uint8_t {
+  // A text that a spreadsheet would run as a formula has a ' before it, and what a terminal would
+  // act on is escaped as in messages (merkle/text/display.h), but for line feed and tabulator.
+  kHarmless,
+  kRaw,  // each text as it is
+};
 
 struct TableStyle {
   size_t columns = 0;  // of the terminal; 0: no limit
@@ -247,6 +265,25 @@ absl::Status WriteReport(const Report& report, ReportFormat format, const TableS
 absl::Status WriteTable(const Report& report, const TableStyle& style, const ReportSink& sink);
 absl::Status WriteJson(const Report& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const Report& report, const ReportSink& sink);
-absl::Status WriteCsv(const Report& report, const ReportSink& sink);
+absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink);
+
+// Which writer is for which format: of this report, or of one that has writers of the same names.
+template <typename AnyReport>
+absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const TableStyle& style,
+                           const ReportSink& sink) {
+  switch (format) {
+    case ReportFormat::kTable:
+      return WriteTable(report, style, sink);
+    case ReportFormat::kJson:
+      return WriteJson(report, sink);
+    case ReportFormat::kJsonLines:
+      return WriteJsonLines(report, sink);
+    case ReportFormat::kCsv:
+      return WriteCsv(report, CsvForm::kHarmless, sink);
+    case ReportFormat::kRawCsv:
+      return WriteCsv(report, CsvForm::kRaw, sink);
+  }
+  return absl::InternalError("no such report format");
+}
 
 }  // namespace driftwood::coordinator

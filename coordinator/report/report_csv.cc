@@ -1,6 +1,7 @@
 // csv: a row for each divergence, and a last row with the verdict.
 #include "coordinator/report/report_csv.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 
@@ -15,8 +16,8 @@ namespace {
 
 constexpr size_t kAllNames = SIZE_MAX;
 
-std::string ValueCell(const merkle::Value& value) {
-  return value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay());
+std::string ValueCell(const merkle::Value& value, CsvForm form) {
+  return value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay(), form);
 }
 
 size_t KeyColumns(const Report& report) { return report.schema ? report.schema->key.size() : 0; }
@@ -25,7 +26,7 @@ size_t KeyColumns(const Report& report) { return report.schema ? report.schema->
 // so that a reader by name never takes a key called "kind" for the verdict.
 class HeaderNames {
  public:
-  explicit HeaderNames(const Report& report) {
+  HeaderNames(const Report& report, CsvForm form) : form_(form) {
     taken_ = {"kind", "status", "columns", "note"};
     for (const ReportReplica& replica : report.replicas) {
       taken_.insert("version@" + replica.name);
@@ -34,15 +35,16 @@ class HeaderNames {
   }
   std::string Take(const std::string& prefix, std::string name) {
     while (!taken_.insert(name).second) name = prefix + name;
-    return CsvCell(name);
+    return CsvCell(name, form_);
   }
 
  private:
+  const CsvForm form_;
   std::set<std::string> taken_;
 };
 
-CsvCells Header(const Report& report) {
-  HeaderNames names(report);
+CsvCells Header(const Report& report, CsvForm form) {
+  HeaderNames names(report, form);
   CsvCells cells;
   for (size_t i = 0; i < KeyColumns(report); ++i) {
     cells.push_back(names.Take("key.", report.schema->key[i].name));
@@ -71,13 +73,15 @@ std::string NoteText(const ReportRecord& record) {
   return text;
 }
 
-CsvCells RecordCells(const Report& report, const ReportRecord& record) {
+CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm form) {
   CsvCells cells;
   std::string note = NoteText(record);
   if (record.key.columns && report.multiset()) {
     cells.push_back(Hex(record.key.columns->front().text));
   } else if (record.key.columns) {
-    for (const merkle::Value& value : *record.key.columns) cells.push_back(ValueCell(value));
+    for (const merkle::Value& value : *record.key.columns) {
+      cells.push_back(ValueCell(value, form));
+    }
   } else {
     note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
   }
@@ -92,17 +96,17 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record) {
     for (size_t c = 0; c < report.schema->values.size(); ++c) {
       for (size_t i = 0; i < report.replicas.size(); ++i) {
         const bool known = i < record.values.size() && record.values[i];
-        cells.push_back(known ? ValueCell((*record.values[i])[c]) : "");
+        cells.push_back(known ? ValueCell((*record.values[i])[c], form) : "");
       }
     }
   }
   const std::string differing = JoinNames(DifferingNames(report, record), kAllNames);
-  cells.push_back(differing.empty() ? "" : CsvCell(differing));
-  cells.push_back(note.empty() ? "" : CsvCell(note));
+  cells.push_back(differing.empty() ? "" : CsvCell(differing, form));
+  cells.push_back(note.empty() ? "" : CsvCell(note, form));
   return cells;
 }
 
-CsvCells VerdictCells(const Report& report, size_t width) {
+CsvCells VerdictCells(const Report& report, size_t width, CsvForm form) {
   CsvCells cells(width);
   cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
   std::string note = VerdictLine(report);
@@ -113,7 +117,7 @@ CsvCells VerdictCells(const Report& report, size_t width) {
     note +=
         "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
   }
-  cells.back() = CsvCell(note);
+  cells.back() = CsvCell(note, form);
   return cells;
 }
 
@@ -126,12 +130,47 @@ std::string Quoted(std::string_view text) {
   return quoted + '"';
 }
 
-}  // namespace
-
-std::string CsvCell(std::string_view text) {
+std::string PlainOrQuoted(std::string_view text) {
   const bool plain = text.find_first_of("\",\r\n") == std::string_view::npos && !text.empty() &&
                      text.front() != ' ' && text.back() != ' ';
   return plain ? std::string(text) : Quoted(text);
+}
+
+// "-12", "+1.5e-7": which no spreadsheet takes for more than it is.
+bool IsNumber(std::string_view text) {
+  const auto skip_digits = [&text] {
+    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(digits);
+    return digits > 0;
+  };
+  const auto skip = [&text](std::string_view any_of) {
+    if (text.empty() || any_of.find(text.front()) == std::string_view::npos) return false;
+    text.remove_prefix(1);
+    return true;
+  };
+  skip("+-");
+  if (!skip_digits()) return false;
+  if (skip(".")) skip_digits();
+  if (!skip("eE")) return text.empty();
+  skip("+-");
+  return skip_digits() && text.empty();
+}
+
+// What spreadsheets take for one, blanks before it or not; the last four are of full width.
+bool IsFormula(std::string_view text) {
+  if (IsNumber(text)) return false;
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
+  for (const std::string_view begin : {"=", "+", "-", "@", "＝", "＋", "－", "＠"}) {
+    if (text.starts_with(begin)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string CsvCell(std::string_view text, CsvForm form) {
+  if (form == CsvForm::kRaw) return PlainOrQuoted(text);
+  return PlainOrQuoted((IsFormula(text) ? "'" : "") + EscapeForDisplay(text, "\n\t"));
 }
 
 std::string CsvRow(const CsvCells& cells) {
@@ -140,13 +179,13 @@ std::string CsvRow(const CsvCells& cells) {
   return row + "\r\n";
 }
 
-absl::Status WriteCsv(const Report& report, const ReportSink& sink) {
-  const CsvCells header = Header(report);
+absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink) {
+  const CsvCells header = Header(report, form);
   RETURN_IF_ERROR(sink(CsvRow(header)));
   for (const ReportRecord& record : report.records) {
-    RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record))));
+    RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record, form))));
   }
-  return sink(CsvRow(VerdictCells(report, header.size())));
+  return sink(CsvRow(VerdictCells(report, header.size(), form)));
 }
 
 }  // namespace driftwood::coordinator

@@ -1,13 +1,16 @@
 // The json document and the jsonl lines. Both are made of the same parts.
 #include "coordinator/report/report_json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "coordinator/report/report.h"
 #include "merkle/record/elements.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 #include "merkle/text/hex.h"
+#include "merkle/text/utf8.h"
 
 namespace driftwood::coordinator {
 
@@ -17,9 +20,25 @@ using Json = nlohmann::ordered_json;
 using merkle::Tag;
 using merkle::Value;
 
-// Always valid UTF-8: what is not becomes U+FFFD.
+// Always valid UTF-8: what is not becomes U+FFFD. What a terminal would act on, which stands in
+// strings only, is written as \uXXXX: a reader of JSON gets the same text.
 std::string Dump(const Json& json) {
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string harmless;
+  harmless.reserve(text.size());
+  for (const char *p = text.data(), *const end = p + text.size(); p != end;) {
+    const size_t bytes = std::max<size_t>(merkle::Utf8CharacterBytes(p, end), 1);
+    const char32_t code_point = merkle::DecodeUtf8(p, bytes);
+    if (IsHarmless(code_point)) {
+      harmless.append(p, bytes);
+    } else {
+      harmless += "\\u";
+      AppendHex(static_cast<char>(code_point >> 8), &harmless);
+      AppendHex(static_cast<char>(code_point & 0xFF), &harmless);
+    }
+    p += bytes;
+  }
+  return harmless;
 }
 
 // Beyond this a reader that keeps numbers as doubles would change them.
@@ -168,12 +187,13 @@ Json ComparedJson(const Report& report) {
   return object;
 }
 
-// The four counts, as members.
+// The counts, as members.
 void AddStatuses(const StatusCounts& statuses, Json* object) {
   (*object)["confirmed"] = statuses.confirmed;
   (*object)["unstable"] = statuses.unstable;
   (*object)["unconfirmed"] = statuses.unconfirmed;
   (*object)["in_flight"] = statuses.in_flight;
+  (*object)["gone"] = statuses.gone;
 }
 
 Json DivergencesJson(const Report& report) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coordinator/report/report.h"
+#include "coordinator/report/table_text.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
@@ -10,28 +11,6 @@
 namespace driftwood::coordinator {
 
 namespace {
-
-using Row = std::vector<std::string>;
-
-std::string Pad(const std::string& text, size_t width, bool right = false) {
-  const size_t have = DisplayWidth(text);
-  const std::string space(have < width ? width - have : 0, ' ');
-  return right ? space + text : text + space;
-}
-
-std::string Trimmed(std::string line) {
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
-
-std::string Coloured(const std::string& text, Verdict verdict, const TableStyle& style) {
-  if (!style.colour) return text;
-  const char* colour = verdict == Verdict::kIdentical   ? "\x1b[32m"
-                       : verdict == Verdict::kDivergent ? "\x1b[31m"
-                                                        : "\x1b[33m";
-  const size_t end = text.find(':');
-  return colour + text.substr(0, end) + "\x1b[0m" + text.substr(std::min(end, text.size()));
-}
 
 std::string ShowValue(const merkle::Value& value) {
   const std::string text = EscapeForDisplay(value.ToDisplay());
@@ -70,7 +49,7 @@ class TableWriter {
 
   absl::Status Write() {
     if (report_.plan) return sink_(*report_.plan);
-    RETURN_IF_ERROR(Line(Coloured(VerdictLine(report_), report_.verdict, style_)));
+    RETURN_IF_ERROR(Line(ColouredVerdict(VerdictLine(report_), report_.verdict, style_)));
     if (report_.verdict == Verdict::kError) return absl::OkStatus();
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Compared());
@@ -88,7 +67,7 @@ class TableWriter {
 
   absl::Status Replicas() {
     RETURN_IF_ERROR(Line());
-    std::vector<Row> rows;
+    std::vector<TableRow> rows;
     for (const ReportReplica& replica : report_.replicas) {
       rows.push_back({replica.name,
                       replica.records ? Plural(*replica.records, "record", "records") : "not known",
@@ -144,7 +123,7 @@ class TableWriter {
     RETURN_IF_ERROR(Line("Columns that differ, in " +
                          Plural(columns.examined, "changed record", "changed records") +
                          (report_.estimate ? " of the sample:" : ":")));
-    std::vector<Row> rows;
+    std::vector<TableRow> rows;
     for (const ColumnCount& count : columns.differing) {
       if (rows.size() == kShownMax) break;
       rows.push_back({"  " + EscapeForDisplay(report_.schema->values[count.column].name),
@@ -251,7 +230,8 @@ class TableWriter {
       std::string line = "  " + GroupDigits(count) + " keys missing in " + JoinAnd(missing_in) +
                          ", " + RangeText(report_, run.begin, run.end);
       if (run.statuses.in_flight > 0) {
-        line += ", " + GroupDigits(run.statuses.in_flight) + " of them in flight";
+        line += ", " + GroupDigits(run.statuses.in_flight) + " of them in flight" +
+                GoneEverywhere(run.statuses);
       }
       RETURN_IF_ERROR(Line(line));
     }
@@ -261,7 +241,7 @@ class TableWriter {
   absl::Status Records() {
     if (report_.records.empty() && report_.total == 0) return absl::OkStatus();
     RETURN_IF_ERROR(Line());
-    std::vector<Row> rows = {HeaderRow()};
+    std::vector<TableRow> rows = {HeaderRow()};
     bool decoded = report_.schema.has_value();
     for (const ReportRecord& record : report_.records) {
       decoded = decoded && record.key.columns.has_value();
@@ -279,8 +259,8 @@ class TableWriter {
                 " more divergent keys, not listed (--max-divergences)");
   }
 
-  Row HeaderRow() const {
-    Row row;
+  TableRow HeaderRow() const {
+    TableRow row;
     if (report_.schema) {
       for (const auto& column : report_.schema->key) row.push_back(EscapeForDisplay(column.name));
     }
@@ -291,8 +271,8 @@ class TableWriter {
     return row;
   }
 
-  Row RecordRow(const ReportRecord& record) const {
-    Row row;
+  TableRow RecordRow(const ReportRecord& record) const {
+    TableRow row;
     if (report_.multiset()) {
       row.push_back(Hex(record.key.columns->front().text));
     } else {
@@ -338,17 +318,8 @@ class TableWriter {
     return text;
   }
 
-  static std::vector<size_t> Widths(const std::vector<Row>& rows) {
-    std::vector<size_t> widths;
-    for (const Row& row : rows) {
-      widths.resize(std::max(widths.size(), row.size()));
-      for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
-    }
-    return widths;
-  }
-
-  absl::Status AsTable(const std::vector<Row>& rows, const std::vector<size_t>& widths) {
-    for (const Row& row : rows) {
+  absl::Status AsTable(const std::vector<TableRow>& rows, const std::vector<size_t>& widths) {
+    for (const TableRow& row : rows) {
       std::string line;
       for (size_t i = 0; i < row.size(); ++i) line += (i == 0 ? "" : "  ") + Pad(row[i], widths[i]);
       RETURN_IF_ERROR(Line(Trimmed(line)));
@@ -357,7 +328,7 @@ class TableWriter {
   }
 
   // The header's row, and one for each record.
-  absl::Status AsRows(const std::vector<Row>& rows, const std::vector<size_t>& widths) {
+  absl::Status AsRows(const std::vector<TableRow>& rows, const std::vector<size_t>& widths) {
     for (size_t i = 0; i < rows.size(); ++i) {
       RETURN_IF_ERROR(AsTable({rows[i]}, widths));
       if (i > 0) RETURN_IF_ERROR(Notes(report_.records[i - 1]));
@@ -400,11 +371,12 @@ class TableWriter {
 
   // "  * name   left 'a'   right 'b'": the star marks a column that differs.
   absl::Status Values(const ReportRecord& record) {
-    std::vector<Row> rows;
+    std::vector<TableRow> rows;
     if (report_.multiset()) return Copy(record);
     for (size_t c = 0; c < report_.schema->values.size(); ++c) {
       const bool differs = c < record.differs.size() && record.differs[c];
-      Row row = {(differs ? "  * " : "    ") + EscapeForDisplay(report_.schema->values[c].name)};
+      TableRow row = {(differs ? "  * " : "    ") +
+                      EscapeForDisplay(report_.schema->values[c].name)};
       for (size_t i = 0; i < record.values.size(); ++i) {
         if (!record.values[i]) continue;
         row.push_back(report_.replicas[i].name + ": " + ShowValue((*record.values[i])[c]));
@@ -418,7 +390,7 @@ class TableWriter {
   absl::Status Copy(const ReportRecord& record) {
     const auto values = std::find_if(record.values.begin(), record.values.end(),
                                      [](const auto& one) { return one.has_value(); });
-    std::vector<Row> rows;
+    std::vector<TableRow> rows;
     for (size_t c = 0; values != record.values.end() && c < (*values)->size(); ++c) {
       rows.push_back(
           {"    " + EscapeForDisplay(report_.schema->values[c].name), ShowValue((**values)[c])});

@@ -7,6 +7,7 @@
 #include "coordinator/walk/walk_frontier.h"
 #include "merkle/check.h"
 #include "merkle/query/query.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -94,18 +95,25 @@ struct Walk::Impl {
     if (auto wrong = frontier->Take(replica, *std::move(answers))) {
       return Fail(replica, "answered wrongly: " + *wrong);
     }
+    if (TooMuchHeld()) return;
     if (std::find(awaited.begin(), awaited.end(), true) == awaited.end()) Advance();
   }
 
   void Advance() {
     frontier->Advance();
-    const uint64_t found = frontier->findings().records.size();
-    if (found > options.records_held_max ||
-        frontier->RecordsToList() > options.records_held_max - found) {
-      return FailAll("more divergent records than the " + std::to_string(options.records_held_max) +
-                     " that are held");
-    }
+    if (TooMuchHeld()) return;
     if (frontier->empty()) Close();
+  }
+
+  // Fails then. What a replica claims costs nothing, only what it has sent.
+  bool TooMuchHeld() {
+    if (frontier->HeldBytes() <= options.bytes_held_max) return false;
+    FailAll(
+        "the replicas differ in more than can be compared at once: what a walk holds of it takes "
+        "over " +
+        GroupDigits(options.bytes_held_max >> 20) +
+        " MiB; compare a part of the records at a time (where=)");
+    return true;
   }
 
   // The frontier is empty: does all that was found account for the roots' difference?

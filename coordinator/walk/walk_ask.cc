@@ -151,8 +151,8 @@ Question Frontier::MakeQuestion(const Segment& segment, size_t replica, size_t* 
     case Stage::kRunRecords:
     case Stage::kRecords: {
       const size_t done = part.records.size();
-      const auto count = static_cast<size_t>(
-          std::min<uint64_t>(*positions_left, part.RecordsWanted() - done));
+      const auto count =
+          static_cast<size_t>(std::min<uint64_t>(*positions_left, part.RecordsWanted() - done));
       if (count == 0) break;
       question.kind = QuestionKind::kRecords;
       question.width = segment.width;

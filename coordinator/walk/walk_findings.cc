@@ -123,6 +123,34 @@ bool HarmfulOverlap(const Findings& findings) {
 
 }  // namespace
 
+void Findings::Add(WalkedRecord record) {
+  // Named once more in the order of ranks, and, with a key of its own, in the divergences.
+  added_bytes += 2 * TextBytes(record.key) + sizeof(Named) + sizeof(void*) + sizeof(Divergence) +
+                 2 * sizeof(std::optional<merkle::Digest>);
+  records.push_back(std::move(record));
+}
+
+void Findings::Add(FoundRun run) {
+  added_bytes += 2 * (sizeof(Named) + TextBytes(run.first_key) + TextBytes(run.last_key)) +
+                 run.ranks.size() * (sizeof(uint64_t) + sizeof(merkle::Summary));
+  for (const Divergence& divergence : run.listed) {
+    added_bytes += sizeof(Divergence) + TextBytes(divergence.key) +
+                   divergence.states.size() * sizeof(std::optional<merkle::Digest>);
+  }
+  runs.push_back(std::move(run));
+}
+
+void Findings::Add(KeyBound bound) {
+  added_bytes += TextBytes(bound.key) + sizeof(Named);
+  bounds.push_back(std::move(bound));
+}
+
+uint64_t Findings::HeldBytes() const {
+  return added_bytes + records.capacity() * sizeof(WalkedRecord) +
+         runs.capacity() * (sizeof(FoundRun) + sizeof(MissingRun)) +
+         bounds.capacity() * sizeof(KeyBound);
+}
+
 void Findings::Sort() {
   SortIfNot(&records, [](const WalkedRecord& a, const WalkedRecord& b) {
     return std::tie(a.place, a.key, a.replica) < std::tie(b.place, b.key, b.replica);

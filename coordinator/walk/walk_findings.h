@@ -13,6 +13,12 @@
 
 namespace driftwood::coordinator {
 
+// What `key` takes beside the string itself.
+inline uint64_t TextBytes(const std::string& key) {
+  constexpr size_t kHeapOverhead = 16;
+  return key.capacity() <= std::string().capacity() ? 0 : key.capacity() + kHeapOverhead;
+}
+
 // A record that a replica named. `place` orders the segments of the walk: it is the sum of all
 // replicas' ranks at the segment's begin. `rank` is how many records of the replica precede it.
 struct WalkedRecord {
@@ -44,6 +50,13 @@ struct Findings {
   std::vector<WalkedRecord> records;
   std::vector<FoundRun> runs;
   std::vector<KeyBound> bounds;
+  uint64_t added_bytes = 0;  // of what stands in them, by itself
+
+  void Add(WalkedRecord record);
+  void Add(FoundRun run);
+  void Add(KeyBound bound);
+  // About what all this takes in memory, and closing the walk over it will take.
+  uint64_t HeldBytes() const;
 
   // By place, then by key: as good as by key, where nothing is lined up wrongly. What follows works
   // in any order, and is fast in this one.

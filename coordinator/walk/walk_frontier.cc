@@ -144,23 +144,17 @@ void Frontier::Advance() {
   segments_.swap(next_);
 }
 
+uint64_t Frontier::HeldBytes() const {
+  uint64_t bytes = findings_.HeldBytes();
+  for (const Segment& segment : segments_) bytes += segment.HeldBytes();
+  return bytes;
+}
+
 uint64_t Frontier::RecordsToStream() const {
   uint64_t records = 0;
   for (const Segment& segment : segments_) {
     const bool streams = segment.stage == Stage::kDigests || segment.stage == Stage::kRecords;
     if (streams) records += segment.MaxCount();
-  }
-  return records;
-}
-
-uint64_t Frontier::RecordsToList() const {
-  uint64_t records = 0;
-  for (const Segment& segment : segments_) {
-    if (segment.stage != Stage::kRecords) continue;
-    for (const Part& part : segment.parts) {
-      const uint64_t wanted = part.RecordsWanted();
-      records = wanted > UINT64_MAX - records ? UINT64_MAX : records + wanted;
-    }
   }
   return records;
 }
@@ -231,6 +225,7 @@ void Frontier::CutAtPivot(const Segment& segment, const Group& group, Segment ch
   child.cut_level = std::min(child.level + 1, merkle::kLevelMax + 1);
   Part& part = child.parts[pivot];
   part.cells.assign(cells.begin() + group.begin[pivot], cells.begin() + group.end[pivot]);
+  for (const Cell& cell : part.cells) part.text_bytes += TextBytes(cell.key);
   child.pivot_cuts = Spread(part.cells.size(), std::clamp(share, kPivotCutsMin, kPivotCutsMax));
   child.Enter(Stage::kPivotKeys);
   for (Part& one : child.parts) one.complete = true;
@@ -266,8 +261,8 @@ void Frontier::FinishRecords(Segment segment) {
   for (size_t r = 0; r < segment.parts.size(); ++r) {
     Part& part = segment.parts[r];
     for (size_t i = 0; i < part.records.size(); ++i) {
-      findings_.records.push_back({place, r, part.rank + part.PositionOf(i),
-                                   std::move(part.records[i].key), part.records[i].digest});
+      findings_.Add({place, r, part.rank + part.PositionOf(i), std::move(part.records[i].key),
+                     part.records[i].digest});
     }
   }
 }
@@ -292,7 +287,7 @@ void Frontier::FinishRun(Segment segment) {
     }
     run.listed.push_back(std::move(divergence));
   }
-  findings_.runs.push_back(std::move(run));
+  findings_.Add(std::move(run));
 }
 
 }  // namespace driftwood::coordinator

@@ -35,8 +35,9 @@ class Frontier {
 
   // As Walk::RecordsToStream().
   uint64_t RecordsToStream() const;
-  // How many the segments' records are that are being listed one by one.
-  uint64_t RecordsToList() const;
+
+  // About what all this takes in memory, and closing the walk over it would take.
+  uint64_t HeldBytes() const;
 
   // Of all segments that are done.
   const Findings& findings() const { return findings_; }

@@ -70,6 +70,21 @@ std::vector<Group> GroupsAt(const Segment& segment, const std::vector<std::vecto
 
 }  // namespace
 
+uint64_t Part::HeldBytes() const {
+  return sizeof(Part) + text_bytes + cells.capacity() * sizeof(Cell) +
+         keys.capacity() * sizeof(std::string) +
+         digests.capacity() * (sizeof(Digest) + kMatchBytes) +
+         positions.capacity() * sizeof(uint64_t) +
+         records.capacity() * sizeof(merkle::AnswerRecord);
+}
+
+uint64_t Segment::HeldBytes() const {
+  uint64_t bytes = sizeof(Segment) + pivot_cuts.capacity() * sizeof(uint32_t);
+  for (const auto* bound : {&begin, &end}) bytes += *bound ? TextBytes(**bound) : 0;
+  for (const Part& part : parts) bytes += part.HeldBytes();
+  return bytes;
+}
+
 uint64_t Segment::MaxCount() const { return parts[PivotOf(*this)].count; }
 
 uint64_t Segment::Place() const {
@@ -208,6 +223,7 @@ void MatchDigests(Segment* segment) {
     size_t replica;
     uint64_t position;
   };
+  static_assert(sizeof(Entry) <= kMatchBytes);
   std::vector<Entry> entries;
   size_t present = 0;
   for (size_t r = 0; r < segment->parts.size(); ++r) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/walk/walk_findings.h"
 #include "merkle/hash/digest.h"
 #include "merkle/query/query.h"
 
@@ -41,6 +42,7 @@ struct Part {
   bool all_positions = false;
   std::vector<uint64_t> positions;
   std::vector<merkle::AnswerRecord> records;
+  uint64_t text_bytes = 0;  // of the keys in all these
 
   uint64_t RecordsWanted() const { return all_positions ? count : positions.size(); }
   uint64_t PositionOf(size_t record) const { return all_positions ? record : positions[record]; }
@@ -49,6 +51,9 @@ struct Part {
   uint32_t question = 0;
   merkle::QuestionKind asked = merkle::QuestionKind::kHold;
   uint64_t wanted = 0;  // items asked for
+
+  // About what it takes in memory.
+  uint64_t HeldBytes() const;
 };
 
 enum class Stage : uint8_t {
@@ -80,6 +85,8 @@ struct Segment {
   // Sum of the ranks: orders segments by key.
   uint64_t Place() const;
   bool Complete() const;
+  // About what it takes in memory.
+  uint64_t HeldBytes() const;
   // Starts `next`: nobody has answered yet.
   void Enter(Stage next);
 };
@@ -113,7 +120,8 @@ std::vector<Group> Unproven(std::vector<Group> groups, size_t width);
 Segment Child(const Segment& segment, const Group& group, uint8_t width);
 
 // Positions of the records whose digests do not occur equally often in all parts that have records;
-// into Part::positions.
+// into Part::positions. Takes kMatchBytes for each digest meanwhile.
+inline constexpr uint64_t kMatchBytes = 40;
 void MatchDigests(Segment* segment);
 
 }  // namespace driftwood::coordinator

@@ -44,6 +44,7 @@ Wrong Frontier::TakeCells(const Answer& answer, Part* part) {
   if (Wrong wrong = CheckSums(answer.cells, *part, cell_width())) return wrong;
   part->cells.clear();
   part->keys.clear();
+  part->text_bytes = 0;
   for (const AnswerCell& cell : answer.cells) {
     part->cells.push_back({cell.count, cell.fingerprint, cell.tag, {}});
   }
@@ -71,10 +72,11 @@ Wrong Frontier::TakeCut(const Answer& answer, size_t replica, Segment* segment) 
   uint64_t before = 0;
   for (size_t i = 1; i < part.cells.size(); ++i) {
     part.cells[i].key = pivot[segment->pivot_cuts[i - 1]].key;
+    part.text_bytes += TextBytes(part.cells[i].key);
     before += part.cells[i - 1].count;
     // With records on both sides, the key lies within the replica's range.
     if (before > 0 && before < part.count) {
-      findings_.bounds.push_back({replica, part.rank + before, part.cells[i].key});
+      findings_.Add(KeyBound{replica, part.rank + before, part.cells[i].key});
     }
   }
   return std::nullopt;
@@ -95,6 +97,7 @@ Wrong Frontier::TakeKeys(const Answer& answer, size_t replica, Segment* segment)
     part.keys.push_back(key);
     const size_t cell = all ? done + i + 1 : segment->pivot_cuts[i];
     part.cells[cell].key = key;
+    part.text_bytes += TextBytes(part.keys.back()) + TextBytes(part.cells[cell].key);
   }
   if (all) {
     part.complete = part.keys.size() + 1 == part.cells.size();
@@ -107,7 +110,7 @@ Wrong Frontier::TakeKeys(const Answer& answer, size_t replica, Segment* segment)
   for (size_t i = 1; i < part.cells.size(); ++i) {
     before += part.cells[i - 1].count;
     if (part.cells[i].key.empty()) continue;
-    findings_.bounds.push_back({replica, part.rank + before, part.cells[i].key});
+    findings_.Add(KeyBound{replica, part.rank + before, part.cells[i].key});
   }
   return std::nullopt;
 }
@@ -142,6 +145,7 @@ Wrong Frontier::TakeRecords(Answer answer, Segment* segment, Part* part) {
     if (segment->width > 0) {
       record.digest += part->digests[static_cast<size_t>(part->PositionOf(part->records.size()))];
     }
+    part->text_bytes += TextBytes(record.key);
     part->records.push_back(std::move(record));
   }
   if (part->records.size() < part->RecordsWanted()) return std::nullopt;

@@ -19,9 +19,10 @@ struct WalkOptions {
   uint64_t run_records_min = 1000;
   // How many keys of missing runs are listed, over all runs.
   uint64_t run_keys_listed_max = 1000;
-  // Bounds on memory and patience. A walk that reaches one ends incomplete, and says so: records
-  // outside missing runs that it holds, over all replicas, and rounds.
-  uint64_t records_held_max = 50'000'000;
+  // Bounds on memory and patience. A walk that reaches one ends incomplete, and says so: bytes of
+  // all that it holds, over all replicas, with what closing it will take (some 18 million records
+  // of short keys outside missing runs), and rounds.
+  uint64_t bytes_held_max = uint64_t{4} << 30;
   uint32_t rounds_max = 10'000;
   // Begins with full sums, and cuts lined up by their keys: what a walk that does not close turns
   // to by itself. Costs about three times as many bytes.

@@ -8,6 +8,7 @@
 #include "merkle/record/big_endian.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -68,16 +69,6 @@ std::string DescribeList(const Items& items, const Describe& describe) {
     text += describe(item);
   }
   return "(" + text + ")";
-}
-
-std::string Hex(std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text.push_back(kHex[static_cast<uint8_t>(c) >> 4]);
-    text.push_back(kHex[static_cast<uint8_t>(c) & 15]);
-  }
-  return text;
 }
 
 // "WHAT: LEFT has A, RIGHT has B".

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/encoding.h"
+#include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::merkle {
@@ -32,7 +33,6 @@ constexpr std::string_view kEscapeLetters = "\"\\/bfnrt";
 constexpr std::string_view kEscaped = "\"\\/\b\f\n\r\t";
 
 void AppendEscaped(std::string_view text, std::string* out) {
-  static constexpr char kHex[] = "0123456789abcdef";
   for (const char c : text) {
     const uint8_t byte = static_cast<uint8_t>(c);
     if (byte >= 0x20 && c != '"' && c != '\\') {
@@ -45,8 +45,7 @@ void AppendEscaped(std::string_view text, std::string* out) {
       out->push_back(kEscapeLetters[letter]);
     } else {
       out->append("u00");
-      out->push_back(kHex[byte >> 4]);
-      out->push_back(kHex[byte & 15]);
+      AppendHex(c, out);
     }
   }
 }
@@ -318,15 +317,9 @@ class Canonicaliser {
   bool ReadHex4(uint32_t* unit) {
     if (end_ - p_ < 4) return Fail("four hexadecimal digits are expected");
     for (int i = 0; i < 4; ++i) {
-      const char c = *p_;
-      const char lower = static_cast<char>(c | 0x20);
-      if (IsDigit(c)) {
-        *unit = *unit * 16 + static_cast<uint32_t>(c - '0');
-      } else if (lower >= 'a' && lower <= 'f') {
-        *unit = *unit * 16 + static_cast<uint32_t>(lower - 'a' + 10);
-      } else {
-        return Fail("four hexadecimal digits are expected");
-      }
+      const int digit = HexDigit(*p_);
+      if (digit < 0) return Fail("four hexadecimal digits are expected");
+      *unit = *unit * 16 + static_cast<uint32_t>(digit);
       ++p_;
     }
     return true;

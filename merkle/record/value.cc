@@ -5,19 +5,12 @@
 #include <cstdint>
 
 #include "merkle/record/elements.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::merkle {
 namespace {
 
-std::string DisplayBytes(std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text = "\\x";
-  for (const char c : bytes) {
-    text.push_back(kHex[static_cast<uint8_t>(c) >> 4]);
-    text.push_back(kHex[static_cast<uint8_t>(c) & 15]);
-  }
-  return text;
-}
+std::string DisplayBytes(std::string_view bytes) { return "\\x" + Hex(bytes); }
 
 std::string DisplayReal(double real) {
   if (std::isnan(real)) return "NaN";

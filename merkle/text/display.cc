@@ -10,27 +10,17 @@ namespace driftwood {
 
 namespace {
 
-// One code point at `text[*at]`, advancing; 0xFFFFFFFF and one byte further if it is not UTF-8.
-uint32_t NextCodePoint(std::string_view text, size_t* at) {
-  constexpr uint32_t kInvalid = std::numeric_limits<uint32_t>::max();
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const uint32_t first = byte(*at);
-  const size_t start = (*at)++;
-  if (first < 0x80) return first;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || start + length > text.size()) return kInvalid;
-  uint32_t point = first & (0xFFu >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(start + i) & 0xC0) != 0x80) return kInvalid;
-    point = (point << 6) | (byte(start + i) & 0x3Fu);
-  }
-  const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-  if (overlong || point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return kInvalid;
-  *at = start + length;
-  return point;
+constexpr char32_t kInvalid = std::numeric_limits<uint32_t>::max();
+
+// One code point at `text[*at]`, advancing; kInvalid and one byte further if it is not UTF-8.
+char32_t NextCodePoint(std::string_view text, size_t* at) {
+  const char* const p = text.data() + *at;
+  const size_t bytes = merkle::Utf8CharacterBytes(p, text.data() + text.size());
+  *at += std::max<size_t>(bytes, 1);
+  return bytes == 0 ? kInvalid : merkle::DecodeUtf8(p, bytes);
 }
 
-bool IsWide(uint32_t point) {
+bool IsWide(char32_t point) {
   return (point >= 0x1100 && point <= 0x115F) || (point >= 0x2E80 && point <= 0xA4CF) ||
          (point >= 0xAC00 && point <= 0xD7A3) || (point >= 0xF900 && point <= 0xFAFF) ||
          (point >= 0xFE30 && point <= 0xFE6F) || (point >= 0xFF00 && point <= 0xFF60) ||
@@ -38,15 +28,10 @@ bool IsWide(uint32_t point) {
 }
 
 // Direction overrides and invisible marks can make one text look like another.
-bool IsTreacherous(uint32_t point) {
+bool IsTreacherous(char32_t point) {
   return (point >= 0x80 && point <= 0x9F) || (point >= 0x200B && point <= 0x200F) ||
          (point >= 0x2028 && point <= 0x202E) || (point >= 0x2060 && point <= 0x2069) ||
          point == 0xFEFF;
-}
-
-// Nothing that a terminal would act on, and nothing that only looks like something else.
-bool IsHarmless(uint32_t point) {
-  return point >= 0x20 && point != 0x7F && point <= 0x10FFFF && !IsTreacherous(point);
 }
 
 void AppendEscaped(std::string_view character, std::string* out) {
@@ -59,12 +44,17 @@ void AppendEscaped(std::string_view character, std::string* out) {
   } else {
     for (size_t i = 0; i < character.size(); ++i) {
       *out += "\\x";
-      AppendHex(character.substr(i, 1), out);
+      AppendHex(character[i], out);
     }
   }
 }
 
 }  // namespace
+
+bool IsHarmless(char32_t code_point) {
+  return code_point >= 0x20 && code_point != 0x7F && code_point <= 0x10FFFF &&
+         !IsTreacherous(code_point);
+}
 
 std::string JoinNames(const std::vector<std::string>& names, size_t max) {
   std::string joined;
@@ -105,6 +95,14 @@ std::vector<std::string> SplitList(std::string_view list) {
   return parts;
 }
 
+std::string ListItem(std::string_view item) {
+  std::string escaped;
+  for (const char c : item) {
+    escaped += c == ',' ? "%2C" : c == '%' ? "%25" : std::string(1, c);
+  }
+  return escaped;
+}
+
 std::string GroupDigits(uint64_t number) {
   std::string digits = std::to_string(number);
   for (size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
@@ -123,14 +121,14 @@ std::string Percent(uint64_t part, uint64_t whole) {
   return std::to_string(part < whole ? std::min<uint64_t>(percent, 99) : 100) + " %";
 }
 
-std::string Printable(std::string_view text, size_t bytes_max) {
+std::string Printable(std::string_view text, size_t bytes_max, std::string_view kept) {
   std::string out;
   for (size_t at = 0; at < text.size();) {
     if (out.size() >= bytes_max) return out + "…";
     const size_t start = at;
-    const uint32_t point = NextCodePoint(text, &at);
+    const char32_t point = NextCodePoint(text, &at);
     const std::string_view character = text.substr(start, at - start);
-    if (IsHarmless(point)) {
+    if (IsHarmless(point) || kept.find(character) != std::string_view::npos) {
       out += character;
     } else {
       AppendEscaped(character, &out);
@@ -139,8 +137,8 @@ std::string Printable(std::string_view text, size_t bytes_max) {
   return out;
 }
 
-std::string EscapeForDisplay(std::string_view text) {
-  return Printable(text, std::numeric_limits<size_t>::max());
+std::string EscapeForDisplay(std::string_view text, std::string_view kept) {
+  return Printable(text, std::numeric_limits<size_t>::max(), kept);
 }
 
 std::string ListNames(const std::vector<std::string>& names) {

@@ -2,6 +2,7 @@
 // functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ std::string JoinQuoted(const std::vector<std::string>& names);
 
 // A comma-separated list; "%2C" is a comma inside a name, "%25" a percent sign.
 std::vector<std::string> SplitList(std::string_view list);
+// `item` as SplitList() takes it for one name.
+std::string ListItem(std::string_view item);
 
 // 5000000 -> "5,000,000".
 std::string GroupDigits(uint64_t number);
@@ -28,12 +31,15 @@ std::string Plural(uint64_t count, std::string_view one, std::string_view many);
 // "97 %", rounded down; "under 1 %" of what is not nothing, and "100 %" only of all.
 std::string Percent(uint64_t part, uint64_t whole);
 
-// `text` fit for one line of a message, a log or a table: valid UTF-8 with nothing that a terminal
-// would act on and no mark that reorders or hides text. Such characters and bytes that are not
-// UTF-8 become \n, \t, \r or \xHH. Cut after about `bytes_max` bytes with "…".
-std::string Printable(std::string_view text, size_t bytes_max = 4096);
+// Of what is shown: no control character, and no mark that reorders or hides text.
+bool IsHarmless(char32_t code_point);
+
+// `text` fit for one line of a message, a log or a table: valid UTF-8 with harmless characters
+// only. Others, and bytes that are not UTF-8, become \n, \t, \r or \xHH, but for those (of ASCII)
+// in `kept`. Cut after about `bytes_max` bytes with "…".
+std::string Printable(std::string_view text, size_t bytes_max = 4096, std::string_view kept = "");
 // The same, uncut.
-std::string EscapeForDisplay(std::string_view text);
+std::string EscapeForDisplay(std::string_view text, std::string_view kept = "");
 
 // "a, b, c", each printable; after 20 names "and 3 more". "none" if empty.
 std::string ListNames(const std::vector<std::string>& names);

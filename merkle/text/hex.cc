@@ -16,4 +16,8 @@ std::string Hex(std::string_view bytes) {
   return hex;
 }
 
+std::string ShortHex(std::string_view bytes, size_t bytes_max) {
+  return Hex(bytes.substr(0, bytes_max)) + (bytes.size() > bytes_max ? "..." : "");
+}
+
 }  // namespace driftwood

@@ -3,22 +3,33 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace driftwood {
 
+// By byte. A table, since uuids are parsed by the million.
+inline constexpr std::array<int8_t, 256> kHexValues = [] {
+  std::array<int8_t, 256> values{};
+  for (int8_t& value : values) value = -1;
+  for (int8_t i = 0; i < 10; ++i) values[static_cast<size_t>('0' + i)] = i;
+  for (int8_t i = 10; i < 16; ++i) {
+    values[static_cast<size_t>('a' + i - 10)] = i;
+    values[static_cast<size_t>('A' + i - 10)] = i;
+  }
+  return values;
+}();
+
 // The value of a digit of either case; -1 for any other character.
-constexpr int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
+constexpr int HexDigit(char c) { return kHexValues[static_cast<unsigned char>(c)]; }
 
 // Two lower-case digits a byte.
 void AppendHex(std::string_view bytes, std::string* out);
+inline void AppendHex(char byte, std::string* out) { AppendHex(std::string_view(&byte, 1), out); }
 std::string Hex(std::string_view bytes);
+// Of at most so many bytes, then "..." if there are more.
+std::string ShortHex(std::string_view bytes, size_t bytes_max);
 
 // Bytes as PostgreSQL writes them, "\x0aff": whether all of `text` is that.
 inline bool IsHexText(std::string_view text) {

@@ -5,9 +5,7 @@
 #include <cstddef>
 
 namespace driftwood {
-namespace {
 
-// Insertions, deletions, substitutions and swaps of neighbours.
 size_t EditDistance(std::string_view a, std::string_view b) {
   std::vector<std::vector<size_t>> d(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
@@ -22,8 +20,6 @@ size_t EditDistance(std::string_view a, std::string_view b) {
   }
   return d[a.size()][b.size()];
 }
-
-}  // namespace
 
 std::string Lowercase(std::string_view text) {
   std::string lower(text);

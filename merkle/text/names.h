@@ -1,6 +1,7 @@
 // Names that are nearly alike, for advice. Pure functions.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@ namespace driftwood {
 
 // ASCII letters only.
 std::string Lowercase(std::string_view text);
+
+// Insertions, deletions, substitutions and swaps of neighbours. Takes time and memory by the
+// product of the sizes.
+size_t EditDistance(std::string_view a, std::string_view b);
 
 // The candidate with the smallest edit distance to `name`, letter case not counting, if it is near
 // enough to be what was meant. Names of over 200 bytes are near to none.

@@ -4,9 +4,10 @@
 #include <array>
 #include <cctype>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
+#include "merkle/text/names.h"
+#include "merkle/text/percent.h"
 #include "merkle/text/store_password.h"
 
 namespace driftwood::merkle {
@@ -29,43 +30,9 @@ bool IsAlnum(char c) { return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' 
 bool IsNameCharacter(char c) { return IsAlnum(c) || c == '_' || c == '-' || c == '.'; }
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-int HexDigit(char c) {
-  if (IsDigit(c)) return c - '0';
-  const char lower = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-std::string Decoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
-                        HexDigit(text[i + 2]) >= 0;
-    out += escape ? static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])) : text[i];
-    if (escape) i += 2;
-  }
-  return out;
-}
-
-size_t EditDistance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = std::exchange(row[j + 1], std::min({replaced, row[j] + 1, row[j + 1] + 1}));
-    }
-  }
-  return row[b.size()];
-}
-
 bool Contains(std::string_view text, std::string_view part) { return text.find(part) != kNone; }
 
-std::string Name(std::string_view written) {
-  std::string name = Decoded(written);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return name;
-}
+std::string Name(std::string_view written) { return Lowercase(PercentDecode(written)); }
 
 // "password", "PWD", "sslpassword", "pasword", …
 bool NamesAPassword(std::string_view written) {
@@ -81,7 +48,7 @@ bool NamesAPassword(std::string_view written) {
 }
 
 bool IsName(std::string_view written) {
-  const std::string name = Decoded(written);
+  const std::string name = PercentDecode(written);
   return !name.empty() && !IsDigit(name[0]) &&
          std::all_of(name.begin(), name.end(), IsNameCharacter);
 }
@@ -242,7 +209,7 @@ std::string HideParameters(std::string_view query) {
     if (!pair.empty()) {
       const std::string_view name = pair.substr(0, equals);
       out += std::string(name) + "=";
-      if (!IsName(name) || NamesAPassword(name)) {
+      if (!IsName(name) || NamesAPassword(name) || NamesASecret(PercentDecode(name))) {
         out += kHidden;
         end = ValueEnd(query, begin + equals + 1);
         if (end < query.size() && query[end] != '&') return out;
@@ -263,7 +230,7 @@ std::string RedactedFile(std::string_view text, size_t after_scheme) {
 }
 
 std::string RedactedServer(std::string_view text) {
-  std::string shown = TakePassword(text).url;
+  std::string shown = TakePassword(text, /*other_spellings=*/false).url;
   size_t begin = AfterScheme(shown);
   if (begin == kNone || IsUnclear(std::string_view(shown).substr(begin))) {
     begin = AfterScheme(text);
@@ -327,7 +294,7 @@ Secrets::Secrets(const std::vector<std::string>& arguments) {
     for (size_t begin = 0; begin <= part.size();) {
       const size_t end = std::min(part.find_first_of(kSeparators, begin), part.size());
       hidden.emplace_back(part.substr(begin, end - begin));
-      hidden.push_back(Decoded(hidden.back()));
+      hidden.push_back(PercentDecode(hidden.back()));
       begin = end + 1;
     }
   };

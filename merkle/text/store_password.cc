@@ -1,31 +1,14 @@
 #include "merkle/text/store_password.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
+
+#include "merkle/text/names.h"
+#include "merkle/text/percent.h"
 
 namespace driftwood::merkle {
 namespace {
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string Decode(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
-        HexDigit(text[i + 2]) >= 0) {
-      out.push_back(static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
 
 // Where what follows "scheme://" begins; npos if this is no such URL.
 size_t AfterScheme(std::string_view url) {
@@ -57,18 +40,18 @@ size_t EndOfUser(std::string_view rest) {
   return rest.rfind('@');
 }
 
-void TakeParameters(std::string_view query, UrlWithoutPassword* result) {
+void TakeParameters(std::string_view query, bool other_spellings, UrlWithoutPassword* result) {
   char separator = '?';
   for (size_t begin = 0; begin <= query.size();) {
     const size_t end = std::min(query.find('&', begin), query.size());
     const std::string_view pair = query.substr(begin, end - begin);
     begin = end + 1;
     const size_t equals = std::min(pair.find('='), pair.size());
-    const std::string name = Decode(pair.substr(0, equals));
+    const std::string name = PercentDecode(pair.substr(0, equals));
     if (name == "password") {
-      result->password = Decode(pair.substr(std::min(equals + 1, pair.size())));
-    } else if (name == "sslpassword") {
-      result->has_other_secret = true;
+      result->password = PercentDecode(pair.substr(std::min(equals + 1, pair.size())));
+    } else if (name == "sslpassword" || (other_spellings && NamesASecret(name))) {
+      result->other_secret = name;
     } else {
       result->url += separator + std::string(pair);
       separator = '&';
@@ -78,7 +61,22 @@ void TakeParameters(std::string_view query, UrlWithoutPassword* result) {
 
 }  // namespace
 
-UrlWithoutPassword TakePassword(std::string_view url) {
+// Of libpq, MySQL's and MariaDB's connectors, JDBC and ODBC, and of services that speak such URLs.
+bool NamesASecret(std::string_view name) {
+  static constexpr std::string_view kInside[] = {"pass", "pwd", "secret", "pswd"};
+  static constexpr std::string_view kAtTheEnd[] = {
+      "token",      "credential", "credentials", "apikey",     "api_key",   "accesskey",
+      "access_key", "privatekey", "private_key", "client_key", "server_key"};
+  const std::string lower = Lowercase(name);
+  if (lower == "passfile") return false;  // where passwords are
+  if (lower == "pw" || lower == "psw") return true;
+  return std::any_of(std::begin(kInside), std::end(kInside),
+                     [&](std::string_view part) { return lower.find(part) != lower.npos; }) ||
+         std::any_of(std::begin(kAtTheEnd), std::end(kAtTheEnd),
+                     [&](std::string_view end) { return lower.ends_with(end); });
+}
+
+UrlWithoutPassword TakePassword(std::string_view url, bool other_spellings) {
   UrlWithoutPassword result;
   const size_t begin = AfterScheme(url);
   if (begin == std::string_view::npos) {
@@ -92,12 +90,14 @@ UrlWithoutPassword TakePassword(std::string_view url) {
     const std::string_view user = rest.substr(0, at);
     const size_t colon = user.find(':');
     result.url += user.substr(0, colon);
-    if (colon != std::string_view::npos) result.password = Decode(user.substr(colon + 1));
+    if (colon != std::string_view::npos) result.password = PercentDecode(user.substr(colon + 1));
     rest.remove_prefix(at);
   }
   const size_t mark = rest.find('?');
   result.url += rest.substr(0, mark);
-  if (mark != std::string_view::npos) TakeParameters(rest.substr(mark + 1), &result);
+  if (mark != std::string_view::npos) {
+    TakeParameters(rest.substr(mark + 1), other_spellings, &result);
+  };
   return result;
 }
 

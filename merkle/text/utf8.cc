@@ -63,6 +63,16 @@ size_t Utf8CharacterBytes(const char* p, const char* end) {
   return 4;
 }
 
+char32_t DecodeUtf8(const char* p, size_t bytes) {
+  const auto first = static_cast<uint8_t>(*p);
+  if (bytes == 1) return first;
+  char32_t code_point = first & (0xFFu >> (bytes + 1));
+  for (size_t i = 1; i < bytes; ++i) {
+    code_point = (code_point << 6) | (static_cast<uint8_t>(p[i]) & 0x3Fu);
+  }
+  return code_point;
+}
+
 bool IsAscii(std::string_view text) { return HasAsciiOnly(text.data(), text.size()); }
 
 bool IsUtf8(std::string_view text) {

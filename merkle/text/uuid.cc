@@ -2,22 +2,10 @@
 
 #include <cstdint>
 
+#include "merkle/text/hex.h"
+
 namespace driftwood::merkle {
 namespace {
-
-// The value of a hexadecimal digit, -1 for any other byte.
-constexpr std::array<int8_t, 256> kHexDigits = [] {
-  std::array<int8_t, 256> digits{};
-  for (int8_t& digit : digits) digit = -1;
-  for (int8_t i = 0; i < 10; ++i) digits[static_cast<size_t>('0' + i)] = i;
-  for (int8_t i = 10; i < 16; ++i) {
-    digits[static_cast<size_t>('a' + i - 10)] = i;
-    digits[static_cast<size_t>('A' + i - 10)] = i;
-  }
-  return digits;
-}();
-
-int HexDigit(char c) { return kHexDigits[static_cast<uint8_t>(c)]; }
 
 // A hyphen stands before these bytes.
 bool HyphenBefore(size_t byte) { return byte == 4 || byte == 6 || byte == 8 || byte == 10; }
@@ -44,13 +32,11 @@ std::optional<std::array<unsigned char, 16>> ParseUuid(std::string_view text) {
 }
 
 std::string FormatUuid(const unsigned char bytes[16]) {
-  static constexpr char kHex[] = "0123456789abcdef";
   std::string text;
   text.reserve(36);
   for (size_t i = 0; i < 16; ++i) {
     if (HyphenBefore(i)) text.push_back('-');
-    text.push_back(kHex[bytes[i] >> 4]);
-    text.push_back(kHex[bytes[i] & 15]);
+    AppendHex(static_cast<char>(bytes[i]), &text);
   }
   return text;
 }

@@ -15,6 +15,7 @@
 #include "merkle/lmdb/lmdb_file_check.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 #include "merkle/tree/index_snapshot.h"
 #include "merkle/tree/index_verify.h"
 #include "merkle/tree/node.h"
@@ -104,14 +105,16 @@ absl::Status CheckOptions(const Metadata& metadata, const IndexOptions& options)
   }
   const std::string key_id = options.key.KeyId();
   if (metadata.key_id != key_id) {
-    return refuse("digest key", ToHex(metadata.key_id, 8), ToHex(key_id, 8));
+    return refuse("digest key", ShortHex(metadata.key_id, 8), ShortHex(key_id, 8));
   }
   if (!metadata.IsSignedBy(options.key)) {
-    return absl::DataLossError("index is damaged, or forged: its metadata is not signed with the "
-                               "digest key; build it anew");
+    return absl::DataLossError(
+        "index is damaged, or forged: its metadata is not signed with the "
+        "digest key; build it anew");
   }
   if (metadata.fingerprint != options.fingerprint) {
-    return refuse("fingerprint", ToHex(metadata.fingerprint, 16), ToHex(options.fingerprint, 16));
+    return refuse("fingerprint", ShortHex(metadata.fingerprint, 16),
+                  ShortHex(options.fingerprint, 16));
   }
   return absl::OkStatus();
 }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 #include "merkle/tree/external_sort.h"
 #include "merkle/tree/index.h"
 #include "merkle/tree/multiset_builder.h"
@@ -20,7 +21,7 @@ constexpr char kDuplicateKeyPayload[] = "driftwood/duplicate-key";
 
 absl::Status DuplicateKeyError(std::string_view key) {
   absl::Status status =
-      absl::AlreadyExistsError("two records have the same key, encoded as 0x" + ToHex(key, 64));
+      absl::AlreadyExistsError("two records have the same key, encoded as 0x" + ShortHex(key, 64));
   status.SetPayload(kDuplicateKeyPayload, absl::Cord(std::string(key)));
   return status;
 }

@@ -8,6 +8,7 @@
 
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -97,24 +98,12 @@ absl::Status CheckSealed(std::string_view node_key, std::string_view value) {
   return absl::DataLossError("index is damaged: wrong checksum at " + DescribeNode(node_key));
 }
 
-std::string ToHex(std::string_view bytes, size_t bytes_max) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string hex;
-  for (const char c : bytes.substr(0, bytes_max)) {
-    const auto byte = static_cast<unsigned char>(c);
-    hex.push_back(kDigits[byte >> 4]);
-    hex.push_back(kDigits[byte & 15]);
-  }
-  if (bytes.size() > bytes_max) hex += "...";
-  return hex;
-}
-
 std::string DescribeNode(std::string_view node_key) {
   if (node_key == kMetadataKey) return "the metadata record";
   if (node_key.empty()) return "an empty key";
   const std::string_view start = StartOfNodeKey(node_key);
   return "level " + std::to_string(LevelOfNodeKey(node_key)) + ", from " +
-         (start.empty() ? "-inf" : "key 0x" + ToHex(start, 32));
+         (start.empty() ? "-inf" : "key 0x" + ShortHex(start, 32));
 }
 
 void WriteUpperNode(std::string_view node_key, const Summary& summary, char* value) {

@@ -39,7 +39,6 @@ absl::Status CheckSealed(std::string_view node_key, std::string_view value);
 
 // "level 2, from 0a0b0c" for messages.
 std::string DescribeNode(std::string_view node_key);
-std::string ToHex(std::string_view bytes, size_t bytes_max);
 
 // An upper node's value: checksum, sum, 64-bit count.
 inline constexpr size_t kUpperNodeBytes = kChecksumBytes + Digest::kBytes + 8;

@@ -26,8 +26,9 @@ struct FoundRecord {
 enum class ReadWhat : uint8_t {
   kDigests,
   kValues,
-  kTags,     // column tags, and those under the request's rules
-  kIndexed,  // of the index that is prepared: the store is not read
+  kTags,        // column tags, and those under the request's rules
+  kIndexed,     // of the index that is prepared: the store is not read
+  kUnfiltered,  // digests of what is there, whatever the dataset's filter leaves out
 };
 
 struct ReadRequest {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 
@@ -14,62 +15,7 @@ namespace {
 constexpr std::string_view kForm =
     "write SCHEME:PATH?name=value&..., for instance csv:orders.csv?key=id";
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-void AppendEscaped(char c, std::string* out) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  const auto byte = static_cast<unsigned char>(c);
-  out->push_back('%');
-  out->push_back(kDigits[byte >> 4]);
-  out->push_back(kDigits[byte & 15]);
-}
-
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
-
-// With malformed escapes left as they are; Parse() has refused those.
-std::string Decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
-        HexDigit(text[i + 2]) >= 0) {
-      out.push_back(static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
-    }
-  }
-  return out;
-}
-
-bool EscapesAreWellFormed(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') continue;
-    if (i + 2 >= text.size() || HexDigit(text[i + 1]) < 0 || HexDigit(text[i + 2]) < 0) {
-      return false;
-    }
-    i += 2;
-  }
-  return true;
-}
-
-std::string Encode(std::string_view text, std::string_view special) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    if (IsControl(c) || special.find(c) != std::string_view::npos) {
-      AppendEscaped(c, &out);
-    } else {
-      out.push_back(c);
-    }
-  }
-  return out;
-}
 
 constexpr std::string_view kSpecialInValues = "%&?,";
 
@@ -80,7 +26,7 @@ std::string NormalValue(std::string_view value) {
   size_t begin = 0;
   for (;;) {
     const size_t comma = value.find(',', begin);
-    out += Encode(Decode(value.substr(begin, comma - begin)), kSpecialInValues);
+    out += PercentEncode(PercentDecode(value.substr(begin, comma - begin)), kSpecialInValues);
     if (comma == std::string_view::npos) return out;
     out.push_back(',');
     begin = comma + 1;
@@ -88,7 +34,7 @@ std::string NormalValue(std::string_view value) {
 }
 
 absl::Status Malformed(std::string_view url, const std::string& why) {
-  return absl::InvalidArgumentError("store URL \"" + Encode(merkle::Redacted(url), "") +
+  return absl::InvalidArgumentError("store URL \"" + PercentEncode(merkle::Redacted(url), "") +
                                     "\": " + why + "; " + std::string(kForm));
 }
 
@@ -114,7 +60,7 @@ absl::Status ParseParameters(std::string_view url, std::string_view text, StoreU
       const std::string shown = out->IsServer() ? "" : " \"" + std::string(pair) + "\"";
       return Malformed(url, "parameter" + shown + " has no value");
     }
-    std::string name = Decode(pair.substr(0, equals));
+    std::string name = PercentDecode(pair.substr(0, equals));
     const std::string_view value = pair.substr(equals + 1);
     if (name.empty()) return Malformed(url, "a parameter has no name");
     if (value.empty()) return Malformed(url, "parameter \"" + name + "\" has no value");
@@ -141,7 +87,9 @@ bool StoreUrl::IsServer() const { return path.starts_with("//") && IsServerSchem
 absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
   const merkle::UrlWithoutPassword split = merkle::TakePassword(given);
   const std::string_view url = split.url;  // no message may show the password
-  if (split.has_other_secret) return Malformed(url, "sslpassword can't be given here");
+  if (!split.other_secret.empty()) {
+    return Malformed(url, PercentEncode(split.other_secret, "") + " can't be given here");
+  }
   if (merkle::MayHoldAPassword(url)) {
     return Malformed(given, std::string(merkle::kWhereThePasswordEnds));
   }
@@ -150,11 +98,11 @@ absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
   StoreUrl result;
   result.scheme = std::string(url.substr(0, colon));
   if (!IsScheme(result.scheme)) {
-    return Malformed(url,
-                     "\"" + Encode(merkle::Redacted(result.scheme), "") + "\" is not a scheme");
+    return Malformed(
+        url, "\"" + PercentEncode(merkle::Redacted(result.scheme), "") + "\" is not a scheme");
   }
   const std::string_view rest = url.substr(colon + 1);
-  if (!EscapesAreWellFormed(rest)) {
+  if (!PercentIsWellFormed(rest)) {
     return Malformed(url, "'%' must be followed by two hexadecimal digits (write '%' as \"%25\")");
   }
   result.path = rest.substr(0, rest.find('?'));
@@ -163,7 +111,7 @@ absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
     return Malformed(url, "has no host (write " + result.scheme + "://USER@HOST/DB)");
   }
   const size_t mark = is_server ? rest.find('?') : FindQuestionMark(rest);
-  if (!is_server) result.path = Decode(rest.substr(0, mark));
+  if (!is_server) result.path = PercentDecode(rest.substr(0, mark));
   if (is_server && std::any_of(result.path.begin(), result.path.end(), IsControl)) {
     return Malformed(url, "a control character (write it as %XX)");
   }
@@ -179,7 +127,7 @@ absl::StatusOr<StoreUrl> StoreUrl::Parse(std::string_view given) {
 std::optional<std::string> StoreUrl::Parameter(const std::string& name) const {
   const auto found = parameters.find(name);
   if (found == parameters.end()) return std::nullopt;
-  return Decode(found->second);
+  return PercentDecode(found->second);
 }
 
 std::vector<std::string> StoreUrl::List(const std::string& name) const {
@@ -190,7 +138,7 @@ std::vector<std::string> StoreUrl::List(const std::string& name) const {
   size_t begin = 0;
   for (;;) {
     const size_t comma = value.find(',', begin);
-    parts.push_back(Decode(value.substr(begin, comma - begin)));
+    parts.push_back(PercentDecode(value.substr(begin, comma - begin)));
     if (comma == std::string_view::npos) return parts;
     begin = comma + 1;
   }
@@ -206,15 +154,16 @@ absl::Status StoreUrl::OnlyKnows(const std::vector<std::string>& known) const {
     }
     if (is_known) continue;
     return absl::InvalidArgumentError(
-        "store URL \"" + WithoutParameters() + "\": unknown parameter \"" + Encode(name, "") +
-        "\" (known: " + (names.empty() ? std::string("none") : names) + ")");
+        "store URL \"" + WithoutParameters() + "\": unknown parameter \"" +
+        PercentEncode(name, "") + "\" (known: " + (names.empty() ? std::string("none") : names) +
+        ")");
   }
   return absl::OkStatus();
 }
 
 StoreUrl StoreUrl::With(const std::string& name, std::string_view value) const {
   StoreUrl url = *this;
-  url.parameters[name] = Encode(value, kSpecialInValues);
+  url.parameters[name] = PercentEncode(value, kSpecialInValues);
   return url;
 }
 
@@ -225,14 +174,14 @@ StoreUrl StoreUrl::Without(const std::string& name) const {
 }
 
 std::string StoreUrl::WithoutParameters() const {
-  return merkle::Redacted(scheme + ":" + (IsServer() ? path : Encode(path, "%?")));
+  return merkle::Redacted(scheme + ":" + (IsServer() ? path : PercentEncode(path, "%?")));
 }
 
 std::string StoreUrl::ToString() const {
-  std::string out = scheme + ":" + (IsServer() ? path : Encode(path, "%?"));
+  std::string out = scheme + ":" + (IsServer() ? path : PercentEncode(path, "%?"));
   char separator = '?';
   for (const auto& [name, value] : parameters) {
-    out += separator + Encode(name, "%&?=") + "=" + value;
+    out += separator + PercentEncode(name, "%&?=") + "=" + value;
     separator = '&';
   }
   return out;

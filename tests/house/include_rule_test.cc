@@ -114,7 +114,7 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
         {"merkle/hash", {"merkle"}},
         {"merkle/record", {"merkle", "merkle/os", "merkle/text", "merkle/hash"}},
         {"merkle/lmdb", {"merkle"}},
-        {"merkle/tree", {"merkle", "merkle/os", "merkle/hash", "merkle/record", "merkle/lmdb"}},
+        {"merkle/tree", {"merkle", "merkle/os", "merkle/text", "merkle/hash", "merkle/record", "merkle/lmdb"}},
         {"merkle/query", {"merkle", "merkle/hash", "merkle/tree"}},
         {"proto/contract", merkle},
         {"proto", with(merkle, {"proto/contract"})},

@@ -336,5 +336,52 @@ TEST_F(ConfirmationTest, Ledger25ServersAreReadAgainByTheExactKeyToo) {
   EXPECT_EQ(document.at("divergences").at("in_flight"), 499);
 }
 
+// A filter with a moving bound: here it moves when the test says so.
+class MovingFilterTest : public ConfirmationTest {
+ protected:
+  // Record 1 is on the left side only, 2 is another on each side, 3 is late on the right side, 4
+  // will be deleted; all of them leave the filter before they are read again.
+  void Run(const std::string& left, const std::string& right,
+           const std::function<void(const std::string&)>& sql) {
+    for (const char* const table : {"window_a", "window_b"}) {
+      sql("DROP TABLE IF EXISTS " + std::string(table));
+      sql("CREATE TABLE " + std::string(table) + " (id int PRIMARY KEY, note varchar(20), at int)");
+    }
+    sql("DROP TABLE IF EXISTS bound");
+    sql("CREATE TABLE bound (at int)");
+    sql("INSERT INTO bound VALUES (0)");
+    sql("INSERT INTO window_a VALUES (1,'x',5), (2,'x',5), (3,'x',5), (4,'x',5), (9,'x',50)");
+    sql("INSERT INTO window_b VALUES (2,'y',5), (9,'x',50)");
+    const std::string filter = "&where=at>(SELECT%20max(bound.at)%20FROM%20bound)";
+    Serve(left + filter, right + filter);
+    audit_.recheck.seconds = 1;
+    audit_.wait_seconds = [&](double) {
+      sql("UPDATE bound SET at = 10");
+      sql("DELETE FROM window_a WHERE id = 4");
+      sql("DELETE FROM window_b WHERE id = 3");
+      sql("INSERT INTO window_b VALUES (3,'x',5)");
+    };
+    const Report report = Audit();
+    EXPECT_EQ(report.verdict, Verdict::kDivergent) << VerdictLine(report);
+    EXPECT_EQ(Found(report), (std::set<std::string>{"1 missing confirmed", "2 changed confirmed"}));
+    EXPECT_EQ(report.statuses.in_flight, 2u);
+    EXPECT_EQ(report.statuses.gone, 1u);
+  }
+};
+
+TEST_F(MovingFilterTest, WhatOnlyLeavesAFilterOfPostgresqlIsNotInFlight) {
+  PostgresServer* const postgres = PostgresServer::Get();
+  DRIFTWOOD_NEEDS_POSTGRES(postgres);
+  Run(postgres->Url("window_a"), postgres->Url("window_b"),
+      [&](const std::string& statement) { postgres->Sql(statement); });
+}
+
+TEST_F(MovingFilterTest, WhatOnlyLeavesAFilterOfMariadbIsNotInFlight) {
+  MariadbServer* const mariadb = MariadbServer::Get();
+  DRIFTWOOD_NEEDS_MARIADB(mariadb);
+  Run(mariadb->Url("window_a"), mariadb->Url("window_b"),
+      [&](const std::string& statement) { mariadb->Sql(statement); });
+}
+
 }  // namespace
 }  // namespace driftwood::testing

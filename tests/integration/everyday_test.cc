@@ -111,7 +111,7 @@ TEST_F(OrdersTest, ATableAndItsExportAreIdentical) {
 
   const Json document = DiffJson(Copies());
   EXPECT_EQ(document.at("verdict"), "IDENTICAL");
-  EXPECT_EQ(document.at("schema_version"), 2);
+  EXPECT_EQ(document.at("schema_version"), 3);
   EXPECT_EQ(document.at("divergences").at("total"), 0);
   EXPECT_EQ(document.at("divergences").at("exact"), true);
   EXPECT_EQ(document.at("coverage").at("complete"), true);

@@ -55,6 +55,11 @@ class ServicePeer final : public coordinator::Peer {
     return service_->ReadIndexed(dataset_, agreement.Fingerprint(), keys, &control_);
   }
 
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(
+      const merkle::Agreement& agreement, const std::vector<std::string>& keys) override {
+    return service_->ReadUnfiltered(dataset_, agreement.Fingerprint(), keys, &control_);
+  }
+
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,
                                                   const std::vector<std::string>& keys) override {
     return service_->FindAlike(dataset_, agreement.Fingerprint(), keys, &control_);

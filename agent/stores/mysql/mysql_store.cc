@@ -58,6 +58,12 @@ class MysqlStore final : public Store {
     return scan;
   }
 
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    auto store = std::make_unique<MysqlStore>(url_, options_, connections_);
+    store->where_.reset();
+    return std::unique_ptr<Store>(std::move(store));
+  }
+
   // InnoDB keeps no count of its changes that a user may read for one table.
   absl::StatusOr<bool> IsUnchanged(std::string_view /*position*/) override { return false; }
 
@@ -274,7 +280,7 @@ class MysqlStore final : public Store {
   const MysqlOptions options_;
   const size_t connections_;
   const std::optional<std::string> table_;
-  const std::optional<std::string> where_;
+  std::optional<std::string> where_;  // constant once it is read
   std::shared_ptr<Retries> retries_;  // constant once scans begin
 
   DescribedColumns described_;

@@ -17,6 +17,7 @@
 #include "agent/stores/postgresql/pg_session.h"
 #include "agent/stores/postgresql/pg_table.h"
 #include "agent/stores/postgresql/pg_url.h"
+#include "agent/stores/postgresql/pg_volatile.h"
 #include "agent/stores/sql/described_columns.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
@@ -67,6 +68,15 @@ class PostgresqlStore final : public Store {
     return SinceDescribed(Start(columns, [&](const PgConnection& connection, const PgTable& table) {
       return KeyCondition(connection, table, key, keys);
     }));
+  }
+
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    StoreOptions options;
+    options.connections = connections_max_;
+    options.statement_timeout = statement_timeout_;
+    auto store = std::make_unique<PostgresqlStore>(url_, parameters_, connections_, options);
+    store->where_.reset();
+    return std::unique_ptr<Store>(std::move(store));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view /*position*/) override { return false; }
@@ -248,6 +258,7 @@ class PostgresqlStore final : public Store {
     ASSIGN_OR_RETURN(const std::string select, Select(table, columns, &forms));
     bool is_foreign = false;
     ASSIGN_OR_RETURN(PgScanProof proof, Prove(first, table, select + where, &is_foreign));
+    ASSIGN_OR_RETURN(const std::string moving, Moving(first, table, select));
     std::vector<std::string> conditions = {restriction};
     if (restriction.empty() && !is_foreign) {
       ASSIGN_OR_RETURN(conditions, Ranges(table, &connections));
@@ -261,7 +272,30 @@ class PostgresqlStore final : public Store {
       RETURN_IF_ERROR(first.Run("SET LOCAL search_path = " + ScanPath(table)));
     }
     return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
-                       std::move(proof), is_foreign ? NotOnePoint(table) : "");
+                       std::move(proof), is_foreign ? NotOnePoint(table) : moving);
+  }
+
+  // Why what is selected would be something else a moment later. A filter may read the clock of the
+  // transaction: what leaves it is looked up without it.
+  absl::StatusOr<std::string> Moving(PgConnection& connection, const PgTable& table,
+                                     const std::string& select) const {
+    const auto ask = [&](const std::string& sql) { return connection.Query(sql); };
+    const auto plan_of = [&](const std::string& sql) {
+      return connection.QueryUnder(ScanPath(table), sql);
+    };
+    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF) " + select;
+    const std::string name = Printable(table.Display());
+    if (table.kind == 'v') {
+      ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain));
+      ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/true, ask));
+      if (!moving.empty()) return "the view " + name + " calls " + moving;
+    }
+    if (where_) {
+      ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain + " WHERE (" + *where_ + "\n)"));
+      ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/false, ask));
+      if (!moving.empty()) return "where= of " + name + " calls " + moving;
+    }
+    return "";
   }
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,
@@ -344,7 +378,7 @@ class PostgresqlStore final : public Store {
   const uint64_t connections_max_;
   const std::chrono::milliseconds statement_timeout_;
   const std::optional<std::string> table_;
-  const std::optional<std::string> where_;
+  std::optional<std::string> where_;  // constant once it is read
 
   DescribedColumns described_;
 };

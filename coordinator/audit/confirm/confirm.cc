@@ -50,6 +50,11 @@ std::vector<bool> DifferingTags(const std::vector<const FoundRecord*>& found) {
 
 }  // namespace
 
+bool Suspect::GoneEverywhere() const {
+  return status == RecordStatus::kInFlight &&
+         std::none_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
+}
+
 bool Suspect::ChangedColumnsKnown(size_t columns) const {
   return status != RecordStatus::kInFlight && columns > 0 && differs.size() == columns &&
          std::all_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
@@ -91,7 +96,8 @@ std::vector<std::string> Confirmation::OpenKeys() const {
   return keys;
 }
 
-void Confirmation::Take(const std::vector<std::string>& keys, const Readings& readings) {
+void Confirmation::Take(const std::vector<std::string>& keys, const Readings& readings,
+                        bool outside_filter) {
   bool complete = true;
   std::vector<Cursor> cursors;
   for (const auto& reading : readings) {
@@ -120,6 +126,7 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
       if (found != nullptr) records.push_back(found);
     }
     ++suspect->passes;
+    suspect->outside_filter = outside_filter;
     const bool same_as_before = now == suspect->now;
     Judge(&*suspect, std::move(now));
     TakeTags(&*suspect, same_as_before, records);
@@ -159,6 +166,19 @@ const Suspect* Confirmation::Find(const std::string& key) const {
       suspects_.begin(), suspects_.end(), key,
       [](const Suspect& a, const std::string& wanted) { return a.found->key < wanted; });
   return suspect == suspects_.end() || suspect->found->key != key ? nullptr : &*suspect;
+}
+
+std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
+                                      const Readings& readings) {
+  std::vector<Cursor> cursors;
+  for (const auto& reading : readings) cursors.emplace_back(*reading);
+  std::vector<std::string> not_found;
+  for (const std::string& key : keys) {
+    bool found = false;
+    for (Cursor& cursor : cursors) found = cursor.Find(key) != nullptr || found;
+    if (!found) not_found.push_back(key);
+  }
+  return not_found;
 }
 
 absl::Status CheckReading(const std::vector<std::string>& keys,

@@ -5,6 +5,7 @@
 // sockets, clocks or threads. One thread at a time.
 //
 //   all replicas agree now, also in that none has the key .......... in flight
+//   none has the key any more under its filter, which may move ..... as it is without the filters
 //   differs as in the walk or as in the reading before ............. confirmed
 //   differs in another way each time ................................ unstable
 //   not read: beyond the maximum, or a replica could not be read .... unconfirmed
@@ -38,10 +39,13 @@ struct Suspect {
   States now;      // as last read from all replicas; empty: never
   // Of a multiset: how many copies each replica had then; empty: never read.
   std::vector<uint64_t> copies{};
+  bool outside_filter = false;  // `now` is what there is without the replicas' filters
   // By value column, in what `now` stands for: whether replicas that have the record differ there.
   // Empty: not known, as no column tags came with it. Nothing but advice is made of it.
   std::vector<bool> differs{};
 
+  // In flight, and no replica has it any more.
+  bool GoneEverywhere() const;
   const States& states() const { return now.empty() ? found->states : now; }
   // Divergent, of the kind "changed", and it is known in which of the `columns` it differs.
   bool ChangedColumnsKnown(size_t columns) const;
@@ -62,8 +66,10 @@ class Confirmation {
 
   // What was read for `keys` (ascending): a pass may come in several batches. Keys that are not
   // open are judged by it too, except that a failure changes nothing for them: a later reading,
-  // such as that of the values to be shown, is the better one.
-  void Take(const std::vector<std::string>& keys, const Readings& readings);
+  // such as that of the values to be shown, is the better one. `outside_filter`: it was read
+  // without the replicas' filters, since no replica has the keys under them.
+  void Take(const std::vector<std::string>& keys, const Readings& readings,
+            bool outside_filter = false);
 
   // By key.
   const std::vector<Suspect>& suspects() const { return suspects_; }
@@ -82,6 +88,10 @@ class Confirmation {
   std::vector<Suspect> suspects_;
   bool tags_contradicted_ = false;
 };
+
+// Those of `keys` (ascending) that are in none of `readings`, all of which have come.
+std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
+                                      const Readings& readings);
 
 // What an agent said is there must be among what it was asked for, each key once and in order:
 // else it is no answer. Internal.

@@ -33,6 +33,11 @@ void Tally(const States& states, Report* report, bool add) {
   if (!missing) report->changed += one;
 }
 
+void CountStatus(const Suspect& suspect, StatusCounts* counts) {
+  ++counts->Of(suspect.status);
+  if (suspect.GoneEverywhere()) ++counts->gone;
+}
+
 // As their encodings do: there is one NaN.
 bool SameValue(const merkle::Value& a, const merkle::Value& b) {
   const bool both_nan = a.tag == merkle::Tag::kFloat64 && b.tag == merkle::Tag::kFloat64 &&
@@ -117,6 +122,10 @@ ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& sch
   for (const auto& state : *listed.states) {
     record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
   }
+  if (listed.outside_filter) {
+    record.notes.push_back(
+        "no replica has it under its filter any more; this is what there is without the filters");
+  }
   return record;
 }
 
@@ -136,7 +145,7 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
   for (const Suspect& suspect : confirmation.suspects()) {
     --report->statuses.unconfirmed;
     Tally(suspect.found->states, report, /*add=*/false);
-    ++report->statuses.Of(suspect.status);
+    CountStatus(suspect, &report->statuses);
     if (suspect.status != RecordStatus::kInFlight) Tally(suspect.states(), report, /*add=*/true);
   }
   report->total = report->statuses.divergent();
@@ -148,13 +157,13 @@ std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation
   for (const Suspect& suspect : confirmation.suspects()) {
     if (!suspect.run) continue;
     --counts[*suspect.run].unconfirmed;
-    ++counts[*suspect.run].Of(suspect.status);
+    CountStatus(suspect, &counts[*suspect.run]);
   }
   return counts;
 }
 
-std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
-                                         uint64_t max) {
+void ForEachDivergence(const WalkResult& result, const Confirmation& confirmation,
+                       const std::function<bool(const ListedKey&)>& take) {
   std::vector<const Divergence*> known;
   for (const Divergence& divergence : result.divergences) known.push_back(&divergence);
   for (const MissingRun& run : result.runs) {
@@ -162,19 +171,46 @@ std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirm
   }
   std::sort(known.begin(), known.end(),
             [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
-  std::vector<ListedKey> listed;
   for (const Divergence* found : known) {
-    if (listed.size() >= max) break;
     const Suspect* suspect = confirmation.Find(found->key);
-    if (suspect == nullptr) {
-      listed.push_back({found, &found->states, RecordStatus::kUnconfirmed});
-    } else if (suspect->status != RecordStatus::kInFlight) {
-      listed.push_back({found, &suspect->states(), suspect->status,
-                        suspect->copies.empty() ? nullptr : &suspect->copies,
-                        suspect->differs.empty() ? nullptr : &suspect->differs});
+    ListedKey listed{found, &found->states, RecordStatus::kUnconfirmed};
+    if (suspect != nullptr) {
+      if (suspect->status == RecordStatus::kInFlight) continue;
+      listed = {found,
+                &suspect->states(),
+                suspect->status,
+                suspect->copies.empty() ? nullptr : &suspect->copies,
+                suspect->differs.empty() ? nullptr : &suspect->differs,
+                suspect->outside_filter};
     }
+    if (!take(listed)) return;
   }
+}
+
+std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
+                                         uint64_t max) {
+  std::vector<ListedKey> listed;
+  if (max == 0) return listed;
+  ForEachDivergence(result, confirmation, [&](const ListedKey& one) {
+    listed.push_back(one);
+    return listed.size() < max;
+  });
   return listed;
+}
+
+std::vector<std::vector<std::string>> FirstMissing(const WalkResult& result,
+                                                   const Confirmation& confirmation,
+                                                   size_t replicas, size_t max) {
+  std::vector<std::vector<std::string>> missing(replicas);
+  ForEachDivergence(result, confirmation, [&](const ListedKey& one) {
+    bool any_left = false;
+    for (size_t i = 0; i < replicas; ++i) {
+      if (!(*one.states)[i] && missing[i].size() < max) missing[i].push_back(one.found->key);
+      any_left = any_left || missing[i].size() < max;
+    }
+    return any_left;
+  });
+  return missing;
 }
 
 std::string CheckStatuses(const WalkResult& result, const Report& report) {
@@ -282,6 +318,7 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
         record.notes.push_back(name + ": its values could not be read");
         continue;
       }
+      if (listed[r].outside_filter) continue;  // what there is without the filters has no values
       const auto place = by_key[i].find(listed[r].found->key);
       AddReplicaValues(name, (*listed[r].states)[i],
                        place == by_key[i].end() ? nullptr : place->second, columns, i, &record);

@@ -1,6 +1,7 @@
 // From a walk's result to the report's numbers and records. Pure.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct ListedKey {
   RecordStatus status = RecordStatus::kUnconfirmed;
   const std::vector<uint64_t>* copies = nullptr;  // of a multiset, as last read; null: never
   const std::vector<bool>* differs = nullptr;     // Suspect::differs; null: not known
+  bool outside_filter = false;                    // Suspect::outside_filter
 };
 
 // As reports have it: a multiset's key is the column '*'.
@@ -38,10 +40,18 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
 // Of each run of `result`, what became of its keys.
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation);
 
-// The first `max` known divergences in key order, those inside runs included, without those in
-// flight. Valid until the next Take().
+// The known divergences in key order, those inside runs included, without those in flight, until
+// `take` returns false. What it gets is valid until the next Take().
+void ForEachDivergence(const WalkResult& result, const Confirmation& confirmation,
+                       const std::function<bool(const ListedKey&)>& take);
+// The first `max` of them.
 std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
                                          uint64_t max);
+
+// By replica: the first `max` of them that it lacks.
+std::vector<std::vector<std::string>> FirstMissing(const WalkResult& result,
+                                                   const Confirmation& confirmation,
+                                                   size_t replicas, size_t max);
 
 // Empty if all keys that the walk found divergent are in the report's counts, once each: a check
 // of our own arithmetic.

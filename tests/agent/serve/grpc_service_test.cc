@@ -128,6 +128,7 @@ class GrpcServiceTest : public ::testing::Test {
     while (reader->Read(&part)) {
       ++parts_;
       records.insert(records.end(), part.records().begin(), part.records().end());
+      last_part_ = part;
     }
     const absl::Status status = proto::FromGrpc(reader->Finish());
     if (!status.ok()) return status;
@@ -150,6 +151,7 @@ class GrpcServiceTest : public ::testing::Test {
   std::unique_ptr<GrpcServer> server_;
   std::unique_ptr<v1::Agent::Stub> stub_;
   int parts_ = 0;
+  v1::ReadRecordsReply last_part_;
 };
 
 TEST_F(GrpcServiceTest, DescribeSaysWhatTheStoreIsAndWhatTheAgentDoes) {
@@ -354,6 +356,30 @@ TEST_F(GrpcServiceTest, ColumnTagsComeWithoutValuesAndInBoundedParts) {
   EXPECT_EQ(Read(request).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_F(GrpcServiceTest, WhatIsThereWithoutTheFilterIsReadFromTheStoreAndSaidToBeThat) {
+  orders_->gives_proof = true;  // the index, which was made under the filter, does not answer
+  ASSERT_TRUE(Prepare().ok());
+  v1::ReadRecordsRequest request = ReadMessage({1, 2, 100'000});
+  request.set_with_values(false);
+  request.set_unfiltered(true);
+  EXPECT_EQ(Read(request).status().code(), absl::StatusCode::kUnimplemented);
+  orders_->unfiltered = std::make_shared<ScriptedSource>();
+  orders_->unfiltered->Put(100'000, "outside");
+  const auto records = Read(request);
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_EQ(records->size(), 1u);
+  EXPECT_EQ(records->at(0).key(), KeyOf(100'000));
+  EXPECT_EQ(records->at(0).value(), "");
+  EXPECT_TRUE(last_part_.unfiltered());
+  request = ReadMessage({7});
+  request.set_with_values(false);
+  request.set_unfiltered(true);
+  EXPECT_TRUE(Read(request)->empty());
+  EXPECT_TRUE(last_part_.unfiltered());
+  request.set_with_values(true);  // they stay behind the filter
+  EXPECT_EQ(Read(request).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(GrpcServiceTest, AbusiveReadRequestsAreRefused) {
   ASSERT_TRUE(Prepare().ok());
   v1::ReadRecordsRequest request = ReadMessage({1});
@@ -404,9 +430,9 @@ TEST_F(GrpcServiceTest, WithoutTheTokenNothingIsAnswered) {
     EXPECT_EQ(status.ok(), reply.columns_size() > 0);
     return status.error_code();
   };
-  for (const char* wrong : {static_cast<const char*>(nullptr), "", "Bearer ", "0123456789abcdef",
-                            "Bearer 0123456789abcdeF", "Bearer 0123456789abcdef0",
-                            "bearer 0123456789abcdef"}) {
+  for (const char* wrong :
+       {static_cast<const char*>(nullptr), "", "Bearer ", "0123456789abcdef",
+        "Bearer 0123456789abcdeF", "Bearer 0123456789abcdef0", "bearer 0123456789abcdef"}) {
     EXPECT_EQ(describe(wrong), grpc::StatusCode::UNAUTHENTICATED) << (wrong ? wrong : "none");
   }
   EXPECT_EQ(describe("Bearer 0123456789abcdef"), grpc::StatusCode::OK);

@@ -40,13 +40,14 @@ class ScriptedSource {
   }
 
   // Set before the call that they are about.
+  std::shared_ptr<ScriptedSource> unfiltered;  // null: it can't be read so
   bool gives_proof = true;
   bool endless = false;  // a scan never comes to its end
   std::string source = "scripted:rows";
   std::string note_column = "note";  // what Describe() calls it
   std::vector<std::string> key = {"id"};
-  absl::Status describe_error;       // of Describe()
-  absl::Status scan_error;           // comes in place of the end of data
+  absl::Status describe_error;  // of Describe()
+  absl::Status scan_error;      // comes in place of the end of data
   std::string not_point_in_time;
   std::function<void()> on_next;  // at each Scan::Next()
 
@@ -147,6 +148,11 @@ class ScriptedStore final : public Store {
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
     std::lock_guard lock(source_->mutex_);
     return source_->gives_proof && position == "v" + std::to_string(source_->version_);
+  }
+  // The same rows again; `unfiltered` of the source stands for what there is without its filter.
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
+    if (source_->unfiltered == nullptr) return absl::UnimplementedError("it has no filter");
+    return std::unique_ptr<Store>(std::make_unique<ScriptedStore>(source_->unfiltered));
   }
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
     return "row " + std::to_string(origin);

@@ -10,6 +10,7 @@
 namespace driftwood::coordinator {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -131,7 +132,95 @@ TEST_F(AuditConfirmTest, Ledger28AllInFlightIsIdenticalWithTheirNumberOnTheFirst
   EXPECT_THAT(report.runs, IsEmpty());
   EXPECT_EQ(VerdictLine(report),
             "IDENTICAL: 2,998 records in left and right agree; 2,003 keys in flight (differed when "
-            "compared, agree now)");
+            "compared, agree now: 2,001 equal, 2 gone everywhere)");
+}
+
+TEST_F(AuditConfirmTest, WhatHasOnlyLeftAFilterIsNotInFlight) {
+  FakePeer::Rows rows = ManyRows(100);
+  FakePeer* left = Add("left", rows);
+  FakePeer::Rows other = rows;
+  other.erase(1);          // never there
+  other.erase(2);          // only under the filter not, and another
+  other.erase(3);          // only under the filter not, and the same
+  other[4] = "different";  // leaves both filters
+  other.erase(5);          // will be deleted on the left side
+  FakePeer* right = Add("right", other);
+  left->description.filter = right->description.filter = "updated_at > now() - '1 hour'";
+  left->unfiltered = rows;
+  left->unfiltered->erase(5);
+  right->unfiltered = other;
+  (*right->unfiltered)[2] = "different";
+  (*right->unfiltered)[3] = rows[3];
+  AfterTheWalk([=] {
+    FakePeer::Rows later = rows;
+    for (int64_t id = 1; id <= 5; ++id) later.erase(id);
+    left->SetRows(later);
+    right->SetRows(later);
+  });
+  const Report report = Run();
+  EXPECT_EQ(report.verdict, Verdict::kDivergent);
+  EXPECT_THAT(Listed(report),
+              ElementsAre("1 missing confirmed", "2 changed confirmed", "4 changed confirmed"));
+  EXPECT_THAT(report.records[0].notes, ElementsAre(HasSubstr("under its filter any more")));
+  EXPECT_EQ(report.statuses.in_flight, 2u);
+  EXPECT_EQ(report.statuses.gone, 1u);
+  EXPECT_THAT(VerdictLine(report), HasSubstr("agree now: 1 equal, 1 gone everywhere)"));
+}
+
+TEST_F(AuditConfirmTest, AReplicaWithoutAFilterIsNotAskedForMoreThanItHas) {
+  FakePeer::Rows rows = ManyRows(100);
+  FakePeer* left = Add("left", rows);
+  left->description.filter = "id < 50";
+  left->unfiltered = rows;
+  rows.erase(7);
+  FakePeer* right = Add("right", rows);
+  AfterTheWalk([=] { left->SetRows(rows); });
+  const Report report = Run();
+  EXPECT_THAT(Listed(report), ElementsAre("7 missing confirmed"));
+  EXPECT_FALSE(right->unfiltered);
+}
+
+TEST_F(AuditConfirmTest, WhatCannotBeReadWithoutTheFilterStaysUnconfirmed) {
+  for (const bool fails : {true, false}) {
+    peers_.clear(), replicas_.clear(), waits_.clear();
+    FakePeer::Rows rows = ManyRows(100);
+    FakePeer* left = Add("left", rows);
+    left->description.filter = "id < 50";
+    FakePeer::Rows other = rows;
+    other.erase(7);
+    other[8] = "other";
+    FakePeer* right = Add("right", other);
+    right->description.filter = "id < 50";
+    right->unfiltered = other;
+    if (fails) {
+      left->unfiltered = rows;
+      left->fail_always["unfiltered"] = absl::AbortedError("not now");
+    }
+    AfterTheWalk([=] { left->SetRows(other); });
+    const Report report = Run();
+    EXPECT_EQ(report.verdict, Verdict::kDivergent);
+    EXPECT_THAT(Listed(report), ElementsAre("7 missing unconfirmed"));
+    EXPECT_EQ(report.statuses.in_flight, 1u);
+    EXPECT_THAT(report.warnings, Contains(HasSubstr(fails ? "not now" : "without its filter")));
+  }
+}
+
+// The last reading, of the values, judges once more.
+TEST_F(AuditConfirmTest, ShownValuesDoNotMakeOfWhatLeftAFilterWhatIsInFlight) {
+  FakePeer::Rows rows = ManyRows(100);
+  FakePeer* left = Add("left", rows);
+  left->description.filter = "id < 50";
+  left->unfiltered = rows;
+  FakePeer::Rows other = rows;
+  other.erase(7);
+  Add("right", other);
+  options_.show_values = true;
+  left->before_read = [=] {
+    if (left->reads == 2) left->SetRows(other);
+  };
+  const Report report = Run();
+  EXPECT_THAT(Listed(report), ElementsAre("7 missing confirmed"));
+  EXPECT_THAT(report.records[0].notes, ElementsAre(HasSubstr("under its filter any more")));
 }
 
 TEST_F(AuditConfirmTest, EachClassIsCountedAndListedApart) {

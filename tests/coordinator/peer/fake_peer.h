@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -55,6 +56,8 @@ class FakePeer final : public Peer {
   // Column tags, as an agent of today has them; without, as one that knows nothing of them.
   bool gives_tags = false;
   std::function<void(std::vector<FoundRecord>*)> twist_tags;
+  // What there is without description.filter; absent: it can't be read so. "unfiltered" fails too.
+  std::optional<Rows> unfiltered;
   bool hang_in_prepare = false;  // until Cancel()
   std::string not_point_in_time;
   uint64_t unparsed = 0;
@@ -117,15 +120,16 @@ class FakePeer final : public Peer {
     keys_read += keys.size();
     if (before_read) before_read();
     if (const absl::Status fault = Fault("read"); !fault.ok()) return fault;
-    merkle::RecordHasher hasher(key_);
-    std::vector<FoundRecord> records;
-    for (const auto& [id, name] : rows_) {
-      const std::string key = Key(id);
-      if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
-      records.push_back({key, hasher.Hash(key, Value(name)), with_values ? Value(name) : ""});
-    }
+    std::vector<FoundRecord> records = Find(rows_, keys, with_values);
     if (twist_read) twist_read(&records);
     return records;
+  }
+
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(
+      const merkle::Agreement&, const std::vector<std::string>& keys) override {
+    if (const absl::Status fault = Fault("unfiltered"); !fault.ok()) return fault;
+    if (!unfiltered) return absl::UnimplementedError("it can't be read without its filter");
+    return Find(*unfiltered, keys, /*with_values=*/false);
   }
 
   // "tags" fails this alone.
@@ -166,6 +170,18 @@ class FakePeer final : public Peer {
     std::string value;
     merkle::AppendText(name, merkle::Place::kValue, &value);
     return value;
+  }
+
+  std::vector<FoundRecord> Find(const Rows& rows, const std::vector<std::string>& keys,
+                                bool with_values) const {
+    merkle::RecordHasher hasher(key_);
+    std::vector<FoundRecord> records;
+    for (const auto& [id, name] : rows) {
+      const std::string key = Key(id);
+      if (!std::binary_search(keys.begin(), keys.end(), key)) continue;
+      records.push_back({key, hasher.Hash(key, Value(name)), with_values ? Value(name) : ""});
+    }
+    return records;
   }
 
   absl::Status Fault(const std::string& call) {

@@ -39,10 +39,11 @@ class FakeAgent final : public v1::Agent::Service {
   bool answers_hang = false;    // Query and Describe, until the call is cancelled
   bool prepare_silent = false;  // the same for Prepare
   bool too_many_records = false;
-  bool compresses = false;     // Describe
-  size_t columns_more = 0;     // Describe
-  size_t tag_bytes_more = 0;   // of each record read
-  std::string authorization;   // of the last Describe
+  bool compresses = false;        // Describe
+  size_t columns_more = 0;        // Describe
+  size_t tag_bytes_more = 0;      // of each record read
+  std::string authorization;      // of the last Describe
+  bool reads_unfiltered = false;  // else it knows nothing of such requests
   std::function<void()> in_hang;  // called when a call begins to hang
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
@@ -125,6 +126,7 @@ class FakeAgent final : public v1::Agent::Service {
     const auto records = peer.ReadRecords({}, keys, request->with_values());
     if (!records.ok()) return proto::ToGrpc(records.status());
     v1::ReadRecordsReply reply;
+    reply.set_unfiltered(request->unfiltered() && reads_unfiltered);
     for (int copies = too_many_records ? 2 : 1; copies > 0; --copies) {
       for (const FoundRecord& record : *records) {
         v1::Record* message = reply.add_records();
@@ -368,6 +370,18 @@ TEST_F(GrpcPeerTest, ATokenIsShownWithEachCall) {
   GrpcPeer peer(options);
   ASSERT_TRUE(peer.Describe().ok());
   EXPECT_EQ(agent->authorization, "Bearer 0123456789abcdef");
+}
+
+// It would leave out what is outside of the filter, as if it were gone.
+TEST_F(GrpcPeerTest, AnAgentThatDoesNotSayThatItReadWithoutTheFilterIsNotBelieved) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  const std::vector<std::string> keys = {FakePeer::Key(1), FakePeer::Key(9)};
+  EXPECT_TRUE(absl::IsUnimplemented(peer.ReadUnfiltered(SomeAgreement(), keys).status()));
+  agent->reads_unfiltered = true;
+  const auto records = peer.ReadUnfiltered(SomeAgreement(), keys);
+  ASSERT_TRUE(records.ok()) << records.status();
+  EXPECT_THAT(*records, SizeIs(1));
 }
 
 TEST_F(GrpcPeerTest, ManyKeysAreReadInSeveralCallsAndNoneIsLost) {

@@ -486,6 +486,77 @@ TEST(ReportTest, ManyColumnsAreNotAllShownInTheTable) {
   EXPECT_EQ(document["columns"]["differing"].size(), 1600u);
 }
 
+TEST(ReportTest, WhatIsGoneEverywhereIsCountedApartInEveryFormat) {
+  Report report = InFlight();
+  report.statuses.gone = 5;
+  EXPECT_THAT(Render(report, ReportFormat::kTable),
+              HasSubstr("12 keys in flight (differed when compared, agree now: 7 equal, 5 gone "
+                        "everywhere)"));
+  EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("12 in flight (5 gone everywhere)"));
+  EXPECT_THAT(Render(report, ReportFormat::kCsv), HasSubstr("7 equal, 5 gone everywhere"));
+  for (const auto format : {ReportFormat::kJson, ReportFormat::kJsonLines}) {
+    const auto counts = nlohmann::json::parse(Render(report, format)).at("divergences");
+    EXPECT_EQ(counts.at("in_flight"), 12);
+    EXPECT_EQ(counts.at("gone"), 5);
+  }
+  report.statuses.gone = 12;
+  EXPECT_THAT(VerdictLine(report), HasSubstr("agree now: gone everywhere)"));
+}
+
+// Of a row whose key is `text`, the csv's cell.
+std::string KeyCell(const std::string& text, ReportFormat format) {
+  Report report = Incomplete();
+  report.records[0].key = Key({OfText(Tag::kText, text)});
+  const std::string csv = Render(report, format);
+  const size_t begin = csv.find("\r\n") + 2;
+  return csv.substr(begin, csv.find(",changed", begin) - begin);
+}
+
+TEST(ReportTest, NoCsvCellIsAFormula) {
+  for (const char* const text : {"=1+1", "+1-1", "-1-1", "@SUM(A1)", " =1", "＝1", "-", "=", "-1e",
+                                 "+1.e", "-1.5.5", "--1", "+a"}) {
+    EXPECT_THAT(KeyCell(text, ReportFormat::kCsv), AnyOf(StartsWith("'"), StartsWith("\"'")))
+        << text;
+    EXPECT_THAT(KeyCell(text, ReportFormat::kRawCsv), Not(HasSubstr("'"))) << text;
+  }
+  EXPECT_EQ(KeyCell("\t=1", ReportFormat::kCsv), "'\t=1");
+  for (const char* const text :
+       {"-1", "+1.5", "-1.5e-7", "-1.", "1", "a=b", "a-b", "2024-01-01", "'=1"}) {
+    EXPECT_EQ(KeyCell(text, ReportFormat::kCsv), text);
+    EXPECT_EQ(KeyCell(text, ReportFormat::kRawCsv), text);
+  }
+}
+
+TEST(ReportTest, NoFormatWritesWhatATerminalWouldActOn) {
+  Report report = Incomplete();
+  const std::string evil =
+      "\x1b]52;c;YQ==\x07 \xc2\x9b"
+      "31m \xe2\x80\xae \x7f \r.";
+  report.records[0].key = Key({OfText(Tag::kText, evil)});
+  report.schema->values[0].name = evil;
+  report.warnings = {evil};
+  for (const auto format :
+       {ReportFormat::kTable, ReportFormat::kJson, ReportFormat::kJsonLines, ReportFormat::kCsv}) {
+    const std::string text = Render(report, format);
+    for (const char* const raw : {"\x1b", "\x07", "\xc2\x9b", "\xe2\x80\xae", "\x7f", "\r."}) {
+      EXPECT_EQ(text.find(raw), std::string::npos) << text;
+    }
+  }
+  const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
+  EXPECT_EQ(document.at("records").at(0).at("key").at("id"), evil);
+  EXPECT_NE(Render(report, ReportFormat::kRawCsv).find(evil), std::string::npos);
+  EXPECT_EQ(KeyCell("two\nlines", ReportFormat::kCsv), "\"two\nlines\"");
+}
+
+TEST(ReportTest, FormatsAreKnownByTheirNames) {
+  EXPECT_EQ(ReportFormatFromName("table"), ReportFormat::kTable);
+  EXPECT_EQ(ReportFormatFromName("json"), ReportFormat::kJson);
+  EXPECT_EQ(ReportFormatFromName("jsonl"), ReportFormat::kJsonLines);
+  EXPECT_EQ(ReportFormatFromName("csv"), ReportFormat::kCsv);
+  EXPECT_EQ(ReportFormatFromName("csv-raw"), ReportFormat::kRawCsv);
+  EXPECT_EQ(ReportFormatFromName("xml"), std::nullopt);
+}
+
 // Else a reader by name would take a key for the verdict, or a value for a version.
 TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   Report report = Identical();
@@ -493,7 +564,7 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   report.schema = merkle::Schema{{{"kind", ColumnType::kText}, {"status", ColumnType::kText}},
                                  {{"key.kind", ColumnType::kText}, {"version", ColumnType::kText}}};
   std::string csv;
-  ASSERT_TRUE(WriteCsv(report, [&](std::string_view bytes) {
+  ASSERT_TRUE(WriteCsv(report, CsvForm::kHarmless, [&](std::string_view bytes) {
                 csv += bytes;
                 return absl::OkStatus();
               }).ok());

@@ -515,11 +515,60 @@ TEST_F(WalkTest, Ledger05ShortFingerprintsThatCollideAreNotBelieved) {
 
 TEST_F(WalkTest, Ledger16ACapOnDivergencesIsNotACompleteResult) {
   Conditions conditions;
-  conditions.options.records_held_max = 20;
+  conditions.options.bytes_held_max = 20'000;
   const WalkResult result = DoWalk(Drifted(), conditions);
   EXPECT_FALSE(result.complete);
   ASSERT_FALSE(result.gaps.empty());
-  EXPECT_THAT(result.gaps[0].reason, HasSubstr("more divergent records than"));
+  EXPECT_THAT(result.gaps[0].reason, HasSubstr("differ in more than can be compared at once"));
+}
+
+// By bytes: a thousand records with long keys may be more than a hundred thousand with short ones.
+TEST_F(WalkTest, WhatIsHeldIsCountedInBytesOfItsKeys) {
+  World world(2);
+  for (uint64_t i = 0; i < 1000; ++i) {
+    world[0].Put(IntegerKey(i) + std::string(10'000, 'x'), RandomDigest(random_));
+    world[1].Put(IntegerKey(i) + std::string(10'000, 'x'), RandomDigest(random_));
+  }
+  Conditions conditions;
+  conditions.options.bytes_held_max = uint64_t{10} << 20;
+  EXPECT_FALSE(DoWalk(world, conditions).complete);
+  conditions.options.bytes_held_max = uint64_t{100} << 20;
+  ExpectExact(world, DoWalk(world, conditions));
+}
+
+// The replica that lies has 2^50 records, of which it says nothing more: each partition is one
+// cell. What it claims is believed, and costs nothing.
+TEST_F(WalkTest, AnImpossibleNumberOfRecordsInACellTakesNoMemory) {
+  World world(3);
+  for (uint64_t i = 0; i < 100; ++i) world[0].Put(IntegerKey(i), RandomDigest(random_));
+  for (uint64_t i = 0; i < 90; ++i) world[1].Put(IntegerKey(i), RandomDigest(random_));
+  std::vector<Summary> roots = world.Roots();
+  roots[1].count = uint64_t{1} << 50;
+  Conditions conditions;
+  conditions.tamper = [&](size_t replica, uint32_t, const std::string& batch, std::string reply) {
+    if (replica != 1) return reply;
+    const auto questions = merkle::DecodeQuestions(batch, merkle::QueryLimits());
+    Answers answers(questions->size());
+    for (size_t i = 0; i < answers.size(); ++i) {
+      answers[i].answered = true;
+      const Question& question = (*questions)[i];
+      if (question.kind == QuestionKind::kRecords) {
+        answers[i].records.push_back({IntegerKey(1000 + question.positions[0]), Digest{1, 1}});
+      } else if (question.kind == QuestionKind::kDigests) {
+        answers[i].digests.assign(100'000, merkle::LowBytes(Digest{1, 1}, question.width));
+      } else if (question.kind != QuestionKind::kHold) {
+        answers[i].cells.push_back(
+            {uint64_t{1} << 50, merkle::LowBytes(roots[1].sum, question.width)});
+      }
+    }
+    return merkle::EncodeAnswers(*questions, answers);
+  };
+  conditions.options.bytes_held_max = uint64_t{20} << 20;
+  conditions.options.rounds_max = 100;
+  for (const uint64_t run_records_min : {uint64_t{1000}, uint64_t{1} << 51}) {
+    conditions.options.run_records_min = run_records_min;
+    EXPECT_FALSE(DoWalk(world, conditions, roots).complete);
+  }
 }
 
 TEST_F(WalkTest, Ledger18AnErrorOfTheAgentIsNotAnEnd) {

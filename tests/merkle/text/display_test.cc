@@ -21,6 +21,12 @@ TEST(DisplayTest, ListsSplitAtCommasAndKeepEscapedOnes) {
   EXPECT_THAT(SplitList(""), ElementsAre(""));
 }
 
+TEST(DisplayTest, AnItemOfAListIsReadBackAsItWas) {
+  for (const char* const item : {"a", "a,b", "100%", "%2C", ""}) {
+    EXPECT_THAT(SplitList(ListItem(item)), ElementsAre(item));
+  }
+}
+
 TEST(DisplayTest, DigitsAreGrouped) {
   EXPECT_EQ(GroupDigits(0), "0");
   EXPECT_EQ(GroupDigits(999), "999");
@@ -36,6 +42,10 @@ TEST(DisplayTest, NothingThatATerminalActsOnIsShownAsItIs) {
                              "b"),
             "a\\xe2\\x80\\xaeb");                         // right-to-left override
   EXPECT_EQ(EscapeForDisplay("\xc2\x9b"), "\\xc2\\x9b");  // C1 control
+}
+
+TEST(DisplayTest, WhatIsToBeKeptIsKept) {
+  EXPECT_EQ(EscapeForDisplay("a\nb\tc\rd\x1b", "\n\t"), "a\nb\tc\\rd\\x1b");
 }
 
 TEST(DisplayTest, WideCharactersTakeTwoCells) {

@@ -39,11 +39,53 @@ TEST(StorePasswordTest, IsTakenOutOfAUrlWhereverItStands) {
     const UrlWithoutPassword taken = TakePassword(c.url);
     EXPECT_EQ(taken.url, c.without) << c.url;
     EXPECT_EQ(taken.password, c.password) << c.url;
-    EXPECT_FALSE(taken.has_other_secret) << c.url;
+    EXPECT_EQ(taken.other_secret, "") << c.url;
     EXPECT_EQ(TakePassword(taken.url).url, taken.url) << c.url;
   }
-  EXPECT_TRUE(TakePassword("postgresql://h/d?sslpassword=x").has_other_secret);
+  EXPECT_EQ(TakePassword("postgresql://h/d?sslpassword=x").other_secret, "sslpassword");
   EXPECT_EQ(TakePassword("postgresql://h/d?sslpassword=x").url, "postgresql://h/d");
+}
+
+// As drivers of all kinds call it: none of them is handed on or shown.
+TEST(StorePasswordTest, EverySpellingOfASecretsNameIsTakenOut) {
+  for (const std::string name : {"PASSWORD",
+                                 "Password",
+                                 "passwd",
+                                 "pass",
+                                 "pwd",
+                                 "PWD",
+                                 "pw",
+                                 "psw",
+                                 "pswd",
+                                 "password1",
+                                 "sslpassword",
+                                 "sslPassword",
+                                 "sslkeypassword",
+                                 "ssl_passphrase",
+                                 "passphrase",
+                                 "trustStorePassword",
+                                 "clientCertificateKeyStorePassword",
+                                 "keyPassword",
+                                 "p%77d",
+                                 "client_secret",
+                                 "oauth_client_secret",
+                                 "scram_client_key",
+                                 "scram_server_key",
+                                 "access_token",
+                                 "authToken",
+                                 "api_key",
+                                 "credentials",
+                                 "private_key"}) {
+    const std::string url = "mysql://u@h/d?" + name + "=S3cretPw9&table=t";
+    EXPECT_EQ(TakePassword(url).url, "mysql://u@h/d?table=t") << name;
+    EXPECT_NE(TakePassword(url).other_secret, "") << name;
+    EXPECT_EQ(Redacted(url).find("S3cret"), std::string::npos) << name;
+    EXPECT_NE(Redacted(url).find("table=t"), std::string::npos) << name;
+  }
+  for (const char* name : {"passfile", "key", "sslkey", "sslcert", "table", "where", "user",
+                           "service", "options", "connections", "socket", "ssl_ca"}) {
+    EXPECT_FALSE(NamesASecret(name)) << name;
+  }
 }
 
 TEST(StorePasswordTest, IsOverwrittenInAnArgument) {

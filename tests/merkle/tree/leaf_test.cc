@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "merkle/text/hex.h"
 #include "merkle/tree/node.h"
 #include "tests/testing/memory_tree.h"
 #include "tests/testing/tree_checks.h"
@@ -25,7 +26,7 @@ std::string Pack(const Records& records) {
 // Known answer: pins the byte format.
 TEST(LeafTest, TwoRecordsAreTheseBytes) {
   const std::string value = Pack({{"ka", Digest{1, 2}}, {"kb", Digest{3, 4}}});
-  EXPECT_EQ(ToHex(value, 1000),
+  EXPECT_EQ(ShortHex(value, 1000),
             "8b24e965f8c181b3"                  // checksum
             "04000000000000000600000000000000"  // sum
             "02000000"

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "merkle/text/hex.h"
+
 namespace driftwood::merkle {
 namespace {
 
@@ -53,14 +55,10 @@ TEST(NodeTest, OnlyTheHolderOfTheDigestKeySignsMetadataAndEveryPartOfIt) {
   EXPECT_TRUE(DecodeMetadata(EncodeMetadata(metadata))->IsSignedBy(key));
   EXPECT_FALSE(metadata.IsSignedBy(DigestKey::Random()));
   for (const auto& change : std::vector<std::function<void(Metadata*)>>{
-           [](Metadata* m) { m->params.leaf_size = 9; },
-           [](Metadata* m) { m->key_id[0] = 'x'; },
-           [](Metadata* m) { ++m->root.count; },
-           [](Metadata* m) { ++m->root.sum.low; },
-           [](Metadata* m) { ++m->transaction; },
-           [](Metadata* m) { m->fingerprint += "x"; },
-           [](Metadata* m) { m->source_position += "x"; },
-           [](Metadata* m) { ++m->mac[15]; }}) {
+           [](Metadata* m) { m->params.leaf_size = 9; }, [](Metadata* m) { m->key_id[0] = 'x'; },
+           [](Metadata* m) { ++m->root.count; }, [](Metadata* m) { ++m->root.sum.low; },
+           [](Metadata* m) { ++m->transaction; }, [](Metadata* m) { m->fingerprint += "x"; },
+           [](Metadata* m) { m->source_position += "x"; }, [](Metadata* m) { ++m->mac[15]; }}) {
     Metadata changed = metadata;
     change(&changed);
     EXPECT_FALSE(changed.IsSignedBy(key));
@@ -82,7 +80,7 @@ TEST(NodeTest, MessagesNameTheNode) {
   EXPECT_EQ(DescribeNode(NodeKey(2, "")), "level 2, from -inf");
   EXPECT_EQ(DescribeNode(NodeKey(1, "\x0a\xff")), "level 1, from key 0x0aff");
   EXPECT_EQ(DescribeNode(kMetadataKey), "the metadata record");
-  EXPECT_EQ(ToHex("abc", 2), "6162...");
+  EXPECT_EQ(ShortHex("abc", 2), "6162...");
 }
 
 }  // namespace

@@ -218,6 +218,43 @@ TEST_F(PostgresqlStoreTest, QuotedNamesGeneratedColumnsToastViewsPartitionsAndCh
   EXPECT_EQ(Describe("parent", "&where=id%20>%201").filter, "id > 1");
 }
 
+// Nothing has to be written for it to give other rows.
+TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePointInTime) {
+  server_->Sql(
+      "CREATE TABLE t(id int PRIMARY KEY, v text, at timestamptz);"
+      "INSERT INTO t VALUES (1, 'a', now());"
+      "CREATE FUNCTION \"My Clock\"() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
+      "'SELECT clock_timestamp()';"
+      "CREATE FUNCTION still(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1; END';"
+      "CREATE FUNCTION moves(int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN $1; END';"
+      "CREATE VIEW plain AS SELECT id, upper(v) AS v, at::text AS at FROM t WHERE v <> 'now()';"
+      "CREATE VIEW recent AS SELECT id FROM t WHERE at > now() - interval '1 day';"
+      "CREATE VIEW dated AS SELECT id FROM t WHERE at::date <= CURRENT_DATE;"
+      "CREATE VIEW ticking AS SELECT id FROM t WHERE at < clock_timestamp();"
+      "CREATE VIEW outer_view AS SELECT id FROM ticking");
+  const auto moving = [&](const std::string& table, const std::string& where = "") {
+    const std::string more = where.empty() ? "" : "&where=" + where;
+    const auto outcome = ReadAll(*Open(table, more), {"id"});
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+    return outcome.end.not_point_in_time;
+  };
+  for (const char* const still : {"id%20=%201", "lower(v)%20=%20'a'", "still(id)%20=%201",
+                                  "at%20>%20now()%20-%20interval%20'1%20day'",
+                                  "v%20<>%20'random()'", "id%20IN%20(SELECT%20id%20FROM%20t)"}) {
+    EXPECT_EQ(moving("t", still), "") << still;
+  }
+  for (const char* const where :
+       {"random()%20<%202", "at%20<%20clock_timestamp()", "at%20<=%20\"My%20Clock\"()",
+        "moves(id)%20=%201", "id%20IN%20(SELECT%20moves(id)%20FROM%20t)"}) {
+    EXPECT_NE(moving("t", where).find("where= of"), std::string::npos) << where;
+  }
+  EXPECT_EQ(moving("plain"), "");
+  EXPECT_EQ(moving("plain", "id%20>%200"), "");
+  for (const char* const view : {"recent", "dated", "ticking", "outer_view"}) {
+    EXPECT_NE(moving(view).find("the view"), std::string::npos) << view;
+  }
+}
+
 TEST_F(PostgresqlStoreTest, NoRowsAtAllAreTheEndToo) {
   server_->Sql("CREATE TABLE t(id int PRIMARY KEY)");
   EXPECT_EQ(Read("t", {"id"}), Rows{});

@@ -93,6 +93,23 @@ TEST_F(ConfirmTest, Ledger28WhatAgreesNowWasInFlight) {
   EXPECT_TRUE(Done());
 }
 
+TEST_F(ConfirmTest, WhatIsGoneEverywhereIsToldFromWhatIsEqualNow) {
+  Differs("changed", "xy");
+  Differs("gone", "x ");
+  Begin();
+  Pass({{"changed", "xx"}, {"gone", "  "}});
+  EXPECT_FALSE(confirmation_->Find("changed")->GoneEverywhere());
+  EXPECT_TRUE(confirmation_->Find("gone")->GoneEverywhere());
+}
+
+TEST_F(ConfirmTest, TheKeysThatNoReplicaHasAreThoseInNoReading) {
+  const auto record = [](const char* key) { return FoundRecord{key, *Digest('x'), ""}; };
+  const Readings readings = {std::vector<FoundRecord>{record("a"), record("d")},
+                             std::vector<FoundRecord>{record("b")}};
+  EXPECT_THAT(KeysNotFound({"a", "b", "c", "d", "e"}, readings), ElementsAre("c", "e"));
+  EXPECT_THAT(KeysNotFound({"a"}, readings), IsEmpty());
+}
+
 TEST_F(ConfirmTest, WhatDiffersInAnotherWayEachTimeIsReadUpToTheLimitAndUnstable) {
   Differs("a", "xy");
   Begin(100, 3);

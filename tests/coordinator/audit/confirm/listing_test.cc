@@ -66,5 +66,24 @@ TEST_F(ListingTest, AValueThatWasTooLongToSendIsSaidSo) {
   EXPECT_THAT(report_.records[0].notes, ElementsAre(HasSubstr("right: its values are too long")));
 }
 
+// However many others diverge before it.
+TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
+  WalkResult walk;
+  const auto add = [](std::vector<Divergence>* to, const std::string& key, bool left, bool right) {
+    Divergence divergence{key, {std::nullopt, std::nullopt}};
+    if (left) divergence.states[0] = merkle::Digest{1, 1};
+    if (right) divergence.states[1] = merkle::Digest{2, 2};
+    to->push_back(std::move(divergence));
+  };
+  for (int i = 1000; i < 2000; ++i) add(&walk.divergences, "a" + std::to_string(i), true, true);
+  for (const char* const key : {"b", "c", "d"}) add(&walk.divergences, key, true, false);
+  add(&walk.divergences, "e", false, true);
+  walk.runs.resize(1);
+  add(&walk.runs[0].listed, "bb", true, false);
+  const Confirmation confirmation(walk, 0, 1);
+  EXPECT_THAT(FirstMissing(walk, confirmation, 2, 3),
+              ElementsAre(ElementsAre("e"), ElementsAre("b", "bb", "c")));
+}
+
 }  // namespace
 }  // namespace driftwood::coordinator

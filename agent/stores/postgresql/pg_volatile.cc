@@ -1,0 +1,104 @@
+#include "agent/stores/postgresql/pg_volatile.h"
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+#include <string_view>
+
+#include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
+
+namespace driftwood::agent {
+namespace {
+
+bool IsNamePart(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' ||
+         (c & 0x80) != 0;
+}
+
+// Where what is in quotes from `begin` on ends, with doubled quotes in it.
+size_t QuotedEnd(std::string_view text, size_t begin) {
+  size_t end = begin + 1;
+  while (end < text.size()) {
+    if (text[end++] != text[begin]) continue;
+    if (end >= text.size() || text[end] != text[begin]) break;
+    ++end;
+  }
+  return end;
+}
+
+std::string Unquoted(std::string_view name) {
+  std::string plain;
+  for (size_t i = 1; i + 1 < name.size(); ++i) {
+    plain += name[i];
+    if (name[i] == '"') ++i;
+  }
+  return plain;
+}
+
+// The names that stand right before a '(', and all words (which are clocks' keywords, maybe).
+// Literals are skipped.
+struct PlanNames {
+  std::set<std::string> called;
+  std::set<std::string> words;
+
+  void Add(std::string_view text) {
+    for (size_t i = 0; i < text.size();) {
+      const size_t begin = i;
+      if (text[i] == '\'') {
+        i = QuotedEnd(text, i);
+        continue;
+      }
+      const bool quoted = text[i] == '"';
+      if (quoted) i = QuotedEnd(text, i);
+      while (!quoted && i < text.size() && IsNamePart(text[i])) ++i;
+      if (i == begin) {
+        ++i;
+        continue;
+      }
+      const std::string_view name = text.substr(begin, i - begin);
+      if (!quoted) words.emplace(name);
+      if (i < text.size() && text[i] == '(')
+        called.insert(quoted ? Unquoted(name) : std::string(name));
+    }
+  }
+};
+
+// As PostgreSQL words them in a plan.
+constexpr std::string_view kClockFunctions[] = {"now", "transaction_timestamp",
+                                                "statement_timestamp"};
+constexpr std::string_view kClockWords[] = {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP",
+                                            "LOCALTIME", "LOCALTIMESTAMP"};
+
+}  // namespace
+
+absl::StatusOr<std::string> MovingFunctionIn(
+    const PgResult& plan, bool clocks,
+    const std::function<absl::StatusOr<PgResult>(const std::string& sql)>& ask) {
+  PlanNames names;
+  for (int i = 0; i < plan.rows(); ++i) names.Add(plan.Text(i, 0));
+  if (clocks) {
+    for (const std::string_view name : kClockFunctions) {
+      if (names.called.contains(std::string(name))) return std::string(name) + "()";
+    }
+    for (const std::string_view word : kClockWords) {
+      if (names.words.contains(std::string(word))) return std::string(word);
+    }
+  }
+  if (names.called.empty()) return "";
+  // In hexadecimal digits, which no setting of the session reads in another way.
+  std::string list;
+  for (const std::string& name : names.called) {
+    list += (list.empty() ? "'" : ", '") + Hex(name) + "'";
+  }
+  ASSIGN_OR_RETURN(const PgResult found,
+                   ask("SELECT min(proname::text) FROM pg_catalog.pg_proc WHERE provolatile "
+                       "OPERATOR(pg_catalog.=) 'v' "
+                       "AND pg_catalog.encode(pg_catalog.convert_to(proname::text, "
+                       "pg_catalog.current_setting('client_encoding')), 'hex') "
+                       "OPERATOR(pg_catalog.=) ANY (ARRAY[" +
+                       list + "])"));
+  return found.rows() == 0 || found.IsNull(0, 0) ? "" : found.Text(0, 0) + "()";
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,26 @@
+// Lines of text in columns, for the table formats.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "coordinator/report/report.h"
+
+namespace driftwood::coordinator {
+
+using TableRow = std::vector<std::string>;
+
+// `text` and blanks up to `width` terminal cells; `right`: the blanks come first.
+std::string Pad(const std::string& text, size_t width, bool right = false);
+// Without blanks at its end.
+std::string Trimmed(std::string line);
+// Of each column the widest cell's.
+std::vector<size_t> Widths(const std::vector<TableRow>& rows);
+
+// Green for what agrees, red for what differs, else yellow; plain if `style` has no colour.
+std::string Coloured(const std::string& text, Verdict verdict, const TableStyle& style);
+// A verdict's line: what stands before its ':' is coloured.
+std::string ColouredVerdict(const std::string& line, Verdict verdict, const TableStyle& style);
+
+}  // namespace driftwood::coordinator
