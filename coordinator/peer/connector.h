@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
+#include "proto/contract/store_kind.h"
 #include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
@@ -17,6 +18,7 @@ struct ReplicaSpec {
   std::string name;
   std::string url;  // as given, but for a password in it
   std::optional<std::string> password;
+  std::string password_variable;  // of the agent's environment, by which it is handed over
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
   // agent of our own will serve.
   bool running_agent = false;
@@ -25,8 +27,12 @@ struct ReplicaSpec {
   bool allow_not_point_in_time = false;
 };
 
+// The kinds of stores that our own agents can read. Asked only where there is a store's URL.
+using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
+
 // InvalidArgument: not such a URL; the message shows the expected forms.
-absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url);
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
+                                             const StoreKindsSource& store_kinds);
 
 // The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);

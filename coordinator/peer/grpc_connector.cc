@@ -82,9 +82,8 @@ class GrpcConnector final : public Connector {
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
     // As the database's client library takes it; arguments would show in every process list.
-    if (spec.password) {
-      const char* const variable = spec.url.starts_with("postgres") ? "PGPASSWORD=" : "MYSQL_PWD=";
-      process.environment.push_back(variable + *spec.password);
+    if (spec.password && !spec.password_variable.empty()) {
+      process.environment.push_back(spec.password_variable + "=" + *spec.password);
     }
     return process;
   }
@@ -113,6 +112,14 @@ class GrpcConnector final : public Connector {
 };
 
 }  // namespace
+
+absl::StatusOr<StoreKinds> AskStoreKinds() {
+  AgentProcessOptions process;
+  ASSIGN_OR_RETURN(process.program, FindAgentProgram());
+  process.arguments = {"--stores"};
+  ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
+  return ParseStoreKinds(text);
+}
 
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options) {
   std::string program;
