@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
+#include "proto/contract/limits.h"
 #include "proto/grpc_status.h"
 
 namespace driftwood::proto {
@@ -184,6 +185,14 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
         "encoding version differs: got " + std::to_string(agreement.encoding_version()) +
         ", this program has " + std::to_string(merkle::kEncodingVersion) +
         "; run the same version of Driftwood on all sides");
+  }
+  const auto columns = static_cast<size_t>(agreement.key_size() + agreement.values_size());
+  const auto rules = static_cast<size_t>(agreement.rules_size());
+  if (columns > kColumnsMax || rules > kTagRulesMax) {
+    return absl::InvalidArgumentError(
+        "an agreement may have " + std::to_string(kColumnsMax) + " columns and " +
+        std::to_string(kTagRulesMax) + " rules, got " + std::to_string(columns) + " and " +
+        std::to_string(rules));
   }
   merkle::Agreement result;
   result.encoding_version = agreement.encoding_version();

@@ -438,15 +438,20 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
 }
 
 RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
+  const auto by_column = merkle::RulesByColumn(rules);
+  const auto rules_of = [&](const std::string& column) {
+    const auto found = by_column.find(column);
+    return found == by_column.end() ? std::vector<merkle::Rule>() : found->second;
+  };
   for (const merkle::Column& column : schema.key) {
     const bool last = &column == &schema.key.back();
     key_plans_.push_back({column.type, AppendFunctionOf(column.type),
                           last ? Place::kKeyLast : Place::kKey,
-                          merkle::RulesOf(rules, column.name)});
+                          rules_of(column.name)});
   }
   for (const merkle::Column& column : schema.values) {
-    value_plans_.push_back({column.type, AppendFunctionOf(column.type), Place::kValue,
-                            merkle::RulesOf(rules, column.name)});
+    value_plans_.push_back(
+        {column.type, AppendFunctionOf(column.type), Place::kValue, rules_of(column.name)});
   }
 }
 

@@ -14,6 +14,7 @@
 #include "agent/index/copies.h"
 #include "agent/source/transient.h"
 #include "merkle/check.h"
+#include "merkle/os/private_path.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/range.h"
@@ -75,6 +76,8 @@ absl::StatusOr<int> LockFolder(const fs::path& folder) {
   if (error) return SystemError("can't create the state folder", folder, error.value());
   fs::permissions(folder, fs::perms::owner_all, error);
   if (error) return SystemError("can't make private the state folder", folder, error.value());
+  // What lies in it is believed.
+  RETURN_IF_ERROR(merkle::CheckOwned(folder, "state folder"));
   const fs::path path = folder / "lock";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return SystemError("can't create", path, errno);
@@ -95,6 +98,28 @@ void MoveTags(std::vector<FoundRecord>* from, std::vector<FoundRecord>* to) {
     record.column_tags = std::move(at->column_tags);
     record.rule_tags = std::move(at->rule_tags);
   }
+}
+
+// The first key column of the agreement that is not among the source's; null if there is none. (Of a
+// multiset the keys are digests.)
+const merkle::Column* NotOffered(const merkle::Agreement& agreement,
+                                 const std::vector<std::string>& offered) {
+  for (const merkle::Column& column : agreement.schema.key) {
+    if (std::find(offered.begin(), offered.end(), column.name) == offered.end()) return &column;
+  }
+  return nullptr;
+}
+
+absl::Status KeyIsAValue(const std::string& dataset, const std::string& column,
+                         const std::vector<std::string>& offered) {
+  std::string key;
+  for (const std::string& name : offered) key += (key.empty() ? "" : ", ") + name;
+  return absl::PermissionDeniedError(
+      "column '" + column + "' is not of the key that dataset " + dataset + " offers (" +
+      (key.empty() ? "none" : key) +
+      "): keys leave the agent, and values may not; compare by the key that it offers, or start "
+      "the agent with key=" +
+      column + " in the dataset's URL, or with --allow-values");
 }
 
 absl::Status DescribeBusy(const std::string& name) {
@@ -192,13 +217,32 @@ void Dataset::EndTurn() {
 absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
-  return store_->Describe();
+  absl::StatusOr<SourceDescription> description = store_->Describe();
+  if (description.ok()) offered_key_ = description->key;
+  return description;
+}
+
+absl::Status Dataset::DescribeKey() {
+  ASSIGN_OR_RETURN(const SourceDescription description, store_->Describe());
+  offered_key_ = description.key;
+  return absl::OkStatus();
+}
+
+absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
+  if (options_.allow_values) return absl::OkStatus();
+  // Who compares has described the source just now; describing may read a whole file.
+  const bool known = offered_key_ && NotOffered(agreement, *offered_key_) == nullptr;
+  if (!known) RETURN_IF_ERROR(DescribeKey());
+  const merkle::Column* const refused = NotOffered(agreement, *offered_key_);
+  return refused == nullptr ? absl::OkStatus()
+                            : KeyIsAValue(options_.name, refused->name, *offered_key_);
 }
 
 absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
+  RETURN_IF_ERROR(CheckOfferedKey(agreement));
   Prepared prepared = force ? nullptr : Kept(agreement);
   const bool reused = prepared != nullptr && ProvenCurrent(*prepared);
   if (!reused) {

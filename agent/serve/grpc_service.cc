@@ -11,6 +11,7 @@
 
 #include "merkle/status_macros.h"
 #include "proto/contract/limits.h"
+#include "proto/contract/token.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 
@@ -20,16 +21,8 @@ namespace {
 // Progress comes at least this often, also while nothing moves: it shows that the agent is there.
 constexpr std::chrono::milliseconds kHeartbeat{250};
 
-// Every handler's outermost shape. What a library throws (no memory, say) fails this one call.
-template <typename Handler>
-grpc::Status Handle(Handler handler) {
-  try {
-    return proto::ToGrpc(handler());
-  } catch (const std::exception& error) {
-    return proto::ToGrpc(
-        absl::InternalError(std::string("failed within the agent: ") + error.what()));
-  }
-}
+// A reply below this is sent whether the caller takes it or not (HTTP/2's first window has 64 KiB).
+constexpr size_t kReplyBytesSentAtOnce = 32 << 10;
 
 absl::Status CallerIsGone() { return absl::CancelledError("the caller is gone"); }
 
@@ -64,24 +57,79 @@ absl::StatusOr<std::vector<FoundRecord>> Read(Service* service, ReadRequest requ
   }
 }
 
+size_t BytesOf(const std::vector<FoundRecord>& records) {
+  size_t bytes = records.size() * sizeof(FoundRecord);
+  for (const FoundRecord& record : records) {
+    bytes += record.key.size() + record.value.size() + record.column_tags.size() +
+             record.rule_tags.size();
+  }
+  return bytes;
+}
+
 }  // namespace
+
+GrpcService::GrpcService(agent::Service* service, GrpcServiceOptions options)
+    : service_(service), options_(std::move(options)), replies_(options_.replies_bytes_max) {}
+
+absl::Status GrpcService::CheckToken(const grpc::ServerContext& context) const {
+  if (options_.token.empty()) return absl::OkStatus();
+  const auto found = context.client_metadata().find(kTokenMetadata);
+  if (found == context.client_metadata().end()) {
+    return absl::UnauthenticatedError(
+        "this agent wants a token: name its file, as in "
+        "agent:HOST:PORT/DATASET?token_file=PATH");
+  }
+  // Of hashes, so that the time it takes says nothing.
+  const std::string got(found->second.data(), found->second.size());
+  if (merkle::Sha256(got) == merkle::Sha256(std::string(kTokenScheme) + options_.token)) {
+    return absl::OkStatus();
+  }
+  return absl::UnauthenticatedError(
+      "the token is not that of this agent; give both the same token file");
+}
+
+template <typename Handler>
+grpc::Status GrpcService::Handle(grpc::ServerContext* context, Handler handler) {
+  const absl::Status allowed = CheckToken(*context);
+  if (!allowed.ok()) return proto::ToGrpc(allowed);
+  try {
+    return proto::ToGrpc(handler());
+  } catch (const std::exception& error) {
+    return proto::ToGrpc(
+        absl::InternalError(std::string("failed within the agent: ") + error.what()));
+  }
+}
+
+template <typename Message>
+bool GrpcService::Write(grpc::ServerContext* context, grpc::ServerWriter<Message>* writer,
+                        const Message& message) {
+  const CallWatch::Guard guard(&watch_, context->c_call(), options_.write_timeout);
+  return writer->Write(message);
+}
+
+void GrpcService::ExpectTaken(grpc::ServerContext* context,
+                              const google::protobuf::Message& reply) {
+  if (reply.ByteSizeLong() <= kReplyBytesSentAtOnce) return;
+  watch_.Expect(context->c_call(), options_.write_timeout);
+}
 
 grpc::Status GrpcService::Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                                    v1::DescribeReply* reply) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     CallControl control;
     ASSIGN_OR_RETURN(const DatasetDescription description,
                      RunWithHeartbeat<absl::StatusOr<DatasetDescription>>(
                          &control, [&] { return service_->Describe(request->dataset(), &control); },
                          [&] { return !context->IsCancelled(); }));
     ASSIGN_OR_RETURN(*reply, proto::ToProto(description));
+    ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
 grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::PrepareRequest* message,
                                   grpc::ServerWriter<v1::PrepareReply>* writer) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const PrepareRequest request, proto::FromProto(*message));
     CallControl control;
     ASSIGN_OR_RETURN(const PrepareResult result,
@@ -93,34 +141,39 @@ grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::Prepar
                          },
                          [&] {
                            return !context->IsCancelled() &&
-                                  writer->Write(proto::ToProto(PrepareUpdate{ProgressOf(control)}));
+                                  Write(context, writer,
+                                         proto::ToProto(PrepareUpdate{ProgressOf(control)}));
                          }));
     const PrepareUpdate last{ProgressOf(control), result};
-    return writer->Write(proto::ToProto(last)) ? absl::OkStatus() : CallerIsGone();
+    return Write(context, writer, proto::ToProto(last)) ? absl::OkStatus() : CallerIsGone();
   });
 }
 
-grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* /*context*/,
+grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* context,
                                        const v1::OpenSnapshotRequest* message,
                                        v1::OpenSnapshotReply* reply) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     const SnapshotRequest request = proto::FromProto(*message);
     ASSIGN_OR_RETURN(const OpenedSnapshot opened,
                      service_->OpenSnapshot(request.dataset, request.fingerprint));
     *reply = proto::ToProto(opened);
+    ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
-grpc::Status GrpcService::Query(grpc::ServerContext* /*context*/, const v1::QueryRequest* request,
+grpc::Status GrpcService::Query(grpc::ServerContext* context, const v1::QueryRequest* request,
                                 grpc::ServerWriter<v1::QueryReply>* writer) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
+    const CallWatch::Guard guard(&watch_, context->c_call(), options_.query_timeout);
     ASSIGN_OR_RETURN(const std::string answers,
-                     service_->Query(request->snapshot(), request->questions()));
+                     service_->Query(request->snapshot(), request->questions(),
+                                     [context] { return context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(answers.size()));
     for (size_t begin = 0; begin < answers.size(); begin += kReplyPartBytesMax) {
       v1::QueryReply part;
       part.set_answers(answers.substr(begin, kReplyPartBytesMax));
-      if (!writer->Write(part)) return CallerIsGone();
+      if (!Write(context, writer, part)) return CallerIsGone();
     }
     return absl::OkStatus();
   });
@@ -129,27 +182,28 @@ grpc::Status GrpcService::Query(grpc::ServerContext* /*context*/, const v1::Quer
 grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
                                       const v1::ReadRecordsRequest* message,
                                       grpc::ServerWriter<v1::ReadRecordsReply>* writer) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(ReadRequest request, proto::FromProto(*message));
     CallControl control;
     ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
                      RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
                          &control, [&] { return Read(service_, std::move(request), &control); },
                          [&] { return !context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(BytesOf(records)));
     v1::ReadRecordsReply part;
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {
       v1::Record one = proto::ToProto(std::move(record));
       const size_t bytes = one.ByteSizeLong();
       if (part_bytes > 0 && part_bytes + bytes > kReplyPartBytesMax) {
-        if (!writer->Write(part)) return CallerIsGone();
+        if (!Write(context, writer, part)) return CallerIsGone();
         part.Clear();
         part_bytes = 0;
       }
       part_bytes += bytes;
       *part.add_records() = std::move(one);
     }
-    if (part.records_size() > 0 && !writer->Write(part)) return CallerIsGone();
+    if (part.records_size() > 0 && !Write(context, writer, part)) return CallerIsGone();
     return absl::OkStatus();
   });
 }
@@ -157,7 +211,7 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
 grpc::Status GrpcService::FindAlike(grpc::ServerContext* context,
                                     const v1::FindAlikeRequest* message,
                                     v1::FindAlikeReply* reply) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     AlikeRequest request = proto::FromProto(*message);
     CallControl control;
     ASSIGN_OR_RETURN(std::vector<AlikeKey> found,
@@ -169,14 +223,15 @@ grpc::Status GrpcService::FindAlike(grpc::ServerContext* context,
                          },
                          [&] { return !context->IsCancelled(); }));
     for (AlikeKey& one : found) *reply->add_alike() = proto::ToProto(std::move(one));
+    ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
-grpc::Status GrpcService::CloseSnapshot(grpc::ServerContext* /*context*/,
+grpc::Status GrpcService::CloseSnapshot(grpc::ServerContext* context,
                                         const v1::CloseSnapshotRequest* request,
                                         v1::CloseSnapshotReply* /*reply*/) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     service_->CloseSnapshot(request->snapshot());
     return absl::OkStatus();
   });

@@ -109,6 +109,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.waiting_calls_max = options_.waiting_calls_max;
   dataset.retry_after = options_.retry_after;
   dataset.resume = options_.resume;
+  dataset.allow_values = options_.allow_values;
   dataset.load_gate = options_.load_gate;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
@@ -118,10 +119,9 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
 absl::StatusOr<Dataset*> Service::Find(std::string_view name) const {
   const auto it = datasets_.find(name);
   if (it != datasets_.end()) return it->second.get();
-  std::string known;
-  for (const auto& [other, dataset] : datasets_) known += (known.empty() ? "" : ", ") + other;
+  // Which there are is not for everybody to know: whoever started it gave them their names.
   return absl::NotFoundError("this agent has no dataset '" + std::string(name.substr(0, 100)) +
-                             "'; it has: " + (known.empty() ? "none" : known));
+                             "'; its names are those of its --dataset options");
 }
 
 absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
@@ -213,8 +213,9 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
   return opened;
 }
 
-absl::StatusOr<std::string> Service::Query(uint64_t snapshot, std::string_view questions) {
-  return snapshots_.Query(snapshot, questions);
+absl::StatusOr<std::string> Service::Query(uint64_t snapshot, std::string_view questions,
+                                           const std::function<bool()>& stopped) {
+  return snapshots_.Query(snapshot, questions, stopped);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view dataset,

@@ -67,7 +67,9 @@ class Service {
                                         CallControl* control);
   absl::StatusOr<OpenedSnapshot> OpenSnapshot(std::string_view dataset,
                                               std::string_view fingerprint);
-  absl::StatusOr<std::string> Query(uint64_t snapshot, std::string_view questions);
+  // `stopped` is asked now and then; true ends it with Cancelled. It may be empty.
+  absl::StatusOr<std::string> Query(uint64_t snapshot, std::string_view questions,
+                                    const std::function<bool()>& stopped = {});
   // `keys` in any order; the result is in key order. Its values are empty unless `with_values`.
   absl::StatusOr<std::vector<FoundRecord>> ReadRecords(std::string_view dataset,
                                                        std::string_view fingerprint,

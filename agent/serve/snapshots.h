@@ -44,7 +44,8 @@ class Snapshots {
   // One packed batch (merkle/query/query.h). NotFound: never opened, closed or expired.
   // InvalidArgument for a malformed batch, which leaves the snapshot as it was. DataLoss marks the
   // index damaged.
-  absl::StatusOr<std::string> Query(uint64_t id, std::string_view questions);
+  absl::StatusOr<std::string> Query(uint64_t id, std::string_view questions,
+                                    const std::function<bool()>& stopped = {});
   // Closing what isn't open does nothing.
   void Close(uint64_t id);
   // Ends those whose lease is over. Every call above does it too; for agents that nobody calls.

@@ -14,6 +14,7 @@ namespace driftwood::coordinator {
 namespace {
 
 constexpr char kAgentForms[] = "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
+constexpr std::string_view kTokenFileParameter = "?token_file=";
 
 std::string Forms(const StoreKinds& kinds) {
   const std::string forms = AllUrlForms(kinds);
@@ -41,13 +42,31 @@ int HexDigit(char c) {
   return digit == std::string_view::npos ? -1 : static_cast<int>(digit);
 }
 
+std::string PercentDecoded(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && HexDigit(text[i + 1]) >= 0 &&
+                        HexDigit(text[i + 2]) >= 0;
+    decoded +=
+        escape ? static_cast<char>(HexDigit(text[i + 1]) * 16 + HexDigit(text[i + 2])) : text[i];
+    if (escape) i += 2;
+  }
+  return decoded;
+}
+
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError("'" + merkle::Redacted(url) +
-                                    "' is no agent's address; wanted " + kAgentForms);
+                                    "' is no agent's address; wanted " + kAgentForms +
+                                    ", and perhaps ?token_file=PATH behind it");
 }
 
 absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
-  const std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  if (const size_t query = rest.rfind(kTokenFileParameter); query != std::string::npos) {
+    spec.token_file = PercentDecoded(rest.substr(query + kTokenFileParameter.size()));
+    if (spec.token_file.empty()) return BadAgentUrl(spec.url);
+    rest.resize(query);
+  }
   const size_t slash = rest.rfind('/');
   if (slash == std::string::npos || slash + 1 == rest.size() || slash == 0) {
     return BadAgentUrl(spec.url);
@@ -103,6 +122,10 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   if (kind->is_server && url.compare(colon, 3, "://") != 0) {
     return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + kind->url_form);
   }
+  if (spec.password && kind->password_variable.empty()) {
+    return absl::InvalidArgumentError("'" + shown + "': a " + scheme +
+                                      " store takes no password; leave it out");
+  }
   if (merkle::MayHoldAPassword(url)) {
     return absl::InvalidArgumentError("'" + shown +
                                       "': " + std::string(merkle::kWhereThePasswordEnds));
@@ -116,14 +139,7 @@ std::string StorePath(const std::string& url) {
   const size_t begin = colon == std::string::npos ? 0 : colon + 1;
   const size_t query = url.rfind('?');
   const size_t end = query == std::string::npos || query < begin ? url.size() : query;
-  std::string path;
-  for (size_t i = begin; i < end; ++i) {
-    const bool escape =
-        url[i] == '%' && i + 2 < end && HexDigit(url[i + 1]) >= 0 && HexDigit(url[i + 2]) >= 0;
-    path += escape ? static_cast<char>(HexDigit(url[i + 1]) * 16 + HexDigit(url[i + 2])) : url[i];
-    if (escape) i += 2;
-  }
-  return path;
+  return PercentDecoded(std::string_view(url).substr(begin, end - begin));
 }
 
 }  // namespace driftwood::coordinator

@@ -20,10 +20,11 @@ struct ReplicaSpec {
   std::optional<std::string> password;
   std::string password_variable;  // of the agent's environment, by which it is handed over
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
-  // agent of our own will serve.
+  // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
   bool running_agent = false;
   std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
   std::string dataset;  // there
+  std::string token_file;  // empty: none
   bool allow_not_point_in_time = false;
 };
 

@@ -11,6 +11,7 @@
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/token.h"
 
 namespace driftwood::coordinator {
 
@@ -50,6 +51,9 @@ class GrpcConnector final : public Connector {
     if (spec.running_agent) {
       peer.address = spec.address;
       peer.dataset = spec.dataset;
+      if (!spec.token_file.empty()) {
+        ASSIGN_OR_RETURN(peer.token, ReadTokenFile(spec.token_file));
+      }
       return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
     }
     ASSIGN_OR_RETURN(AgentProcess* const process, StartAgent(spec, cancelled));
@@ -82,7 +86,8 @@ class GrpcConnector final : public Connector {
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
     // As the database's client library takes it; arguments would show in every process list.
-    if (spec.password && !spec.password_variable.empty()) {
+    if (spec.password) {
+      DRIFTWOOD_CHECK(!spec.password_variable.empty());  // ParseReplicaSpec() refuses others
       process.environment.push_back(spec.password_variable + "=" + *spec.password);
     }
     return process;

@@ -11,6 +11,7 @@
 
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
+#include "proto/contract/token.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 
@@ -43,6 +44,8 @@ std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
   // Peers to one address must not share a connection, nor its fate.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  // A small compressed message can be a huge one: none is taken.
+  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
   return v1::Agent::NewStub(
       grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments));
 }
@@ -109,6 +112,8 @@ class GrpcPeer::Call {
  public:
   Call(GrpcPeer* peer, std::optional<milliseconds> timeout) : peer_(peer) {
     if (timeout) context_.set_deadline(std::chrono::system_clock::now() + *timeout);
+    const std::string& token = peer->options_.token;
+    if (!token.empty()) context_.AddMetadata(kTokenMetadata, std::string(kTokenScheme) + token);
     merkle::MutexLock lock(&peer_->mutex_);
     peer_->active_ = &context_;
     if (peer_->cancelled_) context_.TryCancel();

@@ -19,6 +19,7 @@ namespace driftwood::coordinator {
 struct GrpcPeerOptions {
   std::string address;  // "HOST:PORT" or "unix:PATH"
   std::string dataset;
+  std::string token;  // shown with each call (proto/contract/token.h); empty: none
   // For a connection to be made and greeted.
   std::chrono::milliseconds connect_timeout{5000};
   // Pings while a call is open: a cut link or a stopped process is noticed after their sum.

@@ -99,7 +99,9 @@ struct Walk::Impl {
 
   void Advance() {
     frontier->Advance();
-    if (frontier->findings().records.size() > options.records_held_max) {
+    const uint64_t found = frontier->findings().records.size();
+    if (found > options.records_held_max ||
+        frontier->RecordsToList() > options.records_held_max - found) {
       return FailAll("more divergent records than the " + std::to_string(options.records_held_max) +
                      " that are held");
     }

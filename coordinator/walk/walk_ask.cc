@@ -151,12 +151,12 @@ Question Frontier::MakeQuestion(const Segment& segment, size_t replica, size_t* 
     case Stage::kRunRecords:
     case Stage::kRecords: {
       const size_t done = part.records.size();
-      const size_t count = std::min(*positions_left, part.positions.size() - done);
+      const auto count = static_cast<size_t>(
+          std::min<uint64_t>(*positions_left, part.RecordsWanted() - done));
       if (count == 0) break;
       question.kind = QuestionKind::kRecords;
       question.width = segment.width;
-      const auto first = part.positions.begin() + static_cast<ptrdiff_t>(done);
-      question.positions.assign(first, first + static_cast<ptrdiff_t>(count));
+      for (size_t i = done; i < done + count; ++i) question.positions.push_back(part.PositionOf(i));
       *positions_left -= count;
       break;
     }

@@ -127,11 +127,8 @@ void Frontier::EnterRecords(Segment* segment, bool all, uint8_t known_width) {
   segment->Enter(Stage::kRecords);
   segment->width = known_width;
   for (Part& part : segment->parts) {
-    if (all) {
-      part.positions.resize(static_cast<size_t>(part.count));
-      std::iota(part.positions.begin(), part.positions.end(), uint64_t{0});
-    }
-    part.complete = part.positions.empty();
+    part.all_positions = all;
+    part.complete = part.RecordsWanted() == 0;
   }
 }
 
@@ -152,6 +149,18 @@ uint64_t Frontier::RecordsToStream() const {
   for (const Segment& segment : segments_) {
     const bool streams = segment.stage == Stage::kDigests || segment.stage == Stage::kRecords;
     if (streams) records += segment.MaxCount();
+  }
+  return records;
+}
+
+uint64_t Frontier::RecordsToList() const {
+  uint64_t records = 0;
+  for (const Segment& segment : segments_) {
+    if (segment.stage != Stage::kRecords) continue;
+    for (const Part& part : segment.parts) {
+      const uint64_t wanted = part.RecordsWanted();
+      records = wanted > UINT64_MAX - records ? UINT64_MAX : records + wanted;
+    }
   }
   return records;
 }
@@ -257,7 +266,7 @@ void Frontier::FinishRecords(Segment segment) {
   for (size_t r = 0; r < segment.parts.size(); ++r) {
     Part& part = segment.parts[r];
     for (size_t i = 0; i < part.records.size(); ++i) {
-      findings_.records.push_back({place, r, part.rank + part.positions[i],
+      findings_.records.push_back({place, r, part.rank + part.PositionOf(i),
                                    std::move(part.records[i].key), part.records[i].digest});
     }
   }

@@ -35,6 +35,8 @@ class Frontier {
 
   // As Walk::RecordsToStream().
   uint64_t RecordsToStream() const;
+  // How many the segments' records are that are being listed one by one.
+  uint64_t RecordsToList() const;
 
   // Of all segments that are done.
   const Findings& findings() const { return findings_; }

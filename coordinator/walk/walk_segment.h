@@ -36,8 +36,14 @@ struct Part {
   std::vector<Cell> cells;
   std::vector<std::string> keys;
   std::vector<merkle::Digest> digests;
+  // Which of its records are wanted: all, or those at these places. (All are not listed here: how
+  // many there are is only what the replica says.)
+  bool all_positions = false;
   std::vector<uint64_t> positions;
   std::vector<merkle::AnswerRecord> records;
+
+  uint64_t RecordsWanted() const { return all_positions ? count : positions.size(); }
+  uint64_t PositionOf(size_t record) const { return all_positions ? record : positions[record]; }
 
   // The question of the current round: its number in the replica's batch and what it was.
   uint32_t question = 0;

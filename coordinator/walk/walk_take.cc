@@ -140,11 +140,11 @@ Wrong Frontier::TakeRecords(Answer answer, Segment* segment, Part* part) {
       return "records whose keys do not ascend";
     }
     if (segment->width > 0) {
-      record.digest += part->digests[static_cast<size_t>(part->positions[part->records.size()])];
+      record.digest += part->digests[static_cast<size_t>(part->PositionOf(part->records.size()))];
     }
     part->records.push_back(std::move(record));
   }
-  if (part->records.size() < part->positions.size()) return std::nullopt;
+  if (part->records.size() < part->RecordsWanted()) return std::nullopt;
   part->complete = true;
   if (part->records.size() != part->count) return std::nullopt;
   Digest sum;

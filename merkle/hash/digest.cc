@@ -53,6 +53,7 @@ Digest DigestOfState(const uint32_t* words) {
 // After the key block of a record.
 constexpr std::string_view kRecordLabel = "driftwood record v1";
 constexpr std::string_view kColumnLabel = "driftwood column v1";
+constexpr std::string_view kIndexLabel = "driftwood index v1";
 
 SHA256_CTX KeyedContext(const DigestKey& key, std::string_view label) {
   const Block block = KeyBlock(key, label);
@@ -127,6 +128,14 @@ absl::StatusOr<DigestKey> DigestKey::FromBytes(std::string_view bytes) {
 std::string DigestKey::KeyId() const { return Derive(*this, "driftwood key id v1").substr(0, 16); }
 uint64_t DigestKey::LevelSeed() const { return DeriveSeed(*this, "driftwood level v1"); }
 uint64_t DigestKey::TagSeed() const { return DeriveSeed(*this, "driftwood tag v1"); }
+
+std::string DigestKey::IndexMac(std::string_view message) const {
+  SHA256_CTX context = KeyedContext(*this, kIndexLabel);
+  AddFramed(message, &context);
+  std::string mac;
+  DigestOf(&context).AppendTo(&mac);  // half of it: what is left out can't be gone on from
+  return mac;
+}
 
 struct RecordHasher::State {
   SHA256_CTX keyed;

@@ -101,6 +101,8 @@ class DigestKey {
   // Seeds of the cut point levels and of the 16-bit tags of cut keys (merkle/hash/level.h).
   uint64_t LevelSeed() const;
   uint64_t TagSeed() const;
+  // 16 bytes that only who holds the key can make for `message`: of an index's metadata.
+  std::string IndexMac(std::string_view message) const;
 
   friend bool operator==(const DigestKey&, const DigestKey&) = default;
 

@@ -11,13 +11,18 @@ inline constexpr size_t kRequestBytesMax = size_t{8} << 20;
 // A stream's messages stay below this, but for a single record that is longer.
 inline constexpr size_t kReplyPartBytesMax = size_t{1} << 20;
 
+// Columns of a source, and of an agreement.
+inline constexpr size_t kColumnsMax = 100'000;
+// Of what an agent says of its source, all together.
+inline constexpr size_t kDescriptionBytesMax = size_t{16} << 20;
+
 // Keys of one call that reads records.
 inline constexpr size_t kReadKeysMax = 100'000;
 // Longer values are not handed out, nor are those of one call that are more than that together.
 inline constexpr size_t kValueBytesMax = size_t{32} << 20;
 inline constexpr size_t kValuesBytesMax = size_t{128} << 20;
 
-// A column tag; and of one call rules, and tags of all its records (keys × (columns + rules)).
+// A column tag; and of one call (and of an agreement) rules, and tags of all its records (keys × (columns + rules)).
 inline constexpr size_t kTagBytes = 8;
 inline constexpr size_t kTagRulesMax = 16'384;
 inline constexpr size_t kTagsMax = size_t{8} << 20;

@@ -5,6 +5,7 @@
 
 #include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_load.h"
+#include "agent/stores/mysql/mysql_session.h"
 #include "agent/stores/mysql/mysql_statement.h"
 #include "agent/stores/sql/batch_queue.h"
 #include "merkle/mutex.h"
@@ -40,7 +41,7 @@ absl::StatusOr<Forms> FormsOf(const std::vector<MysqlForm>& wanted,
 void EndStatement(const MysqlOptions& options, unsigned long session) {
   const absl::StatusOr<std::unique_ptr<MysqlConnection>> connection =
       MysqlConnection::Open(options);
-  if (!connection.ok()) return;
+  if (!connection.ok() || !(*connection)->Begin().ok()) return;
   const std::string id = std::to_string(session);
   const std::string ours = (*connection)->Literal(std::string(kMysqlSelect) + "%");
   const absl::StatusOr<MysqlResult> found =
@@ -108,11 +109,24 @@ class MysqlScan final : public Scan {
       size_t next = 0;
       {
         merkle::MutexLock lock(&mutex_);
-        if (next_statement_ == plan_.statements.size()) return absl::OkStatus();
-        next = next_statement_++;
+        next = next_statement_;
+        if (next < plan_.statements.size()) ++next_statement_;
       }
+      if (next == plan_.statements.size()) return ProveRead(reader);
       RETURN_IF_ERROR(ReadStatement(reader, next));
     }
+  }
+
+  // That this reader has read in one session, set as it began; and after the last of them, that the
+  // table was kept as it is all the time.
+  absl::Status ProveRead(size_t reader) {
+    RETURN_IF_ERROR(ConnectionOf(reader).CheckSession());
+    {
+      merkle::MutexLock lock(&mutex_);
+      // What was read of several snapshots is not taken for one.
+      if (++readers_proven_ < reader_count_ || !lost_.empty()) return absl::OkStatus();
+    }
+    return plan_.guard == nullptr ? absl::OkStatus() : plan_.guard->CheckSession();
   }
 
   // All its rows, from one connection after another if need be. What was read of a batch that was
@@ -172,6 +186,10 @@ class MysqlScan final : public Scan {
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlStatement> statement,
                      MysqlStatement::Prepare(connection, sql));
     absl::Status status = ReadResult(*statement, number, last_key);
+    if (status.ok() && statement->has_warnings()) {
+      ASSIGN_OR_RETURN(const MysqlResult warnings, connection.Query("SHOW WARNINGS"));
+      return CheckMysqlWarnings(warnings);
+    }
     // Else closing the statement would read the rest.
     if (!status.ok()) connection.Interrupt();
     return status;
@@ -235,6 +253,7 @@ class MysqlScan final : public Scan {
   // Each is used, and replaced, by its reader only.
   std::vector<std::unique_ptr<MysqlConnection>> readers_ DRIFTWOOD_GUARDED_BY(mutex_);
   size_t next_statement_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  size_t readers_proven_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   std::string lost_ DRIFTWOOD_GUARDED_BY(mutex_);  // Scan::End::not_point_in_time
 };
 

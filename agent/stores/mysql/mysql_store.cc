@@ -14,6 +14,7 @@
 #include "agent/stores/mysql/mysql_snapshot.h"
 #include "agent/stores/mysql/mysql_table.h"
 #include "agent/stores/mysql/mysql_url.h"
+#include "agent/stores/sql/described_columns.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
 
@@ -45,7 +46,7 @@ class MysqlStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
     absl::StatusOr<std::unique_ptr<Scan>> scan = ScanTable(columns);
-    if (!scan.ok()) return BeforeRows(scan.status());
+    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
     return scan;
   }
 
@@ -53,7 +54,7 @@ class MysqlStore final : public Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
     absl::StatusOr<std::unique_ptr<Scan>> scan = ScanKeys(columns, key, keys);
-    if (!scan.ok()) return BeforeRows(scan.status());
+    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
     return scan;
   }
 
@@ -76,6 +77,7 @@ class MysqlStore final : public Store {
     plan.options = options_;
     std::unique_ptr<MysqlConnection> guard;
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&guard));
+    RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
     plan.not_point_in_time = table.not_point_in_time;
     const std::string select = kMysqlSelect + ("SQL_NO_CACHE " + list) + " FROM " + table.Quoted();
@@ -152,6 +154,7 @@ class MysqlStore final : public Store {
     plan.options = options_;
     plan.readers.resize(1);
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&plan.readers[0]));
+    RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     ASSIGN_OR_RETURN(const MysqlResult packet,
                      plan.readers[0]->Query("SELECT @@max_allowed_packet"));
     const size_t bytes_max =
@@ -168,11 +171,13 @@ class MysqlStore final : public Store {
     return StartMysqlScan(std::move(plan));
   }
 
-  absl::StatusOr<SourceDescription> DescribeTable() const {
+  absl::StatusOr<SourceDescription> DescribeTable() {
     ASSIGN_OR_RETURN(const std::string name, TableName());
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
                      MysqlConnection::Open(options_));
+    RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(const MysqlTable table, ReadMysqlTable(*connection, options_.database, name));
+    described_.Remember(ColumnsOf(table));
     SourceDescription description;
     description.source = url_.ToString();
     description.live = true;
@@ -204,6 +209,16 @@ class MysqlStore final : public Store {
     return description;
   }
 
+  // Texts are read by their character set too.
+  static DescribedColumns::Columns ColumnsOf(const MysqlTable& table) {
+    DescribedColumns::Columns columns;
+    for (const MysqlColumn& column : table.columns) {
+      columns[column.name] =
+          column.declared + (column.character_set.empty() ? "" : " " + column.character_set);
+    }
+    return columns;
+  }
+
   absl::StatusOr<std::string> TableName() const {
     if (table_) return *table_;
     return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME");
@@ -219,7 +234,7 @@ class MysqlStore final : public Store {
   }
   absl::StatusOr<MysqlTable> Begin(MysqlConnection& connection) const {
     ASSIGN_OR_RETURN(const std::string name, TableName());
-    RETURN_IF_ERROR(connection.Run("START TRANSACTION READ ONLY"));
+    RETURN_IF_ERROR(connection.Begin());
     const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
     RETURN_IF_ERROR(connection.Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
     return ReadMysqlTable(connection, options_.database, name);
@@ -261,6 +276,8 @@ class MysqlStore final : public Store {
   const std::optional<std::string> table_;
   const std::optional<std::string> where_;
   std::shared_ptr<Retries> retries_;  // constant once scans begin
+
+  DescribedColumns described_;
 };
 
 }  // namespace
