@@ -99,11 +99,11 @@ void DefineOptions(CLI::App* app, Options* options) {
       ->excludes(listen)
       ->excludes(dataset);
   app->add_option("--state-dir", options->state_dir,
-                  "keep indexes and the digest key here (default: a temporary folder)")
+                  "keep indexes and the digest key here (default: a temporary directory)")
       ->type_name("DIR");
   auto* key = app->add_option("--digest-key-file", options->digest_key_file,
                               "32 bytes or 64 hexadecimal digits, the same at all agents of a "
-                              "dataset (default: digest.key in the state folder)")
+                              "dataset (default: digest.key in the state directory)")
                   ->type_name("FILE");
   app->add_option("--token-file", options->token_file,
                   "answer only those who show the token in this file (16 to 256 characters); wanted "
@@ -227,13 +227,13 @@ uint64_t RandomId() {
 
 absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
   if (merkle::IsUrlWithSecret(given)) {
-    return absl::InvalidArgumentError("--state-dir needs a folder, got the store URL '" +
+    return absl::InvalidArgumentError("--state-dir needs a directory, got the store URL '" +
                                       merkle::Redacted(given) + "'");
   }
   std::error_code error;
   std::filesystem::create_directories(given, error);
   if (error) {
-    return absl::FailedPreconditionError("can't create the state folder " + given + ": " +
+    return absl::FailedPreconditionError("can't create the state directory " + given + ": " +
                                          error.message());
   }
   // What lies in it is believed.

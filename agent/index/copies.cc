@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view
       copies = hasher.CopiesOf(record.key, record.digest, begin, end);
     }
     if (!copies) {
-      return absl::DataLossError("a digest in the index stands for no number of copies");
+      return absl::DataLossError("a digest in the index stands for no copy count");
     }
     record.copies = *copies;
   }

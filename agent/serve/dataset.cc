@@ -73,7 +73,7 @@ absl::Status SystemError(const std::string& what, const fs::path& path, int erro
 absl::StatusOr<int> LockFolder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) return SystemError("can't create the state folder", folder, error.value());
+  if (error) return SystemError("can't create the state directory", folder, error.value());
   fs::permissions(folder, fs::perms::owner_all, error);
   if (error) return SystemError("can't make private the state folder", folder, error.value());
   // What lies in it is believed.
@@ -85,7 +85,7 @@ absl::StatusOr<int> LockFolder(const fs::path& folder) {
   const int reason = errno;
   ::close(file);
   if (reason != EWOULDBLOCK) return SystemError("can't lock", path, reason);
-  return absl::FailedPreconditionError("another agent uses the state folder " + folder.string() +
+  return absl::FailedPreconditionError("another agent uses the state directory " + folder.string() +
                                        "; stop it, or give another --state-dir");
 }
 
@@ -185,7 +185,7 @@ absl::Status Dataset::FindIndexFile() {
     found.push_back(it->path());
     generation_ = std::max(generation_, GenerationOf(name, index_stem_));
   }
-  if (error) return SystemError("can't read the state folder", options_.folder, error.value());
+  if (error) return SystemError("can't read the state directory", options_.folder, error.value());
   for (const fs::path& path : found) {
     if (path == quarantine_path() || (generation_ > 0 && path == IndexPath(generation_))) continue;
     fs::remove_all(path, error);

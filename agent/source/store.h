@@ -137,7 +137,7 @@ class Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {
     (void)columns, (void)key, (void)keys;
-    return absl::UnimplementedError("this store has no look-up by key");
+    return absl::UnimplementedError("this store has no lookup by key");
   }
 
   // Rows whose key columns are equal to one of `keys` as the source itself compares them, under its

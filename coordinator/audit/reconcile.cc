@@ -37,7 +37,7 @@ Names ColumnNames(const DescribedReplica& replica) {
   return names;
 }
 
-// What stands for a key where there is none, and records are compared with their numbers of copies.
+// What stands for a key where there is none, and records are compared with their copy counts.
 const Names kNoKey = {"*"};
 
 std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + ")"; }
@@ -191,7 +191,7 @@ class Reconciler {
   }
 
   static std::string OrNoKey() {
-    return ", or --key '*' to compare records without one, by their numbers of copies";
+    return ", or --key '*' to compare records without one, by their copy counts";
   }
 
   // Else a column that one may not see would silently be compared nowhere.

@@ -10,7 +10,9 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "proto/contract/budget.h"
 #include "proto/contract/fault.h"
+#include "proto/contract/limits.h"
 #include "proto/contract/token.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
@@ -22,9 +24,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// A reply of a walk's round is a few megabytes (merkle::QueryLimits); a record may be long.
-constexpr int kMessageBytesMax = 64 << 20;
-constexpr size_t kAnswerBytesMax = size_t{64} << 20;
+// A message is small, or one record that is long: value, key, tags.
+constexpr int kMessageBytesMax = static_cast<int>(kValueBytesMax) + (8 << 20);
+// A reply of a walk's round has 3 MiB (merkle::QueryLimits) and one item more.
+constexpr size_t kAnswerBytesMax = size_t{8} << 20;
+// What a record takes besides its key, value and tags.
+constexpr size_t kRecordBytes = sizeof(FoundRecord) + 64;
+constexpr size_t kWarningsMax = 1000;
 // Of one ReadRecords call, which has at most kReadKeysMax keys: within an agent's limits. A store
 // without look-up by key is scanned once for each call, so digests are asked for in calls as long
 // as they may be. Values take memory.
@@ -48,6 +54,27 @@ std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
   return v1::Agent::NewStub(
       grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments));
+}
+
+absl::Status CheckDescription(const v1::DescribeReply& reply) {
+  Budget budget("the agent's description of its source",
+                {kDescriptionBytesMax, kColumnsMax + kWarningsMax});
+  return budget.Charge(reply.ByteSizeLong(),
+                       static_cast<size_t>(reply.columns_size() + reply.warnings_size()));
+}
+
+// Whatever is above what was asked for is not the agent's to send.
+BudgetLimits LimitsOf(const v1::ReadRecordsRequest& request, size_t tag_bytes) {
+  const auto keys = static_cast<size_t>(request.keys_size());
+  BudgetLimits limits{keys * (kRecordBytes + tag_bytes), keys};
+  for (const std::string& key : request.keys()) limits.bytes += key.size();
+  if (request.with_values()) limits.bytes += kValuesBytesMax;
+  return limits;
+}
+
+size_t BytesOf(const FoundRecord& record) {
+  return kRecordBytes + record.key.size() + record.value.size() + record.column_tags.size() +
+         record.rule_tags.size();
 }
 
 // Cancels a call if nobody feeds it for `silence_max`.
@@ -188,6 +215,8 @@ absl::StatusOr<DatasetDescription> GrpcPeer::Describe() {
   v1::DescribeReply reply;
   Call call(this, options_.describe_timeout);
   RETURN_IF_ERROR(Finished(stub_->Describe(call.context(), request, &reply), "describing"));
+  const absl::Status described = CheckDescription(reply);
+  if (!described.ok()) return absl::InternalError(described.message());
   return proto::FromProto(reply);
 }
 
@@ -207,7 +236,11 @@ absl::StatusOr<PrepareResult> GrpcPeer::Prepare(const merkle::Agreement& agreeme
       call.context()->TryCancel();
       return update.status();
     }
-    if (update->result) result = std::move(update->result);
+    if (update->result) {
+      result = std::move(update->result);
+      result->not_point_in_time = proto::WireMessage(result->not_point_in_time);  // cut
+    }
+    update->progress.waiting = proto::WireMessage(update->progress.waiting);
     on_progress(update->progress);
   }
   const grpc::Status status = stream->Finish();
@@ -279,6 +312,8 @@ absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadInBatches(
     const std::vector<std::string>& keys, size_t keys_max) {
   v1::ReadRecordsRequest ask =
       proto::ToProto(ReadRequest{options_.dataset, agreement.Fingerprint(), {}, what, rules});
+  const size_t tag_bytes =
+      what == ReadWhat::kTags ? kTagBytes * (agreement.schema.values.size() + rules.size()) : 0;
   std::vector<FoundRecord> records;
   for (size_t begin = 0; begin < keys.size();) {
     size_t end = begin;
@@ -289,30 +324,29 @@ absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadInBatches(
     }
     ask.clear_keys();
     for (size_t i = begin; i < end; ++i) ask.add_keys(keys[i]);
-    RETURN_IF_ERROR(ReadBatch(ask, &records));
+    RETURN_IF_ERROR(ReadBatch(ask, tag_bytes, &records));
     begin = end;
   }
   return records;
 }
 
-absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
+absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request, size_t tag_bytes,
                                  std::vector<FoundRecord>* records) {
   Call call(this, options_.read_timeout);
   const auto stream = stub_->ReadRecords(call.context(), request);
-  const size_t before = records->size();
+  Budget budget("what the agent read", LimitsOf(request, tag_bytes));
   v1::ReadRecordsReply reply;
   while (stream->Read(&reply)) {
     for (v1::Record& record : *reply.mutable_records()) {
       absl::StatusOr<FoundRecord> found = proto::FromProto(std::move(record));
-      if (!found.ok()) {
+      const absl::Status charged = found.ok() ? budget.Charge(BytesOf(*found)) : absl::OkStatus();
+      if (!found.ok() || !charged.ok()) {
         call.context()->TryCancel();
-        return found.status();
+        if (!found.ok()) return found.status();
+        return absl::InternalError(std::string(charged.message()) +
+                                   ": it is more than it was asked for");
       }
       records->push_back(*std::move(found));
-    }
-    if (records->size() - before > static_cast<size_t>(request.keys_size())) {
-      call.context()->TryCancel();
-      return absl::InternalError("the agent gave more records than it was asked for");
     }
   }
   return Finished(stream->Finish(), "reading records");
@@ -326,6 +360,10 @@ absl::StatusOr<std::vector<AlikeKey>> GrpcPeer::FindAlike(const merkle::Agreemen
   v1::FindAlikeReply reply;
   RETURN_IF_ERROR(
       Finished(stub_->FindAlike(call.context(), request, &reply), "looking for alike keys"));
+  Budget budget("the agent's list of alike keys", {keys.size() * (size_t{2} << 20), keys.size()});
+  const absl::Status charged =
+      budget.Charge(reply.ByteSizeLong(), static_cast<size_t>(reply.alike_size()));
+  if (!charged.ok()) return absl::InternalError(charged.message());
   std::vector<AlikeKey> alike;
   for (v1::AlikeKey& one : *reply.mutable_alike()) {
     alike.push_back(proto::FromProto(std::move(one)));

@@ -71,7 +71,7 @@ class GrpcPeer final : public Peer {
                                                          const merkle::Agreement& agreement,
                                                          const std::vector<std::string>& keys,
                                                          size_t keys_max);
-  absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request,
+  absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request, size_t tag_bytes,
                          std::vector<FoundRecord>* records);
 
   const GrpcPeerOptions options_;

@@ -83,14 +83,14 @@ absl::Status Workspace::MakePrivateFolders() {
 
 absl::Status Workspace::OpenStateFolder(const std::string& state_dir) {
   if (::mkdir(state_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("--state-dir: can't make folder " + state_dir, errno);
+    return SystemError("--state-dir: can't make directory " + state_dir, errno);
   }
   struct stat info;
   if (::stat(state_dir.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-    return absl::InvalidArgumentError("--state-dir: " + state_dir + " is not a folder");
+    return absl::InvalidArgumentError("--state-dir: " + state_dir + " is not a directory");
   }
   if (::access(state_dir.c_str(), W_OK | X_OK) != 0) {
-    return SystemError("--state-dir: can't write in folder " + state_dir, errno);
+    return SystemError("--state-dir: can't write in directory " + state_dir, errno);
   }
   // What lies in it is believed: the digest key, and the indexes.
   RETURN_IF_ERROR(merkle::CheckOwned(state_dir, "--state-dir:"));
@@ -126,7 +126,7 @@ absl::StatusOr<std::string> Workspace::StateFolder(const std::string& url) {
   if (uses > 1) name += "-" + std::to_string(uses);
   const std::string folder = (state_folder_ / name).string();
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("can't make folder " + folder, errno);
+    return SystemError("can't make directory " + folder, errno);
   }
   return folder;
 }

@@ -15,7 +15,7 @@
 //   first     varint   kDigests
 //   keys               kCut: number, then keys
 //   positions          kKeys, kRecords: runs, each one varint (gap * 4 + (long ? 2 : 0) + (last ? 1
-//                      : 0)), then, if long, the run's length - 2; 0 runs cannot be written, so an
+//                      : 0)), then, if long, the run's length - 1; 0 runs cannot be written, so an
 //                      empty list is one run of gap 0, long, length written as 0 and last
 //
 // A batch of answers is the number of questions answered, then for each, by its question's kind:

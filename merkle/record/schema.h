@@ -43,7 +43,7 @@ struct Column {
 struct Schema {
   std::vector<Column> key;
   std::vector<Column> values;
-  // Records have no key and are compared with their numbers of copies (merkle/tree/multiset.h):
+  // Records have no key and are compared with their copy counts (merkle/tree/multiset.h):
   // `key` is empty, and `values` are all columns.
   bool multiset = false;
 

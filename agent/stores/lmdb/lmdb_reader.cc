@@ -84,6 +84,9 @@ void Isolate(int socket) {
 
 }  // namespace
 
+// Runs in a process that was forked from one with threads, and allocates: glibc keeps its allocator
+// usable over a fork, and neither liblmdb nor this takes another lock that a thread of the parent
+// could have held. Should it hang all the same, Receive() doesn't wait for ever.
 void LmdbReader::Hold(const char* path, bool is_folder, int socket) {
   Isolate(socket);
   const int fd = STDERR_FILENO + 1;

@@ -18,6 +18,8 @@
 // DML, VACUUM, ANALYZE and CREATE INDEX change nothing of it.
 #include "agent/stores/postgresql/pg_witness.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <string_view>
 
 #include "agent/source/messages.h"

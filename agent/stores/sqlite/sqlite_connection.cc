@@ -47,7 +47,7 @@ absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
     case SQLITE_CANTOPEN:
       return absl::FailedPreconditionError(
           message +
-          "; the file, its folder and its -wal, -shm and -journal files must be "
+          "; the file, its directory and its -wal, -shm and -journal files must be "
           "accessible (a database in WAL mode is read with a writable -shm file)");
     case SQLITE_INTERRUPT:
       return absl::CancelledError("the reading of " + Printable(path) + " was ended");

@@ -190,9 +190,9 @@ std::string CheckMultisets(const WalkResult& result, const Report& report) {
   if (!report.multiset() || !result.divergences.empty() || !result.runs.empty()) return "";
   for (const ReportReplica& replica : report.replicas) {
     if (replica.records == report.replicas[0].records) continue;
-    return "no record differs in its number of copies, and yet " + report.replicas[0].name +
-           " has " + GroupDigits(report.replicas[0].records.value_or(0)) + " records and " +
-           replica.name + " has " + GroupDigits(replica.records.value_or(0));
+    return "no record differs in its copy count, and yet " + report.replicas[0].name + " has " +
+           GroupDigits(report.replicas[0].records.value_or(0)) + " records and " + replica.name +
+           " has " + GroupDigits(replica.records.value_or(0));
   }
   return "";
 }
@@ -314,7 +314,7 @@ void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
       if (found == alike[i].end() || (*listed[r].states)[i]) continue;
       report->records[r].notes.push_back(
           report->replicas[i].name + ": it holds " + KeyInWords(found->second, columns) +
-          ", which its collation takes for equal to " + KeyInWords(found->first, columns));
+          ", which its collation considers equal to " + KeyInWords(found->first, columns));
     }
   }
 }

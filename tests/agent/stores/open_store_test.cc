@@ -70,6 +70,17 @@ TEST(OpenStoreTest, EveryKindsSchemeIsKnownWhereSecretsAreHidden) {
   }
 }
 
+TEST(OpenStoreTest, APasswordGoesWhereTheStoresOwnLibraryLooksForIt) {
+  const auto variable = [](const char* scheme) {
+    return FindStoreKind(DescribeStoreKinds(), scheme)->password_variable;
+  };
+  EXPECT_EQ(variable("postgresql"), "PGPASSWORD");
+  EXPECT_EQ(variable("postgres"), "PGPASSWORD");
+  EXPECT_EQ(variable("mysql"), "MYSQL_PWD");
+  EXPECT_EQ(variable("mariadb"), "MYSQL_PWD");
+  for (const char* none : {"sqlite", "csv", "tsv", "jsonl", "lmdb"}) EXPECT_EQ(variable(none), "");
+}
+
 TEST(OpenStoreTest, DatabasesListTheirTablesAndNothingElseDoes) {
   for (const StoreKind* const kind : AllStoreKinds()) {
     EXPECT_EQ(kind->database_form.empty(), kind->list_tables == nullptr);

@@ -167,7 +167,7 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   options_.format = "jsno";
   fails("did you mean 'json'?");
   options_.output = "/nonexistent/x";
-  fails("no such folder: /nonexistent");
+  fails("no such directory: /nonexistent");
 }
 
 TEST_F(DiffCommandTest, NamesMayBeGivenOnceEachOrTogether) {
@@ -321,6 +321,7 @@ TEST(ReplicaSpecTest, APasswordIsHandedOverAsItsKindTakesIt) {
   EXPECT_EQ(spec->password, "geheim");
   EXPECT_EQ(spec->password_variable, "NEWDB_PASSWORD");
   EXPECT_EQ(ParseReplicaSpec("a", "csv:x", FakeStoreKinds)->password_variable, "");
+  EXPECT_FALSE(ParseReplicaSpec("a", "csv://u:geheim@h/d", FakeStoreKinds).ok());  // it takes none
 }
 
 TEST(ReplicaSpecTest, WithoutAnAgentToAskNothingIsGuessed) {
@@ -343,8 +344,14 @@ TEST(ReplicaSpecTest, RunningAgentsAreParsed) {
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(spec->address, "unix:/run/driftwood/agent.sock");
   EXPECT_EQ(spec->dataset, "orders");
-  for (const char* bad : {"agent:host:7000", "agent:host:x/orders", "agent:unix:/orders",
-                          "agent:", "agent:host:7000/", "agent::7000/orders"}) {
+  spec = ParseReplicaSpec("a", "agent:127.0.0.1:7000/orders?token_file=/etc/a%20token", nullptr);
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->address, "127.0.0.1:7000");
+  EXPECT_EQ(spec->dataset, "orders");
+  EXPECT_EQ(spec->token_file, "/etc/a token");
+  for (const char* bad :
+       {"agent:host:7000/orders?token_file=", "agent:host:7000", "agent:host:x/orders",
+        "agent:unix:/orders", "agent:", "agent:host:7000/", "agent::7000/orders"}) {
     EXPECT_FALSE(ParseReplicaSpec("a", bad, nullptr).ok()) << bad;
   }
 }

@@ -39,11 +39,21 @@ class FakeAgent final : public v1::Agent::Service {
   bool answers_hang = false;    // Query and Describe, until the call is cancelled
   bool prepare_silent = false;  // the same for Prepare
   bool too_many_records = false;
+  bool compresses = false;     // Describe
+  size_t columns_more = 0;     // Describe
+  size_t tag_bytes_more = 0;   // of each record read
+  std::string authorization;   // of the last Describe
   std::function<void()> in_hang;  // called when a call begins to hang
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeReply* reply) override {
     if (answers_hang) return Hang(context);
+    if (compresses) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
+    for (size_t i = 0; i < columns_more; ++i) reply->add_columns();
+    const auto token = context->client_metadata().find("authorization");
+    if (token != context->client_metadata().end()) {
+      authorization = std::string(token->second.data(), token->second.size());
+    }
     if (request->dataset() != "data") {
       return {grpc::StatusCode::NOT_FOUND, "no dataset '" + request->dataset() + "'"};
     }
@@ -121,6 +131,7 @@ class FakeAgent final : public v1::Agent::Service {
         message->set_key(record.key);
         *message->mutable_digest() = proto::ToProto(record.digest);
         message->set_value(record.value);
+        message->set_column_tags(std::string(tag_bytes_more, 't'));
         message->set_value_too_long(record.value_too_long);
       }
     }
@@ -316,6 +327,47 @@ TEST_F(GrpcPeerTest, MoreRecordsThanAskedForAreRefused) {
   const auto records =
       peer.ReadRecords(SomeAgreement(), {FakePeer::Key(1), FakePeer::Key(2)}, true);
   EXPECT_EQ(records.status().code(), absl::StatusCode::kInternal);
+}
+
+TEST_F(GrpcPeerTest, MoreBytesThanWereAskedForAreRefused) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  agent->tag_bytes_more = 20 << 20;
+  GrpcPeer peer(Options());
+  EXPECT_EQ(peer.ReadTagged(SomeAgreement(), {FakePeer::Key(1)}, {}).status().code(),
+            absl::StatusCode::kInternal);
+  EXPECT_EQ(peer.ReadIndexed(SomeAgreement(), {FakePeer::Key(1)}).status().code(),
+            absl::StatusCode::kInternal);
+}
+
+TEST_F(GrpcPeerTest, ADescriptionOfVeryManyColumnsIsRefused) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  agent->columns_more = 200'000;
+  EXPECT_FALSE(peer.Describe().ok());
+  agent->columns_more = 2'000'000;  // four bytes each on the wire, and a hundred when parsed
+  EXPECT_FALSE(peer.Describe().ok());
+  agent->columns_more = 0;
+  EXPECT_TRUE(peer.Describe().ok());
+}
+
+// A small compressed message can be a huge one.
+TEST_F(GrpcPeerTest, ACompressedReplyIsRefused) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  agent->peer.description.source = std::string(1 << 20, 'x');
+  agent->compresses = true;
+  GrpcPeer peer(Options());
+  EXPECT_FALSE(peer.Describe().ok());
+  agent->compresses = false;
+  EXPECT_TRUE(peer.Describe().ok());
+}
+
+TEST_F(GrpcPeerTest, ATokenIsShownWithEachCall) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeerOptions options = Options();
+  options.token = "0123456789abcdef";
+  GrpcPeer peer(options);
+  ASSERT_TRUE(peer.Describe().ok());
+  EXPECT_EQ(agent->authorization, "Bearer 0123456789abcdef");
 }
 
 TEST_F(GrpcPeerTest, ManyKeysAreReadInSeveralCallsAndNoneIsLost) {

@@ -426,7 +426,7 @@ TEST(ReportTest, PartlyKnownColumnsOfASpanSayOfHowMany) {
   Report report = Columns();
   report.spans[0].column = SpanColumn{1, 30, 40};
   EXPECT_THAT(Render(report, ReportFormat::kTable),
-              HasSubstr("98 changed (name in 75 % of 40 read again)"));
+              HasSubstr("98 changed (name in 75 % of 40 re-read)"));
 }
 
 TEST(ReportTest, ManyColumnsAreNotAllShownInTheTable) {
