@@ -61,6 +61,7 @@ struct Options {
   std::string listen;
   std::vector<std::string> datasets;  // NAME=URL
   std::string list_tables;            // URL; empty: serve
+  bool stores = false;                // print the kinds of stores
   std::string state_dir;
   std::string digest_key_file;
   std::string token_file;
@@ -91,6 +92,10 @@ void DefineOptions(CLI::App* app, Options* options) {
   app->add_option("--list-tables", options->list_tables,
                   "list the tables of a database as JSON Lines, and end")
       ->type_name("URL")
+      ->excludes(listen)
+      ->excludes(dataset);
+  app->add_flag("--stores", options->stores,
+                "list the kinds of stores that this agent can read as JSON, and end")
       ->excludes(listen)
       ->excludes(dataset);
   app->add_option("--state-dir", options->state_dir,
@@ -333,7 +338,13 @@ absl::Status PrintTables(const Options& options) {
   return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
 }
 
+absl::Status PrintStores() {
+  std::cout << StoreKindsText(DescribeStoreKinds()) << std::flush;
+  return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
+}
+
 absl::Status Run(const Options& options, const merkle::Secrets& secrets) {
+  if (options.stores) return PrintStores();
   if (!options.list_tables.empty()) return PrintTables(options);
   ASSIGN_OR_RETURN(const int signals, TakeSignals());
   return Serve(options, secrets, signals);
@@ -385,7 +396,8 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     for (const char* const name : {"--listen", "--dataset"}) {
-      if (options.list_tables.empty() && app.count(name) == 0) throw CLI::RequiredError(name);
+      if (options.list_tables.empty() && !options.stores && app.count(name) == 0)
+        throw CLI::RequiredError(name);
     }
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help or version

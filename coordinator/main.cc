@@ -137,6 +137,10 @@ int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
                     [](const std::string& store) { return !store.starts_with("agent:"); });
     return MakeGrpcConnector({starts_agents, {o.state_dir, o.digest_key_file}, AgentArguments(o)});
   };
+  environment.store_kinds = [kinds = std::optional<absl::StatusOr<StoreKinds>>()]() mutable {
+    if (!kinds) kinds = AskStoreKinds();  // once
+    return *kinds;
+  };
   environment.stdout_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   environment.stderr_is_terminal = ::isatty(STDERR_FILENO) == 1;
   environment.colour = WantsColour();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/source/forwarding_store.h"
 #include "agent/source/messages.h"
 #include "agent/source/store_options.h"
 #include "agent/source/transient.h"
@@ -238,12 +239,10 @@ class GatedScan final : public Scan {
       DRIFTWOOD_GUARDED_BY(mutex_);  // null once its snapshot was given back
 };
 
-class GatedStore final : public Store {
+class GatedStore final : public ForwardingStore {
  public:
   GatedStore(Store* store, LoadGateOptions options)
-      : store_(store), gate_(std::make_shared<LoadGate>(store, std::move(options))) {}
-
-  absl::StatusOr<SourceDescription> Describe() override { return store_->Describe(); }
+      : ForwardingStore(store), gate_(std::make_shared<LoadGate>(store, std::move(options))) {}
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
@@ -253,12 +252,6 @@ class GatedStore final : public Store {
     return std::unique_ptr<Scan>(std::make_unique<GatedScan>(std::move(scan), gate_));
   }
 
-  absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
-    return store_->IsUnchanged(position);
-  }
-  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return store_->DescribeOrigin(origin);
-  }
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
@@ -271,15 +264,8 @@ class GatedStore final : public Store {
     RETURN_IF_ERROR(BeforeRows(gate_->WaitBriefly()));
     return store_->LookupAlike(columns, key, keys);
   }
-  void ShareRetries(std::shared_ptr<Retries> retries) override {
-    store_->ShareRetries(std::move(retries));
-  }
-  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
-    return store_->MeasureLoad(parts);
-  }
 
  private:
-  Store* const store_;
   const std::shared_ptr<LoadGate> gate_;
 };
 

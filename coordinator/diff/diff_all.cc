@@ -79,11 +79,11 @@ class DiffAll {
 
   absl::Status CompareDatabases() {
     RETURN_IF_ERROR(CheckOptions(options_));
-    RETURN_IF_ERROR(MakeDiffPlan(options_, format_).status());
+    RETURN_IF_ERROR(MakeDiffPlan(options_, format_, environment_.store_kinds).status());
     DiffOptions plain = options_;  // what is about columns is for some tables only
     plain.renames.clear();
     plain.zones.clear();
-    ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_));
+    ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_, environment_.store_kinds));
     databases_ = plan.replicas;
     for (const ReplicaSpec& database : databases_) names_.push_back(database.name);
     RETURN_IF_ERROR(List(&listings_));
@@ -182,7 +182,7 @@ class DiffAll {
   }
 
   Report Compare(const DiffOptions& options, const std::string& label) const {
-    absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format_);
+    absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format_, environment_.store_kinds);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
     for (size_t i = 0; i < databases_.size(); ++i) {
       plan->replicas[i].password = databases_[i].password;

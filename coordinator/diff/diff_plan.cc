@@ -259,7 +259,8 @@ absl::Status CheckOutput(const DiffOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format) {
+absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format,
+                                      const StoreKindsSource& store_kinds) {
   DiffPlan plan;
   plan.format = format;
   RETURN_IF_ERROR(CheckAreNoStores(options));
@@ -275,7 +276,7 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ReplicaNames(options));
   for (size_t i = 0; i < names.size(); ++i) {
-    ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i]));
+    ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i], store_kinds));
     plan.replicas.push_back(std::move(spec));
   }
   RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
+#include "proto/contract/store_kind.h"
 #include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
@@ -17,6 +18,7 @@ struct ReplicaSpec {
   std::string name;
   std::string url;  // as given, but for a password in it
   std::optional<std::string> password;
+  std::string password_variable;  // of the agent's environment, by which it is handed over
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
   // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
   bool running_agent = false;
@@ -26,12 +28,12 @@ struct ReplicaSpec {
   bool allow_not_point_in_time = false;
 };
 
-// InvalidArgument: not such a URL; the message shows the expected forms.
-absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url);
+// The kinds of stores that our own agents can read. Asked only where there is a store's URL.
+using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
 
-// The environment variable in which an agent of our own is given the password of such a store
-// ("PGPASSWORD"). Empty: stores of this kind know no password.
-std::string PasswordVariable(const std::string& url);
+// InvalidArgument: not such a URL; the message shows the expected forms.
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
+                                             const StoreKindsSource& store_kinds);
 
 // The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);

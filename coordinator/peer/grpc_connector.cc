@@ -87,9 +87,8 @@ class GrpcConnector final : public Connector {
                              agent_arguments_.end());
     // As the database's client library takes it; arguments would show in every process list.
     if (spec.password) {
-      const std::string variable = PasswordVariable(spec.url);
-      DRIFTWOOD_CHECK(!variable.empty());  // ParseReplicaSpec() refuses others
-      process.environment.push_back(variable + "=" + *spec.password);
+      DRIFTWOOD_CHECK(!spec.password_variable.empty());  // ParseReplicaSpec() refuses others
+      process.environment.push_back(spec.password_variable + "=" + *spec.password);
     }
     return process;
   }
@@ -118,6 +117,14 @@ class GrpcConnector final : public Connector {
 };
 
 }  // namespace
+
+absl::StatusOr<StoreKinds> AskStoreKinds() {
+  AgentProcessOptions process;
+  ASSIGN_OR_RETURN(process.program, FindAgentProgram());
+  process.arguments = {"--stores"};
+  ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
+  return ParseStoreKinds(text);
+}
 
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options) {
   std::string program;

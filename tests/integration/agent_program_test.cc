@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/contract/store_kind.h"
 #include "tests/testing/paths.h"
 #include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
@@ -77,6 +78,16 @@ TEST_F(AgentProgramTest, WrongOptionsAreRefusedWithWhatToDo) {
               HasSubstr("107"));
   EXPECT_THAT(Refused(Serving({"--digest-key-file", "none.key"})), HasSubstr("none.key"));
   EXPECT_THAT(Refused(Serving({"--unkeyed", "--digest-key-file", "k"})), HasSubstr("--unkeyed"));
+}
+
+TEST_F(AgentProgramTest, TheKindsOfStoresArePrintedForWhoeverAsks) {
+  const auto outcome = testing::RunProcess(Command({"--stores"}), options_);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto kinds = ParseStoreKinds(outcome.out);
+  ASSERT_TRUE(kinds.ok()) << outcome.out;
+  EXPECT_NE(FindStoreKind(*kinds, "csv"), nullptr);
+  EXPECT_EQ(FindStoreKind(*kinds, "postgres")->password_variable, "PGPASSWORD");
+  EXPECT_EQ(FindStoreKind(*kinds, "mariadb")->password_variable, "MYSQL_PWD");
 }
 
 TEST_F(AgentProgramTest, ASignalEndsItAndNothingIsLeft) {

@@ -12,6 +12,7 @@
 
 #include "coordinator/diff/diff_command.h"
 #include "tests/coordinator/peer/fake_peer.h"
+#include "tests/coordinator/peer/fake_store_kinds.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
@@ -103,6 +104,7 @@ class DiffAllTest : public ::testing::Test {
         [this](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
       return std::unique_ptr<Connector>(std::make_unique<FakeConnector>(&world_));
     };
+    environment_.store_kinds = FakeStoreKinds;
     environment_.terminal_columns = [] { return size_t{80}; };
     environment_.now_seconds = [] { return 0.0; };
     environment_.salt = std::string(16, 's');
