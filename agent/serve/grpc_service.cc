@@ -193,7 +193,7 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
                          [&] { return !context->IsCancelled(); }));
     ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(BytesOf(records)));
     v1::ReadRecordsReply part;
-    part.set_unfiltered(request->unfiltered());
+    part.set_unfiltered(message->unfiltered());
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {
       v1::Record one = proto::ToProto(std::move(record));

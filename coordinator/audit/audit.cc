@@ -12,6 +12,7 @@
 #include "coordinator/audit/plan.h"
 #include "coordinator/walk/walk.h"
 #include "merkle/check.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "proto/contract/fault.h"
@@ -67,6 +68,7 @@ class Audit {
     if (!snapshots_open_) return;
     ForEachReplica(count(), [this](size_t i) {
       if (!lost_[i]) replicas_[i].peer->CloseSnapshot();
+      return absl::OkStatus();
     });
   }
 
@@ -125,15 +127,14 @@ class Audit {
 
   bool Describe() {
     Phase(AuditObserver::Phase::kDescribing);
-    std::vector<absl::Status> statuses(count());
     described_.resize(count());
-    ForEachReplica(count(), [&](size_t i) {
+    const std::vector<absl::Status> statuses = ForEachReplica(count(), [&](size_t i) {
       described_[i].name = replicas_[i].name;
       absl::StatusOr<DatasetDescription> description = replicas_[i].peer->Describe();
-      statuses[i] = description.status();
-      if (!description.ok()) return;
+      if (!description.ok()) return description.status();
       described_[i].description = *std::move(description);
       if (observer_ != nullptr) observer_->OnDescribed(i, described_[i].description);
+      return absl::OkStatus();
     });
     for (size_t i = 0; i < count(); ++i) {
       if (!statuses[i].ok()) continue;
@@ -173,18 +174,20 @@ class Audit {
   bool Prepare() {
     Phase(AuditObserver::Phase::kIndexing);
     scan_began_ = true;
-    std::vector<absl::Status> statuses(count());
     std::mutex mutex;
     std::optional<size_t> first_failed;
-    ForEachReplica(count(), [&](size_t i) {
-      statuses[i] = PrepareOne(i, /*force=*/false);
-      if (absl::IsDataLoss(statuses[i])) statuses[i] = PrepareOne(i, /*force=*/true);
-      if (statuses[i].ok()) return;
+    const std::vector<absl::Status> statuses = ForEachReplica(count(), [&](size_t i) {
+      const absl::Status status = merkle::Guarded([this, i] {
+        const absl::Status once = PrepareOne(i, /*force=*/false);
+        return absl::IsDataLoss(once) ? PrepareOne(i, /*force=*/true) : once;
+      });
+      if (status.ok()) return status;
       {
         const std::lock_guard<std::mutex> lock(mutex);
         if (!first_failed) first_failed = i;
       }
       CancelAll();  // Nothing can come of the others any more.
+      return status;
     });
     return AllOk(statuses, first_failed);
   }
@@ -229,14 +232,14 @@ class Audit {
   }
 
   bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
-    std::vector<absl::Status> statuses(count());
     std::vector<OpenedSnapshot> opened(count());
     snapshots_open_ = true;
-    ForEachReplica(count(), [&](size_t i) {
+    const std::vector<absl::Status> statuses = ForEachReplica(count(), [&](size_t i) {
       absl::StatusOr<OpenedSnapshot> snapshot = OpenOne(i);
-      statuses[i] = snapshot.status();
-      lost_[i] = IsLost(statuses[i]);
-      if (snapshot.ok()) opened[i] = *std::move(snapshot);
+      lost_[i] = IsLost(snapshot.status());
+      if (!snapshot.ok()) return snapshot.status();
+      opened[i] = *std::move(snapshot);
+      return absl::OkStatus();
     });
     if (!AllOk(statuses)) return false;
     roots->clear();
@@ -363,10 +366,14 @@ class Audit {
   bool Round(Walk* walk) {
     const std::vector<std::string> questions = walk->NextRound();
     std::vector<absl::StatusOr<std::string>> replies(count());
-    ForEachReplica(count(), [&](size_t i) {
+    const std::vector<absl::Status> asked = ForEachReplica(count(), [&](size_t i) {
       if (!questions[i].empty()) replies[i] = replicas_[i].peer->Query(questions[i]);
+      return absl::OkStatus();
     });
     bool expired = false;
+    for (size_t i = 0; i < count(); ++i) {
+      if (!asked[i].ok()) replies[i] = asked[i];
+    }
     for (size_t i = 0; i < count(); ++i) {
       if (questions[i].empty()) continue;
       if (replies[i].ok()) {

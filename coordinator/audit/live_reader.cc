@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "merkle/check.h"
+#include "merkle/os/threads.h"
 #include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
@@ -18,6 +20,17 @@ Reading Checked(const std::vector<std::string>& keys, Reading reading) {
 }
 
 }  // namespace
+
+std::vector<absl::Status> ForEachReplica(size_t count,
+                                         const std::function<absl::Status(size_t)>& work) {
+  std::vector<absl::Status> ended(count);
+  const absl::Status ran = merkle::ForEachOnThreads(count, [&work, &ended](size_t i) {
+    ended[i] = merkle::Guarded([&work, i] { return work(i); });
+    return absl::OkStatus();
+  });
+  DRIFTWOOD_CHECK(ran.ok());
+  return ended;
+}
 
 bool IsLost(const absl::Status& status) {
   return (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) &&

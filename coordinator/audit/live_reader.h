@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -14,14 +14,10 @@
 
 namespace driftwood::coordinator {
 
-// Runs `work(i)` for each replica, each on a thread of its own.
-template <typename Work>
-void ForEachReplica(size_t count, const Work& work) {
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < count; ++i) threads.emplace_back([&work, i] { work(i); });
-  work(0);
-  for (std::thread& thread : threads) thread.join();
-}
+// Runs `work(i)` for each replica, each on a thread of its own: how each ended, also where it
+// threw.
+std::vector<absl::Status> ForEachReplica(size_t count,
+                                         const std::function<absl::Status(size_t)>& work);
 
 // An agent that is gone or does not answer, whatever it is asked.
 bool IsLost(const absl::Status& status);
@@ -57,6 +53,7 @@ class LiveReader {
   void AskEach(const Ask& ask) {
     ForEachReplica(count(), [&](size_t i) {
       if (!lost_[i]) lost_[i] = IsLost(ask(i, *peers_[i]));
+      return absl::OkStatus();
     });
   }
 

@@ -1,14 +1,12 @@
 #include "agent/stores/mysql/mysql_scan.h"
 
-#include <system_error>
-#include <thread>
-
 #include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_session.h"
 #include "agent/stores/mysql/mysql_statement.h"
 #include "agent/stores/sql/batch_queue.h"
 #include "merkle/mutex.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -62,17 +60,17 @@ class MysqlScan final : public Scan {
 
   ~MysqlScan() override {
     MysqlScan::Interrupt();
-    for (std::thread& thread : threads_) thread.join();
+    threads_.Join().IgnoreError();  // the queue has what went wrong
   }
 
   absl::Status Start() {
     for (size_t reader = 0; reader < reader_count_; ++reader) {
       queue_.AddReader();
-      try {
-        threads_.emplace_back([this, reader] { Read(reader); });
-      } catch (const std::system_error& error) {
-        return absl::ResourceExhaustedError(std::string("no thread: ") + error.what());
-      }
+      const bool started = threads_.Start([this, reader] {
+        Read(reader);
+        return absl::OkStatus();
+      });
+      if (!started) return absl::ResourceExhaustedError("the system has no more threads");
     }
     return absl::OkStatus();
   }
@@ -96,7 +94,7 @@ class MysqlScan final : public Scan {
   // A reader's thread.
   void Read(size_t reader) {
     mysql_thread_init();
-    const absl::Status status = ReadStatements(reader);
+    const absl::Status status = merkle::Guarded([this, reader] { return ReadStatements(reader); });
     const bool left_early = !status.ok() && !queue_.CheckWanted().ok();
     queue_.EndReader(WhileScanning(status));
     if (left_early) EndStatement(plan_.options, ConnectionOf(reader).session());
@@ -245,7 +243,7 @@ class MysqlScan final : public Scan {
   MysqlScanPlan plan_;  // its readers are below
   const size_t reader_count_;
   const std::shared_ptr<const Forms> forms_;
-  std::vector<std::thread> threads_;
+  merkle::ThreadGroup threads_;
 
   BatchQueue queue_;
 

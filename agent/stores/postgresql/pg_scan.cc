@@ -8,13 +8,12 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <system_error>
-#include <thread>
 
 #include "agent/source/transient.h"
 #include "agent/stores/postgresql/pg_rows.h"
 #include "agent/stores/postgresql/pg_session.h"
 #include "agent/stores/sql/batch_queue.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -38,18 +37,18 @@ class PgScan final : public Scan {
 
   ~PgScan() override {
     PgScan::Interrupt();
-    for (std::thread& thread : readers_) thread.join();
+    readers_.Join().IgnoreError();  // the queue has what went wrong
     ::close(wake_);
   }
 
   absl::Status Start() {
     for (std::unique_ptr<PgConnection>& connection : connections_) {
       queue_.AddReader();
-      try {
-        readers_.emplace_back([this, &connection] { Read(&connection); });
-      } catch (const std::system_error& error) {
-        return absl::ResourceExhaustedError(std::string("no thread: ") + error.what());
-      }
+      const bool started = readers_.Start([this, &connection] {
+        Read(&connection);
+        return absl::OkStatus();
+      });
+      if (!started) return absl::ResourceExhaustedError("the system has no more threads");
     }
     return absl::OkStatus();
   }
@@ -73,7 +72,8 @@ class PgScan final : public Scan {
  private:
   // A reader's thread.
   void Read(std::unique_ptr<PgConnection>* connection) {
-    const absl::Status status = ReadStatements(**connection);
+    const absl::Status status =
+        merkle::Guarded([this, connection] { return ReadStatements(**connection); });
     queue_.EndReader(status);
     if (!absl::IsCancelled(status)) return;
     // Left in the middle. A server that computes would notice only when it has something to send;
@@ -258,7 +258,7 @@ class PgScan final : public Scan {
   const std::shared_ptr<const std::vector<PgForm>> forms_;
   const PgScanProof proof_;
   const int wake_;
-  std::vector<std::thread> readers_;
+  merkle::ThreadGroup readers_;
 
   std::atomic<size_t> readers_left_;  // that have not proven yet what they have read
   std::string not_point_in_time_;     // changed by the one reader of a scan that has but one

@@ -120,7 +120,9 @@ TEST_F(ListenerTest, ConnectionsAreFewerThanDescriptors) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_GE(ConnectionsMax(), 8u);
   EXPECT_LE(ConnectionsMax(), 256u);
-  if (limit.rlim_cur >= 32) EXPECT_LE(ConnectionsMax(), limit.rlim_cur / 4);
+  if (limit.rlim_cur >= 32) {
+    EXPECT_LE(ConnectionsMax(), limit.rlim_cur / 4);
+  }
 }
 
 }  // namespace

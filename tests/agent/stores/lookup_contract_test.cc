@@ -14,6 +14,7 @@
 #include "agent/stores/open_store.h"
 #include "merkle/check.h"
 #include "merkle/hash/digest.h"
+#include "merkle/status_macros.h"
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
 #include "tests/testing/temp_dir.h"
