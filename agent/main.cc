@@ -39,11 +39,14 @@
 #include "agent/source/pacer.h"
 #include "agent/source/store_options.h"
 #include "agent/stores/open_store.h"
+#include "merkle/os/private_path.h"
+#include "merkle/os/temporary_folder.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 #include "proto/contract/store_url.h"
+#include "proto/contract/token.h"
 
 namespace driftwood::agent {
 namespace {
@@ -58,8 +61,10 @@ struct Options {
   std::string listen;
   std::vector<std::string> datasets;  // NAME=URL
   std::string list_tables;            // URL; empty: serve
+  bool stores = false;                // print the kinds of stores
   std::string state_dir;
   std::string digest_key_file;
+  std::string token_file;
   std::string connections;
   std::string statement_timeout;
   std::string max_rate;
@@ -89,13 +94,22 @@ void DefineOptions(CLI::App* app, Options* options) {
       ->type_name("URL")
       ->excludes(listen)
       ->excludes(dataset);
+  app->add_flag("--stores", options->stores,
+                "list the kinds of stores that this agent can read as JSON, and end")
+      ->excludes(listen)
+      ->excludes(dataset);
   app->add_option("--state-dir", options->state_dir,
-                  "keep indexes and the digest key here (default: a temporary folder)")
+                  "keep indexes and the digest key here (default: a temporary directory)")
       ->type_name("DIR");
   auto* key = app->add_option("--digest-key-file", options->digest_key_file,
                               "32 bytes or 64 hexadecimal digits, the same at all agents of a "
-                              "dataset (default: digest.key in the state folder)")
+                              "dataset (default: digest.key in the state directory)")
                   ->type_name("FILE");
+  app->add_option(
+         "--token-file", options->token_file,
+         "answer only those who show the token in this file (16 to 256 characters); wanted "
+         "for HOST:PORT")
+      ->type_name("FILE");
   app->add_flag("--unkeyed", options->unkeyed,
                 "no digest key: finds every accident, but not records made up to cancel out")
       ->excludes(key);
@@ -126,38 +140,10 @@ void DefineOptions(CLI::App* app, Options* options) {
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
                 "end when stdin closes, and log errors only (for a parent process)");
   app->add_flag("--insecure", options->insecure,
-                "listen on an address that other machines reach, without encryption");
+                "listen on HOST:PORT without a token, or where other machines reach it, without "
+                "encryption");
   app->add_flag("--verbose", options->verbose, "log more");
 }
-
-// A folder of this process only, removed at its end.
-class TemporaryFolder {
- public:
-  static absl::StatusOr<TemporaryFolder> Create() {
-    std::error_code error;
-    const auto base = std::filesystem::temp_directory_path(error);
-    std::string pattern =
-        ((error ? std::filesystem::path("/tmp") : base) / "driftwood-agent-XXXXXX");
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      return absl::FailedPreconditionError("can't make a temporary folder " + pattern + ": " +
-                                           std::strerror(errno) + "; give --state-dir");
-    }
-    return TemporaryFolder(pattern);
-  }
-  TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  TemporaryFolder& operator=(TemporaryFolder&&) = delete;
-  ~TemporaryFolder() { Remove(); }
-
-  void Remove() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  explicit TemporaryFolder(std::filesystem::path path) : path_(std::move(path)) {}
-  std::filesystem::path path_;
-};
 
 absl::StatusOr<merkle::DigestKey> ChooseKey(const Options& options,
                                             const std::filesystem::path& state_dir) {
@@ -173,6 +159,13 @@ absl::StatusOr<ListenAddress> ChooseAddress(const Options& options) {
         "other machines could reach " + address.ToString() +
         ", and this version has no TLS: listen on 127.0.0.1 or unix:PATH and tunnel to it, or say "
         "--insecure");
+  }
+  if (!address.is_unix() && options.token_file.empty() && !options.insecure) {
+    return absl::InvalidArgumentError(
+        "every user of this machine could reach " + address.ToString() +
+        ": listen on unix:PATH, or give --token-file FILE (make one with: umask 077; openssl rand "
+        "-hex 32 >FILE) and name it on the other side, as in "
+        "agent:HOST:PORT/DATASET?token_file=FILE, or say --insecure");
   }
   return address;
 }
@@ -235,15 +228,17 @@ uint64_t RandomId() {
 
 absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
   if (merkle::IsUrlWithSecret(given)) {
-    return absl::InvalidArgumentError("--state-dir needs a folder, got the store URL '" +
+    return absl::InvalidArgumentError("--state-dir needs a directory, got the store URL '" +
                                       merkle::Redacted(given) + "'");
   }
   std::error_code error;
   std::filesystem::create_directories(given, error);
   if (error) {
-    return absl::FailedPreconditionError("can't create the state folder " + given + ": " +
+    return absl::FailedPreconditionError("can't create the state directory " + given + ": " +
                                          error.message());
   }
+  // What lies in it is believed.
+  RETURN_IF_ERROR(merkle::CheckOwned(given, "state folder"));
   return std::filesystem::path(given);
 }
 
@@ -282,7 +277,8 @@ void WaitForEnd(int signals, bool watch_stdin, Service* service) {
 }
 
 // Ends within kShutdownMax whatever runs: a call that can't be cancelled in time only reads.
-void ShutDown(Service* service, Pacer* pacer, GrpcServer* server, TemporaryFolder* temporary) {
+void ShutDown(Service* service, Pacer* pacer, GrpcServer* server,
+              merkle::TemporaryFolder* temporary) {
   if (pacer != nullptr) pacer->Stop();
   service->Stop();
   std::future<void> ended =
@@ -295,10 +291,10 @@ void ShutDown(Service* service, Pacer* pacer, GrpcServer* server, TemporaryFolde
 
 absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int signals) {
   ASSIGN_OR_RETURN(const ListenAddress address, ChooseAddress(options));
-  std::optional<TemporaryFolder> temporary;
+  std::optional<merkle::TemporaryFolder> temporary;
   ServiceOptions service_options;
   if (options.state_dir.empty()) {
-    ASSIGN_OR_RETURN(TemporaryFolder folder, TemporaryFolder::Create());
+    ASSIGN_OR_RETURN(merkle::TemporaryFolder folder, merkle::TemporaryFolder::Create());
     temporary.emplace(std::move(folder));
     service_options.state_dir = temporary->path();
   } else {
@@ -317,7 +313,12 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   service_options.load_gate = gentleness.load_gate;
   Service service(service_options);
   RETURN_IF_ERROR(AddDatasets(options, gentleness, &service));
-  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server, GrpcServer::Start(&service, address));
+  GrpcServiceOptions grpc_options;
+  if (!options.token_file.empty()) {
+    ASSIGN_OR_RETURN(grpc_options.token, ReadTokenFile(options.token_file));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<GrpcServer> server,
+                   GrpcServer::Start(&service, address, {}, std::move(grpc_options)));
   std::cout << "listening on " << server->address() << std::endl;
   if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
   spdlog::info("listening on {}, {}", EscapeForDisplay(server->address()),
@@ -337,7 +338,13 @@ absl::Status PrintTables(const Options& options) {
   return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
 }
 
+absl::Status PrintStores() {
+  std::cout << StoreKindsText(DescribeStoreKinds()) << std::flush;
+  return std::cout ? absl::OkStatus() : absl::FailedPreconditionError("can't write to stdout");
+}
+
 absl::Status Run(const Options& options, const merkle::Secrets& secrets) {
+  if (options.stores) return PrintStores();
   if (!options.list_tables.empty()) return PrintTables(options);
   ASSIGN_OR_RETURN(const int signals, TakeSignals());
   return Serve(options, secrets, signals);
@@ -389,7 +396,8 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     for (const char* const name : {"--listen", "--dataset"}) {
-      if (options.list_tables.empty() && app.count(name) == 0) throw CLI::RequiredError(name);
+      if (options.list_tables.empty() && !options.stores && app.count(name) == 0)
+        throw CLI::RequiredError(name);
     }
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help or version

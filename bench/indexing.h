@@ -31,7 +31,7 @@ inline merkle::Agreement OrdersAgreement(const merkle::DigestKey& key) {
 }
 
 // Builds the index of a store that has so many records at `path`, and removes it.
-inline void IndexStore(const agent::StoreUrl& url, const merkle::Agreement& agreement,
+inline void IndexStore(const StoreUrl& url, const merkle::Agreement& agreement,
                        const merkle::DigestKey& key, int threads, uint64_t records,
                        const std::filesystem::path& path) {
   agent::IndexerOptions options;

@@ -91,7 +91,7 @@ inline void CompareOrdersIndex(const char* what, const std::string& url,
   const auto key = merkle::DigestKey::Random();
   CompareIndex(std::string(what) + ", connections=" + connections, settings.rows, settings.rounds,
                baseline, [&] {
-                 IndexStore(agent::StoreUrl::Parse(url).value(), OrdersAgreement(key), key,
+                 IndexStore(StoreUrl::Parse(url).value(), OrdersAgreement(key), key,
                             settings.threads, settings.rows, folder / "index");
                });
 }

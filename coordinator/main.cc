@@ -137,6 +137,10 @@ int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
                     [](const std::string& store) { return !store.starts_with("agent:"); });
     return MakeGrpcConnector({starts_agents, {o.state_dir, o.digest_key_file}, AgentArguments(o)});
   };
+  environment.store_kinds = [kinds = std::optional<absl::StatusOr<StoreKinds>>()]() mutable {
+    if (!kinds) kinds = AskStoreKinds();  // once
+    return *kinds;
+  };
   environment.stdout_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   environment.stderr_is_terminal = ::isatty(STDERR_FILENO) == 1;
   environment.colour = WantsColour();
@@ -222,10 +226,9 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
           ->type_name("SECONDS");
   diff->add_flag("--no-recheck", options->no_recheck, "Don't: all divergences are unconfirmed")
       ->excludes(recheck);
-  number("--recheck-max", &options->recheck_max, "How many divergent records are read again")
+  number("--recheck-max", &options->recheck_max, "How many divergent records are re-read")
       ->capture_default_str();
-  number("--recheck-times", &options->recheck_times,
-         "How often one that keeps changing is read again")
+  number("--recheck-times", &options->recheck_times, "How often one that keeps changing is re-read")
       ->capture_default_str();
   diff->add_flag("--exhaustive", options->exhaustive,
                  "Compare everything, even where a million records and more differ; else a sample "
@@ -245,8 +248,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                    "Digest key for the agents started here (default: a random one)")
       ->type_name("FILE");
   diff->add_option("--state-dir", options->state_dir,
-                   "Keep the indexes here for the next time (default: a temporary folder)")
-      ->type_name("FOLDER");
+                   "Keep the indexes here for the next time (default: a temporary directory)")
+      ->type_name("DIR");
   diff->add_option("--connections", options->connections,
                    "Read each database server with so many connections at most (default: 2; "
                    "MariaDB and MySQL: 1)")

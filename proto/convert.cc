@@ -2,13 +2,22 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
+#include "proto/contract/limits.h"
+#include "proto/grpc_status.h"
 
 namespace driftwood::proto {
 namespace {
+
+// Whoever made such a message has a bug.
+absl::Status Malformed(const std::string& message) {
+  return WithFault(absl::InvalidArgumentError(message), Fault::kOurs);
+}
 
 // DigestKey::KeyId().
 constexpr size_t kKeyIdBytes = 16;
@@ -37,6 +46,98 @@ absl::StatusOr<std::vector<merkle::Column>> ColumnsFromProto(
   return result;
 }
 
+using Texts = google::protobuf::RepeatedPtrField<std::string>;
+
+std::vector<std::string> TakeTexts(Texts* texts) {
+  return {std::make_move_iterator(texts->begin()), std::make_move_iterator(texts->end())};
+}
+
+void GiveTexts(std::vector<std::string> texts, Texts* out) {
+  out->Reserve(static_cast<int>(texts.size()));
+  for (std::string& text : texts) out->Add(std::move(text));
+}
+
+// A column is called by its name, so the name must arrive as it is.
+absl::Status CheckColumnName(const std::string& name) {
+  if (ValidUtf8(name) == name) return absl::OkStatus();
+  return absl::FailedPreconditionError("the name of column '" + name +
+                                       "' is not UTF-8; rename it at the source");
+}
+
+v1::TypeKnowledge KnowledgeToProto(TypeKnowledge knowledge) {
+  switch (knowledge) {
+    case TypeKnowledge::kTyped:
+      return v1::TYPE_KNOWLEDGE_TYPED;
+    case TypeKnowledge::kTextual:
+      return v1::TYPE_KNOWLEDGE_TEXTUAL;
+    case TypeKnowledge::kDynamic:
+      return v1::TYPE_KNOWLEDGE_DYNAMIC;
+    case TypeKnowledge::kObserved:
+      return v1::TYPE_KNOWLEDGE_OBSERVED;
+  }
+  return v1::TYPE_KNOWLEDGE_UNSPECIFIED;
+}
+
+std::optional<TypeKnowledge> KnowledgeFromProto(v1::TypeKnowledge knowledge) {
+  switch (knowledge) {
+    case v1::TYPE_KNOWLEDGE_TYPED:
+      return TypeKnowledge::kTyped;
+    case v1::TYPE_KNOWLEDGE_TEXTUAL:
+      return TypeKnowledge::kTextual;
+    case v1::TYPE_KNOWLEDGE_DYNAMIC:
+      return TypeKnowledge::kDynamic;
+    case v1::TYPE_KNOWLEDGE_OBSERVED:
+      return TypeKnowledge::kObserved;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool HasType(TypeKnowledge knowledge) {
+  return knowledge == TypeKnowledge::kTyped || knowledge == TypeKnowledge::kObserved;
+}
+
+absl::StatusOr<SourceColumn> ColumnFromProto(const v1::SourceColumn& message) {
+  SourceColumn column;
+  column.name = message.name();
+  column.declared = message.declared();
+  const std::optional<TypeKnowledge> knowledge = KnowledgeFromProto(message.knowledge());
+  if (!knowledge) {
+    return absl::InternalError("column '" + column.name +
+                               "': the agent does not say what it knows about its type");
+  }
+  column.knowledge = *knowledge;
+  if (!HasType(*knowledge)) return column;
+  const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(message.type());
+  if (!type || *type == merkle::ColumnType::kDynamic || !merkle::IsSelectable(*type)) {
+    return absl::FailedPreconditionError(
+        "column '" + column.name + "' has type '" + message.type() +
+        "', which this program does not know; run the same version of driftwood on all sides");
+  }
+  column.type = *type;
+  return column;
+}
+
+v1::PrepareResult ResultToProto(const PrepareResult& result) {
+  v1::PrepareResult message;
+  *message.mutable_root() = ToProto(result.root);
+  message.set_records(result.records);
+  message.set_unparsed(result.unparsed);
+  message.set_reused(result.reused);
+  message.set_not_point_in_time(ValidUtf8(result.not_point_in_time));
+  return message;
+}
+
+absl::StatusOr<PrepareResult> ResultFromProto(const v1::PrepareResult& message) {
+  PrepareResult result;
+  ASSIGN_OR_RETURN(result.root, FromProto(message.root()));
+  result.records = message.records();
+  result.unparsed = message.unparsed();
+  result.reused = message.reused();
+  result.not_point_in_time = message.not_point_in_time();
+  return result;
+}
+
 }  // namespace
 
 v1::Digest ToProto(const merkle::Digest& digest) {
@@ -56,10 +157,10 @@ v1::Summary ToProto(const merkle::Summary& summary) {
 }
 
 absl::StatusOr<merkle::Summary> FromProto(const v1::Summary& summary) {
-  if (!summary.has_sum()) return absl::InvalidArgumentError("a summary without its sum");
+  if (!summary.has_sum()) return Malformed("a summary without its sum");
   const merkle::Summary result{summary.count(), FromProto(summary.sum())};
   if (result.count == 0 && result.sum != merkle::Digest{}) {
-    return absl::InvalidArgumentError("a summary of no records whose sum is not zero");
+    return Malformed("a summary of no records whose sum is not zero");
   }
   return result;
 }
@@ -85,6 +186,14 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
         ", this program has " + std::to_string(merkle::kEncodingVersion) +
         "; run the same version of Driftwood on all sides");
   }
+  const auto columns = static_cast<size_t>(agreement.key_size() + agreement.values_size());
+  const auto rules = static_cast<size_t>(agreement.rules_size());
+  if (columns > kColumnsMax || rules > kTagRulesMax) {
+    return absl::InvalidArgumentError("an agreement may have " + std::to_string(kColumnsMax) +
+                                      " columns and " + std::to_string(kTagRulesMax) +
+                                      " rules, got " + std::to_string(columns) + " and " +
+                                      std::to_string(rules));
+  }
   merkle::Agreement result;
   result.encoding_version = agreement.encoding_version();
   ASSIGN_OR_RETURN(result.schema.key, ColumnsFromProto(agreement.key()));
@@ -100,6 +209,212 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   }
   RETURN_IF_ERROR(result.Validate());
   return result;
+}
+
+absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description) {
+  v1::DescribeReply reply;
+  reply.set_source(ValidUtf8(description.source));
+  for (const SourceColumn& column : description.columns) {
+    RETURN_IF_ERROR(CheckColumnName(column.name));
+    v1::SourceColumn* const added = reply.add_columns();
+    added->set_name(column.name);
+    added->set_knowledge(KnowledgeToProto(column.knowledge));
+    if (HasType(column.knowledge)) {
+      added->set_type(std::string(merkle::ColumnTypeName(column.type)));
+    }
+    added->set_declared(ValidUtf8(column.declared));
+  }
+  for (const std::string& column : description.key) {
+    RETURN_IF_ERROR(CheckColumnName(column));
+    reply.add_key(column);
+  }
+  if (description.records_estimate) reply.set_records_estimate(*description.records_estimate);
+  if (description.bytes) reply.set_bytes(*description.bytes);
+  for (const std::string& warning : description.warnings) reply.add_warnings(ValidUtf8(warning));
+  reply.set_live(description.live);
+  reply.set_always_keyed(description.always_keyed);
+  reply.set_filter(ValidUtf8(description.filter));
+  reply.set_hides_columns(description.hides_columns);
+  reply.set_encoding_version(description.encoding_version);
+  reply.set_key_id(description.key_id);
+  reply.set_keyed(description.keyed);
+  reply.set_agent_version(ValidUtf8(description.agent_version));
+  reply.set_values_allowed(description.values_allowed);
+  return reply;
+}
+
+absl::StatusOr<DatasetDescription> FromProto(const v1::DescribeReply& reply) {
+  DatasetDescription description;
+  description.source = reply.source();
+  for (const v1::SourceColumn& message : reply.columns()) {
+    ASSIGN_OR_RETURN(SourceColumn column, ColumnFromProto(message));
+    description.columns.push_back(std::move(column));
+  }
+  description.key.assign(reply.key().begin(), reply.key().end());
+  if (reply.has_records_estimate()) description.records_estimate = reply.records_estimate();
+  if (reply.has_bytes()) description.bytes = reply.bytes();
+  description.warnings.assign(reply.warnings().begin(), reply.warnings().end());
+  description.live = reply.live();
+  description.always_keyed = reply.always_keyed();
+  description.filter = reply.filter();
+  description.hides_columns = reply.hides_columns();
+  description.encoding_version = reply.encoding_version();
+  description.key_id = reply.key_id();
+  description.keyed = reply.keyed();
+  description.agent_version = reply.agent_version();
+  description.values_allowed = reply.values_allowed();
+  return description;
+}
+
+v1::PrepareRequest ToProto(const PrepareRequest& request) {
+  v1::PrepareRequest message;
+  message.set_dataset(request.dataset);
+  *message.mutable_agreement() = ToProto(request.agreement);
+  message.set_force(request.force);
+  return message;
+}
+
+absl::StatusOr<PrepareRequest> FromProto(const v1::PrepareRequest& message) {
+  PrepareRequest request;
+  request.dataset = message.dataset();
+  ASSIGN_OR_RETURN(request.agreement, FromProto(message.agreement()));
+  request.force = message.force();
+  return request;
+}
+
+v1::PrepareReply ToProto(const PrepareUpdate& update) {
+  v1::PrepareReply reply;
+  reply.set_records(update.progress.records);
+  reply.set_progress(update.progress.progress);
+  reply.set_waiting(ValidUtf8(update.progress.waiting));
+  if (update.result) *reply.mutable_result() = ResultToProto(*update.result);
+  return reply;
+}
+
+absl::StatusOr<PrepareUpdate> FromProto(const v1::PrepareReply& reply) {
+  PrepareUpdate update{{reply.records(), reply.progress(), reply.waiting()}};
+  if (reply.has_result()) {
+    ASSIGN_OR_RETURN(update.result, ResultFromProto(reply.result()));
+  }
+  return update;
+}
+
+v1::OpenSnapshotRequest ToProto(const SnapshotRequest& request) {
+  v1::OpenSnapshotRequest message;
+  message.set_dataset(request.dataset);
+  message.set_fingerprint(request.fingerprint);
+  return message;
+}
+
+SnapshotRequest FromProto(const v1::OpenSnapshotRequest& message) {
+  return {message.dataset(), message.fingerprint()};
+}
+
+v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened) {
+  v1::OpenSnapshotReply reply;
+  reply.set_snapshot(opened.id);
+  *reply.mutable_root() = ToProto(opened.root);
+  reply.set_records(opened.records);
+  *reply.mutable_agreement() = ToProto(opened.agreement);
+  reply.set_unparsed(opened.unparsed);
+  reply.set_not_point_in_time(ValidUtf8(opened.not_point_in_time));
+  reply.set_lease_ms(static_cast<uint32_t>(opened.lease.count()));
+  return reply;
+}
+
+absl::StatusOr<OpenedSnapshot> FromProto(const v1::OpenSnapshotReply& reply) {
+  if (reply.snapshot() == 0) return absl::InternalError("the agent opened no snapshot");
+  OpenedSnapshot opened;
+  opened.id = reply.snapshot();
+  ASSIGN_OR_RETURN(opened.root, FromProto(reply.root()));
+  opened.records = reply.records();
+  ASSIGN_OR_RETURN(opened.agreement, FromProto(reply.agreement()));
+  opened.unparsed = reply.unparsed();
+  opened.not_point_in_time = reply.not_point_in_time();
+  opened.lease = std::chrono::milliseconds(reply.lease_ms());
+  return opened;
+}
+
+v1::ReadRecordsRequest ToProto(ReadRequest request) {
+  v1::ReadRecordsRequest message;
+  message.set_dataset(std::move(request.dataset));
+  message.set_fingerprint(std::move(request.fingerprint));
+  GiveTexts(std::move(request.keys), message.mutable_keys());
+  message.set_with_values(request.what == ReadWhat::kValues);
+  message.set_indexed(request.what == ReadWhat::kIndexed);
+  message.set_column_tags(request.what == ReadWhat::kTags);
+  message.set_unfiltered(request.what == ReadWhat::kUnfiltered);
+  GiveTexts(std::move(request.rules), message.mutable_rules());
+  return message;
+}
+
+absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest message) {
+  const bool tagged = message.column_tags() || message.rules_size() > 0;
+  if (message.with_values() + message.indexed() + tagged + message.unfiltered() > 1) {
+    return Malformed(
+        "asked for more than one of values, column tags, what the index says and what is there "
+        "without the filter");
+  }
+  ReadRequest request;
+  request.what = message.with_values()  ? ReadWhat::kValues
+                 : message.indexed()    ? ReadWhat::kIndexed
+                 : tagged               ? ReadWhat::kTags
+                 : message.unfiltered() ? ReadWhat::kUnfiltered
+                                        : ReadWhat::kDigests;
+  request.dataset = std::move(*message.mutable_dataset());
+  request.fingerprint = std::move(*message.mutable_fingerprint());
+  request.keys = TakeTexts(message.mutable_keys());
+  request.rules = TakeTexts(message.mutable_rules());
+  return request;
+}
+
+v1::Record ToProto(FoundRecord record) {
+  v1::Record message;
+  message.set_key(std::move(record.key));
+  *message.mutable_digest() = ToProto(record.digest);
+  message.set_value(std::move(record.value));
+  message.set_value_too_long(record.value_too_long);
+  message.set_copies(record.copies);
+  message.set_column_tags(std::move(record.column_tags));
+  message.set_rule_tags(std::move(record.rule_tags));
+  return message;
+}
+
+absl::StatusOr<FoundRecord> FromProto(v1::Record message) {
+  if (!message.has_digest()) return Malformed("a record without its digest");
+  FoundRecord record;
+  record.key = std::move(*message.mutable_key());
+  record.digest = FromProto(message.digest());
+  record.value = std::move(*message.mutable_value());
+  record.value_too_long = message.value_too_long();
+  record.copies = message.copies();
+  record.column_tags = std::move(*message.mutable_column_tags());
+  record.rule_tags = std::move(*message.mutable_rule_tags());
+  return record;
+}
+
+v1::FindAlikeRequest ToProto(AlikeRequest request) {
+  v1::FindAlikeRequest message;
+  message.set_dataset(std::move(request.dataset));
+  message.set_fingerprint(std::move(request.fingerprint));
+  GiveTexts(std::move(request.keys), message.mutable_keys());
+  return message;
+}
+
+AlikeRequest FromProto(v1::FindAlikeRequest message) {
+  return {std::move(*message.mutable_dataset()), std::move(*message.mutable_fingerprint()),
+          TakeTexts(message.mutable_keys())};
+}
+
+v1::AlikeKey ToProto(AlikeKey alike) {
+  v1::AlikeKey message;
+  message.set_key(std::move(alike.key));
+  message.set_held(std::move(alike.held));
+  return message;
+}
+
+AlikeKey FromProto(v1::AlikeKey message) {
+  return {std::move(*message.mutable_key()), std::move(*message.mutable_held())};
 }
 
 }  // namespace driftwood::proto

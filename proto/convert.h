@@ -1,11 +1,16 @@
-// Protocol messages <-> merkle values. Pure functions. FromProto trusts nothing: what is absent is
-// an error and never a default that reads as "nothing there".
+// Protocol messages <-> the vocabulary of proto/contract and merkle, both directions of each. Pure
+// functions. FromProto trusts nothing: what is absent is an error and never a default that reads as
+// "nothing there". Messages of a few plain fields (a query, the end of a snapshot) have no value of
+// their own.
 #pragma once
 
 #include "absl/status/statusor.h"
 #include "driftwood/v1/agent.pb.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
+#include "proto/contract/prepared.h"
+#include "proto/contract/record.h"
+#include "proto/contract/source.h"
 
 namespace driftwood::proto {
 
@@ -21,5 +26,38 @@ v1::Agreement ToProto(const merkle::Agreement& agreement);
 // FailedPrecondition: another encoding version. InvalidArgument: an unknown column type, a key id
 // that isn't one, or what merkle::Agreement::Validate() refuses.
 absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement);
+
+// FailedPrecondition: a column's name is not UTF-8 (it must arrive as it is; of other texts what is
+// not is replaced).
+absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description);
+// FailedPrecondition: a type that this program does not know. Internal: knowledge that is none.
+absl::StatusOr<DatasetDescription> FromProto(const v1::DescribeReply& reply);
+
+v1::PrepareRequest ToProto(const PrepareRequest& request);
+absl::StatusOr<PrepareRequest> FromProto(const v1::PrepareRequest& request);
+
+v1::PrepareReply ToProto(const PrepareUpdate& update);
+absl::StatusOr<PrepareUpdate> FromProto(const v1::PrepareReply& reply);
+
+v1::OpenSnapshotRequest ToProto(const SnapshotRequest& request);
+SnapshotRequest FromProto(const v1::OpenSnapshotRequest& request);
+
+v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened);
+// Internal: no snapshot was opened.
+absl::StatusOr<OpenedSnapshot> FromProto(const v1::OpenSnapshotReply& reply);
+
+v1::ReadRecordsRequest ToProto(ReadRequest request);
+// InvalidArgument: more than one thing is asked for.
+absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest request);
+
+v1::Record ToProto(FoundRecord record);
+// InvalidArgument: no digest.
+absl::StatusOr<FoundRecord> FromProto(v1::Record record);
+
+v1::FindAlikeRequest ToProto(AlikeRequest request);
+AlikeRequest FromProto(v1::FindAlikeRequest request);
+
+v1::AlikeKey ToProto(AlikeKey alike);
+AlikeKey FromProto(v1::AlikeKey alike);
 
 }  // namespace driftwood::proto

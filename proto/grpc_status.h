@@ -10,7 +10,8 @@
 
 namespace driftwood::proto {
 
-// The message is made fit for a trailer by WireMessage().
+// The message is made fit for a trailer by WireMessage(). A fault that the status says
+// (proto/contract/fault.h) goes with it, as v1::ErrorDetails.
 grpc::Status ToGrpc(const absl::Status& status);
 // A code that isn't one becomes Unknown. Never OK unless `status` is.
 absl::Status FromGrpc(const grpc::Status& status);

@@ -34,7 +34,7 @@ class KeyCollector final : public RowSink {
   explicit KeyCollector(const Agreement& agreement)
       : encoder_({agreement.schema.key, {}}, agreement.rules) {}
   absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
-    encoder_.Encode(row);
+    RETURN_IF_ERROR(encoder_.Encode(row));
     keys_.insert(std::string(encoder_.key()));
     return absl::OkStatus();
   }

@@ -10,17 +10,11 @@
 #include "agent/source/cancellation.h"
 #include "agent/source/store.h"
 #include "merkle/record/agreement.h"
+#include "proto/contract/record.h"
 
 namespace driftwood::agent {
 
-struct AlikeKey {
-  std::string key;   // asked for; the store does not hold it
-  std::string held;  // it holds this one, and takes both for equal
-};
-
-// Of one call.
-inline constexpr size_t kAlikeKeysMax = 100;
-// How many of them are looked up one by one.
+// How many keys of a call are looked up one by one.
 inline constexpr size_t kAlikeLookupsMax = 20;
 
 // Of `keys` (canonical, of records that the store lacks), those that it takes for equal to one that

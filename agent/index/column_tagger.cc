@@ -7,7 +7,9 @@
 
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/hashed_form.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 namespace {
@@ -51,24 +53,7 @@ std::string ColumnTagger::TagColumns(const EncodedRecord& record) {
   return tags;
 }
 
-void ColumnTagger::Begin(std::string_view record_key) {
-  key_ = record_key;
-  columns_ended_ = 0;
-  tags_.clear();
-  if (!columns_.empty()) hasher_.Begin(key_, columns_.front().name);
-}
-
-void ColumnTagger::EndColumn() {
-  hasher_.End(&tags_);
-  if (++columns_ended_ < columns_.size()) hasher_.Begin(key_, columns_[columns_ended_].name);
-}
-
-std::string ColumnTagger::End() {
-  DRIFTWOOD_CHECK(columns_ended_ == columns_.size());
-  return std::move(tags_);
-}
-
-std::string ColumnTagger::TagRules(const EncodedRecord& record) {
+absl::StatusOr<std::string> ColumnTagger::TagRules(const EncodedRecord& record) {
   DRIFTWOOD_CHECK(record.value_ends.size() == columns_.size());
   std::string tags;
   tags.reserve(rules_.size() * merkle::ColumnHasher::kBytes);
@@ -78,13 +63,14 @@ std::string ColumnTagger::TagRules(const EncodedRecord& record) {
   for (const TaggedRule& rule : rules_) {
     if (decoded != rule.column) {
       values = merkle::DecodeValues(EncodingOf(record, rule.column), 1);
-      DRIFTWOOD_CHECK(values.ok());
+      if (!values.ok()) return absl::InternalError(values.status().message());
       decoded = rule.column;
     }
     merkle::Value value = values->front();
     merkle::ApplyRule(rule.rule, &value);
     std::string encoding;
     merkle::AppendValue(value, merkle::Place::kValue, &encoding);
+    merkle::HashColumnIfLong(0, &body_hasher_, &encoding);
     hasher_.AppendTag(record.key, columns_[rule.column].name, encoding, &tags);
   }
   return tags;

@@ -17,11 +17,7 @@
 
 namespace driftwood::agent {
 
-// Of one call: rules, and tags of all its records.
-inline constexpr size_t kTagRulesMax = 16'384;
-inline constexpr size_t kTagsMax = size_t{8} << 20;
-
-// A record as RowEncoder gives it.
+// A record as RowEncoder gives it, its value in either form.
 struct EncodedRecord {
   std::string_view key;
   std::string_view value;
@@ -38,18 +34,14 @@ class ColumnTagger {
 
   // How many tags a record has.
   size_t tags() const { return columns_.size() + rules_.size(); }
+  bool has_rules() const { return !rules_.empty(); }
 
-  // A tag for each value column in schema order.
+  // A tag for each value column in schema order, of a value in its hashed form.
   std::string TagColumns(const EncodedRecord& record);
-  // The same of a record whose value comes piece by piece: Begin(), then for each value column
-  // AddPiece() as often as it has pieces and EndColumn(), then End().
-  void Begin(std::string_view record_key);
-  void AddPiece(std::string_view piece) { hasher_.Add(piece); }
-  void EndColumn();
-  std::string End();
   // A tag for each rule in the order given: that of the column's value under the rule. It equals
-  // the column's own tag where the rule changes nothing.
-  std::string TagRules(const EncodedRecord& record);
+  // the column's own tag where the rule changes nothing. Of a value as it is shown. Internal: it is
+  // in no canonical form.
+  absl::StatusOr<std::string> TagRules(const EncodedRecord& record);
 
  private:
   struct TaggedRule {
@@ -57,15 +49,12 @@ class ColumnTagger {
     merkle::Rule rule;
   };
   ColumnTagger(const merkle::Agreement& agreement, const merkle::DigestKey& key)
-      : columns_(agreement.schema.values), hasher_(key) {}
+      : columns_(agreement.schema.values), hasher_(key), body_hasher_(key) {}
 
   std::vector<merkle::Column> columns_;
   std::vector<TaggedRule> rules_;
   merkle::ColumnHasher hasher_;
-  // Between Begin() and End().
-  std::string key_;
-  size_t columns_ended_ = 0;
-  std::string tags_;
+  merkle::BodyHasher body_hasher_;
 };
 
 }  // namespace driftwood::agent

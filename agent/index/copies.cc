@@ -25,7 +25,7 @@ class CopyCounter final : public RowSink {
   CopyCounter(const merkle::Agreement& agreement, const merkle::DigestKey& key,
               const std::vector<std::string>& keys, bool with_values)
       : with_values_(with_values), reader_(agreement.schema, agreement.rules, key), hasher_(key) {
-    for (const std::string& wanted : keys) wanted_.emplace(wanted, FoundRecord{wanted, "", {}});
+    for (const std::string& wanted : keys) wanted_.emplace(wanted, FoundRecord{wanted, {}});
   }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
@@ -96,7 +96,7 @@ absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view
       copies = hasher.CopiesOf(record.key, record.digest, begin, end);
     }
     if (!copies) {
-      return absl::DataLossError("a digest in the index stands for no number of copies");
+      return absl::DataLossError("a digest in the index stands for no copy count");
     }
     record.copies = *copies;
   }

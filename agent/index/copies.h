@@ -25,7 +25,7 @@ absl::StatusOr<std::vector<FoundRecord>> CountCopies(Store& store,
                                                      bool with_values, Cancellation* cancellation);
 
 // FindRecords() of a multiset of `records` records, copies counted. `cancellation`
-// may be null. DataLoss: a digest in the index stands for no number of copies.
+// may be null. DataLoss: a digest in the index stands for no copy count.
 absl::StatusOr<std::vector<FoundRecord>> FindCopies(const merkle::TreeView& view,
                                                     const std::vector<std::string>& keys,
                                                     const merkle::DigestKey& key, uint64_t records,

@@ -12,6 +12,7 @@
 #include "merkle/record/encoding.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 
@@ -78,7 +79,7 @@ class DuplicateFinder final : public RowSink {
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     if (done_) return absl::OkStatus();
-    encoder_.Encode(row);
+    RETURN_IF_ERROR(encoder_.Encode(row));
     if (encoder_.key() != key_) return absl::OkStatus();
     std::string original;
     for (const SourceValue& value : row)
@@ -138,7 +139,7 @@ absl::Status DuplicateError(Store& store, const Agreement& agreement, const std:
   const absl::StatusOr<SourceDescription> description = store.Describe();
   const absl::StatusOr<std::string> rows = FindDuplicates(store, agreement, key, cancellation);
   // A record that moved while the source was read has one key at any time, and was met twice.
-  if (absl::IsAborted(rows.status()) && !IsTransient(rows.status())) {
+  if (!rows.ok() && FaultOf(rows.status()) == Fault::kSource && !IsTransient(rows.status())) {
     return absl::AbortedError("two records were read with the key " +
                               DescribeKey(agreement.schema, key) + UnderKeyRules(agreement) +
                               (description.ok() ? " of " + description->source : "") + ", and " +

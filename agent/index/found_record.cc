@@ -17,7 +17,7 @@ absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& vie
   std::vector<FoundRecord> found;
   for (const std::string& key : keys) {
     RETURN_IF_ERROR(view.Records({key, key + '\0'}, [&](std::string_view at, const auto& digest) {
-      found.push_back({std::string(at), "", digest});
+      found.push_back({std::string(at), digest});
       return true;
     }));
   }

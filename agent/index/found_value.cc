@@ -7,15 +7,9 @@
 namespace driftwood::agent {
 
 absl::StatusOr<merkle::Digest> ValueReader::ReadDigest(std::span<const SourceValue> row) {
-  if (!RowEncoder::IsLong(row)) {
-    encoder_.Encode(row);
-    return hasher_.Hash(encoder_.key(), encoder_.value());
-  }
-  encoder_.EncodeKey(row);
-  hasher_.Begin(encoder_.key());
-  RETURN_IF_ERROR(
-      encoder_.EncodeValue(row, [this](std::string_view piece) { hasher_.Add(piece); }));
-  return hasher_.End();
+  RETURN_IF_ERROR(encoder_.EncodeHashed(row, &hashed_ends_));
+  hashed_ = encoder_.value();
+  return hasher_.Hash(encoder_.key(), hashed_);
 }
 
 absl::StatusOr<std::optional<std::string>> ValueReader::ReadValue(
@@ -29,24 +23,21 @@ absl::StatusOr<std::optional<std::string>> ValueReader::ReadValue(
 
 absl::StatusOr<ValueReader::Tags> ValueReader::ReadTags(std::span<const SourceValue> row,
                                                         ColumnTagger* tagger) {
+  Tags tags;
+  tags.columns = tagger->TagColumns({encoder_.key(), hashed_, hashed_ends_});
+  if (!tagger->has_rules()) return tags;
   std::vector<size_t> ends;
   ASSIGN_OR_RETURN(const std::optional<std::string> value, Collect(row, kValueBytesMax, &ends));
   if (value) {
-    const EncodedRecord record{encoder_.key(), *value, ends};
-    return Tags{tagger->TagColumns(record), tagger->TagRules(record)};
+    ASSIGN_OR_RETURN(tags.rules, tagger->TagRules({encoder_.key(), *value, ends}));
   }
-  tagger->Begin(encoder_.key());
-  RETURN_IF_ERROR(encoder_.EncodeValue(
-      row, [tagger](std::string_view piece) { tagger->AddPiece(piece); },
-      [tagger] { tagger->EndColumn(); }));
-  return Tags{tagger->End(), ""};
+  return tags;
 }
 
 absl::StatusOr<std::optional<std::string>> ValueReader::Collect(std::span<const SourceValue> row,
                                                                 size_t bytes_max,
                                                                 std::vector<size_t>* ends) {
   std::optional<std::string> value = "";
-  encoder_.EncodeKey(row);
   RETURN_IF_ERROR(encoder_.EncodeValue(
       row,
       [&](std::string_view piece) {

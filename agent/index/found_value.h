@@ -14,26 +14,23 @@
 #include "agent/index/row_encoder.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/schema.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 
-// Longer values are not handed out, nor are those of one call that are more than that together.
-inline constexpr size_t kValueBytesMax = size_t{32} << 20;
-inline constexpr size_t kValuesBytesMax = size_t{128} << 20;
-
-// One call's. One thread at a time. InvalidArgument as of RowEncoder::EncodeValue().
+// One call's. One thread at a time. Errors as RowEncoder has them.
 class ValueReader {
  public:
   ValueReader(const merkle::Schema& schema, const std::vector<std::string>& rules,
               const merkle::DigestKey& key)
-      : encoder_(schema, rules), hasher_(key) {}
+      : encoder_(schema, rules, key), hasher_(key) {}
 
   absl::StatusOr<merkle::Digest> ReadDigest(std::span<const SourceValue> row);
-  // Of the row that was read last.
+  // The rest is of the row whose digest was read last.
   std::string_view key() const { return encoder_.key(); }
-  // Nothing if it is too long, by itself or beside those before it.
+  // As it is shown. Nothing if it is too long, by itself or beside those before it.
   absl::StatusOr<std::optional<std::string>> ReadValue(std::span<const SourceValue> row);
-  // ColumnTagger::TagColumns() and TagRules().
+  // ColumnTagger::TagColumns() and TagRules(). The former need no value again, however long it is.
   struct Tags {
     std::string columns;
     std::string rules;  // empty where the value is too long
@@ -47,6 +44,8 @@ class ValueReader {
 
   RowEncoder encoder_;
   merkle::RecordHasher hasher_;
+  std::string hashed_;               // the value that was hashed last
+  std::vector<size_t> hashed_ends_;  // where its columns end
   size_t bytes_left_ = kValuesBytesMax;
 };
 

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <limits>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "agent/index/row_encoder.h"
 #include "merkle/hash/batch_hasher.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/multiset.h"
 
@@ -24,12 +24,6 @@ uint64_t ChunksMax(int threads) { return 4 * static_cast<uint64_t>(threads); }
 size_t HashedBytesMax(int threads) {
   return std::max(size_t{32} << 20, static_cast<size_t>(threads) * (size_t{2} << 20));
 }
-
-// Buffers of a row that is larger are given back at once: every worker meets such a row some time.
-constexpr size_t kKeptBytesMax = size_t{1} << 20;
-
-// No row of a batch that is smaller is worth a look at its length.
-constexpr size_t kUsualBatchBytesMax = size_t{2} << 20;
 
 // Of chunks that wait for their turn. The builder's sorter has no memory of its own as long as
 // there are any.
@@ -46,25 +40,22 @@ class IndexRun::HashingSink final : public RowSink {
  public:
   HashingSink(const merkle::Agreement& agreement, const merkle::DigestKey& key)
       : multiset_(agreement.schema.multiset),
-        encoder_(agreement.schema, agreement.rules),
-        hasher_(key),
-        long_hasher_(key) {}
+        encoder_(agreement.schema, agreement.rules, key),
+        hasher_(key) {}
 
-  // The rows of a batch with this RowBatch::row_bytes_max().
-  void Into(Chunk* chunk, size_t row_bytes_max) {
-    chunk_ = chunk;
-    may_be_long_ = row_bytes_max > kUsualBatchBytesMax;
-  }
+  void Into(Chunk* chunk) { chunk_ = chunk; }
   uint64_t unparsed() const { return encoder_.unparsed(); }
   // Of the row that Row() refused.
   std::optional<uint64_t> refused_origin() const { return refused_origin_; }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
-    if (may_be_long_ && RowEncoder::IsLong(row)) return LongRow(row, origin);
-    encoder_.Encode(row);
-    RETURN_IF_ERROR(TakeKey(origin));
+    absl::Status taken = encoder_.EncodeForBatch(row, &hasher_);
+    if (taken.ok()) taken = TakeKey();
+    if (!taken.ok()) {
+      refused_origin_ = origin;
+      return taken;
+    }
     hasher_.Add(encoder_.key(), encoder_.value(), &chunk_->digests);
-    if (encoder_.value().size() > kKeptBytesMax) encoder_.ReleaseBuffers();
     return absl::OkStatus();
   }
 
@@ -82,10 +73,9 @@ class IndexRun::HashingSink final : public RowSink {
   }
 
  private:
-  absl::Status TakeKey(uint64_t origin) {
+  absl::Status TakeKey() {
     const std::string_view key = encoder_.key();
     if (key.size() > merkle::kKeyBytesMax) {
-      refused_origin_ = origin;
       return absl::InvalidArgumentError("a record's key has " + std::to_string(key.size()) +
                                         " bytes, the longest possible has " +
                                         std::to_string(merkle::kKeyBytesMax));
@@ -95,26 +85,9 @@ class IndexRun::HashingSink final : public RowSink {
     return absl::OkStatus();
   }
 
-  // One whose value is hashed without being held a second time.
-  absl::Status LongRow(std::span<const SourceValue> row, uint64_t origin) {
-    encoder_.EncodeKey(row);
-    RETURN_IF_ERROR(TakeKey(origin));
-    long_hasher_.Begin(encoder_.key());
-    absl::Status encoded =
-        encoder_.EncodeValue(row, [this](std::string_view piece) { long_hasher_.Add(piece); });
-    if (!encoded.ok()) {
-      refused_origin_ = origin;
-      return encoded;
-    }
-    chunk_->digests.push_back(long_hasher_.End());
-    return absl::OkStatus();
-  }
-
   const bool multiset_;  // records have no key: their digests are
   RowEncoder encoder_;
   merkle::BatchHasher hasher_;
-  merkle::RecordHasher long_hasher_;
-  bool may_be_long_ = false;  // rows of this batch
   Chunk* chunk_ = nullptr;
   std::optional<uint64_t> refused_origin_;
 };
@@ -130,16 +103,13 @@ IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agre
 
 absl::Status IndexRun::Run() {
   const InterruptOnCancel interrupt(options_.cancellation, scan_);
-  std::vector<std::thread> threads;
-  for (int i = 1; i < threads_; ++i) {
-    try {
-      threads.emplace_back([this] { Work(); });
-    } catch (const std::system_error&) {
-      break;  // the system has no more threads: those that there are do it
+  {
+    merkle::ThreadGroup threads;
+    for (int i = 1; i < threads_; ++i) {
+      if (!threads.Start([this] { return WorkGuarded(); })) break;  // those that there are do it
     }
+    WorkGuarded().IgnoreError();  // Fail() has it
   }
-  Work();
-  for (std::thread& thread : threads) thread.join();
 
   {
     merkle::MutexLock read_lock(&reader_mutex_);
@@ -178,6 +148,16 @@ uint64_t IndexRun::unparsed() const {
   return unparsed_;
 }
 
+// What is thrown ends the run, as all errors do: the others must not wait for what this one held.
+absl::Status IndexRun::WorkGuarded() {
+  absl::Status status = merkle::Guarded([this] {
+    Work();
+    return absl::OkStatus();
+  });
+  if (!status.ok()) Fail(std::numeric_limits<uint64_t>::max(), status);
+  return status;
+}
+
 void IndexRun::Work() {
   HashingSink sink(agreement_, options_.key);
   for (;;) {
@@ -186,7 +166,7 @@ void IndexRun::Work() {
     std::unique_ptr<Chunk> chunk = EmptyChunk();
     chunk->progress = ticket.progress;
     chunk->part = ticket.batch->part();
-    sink.Into(chunk.get(), ticket.batch->row_bytes_max());
+    sink.Into(chunk.get());
     absl::Status decoded = ticket.batch->Decode(sink);
     if (!decoded.ok()) {
       Fail(ticket.sequence, std::move(decoded), sink.refused_origin());
@@ -273,33 +253,38 @@ std::unique_ptr<IndexRun::Chunk> IndexRun::EmptyChunk() {
 }
 
 void IndexRun::Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) {
-  mutex_.Lock();
-  ready_.emplace(sequence, std::move(chunk));
-  if (!adding_) {
+  {
+    merkle::MutexLock lock(&mutex_);
+    ready_.emplace(sequence, std::move(chunk));
+    if (adding_) return;
     adding_ = true;
-    while (!stopped_ && !ready_.empty() && ready_.begin()->first == batches_added_) {
-      std::unique_ptr<Chunk> next = std::move(ready_.begin()->second);
-      ready_.erase(ready_.begin());
-      const uint64_t added_sequence = batches_added_;
-      records_ += next->digests.size();
-      const uint64_t records = records_;
-      mutex_.Unlock();
-
-      const uint64_t progress = next->progress;
-      absl::Status added = AddInOrder(std::move(next));
-      if (!added.ok()) {
-        Fail(added_sequence, std::move(added));
-      } else if (options_.on_progress) {
-        options_.on_progress(records, progress);
-      }
-
-      mutex_.Lock();
-      ++batches_added_;
-      room_.Signal();
-    }
-    adding_ = false;
   }
-  mutex_.Unlock();
+  for (NextChunk next; TakeNext(&next);) {
+    const uint64_t progress = next.chunk->progress;
+    absl::Status added = AddInOrder(std::move(next.chunk));
+    if (!added.ok()) {
+      Fail(next.sequence, std::move(added));
+    } else if (options_.on_progress) {
+      options_.on_progress(next.records, progress);
+    }
+    merkle::MutexLock lock(&mutex_);
+    ++batches_added_;
+    room_.Signal();
+  }
+}
+
+bool IndexRun::TakeNext(NextChunk* next) {
+  merkle::MutexLock lock(&mutex_);
+  if (stopped_ || ready_.empty() || ready_.begin()->first != batches_added_) {
+    adding_ = false;
+    return false;
+  }
+  next->chunk = std::move(ready_.begin()->second);
+  ready_.erase(ready_.begin());
+  next->sequence = batches_added_;
+  records_ += next->chunk->digests.size();
+  next->records = records_;
+  return true;
 }
 
 absl::Status IndexRun::AddInOrder(std::unique_ptr<Chunk> chunk) {

@@ -63,6 +63,7 @@ class IndexRun {
     size_t bytes = 0;  // RowBatch::bytes()
   };
 
+  absl::Status WorkGuarded() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
   void Work() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
   bool ReserveRoom() DRIFTWOOD_EXCLUDES(mutex_);
   Ticket TakeBatch() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
@@ -74,7 +75,15 @@ class IndexRun {
   void ReserveBytes(size_t bytes) DRIFTWOOD_EXCLUDES(mutex_);
   void FreeBytes(size_t bytes) DRIFTWOOD_EXCLUDES(mutex_);
   std::unique_ptr<Chunk> EmptyChunk() DRIFTWOOD_EXCLUDES(mutex_);
+  // Takes the chunk for whoever adds, or adds it, with all that follow it and are there.
   void Deliver(uint64_t sequence, std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);
+  struct NextChunk {
+    std::unique_ptr<Chunk> chunk;
+    uint64_t sequence = 0;
+    uint64_t records = 0;  // so far, with it
+  };
+  // False: it is not there yet, and nobody adds now.
+  bool TakeNext(NextChunk* next) DRIFTWOOD_EXCLUDES(mutex_);
   // The chunk, or those that its place in the order lets go; AddRest() adds what is held at the
   // end.
   absl::Status AddInOrder(std::unique_ptr<Chunk> chunk) DRIFTWOOD_EXCLUDES(mutex_);

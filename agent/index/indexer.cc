@@ -11,6 +11,7 @@
 #include "agent/index/row_encoder.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/index.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -22,7 +23,7 @@ absl::Status WithOrigin(const absl::Status& status, std::optional<uint64_t> orig
   if (!origin) return status;
   const absl::StatusOr<std::string> where = store.DescribeOrigin(*origin);
   if (!where.ok()) return status;
-  return absl::Status(status.code(), *where + ": " + std::string(status.message()));
+  return Reworded(status, *where + ": " + std::string(status.message()));
 }
 
 // The scan, all its rows into the builder, and the builder's end.

@@ -44,7 +44,7 @@ class RecordFinder final : public RowSink {
   }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
-    key_encoder_.Encode(row.first(key_columns_));
+    RETURN_IF_ERROR(key_encoder_.Encode(row.first(key_columns_)));
     const auto wanted = found_.find(key_encoder_.key());
     if (wanted == found_.end()) return absl::OkStatus();
     if (wanted->second) {

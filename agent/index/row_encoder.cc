@@ -7,23 +7,16 @@
 
 #include "merkle/check.h"
 #include "merkle/record/decimal.h"
+#include "merkle/record/elements.h"
+#include "merkle/record/hashed_form.h"
+#include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
-#include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
 namespace {
 
 using merkle::Place;
 using Kind = SourceValue::Kind;
-
-// Text that did not parse, as it is.
-void AppendUnparsed(std::string_view text, Place place, std::string* out) {
-  if (merkle::IsUtf8(text)) {
-    merkle::AppendUnparsedText(text, place, out);
-  } else {
-    merkle::AppendUnparsedBytes(text, place, out);
-  }
-}
 
 merkle::Tag TagOf(Kind kind) {
   if (kind == Kind::kDate) return merkle::Tag::kDate;
@@ -43,8 +36,9 @@ void AppendMoment(const SourceValue& value, Place place, std::string* out) {
   }
 }
 
+constexpr size_t kUuidBytes = 16;
+
 void AppendUuidBytes(std::string_view bytes, Place place, std::string* out) {
-  DRIFTWOOD_CHECK(bytes.size() == 16);
   merkle::AppendUuid(reinterpret_cast<const unsigned char*>(bytes.data()), place, out);
 }
 
@@ -69,18 +63,20 @@ bool Natural(const SourceValue& value, Place place, std::string* out) {
     case Kind::kText:
     case Kind::kString:
     case Kind::kStored:
-      AppendUnparsed(value.text, place, out);
+      merkle::AppendUnparsedText(value.text, place, out);
       break;
     case Kind::kBytes:
       merkle::AppendBytes(value.text, place, out);
       break;
     case Kind::kNumber:
       if (!merkle::AppendDecimalText(value.text, place, out)) {
-        AppendUnparsed(value.text, place, out);
+        merkle::AppendUnparsedText(value.text, place, out);
       }
       break;
     case Kind::kJson:
-      if (!merkle::AppendJsonText(value.text, place, out)) AppendUnparsed(value.text, place, out);
+      if (!merkle::AppendJsonText(value.text, place, out)) {
+        merkle::AppendUnparsedText(value.text, place, out);
+      }
       break;
     case Kind::kDate:
     case Kind::kTime:
@@ -89,7 +85,14 @@ bool Natural(const SourceValue& value, Place place, std::string* out) {
       AppendMoment(value, place, out);
       break;
     case Kind::kUuid:
-      AppendUuidBytes(value.text, place, out);
+      if (value.text.size() == kUuidBytes) {
+        AppendUuidBytes(value.text, place, out);
+      } else {
+        merkle::AppendUnparsedBytes(value.text, place, out);
+      }
+      break;
+    case Kind::kForeignText:
+      merkle::AppendForeignText(value.character_set, value.text, place, out);
       break;
   }
   return false;
@@ -263,7 +266,9 @@ bool AppendAsText(const SourceValue& value, Place place, std::string* out) {
     case Kind::kTime:
     case Kind::kTimestamp:
     case Kind::kTimestampTz:
+      return merkle::AppendText(DisplayText(value), place, out);
     case Kind::kUuid:
+      if (value.text.size() != kUuidBytes) return Natural(value, place, out);
       return merkle::AppendText(DisplayText(value), place, out);
     default:
       return Natural(value, place, out);
@@ -301,7 +306,8 @@ bool AppendAsTemporal(const SourceValue& value, Place place, std::string* out) {
 }
 
 bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
-  if (value.kind == Kind::kUuid || (value.kind == Kind::kBytes && value.text.size() == 16)) {
+  if ((value.kind == Kind::kUuid || value.kind == Kind::kBytes) &&
+      value.text.size() == kUuidBytes) {
     AppendUuidBytes(value.text, place, out);
     return true;
   }
@@ -386,10 +392,24 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
       return true;
     case Kind::kJson:
       return AppendAsJson(value, place, out);
+    case Kind::kForeignText:
     case Kind::kNull:
       break;
   }
   return Natural(value, place, out);
+}
+
+bool AppendAsBits(const SourceValue& value, Place place, std::string* out) {
+  return (value.IsText() && merkle::AppendBitsText(value.text, place, out)) ||
+         Natural(value, place, out);
+}
+
+// A JSON string is a string, whatever it spells.
+template <bool (*kAppendJson)(std::string_view, Place, std::string*)>
+bool AppendAsElements(const SourceValue& value, Place place, std::string* out) {
+  const bool may_be_json =
+      value.kind == Kind::kJson || (value.IsText() && value.kind != Kind::kString);
+  return (may_be_json && kAppendJson(value.text, place, out)) || Natural(value, place, out);
 }
 
 }  // namespace
@@ -430,58 +450,140 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
       return AppendAsJson;
     case merkle::ColumnType::kDynamic:
       return AppendAsDynamic;
+    case merkle::ColumnType::kBits:
+      return AppendAsBits;
+    case merkle::ColumnType::kList:
+      return AppendAsElements<merkle::AppendListJson>;
+    case merkle::ColumnType::kSet:
+      return AppendAsElements<merkle::AppendSetJson>;
+    case merkle::ColumnType::kOpaque:
+      return Natural;  // what is no text
   }
   DRIFTWOOD_CHECK(false);
   return nullptr;
 }
 
+RowEncoder::ColumnPlan RowEncoder::PlanOf(const merkle::Column& column, Place place,
+                                          std::vector<merkle::Rule> rules) {
+  ColumnPlan plan{column.type, AppendFunctionOf(column.type), place, std::move(rules),
+                  column.opaque};
+  plan.is_plain = plan.rules.empty() && plan.opaque.empty();
+  return plan;
+}
+
 RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
+  const auto by_column = merkle::RulesByColumn(rules);
+  const auto rules_of = [&](const std::string& column) {
+    const auto found = by_column.find(column);
+    return found == by_column.end() ? std::vector<merkle::Rule>() : found->second;
+  };
   for (const merkle::Column& column : schema.key) {
     const bool last = &column == &schema.key.back();
-    key_plans_.push_back({column.type, AppendFunctionOf(column.type),
-                          last ? Place::kKeyLast : Place::kKey,
-                          merkle::RulesOf(rules, column.name)});
+    key_plans_.push_back(
+        PlanOf(column, last ? Place::kKeyLast : Place::kKey, rules_of(column.name)));
   }
   for (const merkle::Column& column : schema.values) {
-    value_plans_.push_back({column.type, AppendFunctionOf(column.type), Place::kValue,
-                            merkle::RulesOf(rules, column.name)});
+    value_plans_.push_back(PlanOf(column, Place::kValue, rules_of(column.name)));
   }
 }
 
-void RowEncoder::Encode(std::span<const SourceValue> row) {
+RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules,
+                       const merkle::DigestKey& key)
+    : RowEncoder(schema, rules) {
+  hasher_.emplace(key);
+}
+
+void RowEncoder::AppendKey(std::span<const SourceValue> row) {
   DRIFTWOOD_CHECK(row.size() == key_plans_.size() + value_plans_.size());
+  error_ = absl::OkStatus();
   key_.clear();
-  value_.clear();
   const SourceValue* value = row.data();
   for (const ColumnPlan& plan : key_plans_) Append(plan, *value++, &key_);
-  for (const ColumnPlan& plan : value_plans_) Append(plan, *value++, &value_);
 }
 
-void RowEncoder::ReleaseBuffers() {
-  key_ = std::string();
-  ReleaseValueBuffers();
+absl::Status RowEncoder::EncodeHashed(std::span<const SourceValue> row, std::vector<size_t>* ends) {
+  return AppendHashed(row, nullptr, ends);
 }
 
-void RowEncoder::ReleaseValueBuffers() {
-  value_ = std::string();
-  scratch_ = std::string();
+absl::Status RowEncoder::EncodeForBatch(std::span<const SourceValue> row,
+                                        merkle::BatchHasher* batch) {
+  return AppendHashed(row, batch, nullptr);
+}
+
+void RowEncoder::HashLong(size_t begin, merkle::BatchHasher* batch) {
+  const size_t body = begin + merkle::kHeadBytes;
+  if (batch == nullptr || !batch->TakesBody(value_.size() - body)) {
+    merkle::HashLongColumn(begin, &*hasher_, &value_);
+    return;
+  }
+  batch->AddBody(std::string_view(value_).substr(body), body);
+  value_.resize(body + merkle::BodyHasher::kBytes);
+}
+
+absl::Status RowEncoder::AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
+                                      std::vector<size_t>* ends) {
+  DRIFTWOOD_CHECK(hasher_.has_value());
+  AppendKey(row);
+  value_.clear();
+  if (ends != nullptr) ends->clear();
+  const SourceValue* value = row.data() + key_plans_.size();
+  for (const ColumnPlan& plan : value_plans_) {
+    if (IsLong(*value)) {
+      RETURN_IF_ERROR(AppendLongHashed(plan, *value));
+    } else {
+      const size_t begin = value_.size();
+      Append(plan, *value, &value_);
+      if (merkle::IsLongColumn(value_.size() - begin)) HashLong(begin, batch);
+    }
+    if (ends != nullptr) ends->push_back(value_.size());
+    ++value;
+  }
+  return TakeError();
+}
+
+absl::Status RowEncoder::Encode(std::span<const SourceValue> row) {
+  AppendKey(row);
+  value_.clear();
+  const SourceValue* value = row.data() + key_plans_.size();
+  for (const ColumnPlan& plan : value_plans_) {
+    if (IsLong(*value)) {
+      const auto take = [this](std::string_view piece) { value_ += piece; };
+      RETURN_IF_ERROR(TakeLong(plan, *value, take));
+    } else {
+      Append(plan, *value, &value_);
+    }
+    ++value;
+  }
+  return TakeError();
 }
 
 void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::string* out) {
   if (value.kind == Kind::kNull) {
     merkle::AppendNull(out);
-  } else if (!(plan.rules.empty() ? plan.append(value, plan.place, out)
-                                  : AppendUnderRules(plan, value, out))) {
+  } else if (!(plan.is_plain ? plan.append(value, plan.place, out)
+                             : AppendUnderRules(plan, value, out))) {
     ++unparsed_;
   }
 }
 
+bool RowEncoder::AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, Place place,
+                                std::string* out) {
+  if (plan.type == merkle::ColumnType::kOpaque && value.IsText()) {
+    return merkle::AppendOpaque(plan.opaque, value.text, place, out);
+  }
+  return plan.append(value, place, out);
+}
+
 bool RowEncoder::AppendUnderRules(const ColumnPlan& plan, const SourceValue& value,
                                   std::string* out) {
+  if (plan.rules.empty()) return AppendAsColumn(plan, value, plan.place, out);
   scratch_.clear();
-  const bool parsed = plan.append(value, Place::kValue, &scratch_);
+  const bool parsed = AppendAsColumn(plan, value, Place::kValue, &scratch_);
   absl::StatusOr<std::vector<merkle::Value>> decoded = merkle::DecodeValues(scratch_, 1);
-  DRIFTWOOD_CHECK(decoded.ok());
+  if (!decoded.ok()) {  // no value may stop a process that serves many
+    error_ = absl::InternalError("a value under rules: " + std::string(decoded.status().message()));
+    return parsed;
+  }
   merkle::Value& canonical = decoded->front();
   for (const merkle::Rule& rule : plan.rules) merkle::ApplyRule(rule, &canonical);
   merkle::AppendValue(canonical, plan.place, out);

@@ -1,17 +1,22 @@
 // From a store's row to the canonical bytes of its record: each value read as its column's agreed
-// type, encoded under its own tag where it does not parse.
+// type, encoded under its own tag where it does not parse. The value comes in the form that is
+// shown (merkle/record/encoding.h), or in the one that is hashed (merkle/record/hashed_form.h).
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/source/source_value.h"
+#include "merkle/hash/batch_hasher.h"
+#include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/rule.h"
@@ -22,32 +27,38 @@ namespace driftwood::agent {
 // The column order of a scan: key columns in key order, then value columns by name.
 std::vector<std::string> ScanColumns(const merkle::Schema& schema);
 
-// How a value reads under each type is in agent/README.md. One thread at a time. Encode() reuses
-// its buffers: key() and value() live until the next call.
+struct LongColumn;  // row_pieces.cc
+
+// How a value reads under each type is in agent/README.md. One thread at a time. The buffers are
+// reused: key() and value() live until the next call. A value of more than 4 GiB, which no record
+// can have, is InvalidArgument wherever a status is returned.
 class RowEncoder {
  public:
   // `rules` as in merkle::Agreement; those of columns that the schema lacks are of no use here.
   RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules);
+  // One that hashes too.
+  RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules,
+             const merkle::DigestKey& key);
 
-  // `row` in the order of ScanColumns(), as many values as there are columns.
-  void Encode(std::span<const SourceValue> row);
+  // key(), and value() in its hashed form. Each long value is hashed once and never copied, unless
+  // its bytes must be made first. Needs the digest key. `row` in the order of ScanColumns(), as
+  // many values as there are columns. `ends`, if wanted, is where each column of value() ends.
+  absl::Status EncodeHashed(std::span<const SourceValue> row, std::vector<size_t>* ends = nullptr);
+  // The same for a record that is then added to `batch`, which may be given some of the long
+  // values: value() is of no other use.
+  absl::Status EncodeForBatch(std::span<const SourceValue> row, merkle::BatchHasher* batch);
+  // key(), and value() as it is shown.
+  absl::Status Encode(std::span<const SourceValue> row);
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
 
-  // For long rows, EncodeKey() and then EncodeValue() in place of Encode(): the same bytes, but
-  // those of the value come piece by piece, and what stands in it as the source gave it is never
-  // copied. Slower for short rows. `row` has all columns; value() is of no use afterwards.
+  // value() as it is shown, but piece by piece, and what stands in it as the source gave it is
+  // never copied. key() is as it was; value() is of no use afterwards. `end_column`, if wanted, is
+  // called after each column's pieces, of which then none belongs to two.
   using TakePiece = std::function<void(std::string_view piece)>;
-  void EncodeKey(std::span<const SourceValue> row);
-  // InvalidArgument: a value of more than 4 GiB, which no record can have. `end_column`, if wanted,
-  // is called after each column's pieces, of which then none belongs to two.
   absl::Status EncodeValue(std::span<const SourceValue> row, const TakePiece& take,
                            const std::function<void()>& end_column = nullptr);
-  // Whether that is worth it.
-  static bool IsLong(std::span<const SourceValue> row);
 
-  // Gives the memory of key() and value() back, which else is kept for the next record.
-  void ReleaseBuffers();
   // Values so far that did not parse as their column's type.
   uint64_t unparsed() const { return unparsed_; }
 
@@ -60,16 +71,35 @@ class RowEncoder {
     AppendFunction append;
     merkle::Place place;
     std::vector<merkle::Rule> rules;  // mostly none
+    std::string opaque;               // merkle::Column::opaque
+    bool is_plain = true;             // neither of the two
   };
   static AppendFunction AppendFunctionOf(merkle::ColumnType type);
-  void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
-  // The way of columns with rules: encoded, decoded, changed and encoded again.
-  bool AppendUnderRules(const ColumnPlan& plan, const SourceValue& value, std::string* out);
-  // False if it did not parse.
-  absl::StatusOr<bool> TakeLong(const ColumnPlan& plan, const SourceValue& value,
-                                const TakePiece& take);
+  static ColumnPlan PlanOf(const merkle::Column& column, merkle::Place place,
+                           std::vector<merkle::Rule> rules);
 
-  void ReleaseValueBuffers();
+  absl::Status AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
+                            std::vector<size_t>* ends);
+  // The column that begins there and ends value_.
+  void HashLong(size_t begin, merkle::BatchHasher* batch);
+  void AppendKey(std::span<const SourceValue> row);
+  void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
+  // Without rules. Whether it parsed.
+  static bool AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, merkle::Place place,
+                             std::string* out);
+  // The way of columns that are not plain: under rules encoded, decoded, changed, encoded again.
+  bool AppendUnderRules(const ColumnPlan& plan, const SourceValue& value, std::string* out);
+  // What went wrong since the last call.
+  absl::Status TakeError() { return std::exchange(error_, absl::OkStatus()); }
+
+  // The long way (row_pieces.cc).
+  static constexpr size_t kLongValueBytes = size_t{64} << 10;
+  static bool IsLong(const SourceValue& value) {
+    return value.text.size() >= kLongValueBytes && value.kind != SourceValue::Kind::kNull;
+  }
+  absl::StatusOr<LongColumn> MakeLong(const ColumnPlan& plan, const SourceValue& value);
+  absl::Status TakeLong(const ColumnPlan& plan, const SourceValue& value, const TakePiece& take);
+  absl::Status AppendLongHashed(const ColumnPlan& plan, const SourceValue& value);
 
   std::vector<ColumnPlan> key_plans_;
   std::vector<ColumnPlan> value_plans_;
@@ -77,6 +107,8 @@ class RowEncoder {
   std::string key_;
   std::string value_;
   std::string scratch_;
+  std::optional<merkle::BodyHasher> hasher_;
+  absl::Status error_;
   uint64_t unparsed_ = 0;
 };
 

@@ -1,132 +1,215 @@
-// Long rows: their values go piece by piece to where they are hashed (RowEncoder::EncodeValue()).
-// What takes part here is told by length and kind alone; which bytes a value becomes must be the
-// same as in row_encoder.cc, and a test compares the two.
+// Long values go piece by piece to where they are shown or hashed, and are never copied unless
+// their bytes must be made first. Which bytes a value becomes must be the same as in
+// row_encoder.cc, and a test compares the two.
 #include <limits>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "agent/index/row_encoder.h"
+#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/hashed_form.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
-namespace {
 
 using merkle::ColumnType;
 using merkle::Tag;
 using Kind = SourceValue::Kind;
 
-constexpr size_t kLongRowBytes = size_t{1} << 20;
-// A value from which on it is handed out by itself.
-constexpr size_t kLongValueBytes = size_t{64} << 10;
-
-// What a long value becomes: a tag, and bytes behind their length.
-struct Body {
-  Tag tag = Tag::kText;
+// What a long value becomes: a tag, a length, and that many bytes, in two parts; or, if it has no
+// tag, a whole column in `made`.
+struct LongColumn {
+  std::optional<Tag> tag{};
   bool parsed = true;
+  std::string front{};                // a name and the zero byte that ends it, mostly nothing
   std::string_view source{};          // the bytes as the source has them
   bool is_hex = false;                // they are written in hexadecimal
   std::optional<std::string> made{};  // in place of `source`
+
+  std::string_view bytes() const { return made ? std::string_view(*made) : source; }
+  size_t body_bytes() const {
+    return front.size() + (is_hex ? HexTextBytes(source) : bytes().size());
+  }
+  template <typename Take>
+  void TakeBody(const Take& take) const {
+    if (!front.empty()) take(std::string_view(front));
+    if (is_hex) {
+      ForEachHexPiece(source, take);
+    } else {
+      take(bytes());
+    }
+  }
 };
 
-// Text that did not parse.
-Body Unparsed(std::string_view text) {
-  return {merkle::IsUtf8(text) ? Tag::kUnparsedText : Tag::kUnparsedBytes, false, text};
+namespace {
+
+constexpr size_t kBytesMax = std::numeric_limits<uint32_t>::max();
+
+absl::Status TooLong(size_t bytes) {
+  return absl::InvalidArgumentError("a value has " + std::to_string(bytes) +
+                                    " bytes, the longest possible has " +
+                                    std::to_string(kBytesMax));
 }
 
-Body TextBody(std::string_view text) {
-  const bool is_utf8 = merkle::IsUtf8(text);
-  return {is_utf8 ? Tag::kText : Tag::kUnparsedBytes, is_utf8, text};
+LongColumn Framed(Tag tag, bool parsed, std::string_view source) {
+  LongColumn column;
+  column.tag = tag;
+  column.parsed = parsed;
+  column.source = source;
+  return column;
 }
 
-Body JsonBody(std::string_view text, bool parsed) {
+LongColumn Named(Tag tag, bool parsed, std::string_view name, std::string_view source) {
+  LongColumn column = Framed(tag, parsed, source);
+  column.front = name;
+  column.front.push_back('\0');
+  return column;
+}
+
+// Text that parsed as what `tag` says, if it is UTF-8 at all.
+LongColumn OfText(Tag tag, bool parsed, std::string_view text) {
+  if (!merkle::IsUtf8(text)) return Named(Tag::kForeignText, false, "", text);
+  return Framed(tag, parsed, text);
+}
+
+LongColumn OfJson(std::string_view text, bool parsed) {
   absl::StatusOr<std::string> canonical = merkle::CanonicalJson(text);
-  if (!canonical.ok()) return Unparsed(text);
-  Body body{Tag::kJson, parsed};
-  body.made = *std::move(canonical);
-  return body;
+  if (!canonical.ok()) return OfText(Tag::kUnparsedText, false, text);
+  LongColumn column = Framed(Tag::kJson, parsed, "");
+  column.made = *std::move(canonical);
+  return column;
 }
 
 // Nothing for what is no text, or whose bytes have to be made in another way: numbers, say.
-std::optional<Body> BodyOf(ColumnType type, const SourceValue& value) {
-  const bool takes_text = type == ColumnType::kText || type == ColumnType::kDynamic;
+std::optional<LongColumn> ColumnOf(ColumnType type, std::string_view opaque,
+                                   const SourceValue& value) {
   if (value.IsText()) {
-    if (takes_text) return TextBody(value.text);
-    if (type == ColumnType::kJson && value.kind != Kind::kString) {
-      return JsonBody(value.text, true);
+    if (type == ColumnType::kText || type == ColumnType::kDynamic) {
+      return OfText(Tag::kText, true, value.text);
     }
+    if (type == ColumnType::kOpaque && merkle::IsUtf8(value.text)) {
+      return Named(Tag::kOpaque, true, opaque, value.text);
+    }
+    if (type == ColumnType::kJson && value.kind != Kind::kString) return OfJson(value.text, true);
     if (type != ColumnType::kBytes) return std::nullopt;
-    if (value.kind == Kind::kStored || !IsHexText(value.text)) return Unparsed(value.text);
-    return Body{Tag::kBytes, true, value.text, true};
+    if (value.kind == Kind::kStored || !IsHexText(value.text)) {
+      return OfText(Tag::kUnparsedText, false, value.text);
+    }
+    LongColumn column = Framed(Tag::kBytes, true, value.text);
+    column.is_hex = true;
+    return column;
   }
+  const bool dynamic = type == ColumnType::kDynamic;
   if (value.kind == Kind::kBytes) {
-    return Body{Tag::kBytes, type == ColumnType::kBytes || type == ColumnType::kDynamic,
-                value.text};
+    return Framed(Tag::kBytes, type == ColumnType::kBytes || dynamic, value.text);
   }
-  if (value.kind == Kind::kJson) {
-    return JsonBody(value.text, type == ColumnType::kJson || type == ColumnType::kDynamic);
+  if (value.kind == Kind::kForeignText) {
+    return Named(Tag::kForeignText, false, value.character_set, value.text);
+  }
+  if (value.kind == Kind::kJson && type != ColumnType::kList && type != ColumnType::kSet) {
+    return OfJson(value.text, type == ColumnType::kJson || dynamic);
   }
   return std::nullopt;
 }
 
-absl::Status TakeHead(Tag tag, size_t bytes, const RowEncoder::TakePiece& take) {
-  if (bytes > std::numeric_limits<uint32_t>::max()) {
-    return absl::InvalidArgumentError("a value has " + std::to_string(bytes) +
-                                      " bytes, the longest possible has " +
-                                      std::to_string(std::numeric_limits<uint32_t>::max()));
-  }
-  std::string head;
-  merkle::AppendHead(tag, static_cast<uint32_t>(bytes), &head);
-  take(head);
-  return absl::OkStatus();
+// How many times as long as its text a column may be that is made from it.
+size_t GrowthMax(ColumnType type) {
+  if (type == ColumnType::kJson) return 6;  // a control character is "\u00xx"
+  // Each list around a zero byte escapes it once more.
+  return type == ColumnType::kList || type == ColumnType::kSet ? merkle::kListDepthMax + 1 : 1;
 }
 
-absl::Status TakeBody(const Body& body, const RowEncoder::TakePiece& take) {
-  if (!body.is_hex) {
-    const std::string_view bytes = body.made ? std::string_view(*body.made) : body.source;
-    RETURN_IF_ERROR(TakeHead(body.tag, bytes.size(), take));
-    take(bytes);
-    return absl::OkStatus();
-  }
-  RETURN_IF_ERROR(TakeHead(body.tag, HexTextBytes(body.source), take));
-  ForEachHexPiece(body.source, take);
-  return absl::OkStatus();
-}
-
-// The same as a value that rules can change.
-merkle::Value ValueOf(Body body) {
+// The same as a value that rules can change. Those that have names are under no rule that does.
+merkle::Value ValueOf(LongColumn column) {
   merkle::Value value;
-  value.tag = body.tag;
-  if (body.is_hex) {
-    value.text.reserve(HexTextBytes(body.source));
-    ForEachHexPiece(body.source, [&value](std::string_view piece) { value.text += piece; });
+  value.tag = *column.tag;
+  if (column.is_hex) {
+    value.text.reserve(column.body_bytes());
+    column.TakeBody([&value](std::string_view piece) { value.text += piece; });
   } else {
-    value.text = body.made ? *std::move(body.made) : std::string(body.source);
+    value.text = column.made ? *std::move(column.made) : std::string(column.source);
   }
   return value;
 }
 
-bool HasBytes(Tag tag) {
+bool HasOnlyBytes(Tag tag) {
   return tag == Tag::kText || tag == Tag::kBytes || tag == Tag::kJson ||
          tag == Tag::kUnparsedText || tag == Tag::kUnparsedBytes;
 }
 
-}  // namespace
-
-bool RowEncoder::IsLong(std::span<const SourceValue> row) {
-  size_t bytes = 0;
-  for (const SourceValue& value : row) bytes += value.text.size();
-  return bytes > kLongRowBytes;
+void UnderRules(const std::vector<merkle::Rule>& rules, LongColumn* column) {
+  merkle::Value value = ValueOf(std::move(*column));
+  for (const merkle::Rule& rule : rules) merkle::ApplyRule(rule, &value);
+  column->source = "";
+  column->is_hex = false;
+  if (HasOnlyBytes(value.tag)) {
+    column->tag = value.tag;
+    column->made = std::move(value.text);
+    return;
+  }
+  column->tag.reset();
+  column->made.emplace();
+  merkle::AppendValue(value, merkle::Place::kValue, &*column->made);
+  if (value.tag == Tag::kNull) column->parsed = true;
 }
 
-void RowEncoder::EncodeKey(std::span<const SourceValue> row) {
-  key_.clear();
-  const SourceValue* value = row.data();
-  for (const ColumnPlan& plan : key_plans_) Append(plan, *value++, &key_);
+}  // namespace
+
+absl::StatusOr<LongColumn> RowEncoder::MakeLong(const ColumnPlan& plan, const SourceValue& value) {
+  std::optional<LongColumn> column = ColumnOf(plan.type, plan.opaque, value);
+  if (!column) {
+    constexpr size_t kSlackBytes = 16;
+    if (value.text.size() > kBytesMax / GrowthMax(plan.type) - kSlackBytes) {
+      return TooLong(value.text.size());
+    }
+    column.emplace();
+    column->made.emplace();
+    column->parsed = plan.is_plain ? plan.append(value, plan.place, &*column->made)
+                                   : AppendUnderRules(plan, value, &*column->made);
+    RETURN_IF_ERROR(TakeError());
+  } else if (!plan.rules.empty() && column->front.empty()) {
+    UnderRules(plan.rules, &*column);
+  }
+  if (column->tag && column->body_bytes() > kBytesMax) return TooLong(column->body_bytes());
+  if (!column->parsed) ++unparsed_;
+  return *std::move(column);
+}
+
+absl::Status RowEncoder::TakeLong(const ColumnPlan& plan, const SourceValue& value,
+                                  const TakePiece& take) {
+  ASSIGN_OR_RETURN(const LongColumn column, MakeLong(plan, value));
+  if (column.tag) {
+    std::string head;
+    merkle::AppendHead(*column.tag, static_cast<uint32_t>(column.body_bytes()), &head);
+    take(head);
+  }
+  column.TakeBody(take);
+  return absl::OkStatus();
+}
+
+absl::Status RowEncoder::AppendLongHashed(const ColumnPlan& plan, const SourceValue& value) {
+  ASSIGN_OR_RETURN(const LongColumn column, MakeLong(plan, value));
+  scratch_ = std::string();  // rules may have left another copy there
+  if (!column.tag) {
+    const size_t begin = value_.size();
+    value_ += *column.made;
+    merkle::HashColumnIfLong(begin, &*hasher_, &value_);
+    return absl::OkStatus();
+  }
+  merkle::AppendHead(*column.tag, static_cast<uint32_t>(column.body_bytes()), &value_);
+  if (column.body_bytes() <= merkle::kBodyBytesMax) {
+    column.TakeBody([this](std::string_view piece) { value_ += piece; });
+  } else {
+    hasher_->Begin();
+    column.TakeBody([this](std::string_view piece) { hasher_->Add(piece); });
+    hasher_->End(&value_);
+  }
+  return absl::OkStatus();
 }
 
 absl::Status RowEncoder::EncodeValue(std::span<const SourceValue> row, const TakePiece& take,
@@ -138,13 +221,12 @@ absl::Status RowEncoder::EncodeValue(std::span<const SourceValue> row, const Tak
   };
   const SourceValue* value = row.data() + key_plans_.size();
   for (const ColumnPlan& plan : value_plans_) {
-    if (value->text.size() < kLongValueBytes || value->kind == Kind::kNull) {
+    if (IsLong(*value)) {
+      take_short();
+      RETURN_IF_ERROR(TakeLong(plan, *value, take));
+    } else {
       Append(plan, *value, &value_);
       if (value_.size() >= kLongValueBytes) take_short();
-    } else {
-      take_short();
-      ASSIGN_OR_RETURN(const bool parsed, TakeLong(plan, *value, take));
-      if (!parsed) ++unparsed_;
     }
     if (end_column) {
       take_short();
@@ -153,36 +235,9 @@ absl::Status RowEncoder::EncodeValue(std::span<const SourceValue> row, const Tak
     ++value;
   }
   take_short();
-  ReleaseValueBuffers();
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> RowEncoder::TakeLong(const ColumnPlan& plan, const SourceValue& value,
-                                          const TakePiece& take) {
-  std::optional<Body> body = BodyOf(plan.type, value);
-  if (body && plan.rules.empty()) {
-    RETURN_IF_ERROR(TakeBody(*body, take));
-    return body->parsed;
-  }
-  if (!body) {
-    std::string encoded;
-    const bool parsed = plan.rules.empty() ? plan.append(value, plan.place, &encoded)
-                                           : AppendUnderRules(plan, value, &encoded);
-    take(encoded);
-    return parsed;
-  }
-  const bool parsed = body->parsed;
-  merkle::Value canonical = ValueOf(*std::move(body));
-  for (const merkle::Rule& rule : plan.rules) merkle::ApplyRule(rule, &canonical);
-  if (HasBytes(canonical.tag)) {
-    RETURN_IF_ERROR(TakeHead(canonical.tag, canonical.text.size(), take));
-    take(canonical.text);
-  } else {
-    std::string encoded;
-    merkle::AppendValue(canonical, plan.place, &encoded);
-    take(encoded);
-  }
-  return parsed || canonical.tag == Tag::kNull;
+  value_ = std::string();
+  scratch_ = std::string();
+  return TakeError();
 }
 
 }  // namespace driftwood::agent

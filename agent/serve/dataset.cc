@@ -14,8 +14,12 @@
 #include "agent/index/copies.h"
 #include "agent/source/transient.h"
 #include "merkle/check.h"
+#include "merkle/os/private_path.h"
+#include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/range.h"
+#include "proto/contract/fault.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 namespace {
@@ -26,7 +30,6 @@ constexpr std::string_view kIndexPrefix = "index-";
 constexpr std::string_view kDamagedSuffix = ".damaged";
 constexpr std::string_view kLmdbLockSuffix = "-lock";
 // How soon a call that waits for its turn notices that it was cancelled.
-constexpr std::chrono::milliseconds kCancelPoll{50};
 
 // A kept index says what the source held as this program read it through this URL: the same file
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
@@ -70,9 +73,11 @@ absl::Status SystemError(const std::string& what, const fs::path& path, int erro
 absl::StatusOr<int> LockFolder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) return SystemError("can't create the state folder", folder, error.value());
+  if (error) return SystemError("can't create the state directory", folder, error.value());
   fs::permissions(folder, fs::perms::owner_all, error);
   if (error) return SystemError("can't make private the state folder", folder, error.value());
+  // What lies in it is believed.
+  RETURN_IF_ERROR(merkle::CheckOwned(folder, "state folder"));
   const fs::path path = folder / "lock";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return SystemError("can't create", path, errno);
@@ -80,7 +85,7 @@ absl::StatusOr<int> LockFolder(const fs::path& folder) {
   const int reason = errno;
   ::close(file);
   if (reason != EWOULDBLOCK) return SystemError("can't lock", path, reason);
-  return absl::FailedPreconditionError("another agent uses the state folder " + folder.string() +
+  return absl::FailedPreconditionError("another agent uses the state directory " + folder.string() +
                                        "; stop it, or give another --state-dir");
 }
 
@@ -93,6 +98,28 @@ void MoveTags(std::vector<FoundRecord>* from, std::vector<FoundRecord>* to) {
     record.column_tags = std::move(at->column_tags);
     record.rule_tags = std::move(at->rule_tags);
   }
+}
+
+// The first key column of the agreement that is not among the source's; null if there is none. (Of
+// a multiset the keys are digests.)
+const merkle::Column* NotOffered(const merkle::Agreement& agreement,
+                                 const std::vector<std::string>& offered) {
+  for (const merkle::Column& column : agreement.schema.key) {
+    if (std::find(offered.begin(), offered.end(), column.name) == offered.end()) return &column;
+  }
+  return nullptr;
+}
+
+absl::Status KeyIsAValue(const std::string& dataset, const std::string& column,
+                         const std::vector<std::string>& offered) {
+  std::string key;
+  for (const std::string& name : offered) key += (key.empty() ? "" : ", ") + name;
+  return absl::PermissionDeniedError(
+      "column '" + column + "' is not of the key that dataset " + dataset + " offers (" +
+      (key.empty() ? "none" : key) +
+      "): keys leave the agent, and values may not; compare by the key that it offers, or start "
+      "the agent with key=" +
+      column + " in the dataset's URL, or with --allow-values");
 }
 
 absl::Status DescribeBusy(const std::string& name) {
@@ -158,7 +185,7 @@ absl::Status Dataset::FindIndexFile() {
     found.push_back(it->path());
     generation_ = std::max(generation_, GenerationOf(name, index_stem_));
   }
-  if (error) return SystemError("can't read the state folder", options_.folder, error.value());
+  if (error) return SystemError("can't read the state directory", options_.folder, error.value());
   for (const fs::path& path : found) {
     if (path == quarantine_path() || (generation_ > 0 && path == IndexPath(generation_))) continue;
     fs::remove_all(path, error);
@@ -168,12 +195,11 @@ absl::Status Dataset::FindIndexFile() {
 }
 
 absl::Status Dataset::BeginTurn(CallControl* control) {
+  const merkle::WakeOnStop wake(control->cancellation.token(), &mutex_, &turn_ended_);
   merkle::MutexLock lock(&mutex_);
   if (busy_ && waiting_ >= options_.waiting_calls_max) return DescribeBusy(options_.name);
   ++waiting_;
-  while (busy_ && !control->cancellation.cancelled()) {
-    turn_ended_.WaitUntil(&mutex_, std::chrono::steady_clock::now() + kCancelPoll);
-  }
+  while (busy_ && !control->cancellation.cancelled()) turn_ended_.Wait(&mutex_);
   --waiting_;
   if (control->cancellation.cancelled()) {
     return absl::CancelledError("cancelled while waiting for its turn");
@@ -191,13 +217,32 @@ void Dataset::EndTurn() {
 absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
-  return store_->Describe();
+  absl::StatusOr<SourceDescription> description = store_->Describe();
+  if (description.ok()) offered_key_ = description->key;
+  return description;
+}
+
+absl::Status Dataset::DescribeKey() {
+  ASSIGN_OR_RETURN(const SourceDescription description, store_->Describe());
+  offered_key_ = description.key;
+  return absl::OkStatus();
+}
+
+absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
+  if (options_.allow_values) return absl::OkStatus();
+  // Who compares has described the source just now; describing may read a whole file.
+  const bool known = offered_key_ && NotOffered(agreement, *offered_key_) == nullptr;
+  if (!known) RETURN_IF_ERROR(DescribeKey());
+  const merkle::Column* const refused = NotOffered(agreement, *offered_key_);
+  return refused == nullptr ? absl::OkStatus()
+                            : KeyIsAValue(options_.name, refused->name, *offered_key_);
 }
 
 absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this);
+  RETURN_IF_ERROR(CheckOfferedKey(agreement));
   Prepared prepared = force ? nullptr : Kept(agreement);
   const bool reused = prepared != nullptr && ProvenCurrent(*prepared);
   if (!reused) {
@@ -426,12 +471,8 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
     if (!pause) return TriedInVain(built.status());
     Log("the scan of " + options_.name + " begins anew in " + std::to_string(pause->count()) +
         " ms: " + std::string(built.status().message()));
-    const auto end = std::chrono::steady_clock::now() + *pause;
-    while (!IsCancelled(options.cancellation) && std::chrono::steady_clock::now() < end) {
-      merkle::MutexLock lock(&mutex_);
-      turn_ended_.WaitUntil(&mutex_, std::min(end, std::chrono::steady_clock::now() + kCancelPoll));
-    }
-    if (IsCancelled(options.cancellation)) {
+    if (merkle::SleepUntil(std::chrono::steady_clock::now() + *pause,
+                           TokenOf(options.cancellation))) {
       return absl::CancelledError("cancelled while waiting to scan anew");
     }
   }
@@ -439,8 +480,8 @@ absl::StatusOr<IndexerResult> Dataset::BuildPatiently(Store& store,
 
 absl::Status Dataset::TriedInVain(const absl::Status& status) const {
   if (retries_->taken() == 0) return status;
-  return absl::Status(status.code(), std::string(status.message()) + " (tried " +
-                                         std::to_string(retries_->taken() + 1) + " times)");
+  return Reworded(status, std::string(status.message()) + " (tried " +
+                              std::to_string(retries_->taken() + 1) + " times)");
 }
 
 absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,

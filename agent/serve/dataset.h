@@ -39,6 +39,9 @@
 #include "merkle/mutex.h"
 #include "merkle/record/agreement.h"
 #include "merkle/tree/index.h"
+#include "proto/contract/prepared.h"
+#include "proto/contract/record.h"
+#include "proto/contract/source.h"
 
 namespace driftwood::agent {
 
@@ -61,14 +64,6 @@ struct CallControl {
  private:
   mutable merkle::Mutex mutex_;
   std::string waiting_ DRIFTWOOD_GUARDED_BY(mutex_);
-};
-
-struct PrepareResult {
-  merkle::Summary root;
-  uint64_t records = 0;  // with copies, where the agreement is of a multiset; else root.count
-  uint64_t unparsed = 0;
-  bool reused = false;
-  std::string not_point_in_time;
 };
 
 // Constant after construction, but for `damaged`.
@@ -97,6 +92,9 @@ struct DatasetOptions {
   std::vector<std::chrono::milliseconds> retry_after;
   // Whether it may go on: what it has read is then not of one point in time.
   bool resume = false;
+  // Whether values may leave the agent. If not, only a key that the source offers may be agreed on:
+  // keys leave the agent, so any column could be read by calling it the key.
+  bool allow_values = false;
   // Above that load the store is not read. `cancellation` and `on_wait` are the dataset's to set.
   std::optional<LoadGateOptions> load_gate;
   std::function<void(const std::string&)> log;  // may be empty
@@ -115,7 +113,8 @@ class Dataset {
   // These wait for their turn: Cancelled if `control` says so meanwhile, ResourceExhausted if too
   // many wait already.
   absl::StatusOr<SourceDescription> Describe(CallControl* control);
-  // The agreement has been checked. `force`: without looking for a kept index.
+  // The agreement has been checked. `force`: without looking for a kept index. PermissionDenied: it
+  // has a key that the source does not offer, and values may not leave the agent.
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
@@ -171,6 +170,10 @@ class Dataset {
                                                const std::filesystem::path& path);
   absl::Status TriedInVain(const absl::Status& status) const;
 
+  // The one door by which an agreement gets in: whatever tells keys asks for one that was prepared.
+  absl::Status CheckOfferedKey(const merkle::Agreement& agreement);
+  absl::Status DescribeKey();
+
   // Null: nothing that may be used.
   Prepared Kept(const merkle::Agreement& agreement);
   absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
@@ -202,6 +205,8 @@ class Dataset {
   // Each build has a file of its own: while snapshots use the one before, LMDB must not see another
   // environment under the same path. 0: no file.
   uint64_t generation_ = 0;
+  // The key columns that the source had when it was described last.
+  std::optional<std::vector<std::string>> offered_key_;
   // What is open of that file; kept though it is not servable, since no file may be opened twice.
   Prepared loaded_;
 

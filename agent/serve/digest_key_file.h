@@ -1,5 +1,5 @@
 // The file that holds a dataset's digest key: 32 raw bytes, or 64 hexadecimal digits and perhaps a
-// newline. Readable by its owner only.
+// newline. Readable by its owner only, in folders that nobody else may write to (private_path.h).
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,8 @@
 
 namespace driftwood::agent {
 
-// NotFound, PermissionDenied (others than the owner may read it: names the chmod), InvalidArgument
+// NotFound, PermissionDenied (others than the owner may read it, or may have put it there: says what
+// to do), InvalidArgument
 // (not such a key, or all zeros, which would be no key).
 absl::StatusOr<merkle::DigestKey> ReadDigestKeyFile(const std::filesystem::path& path);
 

@@ -1,8 +1,7 @@
 #include "agent/serve/grpc_server.h"
 
 #include <grpcpp/resource_quota.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <grpcpp/server_posix.h>
 
 #include "merkle/status_macros.h"
 
@@ -31,29 +30,34 @@ void SetKeepalive(grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 5'000);
 }
 
+void SetConnectionLimits(const GrpcServerLimits& limits, grpc::ServerBuilder* builder) {
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits.calls_per_connection_max);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+                              static_cast<int>(limits.idle_max.count()));
+  // Bytes of a call's metadata: a token, at most.
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 8192);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(Service* service,
                                                               const ListenAddress& address,
-                                                              const GrpcServerLimits& limits) {
-  if (address.is_unix()) RETURN_IF_ERROR(PrepareUnixSocket(address.unix_path));
-  std::unique_ptr<GrpcServer> started(new GrpcServer(service, address));
+                                                              const GrpcServerLimits& limits,
+                                                              GrpcServiceOptions options) {
+  std::unique_ptr<GrpcServer> started(new GrpcServer(service, std::move(options)));
+  ASSIGN_OR_RETURN(started->listener_, Listener::Open(address));
   grpc::ServerBuilder builder;
   SetLimits(limits, &builder);
   SetKeepalive(&builder);
-  // Else a second agent on the same port would start, and get half of the calls.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  int port = 0;
-  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  SetConnectionLimits(limits, &builder);
   builder.RegisterService(&started->service_);
   started->server_ = builder.BuildAndStart();
-  if (started->server_ == nullptr || port == 0) {
-    return absl::FailedPreconditionError("can't listen on " + address.ToString() +
-                                         ": the address is in use, or not of this machine, or its "
-                                         "folder is missing or not writable");
+  if (started->server_ == nullptr) {
+    return absl::FailedPreconditionError("can't start a gRPC server for " + address.ToString());
   }
-  if (address.is_unix()) ::chmod(address.unix_path.c_str(), S_IRUSR | S_IWUSR);
-  started->address_ = address.WithPort(port);
+  started->listener_->Start(limits.connections_max, [server = started->server_.get()](int fd) {
+    grpc::AddInsecureChannelFromFd(server, fd);
+  });
   return started;
 }
 
@@ -62,13 +66,12 @@ GrpcServer::~GrpcServer() {
 }
 
 void GrpcServer::Shutdown(std::chrono::milliseconds grace) {
+  listener_->Stop();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
   RemoveSocket();
 }
 
-void GrpcServer::RemoveSocket() {
-  if (listen_.is_unix() && server_ != nullptr) ::unlink(listen_.unix_path.c_str());
-}
+void GrpcServer::RemoveSocket() { listener_->RemoveSocket(); }
 
 }  // namespace driftwood::agent

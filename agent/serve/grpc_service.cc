@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "merkle/status_macros.h"
+#include "proto/contract/limits.h"
+#include "proto/contract/token.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 
@@ -19,16 +21,8 @@ namespace {
 // Progress comes at least this often, also while nothing moves: it shows that the agent is there.
 constexpr std::chrono::milliseconds kHeartbeat{250};
 
-// Every handler's outermost shape. What a library throws (no memory, say) fails this one call.
-template <typename Handler>
-grpc::Status Handle(Handler handler) {
-  try {
-    return proto::ToGrpc(handler());
-  } catch (const std::exception& error) {
-    return proto::ToGrpc(
-        absl::InternalError(std::string("failed within the agent: ") + error.what()));
-  }
-}
+// A reply below this is sent whether the caller takes it or not (HTTP/2's first window has 64 KiB).
+constexpr size_t kReplyBytesSentAtOnce = 32 << 10;
 
 absl::Status CallerIsGone() { return absl::CancelledError("the caller is gone"); }
 
@@ -44,236 +38,204 @@ Result RunWithHeartbeat(CallControl* control, const std::function<Result()>& wor
   return result.get();
 }
 
-v1::TypeKnowledge ToProto(TypeKnowledge knowledge) {
-  switch (knowledge) {
-    case TypeKnowledge::kTyped:
-      return v1::TYPE_KNOWLEDGE_TYPED;
-    case TypeKnowledge::kTextual:
-      return v1::TYPE_KNOWLEDGE_TEXTUAL;
-    case TypeKnowledge::kDynamic:
-      return v1::TYPE_KNOWLEDGE_DYNAMIC;
-    case TypeKnowledge::kObserved:
-      return v1::TYPE_KNOWLEDGE_OBSERVED;
-  }
-  return v1::TYPE_KNOWLEDGE_UNSPECIFIED;
+PrepareProgress ProgressOf(const CallControl& control) {
+  return {control.records, control.progress, control.waiting()};
 }
 
-// A column is called by its name, so the name must arrive as it is.
-absl::Status CheckColumnName(const std::string& name) {
-  if (proto::ValidUtf8(name) == name) return absl::OkStatus();
-  return absl::FailedPreconditionError("the name of column '" + name +
-                                       "' is not UTF-8; rename it at the source");
-}
-
-absl::Status FillDescription(const SourceDescription& description, v1::DescribeReply* reply) {
-  reply->set_source(proto::ValidUtf8(description.source));
-  for (const SourceColumn& column : description.columns) {
-    RETURN_IF_ERROR(CheckColumnName(column.name));
-    v1::SourceColumn* added = reply->add_columns();
-    added->set_name(column.name);
-    added->set_knowledge(ToProto(column.knowledge));
-    if (column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved) {
-      added->set_type(std::string(merkle::ColumnTypeName(column.type)));
-    }
-    added->set_declared(proto::ValidUtf8(column.declared));
-  }
-  for (const std::string& column : description.key) {
-    RETURN_IF_ERROR(CheckColumnName(column));
-    reply->add_key(column);
-  }
-  if (description.records_estimate) reply->set_records_estimate(*description.records_estimate);
-  if (description.bytes) reply->set_bytes(*description.bytes);
-  reply->set_live(description.live);
-  reply->set_always_keyed(description.always_keyed);
-  reply->set_filter(proto::ValidUtf8(description.filter));
-  reply->set_hides_columns(description.hides_columns);
-  for (const std::string& warning : description.warnings) {
-    reply->add_warnings(proto::ValidUtf8(warning));
-  }
-  return absl::OkStatus();
-}
-
-v1::PrepareReply ProgressReply(const CallControl& control) {
-  v1::PrepareReply reply;
-  reply.set_records(control.records);
-  reply.set_progress(control.progress);
-  reply.set_waiting(proto::ValidUtf8(control.waiting()));
-  return reply;
-}
-
-v1::PrepareReply ResultReply(const CallControl& control, const PrepareResult& result) {
-  v1::PrepareReply reply = ProgressReply(control);
-  v1::PrepareResult* const message = reply.mutable_result();
-  *message->mutable_root() = proto::ToProto(result.root);
-  message->set_records(result.records);
-  message->set_unparsed(result.unparsed);
-  message->set_reused(result.reused);
-  message->set_not_point_in_time(proto::ValidUtf8(result.not_point_in_time));
-  return reply;
-}
-
-absl::StatusOr<std::vector<FoundRecord>> Read(Service* service,
-                                              const v1::ReadRecordsRequest& request,
+absl::StatusOr<std::vector<FoundRecord>> Read(Service* service, ReadRequest request,
                                               CallControl* control) {
-  std::vector<std::string> keys(request.keys().begin(), request.keys().end());
-  const bool tagged = request.column_tags() || request.rules_size() > 0;
-  if (request.with_values() + request.indexed() + tagged + request.unfiltered() > 1) {
-    return absl::InvalidArgumentError(
-        "asked for more than one of values, column tags, what the index says and what is there "
-        "without the filter");
+  switch (request.what) {
+    case ReadWhat::kIndexed:
+      return service->ReadIndexed(request.dataset, request.fingerprint, std::move(request.keys),
+                                  control);
+    case ReadWhat::kTags:
+      return service->ReadTagged(request.dataset, request.fingerprint, std::move(request.keys),
+                                 request.rules, control);
+    case ReadWhat::kUnfiltered:
+      return service->ReadUnfiltered(request.dataset, request.fingerprint, std::move(request.keys),
+                                     control);
+    default:
+      return service->ReadRecords(request.dataset, request.fingerprint, std::move(request.keys),
+                                  request.what == ReadWhat::kValues, control);
   }
-  if (request.unfiltered()) {
-    return service->ReadUnfiltered(request.dataset(), request.fingerprint(), std::move(keys),
-                                   control);
-  }
-  if (request.indexed()) {
-    return service->ReadIndexed(request.dataset(), request.fingerprint(), std::move(keys), control);
-  }
-  if (tagged) {
-    return service->ReadTagged(request.dataset(), request.fingerprint(), std::move(keys),
-                               {request.rules().begin(), request.rules().end()}, control);
-  }
-  return service->ReadRecords(request.dataset(), request.fingerprint(), std::move(keys),
-                              request.with_values(), control);
 }
 
-v1::Record ToProto(FoundRecord record) {
-  v1::Record message;
-  message.set_key(std::move(record.key));
-  *message.mutable_digest() = proto::ToProto(record.digest);
-  message.set_copies(record.copies);
-  message.set_value(std::move(record.value));
-  message.set_value_too_long(record.value_too_long);
-  message.set_column_tags(std::move(record.column_tags));
-  message.set_rule_tags(std::move(record.rule_tags));
-  return message;
+size_t BytesOf(const std::vector<FoundRecord>& records) {
+  size_t bytes = records.size() * sizeof(FoundRecord);
+  for (const FoundRecord& record : records) {
+    bytes += record.key.size() + record.value.size() + record.column_tags.size() +
+             record.rule_tags.size();
+  }
+  return bytes;
 }
 
 }  // namespace
 
+GrpcService::GrpcService(agent::Service* service, GrpcServiceOptions options)
+    : service_(service), options_(std::move(options)), replies_(options_.replies_bytes_max) {}
+
+absl::Status GrpcService::CheckToken(const grpc::ServerContext& context) const {
+  if (options_.token.empty()) return absl::OkStatus();
+  const auto found = context.client_metadata().find(kTokenMetadata);
+  if (found == context.client_metadata().end()) {
+    return absl::UnauthenticatedError(
+        "this agent wants a token: name its file, as in "
+        "agent:HOST:PORT/DATASET?token_file=PATH");
+  }
+  // Of hashes, so that the time it takes says nothing.
+  const std::string got(found->second.data(), found->second.size());
+  if (merkle::Sha256(got) == merkle::Sha256(std::string(kTokenScheme) + options_.token)) {
+    return absl::OkStatus();
+  }
+  return absl::UnauthenticatedError(
+      "the token is not that of this agent; give both the same token file");
+}
+
+template <typename Handler>
+grpc::Status GrpcService::Handle(grpc::ServerContext* context, Handler handler) {
+  const absl::Status allowed = CheckToken(*context);
+  if (!allowed.ok()) return proto::ToGrpc(allowed);
+  try {
+    return proto::ToGrpc(handler());
+  } catch (const std::exception& error) {
+    return proto::ToGrpc(
+        absl::InternalError(std::string("failed within the agent: ") + error.what()));
+  }
+}
+
+template <typename Message>
+bool GrpcService::Write(grpc::ServerContext* context, grpc::ServerWriter<Message>* writer,
+                        const Message& message) {
+  const CallWatch::Guard guard(&watch_, context->c_call(), options_.write_timeout);
+  return writer->Write(message);
+}
+
+void GrpcService::ExpectTaken(grpc::ServerContext* context,
+                              const google::protobuf::Message& reply) {
+  if (reply.ByteSizeLong() <= kReplyBytesSentAtOnce) return;
+  watch_.Expect(context->c_call(), options_.write_timeout);
+}
+
 grpc::Status GrpcService::Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                                    v1::DescribeReply* reply) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     CallControl control;
-    ASSIGN_OR_RETURN(const SourceDescription description,
-                     RunWithHeartbeat<absl::StatusOr<SourceDescription>>(
+    ASSIGN_OR_RETURN(const DatasetDescription description,
+                     RunWithHeartbeat<absl::StatusOr<DatasetDescription>>(
                          &control, [&] { return service_->Describe(request->dataset(), &control); },
                          [&] { return !context->IsCancelled(); }));
-    const ServiceOptions& options = service_->options();
-    RETURN_IF_ERROR(FillDescription(description, reply));
-    reply->set_encoding_version(merkle::kEncodingVersion);
-    reply->set_key_id(options.key.KeyId());
-    reply->set_keyed(options.key.keyed());
-    reply->set_agent_version(options.version);
-    reply->set_values_allowed(options.allow_values);
+    ASSIGN_OR_RETURN(*reply, proto::ToProto(description));
+    ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
-grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::PrepareRequest* request,
+grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::PrepareRequest* message,
                                   grpc::ServerWriter<v1::PrepareReply>* writer) {
-  return Handle([&]() -> absl::Status {
-    ASSIGN_OR_RETURN(const merkle::Agreement agreement, proto::FromProto(request->agreement()));
+  return Handle(context, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const PrepareRequest request, proto::FromProto(*message));
     CallControl control;
     ASSIGN_OR_RETURN(
         const PrepareResult result,
         RunWithHeartbeat<absl::StatusOr<PrepareResult>>(
             &control,
             [&] {
-              return service_->Prepare(request->dataset(), agreement, request->force(), &control);
+              return service_->Prepare(request.dataset, request.agreement, request.force, &control);
             },
-            [&] { return !context->IsCancelled() && writer->Write(ProgressReply(control)); }));
-    return writer->Write(ResultReply(control, result)) ? absl::OkStatus() : CallerIsGone();
+            [&] {
+              return !context->IsCancelled() &&
+                     Write(context, writer, proto::ToProto(PrepareUpdate{ProgressOf(control)}));
+            }));
+    const PrepareUpdate last{ProgressOf(control), result};
+    return Write(context, writer, proto::ToProto(last)) ? absl::OkStatus() : CallerIsGone();
   });
 }
 
-grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* /*context*/,
-                                       const v1::OpenSnapshotRequest* request,
+grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* context,
+                                       const v1::OpenSnapshotRequest* message,
                                        v1::OpenSnapshotReply* reply) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
+    const SnapshotRequest request = proto::FromProto(*message);
     ASSIGN_OR_RETURN(const OpenedSnapshot opened,
-                     service_->OpenSnapshot(request->dataset(), request->fingerprint()));
-    reply->set_snapshot(opened.id);
-    *reply->mutable_root() = proto::ToProto(opened.root);
-    reply->set_records(opened.records);
-    *reply->mutable_agreement() = proto::ToProto(opened.agreement);
-    reply->set_lease_ms(static_cast<uint32_t>(service_->options().snapshots.lease.count()));
-    reply->set_unparsed(opened.unparsed);
-    reply->set_not_point_in_time(proto::ValidUtf8(opened.not_point_in_time));
+                     service_->OpenSnapshot(request.dataset, request.fingerprint));
+    *reply = proto::ToProto(opened);
+    ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
-grpc::Status GrpcService::Query(grpc::ServerContext* /*context*/, const v1::QueryRequest* request,
+grpc::Status GrpcService::Query(grpc::ServerContext* context, const v1::QueryRequest* request,
                                 grpc::ServerWriter<v1::QueryReply>* writer) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
+    const CallWatch::Guard guard(&watch_, context->c_call(), options_.query_timeout);
     ASSIGN_OR_RETURN(const std::string answers,
-                     service_->Query(request->snapshot(), request->questions()));
+                     service_->Query(request->snapshot(), request->questions(),
+                                     [context] { return context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(answers.size()));
     for (size_t begin = 0; begin < answers.size(); begin += kReplyPartBytesMax) {
       v1::QueryReply part;
       part.set_answers(answers.substr(begin, kReplyPartBytesMax));
-      if (!writer->Write(part)) return CallerIsGone();
+      if (!Write(context, writer, part)) return CallerIsGone();
     }
     return absl::OkStatus();
   });
 }
 
 grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
-                                      const v1::ReadRecordsRequest* request,
+                                      const v1::ReadRecordsRequest* message,
                                       grpc::ServerWriter<v1::ReadRecordsReply>* writer) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(ReadRequest request, proto::FromProto(*message));
     CallControl control;
     ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
                      RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
-                         &control, [&] { return Read(service_, *request, &control); },
+                         &control, [&] { return Read(service_, std::move(request), &control); },
                          [&] { return !context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(BytesOf(records)));
     v1::ReadRecordsReply part;
     part.set_unfiltered(request->unfiltered());
     size_t part_bytes = 0;
     for (FoundRecord& record : records) {
-      v1::Record message = ToProto(std::move(record));
-      const size_t bytes = message.ByteSizeLong();
+      v1::Record one = proto::ToProto(std::move(record));
+      const size_t bytes = one.ByteSizeLong();
       if (part_bytes > 0 && part_bytes + bytes > kReplyPartBytesMax) {
-        if (!writer->Write(part)) return CallerIsGone();
+        if (!Write(context, writer, part)) return CallerIsGone();
         part.clear_records();
         part_bytes = 0;
       }
       part_bytes += bytes;
-      *part.add_records() = std::move(message);
+      *part.add_records() = std::move(one);
     }
     const bool last = part.records_size() > 0 || part.unfiltered();
-    if (last && !writer->Write(part)) return CallerIsGone();
+    if (last && !Write(context, writer, part)) return CallerIsGone();
     return absl::OkStatus();
   });
 }
 
 grpc::Status GrpcService::FindAlike(grpc::ServerContext* context,
-                                    const v1::FindAlikeRequest* request,
+                                    const v1::FindAlikeRequest* message,
                                     v1::FindAlikeReply* reply) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
+    AlikeRequest request = proto::FromProto(*message);
     CallControl control;
-    std::vector<std::string> keys(request->keys().begin(), request->keys().end());
     ASSIGN_OR_RETURN(std::vector<AlikeKey> found,
                      RunWithHeartbeat<absl::StatusOr<std::vector<AlikeKey>>>(
                          &control,
                          [&] {
-                           return service_->FindAlike(request->dataset(), request->fingerprint(),
-                                                      std::move(keys), &control);
+                           return service_->FindAlike(request.dataset, request.fingerprint,
+                                                      std::move(request.keys), &control);
                          },
                          [&] { return !context->IsCancelled(); }));
-    for (AlikeKey& one : found) {
-      v1::AlikeKey* const message = reply->add_alike();
-      message->set_key(std::move(one.key));
-      message->set_held(std::move(one.held));
-    }
+    for (AlikeKey& one : found) *reply->add_alike() = proto::ToProto(std::move(one));
+    ExpectTaken(context, *reply);
     return absl::OkStatus();
   });
 }
 
-grpc::Status GrpcService::CloseSnapshot(grpc::ServerContext* /*context*/,
+grpc::Status GrpcService::CloseSnapshot(grpc::ServerContext* context,
                                         const v1::CloseSnapshotRequest* request,
                                         v1::CloseSnapshotReply* /*reply*/) {
-  return Handle([&]() -> absl::Status {
+  return Handle(context, [&]() -> absl::Status {
     service_->CloseSnapshot(request->snapshot());
     return absl::OkStatus();
   });

@@ -4,18 +4,31 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <chrono>
+#include <string>
+
+#include "agent/serve/grpc_call_watch.h"
 #include "agent/serve/service.h"
 #include "driftwood/v1/agent.grpc.pb.h"
+#include "proto/contract/budget.h"
 
 namespace driftwood::agent {
 
-// A stream's messages stay below this, but for a single record that is longer.
-inline constexpr size_t kReplyPartBytesMax = size_t{1} << 20;
+struct GrpcServiceOptions {
+  // Calls without it are UNAUTHENTICATED (proto/contract/token.h). Empty: none is asked for.
+  std::string token;
+  // A caller that takes nothing of what it is given for so long is cancelled.
+  std::chrono::milliseconds write_timeout{30'000};
+  // One round of a walk.
+  std::chrono::milliseconds query_timeout = std::chrono::minutes(5);
+  // What all calls together may hold of replies that are not sent yet. Over it: RESOURCE_EXHAUSTED.
+  size_t replies_bytes_max = size_t{256} << 20;
+};
 
 // Thread-safe. `service` must outlive it.
 class GrpcService final : public v1::Agent::Service {
  public:
-  explicit GrpcService(agent::Service* service) : service_(service) {}
+  explicit GrpcService(agent::Service* service, GrpcServiceOptions options = {});
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeReply* reply) override;
@@ -33,7 +46,20 @@ class GrpcService final : public v1::Agent::Service {
                              v1::CloseSnapshotReply* reply) override;
 
  private:
+  // Every handler's outermost shape: who may call, and what a library throws fails this one call.
+  template <typename Handler>
+  grpc::Status Handle(grpc::ServerContext* context, Handler handler);
+  absl::Status CheckToken(const grpc::ServerContext& context) const;
+  template <typename Message>
+  bool Write(grpc::ServerContext* context, grpc::ServerWriter<Message>* writer,
+             const Message& message);
+  // Before a handler returns with a reply that the caller might not take.
+  void ExpectTaken(grpc::ServerContext* context, const google::protobuf::Message& reply);
+
   agent::Service* const service_;
+  const GrpcServiceOptions options_;
+  BudgetPool replies_;
+  CallWatch watch_;
 };
 
 }  // namespace driftwood::agent

@@ -41,7 +41,7 @@ absl::StatusOr<ListenAddress> ParseUnix(std::string_view text) {
     return absl::InvalidArgumentError(
         "the path of a unix socket may have " + std::to_string(ListenAddress::kUnixPathBytesMax) +
         " bytes, '" + address.unix_path + "' has " + std::to_string(bytes) +
-        "; choose a folder with a shorter path");
+        "; choose a directory with a shorter path");
   }
   return address;
 }

@@ -109,6 +109,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.waiting_calls_max = options_.waiting_calls_max;
   dataset.retry_after = options_.retry_after;
   dataset.resume = options_.resume;
+  dataset.allow_values = options_.allow_values;
   dataset.load_gate = options_.load_gate;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
@@ -118,10 +119,9 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
 absl::StatusOr<Dataset*> Service::Find(std::string_view name) const {
   const auto it = datasets_.find(name);
   if (it != datasets_.end()) return it->second.get();
-  std::string known;
-  for (const auto& [other, dataset] : datasets_) known += (known.empty() ? "" : ", ") + other;
+  // Which there are is not for everybody to know: whoever started it gave them their names.
   return absl::NotFoundError("this agent has no dataset '" + std::string(name.substr(0, 100)) +
-                             "'; it has: " + (known.empty() ? "none" : known));
+                             "'; its names are those of its --dataset options");
 }
 
 absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
@@ -159,13 +159,19 @@ absl::Status Service::WhileStopping(absl::Status status) const {
   return stopped ? absl::UnavailableError("this agent is stopping") : status;
 }
 
-absl::StatusOr<SourceDescription> Service::Describe(std::string_view dataset,
-                                                    CallControl* control) {
+absl::StatusOr<DatasetDescription> Service::Describe(std::string_view dataset,
+                                                     CallControl* control) {
   ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
-  absl::StatusOr<SourceDescription> description = found->Describe(control);
-  if (!description.ok()) return WhileStopping(description.status());
+  absl::StatusOr<SourceDescription> source = found->Describe(control);
+  if (!source.ok()) return WhileStopping(source.status());
+  DatasetDescription description{*std::move(source)};
+  description.encoding_version = merkle::kEncodingVersion;
+  description.key_id = options_.key.KeyId();
+  description.keyed = options_.key.keyed();
+  description.agent_version = options_.version;
+  description.values_allowed = options_.allow_values;
   return description;
 }
 
@@ -201,13 +207,15 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                         prepared->state.records,
                         prepared->agreement,
                         prepared->state.unparsed,
-                        prepared->not_point_in_time};
+                        prepared->not_point_in_time,
+                        options_.snapshots.lease};
   ASSIGN_OR_RETURN(opened.id, snapshots_.Open(prepared, *std::move(view)));
   return opened;
 }
 
-absl::StatusOr<std::string> Service::Query(uint64_t snapshot, std::string_view questions) {
-  return snapshots_.Query(snapshot, questions);
+absl::StatusOr<std::string> Service::Query(uint64_t snapshot, std::string_view questions,
+                                           const std::function<bool()>& stopped) {
+  return snapshots_.Query(snapshot, questions, stopped);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view dataset,

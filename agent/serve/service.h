@@ -24,6 +24,10 @@
 #include "merkle/hash/digest.h"
 #include "merkle/mutex.h"
 #include "merkle/record/agreement.h"
+#include "proto/contract/limits.h"
+#include "proto/contract/prepared.h"
+#include "proto/contract/record.h"
+#include "proto/contract/source.h"
 
 namespace driftwood::agent {
 
@@ -34,24 +38,15 @@ struct ServiceOptions {
   std::string version;  // of this program
   int threads = 0;      // 0: as many as there are cores
   size_t sort_memory_bytes = size_t{64} << 20;
-  size_t read_keys_max = 100'000;                      // of one call
+  size_t read_keys_max = kReadKeysMax;                 // of one call
   size_t waiting_calls_max = 8;                        // that wait for one dataset's store
   std::vector<std::chrono::milliseconds> retry_after;  // DatasetOptions
   bool resume = false;                                 // DatasetOptions
   std::optional<LoadGateOptions> load_gate;            // DatasetOptions
   SnapshotLimits snapshots;
-  Clock clock = [] { return std::chrono::steady_clock::now(); };
+  Clock clock = merkle::SteadyClock();
   uint64_t first_snapshot_id = 1;
   std::function<void(const std::string&)> log;  // any thread; may be empty
-};
-
-struct OpenedSnapshot {
-  uint64_t id = 0;
-  merkle::Summary root;
-  uint64_t records = 0;  // PrepareResult::records
-  merkle::Agreement agreement;
-  uint64_t unparsed = 0;
-  std::string not_point_in_time;
 };
 
 class Service {
@@ -66,13 +61,15 @@ class Service {
   absl::Status AddDataset(const std::string& name, const std::string& url,
                           std::unique_ptr<Store> store);
 
-  absl::StatusOr<SourceDescription> Describe(std::string_view dataset, CallControl* control);
+  absl::StatusOr<DatasetDescription> Describe(std::string_view dataset, CallControl* control);
   absl::StatusOr<PrepareResult> Prepare(std::string_view dataset,
                                         const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   absl::StatusOr<OpenedSnapshot> OpenSnapshot(std::string_view dataset,
                                               std::string_view fingerprint);
-  absl::StatusOr<std::string> Query(uint64_t snapshot, std::string_view questions);
+  // `stopped` is asked now and then; true ends it with Cancelled. It may be empty.
+  absl::StatusOr<std::string> Query(uint64_t snapshot, std::string_view questions,
+                                    const std::function<bool()>& stopped = {});
   // `keys` in any order; the result is in key order. Its values are empty unless `with_values`.
   absl::StatusOr<std::vector<FoundRecord>> ReadRecords(std::string_view dataset,
                                                        std::string_view fingerprint,

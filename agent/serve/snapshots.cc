@@ -75,12 +75,13 @@ void Snapshots::EndUse(Snapshot* snapshot) {
   snapshot->expires = clock_() + limits_.lease;
 }
 
-absl::StatusOr<std::string> Snapshots::Query(uint64_t id, std::string_view questions) {
+absl::StatusOr<std::string> Snapshots::Query(uint64_t id, std::string_view questions,
+                                             const std::function<bool()>& stopped) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Snapshot> snapshot, BeginUse(id));
   const absl::Cleanup end_use = [&] { EndUse(snapshot.get()); };  // on std::bad_alloc too
   absl::StatusOr<std::string> answers = [&] {
     merkle::MutexLock lock(&snapshot->mutex);
-    return snapshot->session.Answer(questions);
+    return snapshot->session.Answer(questions, stopped);
   }();
   if (answers.status().code() == absl::StatusCode::kDataLoss) snapshot->index->damaged = true;
   return answers;

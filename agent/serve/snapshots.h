@@ -17,12 +17,13 @@
 #include "absl/status/statusor.h"
 #include "agent/serve/dataset.h"
 #include "merkle/mutex.h"
+#include "merkle/os/clock.h"
 #include "merkle/query/query.h"
 #include "merkle/tree/tree_view.h"
 
 namespace driftwood::agent {
 
-using Clock = std::function<std::chrono::steady_clock::time_point()>;
+using merkle::Clock;
 
 struct SnapshotLimits {
   size_t open_max = 16;
@@ -43,7 +44,8 @@ class Snapshots {
   // One packed batch (merkle/query/query.h). NotFound: never opened, closed or expired.
   // InvalidArgument for a malformed batch, which leaves the snapshot as it was. DataLoss marks the
   // index damaged.
-  absl::StatusOr<std::string> Query(uint64_t id, std::string_view questions);
+  absl::StatusOr<std::string> Query(uint64_t id, std::string_view questions,
+                                    const std::function<bool()>& stopped = {});
   // Closing what isn't open does nothing.
   void Close(uint64_t id);
   // Ends those whose lease is over. Every call above does it too; for agents that nobody calls.

@@ -1,12 +1,13 @@
-// The end of a call from outside. Whoever works for the call looks at it now and then; scans that
-// wait for their source meanwhile are interrupted. Thread-safe.
+// The end of a call from outside. Whoever works for the call looks at it now and then; what waits
+// for it does so by its token; scans that wait for their source meanwhile are interrupted.
+// Thread-safe.
 #pragma once
 
-#include <atomic>
-#include <set>
+#include <functional>
+#include <optional>
+#include <stop_token>
 
 #include "agent/source/store.h"
-#include "merkle/mutex.h"
 
 namespace driftwood::agent {
 
@@ -17,34 +18,34 @@ class Cancellation {
   Cancellation& operator=(const Cancellation&) = delete;
 
   // For good; once or more often.
-  void Cancel() DRIFTWOOD_EXCLUDES(mutex_);
-  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+  void Cancel() { source_.request_stop(); }
+  bool cancelled() const { return source_.stop_requested(); }
+  std::stop_token token() const { return source_.get_token(); }
 
  private:
-  friend class InterruptOnCancel;
-
-  std::atomic<bool> cancelled_{false};
-  merkle::Mutex mutex_;
-  std::set<Scan*> scans_ DRIFTWOOD_GUARDED_BY(mutex_);
+  std::stop_source source_;
 };
 
 // False without a cancellation.
 inline bool IsCancelled(const Cancellation* cancellation) {
   return cancellation != nullptr && cancellation->cancelled();
 }
+// One that is never stopped without a cancellation.
+inline std::stop_token TokenOf(const Cancellation* cancellation) {
+  return cancellation == nullptr ? std::stop_token() : cancellation->token();
+}
 
 // While it lives, and the scan with it, cancelling (which may have been before) interrupts the
 // scan.
 class InterruptOnCancel {
  public:
-  InterruptOnCancel(Cancellation* cancellation, Scan* scan);  // `cancellation` may be null
-  ~InterruptOnCancel();
+  InterruptOnCancel(const Cancellation* cancellation, Scan* scan)  // `cancellation` may be null
+      : callback_(TokenOf(cancellation), [scan] { scan->Interrupt(); }) {}
   InterruptOnCancel(const InterruptOnCancel&) = delete;
   InterruptOnCancel& operator=(const InterruptOnCancel&) = delete;
 
  private:
-  Cancellation* const cancellation_;
-  Scan* const scan_;
+  std::stop_callback<std::function<void()>> callback_;
 };
 
 }  // namespace driftwood::agent

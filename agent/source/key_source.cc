@@ -41,6 +41,8 @@ SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes)
       const std::string& kept = bytes->emplace_back(uuid->begin(), uuid->end());
       return SourceValue::OfText(Kind::kUuid, kept);
     }
+    case Tag::kForeignText:
+      return SourceValue::ForeignText(value.name.c_str(), value.text);
     case Tag::kText:
     case Tag::kUnparsedText:
       return SourceValue::Text(value.text);
@@ -52,6 +54,12 @@ SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes)
       return MomentOf(Kind::kTimestamp, value);
     case Tag::kTimestampTz:
       return MomentOf(Kind::kTimestampTz, value);
+    // No store has these yet, and none can look this up: it says so.
+    case Tag::kOpaque:
+    case Tag::kBits:
+    case Tag::kList:
+    case Tag::kSet:
+      return SourceValue::ForeignText("", value.text);
     case Tag::kNull:
       break;
   }

@@ -1,17 +1,19 @@
 #include "agent/source/load_gate.h"
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
-#include <thread>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
+#include "agent/source/forwarding_store.h"
 #include "agent/source/messages.h"
 #include "agent/source/store_options.h"
 #include "agent/source/transient.h"
 #include "merkle/mutex.h"
+#include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -20,8 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr milliseconds kLookEvery{1'000};
-// How soon a wait notices that it was cancelled.
-constexpr milliseconds kCancelPoll{50};
 
 absl::Status NoLimits(std::string_view text, const std::string& why) {
   return absl::InvalidArgumentError("\"" + Printable(text) + "\" is no limit of load" + why +
@@ -83,27 +83,24 @@ std::string WhyTooHigh(const ServerLoad& load, const LoadLimits& limits) {
 class LoadGate {
  public:
   LoadGate(Store* store, LoadGateOptions options)
-      : store_(store), options_(std::move(options)), patience_(options_.limits.hold) {
-    if (!options_.sleep) options_.sleep = [](auto time) { std::this_thread::sleep_for(time); };
-  }
+      : store_(store), options_(std::move(options)), patience_(options_.limits.hold) {}
 
   // For all look-ups of the call together.
   absl::Status WaitBriefly() {
     if (patience_ <= milliseconds(0)) return absl::OkStatus();
     const steady_clock::time_point begin = options_.clock();
-    const absl::Status status = Wait(patience_).status();
+    const absl::Status status = Wait(patience_, call()).status();
     patience_ -= std::chrono::ceil<milliseconds>(options_.clock() - begin);
     return status;
   }
 
   // Waits until the load is low, or for so long. True if it is low. Cancelled with the call, or by
-  // `interrupted`.
-  absl::StatusOr<bool> Wait(std::optional<milliseconds> at_most,
-                            const std::atomic<bool>* interrupted = nullptr) {
+  // `stop`.
+  absl::StatusOr<bool> Wait(std::optional<milliseconds> at_most, const std::stop_token& stop) {
     if (has_no_server_ || options_.clock() < next_look_) return true;
     const steady_clock::time_point begin = options_.clock();
     for (bool waited = false;; waited = true) {
-      RETURN_IF_ERROR(CheckCancelled(interrupted));
+      RETURN_IF_ERROR(CheckCancelled(stop));
       ASSIGN_OR_RETURN(const std::string why, Look());
       if (why.empty()) {
         if (waited) Say("");
@@ -116,19 +113,20 @@ class LoadGate {
         return false;
       }
       const auto rest = at_most ? begin + *at_most - now : kLookEvery;
-      RETURN_IF_ERROR(
-          SleepUntil(now + std::min<steady_clock::duration>(rest, kLookEvery), interrupted));
+      RETURN_IF_ERROR(SleepUntil(now + std::min<steady_clock::duration>(rest, kLookEvery), stop));
     }
   }
+
+  // Stopped with the call.
+  std::stop_token call() const { return TokenOf(options_.cancellation); }
 
   const LoadLimits& limits() const { return options_.limits; }
   const std::string& why() const { return why_; }
   bool has_no_server() const { return has_no_server_; }
 
  private:
-  absl::Status CheckCancelled(const std::atomic<bool>* interrupted) const {
-    const bool is_interrupted = interrupted != nullptr && *interrupted;
-    if (!is_interrupted && !IsCancelled(options_.cancellation)) return absl::OkStatus();
+  absl::Status CheckCancelled(const std::stop_token& stop) const {
+    if (!stop.stop_requested() && !IsCancelled(options_.cancellation)) return absl::OkStatus();
     return absl::CancelledError("cancelled while waiting for the server's load to fall");
   }
 
@@ -153,12 +151,16 @@ class LoadGate {
     if (options_.on_wait) options_.on_wait(why);
   }
 
-  absl::Status SleepUntil(steady_clock::time_point end, const std::atomic<bool>* interrupted) {
+  absl::Status SleepUntil(steady_clock::time_point end, const std::stop_token& stop) {
     for (;;) {
-      RETURN_IF_ERROR(CheckCancelled(interrupted));
+      RETURN_IF_ERROR(CheckCancelled(stop));
       const steady_clock::duration rest = end - options_.clock();
       if (rest <= steady_clock::duration::zero()) return absl::OkStatus();
-      options_.sleep(std::min<steady_clock::duration>(rest, kCancelPoll));
+      if (options_.sleep) {
+        options_.sleep(rest, stop);
+      } else {
+        merkle::SleepUntil(steady_clock::now() + rest, stop);
+      }
     }
   }
 
@@ -171,25 +173,25 @@ class LoadGate {
   std::string why_;  // the last one
 };
 
-// Nothing is wrong with what the user wrote once rows flow.
-absl::Status WhileScanning(const absl::Status& status) {
+absl::Status NoLoadAnyMore(const absl::Status& status) {
   if (absl::IsCancelled(status)) return status;
-  absl::Status aborted = absl::AbortedError("the server's load can't be read any more: " +
-                                            std::string(status.message()));
-  const bool unreachable = absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
-  return unreachable ? Transient(std::move(aborted)) : aborted;
+  const absl::Status told = Reworded(
+      status, "the server's load can't be read any more: " + std::string(status.message()));
+  return BeforeRows(WithFault(told, Fault::kSource));  // it may have room again
 }
 
 class GatedScan final : public Scan {
  public:
   GatedScan(std::unique_ptr<Scan> scan, std::shared_ptr<LoadGate> gate)
-      : gate_(std::move(gate)), scan_(std::move(scan)) {}
+      : gate_(std::move(gate)),
+        stop_with_call_(gate_->call(), [this] { stop_.request_stop(); }),
+        scan_(std::move(scan)) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     Scan* const scan = TheScan();
     if (scan == nullptr) return GivenBack();
-    const absl::StatusOr<bool> low = gate_->Wait(gate_->limits().hold, &interrupted_);
-    if (!low.ok()) return WhileScanning(low.status());
+    const absl::StatusOr<bool> low = gate_->Wait(gate_->limits().hold, stop_.get_token());
+    if (!low.ok()) return NoLoadAnyMore(low.status());
     if (*low) return scan->Next();
     progress_ = scan->Progress();
     GiveBack();
@@ -205,7 +207,7 @@ class GatedScan final : public Scan {
     return scan->Finish();
   }
   void Interrupt() override {
-    interrupted_ = true;
+    stop_.request_stop();
     merkle::MutexLock lock(&mutex_);
     if (scan_ != nullptr) scan_->Interrupt();
   }
@@ -229,62 +231,41 @@ class GatedScan final : public Scan {
 
   const std::shared_ptr<LoadGate> gate_;
   uint64_t progress_ = 0;
-  std::atomic<bool> interrupted_{false};
+  std::stop_source stop_;
+  const std::stop_callback<std::function<void()>> stop_with_call_;
 
   mutable merkle::Mutex mutex_;
   std::unique_ptr<Scan> scan_
       DRIFTWOOD_GUARDED_BY(mutex_);  // null once its snapshot was given back
 };
 
-class GatedStore final : public Store {
+class GatedStore final : public ForwardingStore {
  public:
   GatedStore(Store* store, LoadGateOptions options)
-      : store_(store), gate_(std::make_shared<LoadGate>(store, std::move(options))) {}
-
-  absl::StatusOr<SourceDescription> Describe() override { return store_->Describe(); }
+      : ForwardingStore(store), gate_(std::make_shared<LoadGate>(store, std::move(options))) {}
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    RETURN_IF_ERROR(BeforeReading(gate_->Wait(std::nullopt).status()));
+    RETURN_IF_ERROR(BeforeRows(gate_->Wait(std::nullopt, gate_->call()).status()));
     ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store_->StartScan(columns));
     if (gate_->has_no_server()) return scan;
     return std::unique_ptr<Scan>(std::make_unique<GatedScan>(std::move(scan), gate_));
   }
 
-  absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
-    return store_->IsUnchanged(position);
-  }
-  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return store_->DescribeOrigin(origin);
-  }
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    RETURN_IF_ERROR(BeforeReading(gate_->WaitBriefly()));
+    RETURN_IF_ERROR(BeforeRows(gate_->WaitBriefly()));
     return store_->Lookup(columns, key, keys);
   }
   absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    RETURN_IF_ERROR(BeforeReading(gate_->WaitBriefly()));
+    RETURN_IF_ERROR(BeforeRows(gate_->WaitBriefly()));
     return store_->LookupAlike(columns, key, keys);
-  }
-  void ShareRetries(std::shared_ptr<Retries> retries) override {
-    store_->ShareRetries(std::move(retries));
-  }
-  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
-    return store_->MeasureLoad(parts);
   }
 
  private:
-  static absl::Status BeforeReading(const absl::Status& status) {
-    const bool unreachable = absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
-    if (unreachable) return Transient(absl::AbortedError(status.message()));
-    if (absl::IsDeadlineExceeded(status)) return absl::AbortedError(status.message());
-    return status;
-  }
-
-  Store* const store_;
   const std::shared_ptr<LoadGate> gate_;
 };
 

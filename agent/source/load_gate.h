@@ -6,12 +6,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/store.h"
+#include "merkle/os/clock.h"
 
 namespace driftwood::agent {
 
@@ -28,9 +30,10 @@ absl::StatusOr<LoadLimits> ParseLoadLimits(std::string_view text);
 
 struct LoadGateOptions {
   LoadLimits limits;
-  std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
-  std::function<void(std::chrono::nanoseconds)> sleep;  // empty: the thread's
-  const Cancellation* cancellation = nullptr;           // may be null
+  merkle::Clock clock = merkle::SteadyClock();
+  // For so long, or until it is stopped. Empty: merkle::SleepUntil().
+  std::function<void(std::chrono::nanoseconds, const std::stop_token&)> sleep;
+  const Cancellation* cancellation = nullptr;  // may be null
   // Told at each look at the load while it is too high why nothing is read, and "" when that is
   // over. May be empty. Called on the thread that reads.
   std::function<void(const std::string& why)> on_wait;

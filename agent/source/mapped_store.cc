@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/source/forwarding_store.h"
 #include "agent/source/messages.h"
 #include "merkle/record/datetime.h"
 #include "merkle/status_macros.h"
@@ -124,10 +125,12 @@ class MappedScan final : public Scan {
   const std::string prefix_;
 };
 
-class MappedStore final : public Store {
+class MappedStore final : public ForwardingStore {
  public:
   MappedStore(std::unique_ptr<Store> store, ColumnMapping mapping, std::string source)
-      : store_(std::move(store)), mapping_(std::move(mapping)), source_(std::move(source)) {
+      : ForwardingStore(std::move(store)),
+        mapping_(std::move(mapping)),
+        source_(std::move(source)) {
     for (const auto& [column, name] : mapping_.names) source_names_.emplace(name, column);
     prefix_ = PositionPrefix();
   }
@@ -160,10 +163,6 @@ class MappedStore final : public Store {
     return store_->IsUnchanged(position.substr(prefix_.size()));
   }
 
-  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return store_->DescribeOrigin(origin);
-  }
-
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
@@ -182,13 +181,6 @@ class MappedStore final : public Store {
     ASSIGN_OR_RETURN(std::unique_ptr<Store> store, store_->WithoutFilter());
     return std::unique_ptr<Store>(
         std::make_unique<MappedStore>(std::move(store), mapping_, source_));
-  }
-
-  void ShareRetries(std::shared_ptr<Retries> retries) override {
-    store_->ShareRetries(std::move(retries));
-  }
-  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
-    return store_->MeasureLoad(parts);
   }
 
  private:
@@ -272,7 +264,6 @@ class MappedStore final : public Store {
     return "mapped " + std::to_string(text.size()) + ":" + text;
   }
 
-  const std::unique_ptr<Store> store_;
   const ColumnMapping mapping_;
   const std::string source_;
   std::map<std::string, std::string> source_names_;  // the dataset's name -> the source's

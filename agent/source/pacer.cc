@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/source/forwarding_store.h"
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
 
@@ -119,21 +120,14 @@ class PacedScan final : public Scan {
   std::atomic<bool> interrupted_{false};
 };
 
-class PacedStore final : public Store {
+class PacedStore final : public ForwardingStore {
  public:
   PacedStore(std::unique_ptr<Store> store, std::shared_ptr<Pacer> pacer)
-      : store_(std::move(store)), pacer_(std::move(pacer)) {}
+      : ForwardingStore(std::move(store)), pacer_(std::move(pacer)) {}
 
-  absl::StatusOr<SourceDescription> Describe() override { return store_->Describe(); }
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
     return Paced(store_->StartScan(columns));
-  }
-  absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
-    return store_->IsUnchanged(position);
-  }
-  absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return store_->DescribeOrigin(origin);
   }
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
@@ -151,20 +145,12 @@ class PacedStore final : public Store {
     return std::unique_ptr<Store>(std::make_unique<PacedStore>(std::move(store), pacer_));
   }
 
-  void ShareRetries(std::shared_ptr<Retries> retries) override {
-    store_->ShareRetries(std::move(retries));
-  }
-  absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
-    return store_->MeasureLoad(parts);
-  }
-
  private:
   absl::StatusOr<std::unique_ptr<Scan>> Paced(absl::StatusOr<std::unique_ptr<Scan>> scan) const {
     RETURN_IF_ERROR(scan.status());
     return std::unique_ptr<Scan>(std::make_unique<PacedScan>(*std::move(scan), pacer_));
   }
 
-  const std::unique_ptr<Store> store_;
   const std::shared_ptr<Pacer> pacer_;
 };
 
@@ -180,7 +166,8 @@ absl::StatusOr<Rate> ParseRate(std::string_view text) {
   }
 }
 
-Pacer::Pacer(Rate rate, Clock clock) : rate_(rate), clock_(std::move(clock)), paid_(clock_()) {}
+Pacer::Pacer(Rate rate, merkle::Clock clock)
+    : rate_(rate), clock_(std::move(clock)), paid_(clock_()) {}
 
 void Pacer::Spend(uint64_t rows, uint64_t bytes) {
   constexpr auto kUnusedMax = std::chrono::seconds(1);

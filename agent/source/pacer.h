@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
 #include "merkle/mutex.h"
+#include "merkle/os/clock.h"
 
 namespace driftwood::agent {
 
@@ -31,9 +32,7 @@ absl::StatusOr<Rate> ParseRate(std::string_view text);
 // and no row is larger than the budget. What was not used within a second is lost.
 class Pacer {
  public:
-  using Clock = std::function<std::chrono::steady_clock::time_point()>;
-
-  explicit Pacer(Rate rate, Clock clock = std::chrono::steady_clock::now);
+  explicit Pacer(Rate rate, merkle::Clock clock = merkle::SteadyClock());
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
 
@@ -50,7 +49,7 @@ class Pacer {
 
  private:
   const Rate rate_;
-  const Clock clock_;
+  const merkle::Clock clock_;
 
   mutable merkle::Mutex mutex_;
   merkle::CondVar wake_;

@@ -29,6 +29,9 @@ struct SourceValue {
     kTimestamp,    // local, without a zone
     kTimestampTz,  // UTC
     kUuid,         // 16 bytes in `text`
+    // Characters that can't be given as Unicode without loss, in the bytes of `character_set`:
+    // never the same as bytes, nor as those bytes of another set.
+    kForeignText,
   };
 
   Kind kind = Kind::kNull;
@@ -38,6 +41,7 @@ struct SourceValue {
     int64_t int64;
     uint64_t uint64;
     double real;
+    const char* character_set;  // its name, ended by a zero; lives as long as `text`
   };
   std::string_view text;
 
@@ -90,9 +94,19 @@ struct SourceValue {
     s.special = special;
     return s;
   }
+  // "" is the name of a set that is not known; then the bytes must not be UTF-8.
+  static SourceValue ForeignText(const char* character_set, std::string_view bytes) {
+    SourceValue s;
+    s.kind = Kind::kForeignText;
+    s.character_set = character_set;
+    s.text = bytes;
+    return s;
+  }
   static SourceValue Text(std::string_view text) { return OfText(Kind::kText, text); }
   static SourceValue Bytes(std::string_view bytes) { return OfText(Kind::kBytes, bytes); }
 };
+
+static_assert(sizeof(SourceValue) == 32, "there is one for each column of each row");
 
 // The one spelling of a uuid, a date, a time or a timestamp: `value` is one of those.
 std::string DisplayText(const SourceValue& value);

@@ -17,42 +17,9 @@
 #include "absl/status/statusor.h"
 #include "agent/source/retries.h"
 #include "agent/source/source_value.h"
-#include "merkle/record/schema.h"
+#include "proto/contract/source.h"
 
 namespace driftwood::agent {
-
-// How much a source knows about a column's type. The coordinator reconciles the replicas'.
-enum class TypeKnowledge : uint8_t {
-  kTyped,     // declared: `type` says which
-  kTextual,   // only characters: they can be read as whatever type another replica knows (CSV)
-  kDynamic,   // each value has its own type (mixed JSON members, SQLite columns without type)
-  kObserved,  // so it has; but all that there are have `type` (other JSON members)
-};
-
-struct SourceColumn {
-  std::string name;
-  TypeKnowledge knowledge = TypeKnowledge::kTextual;
-  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped, kObserved
-  std::string declared;                                 // as the source words it: "VARCHAR(20)"
-};
-
-struct SourceDescription {
-  std::string source;                 // for reports: the URL without any password
-  std::vector<SourceColumn> columns;  // in the source's order
-  std::vector<std::string> key;       // key columns in key order; empty if it has none; {"*"}:
-                                      // its user says that its records are a multiset
-  std::optional<uint64_t> records_estimate;
-  std::optional<uint64_t> bytes;  // size of what a scan reads, if known
-  std::vector<std::string> warnings;
-  // Others write to it all the time, so that copies of it lag (a database server, not a file): what
-  // diverges is re-read after a pause.
-  bool live = false;
-  // No two of its records can be equal, so that comparing it as a multiset makes no sense.
-  bool always_keyed = false;
-  std::string filter;  // only the rows for which this holds are the dataset; empty: all
-  // It may have more columns, which its user may not see: what all of them are is not known.
-  bool hides_columns = false;
-};
 
 // Takes rows from a batch. `row` has a value for each column of the scan's plan, in its order.
 // `origin` says where the row stands (a file's byte offset, a row number): Store::DescribeOrigin.
@@ -170,7 +137,7 @@ class Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {
     (void)columns, (void)key, (void)keys;
-    return absl::UnimplementedError("this store has no look-up by key");
+    return absl::UnimplementedError("this store has no lookup by key");
   }
 
   // Rows whose key columns are equal to one of `keys` as the source itself compares them, under its

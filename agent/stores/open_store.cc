@@ -4,33 +4,60 @@
 
 #include "agent/source/mapped_store.h"
 #include "agent/source/messages.h"
-#include "agent/stores/csv/csv_store.h"
-#include "agent/stores/jsonl/jsonl_store.h"
-#include "agent/stores/lmdb/lmdb_store.h"
-#include "agent/stores/mysql/mysql_store.h"
-#include "agent/stores/postgresql/postgresql_store.h"
-#include "agent/stores/sqlite/sqlite_store.h"
+#include "agent/stores/csv/csv_kind.h"
+#include "agent/stores/jsonl/jsonl_kind.h"
+#include "agent/stores/lmdb/lmdb_kind.h"
+#include "agent/stores/mysql/mysql_kind.h"
+#include "agent/stores/postgresql/postgresql_kind.h"
+#include "agent/stores/sqlite/sqlite_kind.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 
 namespace {
 
+const StoreKind* FindKind(const std::string& scheme) {
+  for (const StoreKind* const kind : AllStoreKinds()) {
+    for (const std::string& one : kind->schemes) {
+      if (one == scheme) return kind;
+    }
+  }
+  return nullptr;
+}
+
+std::string DatabaseForms() {
+  std::string forms;
+  for (const StoreKind* const kind : AllStoreKinds()) {
+    if (kind->list_tables != nullptr) forms += (forms.empty() ? "" : ", ") + kind->database_form;
+  }
+  return forms;
+}
+
 absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url,
                                                       const StoreOptions& options) {
-  if (url.scheme == "csv" || url.scheme == "tsv") return OpenCsvStore(url);
-  if (url.scheme == "jsonl") return OpenJsonlStore(url);
-  if (url.scheme == "sqlite") return OpenSqliteStore(url);
-  if (url.scheme == "postgresql" || url.scheme == "postgres") {
-    return OpenPostgresqlStore(url, options);
+  if (const StoreKind* const kind = FindKind(url.scheme)) return kind->open(url, options);
+  std::string known;
+  for (const std::string& scheme : AllSchemes(DescribeStoreKinds())) {
+    known += (known.empty() ? "" : ", ") + scheme;
   }
-  if (url.scheme == "mysql" || url.scheme == "mariadb") return OpenMysqlStore(url, options);
-  if (url.scheme == "lmdb") return OpenLmdbStore(url);
   return absl::InvalidArgumentError("unknown store \"" + Printable(url.scheme) +
-                                    "\" (known: csv, tsv, jsonl, sqlite, lmdb, postgresql, mysql)");
+                                    "\" (known: " + known + ")");
 }
 
 }  // namespace
+
+// In the order in which messages name them.
+const std::vector<const StoreKind*>& AllStoreKinds() {
+  static const std::vector<const StoreKind*> kinds = {
+      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(), &JsonlKind(), &LmdbKind()};
+  return kinds;
+}
+
+StoreKinds DescribeStoreKinds() {
+  StoreKinds kinds;
+  for (const StoreKind* const kind : AllStoreKinds()) kinds.push_back(*kind);
+  return kinds;
+}
 
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url, const StoreOptions& options) {
   ASSIGN_OR_RETURN(ColumnMapping mapping, ParseColumnMapping(url));
@@ -42,14 +69,10 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url, const Stor
 
 absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options) {
   RETURN_IF_ERROR(CheckDatabaseUrl(url));
-  if (url.scheme == "sqlite") return ListSqliteTables(url);
-  if (url.scheme == "postgresql" || url.scheme == "postgres") {
-    return ListPostgresqlTables(url, options);
-  }
-  if (url.scheme == "mysql" || url.scheme == "mariadb") return ListMysqlTables(url, options);
+  const StoreKind* const kind = FindKind(url.scheme);
+  if (kind != nullptr && kind->list_tables != nullptr) return kind->list_tables(url, options);
   return absl::UnimplementedError("\"" + Printable(url.scheme) +
-                                  "\" has no tables to list; databases are postgresql://…/DB, "
-                                  "mysql://…/DB and sqlite:PATH");
+                                  "\" has no tables to list; databases are " + DatabaseForms());
 }
 
 }  // namespace driftwood::agent

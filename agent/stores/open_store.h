@@ -1,15 +1,23 @@
-// The factory over all stores (agent/stores/open_store.cc): the one place that knows them all.
+// The factory over all stores, by a table of their kinds (agent/stores/open_store.cc): the one
+// place that knows them all.
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
+#include "agent/source/store_kind.h"
 #include "agent/source/store_options.h"
+#include "proto/contract/store_kind.h"
 #include "proto/contract/store_url.h"
 #include "proto/contract/table_list.h"
 
 namespace driftwood::agent {
+
+const std::vector<const StoreKind*>& AllStoreKinds();
+// The same for those outside of this program.
+StoreKinds DescribeStoreKinds();
 
 // InvalidArgument for an unknown scheme (names the known ones) or parameter. Does not touch the
 // source yet: that is Store::Describe().

@@ -130,7 +130,7 @@ AlikeKeys Advice::FindAlike() {
     if (missing[i].empty()) return absl::OkStatus();
     const auto found = peer.FindAlike(walked_.agreement, missing[i]);
     if (!found.ok()) return found.status();
-    for (const AlikePair& pair : *found) alike[i].emplace(pair.key, pair.held);
+    for (const AlikeKey& pair : *found) alike[i].emplace(pair.key, pair.held);
     return absl::OkStatus();
   });
   return alike;

@@ -14,6 +14,7 @@
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -90,7 +91,7 @@ class Audit {
   }
 
   void Fail(std::optional<size_t> replica, const absl::Status& status) {
-    if (IsUserError(status.code()) || !scan_began_) {
+    if (FaultOf(status) == Fault::kUser || !scan_began_) {
       if (report_.error && report_.verdict == Verdict::kError) {
         return AlsoFailed(replica, std::string(status.message()));
       }
@@ -128,7 +129,7 @@ class Audit {
     described_.resize(count());
     ForEachReplica(count(), [&](size_t i) {
       described_[i].name = replicas_[i].name;
-      absl::StatusOr<ReplicaDescription> description = replicas_[i].peer->Describe();
+      absl::StatusOr<DatasetDescription> description = replicas_[i].peer->Describe();
       statuses[i] = description.status();
       if (!description.ok()) return;
       described_[i].description = *std::move(description);
@@ -136,7 +137,7 @@ class Audit {
     });
     for (size_t i = 0; i < count(); ++i) {
       if (!statuses[i].ok()) continue;
-      const ReplicaDescription& description = described_[i].description;
+      const DatasetDescription& description = described_[i].description;
       report_.replicas[i].source = description.source;
       report_.replicas[i].unkeyed = !description.keyed;
       report_.replicas[i].filter = description.filter;
@@ -190,7 +191,7 @@ class Audit {
 
   absl::Status PrepareOne(size_t i, bool force) {
     const double start = options_.now_seconds();
-    const absl::StatusOr<Prepared> prepared =
+    const absl::StatusOr<PrepareResult> prepared =
         replicas_[i].peer->Prepare(agreement_, force, [this, i](const PrepareProgress& progress) {
           if (observer_ != nullptr) observer_->OnIndexing(i, progress);
         });
@@ -221,8 +222,10 @@ class Audit {
     snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
     if (!absl::IsFailedPrecondition(snapshot.status())) return snapshot;
     // It was prepared a moment ago: no command has to change, it is in use.
-    return absl::AbortedError("its agent serves another comparison of it at the same time: " +
-                              std::string(snapshot.status().message()));
+    return WithFault(
+        Reworded(snapshot.status(), "its agent serves another comparison of it at the same time: " +
+                                        std::string(snapshot.status().message())),
+        Fault::kTransport);
   }
 
   bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
@@ -473,22 +476,6 @@ class Audit {
 };
 
 }  // namespace
-
-bool IsUserError(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kAlreadyExists:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kUnauthenticated:
-    case absl::StatusCode::kUnimplemented:
-    case absl::StatusCode::kOutOfRange:
-      return true;
-    default:
-      return false;
-  }
-}
 
 Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt) {

@@ -12,7 +12,9 @@
 namespace driftwood::coordinator {
 
 // Never fails: what goes wrong is in the report, and then its verdict is neither IDENTICAL nor
-// DIVERGENT. `observer` may be null.
+// DIVERGENT. A failure that is the user's fault (proto/contract/fault.h: the command, the
+// configuration or the data must change) is an ERROR, whenever it comes; any other leaves the run
+// INCOMPLETE once a scan has begun. `observer` may be null.
 Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt);
 
@@ -20,10 +22,5 @@ Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& o
 inline constexpr char kAllEmptyWarning[] =
     "every replica has zero records, so nothing was compared; check the names of files and "
     "tables, and what the reader is allowed to see";
-
-// Whether an error means that the command, the configuration or the data must change (exit code
-// 2), whenever it comes. All other codes are failures of the run, which is INCOMPLETE once a scan
-// has begun.
-bool IsUserError(absl::StatusCode code);
 
 }  // namespace driftwood::coordinator

@@ -72,7 +72,7 @@ class AuditObserver {
   };
   virtual ~AuditObserver() = default;
   virtual void OnPhase(Phase phase) = 0;
-  virtual void OnDescribed(size_t replica, const ReplicaDescription& description) = 0;
+  virtual void OnDescribed(size_t replica, const DatasetDescription& description) = 0;
   virtual void OnIndexing(size_t replica, const PrepareProgress& progress) = 0;
   virtual void OnIndexed(size_t replica, uint64_t records) = 0;
   virtual void OnRound(uint32_t round) = 0;

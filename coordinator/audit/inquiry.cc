@@ -210,14 +210,14 @@ void Inquiry::WarnOfUnconfirmed() {
   const RecheckOptions& recheck = walked_.options.recheck;
   if (unconfirmed == 0 || !recheck.enabled || walked_.interrupt->raised()) return;
   for (const auto& [replica, status] : reread_errors_) {
-    report_.warnings.push_back(NameOf(replica) + ": divergent records could not be read again: " +
+    report_.warnings.push_back(NameOf(replica) + ": divergent records could not be re-read: " +
                                std::string(status.message()));
   }
   const uint64_t found = report_.total + report_.statuses.in_flight;
   const uint64_t reach = confirmation_.suspects().size();
   if (found > reach) {
     report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
-                               " not read again: that is done with at most " +
+                               " not re-read: that is done with at most " +
                                GroupDigits(recheck.keys_within_reach()) + " (--recheck-max)");
   }
 }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/contract/fault.h"
+
 namespace driftwood::coordinator {
 
 namespace {
 
-using Reading = absl::StatusOr<std::vector<PeerRecord>>;
+using Reading = absl::StatusOr<std::vector<FoundRecord>>;
 
 Reading Checked(const std::vector<std::string>& keys, Reading reading) {
   if (!reading.ok()) return reading;
@@ -18,7 +20,8 @@ Reading Checked(const std::vector<std::string>& keys, Reading reading) {
 }  // namespace
 
 bool IsLost(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
+  return (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status)) &&
+         FaultOf(status) == Fault::kTransport;
 }
 
 LiveReader::LiveReader(std::vector<Peer*> peers, const merkle::Agreement& agreement, bool* lost)
@@ -42,7 +45,7 @@ Readings LiveReader::Read(const std::vector<std::string>& keys, bool with_values
 
 Readings LiveReader::ReadUnfiltered(const std::vector<std::string>& keys,
                                     const std::vector<bool>& filtered) {
-  Readings readings(count(), std::vector<PeerRecord>());
+  Readings readings(count(), std::vector<FoundRecord>());
   for (size_t i = 0; i < count(); ++i) {
     if (filtered[i]) readings[i] = absl::UnavailableError("its agent was lost before");
   }
@@ -69,16 +72,16 @@ Readings LiveReader::ReadTagged(const std::vector<std::string>& keys,
   return readings;
 }
 
-bool LiveReader::CheckTags(size_t rules, std::vector<PeerRecord>* found) const {
+bool LiveReader::CheckTags(size_t rules, std::vector<FoundRecord>* found) const {
   const auto wrong = [](const std::string& tags, size_t wanted) {
     return !tags.empty() && tags.size() != wanted * kTagBytes;
   };
   const size_t columns = agreement_.schema.values.size();
-  const bool any_wrong = std::any_of(found->begin(), found->end(), [&](const PeerRecord& record) {
+  const bool any_wrong = std::any_of(found->begin(), found->end(), [&](const FoundRecord& record) {
     return wrong(record.column_tags, columns) || wrong(record.rule_tags, rules);
   });
   if (!any_wrong) return true;
-  for (PeerRecord& record : *found) {
+  for (FoundRecord& record : *found) {
     record.column_tags.clear();
     record.rule_tags.clear();
   }

@@ -62,7 +62,7 @@ class LiveReader {
 
  private:
   // True if no tags had to be dropped.
-  bool CheckTags(size_t rules, std::vector<PeerRecord>* found) const;
+  bool CheckTags(size_t rules, std::vector<FoundRecord>* found) const;
 
   const std::vector<Peer*> peers_;
   const merkle::Agreement& agreement_;

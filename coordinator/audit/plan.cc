@@ -12,7 +12,7 @@ std::string Pad(const std::string& text, size_t width) {
   return have < width ? text + std::string(width - have, ' ') : text;
 }
 
-std::string Size(const ReplicaDescription& description) {
+std::string Size(const DatasetDescription& description) {
   std::vector<std::string> parts;
   if (description.records_estimate) {
     parts.push_back("about " + Plural(*description.records_estimate, "record", "records"));
@@ -23,7 +23,7 @@ std::string Size(const ReplicaDescription& description) {
 
 // As its source words it, else what is known of it.
 std::string SourceType(const DescribedReplica& replica, const std::string& name) {
-  for (const ReplicaColumn& column : replica.description.columns) {
+  for (const SourceColumn& column : replica.description.columns) {
     if (column.name != name) continue;
     if (!column.declared.empty()) return EscapeForDisplay(column.declared);
     const std::string type(merkle::ColumnTypeName(column.type));

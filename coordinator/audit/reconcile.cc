@@ -1,7 +1,9 @@
 #include "coordinator/audit/reconcile.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "merkle/status_macros.h"
@@ -22,20 +24,20 @@ bool Contains(const Names& names, const std::string& name) {
 
 std::string TypeText(ColumnType type) { return std::string(merkle::ColumnTypeName(type)); }
 
-const ReplicaColumn* FindColumn(const DescribedReplica& replica, const std::string& name) {
-  for (const ReplicaColumn& column : replica.description.columns) {
-    if (column.name == name) return &column;
-  }
-  return nullptr;
-}
+// More of them are counted in a message, and not named: it is one line that somebody reads.
+constexpr size_t kNamedMax = 100;
+
+// A description may have very many columns: none is looked for among all of them.
+using NameSet = std::set<std::string_view>;
+NameSet SetOf(const Names& names) { return {names.begin(), names.end()}; }
 
 Names ColumnNames(const DescribedReplica& replica) {
   Names names;
-  for (const ReplicaColumn& column : replica.description.columns) names.push_back(column.name);
+  for (const SourceColumn& column : replica.description.columns) names.push_back(column.name);
   return names;
 }
 
-// What stands for a key where there is none, and records are compared with their numbers of copies.
+// What stands for a key where there is none, and records are compared with their copy counts.
 const Names kNoKey = {"*"};
 
 std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + ")"; }
@@ -43,7 +45,14 @@ std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + 
 class Reconciler {
  public:
   Reconciler(const std::vector<DescribedReplica>& replicas, const ReconcileOptions& options)
-      : replicas_(replicas), options_(options) {}
+      : replicas_(replicas), options_(options) {
+    for (const DescribedReplica& replica : replicas) {
+      auto& columns = columns_[&replica];
+      for (const SourceColumn& column : replica.description.columns) {
+        columns.emplace(column.name, &column);  // of several of one name the first
+      }
+    }
+  }
 
   absl::StatusOr<Reconciled> Run() {
     RETURN_IF_ERROR(CheckAgents());
@@ -80,18 +89,26 @@ class Reconciler {
     }
     std::sort(agreement.rules.begin(), agreement.rules.end());
     RETURN_IF_ERROR(agreement.Validate());
+    const NameSet key = SetOf(key_);
+    const NameSet compared = SetOf(values);
     for (const std::string& name : AllColumns()) {
-      if (!Contains(key_, name) && !Contains(values, name)) result.not_compared.push_back(name);
+      if (!key.contains(name) && !compared.contains(name)) result.not_compared.push_back(name);
     }
     return result;
   }
 
  private:
+  const SourceColumn* FindColumn(const DescribedReplica& replica, const std::string& name) const {
+    const auto& columns = columns_.at(&replica);
+    const auto found = columns.find(name);
+    return found == columns.end() ? nullptr : found->second;
+  }
+
   // Digests of another encoding or key can't be compared at all.
   absl::Status CheckAgents() const {
     const DescribedReplica& first = replicas_[0];
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaDescription& description = replica.description;
+      const DatasetDescription& description = replica.description;
       if (description.encoding_version != merkle::kEncodingVersion) {
         return absl::FailedPreconditionError(
             replica.name + "'s agent (" + description.agent_version + ") has encoding version " +
@@ -117,13 +134,14 @@ class Reconciler {
 
   absl::Status CheckOptionNames() const {
     const Names all = AllColumns();
+    const NameSet known = SetOf(all);
     const std::pair<const char*, const Names*> lists[] = {
         {"--key", &options_.key}, {"--columns", &options_.columns}, {"--ignore", &options_.ignore}};
     for (const auto& [option, names] : lists) {
       std::set<std::string> seen;
       if (names == &options_.key && *names == kNoKey) continue;
       for (const std::string& name : *names) {
-        if (names == &options_.key && name == kNoKey[0] && !Contains(all, name)) {
+        if (names == &options_.key && name == kNoKey[0] && !known.contains(name)) {
           return absl::InvalidArgumentError(
               "--key '*' says that no column identifies a record: it stands alone");
         }
@@ -131,20 +149,20 @@ class Reconciler {
           return absl::InvalidArgumentError(std::string(option) + " names column '" + name +
                                             "' twice");
         }
-        if (!Contains(all, name)) {
+        if (!known.contains(name)) {
           return absl::InvalidArgumentError(std::string(option) + ": no replica has a column '" +
                                             name + "'" + DidYouMean(name, all));
         }
       }
     }
     for (const auto& [name, type] : options_.types) {
-      if (!Contains(all, name)) {
+      if (!known.contains(name)) {
         return absl::InvalidArgumentError("--types: no replica has a column '" + name + "'" +
                                           DidYouMean(name, all));
       }
     }
     for (const merkle::ColumnRule& rule : options_.rules) {
-      if (!Contains(all, rule.column)) {
+      if (!known.contains(rule.column)) {
         return absl::InvalidArgumentError("--rule: no replica has a column '" + rule.column + "'" +
                                           DidYouMean(rule.column, all));
       }
@@ -169,11 +187,12 @@ class Reconciler {
     if (decided != nullptr) return decided->description.key;
     return absl::FailedPreconditionError(
         "no key: no replica says which columns identify a record; say --key COLUMN,… (" +
-        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0])) + ")" + OrNoKey());
+        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0]), kNamedMax) + ")" +
+        OrNoKey());
   }
 
   static std::string OrNoKey() {
-    return ", or --key '*' to compare records without one, by their numbers of copies";
+    return ", or --key '*' to compare records without one, by their copy counts";
   }
 
   // Else a column that one may not see would silently be compared nowhere.
@@ -185,7 +204,7 @@ class Reconciler {
           replica.name +
           "'s user may not see all columns of its table: let it read the whole "
           "table (GRANT SELECT), or name the columns to compare (--columns); it sees " +
-          JoinNames(ColumnNames(replica)));
+          JoinNames(ColumnNames(replica), kNamedMax));
     }
     return absl::OkStatus();
   }
@@ -203,16 +222,17 @@ class Reconciler {
 
   absl::Status CheckKeyColumns() const {
     for (const DescribedReplica& replica : replicas_) {
-      const Names names = ColumnNames(replica);
       for (const std::string& name : key_) {
-        if (Contains(names, name)) continue;
+        if (FindColumn(replica, name) != nullptr) continue;
+        const Names names = ColumnNames(replica);
         return absl::FailedPreconditionError("key column '" + name + "' is not in " + replica.name +
                                              DidYouMean(name, names) + "; it has " +
-                                             JoinNames(names));
+                                             JoinNames(names, kNamedMax));
       }
     }
+    const NameSet key = SetOf(key_);
     for (const std::string& name : options_.ignore) {
-      if (Contains(key_, name)) {
+      if (key.contains(name)) {
         return absl::InvalidArgumentError("--ignore names the key column '" + name +
                                           "'; a key column can't be ignored");
       }
@@ -223,9 +243,11 @@ class Reconciler {
   // Value columns sorted by name.
   absl::StatusOr<Names> DecideValueColumns() const {
     const bool chosen = !options_.columns.empty();
+    const NameSet key = SetOf(key_);
+    const NameSet ignored = SetOf(options_.ignore);
     Names values;
     for (const std::string& name : chosen ? options_.columns : AllColumns()) {
-      if (!Contains(key_, name) && !Contains(options_.ignore, name)) values.push_back(name);
+      if (!key.contains(name) && !ignored.contains(name)) values.push_back(name);
     }
     std::sort(values.begin(), values.end());
     for (const std::string& name : values) {
@@ -242,7 +264,8 @@ class Reconciler {
                                           const DescribedReplica& replica) {
     const Names names = ColumnNames(replica);
     return absl::FailedPreconditionError("--columns: '" + name + "' is not in " + replica.name +
-                                         DidYouMean(name, names) + "; it has " + JoinNames(names));
+                                         DidYouMean(name, names) + "; it has " +
+                                         JoinNames(names, kNamedMax));
   }
 
   // Names every column that only some replicas have, and where.
@@ -260,16 +283,23 @@ class Reconciler {
         details.push_back("'" + name + "' (only in " + JoinAnd(having) + ")");
       }
     }
-    std::string message = "not every replica has the same columns: " + JoinNames(details);
-    for (const std::string& a : partial) {
-      for (const std::string& b : partial) {
-        if (a < b && Lowercase(a) == Lowercase(b)) {
-          message += "; '" + a + "' and '" + b + "' differ only in letter case, which counts";
-        }
-      }
+    std::string message =
+        "not every replica has the same columns: " + JoinNames(details, kNamedMax);
+    // Ascending, so of two that differ in letter case only the first is the lesser one.
+    std::map<std::string, const std::string*> folded;
+    size_t named = 0;
+    for (const std::string& name : partial) {
+      const auto [first, is_new] = folded.emplace(Lowercase(name), &name);
+      if (is_new || ++named > kNamedMax) continue;
+      message +=
+          "; '" + *first->second + "' and '" + name + "' differ only in letter case, which counts";
     }
-    message += "; leave them out with --ignore " + CommaList(partial);
-    if (!common.empty()) {
+    if (partial.size() <= kNamedMax) {
+      message += "; leave them out with --ignore " + CommaList(partial);
+    } else {
+      message += "; leave them out with --ignore";
+    }
+    if (!common.empty() && common.size() <= kNamedMax) {
       message += ", or say what to compare with --columns " + CommaList(common);
     }
     return absl::FailedPreconditionError(message);
@@ -292,7 +322,7 @@ class Reconciler {
     const DescribedReplica* textual = nullptr;
     const DescribedReplica* dynamic = nullptr;
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaColumn& column = *FindColumn(replica, name);
+      const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
       if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
       if (column.knowledge == TypeKnowledge::kTextual) textual = &replica;
@@ -357,7 +387,7 @@ class Reconciler {
   absl::Status TypesDiffer(const std::string& name) const {
     std::string sides;
     for (const DescribedReplica& replica : replicas_) {
-      const ReplicaColumn& column = *FindColumn(replica, name);
+      const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge != TypeKnowledge::kTyped &&
           column.knowledge != TypeKnowledge::kObserved) {
         continue;
@@ -404,8 +434,10 @@ class Reconciler {
   }
 
   absl::Status CheckTypesAreUsed(const Names& values) const {
+    const NameSet compared = SetOf(values);
+    const NameSet key = SetOf(key_);
     for (const auto& [name, type] : options_.types) {
-      if (!Contains(values, name) && !Contains(key_, name)) {
+      if (!compared.contains(name) && !key.contains(name)) {
         return absl::InvalidArgumentError("--types names column '" + name +
                                           "', which is not compared");
       }
@@ -417,13 +449,14 @@ class Reconciler {
   Names AllColumns() const {
     std::set<std::string> names;
     for (const DescribedReplica& replica : replicas_) {
-      for (const ReplicaColumn& column : replica.description.columns) names.insert(column.name);
+      for (const SourceColumn& column : replica.description.columns) names.insert(column.name);
     }
     return {names.begin(), names.end()};
   }
 
   const std::vector<DescribedReplica>& replicas_;
   const ReconcileOptions& options_;
+  std::map<const DescribedReplica*, std::map<std::string_view, const SourceColumn*>> columns_;
   Names key_;
 };
 

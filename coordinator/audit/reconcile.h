@@ -27,7 +27,7 @@ struct ReconcileOptions {
 
 struct DescribedReplica {
   std::string name;
-  ReplicaDescription description;
+  DatasetDescription description;
 };
 
 struct Reconciled {

@@ -15,6 +15,7 @@
 #include "coordinator/report/database_report.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -78,11 +79,11 @@ class DiffAll {
 
   absl::Status CompareDatabases() {
     RETURN_IF_ERROR(CheckOptions(options_));
-    RETURN_IF_ERROR(MakeDiffPlan(options_, format_).status());
+    RETURN_IF_ERROR(MakeDiffPlan(options_, format_, environment_.store_kinds).status());
     DiffOptions plain = options_;  // what is about columns is for some tables only
     plain.renames.clear();
     plain.zones.clear();
-    ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_));
+    ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_, environment_.store_kinds));
     databases_ = plan.replicas;
     for (const ReplicaSpec& database : databases_) names_.push_back(database.name);
     RETURN_IF_ERROR(List(&listings_));
@@ -108,11 +109,11 @@ class DiffAll {
     return absl::OkStatus();
   }
 
-  absl::Status List(std::vector<TableListing>* listings) {
+  absl::Status List(std::vector<TableList>* listings) {
     absl::StatusOr<std::unique_ptr<Connector>> connector = environment_.make_connector(options_);
     RETURN_IF_ERROR(connector.status());
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableListing> listing = (*connector)->ListTables(databases_[i], [this] {
+      absl::StatusOr<TableList> listing = (*connector)->ListTables(databases_[i], [this] {
         return environment_.interrupt->raised();
       });
       if (!listing.ok()) {
@@ -181,7 +182,7 @@ class DiffAll {
   }
 
   Report Compare(const DiffOptions& options, const std::string& label) const {
-    absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format_);
+    absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format_, environment_.store_kinds);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
     for (size_t i = 0; i < databases_.size(); ++i) {
       plan->replicas[i].password = databases_[i].password;
@@ -193,16 +194,16 @@ class DiffAll {
 
   // The tables are listed once more: one that has come meanwhile was not compared.
   void LookAgain() {
-    std::vector<TableListing> now;
+    std::vector<TableList> now;
     const absl::Status listed = List(&now);
     absl::StatusOr<TableSelection> selection =
         listed.ok() ? SelectTables(now, names_, options_, /*must_exist=*/false) : listed;
     if (!selection.ok()) {
       report_.error = std::nullopt;
-      return Fail({selection.status().code(),
-                   "the tables could not be listed again after the comparison, so one that came "
-                   "meanwhile would not have been seen: " +
-                       std::string(selection.status().message())},
+      return Fail(Reworded(selection.status(),
+                           "the tables could not be listed again after the comparison, so one that "
+                           "came meanwhile would not have been seen: " +
+                               std::string(selection.status().message())),
                   std::nullopt);
     }
     for (const MatchedTable& table : selection->tables) {
@@ -311,7 +312,7 @@ class DiffAll {
   const DiffEnvironment& environment_;
   std::vector<ReplicaSpec> databases_;
   std::vector<std::string> names_;
-  std::vector<TableListing> listings_;
+  std::vector<TableList> listings_;
   DatabaseReport report_;
 };
 

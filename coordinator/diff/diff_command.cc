@@ -30,7 +30,7 @@ void SayMessages(const Report& report, ReportFormat format, const DiffOptions& o
 // One table, or what takes its place.
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
-  const absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format);
+  const absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
   Report report =
       plan.ok() ? CompareReplicas(*plan, options.max_divergences.value_or(kDivergencesMaxDefault),
                                   options, environment, /*label=*/"")

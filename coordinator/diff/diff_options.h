@@ -57,6 +57,7 @@ struct DiffOptions {
 // All of the world that the command touches.
 struct DiffEnvironment {
   std::function<absl::StatusOr<std::unique_ptr<Connector>>(const DiffOptions&)> make_connector;
+  StoreKindsSource store_kinds;
   int stdout_fd = 1;
   int stderr_fd = 2;
   bool stdout_is_terminal = false;

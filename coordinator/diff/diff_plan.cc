@@ -52,7 +52,7 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
     const std::string name = item.substr(0, equals);
     const std::string type_name = item.substr(equals + 1);
     const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(type_name);
-    if (!type) {
+    if (!type || !merkle::IsSelectable(*type)) {
       return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
                                         DidYouMean(type_name, TypeNames()) + "; wanted one of " +
                                         JoinNames(TypeNames(), 20));
@@ -259,7 +259,8 @@ absl::Status CheckOutput(const DiffOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format) {
+absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format,
+                                      const StoreKindsSource& store_kinds) {
   DiffPlan plan;
   plan.format = format;
   RETURN_IF_ERROR(CheckAreNoStores(options));
@@ -275,7 +276,7 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ReplicaNames(options));
   for (size_t i = 0; i < names.size(); ++i) {
-    ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i]));
+    ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i], store_kinds));
     plan.replicas.push_back(std::move(spec));
   }
   RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));

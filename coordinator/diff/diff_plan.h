@@ -22,7 +22,8 @@ struct DiffPlan {
 };
 
 // InvalidArgument or, of an --output that can't be written, what the file system says.
-absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format);
+absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format,
+                                      const StoreKindsSource& store_kinds);
 
 // The report must never replace what is compared, or the key.
 absl::Status CheckOutput(const DiffOptions& options);

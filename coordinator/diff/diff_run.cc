@@ -175,7 +175,7 @@ void SayStats(const DiffEnvironment& environment, const Report& report, const st
   if (report.passes == 0) return;
   std::snprintf(line, sizeof line, " in %.3f s", report.confirm_seconds);
   Say(environment, begin + "confirmation: " + Plural(report.keys_reread, "key", "keys") +
-                       " read again in " + Plural(report.passes, "pass", "passes") + line);
+                       " re-read in " + Plural(report.passes, "pass", "passes") + line);
 }
 
 }  // namespace driftwood::coordinator

@@ -59,7 +59,7 @@ void TerminalProgress::OnPhase(Phase phase) {
   phase == Phase::kDone ? Clear() : Draw(/*now=*/true);
 }
 
-void TerminalProgress::OnDescribed(size_t replica, const ReplicaDescription& description) {
+void TerminalProgress::OnDescribed(size_t replica, const DatasetDescription& description) {
   merkle::MutexLock lock(&mutex_);
   replicas_[replica].goal = description.bytes ? description.bytes : description.records_estimate;
 }

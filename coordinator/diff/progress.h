@@ -27,7 +27,7 @@ class TerminalProgress final : public AuditObserver {
   ~TerminalProgress() override;  // clears the line
 
   void OnPhase(Phase phase) override DRIFTWOOD_EXCLUDES(mutex_);
-  void OnDescribed(size_t replica, const ReplicaDescription& description) override
+  void OnDescribed(size_t replica, const DatasetDescription& description) override
       DRIFTWOOD_EXCLUDES(mutex_);
   void OnIndexing(size_t replica, const PrepareProgress& progress) override
       DRIFTWOOD_EXCLUDES(mutex_);

@@ -22,10 +22,10 @@ bool Contains(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::map<std::string, MatchedTable> MatchTables(const std::vector<TableListing>& listings) {
+std::map<std::string, MatchedTable> MatchTables(const std::vector<TableList>& listings) {
   std::map<std::string, MatchedTable> matched;
   for (size_t i = 0; i < listings.size(); ++i) {
-    for (const ListedTable& table : listings[i].tables) {
+    for (const TableEntry& table : listings[i].tables) {
       MatchedTable& match = matched[table.name];
       match.name = table.name;
       match.entries.resize(listings.size());
@@ -89,12 +89,12 @@ std::vector<size_t> MatchedTable::MissingIn() const {
 }
 
 bool MatchedTable::HasKey() const {
-  return std::any_of(entries.begin(), entries.end(), [](const ListedTable* entry) {
+  return std::any_of(entries.begin(), entries.end(), [](const TableEntry* entry) {
     return entry != nullptr && !entry->key.empty();
   });
 }
 
-absl::StatusOr<TableSelection> SelectTables(const std::vector<TableListing>& listings,
+absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listings,
                                             const std::vector<std::string>& names,
                                             const DiffOptions& options, bool must_exist) {
   const std::map<std::string, MatchedTable> matched = MatchTables(listings);
@@ -120,11 +120,11 @@ absl::StatusOr<TableSelection> SelectTables(const std::vector<TableListing>& lis
   return selection;
 }
 
-std::string OtherSpellings(const MatchedTable& table, const std::vector<TableListing>& listings,
+std::string OtherSpellings(const MatchedTable& table, const std::vector<TableList>& listings,
                            const std::vector<std::string>& names) {
   std::string text;
   for (const size_t i : table.MissingIn()) {
-    for (const ListedTable& other : listings[i].tables) {
+    for (const TableEntry& other : listings[i].tables) {
       if (Lowercase(other.name) != Lowercase(table.name)) continue;
       text += "; " + names[i] + " has '" + other.name + "': letter case counts";
       if (listings[i].folds_names) {
@@ -161,7 +161,7 @@ void ColumnOptions::Add(std::vector<std::string> DiffOptions::*list, const char*
 }
 
 Names ColumnOptions::Columns(const MatchedTable& table, size_t replica) {
-  const ListedTable* const entry = table.entries[replica];
+  const TableEntry* const entry = table.entries[replica];
   return entry == nullptr ? Names() : entry->columns;
 }
 

@@ -7,15 +7,15 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/diff/diff_options.h"
-#include "coordinator/peer/table_listing.h"
 #include "coordinator/report/database_report.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
 
 // A table by its name, and what each replica has of that name: null if it has none.
 struct MatchedTable {
   std::string name;
-  std::vector<const ListedTable*> entries;
+  std::vector<const TableEntry*> entries;
 
   std::vector<size_t> MissingIn() const;
   bool HasKey() const;  // on any side: it then serves for all
@@ -28,13 +28,13 @@ struct TableSelection {
 
 // InvalidArgument for a name in --tables or --skip-tables that no replica has, if it `must_exist`.
 // The selection lives as long as `listings`.
-absl::StatusOr<TableSelection> SelectTables(const std::vector<TableListing>& listings,
+absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listings,
                                             const std::vector<std::string>& names,
                                             const DiffOptions& options, bool must_exist);
 
 // "; right has 'ORDERS': letter case counts": what a replica without `table` has instead of it, if
 // that looks like it. Else empty.
-std::string OtherSpellings(const MatchedTable& table, const std::vector<TableListing>& listings,
+std::string OtherSpellings(const MatchedTable& table, const std::vector<TableList>& listings,
                            const std::vector<std::string>& names);
 
 // --ignore, --types, --rule, --rename and --zone, of which each table gets those that name a column

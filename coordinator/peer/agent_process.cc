@@ -101,12 +101,12 @@ absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, 
   return pid;
 }
 
-std::string DescribeWaitStatus(int status) {
-  if (WIFSIGNALED(status)) {
-    const int signal = WTERMSIG(status);
-    return "was killed by signal " + std::to_string(signal) + " (" + strsignal(signal) + ")";
+std::string DescribeProcessEnd(const ProcessEnd& end) {
+  if (end.by_signal) {
+    return "was killed by signal " + std::to_string(end.number) + " (" + strsignal(end.number) +
+           ")";
   }
-  return "ended with exit status " + std::to_string(WEXITSTATUS(status));
+  return "ended with exit status " + std::to_string(end.number);
 }
 
 }  // namespace
@@ -161,6 +161,8 @@ AgentProcess::~AgentProcess() {
   }
   if (!ended) ::kill(pid_, SIGKILL);
   reader_.join();
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
   ::close(stdout_fd_);
   ::close(stderr_fd_);
 }
@@ -193,7 +195,7 @@ absl::Status AgentProcess::WaitUntilEnded(const AgentProcessOptions& options) {
     const bool cancelled = options.cancelled && options.cancelled();
     merkle::MutexLock lock(&mutex_);
     if (ended_) {
-      if (!WIFEXITED(wait_status_) || WEXITSTATUS(wait_status_) != 0) return EndedBeforeReady();
+      if (end_.by_signal || end_.number != 0) return EndedBeforeReady();
       if (!output_was_cut_) return absl::OkStatus();
       return absl::ResourceExhaustedError("its agent wrote more than " + GroupDigits(output_max_) +
                                           " bytes");
@@ -210,11 +212,10 @@ absl::Status AgentProcess::WaitUntilEnded(const AgentProcessOptions& options) {
 
 absl::Status AgentProcess::EndedBeforeReady() const {
   const std::string words = LastWords();
-  if (WIFEXITED(wait_status_) && WEXITSTATUS(wait_status_) == 2 && !words.empty()) {
+  if (!end_.by_signal && end_.number == 2 && !words.empty()) {
     return absl::InvalidArgumentError(words);
   }
-  return absl::UnavailableError("its agent " + DescribeWaitStatus(wait_status_) +
-                                " before it was ready" + (words.empty() ? "" : ": " + words));
+  return absl::UnavailableError("its agent " + DescribeProcessEnd(end_) + " before it was ready" + (words.empty() ? "" : ": " + words));
 }
 
 void AgentProcess::ReadOutputs() {
@@ -235,12 +236,14 @@ void AgentProcess::ReadOutputs() {
       }
     }
   }
-  int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  // It is left to be reaped: until then its number is nobody else's, and may be signalled.
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
   }
   merkle::MutexLock lock(&mutex_);
   ended_ = true;
-  wait_status_ = status;
+  end_ = {info.si_code != CLD_EXITED, info.si_status};
   changed_.SignalAll();
 }
 
@@ -271,7 +274,7 @@ std::string AgentProcess::DescribeEnd(milliseconds patience) {
   if (!WaitForEnd(patience)) return "";
   merkle::MutexLock lock(&mutex_);
   const std::string words = LastWords();
-  return "its agent (pid " + std::to_string(pid_) + ") " + DescribeWaitStatus(wait_status_) +
+  return "its agent (pid " + std::to_string(pid_) + ") " + DescribeProcessEnd(end_) +
          (words.empty() ? "" : "; its last words: " + words);
 }
 

@@ -28,6 +28,12 @@ struct AgentProcessOptions {
   std::function<bool()> cancelled;
 };
 
+// How a process ended: by a signal, or by itself with an exit status.
+struct ProcessEnd {
+  bool by_signal = false;
+  int number = 0;
+};
+
 class AgentProcess {
  public:
   // Starts the program and waits until it has said "listening on …" on its stdout. It runs in a
@@ -73,7 +79,7 @@ class AgentProcess {
   const int stderr_fd_;
   const size_t output_max_;
   std::string address_;  // constant after Start()
-  std::thread reader_;   // reads both outputs to their ends, then reaps the process
+  std::thread reader_;   // reads both outputs to their ends, then waits for that of the process
 
   mutable merkle::Mutex mutex_;
   merkle::CondVar changed_;
@@ -81,7 +87,7 @@ class AgentProcess {
   bool output_was_cut_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   std::string errors_ DRIFTWOOD_GUARDED_BY(mutex_);  // the last few kilobytes
   bool ended_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
-  int wait_status_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  ProcessEnd end_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace driftwood::coordinator

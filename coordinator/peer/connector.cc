@@ -1,7 +1,10 @@
 #include "coordinator/peer/connector.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
+#include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
 #include "merkle/text/percent.h"
@@ -12,21 +15,12 @@ namespace driftwood::coordinator {
 
 namespace {
 
-constexpr char kForms[] =
-    "postgresql://USER@HOST/DB?table=T, mysql://USER@HOST/DB?table=T, sqlite:PATH?table=T, "
-    "csv:PATH?key=a,b, jsonl:PATH?key=a, "
-    "lmdb:PATH?db=NAME, "
-    "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
+constexpr char kAgentForms[] = "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
+constexpr std::string_view kTokenFileParameter = "?token_file=";
 
-const std::vector<std::string>& Schemes() {
-  static const std::vector<std::string> schemes = {"postgresql", "postgres", "mysql", "mariadb",
-                                                   "sqlite",     "csv",      "tsv",   "jsonl",
-                                                   "lmdb",       "agent"};
-  return schemes;
-}
-
-bool IsDatabaseServer(const std::string& scheme) {
-  return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
+std::string Forms(const StoreKinds& kinds) {
+  const std::string forms = AllUrlForms(kinds);
+  return forms + (forms.empty() ? "" : ", ") + kAgentForms;
 }
 
 bool IsPort(const std::string& text) {
@@ -35,36 +29,28 @@ bool IsPort(const std::string& text) {
 }
 
 // "orders.csv": what a store URL for it would look like; empty if its name does not say.
-std::string UrlFor(const std::string& path) {
-  static constexpr struct {
-    const char* ending;
-    const char* scheme;
-    const char* parameters;
-  } kKinds[] = {{".csv", "csv", "?key=COLUMN"},
-                {".tsv", "tsv", "?key=COLUMN"},
-                {".jsonl", "jsonl", "?key=COLUMN"},
-                {".ndjson", "jsonl", "?key=COLUMN"},
-                {".db", "sqlite", "?table=TABLE"},
-                {".sqlite", "sqlite", "?table=TABLE"},
-                {".sqlite3", "sqlite", "?table=TABLE"},
-                {".mdb", "lmdb", ""},
-                {".lmdb", "lmdb", ""}};
-  for (const auto& kind : kKinds) {
-    if (Lowercase(path).ends_with(kind.ending)) {
-      return std::string(kind.scheme) + ":" + path + kind.parameters;
+std::string UrlFor(const std::string& path, const StoreKinds& kinds) {
+  for (const StoreKindDescription& kind : kinds) {
+    for (const auto& [ending, scheme] : kind.endings) {
+      if (Lowercase(path).ends_with(ending)) return scheme + ":" + path + kind.file_parameters;
     }
   }
   return "";
 }
 
 absl::Status BadAgentUrl(const std::string& url) {
-  return absl::InvalidArgumentError(
-      "'" + merkle::Redacted(url) +
-      "' is no agent's address; wanted agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET");
+  return absl::InvalidArgumentError("'" + merkle::Redacted(url) +
+                                    "' is no agent's address; wanted " + kAgentForms +
+                                    ", and perhaps ?token_file=PATH behind it");
 }
 
 absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
-  const std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  if (const size_t query = rest.rfind(kTokenFileParameter); query != std::string::npos) {
+    spec.token_file = PercentDecode(rest.substr(query + kTokenFileParameter.size()));
+    if (spec.token_file.empty()) return BadAgentUrl(spec.url);
+    rest.resize(query);
+  }
   const size_t slash = rest.rfind('/');
   if (slash == std::string::npos || slash + 1 == rest.size() || slash == 0) {
     return BadAgentUrl(spec.url);
@@ -87,7 +73,8 @@ absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
 
 }  // namespace
 
-absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& given) {
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& given,
+                                             const StoreKindsSource& store_kinds) {
   merkle::UrlWithoutPassword split = merkle::TakePassword(given);
   ReplicaSpec spec;
   spec.name = name;
@@ -100,27 +87,35 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
                                       " can't be given in a URL; a password is given as password=");
   }
   const size_t colon = url.find(':');
-  if (colon == std::string::npos || colon == 0) {
-    const std::string likely = colon == 0 ? "" : UrlFor(shown);
+  const std::string scheme = colon == std::string::npos ? "" : url.substr(0, colon);
+  if (scheme == "agent") return ParseAgent(std::move(spec));
+  ASSIGN_OR_RETURN(const StoreKinds kinds, store_kinds());
+  if (scheme.empty()) {
+    const std::string likely = colon == 0 ? "" : UrlFor(shown, kinds);
     return absl::InvalidArgumentError(
         "'" + shown + "' is no store URL; " +
-        (likely.empty() ? std::string("wanted ") + kForms : "did you mean '" + likely + "'?"));
+        (likely.empty() ? "wanted " + Forms(kinds) : "did you mean '" + likely + "'?"));
   }
-  const std::string scheme = url.substr(0, colon);
-  if (scheme == "agent") return ParseAgent(std::move(spec));
-  if (std::find(Schemes().begin(), Schemes().end(), scheme) == Schemes().end()) {
+  const StoreKindDescription* const kind = FindStoreKind(kinds, scheme);
+  if (kind == nullptr) {
+    std::vector<std::string> known = AllSchemes(kinds);
+    known.push_back("agent");
     return absl::InvalidArgumentError("unknown kind of store '" + merkle::Redacted(scheme) +
-                                      "' in '" + shown + "'" + DidYouMean(scheme, Schemes()) +
-                                      "; wanted " + kForms);
+                                      "' in '" + shown + "'" + DidYouMean(scheme, known) +
+                                      "; wanted " + Forms(kinds));
   }
-  if (IsDatabaseServer(scheme) && url.compare(colon, 3, "://") != 0) {
-    return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + scheme +
-                                      "://USER@HOST/DB?table=T");
+  if (kind->is_server && url.compare(colon, 3, "://") != 0) {
+    return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + kind->url_form);
+  }
+  if (spec.password && kind->password_variable.empty()) {
+    return absl::InvalidArgumentError("'" + shown + "': a " + scheme +
+                                      " store takes no password; leave it out");
   }
   if (merkle::MayHoldAPassword(url)) {
     return absl::InvalidArgumentError("'" + shown +
                                       "': " + std::string(merkle::kWhereThePasswordEnds));
   }
+  spec.password_variable = kind->password_variable;
   return spec;
 }
 

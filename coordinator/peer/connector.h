@@ -8,7 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
-#include "coordinator/peer/table_listing.h"
+#include "proto/contract/store_kind.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
 
@@ -17,16 +18,22 @@ struct ReplicaSpec {
   std::string name;
   std::string url;  // as given, but for a password in it
   std::optional<std::string> password;
+  std::string password_variable;  // of the agent's environment, by which it is handed over
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
-  // agent of our own will serve.
+  // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
   bool running_agent = false;
   std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
   std::string dataset;  // there
+  std::string token_file;  // empty: none
   bool allow_not_point_in_time = false;
 };
 
+// The kinds of stores that our own agents can read. Asked only where there is a store's URL.
+using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
+
 // InvalidArgument: not such a URL; the message shows the expected forms.
-absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url);
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
+                                             const StoreKindsSource& store_kinds);
 
 // The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);
@@ -41,8 +48,8 @@ class Connector {
                                                         const std::function<bool()>& cancelled) = 0;
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
-  virtual absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
-                                                  const std::function<bool()>& cancelled) {
+  virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
+                                               const std::function<bool()>& cancelled) {
     (void)spec, (void)cancelled;
     return absl::UnimplementedError("its tables can't be listed");
   }

@@ -11,6 +11,7 @@
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/token.h"
 
 namespace driftwood::coordinator {
 
@@ -50,6 +51,9 @@ class GrpcConnector final : public Connector {
     if (spec.running_agent) {
       peer.address = spec.address;
       peer.dataset = spec.dataset;
+      if (!spec.token_file.empty()) {
+        ASSIGN_OR_RETURN(peer.token, ReadTokenFile(spec.token_file));
+      }
       return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
     }
     ASSIGN_OR_RETURN(AgentProcess* const process, StartAgent(spec, cancelled));
@@ -59,8 +63,8 @@ class GrpcConnector final : public Connector {
     return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
   }
 
-  absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
-                                          const std::function<bool()>& cancelled) override {
+  absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
+                                       const std::function<bool()>& cancelled) override {
     if (spec.running_agent) {
       return absl::UnimplementedError(
           "the tables of a running agent can't be listed: it serves "
@@ -69,7 +73,7 @@ class GrpcConnector final : public Connector {
     AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, cancelled);
     process.start_timeout = kListingTimeout;
     ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
-    return ParseTableListing(text);
+    return ParseTableList(text);
   }
 
  private:
@@ -83,8 +87,8 @@ class GrpcConnector final : public Connector {
                              agent_arguments_.end());
     // As the database's client library takes it; arguments would show in every process list.
     if (spec.password) {
-      const char* const variable = spec.url.starts_with("postgres") ? "PGPASSWORD=" : "MYSQL_PWD=";
-      process.environment.push_back(variable + *spec.password);
+      DRIFTWOOD_CHECK(!spec.password_variable.empty());  // ParseReplicaSpec() refuses others
+      process.environment.push_back(spec.password_variable + "=" + *spec.password);
     }
     return process;
   }
@@ -113,6 +117,14 @@ class GrpcConnector final : public Connector {
 };
 
 }  // namespace
+
+absl::StatusOr<StoreKinds> AskStoreKinds() {
+  AgentProcessOptions process;
+  ASSIGN_OR_RETURN(process.program, FindAgentProgram());
+  process.arguments = {"--stores"};
+  ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
+  return ParseStoreKinds(text);
+}
 
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options) {
   std::string program;

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/peer/workspace.h"
+#include "proto/contract/store_kind.h"
 
 namespace driftwood::coordinator {
 
@@ -18,8 +19,11 @@ struct GrpcConnectorOptions {
   std::vector<std::string> agent_arguments;  // besides our own
 };
 
-// The agent program is the driftwood-agent beside our own executable. Fails if it is missing, or
-// the workspace can't be made.
+// The agent program is the driftwood-agent beside our own executable.
+//
+// What stores it can read. Fails if it is missing.
+absl::StatusOr<StoreKinds> AskStoreKinds();
+// Fails if it is missing, or the workspace can't be made.
 absl::StatusOr<std::unique_ptr<Connector>> MakeGrpcConnector(GrpcConnectorOptions options);
 
 }  // namespace driftwood::coordinator

@@ -10,6 +10,10 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "proto/contract/budget.h"
+#include "proto/contract/fault.h"
+#include "proto/contract/limits.h"
+#include "proto/contract/token.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 
@@ -20,12 +24,16 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-// A reply of a walk's round is a few megabytes (merkle::QueryLimits); a record may be long.
-constexpr int kMessageBytesMax = 64 << 20;
-constexpr size_t kAnswerBytesMax = size_t{64} << 20;
-// Of one ReadRecords call: within an agent's limits. A store without look-up by key is scanned once
-// for each call, so digests are asked for in calls as long as they may be. Values take memory.
-constexpr size_t kReadKeysMax = 100'000;
+// A message is small, or one record that is long: value, key, tags.
+constexpr int kMessageBytesMax = static_cast<int>(kValueBytesMax) + (8 << 20);
+// A reply of a walk's round has 3 MiB (merkle::QueryLimits) and one item more.
+constexpr size_t kAnswerBytesMax = size_t{8} << 20;
+// What a record takes besides its key, value and tags.
+constexpr size_t kRecordBytes = sizeof(FoundRecord) + 64;
+constexpr size_t kWarningsMax = 1000;
+// Of one ReadRecords call, which has at most kReadKeysMax keys: within an agent's limits. A store
+// without look-up by key is scanned once for each call, so digests are asked for in calls as long
+// as they may be. Values take memory.
 constexpr size_t kReadKeyBytesMax = size_t{6} << 20;
 constexpr size_t kReadValueKeysMax = 8000;
 
@@ -42,61 +50,31 @@ std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
   // Peers to one address must not share a connection, nor its fate.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
+  // A small compressed message can be a huge one: none is taken.
+  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
   return v1::Agent::NewStub(
       grpc::CreateCustomChannel(options.address, grpc::InsecureChannelCredentials(), arguments));
 }
 
-absl::StatusOr<ReplicaColumn> ColumnFromProto(const v1::SourceColumn& message) {
-  ReplicaColumn column;
-  column.name = message.name();
-  column.declared = message.declared();
-  switch (message.knowledge()) {
-    case v1::TYPE_KNOWLEDGE_TYPED:
-    case v1::TYPE_KNOWLEDGE_OBSERVED: {
-      const auto type = merkle::ColumnTypeFromName(message.type());
-      if (!type || *type == merkle::ColumnType::kDynamic) {
-        return absl::FailedPreconditionError(
-            "column '" + column.name + "' has type '" + message.type() +
-            "', which this program does not know; run the same version of driftwood on all sides");
-      }
-      column.knowledge = message.knowledge() == v1::TYPE_KNOWLEDGE_TYPED ? TypeKnowledge::kTyped
-                                                                         : TypeKnowledge::kObserved;
-      column.type = *type;
-      return column;
-    }
-    case v1::TYPE_KNOWLEDGE_TEXTUAL:
-      column.knowledge = TypeKnowledge::kTextual;
-      return column;
-    case v1::TYPE_KNOWLEDGE_DYNAMIC:
-      column.knowledge = TypeKnowledge::kDynamic;
-      return column;
-    default:
-      return absl::InternalError("column '" + column.name +
-                                 "': the agent does not say what it knows about its type");
-  }
+absl::Status CheckDescription(const v1::DescribeReply& reply) {
+  Budget budget("the agent's description of its source",
+                {kDescriptionBytesMax, kColumnsMax + kWarningsMax});
+  return budget.Charge(reply.ByteSizeLong(),
+                       static_cast<size_t>(reply.columns_size() + reply.warnings_size()));
 }
 
-absl::StatusOr<ReplicaDescription> DescriptionFromProto(const v1::DescribeReply& reply) {
-  ReplicaDescription description;
-  description.source = reply.source();
-  for (const v1::SourceColumn& message : reply.columns()) {
-    ASSIGN_OR_RETURN(ReplicaColumn column, ColumnFromProto(message));
-    description.columns.push_back(std::move(column));
-  }
-  description.key.assign(reply.key().begin(), reply.key().end());
-  if (reply.has_records_estimate()) description.records_estimate = reply.records_estimate();
-  if (reply.has_bytes()) description.bytes = reply.bytes();
-  description.warnings.assign(reply.warnings().begin(), reply.warnings().end());
-  description.encoding_version = reply.encoding_version();
-  description.key_id = reply.key_id();
-  description.keyed = reply.keyed();
-  description.agent_version = reply.agent_version();
-  description.values_allowed = reply.values_allowed();
-  description.live = reply.live();
-  description.always_keyed = reply.always_keyed();
-  description.filter = reply.filter();
-  description.hides_columns = reply.hides_columns();
-  return description;
+// Whatever is above what was asked for is not the agent's to send.
+BudgetLimits LimitsOf(const v1::ReadRecordsRequest& request, size_t tag_bytes) {
+  const auto keys = static_cast<size_t>(request.keys_size());
+  BudgetLimits limits{keys * (kRecordBytes + tag_bytes), keys};
+  for (const std::string& key : request.keys()) limits.bytes += key.size();
+  if (request.with_values()) limits.bytes += kValuesBytesMax;
+  return limits;
+}
+
+size_t BytesOf(const FoundRecord& record) {
+  return kRecordBytes + record.key.size() + record.value.size() + record.column_tags.size() +
+         record.rule_tags.size();
 }
 
 // Cancels a call if nobody feeds it for `silence_max`.
@@ -143,16 +121,6 @@ class Watchdog {
   std::thread thread_;  // last: it uses the rest
 };
 
-absl::StatusOr<Prepared> ResultFromProto(const v1::PrepareResult& result) {
-  Prepared prepared;
-  ASSIGN_OR_RETURN(prepared.root, proto::FromProto(result.root()));
-  prepared.records = result.records();
-  prepared.unparsed = result.unparsed();
-  prepared.reused = result.reused();
-  prepared.not_point_in_time = result.not_point_in_time();
-  return prepared;
-}
-
 }  // namespace
 
 // "failed to connect to all addresses; last error: UNKNOWN: ADDRESS: Connection refused": the end
@@ -171,6 +139,8 @@ class GrpcPeer::Call {
  public:
   Call(GrpcPeer* peer, std::optional<milliseconds> timeout) : peer_(peer) {
     if (timeout) context_.set_deadline(std::chrono::system_clock::now() + *timeout);
+    const std::string& token = peer->options_.token;
+    if (!token.empty()) context_.AddMetadata(kTokenMetadata, std::string(kTokenScheme) + token);
     merkle::MutexLock lock(&peer_->mutex_);
     peer_->active_ = &context_;
     if (peer_->cancelled_) context_.TryCancel();
@@ -208,10 +178,16 @@ absl::Status GrpcPeer::Finished(const grpc::Status& grpc_status, const std::stri
     if (cancelled_) return absl::CancelledError("cancelled");
   }
   const absl::Status status = proto::FromGrpc(grpc_status);
+  // Where the agent says whose fault it is, it has answered.
+  if (StatedFault(status).value_or(Fault::kTransport) != Fault::kTransport) return status;
   const bool transport = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
                          absl::IsCancelled(status) || absl::IsInternal(status) ||
                          absl::IsUnknown(status);
   if (!transport) return status;
+  return WithFault(InOurWords(status, what), Fault::kTransport);
+}
+
+absl::Status GrpcPeer::InOurWords(const absl::Status& status, const std::string& what) const {
   const std::string end = options_.describe_end ? options_.describe_end() : "";
   if (!end.empty()) return absl::UnavailableError(end);
   if (absl::IsDeadlineExceeded(status)) {
@@ -233,31 +209,39 @@ absl::Status GrpcPeer::Finished(const grpc::Status& grpc_status, const std::stri
   return status;
 }
 
-absl::StatusOr<ReplicaDescription> GrpcPeer::Describe() {
+absl::StatusOr<DatasetDescription> GrpcPeer::Describe() {
   v1::DescribeRequest request;
   request.set_dataset(options_.dataset);
   v1::DescribeReply reply;
   Call call(this, options_.describe_timeout);
   RETURN_IF_ERROR(Finished(stub_->Describe(call.context(), request, &reply), "describing"));
-  return DescriptionFromProto(reply);
+  const absl::Status described = CheckDescription(reply);
+  if (!described.ok()) return absl::InternalError(described.message());
+  return proto::FromProto(reply);
 }
 
-absl::StatusOr<Prepared> GrpcPeer::Prepare(const merkle::Agreement& agreement, bool force,
-                                           const ProgressCallback& on_progress) {
-  v1::PrepareRequest request;
-  request.set_dataset(options_.dataset);
-  *request.mutable_agreement() = proto::ToProto(agreement);
-  request.set_force(force);
-
+absl::StatusOr<PrepareResult> GrpcPeer::Prepare(const merkle::Agreement& agreement, bool force,
+                                                const ProgressCallback& on_progress) {
+  const v1::PrepareRequest request =
+      proto::ToProto(PrepareRequest{options_.dataset, agreement, force});
   Call call(this, std::nullopt);
   Watchdog watchdog(call.context(), options_.prepare_silence_max);
   const auto stream = stub_->Prepare(call.context(), request);
-  std::optional<v1::PrepareResult> result;
+  std::optional<PrepareResult> result;
   v1::PrepareReply reply;
   while (stream->Read(&reply)) {
     watchdog.Feed();
-    if (reply.has_result()) result = reply.result();
-    on_progress({reply.records(), reply.progress(), reply.waiting()});
+    absl::StatusOr<PrepareUpdate> update = proto::FromProto(reply);
+    if (!update.ok()) {
+      call.context()->TryCancel();
+      return update.status();
+    }
+    if (update->result) {
+      result = std::move(update->result);
+      result->not_point_in_time = proto::WireMessage(result->not_point_in_time);  // cut
+    }
+    update->progress.waiting = proto::WireMessage(update->progress.waiting);
+    on_progress(update->progress);
   }
   const grpc::Status status = stream->Finish();
   if (!status.ok() && watchdog.bitten()) {
@@ -269,27 +253,19 @@ absl::StatusOr<Prepared> GrpcPeer::Prepare(const merkle::Agreement& agreement, b
   RETURN_IF_ERROR(Finished(status, "indexing"));
   // The end of a stream is no result.
   if (!result) return absl::InternalError("the agent ended its indexing without a result");
-  return ResultFromProto(*result);
+  return *std::move(result);
 }
 
 absl::StatusOr<OpenedSnapshot> GrpcPeer::OpenSnapshot(const merkle::Agreement& agreement) {
   CloseSnapshot();
-  v1::OpenSnapshotRequest request;
-  request.set_dataset(options_.dataset);
-  request.set_fingerprint(agreement.Fingerprint());
+  const v1::OpenSnapshotRequest request =
+      proto::ToProto(SnapshotRequest{options_.dataset, agreement.Fingerprint()});
   v1::OpenSnapshotReply reply;
   Call call(this, options_.query_timeout);
   RETURN_IF_ERROR(
       Finished(stub_->OpenSnapshot(call.context(), request, &reply), "opening a snapshot"));
-  if (reply.snapshot() == 0) return absl::InternalError("the agent opened no snapshot");
-  snapshot_ = reply.snapshot();
-  OpenedSnapshot opened;
-  ASSIGN_OR_RETURN(opened.root, proto::FromProto(reply.root()));
-  ASSIGN_OR_RETURN(opened.agreement, proto::FromProto(reply.agreement()));
-  opened.records = reply.records();
-  opened.unparsed = reply.unparsed();
-  opened.not_point_in_time = reply.not_point_in_time();
-  return opened;
+  snapshot_ = reply.snapshot();  // to be closed, whatever else the reply says
+  return proto::FromProto(reply);
 }
 
 absl::StatusOr<std::string> GrpcPeer::Query(std::string_view questions) {
@@ -311,46 +287,39 @@ absl::StatusOr<std::string> GrpcPeer::Query(std::string_view questions) {
   return answers;
 }
 
-absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadRecords(const merkle::Agreement& agreement,
-                                                              const std::vector<std::string>& keys,
-                                                              bool with_values) {
-  v1::ReadRecordsRequest ask;
-  ask.set_with_values(with_values);
-  return ReadInBatches(std::move(ask), agreement, keys,
+absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadRecords(const merkle::Agreement& agreement,
+                                                               const std::vector<std::string>& keys,
+                                                               bool with_values) {
+  return ReadInBatches(with_values ? ReadWhat::kValues : ReadWhat::kDigests, {}, agreement, keys,
                        with_values ? kReadValueKeysMax : kReadKeysMax);
 }
 
-absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadTagged(
+absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadTagged(
     const merkle::Agreement& agreement, const std::vector<std::string>& keys,
     const std::vector<std::string>& rules) {
-  v1::ReadRecordsRequest ask;
-  ask.set_column_tags(true);
-  for (const std::string& rule : rules) ask.add_rules(rule);
   const size_t tags = std::max<size_t>(agreement.schema.values.size() + rules.size(), 1);
-  return ReadInBatches(std::move(ask), agreement, keys,
+  return ReadInBatches(ReadWhat::kTags, rules, agreement, keys,
                        std::clamp<size_t>(kTagsMax / tags, 1, kReadKeysMax));
 }
 
-absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadIndexed(
+absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadIndexed(
     const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
-  v1::ReadRecordsRequest ask;
-  ask.set_indexed(true);
-  return ReadInBatches(std::move(ask), agreement, keys, kReadKeysMax);
+  return ReadInBatches(ReadWhat::kIndexed, {}, agreement, keys, kReadKeysMax);
 }
 
-absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadUnfiltered(
+absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadUnfiltered(
     const merkle::Agreement& agreement, const std::vector<std::string>& keys) {
-  v1::ReadRecordsRequest ask;
-  ask.set_unfiltered(true);
-  return ReadInBatches(std::move(ask), agreement, keys, kReadKeysMax);
+  return ReadInBatches(ReadWhat::kUnfiltered, {}, agreement, keys, kReadKeysMax);
 }
 
-absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadInBatches(
-    v1::ReadRecordsRequest ask, const merkle::Agreement& agreement,
+absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadInBatches(
+    ReadWhat what, const std::vector<std::string>& rules, const merkle::Agreement& agreement,
     const std::vector<std::string>& keys, size_t keys_max) {
-  ask.set_dataset(options_.dataset);
-  ask.set_fingerprint(agreement.Fingerprint());
-  std::vector<PeerRecord> records;
+  v1::ReadRecordsRequest ask =
+      proto::ToProto(ReadRequest{options_.dataset, agreement.Fingerprint(), {}, what, rules});
+  const size_t tag_bytes =
+      what == ReadWhat::kTags ? kTagBytes * (agreement.schema.values.size() + rules.size()) : 0;
+  std::vector<FoundRecord> records;
   for (size_t begin = 0; begin < keys.size();) {
     size_t end = begin;
     size_t bytes = 0;
@@ -360,35 +329,31 @@ absl::StatusOr<std::vector<PeerRecord>> GrpcPeer::ReadInBatches(
     }
     ask.clear_keys();
     for (size_t i = begin; i < end; ++i) ask.add_keys(keys[i]);
-    RETURN_IF_ERROR(ReadBatch(ask, &records));
+    RETURN_IF_ERROR(ReadBatch(ask, tag_bytes, &records));
     begin = end;
   }
   return records;
 }
 
-absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
-                                 std::vector<PeerRecord>* records) {
+absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request, size_t tag_bytes,
+                                 std::vector<FoundRecord>* records) {
   Call call(this, options_.read_timeout);
   const auto stream = stub_->ReadRecords(call.context(), request);
-  const size_t before = records->size();
+  Budget budget("what the agent read", LimitsOf(request, tag_bytes));
   v1::ReadRecordsReply reply;
   bool unfiltered = false;
   while (stream->Read(&reply)) {
     unfiltered = reply.unfiltered();
     for (v1::Record& record : *reply.mutable_records()) {
-      PeerRecord found;
-      found.key = std::move(*record.mutable_key());
-      found.digest = proto::FromProto(record.digest());
-      found.value = std::move(*record.mutable_value());
-      found.value_too_long = record.value_too_long();
-      found.copies = record.copies();
-      found.column_tags = std::move(*record.mutable_column_tags());
-      found.rule_tags = std::move(*record.mutable_rule_tags());
-      records->push_back(std::move(found));
-    }
-    if (records->size() - before > static_cast<size_t>(request.keys_size())) {
-      call.context()->TryCancel();
-      return absl::InternalError("the agent gave more records than it was asked for");
+      absl::StatusOr<FoundRecord> found = proto::FromProto(std::move(record));
+      const absl::Status charged = found.ok() ? budget.Charge(BytesOf(*found)) : absl::OkStatus();
+      if (!found.ok() || !charged.ok()) {
+        call.context()->TryCancel();
+        if (!found.ok()) return found.status();
+        return absl::InternalError(std::string(charged.message()) +
+                                   ": it is more than it was asked for");
+      }
+      records->push_back(*std::move(found));
     }
   }
   RETURN_IF_ERROR(Finished(stream->Finish(), "reading records"));
@@ -398,19 +363,21 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request,
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<AlikePair>> GrpcPeer::FindAlike(const merkle::Agreement& agreement,
-                                                           const std::vector<std::string>& keys) {
-  v1::FindAlikeRequest request;
-  request.set_dataset(options_.dataset);
-  request.set_fingerprint(agreement.Fingerprint());
-  for (const std::string& key : keys) request.add_keys(key);
+absl::StatusOr<std::vector<AlikeKey>> GrpcPeer::FindAlike(const merkle::Agreement& agreement,
+                                                          const std::vector<std::string>& keys) {
+  const v1::FindAlikeRequest request =
+      proto::ToProto(AlikeRequest{options_.dataset, agreement.Fingerprint(), keys});
   Call call(this, options_.read_timeout);
   v1::FindAlikeReply reply;
   RETURN_IF_ERROR(
       Finished(stub_->FindAlike(call.context(), request, &reply), "looking for alike keys"));
-  std::vector<AlikePair> alike;
+  Budget budget("the agent's list of alike keys", {keys.size() * (size_t{2} << 20), keys.size()});
+  const absl::Status charged =
+      budget.Charge(reply.ByteSizeLong(), static_cast<size_t>(reply.alike_size()));
+  if (!charged.ok()) return absl::InternalError(charged.message());
+  std::vector<AlikeKey> alike;
   for (v1::AlikeKey& one : *reply.mutable_alike()) {
-    alike.push_back({std::move(*one.mutable_key()), std::move(*one.mutable_held())});
+    alike.push_back(proto::FromProto(std::move(one)));
   }
   return alike;
 }

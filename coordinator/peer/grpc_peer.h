@@ -19,6 +19,7 @@ namespace driftwood::coordinator {
 struct GrpcPeerOptions {
   std::string address;  // "HOST:PORT" or "unix:PATH"
   std::string dataset;
+  std::string token;  // shown with each call (proto/contract/token.h); empty: none
   // For a connection to be made and greeted.
   std::chrono::milliseconds connect_timeout{5000};
   // Pings while a call is open: a cut link or a stopped process is noticed after their sum.
@@ -40,23 +41,23 @@ class GrpcPeer final : public Peer {
   explicit GrpcPeer(GrpcPeerOptions options);
   ~GrpcPeer() override;
 
-  absl::StatusOr<ReplicaDescription> Describe() override;
-  absl::StatusOr<Prepared> Prepare(const merkle::Agreement& agreement, bool force,
-                                   const ProgressCallback& on_progress) override;
+  absl::StatusOr<DatasetDescription> Describe() override;
+  absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
+                                        const ProgressCallback& on_progress) override;
   absl::StatusOr<OpenedSnapshot> OpenSnapshot(const merkle::Agreement& agreement) override;
   absl::StatusOr<std::string> Query(std::string_view questions) override;
-  absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement& agreement,
-                                                      const std::vector<std::string>& keys,
-                                                      bool with_values) override;
-  absl::StatusOr<std::vector<PeerRecord>> ReadTagged(
+  absl::StatusOr<std::vector<FoundRecord>> ReadRecords(const merkle::Agreement& agreement,
+                                                       const std::vector<std::string>& keys,
+                                                       bool with_values) override;
+  absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys,
       const std::vector<std::string>& rules) override;
-  absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(
+  absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
-  absl::StatusOr<std::vector<PeerRecord>> ReadUnfiltered(
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys) override;
-  absl::StatusOr<std::vector<AlikePair>> FindAlike(const merkle::Agreement& agreement,
-                                                   const std::vector<std::string>& keys) override;
+  absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,
+                                                  const std::vector<std::string>& keys) override;
   void CloseSnapshot() override;
   void Cancel() override DRIFTWOOD_EXCLUDES(mutex_);
 
@@ -65,13 +66,15 @@ class GrpcPeer final : public Peer {
 
   absl::Status Finished(const grpc::Status& status, const std::string& what)
       DRIFTWOOD_EXCLUDES(mutex_);
-  // What `ask`, an otherwise empty request, asks for, in batches of so many keys.
-  absl::StatusOr<std::vector<PeerRecord>> ReadInBatches(driftwood::v1::ReadRecordsRequest ask,
-                                                        const merkle::Agreement& agreement,
-                                                        const std::vector<std::string>& keys,
-                                                        size_t keys_max);
-  absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request,
-                         std::vector<PeerRecord>* records);
+  absl::Status InOurWords(const absl::Status& status, const std::string& what) const;
+  // In batches of so many keys.
+  absl::StatusOr<std::vector<FoundRecord>> ReadInBatches(ReadWhat what,
+                                                         const std::vector<std::string>& rules,
+                                                         const merkle::Agreement& agreement,
+                                                         const std::vector<std::string>& keys,
+                                                         size_t keys_max);
+  absl::Status ReadBatch(const driftwood::v1::ReadRecordsRequest& request, size_t tag_bytes,
+                         std::vector<FoundRecord>* records);
 
   const GrpcPeerOptions options_;
   const std::unique_ptr<driftwood::v1::Agent::Stub> stub_;

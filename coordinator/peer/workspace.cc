@@ -1,16 +1,15 @@
 #include "coordinator/peer/workspace.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "coordinator/peer/connector.h"
 #include "merkle/hash/digest.h"
+#include "merkle/os/private_path.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
 #include "merkle/text/names.h"
@@ -35,16 +34,6 @@ absl::Status SystemError(const std::string& what, int error) {
   return absl::FailedPreconditionError(message);
 }
 
-absl::StatusOr<fs::path> MakeFolderIn(const fs::path& parent) {
-  std::string pattern = (parent / "driftwood-XXXXXX").string();
-  if (::mkdtemp(pattern.data()) == nullptr) {  // 0700
-    return SystemError(
-        "can't make a temporary folder in " + parent.string() + " (set TMPDIR to another place)",
-        errno);
-  }
-  return fs::path(pattern);
-}
-
 // "csv:orders.csv?key=id" -> "csv-0123456789abcdef": the same file, however its path is written.
 std::string FolderName(const std::string& url) {
   const size_t server = url.find("://");
@@ -65,27 +54,15 @@ std::string FolderName(const std::string& url) {
 }  // namespace
 
 absl::Status WriteRandomDigestKey(const fs::path& path) {
-  // Aside, then linked into place: whoever finds the file finds all of it, and of two that make it
-  // at once one wins for both.
-  std::string aside = path.string() + ".XXXXXX";
-  const int fd = ::mkostemp(aside.data(), O_CLOEXEC);  // 0600
-  if (fd < 0) return SystemError("can't write " + path.string(), errno);
-  const std::string text = Hex(merkle::DigestKey::Random().bytes()) + "\n";
-  const bool written = ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       ::fsync(fd) == 0;
-  int error = written ? 0 : errno;
-  ::close(fd);
-  if (written && ::link(aside.c_str(), path.c_str()) != 0 && errno != EEXIST) error = errno;
-  ::unlink(aside.c_str());
-  if (error != 0) return SystemError("can't write " + path.string(), error);
-  return absl::OkStatus();
+  return merkle::CreateSecretFile(path, "digest key file",
+                                  Hex(merkle::DigestKey::Random().bytes()) + "\n");
 }
 
 absl::StatusOr<std::unique_ptr<Workspace>> Workspace::Create(const WorkspaceOptions& options) {
   std::unique_ptr<Workspace> workspace(new Workspace);
   RETURN_IF_ERROR(workspace->MakePrivateFolders());
   if (options.state_dir.empty()) {
-    workspace->state_folder_ = workspace->private_folder_;
+    workspace->state_folder_ = workspace->private_folder_->path();
   } else {
     RETURN_IF_ERROR(workspace->OpenStateFolder(options.state_dir));
   }
@@ -93,36 +70,30 @@ absl::StatusOr<std::unique_ptr<Workspace>> Workspace::Create(const WorkspaceOpti
   return workspace;
 }
 
-Workspace::~Workspace() {
-  std::error_code ignored;
-  if (!private_folder_.empty()) fs::remove_all(private_folder_, ignored);
-  if (!socket_folder_.empty()) fs::remove_all(socket_folder_, ignored);
-}
+Workspace::~Workspace() = default;
 
 absl::Status Workspace::MakePrivateFolders() {
-  const char* configured = std::getenv("TMPDIR");
-  const fs::path parent = configured != nullptr && *configured != '\0' ? configured : "/tmp";
-  std::error_code error;
-  ASSIGN_OR_RETURN(private_folder_, MakeFolderIn(fs::absolute(parent, error)));
-  if (IsGoodForSockets(private_folder_.string())) {
-    socket_folder_ = private_folder_;
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(socket_folder_, MakeFolderIn("/tmp"));
+  ASSIGN_OR_RETURN(merkle::TemporaryFolder folder, merkle::TemporaryFolder::Create());
+  private_folder_.emplace(std::move(folder));
+  if (IsGoodForSockets(private_folder_->path().string())) return absl::OkStatus();
+  ASSIGN_OR_RETURN(merkle::TemporaryFolder sockets, merkle::TemporaryFolder::CreateIn("/tmp"));
+  socket_folder_.emplace(std::move(sockets));
   return absl::OkStatus();
 }
 
 absl::Status Workspace::OpenStateFolder(const std::string& state_dir) {
   if (::mkdir(state_dir.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("--state-dir: can't make folder " + state_dir, errno);
+    return SystemError("--state-dir: can't make directory " + state_dir, errno);
   }
   struct stat info;
   if (::stat(state_dir.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-    return absl::InvalidArgumentError("--state-dir: " + state_dir + " is not a folder");
+    return absl::InvalidArgumentError("--state-dir: " + state_dir + " is not a directory");
   }
   if (::access(state_dir.c_str(), W_OK | X_OK) != 0) {
-    return SystemError("--state-dir: can't write in folder " + state_dir, errno);
+    return SystemError("--state-dir: can't write in directory " + state_dir, errno);
   }
+  // What lies in it is believed: the digest key, and the indexes.
+  RETURN_IF_ERROR(merkle::CheckOwned(state_dir, "--state-dir:"));
   std::error_code error;
   state_folder_ = fs::absolute(state_dir, error);
   return absl::OkStatus();
@@ -145,7 +116,8 @@ absl::Status Workspace::ProvideDigestKey(const WorkspaceOptions& options) {
 }
 
 std::string Workspace::NewSocketPath() {
-  return (socket_folder_ / ("s" + std::to_string(++sockets_))).string();
+  const fs::path& folder = (socket_folder_ ? *socket_folder_ : *private_folder_).path();
+  return (folder / ("s" + std::to_string(++sockets_))).string();
 }
 
 absl::StatusOr<std::string> Workspace::StateFolder(const std::string& url) {
@@ -154,7 +126,7 @@ absl::StatusOr<std::string> Workspace::StateFolder(const std::string& url) {
   if (uses > 1) name += "-" + std::to_string(uses);
   const std::string folder = (state_folder_ / name).string();
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("can't make folder " + folder, errno);
+    return SystemError("can't make directory " + folder, errno);
   }
   return folder;
 }

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "merkle/os/temporary_folder.h"
 
 namespace driftwood::coordinator {
 
@@ -38,8 +40,8 @@ class Workspace {
   absl::Status OpenStateFolder(const std::string& state_dir);
   absl::Status ProvideDigestKey(const WorkspaceOptions& options);
 
-  std::filesystem::path private_folder_;
-  std::filesystem::path socket_folder_;  // may be the same
+  std::optional<merkle::TemporaryFolder> private_folder_;
+  std::optional<merkle::TemporaryFolder> socket_folder_;  // where the other's path is no address
   std::filesystem::path state_folder_;
   std::string digest_key_file_;
   int sockets_ = 0;

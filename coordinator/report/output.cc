@@ -57,15 +57,15 @@ absl::Status SyncFolder(const std::string& folder) {
 absl::Status CheckOutputPath(const std::string& path) {
   struct stat info;
   if (::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
-    return absl::InvalidArgumentError("--output: " + path + " is a folder; name a file in it");
+    return absl::InvalidArgumentError("--output: " + path + " is a directory; name a file in it");
   }
   if (IsSpecialFile(path)) return absl::OkStatus();
   const std::string folder = FolderOf(ResolveLinks(path));
   if (::stat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
-    return absl::NotFoundError("--output: no such folder: " + folder);
+    return absl::NotFoundError("--output: no such directory: " + folder);
   }
   if (::access(folder.c_str(), W_OK) != 0) {
-    return absl::PermissionDeniedError("--output: can't write in folder " + folder);
+    return absl::PermissionDeniedError("--output: can't write in directory " + folder);
   }
   return absl::OkStatus();
 }

@@ -49,7 +49,7 @@ std::string IdenticalMultisets(const Report& report) {
   const auto& records = report.replicas.front().records;
   if (report.statuses.in_flight > 0 || !records) {
     return Plural(report.records_proven_equal, "distinct record", "distinct records") + " in " +
-           between + " agree in their numbers of copies";
+           between + " agree in their copy counts";
   }
   return Plural(*records, "record", "records") + " (" + GroupDigits(report.records_proven_equal) +
          " distinct) in " + between + " agree, as multisets";
@@ -59,7 +59,7 @@ std::string DivergentMultisets(const Report& report) {
   const uint64_t distinct = report.records_proven_equal + report.total + report.statuses.in_flight;
   return GroupDigits(report.total) + " of " +
          Plural(distinct, "distinct record differs", "distinct records differ") +
-         " in the number of copies between " + JoinAnd(report.ReplicaNames());
+         " in the copy count between " + JoinAnd(report.ReplicaNames());
 }
 
 std::string FirstReason(const Report& report) {

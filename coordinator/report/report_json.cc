@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "coordinator/report/report.h"
+#include "merkle/record/elements.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
@@ -66,6 +67,22 @@ Json ValueJson(const Value& value) {
       return value.real;
     case Tag::kBytes:
       return BytesJson(value.text);
+    case Tag::kForeignText: {
+      Json bytes = BytesJson(value.text);
+      if (!value.name.empty()) bytes["character_set"] = value.name;
+      return Json{{"unparsed", bytes}};
+    }
+    case Tag::kOpaque:
+      return value.text;
+    case Tag::kBits:
+      break;
+    case Tag::kList:
+    case Tag::kSet: {
+      Json elements = Json::array();
+      merkle::ForEachElement(value.text,
+                             [&](const Value& element) { elements.push_back(ValueJson(element)); });
+      return elements;
+    }
     case Tag::kUnparsedText:
       return Json{{"unparsed", value.text}};
     case Tag::kUnparsedBytes:

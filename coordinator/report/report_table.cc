@@ -14,8 +14,9 @@ namespace {
 
 std::string ShowValue(const merkle::Value& value) {
   const std::string text = EscapeForDisplay(value.ToDisplay());
-  const bool unparsed =
-      value.tag == merkle::Tag::kUnparsedText || value.tag == merkle::Tag::kUnparsedBytes;
+  const bool unparsed = value.tag == merkle::Tag::kUnparsedText ||
+                        value.tag == merkle::Tag::kUnparsedBytes ||
+                        value.tag == merkle::Tag::kForeignText;
   const bool textual = value.tag == merkle::Tag::kText || unparsed;
   // Told apart from NULL, from nothing and from trailing blanks.
   const bool quote = textual && (text.empty() || text == "NULL" || text.front() == ' ' ||
@@ -97,7 +98,7 @@ class TableWriter {
     }
     for (const auto& name : report_.not_compared) left_out.push_back(EscapeForDisplay(name));
     std::string line = "  compared: key " + JoinNames(key);
-    if (report_.multiset()) line = "  compared: records without key, by their numbers of copies";
+    if (report_.multiset()) line = "  compared: records without key, by their copy counts";
     line += values.empty() ? "; no other columns" : "; columns " + JoinNames(values, 40);
     if (!left_out.empty()) line += "; NOT compared: " + JoinNames(left_out, 40);
     if (!report_.rules.empty()) {
@@ -152,7 +153,7 @@ class TableWriter {
     const bool all = most.examined == span.changed;
     return " (" + EscapeForDisplay(report_.schema->values[most.column].name) + " in " +
            (all && most.records == most.examined ? "all" : Percent(most.records, most.examined)) +
-           (all ? "" : " of " + GroupDigits(most.examined) + " read again") + ")";
+           (all ? "" : " of " + GroupDigits(most.examined) + " re-read") + ")";
   }
 
   absl::Status Where() {

@@ -27,7 +27,7 @@ struct Named {
 
 std::vector<std::vector<Named>> NamedByReplica(const Findings& findings, size_t replicas) {
   std::vector<std::vector<Named>> named(replicas);
-  for (const NamedRecord& record : findings.records) {
+  for (const WalkedRecord& record : findings.records) {
     named[record.replica].push_back({record.rank, true, record.key});
   }
   for (const KeyBound& bound : findings.bounds) {
@@ -67,7 +67,7 @@ struct Item {
 std::vector<Item> ItemsByPlace(const Findings& findings) {
   std::vector<Item> items;
   items.reserve(findings.records.size() + findings.runs.size());
-  for (const NamedRecord& record : findings.records) {
+  for (const WalkedRecord& record : findings.records) {
     items.push_back({record.place, record.key, record.key, false});
   }
   for (const FoundRun& run : findings.runs) {
@@ -112,7 +112,7 @@ bool HarmfulOverlap(const Findings& findings) {
   if (std::find(overlaps.begin(), overlaps.end(), true) == overlaps.end()) return false;
   std::vector<std::string_view> keys;
   keys.reserve(findings.records.size());
-  for (const NamedRecord& record : findings.records) keys.push_back(record.key);
+  for (const WalkedRecord& record : findings.records) keys.push_back(record.key);
   std::sort(keys.begin(), keys.end());
   for (size_t i = 0; i < items.size(); ++i) {
     if (!overlaps[i]) continue;
@@ -123,7 +123,7 @@ bool HarmfulOverlap(const Findings& findings) {
 
 }  // namespace
 
-void Findings::Add(NamedRecord record) {
+void Findings::Add(WalkedRecord record) {
   // Named once more in the order of ranks, and, with a key of its own, in the divergences.
   added_bytes += 2 * TextBytes(record.key) + sizeof(Named) + sizeof(void*) + sizeof(Divergence) +
                  2 * sizeof(std::optional<merkle::Digest>);
@@ -146,23 +146,23 @@ void Findings::Add(KeyBound bound) {
 }
 
 uint64_t Findings::HeldBytes() const {
-  return added_bytes + records.capacity() * sizeof(NamedRecord) +
+  return added_bytes + records.capacity() * sizeof(WalkedRecord) +
          runs.capacity() * (sizeof(FoundRun) + sizeof(MissingRun)) +
          bounds.capacity() * sizeof(KeyBound);
 }
 
 void Findings::Sort() {
-  SortIfNot(&records, [](const NamedRecord& a, const NamedRecord& b) {
+  SortIfNot(&records, [](const WalkedRecord& a, const WalkedRecord& b) {
     return std::tie(a.place, a.key, a.replica) < std::tie(b.place, b.key, b.replica);
   });
   SortIfNot(&runs, [](const FoundRun& a, const FoundRun& b) { return a.place < b.place; });
 }
 
-std::vector<Divergence> Join(const std::vector<NamedRecord>& records, size_t replicas) {
-  std::vector<const NamedRecord*> sorted;
+std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, size_t replicas) {
+  std::vector<const WalkedRecord*> sorted;
   sorted.reserve(records.size());
-  for (const NamedRecord& record : records) sorted.push_back(&record);
-  SortIfNot(&sorted, [](const NamedRecord* a, const NamedRecord* b) {
+  for (const WalkedRecord& record : records) sorted.push_back(&record);
+  SortIfNot(&sorted, [](const WalkedRecord* a, const WalkedRecord* b) {
     return std::tie(a->key, a->replica, a->rank) < std::tie(b->key, b->replica, b->rank);
   });
   std::vector<Divergence> divergences;

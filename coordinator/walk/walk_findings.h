@@ -21,7 +21,7 @@ inline uint64_t TextBytes(const std::string& key) {
 
 // A record that a replica named. `place` orders the segments of the walk: it is the sum of all
 // replicas' ranks at the segment's begin. `rank` is how many records of the replica precede it.
-struct NamedRecord {
+struct WalkedRecord {
   uint64_t place = 0;
   size_t replica = 0;
   uint64_t rank = 0;
@@ -47,12 +47,12 @@ struct KeyBound {
 };
 
 struct Findings {
-  std::vector<NamedRecord> records;
+  std::vector<WalkedRecord> records;
   std::vector<FoundRun> runs;
   std::vector<KeyBound> bounds;
   uint64_t added_bytes = 0;  // of what stands in them, by itself
 
-  void Add(NamedRecord record);
+  void Add(WalkedRecord record);
   void Add(FoundRun run);
   void Add(KeyBound bound);
   // About what all this takes in memory, and closing the walk over it will take.
@@ -64,7 +64,7 @@ struct Findings {
 };
 
 // All keys whose states differ, by key. A key not named by a replica is missing there.
-std::vector<Divergence> Join(const std::vector<NamedRecord>& records, size_t replicas);
+std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, size_t replicas);
 
 // Runs by key; neighbours that are missing in the same replicas, with no record of any replica
 // between them, made one.

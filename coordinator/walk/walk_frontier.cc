@@ -127,7 +127,7 @@ void Frontier::EnterRecords(Segment* segment, bool all, uint8_t known_width) {
   segment->Enter(Stage::kRecords);
   segment->width = known_width;
   for (Part& part : segment->parts) {
-    part.all_records = all;
+    part.all_positions = all;
     part.complete = part.RecordsWanted() == 0;
   }
 }

@@ -37,20 +37,21 @@ struct Part {
   std::vector<Cell> cells;
   std::vector<std::string> keys;
   std::vector<merkle::Digest> digests;
-  bool all_records = false;         // all are wanted, and `positions` says nothing: how many there
-                                    // are is only what the replica claims
-  std::vector<uint64_t> positions;  // of the records that are wanted
+  // Which of its records are wanted: all, or those at these places. (All are not listed here: how
+  // many there are is only what the replica says.)
+  bool all_positions = false;
+  std::vector<uint64_t> positions;
   std::vector<merkle::AnswerRecord> records;
   uint64_t text_bytes = 0;  // of the keys in all these
+
+  uint64_t RecordsWanted() const { return all_positions ? count : positions.size(); }
+  uint64_t PositionOf(size_t record) const { return all_positions ? record : positions[record]; }
 
   // The question of the current round: its number in the replica's batch and what it was.
   uint32_t question = 0;
   merkle::QuestionKind asked = merkle::QuestionKind::kHold;
   uint64_t wanted = 0;  // items asked for
 
-  // The records that are wanted: how many, and where the i-th stands.
-  uint64_t RecordsWanted() const { return all_records ? count : positions.size(); }
-  uint64_t PositionOf(size_t i) const { return all_records ? i : positions[i]; }
   // About what it takes in memory.
   uint64_t HeldBytes() const;
 };

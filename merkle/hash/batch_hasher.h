@@ -12,7 +12,8 @@ namespace driftwood::merkle {
 struct Sha256Lanes;
 
 // The digests that RecordHasher gives, of many records, several at a time where the processor is
-// faster that way (see merkle/hash/sha256_lanes.h). One thread at a time.
+// faster that way (see merkle/hash/sha256_lanes.h); and in them the hashes that BodyHasher gives.
+// One thread at a time.
 class BatchHasher {
  public:
   explicit BatchHasher(const DigestKey& key);
@@ -21,6 +22,12 @@ class BatchHasher {
   ~BatchHasher();
   BatchHasher(BatchHasher&&) noexcept;
   BatchHasher& operator=(BatchHasher&&) noexcept;
+
+  // Whether a body of that length is better given to AddBody() than hashed by itself.
+  bool TakesBody(size_t bytes) const;
+  // The body's hash will stand at `offset` of the value that is added next, in place of the
+  // BodyHasher::kBytes bytes that are there. Only if TakesBody().
+  void AddBody(std::string_view body, size_t offset);
 
   // Appends the record's digest to `digests`; what it is, is there after Flush() only. The same
   // vector until then.

@@ -53,6 +53,8 @@ Digest DigestOfState(const uint32_t* words) {
 // After the key block of a record.
 constexpr std::string_view kRecordLabel = "driftwood record v1";
 constexpr std::string_view kColumnLabel = "driftwood column v1";
+constexpr std::string_view kBodyLabel = "driftwood body v1";
+constexpr std::string_view kIndexLabel = "driftwood index v1";
 
 SHA256_CTX KeyedContext(const DigestKey& key, std::string_view label) {
   const Block block = KeyBlock(key, label);
@@ -75,6 +77,12 @@ Digest DigestOf(SHA256_CTX* context) {
   unsigned char bytes[SHA256_DIGEST_LENGTH];
   SHA256_Final(bytes, context);
   return Digest::FromBytes(reinterpret_cast<const char*>(bytes));
+}
+
+std::array<uint32_t, 8> WordsOf(const SHA256_CTX& context) {
+  std::array<uint32_t, 8> words;
+  std::copy_n(context.h, words.size(), words.begin());
+  return words;
 }
 
 uint64_t DeriveSeed(const DigestKey& key, std::string_view label) {
@@ -128,13 +136,20 @@ std::string DigestKey::KeyId() const { return Derive(*this, "driftwood key id v1
 uint64_t DigestKey::LevelSeed() const { return DeriveSeed(*this, "driftwood level v1"); }
 uint64_t DigestKey::TagSeed() const { return DeriveSeed(*this, "driftwood tag v1"); }
 
+std::string DigestKey::IndexMac(std::string_view message) const {
+  SHA256_CTX context = KeyedContext(*this, kIndexLabel);
+  AddFramed(message, &context);
+  std::string mac;
+  DigestOf(&context).AppendTo(&mac);  // half of it: what is left out can't be gone on from
+  return mac;
+}
+
 struct RecordHasher::State {
-  SHA256_CTX keyed;
-  SHA256_CTX begun{};  // what Begin() and Add() have taken
+  SHA256_CTX keyed;  // after the key block
 };
 
 RecordHasher::RecordHasher(const DigestKey& key)
-    : state_(std::make_unique<State>(State{KeyedContext(key, kRecordLabel), {}})) {}
+    : state_(std::make_unique<State>(State{KeyedContext(key, kRecordLabel)})) {}
 
 RecordHasher::~RecordHasher() = default;
 RecordHasher::RecordHasher(RecordHasher&&) noexcept = default;
@@ -154,30 +169,50 @@ Digest RecordHasher::Hash(std::string_view key, std::string_view value) {
   return DigestOf(&context);
 }
 
-std::array<uint32_t, 8> RecordHasher::KeyedState() const {
-  std::array<uint32_t, 8> words;
-  std::copy_n(state_->keyed.h, words.size(), words.begin());
-  return words;
-}
+std::array<uint32_t, 8> RecordHasher::KeyedState() const { return WordsOf(state_->keyed); }
 
-void RecordHasher::Begin(std::string_view key) {
-  state_->begun = state_->keyed;
-  AddFramed(key, &state_->begun);
-}
-
-void RecordHasher::Add(std::string_view piece) {
-  SHA256_Update(&state_->begun, piece.data(), piece.size());
-}
-
-Digest RecordHasher::End() { return DigestOf(&state_->begun); }
-
-struct ColumnHasher::State {
+struct BodyHasher::State {
   SHA256_CTX keyed;    // after the key block
   SHA256_CTX begun{};  // what Begin() and Add() have taken
 };
 
+BodyHasher::BodyHasher(const DigestKey& key)
+    : state_(std::make_unique<State>(State{KeyedContext(key, kBodyLabel), {}})) {}
+
+BodyHasher::~BodyHasher() = default;
+BodyHasher::BodyHasher(BodyHasher&&) noexcept = default;
+BodyHasher& BodyHasher::operator=(BodyHasher&&) noexcept = default;
+
+void BodyHasher::Hash(std::string_view body, char* out) {
+  SHA256_CTX context = state_->keyed;
+  if (body.size() <= kShortBytes) {
+    unsigned char message[kPaddedBytesMax];
+    const size_t padded = PaddedBytes(body.size());
+    LayOut(body, padded, message);
+    SHA256_Update(&context, message, padded);
+    DigestOfState(context.h).CopyTo(out);
+    return;
+  }
+  SHA256_Update(&context, body.data(), body.size());
+  DigestOf(&context).CopyTo(out);
+}
+
+void BodyHasher::Begin() { state_->begun = state_->keyed; }
+
+void BodyHasher::Add(std::string_view piece) {
+  SHA256_Update(&state_->begun, piece.data(), piece.size());
+}
+
+void BodyHasher::End(std::string* out) { DigestOf(&state_->begun).AppendTo(out); }
+
+std::array<uint32_t, 8> BodyHasher::KeyedState() const { return WordsOf(state_->keyed); }
+
+struct ColumnHasher::State {
+  SHA256_CTX keyed;  // after the key block
+};
+
 ColumnHasher::ColumnHasher(const DigestKey& key)
-    : state_(std::make_unique<State>(State{KeyedContext(key, kColumnLabel), {}})) {}
+    : state_(std::make_unique<State>(State{KeyedContext(key, kColumnLabel)})) {}
 
 ColumnHasher::~ColumnHasher() = default;
 ColumnHasher::ColumnHasher(ColumnHasher&&) noexcept = default;
@@ -185,24 +220,12 @@ ColumnHasher& ColumnHasher::operator=(ColumnHasher&&) noexcept = default;
 
 void ColumnHasher::AppendTag(std::string_view record_key, std::string_view column,
                              std::string_view encoding, std::string* out) {
-  Begin(record_key, column);
-  Add(encoding);
-  End(out);
-}
-
-void ColumnHasher::Begin(std::string_view record_key, std::string_view column) {
-  state_->begun = state_->keyed;
-  AddFramed(record_key, &state_->begun);
-  AddFramed(column, &state_->begun);
-}
-
-void ColumnHasher::Add(std::string_view piece) {
-  SHA256_Update(&state_->begun, piece.data(), piece.size());
-}
-
-void ColumnHasher::End(std::string* out) {
+  SHA256_CTX context = state_->keyed;
+  AddFramed(record_key, &context);
+  AddFramed(column, &context);
+  SHA256_Update(&context, encoding.data(), encoding.size());
   unsigned char bytes[SHA256_DIGEST_LENGTH];
-  SHA256_Final(bytes, &state_->begun);
+  SHA256_Final(bytes, &context);
   out->append(reinterpret_cast<const char*>(bytes), kBytes);
 }
 

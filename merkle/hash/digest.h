@@ -101,6 +101,8 @@ class DigestKey {
   // Seeds of the cut point levels and of the 16-bit tags of cut keys (merkle/hash/level.h).
   uint64_t LevelSeed() const;
   uint64_t TagSeed() const;
+  // 16 bytes that only who holds the key can make for `message`: of an index's metadata.
+  std::string IndexMac(std::string_view message) const;
 
   friend bool operator==(const DigestKey&, const DigestKey&) = default;
 
@@ -119,13 +121,36 @@ class RecordHasher {
 
   Digest Hash(std::string_view key, std::string_view value);
 
-  // The same of a value that comes piece by piece: Begin(), then Add() as often as there are
-  // pieces, then End(). Hash() may be called in between.
-  void Begin(std::string_view key);
-  void Add(std::string_view piece);
-  Digest End();
-
   // SHA-256's state after the key block, for whoever compresses by itself (batch_hasher.h).
+  std::array<uint32_t, 8> KeyedState() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// What stands for a long body in what is hashed of a record (merkle/record/hashed_form.h): the
+// first 128 bits of SHA-256(key block of its own label ‖ body). Bound to no record, column or type,
+// so that whoever holds it needs the body no more, wherever its record goes. A secret like a
+// digest: equal bodies have equal ones. One thread at a time.
+class BodyHasher {
+ public:
+  static constexpr size_t kBytes = 16;
+
+  explicit BodyHasher(const DigestKey& key);
+  ~BodyHasher();
+  BodyHasher(BodyHasher&&) noexcept;
+  BodyHasher& operator=(BodyHasher&&) noexcept;
+
+  // Writes kBytes to `out`, which may be the body's own beginning.
+  void Hash(std::string_view body, char* out);
+
+  // The same of a body that comes piece by piece: Begin(), Add() for each, End(), which appends.
+  void Begin();
+  void Add(std::string_view piece);
+  void End(std::string* out);
+
+  // SHA-256's state after the key block, as RecordHasher has it.
   std::array<uint32_t, 8> KeyedState() const;
 
  private:
@@ -135,9 +160,9 @@ class RecordHasher {
 
 // Column tags: by them agents say in which columns of a record they hold the same, without saying
 // what. The first 64 bits of SHA-256(key block of its own label ‖ length of record key, 4 bytes
-// big-endian ‖ record key ‖ length of column name, likewise ‖ column name ‖ encoding): bound to the
-// record and the column, so that nothing shows which records or columns share a value. Under the
-// key of all zeros anyone can try values out. One thread at a time.
+// big-endian ‖ record key ‖ length of column name, likewise ‖ column name ‖ hashed form): bound to
+// the record and the column, so that nothing shows which records or columns share a value. Under
+// the key of all zeros anyone can try values out. One thread at a time.
 class ColumnHasher {
  public:
   static constexpr size_t kBytes = 8;  // of a tag
@@ -147,14 +172,9 @@ class ColumnHasher {
   ColumnHasher(ColumnHasher&&) noexcept;
   ColumnHasher& operator=(ColumnHasher&&) noexcept;
 
-  // Appends the tag of one value, encoded as Place::kValue.
+  // Appends the tag of one value in its hashed form (merkle/record/hashed_form.h).
   void AppendTag(std::string_view record_key, std::string_view column, std::string_view encoding,
                  std::string* out);
-
-  // The same of an encoding that comes piece by piece: Begin(), Add() for each, End().
-  void Begin(std::string_view record_key, std::string_view column);
-  void Add(std::string_view piece);
-  void End(std::string* out);
 
  private:
   struct State;

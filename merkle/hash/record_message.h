@@ -22,11 +22,15 @@ inline bool IsShort(std::string_view key, std::string_view value) {
   return key.size() <= kShortBytes && value.size() <= kShortBytes;
 }
 
-// How long a record is behind the key block: frame, key, value, padding.
+// How long `bytes` bytes behind the key block are with their padding.
+size_t PaddedBytes(size_t bytes);
+// The same of a record: frame, key, value.
 size_t PaddedBytes(std::string_view key, std::string_view value);
 
 // A record behind the key block, padded as FIPS 180-4, 5.1.1 has it: a 1 bit, zeros, and the length
 // in 64 bits at the end of the last block. Only if IsShort(). `padded` is PaddedBytes().
 void LayOut(std::string_view key, std::string_view value, size_t padded, unsigned char* message);
+// The same of a message without a frame, of kShortBytes at most.
+void LayOut(std::string_view body, size_t padded, unsigned char* message);
 
 }  // namespace driftwood::merkle

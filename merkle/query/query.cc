@@ -15,7 +15,7 @@
 //   first     varint   kDigests
 //   keys               kCut: number, then keys
 //   positions          kKeys, kRecords: runs, each one varint (gap * 4 + (long ? 2 : 0) + (last ? 1
-//                      : 0)), then, if long, the run's length - 2; 0 runs cannot be written, so an
+//                      : 0)), then, if long, the run's length - 1; 0 runs cannot be written, so an
 //                      empty list is one run of gap 0, long, length written as 0 and last
 //
 // A batch of answers is the number of questions answered, then for each, by its question's kind:
@@ -97,7 +97,8 @@ class Writer {
 // Reads what Writer wrote. After the first failure ok() is false and everything reads as zero.
 class Reader {
  public:
-  explicit Reader(std::string_view bytes) : bytes_(bytes) {}
+  Reader(std::string_view bytes, size_t key_bytes_max)
+      : bytes_(bytes), key_bytes_max_(key_bytes_max) {}
 
   bool ok() const { return ok_; }
   size_t left() const { return bytes_.size(); }
@@ -136,7 +137,7 @@ class Reader {
     previous_key_.append(bytes_.substr(0, static_cast<size_t>(rest)));
     bytes_.remove_prefix(static_cast<size_t>(rest));
     key_bytes_ += previous_key_.size();
-    if (key_bytes_ > kDecodedKeyBytesMax) ok_ = false;
+    if (key_bytes_ > key_bytes_max_) ok_ = false;
     return previous_key_;
   }
 
@@ -155,6 +156,7 @@ class Reader {
   }
 
   std::string_view bytes_;
+  const size_t key_bytes_max_;
   std::string previous_key_;
   size_t key_bytes_ = 0;
   bool ok_ = true;
@@ -475,7 +477,7 @@ absl::StatusOr<std::vector<Question>> DecodeQuestions(std::string_view bytes,
     return Malformed(std::to_string(bytes.size()) + " bytes, of at most " +
                      std::to_string(limits.request_bytes_max));
   }
-  Reader in(bytes);
+  Reader in(bytes, limits.request_key_bytes_max);
   const uint64_t count = in.Varint();
   if (!in.ok() || count > in.left()) return Malformed("truncated");
   if (count > limits.questions_max) {
@@ -505,7 +507,7 @@ std::string EncodeAnswers(const std::vector<Question>& questions,
 
 absl::StatusOr<std::vector<Answer>> DecodeAnswers(const std::vector<Question>& questions,
                                                   std::string_view bytes) {
-  Reader in(bytes);
+  Reader in(bytes, kDecodedKeyBytesMax);
   const uint64_t answered = in.Varint();
   if (!in.ok()) return Malformed("truncated");
   if (answered > questions.size()) return Malformed("more answers than questions");

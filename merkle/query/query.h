@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -90,12 +91,18 @@ struct QueryLimits {
   size_t request_bytes_max = 8u << 20;
   // Of a reply: it stops there. It may be longer by one item.
   size_t reply_bytes_max = 3u << 20;
+  // Of a request's keys, decoded: over this it is InvalidArgument.
+  size_t request_key_bytes_max = size_t{16} << 20;
+  // What a batch may add to the cells that the session keeps, about; then the reply stops.
+  size_t added_cell_bytes_max = size_t{8} << 20;
+  // All that it keeps. A batch that would leave more behind is ResourceExhausted.
+  size_t kept_cell_bytes_max = size_t{64} << 20;
   // Records that one batch may pass over on the way to those it asks for; then the reply stops.
   uint64_t records_passed_max = 20'000'000;
 };
 
-// Keys share prefixes on the wire. Decoded, those of one batch may not take more than this.
-inline constexpr size_t kDecodedKeyBytesMax = size_t{128} << 20;
+// Keys share prefixes on the wire. Decoded, those of a batch of answers may not take more than this.
+inline constexpr size_t kDecodedKeyBytesMax = size_t{64} << 20;
 
 // The low `width` bytes of a sum, the rest zero.
 Digest LowBytes(const Digest& sum, size_t width);
@@ -119,8 +126,14 @@ class QuerySession {
   ~QuerySession();
 
   // Answers one encoded batch. InvalidArgument: malformed, or a reference to what is not there;
-  // the session then stays as it was. DataLoss: the index is damaged.
-  absl::StatusOr<std::string> Answer(std::string_view questions);
+  // the session then stays as it was, also if it is ResourceExhausted: the cells that it would leave
+  // behind are too many. DataLoss: the index is damaged.
+  // `stopped` is asked now and then; true ends the batch with Cancelled, and leaves the session as it
+  // was too. It may be empty.
+  absl::StatusOr<std::string> Answer(std::string_view questions,
+                                     const std::function<bool()>& stopped = {});
+  // What the cells take that are kept for the next batch.
+  size_t kept_bytes() const;
 
  private:
   struct Impl;

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "merkle/query/query.h"
 #include "merkle/status_macros.h"
@@ -20,6 +22,11 @@ class CellList {
     bytes_.append(begin);
   }
   size_t size() const { return starts_.size(); }
+  size_t bytes() const {
+    return sizeof(CellList) + bytes_.size() + starts_.size() * sizeof(size_t) +
+           (end_ ? end_->size() : 0);
+  }
+  const std::optional<std::string>& end() const { return end_; }
   std::string_view Begin(size_t cell) const {
     const size_t stop = cell + 1 < starts_.size() ? starts_[cell + 1] : bytes_.size();
     return std::string_view(bytes_).substr(starts_[cell], stop - starts_[cell]);
@@ -42,19 +49,68 @@ class CellList {
   std::optional<std::string> end_;
 };
 
-// The cells that a question left behind: `count` of a list, from `first`.
+// The cells that a question left behind: `count` of a list, from `first`; or all of these as one
+// cell, which costs no list of its own.
 struct Kept {
   std::shared_ptr<const CellList> cells;
   size_t first = 0;
   size_t count = 0;
+  bool as_one = false;
 
   Range Cover() const { return cells->Cover(first, count); }
+  size_t size() const { return as_one ? 1 : count; }
 };
 
-Kept KeepOne(const Range& range) {
-  auto cells = std::make_shared<CellList>(range.end);
-  cells->Add(range.begin);
+Kept KeepWhole() {
+  auto cells = std::make_shared<CellList>(std::nullopt);
+  cells->Add("");
   return {std::move(cells), 0, 1};
+}
+
+// Which cells of a list are still referred to, and the one after each run of these, where it ends.
+std::vector<bool> CellsInUse(const CellList& list, const std::vector<Kept*>& references) {
+  std::vector<int64_t> begun(list.size() + 2);  // references may overlap, all of them
+  for (const Kept* const kept : references) {
+    ++begun[kept->first];
+    --begun[kept->first + kept->count + 1];
+  }
+  std::vector<bool> used(list.size());
+  int64_t open = 0;
+  for (size_t i = 0; i < list.size(); ++i) used[i] = (open += begun[i]) > 0;
+  return used;
+}
+
+// Puts a list with only those cells in the place of `list`, if that takes much less.
+void Shrink(const CellList& list, const std::vector<Kept*>& references) {
+  constexpr size_t kWorthwhileBytes = 4096;
+  if (list.bytes() < kWorthwhileBytes) return;
+  const std::vector<bool> used = CellsInUse(list, references);
+  const auto in_use = static_cast<size_t>(std::count(used.begin(), used.end(), true));
+  if (in_use > list.size() / 2) return;
+  auto smaller = std::make_shared<CellList>(list.end());
+  std::vector<size_t> places(list.size());
+  for (size_t i = 0; i < list.size(); ++i) {
+    places[i] = smaller->size();
+    if (used[i]) smaller->Add(list.Begin(i));
+  }
+  for (Kept* const kept : references) {
+    kept->first = places[kept->first];
+    kept->cells = smaller;
+  }
+}
+
+// What the lists take that are referred to, each once. Those of which little is in use are made
+// smaller first.
+size_t ShrinkAll(std::vector<Kept>* kept) {
+  std::unordered_map<const CellList*, std::vector<Kept*>> lists;
+  for (Kept& one : *kept) lists[one.cells.get()].push_back(&one);
+  size_t bytes = 0;
+  for (const auto& [list, references] : lists) {
+    const std::shared_ptr<const CellList> alive = references[0]->cells;
+    Shrink(*alive, references);
+    bytes += references[0]->cells->bytes();
+  }
+  return bytes;
 }
 
 AnswerCell MakeCell(const Summary& summary, size_t width) {
@@ -73,11 +129,14 @@ struct QuerySession::Impl {
   const TreeView* view;
   const QueryLimits limits;
   std::vector<Kept> previous;
+  size_t previous_bytes = 0;
+  const std::function<bool()>* stopped = nullptr;  // while a batch is answered; may be empty
 
   // One batch being answered.
   struct Batch {
     size_t reply_bytes = 0;       // as much as the reply has, about, and long keys weighed in
     uint64_t records_passed = 0;  // by kDigests and kRecords
+    size_t cell_bytes = 0;        // added to those that are kept
     bool something_answered = false;
     bool cut_short = false;  // the last kPartition or kCut, for lack of room
   };
@@ -87,22 +146,30 @@ struct QuerySession::Impl {
       if (ref.first_cell != 0 || ref.cell_count != 1) {
         return absl::InvalidArgumentError("the whole key space is one cell");
       }
-      return KeepOne(Range::All());
+      return KeepWhole();
     }
     if (ref.question >= previous.size()) {
       return absl::InvalidArgumentError("a reference to question " + std::to_string(ref.question) +
                                         " of " + std::to_string(previous.size()));
     }
     const Kept& kept = previous[ref.question];
-    if (ref.cell_count == 0 || uint64_t{ref.first_cell} + ref.cell_count > kept.count) {
+    if (ref.cell_count == 0 || uint64_t{ref.first_cell} + ref.cell_count > kept.size()) {
       return absl::InvalidArgumentError("a reference to cells that are not there");
     }
+    if (kept.as_one) return kept;
     return Kept{kept.cells, kept.first + ref.first_cell, ref.cell_count};
   }
 
   bool Full(const Batch& batch) const {
     return batch.reply_bytes >= limits.reply_bytes_max ||
-           batch.records_passed >= limits.records_passed_max;
+           batch.records_passed >= limits.records_passed_max ||
+           batch.cell_bytes >= limits.added_cell_bytes_max;
+  }
+  bool Stopped() const { return *stopped && (*stopped)(); }
+  // In the midst of many records or cells; asked every so often only.
+  bool StoppedAt(uint64_t number) const {
+    constexpr uint64_t kEvery = 1 << 14;
+    return number % kEvery == 0 && Stopped();
   }
   // Keys are short on the wire where they share a prefix, but not for the asker: weigh both.
   static size_t KeyCost(std::string_view key, std::string_view previous_key) {
@@ -120,7 +187,7 @@ struct QuerySession::Impl {
     ASSIGN_OR_RETURN(const Summary summary, view->Summarize(range));
     answer->cells.push_back(MakeCell(summary, question.width));
     batch->reply_bytes += question.width + 2u;
-    *kept = KeepOne(range);
+    kept->as_one = true;
     return absl::OkStatus();
   }
 
@@ -139,11 +206,11 @@ struct QuerySession::Impl {
                          merkle::Answer* answer) {
     const Range range = kept->Cover();
     auto cells = std::make_shared<CellList>(range.end);
-    bool stopped = false;
+    bool full = false;
     RETURN_IF_ERROR(
         view->Partition(range, question.level, [&](std::string_view begin, const Summary& summary) {
           if (answer->cells.size() >= 2 && Full(*batch)) {
-            stopped = true;
+            full = true;
             return false;
           }
           AnswerCell cell = MakeCell(summary, question.width);
@@ -151,13 +218,14 @@ struct QuerySession::Impl {
           batch->reply_bytes += question.width + (answer->cells.empty() ? 2u : 4u);
           answer->cells.push_back(cell);
           cells->Add(begin);
-          return true;
+          batch->cell_bytes += begin.size() + sizeof(size_t);
+          return !StoppedAt(answer->cells.size());
         }));
     if (answer->cells.empty()) {  // an empty range
       answer->cells.push_back({});
       cells->Add(range.begin);
     }
-    if (stopped) {
+    if (full) {
       batch->cut_short = true;
       RETURN_IF_ERROR(CloseEarly(question, *cells, &answer->cells));
     }
@@ -184,8 +252,9 @@ struct QuerySession::Impl {
       }
       answer->cells.push_back(MakeCell(summary, question.width));
       cells->Add(cell.begin);
+      batch->cell_bytes += cell.begin.size() + sizeof(size_t);
       batch->reply_bytes += question.width + 2u;
-      if (last) break;
+      if (last || Stopped()) break;
       begin = *cell.end;
     }
     const size_t count = cells->size();
@@ -197,7 +266,7 @@ struct QuerySession::Impl {
                     merkle::Answer* answer) {
     std::string_view previous_key;
     for (const uint64_t position : question.positions) {
-      if (position >= kept.count) {
+      if (position >= kept.size()) {
         return absl::InvalidArgumentError("the first key of a cell that is not there");
       }
       if (!answer->keys.empty() && Full(*batch)) break;
@@ -213,6 +282,7 @@ struct QuerySession::Impl {
     const Range range = kept->Cover();
     uint64_t number = 0;
     RETURN_IF_ERROR(view->Records(range, [&](std::string_view, const Digest& digest) {
+      if (StoppedAt(number)) return false;
       if (number++ < question.first) return true;
       if (!answer->digests.empty() && batch->reply_bytes >= limits.reply_bytes_max) return false;
       batch->reply_bytes += question.width;
@@ -221,7 +291,7 @@ struct QuerySession::Impl {
     }));
     batch->reply_bytes += 1;
     batch->records_passed += number;
-    *kept = KeepOne(range);
+    kept->as_one = true;
     return absl::OkStatus();
   }
 
@@ -230,7 +300,7 @@ struct QuerySession::Impl {
     uint64_t number = 0;
     size_t next = 0;
     const auto visit = [&](std::string_view key, const Digest& digest) {
-      if (next == question.positions.size()) return false;
+      if (next == question.positions.size() || StoppedAt(number + 1)) return false;
       if (number++ < question.positions[next]) return true;
       const bool room = answer->records.empty() || batch->reply_bytes < limits.reply_bytes_max;
       if (!room) return false;
@@ -243,12 +313,12 @@ struct QuerySession::Impl {
     RETURN_IF_ERROR(view->Records(range, visit));
     const bool ran_out =
         next < question.positions.size() && batch->reply_bytes < limits.reply_bytes_max;
-    if (ran_out && number <= question.positions[next]) {
+    if (ran_out && !Stopped() && number <= question.positions[next]) {
       return absl::InvalidArgumentError("a record number beyond the end of its range");
     }
     batch->reply_bytes += 1;
     batch->records_passed += number;
-    *kept = KeepOne(range);
+    kept->as_one = true;
     return absl::OkStatus();
   }
 
@@ -288,6 +358,7 @@ struct QuerySession::Impl {
       if (!hold && batch.something_answered && Full(batch)) break;
       const Kept referenced = kept[i];
       RETURN_IF_ERROR(AnswerOne(questions[i], &kept[i], &batch, &answers[i]));
+      if (Stopped()) return absl::CancelledError("cancelled");
       if (batch.cut_short && batch.something_answered) {  // better whole in the next reply
         kept[i] = referenced;
         answers[i] = {};
@@ -296,7 +367,14 @@ struct QuerySession::Impl {
       answers[i].answered = true;
       if (!hold) batch.something_answered = true;
     }
+    const size_t kept_bytes = ShrinkAll(&kept);
+    if (kept_bytes > limits.kept_cell_bytes_max) {
+      return absl::ResourceExhaustedError("the batch leaves behind cells of " +
+                                          std::to_string(kept_bytes) + " bytes, of at most " +
+                                          std::to_string(limits.kept_cell_bytes_max));
+    }
     previous = std::move(kept);
+    previous_bytes = kept_bytes;
     return EncodeAnswers(questions, answers);
   }
 };
@@ -305,8 +383,12 @@ QuerySession::QuerySession(const TreeView* view, const QueryLimits& limits)
     : impl_(std::make_unique<Impl>(view, limits)) {}
 QuerySession::~QuerySession() = default;
 
-absl::StatusOr<std::string> QuerySession::Answer(std::string_view questions) {
+absl::StatusOr<std::string> QuerySession::Answer(std::string_view questions,
+                                                 const std::function<bool()>& stopped) {
+  impl_->stopped = &stopped;
   return impl_->Answer(questions);
 }
+
+size_t QuerySession::kept_bytes() const { return impl_->previous_bytes; }
 
 }  // namespace driftwood::merkle

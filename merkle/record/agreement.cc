@@ -31,6 +31,7 @@ void AppendColumns(const std::vector<Column>& columns, std::string* out) {
   for (const Column& column : columns) {
     AppendFramed(column.name, out);
     AppendNumber(static_cast<uint64_t>(column.type), out);
+    if (column.type == ColumnType::kOpaque) AppendFramed(column.opaque, out);
   }
 }
 
@@ -40,15 +41,25 @@ absl::Status ValidateColumn(const Column& column, std::set<std::string_view>* se
     return absl::InvalidArgumentError("column " + Quoted(column.name) + " has the unknown type " +
                                       std::to_string(static_cast<int>(column.type)));
   }
+  const bool is_opaque = column.type == ColumnType::kOpaque;
+  if (is_opaque == column.opaque.empty() || column.opaque.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("column " + Quoted(column.name) +
+                                      (is_opaque ? " is opaque, and of no type that has a name"
+                                                 : " is not opaque, and has a type's name"));
+  }
   if (!seen->insert(column.name).second) {
     return absl::InvalidArgumentError("column " + Quoted(column.name) + " is there twice");
   }
   return absl::OkStatus();
 }
 
-std::string DescribeColumn(const Column& column) {
-  return column.name + " " + std::string(ColumnTypeName(column.type));
+std::string TypeText(const Column& column) {
+  std::string text(ColumnTypeName(column.type));
+  if (!column.opaque.empty()) text += " " + Quoted(column.opaque);
+  return text;
 }
+
+std::string DescribeColumn(const Column& column) { return column.name + " " + TypeText(column); }
 
 template <typename Items, typename Describe>
 std::string DescribeList(const Items& items, const Describe& describe) {
@@ -86,8 +97,7 @@ const Column* Find(const std::vector<Column>& columns, std::string_view name) {
 std::string DescribeValueColumns(const Sentence& sentence, const std::vector<Column>& left,
                                  const std::vector<Column>& right) {
   const auto with_type = [](const Column* column) {
-    return column == nullptr ? std::string("none")
-                             : "type " + std::string(ColumnTypeName(column->type));
+    return column == nullptr ? std::string("none") : "type " + TypeText(*column);
   };
   std::vector<Column> all = left;
   all.insert(all.end(), right.begin(), right.end());

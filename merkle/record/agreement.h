@@ -15,7 +15,7 @@ namespace driftwood::merkle {
 
 // Raised by any change of the bytes that a record becomes (merkle/README.md; golden
 // vectors in tests/testdata/).
-inline constexpr uint32_t kEncodingVersion = 1;
+inline constexpr uint32_t kEncodingVersion = 2;
 
 // All on which the agents of a dataset must agree before their digests can be compared.
 struct Agreement {

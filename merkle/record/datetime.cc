@@ -18,9 +18,9 @@ unsigned DaysInMonth(int64_t year, unsigned month) {
 }
 
 // Reads a text from its front; what does not match stays.
-class Reader {
+class DateTimeReader {
  public:
-  explicit Reader(std::string_view text) : p_(text.data()), end_(p_ + text.size()) {}
+  explicit DateTimeReader(std::string_view text) : p_(text.data()), end_(p_ + text.size()) {}
 
   bool done() const { return p_ == end_; }
   char peek() const { return p_ == end_ ? '\0' : *p_; }
@@ -84,7 +84,7 @@ bool RemoveBc(std::string_view* text) {
 }
 
 // The date part: days, or the zero date.
-bool ReadDate(Reader* reader, bool bc, Instant* date) {
+bool ReadDate(DateTimeReader* reader, bool bc, Instant* date) {
   const char sign = reader->peek() == '-' || reader->peek() == '+' ? reader->peek() : '\0';
   if (sign != '\0') reader->Take(sign);
   unsigned year = 0;
@@ -107,7 +107,7 @@ bool ReadDate(Reader* reader, bool bc, Instant* date) {
 }
 
 // What follows the hours: ":MM", ":MM:SS" or ":MM:SS.ffffff", added to `microseconds`.
-bool ReadMinutes(Reader* reader, int64_t* microseconds) {
+bool ReadMinutes(DateTimeReader* reader, int64_t* microseconds) {
   unsigned minutes = 0;
   unsigned seconds = 0;
   if (!reader->Take(':') || !reader->TwoDigits(&minutes) || minutes > 59) return false;
@@ -118,7 +118,7 @@ bool ReadMinutes(Reader* reader, int64_t* microseconds) {
   return !reader->Take('.') || reader->Fraction(microseconds);
 }
 
-bool ReadTimeOfDay(Reader* reader, int64_t* microseconds) {
+bool ReadTimeOfDay(DateTimeReader* reader, int64_t* microseconds) {
   unsigned hours = 0;
   if (!reader->TwoDigits(&hours) || hours > 23) return false;
   *microseconds = hours * kHour;
@@ -126,7 +126,7 @@ bool ReadTimeOfDay(Reader* reader, int64_t* microseconds) {
 }
 
 // The offset from UTC in microseconds.
-bool ReadZone(Reader* reader, int64_t* offset) {
+bool ReadZone(DateTimeReader* reader, int64_t* offset) {
   *offset = 0;
   if (reader->Take('Z')) return true;
   const bool negative = reader->peek() == '-';
@@ -202,14 +202,14 @@ CivilDate CivilFromDays(int64_t days_since_1970) {
 std::optional<Instant> ParseDate(std::string_view text) {
   if (std::optional<Instant> infinity = ParseInfinity(text)) return infinity;
   const bool bc = RemoveBc(&text);
-  Reader reader(text);
+  DateTimeReader reader(text);
   Instant date;
   if (!ReadDate(&reader, bc, &date) || !reader.done()) return std::nullopt;
   return date;
 }
 
 std::optional<int64_t> ParseTime(std::string_view text) {
-  Reader reader(text);
+  DateTimeReader reader(text);
   const bool negative = reader.Take('-');
   unsigned hours = 0;
   const size_t digits = reader.Digits(&hours);
@@ -223,7 +223,7 @@ std::optional<int64_t> ParseTime(std::string_view text) {
 std::optional<Instant> ParseTimestamp(std::string_view text, bool zoned) {
   if (std::optional<Instant> infinity = ParseInfinity(text)) return infinity;
   const bool bc = RemoveBc(&text);
-  Reader reader(text);
+  DateTimeReader reader(text);
   Instant instant;
   int64_t time = 0;
   int64_t offset = 0;

@@ -1,5 +1,7 @@
 // The inverse of encoding.cc. Every column that was read is encoded again and compared, so that
 // only canonical bytes decode.
+#include "merkle/record/decoding.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,8 +11,10 @@
 #include "absl/status/statusor.h"
 #include "merkle/record/big_endian.h"
 #include "merkle/record/decimal.h"
+#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/encoding_format.h"
+#include "merkle/text/utf8.h"
 #include "merkle/text/uuid.h"
 
 namespace driftwood::merkle {
@@ -97,6 +101,24 @@ bool TakeUuid(std::string_view* bytes, std::string* text) {
   return true;
 }
 
+// A name, and what is called so.
+bool TakeNamed(Place place, std::string_view* bytes, Value* value) {
+  if (!TakeFramed(place, bytes, &value->text)) return false;
+  const size_t end = value->text.find('\0');
+  if (end == std::string::npos) return false;
+  value->name = value->text.substr(0, end);
+  value->text.erase(0, end + 1);
+  return true;
+}
+
+bool TakeBits(Place place, std::string_view* bytes, Value* value) {
+  if (!TakeFramed(place, bytes, &value->text) || value->text.size() < 4) return false;
+  const uint32_t bits = LoadBigEndian32(value->text.data());
+  value->number = bits;
+  value->text.erase(0, 4);
+  return value->text.size() == (uint64_t{bits} + 7) / 8;
+}
+
 // The body of a column whose tag was read.
 bool TakeBody(Place place, std::string_view* bytes, Value* value) {
   uint64_t ordered = 0;
@@ -126,17 +148,61 @@ bool TakeBody(Place place, std::string_view* bytes, Value* value) {
       return TakeDate(bytes, value);
     case Tag::kUuid:
       return TakeUuid(bytes, &value->text);
+    case Tag::kForeignText:
+    case Tag::kOpaque:
+      return TakeNamed(place, bytes, value);
+    case Tag::kBits:
+      return TakeBits(place, bytes, value);
     case Tag::kText:
     case Tag::kBytes:
     case Tag::kJson:
     case Tag::kUnparsedText:
     case Tag::kUnparsedBytes:
+    case Tag::kList:
+    case Tag::kSet:
       return TakeFramed(place, bytes, &value->text);
   }
   return false;
 }
 
-// What AppendValue() takes on trust.
+bool IsListBody(std::string_view body, int depth) {
+  if (depth >= kListDepthMax) return false;
+  while (!body.empty()) {
+    if (!TakeColumn(Place::kKey, depth + 1, &body)) return false;
+  }
+  return true;
+}
+
+bool IsSetBody(std::string_view body, int depth) {
+  if (depth >= kListDepthMax) return false;
+  std::string_view last;
+  while (!body.empty()) {
+    const std::string_view before = body;
+    if (!TakeColumn(Place::kKey, depth + 1, &body)) return false;
+    const std::string_view element = before.substr(0, before.size() - body.size());
+    if (!last.empty() && element <= last) return false;
+    last = element;
+  }
+  return true;
+}
+
+// What AppendValue() takes on trust, and encoding the value again does not show.
+bool IsSound(const Value& value, int depth) {
+  switch (value.tag) {
+    case Tag::kForeignText:
+      return !value.name.empty() || !IsUtf8(value.text);
+    case Tag::kOpaque:
+      return IsUtf8(value.text);
+    case Tag::kList:
+      return IsListBody(value.text, depth);
+    case Tag::kSet:
+      return IsSetBody(value.text, depth);
+    default:
+      return true;
+  }
+}
+
+// The same, and it does show.
 void AppendChecked(const Value& value, Place place, std::string* out) {
   if (value.tag == Tag::kText) {
     AppendText(value.text, place, out);
@@ -149,26 +215,13 @@ void AppendChecked(const Value& value, Place place, std::string* out) {
   }
 }
 
-std::optional<Value> TakeColumn(Place place, std::string_view* bytes) {
-  const std::string_view before = *bytes;
-  if (before.empty()) return std::nullopt;
-  Value value;
-  value.tag = static_cast<Tag>(before.front());
-  bytes->remove_prefix(1);
-  if (!TakeBody(place, bytes, &value)) return std::nullopt;
-  std::string again;
-  AppendChecked(value, place, &again);
-  if (before.substr(0, before.size() - bytes->size()) != again) return std::nullopt;
-  return value;
-}
-
 absl::StatusOr<std::vector<Value>> Decode(std::string_view bytes, size_t columns, bool key) {
   const size_t size = bytes.size();
   std::vector<Value> values;
   for (size_t i = 0; i < columns; ++i) {
     const Place place = !key ? Place::kValue : (i + 1 == columns ? Place::kKeyLast : Place::kKey);
     const size_t offset = size - bytes.size();
-    std::optional<Value> value = TakeColumn(place, &bytes);
+    std::optional<Value> value = TakeColumn(place, 0, &bytes);
     if (!value) {
       return absl::InvalidArgumentError(
           std::string(key ? "encoded key" : "encoded values") + ": column " +
@@ -186,6 +239,19 @@ absl::StatusOr<std::vector<Value>> Decode(std::string_view bytes, size_t columns
 }
 
 }  // namespace
+
+std::optional<Value> TakeColumn(Place place, int depth, std::string_view* bytes) {
+  const std::string_view before = *bytes;
+  if (before.empty()) return std::nullopt;
+  Value value;
+  value.tag = static_cast<Tag>(before.front());
+  bytes->remove_prefix(1);
+  if (!TakeBody(place, bytes, &value) || !IsSound(value, depth)) return std::nullopt;
+  std::string again;
+  AppendChecked(value, place, &again);
+  if (before.substr(0, before.size() - bytes->size()) != again) return std::nullopt;
+  return value;
+}
 
 absl::StatusOr<std::vector<Value>> DecodeKey(std::string_view key, size_t columns) {
   return Decode(key, columns, true);

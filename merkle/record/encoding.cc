@@ -62,6 +62,18 @@ void AppendFramed(Tag tag, std::string_view bytes, Place place, std::string* out
   }
 }
 
+// A name and what is called so: the name has no zero byte, so that the first one ends it.
+void AppendNamed(Tag tag, std::string_view name, std::string_view bytes, Place place,
+                 std::string* out) {
+  DRIFTWOOD_CHECK(name.find('\0') == std::string_view::npos);
+  std::string body;
+  body.reserve(name.size() + 1 + bytes.size());
+  body.append(name);
+  body.push_back('\0');
+  body.append(bytes);
+  AppendFramed(tag, body, place, out);
+}
+
 void AppendDecimal(const Decimal& decimal, Place place, std::string* out) {
   const size_t head = place == Place::kValue ? 5 : 1;
   const size_t body = DecimalBodyBytes(decimal);
@@ -163,7 +175,11 @@ void AppendFloat64(double value, Place, std::string* out) {
 
 bool AppendText(std::string_view text, Place place, std::string* out) {
   const bool utf8 = IsUtf8(text);
-  AppendFramed(utf8 ? Tag::kText : Tag::kUnparsedBytes, text, place, out);
+  if (utf8) {
+    AppendFramed(Tag::kText, text, place, out);
+  } else {
+    AppendForeignText("", text, place, out);
+  }
   return utf8;
 }
 
@@ -171,8 +187,32 @@ void AppendBytes(std::string_view bytes, Place place, std::string* out) {
   AppendFramed(Tag::kBytes, bytes, place, out);
 }
 
+void AppendForeignText(std::string_view character_set, std::string_view bytes, Place place,
+                       std::string* out) {
+  AppendNamed(Tag::kForeignText, character_set, bytes, place, out);
+}
+
+bool AppendOpaque(std::string_view type, std::string_view text, Place place, std::string* out) {
+  if (!IsUtf8(text)) return AppendText(text, place, out);
+  AppendNamed(Tag::kOpaque, type, text, place, out);
+  return true;
+}
+
+void AppendBits(std::string_view packed, uint32_t bits, Place place, std::string* out) {
+  DRIFTWOOD_CHECK(packed.size() == (uint64_t{bits} + 7) / 8);
+  std::string body(4, '\0');
+  StoreBigEndian32(bits, body.data());
+  body += packed;
+  if (bits % 8 != 0) body.back() = static_cast<char>(body.back() & (0xFF << (8 - bits % 8)));
+  AppendFramed(Tag::kBits, body, place, out);
+}
+
 void AppendUnparsedText(std::string_view text, Place place, std::string* out) {
-  AppendFramed(IsUtf8(text) ? Tag::kUnparsedText : Tag::kUnparsedBytes, text, place, out);
+  if (IsUtf8(text)) {
+    AppendFramed(Tag::kUnparsedText, text, place, out);
+  } else {
+    AppendForeignText("", text, place, out);
+  }
 }
 
 void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out) {
@@ -271,6 +311,17 @@ bool AppendJsonText(std::string_view json, Place place, std::string* out) {
   return true;
 }
 
+bool AppendBitsText(std::string_view text, Place place, std::string* out) {
+  if (text.size() > std::numeric_limits<uint32_t>::max()) return false;
+  if (text.find_first_not_of("01") != std::string_view::npos) return false;
+  std::string packed((text.size() + 7) / 8, '\0');
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '1') packed[i / 8] = static_cast<char>(packed[i / 8] | (0x80 >> (i % 8)));
+  }
+  AppendBits(packed, static_cast<uint32_t>(text.size()), place, out);
+  return true;
+}
+
 void AppendDecimalInteger(int64_t value, Place place, std::string* out) {
   char text[24];
   const char* const end = std::to_chars(text, text + sizeof text, value).ptr;
@@ -359,11 +410,18 @@ void AppendValue(const Value& value, Place place, std::string* out) {
     case Tag::kUuid:
       DRIFTWOOD_CHECK(AppendUuidText(value.text, place, out));
       return;
+    case Tag::kForeignText:
+    case Tag::kOpaque:
+      return AppendNamed(value.tag, value.name, value.text, place, out);
+    case Tag::kBits:
+      return AppendBits(value.text, static_cast<uint32_t>(value.number), place, out);
     case Tag::kText:
     case Tag::kBytes:
     case Tag::kJson:
     case Tag::kUnparsedText:
     case Tag::kUnparsedBytes:
+    case Tag::kList:
+    case Tag::kSet:
       return AppendFramed(value.tag, value.text, place, out);
   }
   DRIFTWOOD_CHECK(false && "a tag of no column");

@@ -1,8 +1,11 @@
 // What bytes a record becomes. Injective: two different records never encode to the same bytes.
 // The byte formats are in merkle/README.md and pinned by the golden vectors in tests/testdata/.
 //
-// Every column is a one-byte tag and its body. In values, texts, bytes, JSON and decimals carry a
-// fixed four-byte length; a column over 4 GiB is a bug of the caller. In keys, the order of encoded
+// This is the form in which records are shown and asked for; what is hashed of a value is in
+// merkle/record/hashed_form.h. Lists and sets are appended by merkle/record/elements.h.
+//
+// Every column is a one-byte tag and its body. In values, all bodies that are not of one length
+// carry it in four bytes; a column over 4 GiB is a bug of the caller. In keys, the order of encoded
 // bytes (memcmp) is the order of values: numbers as order-preserving big-endian, text and bytes
 // escaped (0x00 as 0x00 0xFF, ended by 0x00) — except in the last key column, where they run
 // unescaped to the end of the key: it is framed by its length wherever it stands before something
@@ -30,11 +33,23 @@ void AppendInteger(int64_t value, Place place, std::string* out);
 void AppendUnsigned(uint64_t value, Place place, std::string* out);
 // IEEE bits, -0.0 as 0.0, one NaN. NaN sorts above +infinity in keys.
 void AppendFloat64(double value, Place place, std::string* out);
-// UTF-8 as it is; not UTF-8 is encoded as kUnparsedBytes and returns false.
+// UTF-8 as it is; not UTF-8 is encoded as a foreign text of an unknown character set and returns
+// false.
 bool AppendText(std::string_view text, Place place, std::string* out);
 void AppendBytes(std::string_view bytes, Place place, std::string* out);
-// The tag says that it did not parse as its column's type. Text that is not UTF-8 becomes
-// kUnparsedBytes.
+// Characters that can't be given as Unicode without loss: never equal to bytes, nor to the same
+// bytes of another character set. The set's name has no zero byte; it is empty if nobody knows it,
+// and then `bytes` must not be UTF-8.
+void AppendForeignText(std::string_view character_set, std::string_view bytes, Place place,
+                       std::string* out);
+// What a server writes for a type without a mapping; the type's name has no zero byte. Text that is
+// not UTF-8 becomes what AppendText() makes of it, and returns false.
+bool AppendOpaque(std::string_view type, std::string_view text, Place place, std::string* out);
+// `packed` is (bits + 7) / 8 bytes, the highest bit first; what is left of the last byte is not
+// looked at.
+void AppendBits(std::string_view packed, uint32_t bits, Place place, std::string* out);
+// The tag says that it did not parse as its column's type. Text that is not UTF-8 becomes what
+// AppendText() makes of it.
 void AppendUnparsedText(std::string_view text, Place place, std::string* out);
 void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out);
 
@@ -60,6 +75,7 @@ bool AppendTimestampText(std::string_view text, Place place, std::string* out);
 bool AppendTimestampTzText(std::string_view text, Place place, std::string* out);
 bool AppendUuidText(std::string_view text, Place place, std::string* out);
 bool AppendJsonText(std::string_view json, Place place, std::string* out);
+bool AppendBitsText(std::string_view text, Place place, std::string* out);  // "0101", ""
 
 // The same from what a source holds in binary.
 void AppendDecimalInteger(int64_t value, Place place, std::string* out);

@@ -1,5 +1,6 @@
 // The canonical form of JSON (RFC 8259): one pass over the text, straight into the output. An
-// object whose members are out of order is put in order when it ends.
+// object whose members are out of order is put in order when it ends: only then is it looked where
+// they lie, so that nothing is kept for a member meanwhile. `{"":0,...` has five bytes for each.
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -19,11 +20,10 @@ namespace {
 constexpr int kDepthMax = 512;
 constexpr size_t kStringPartBytes = size_t{16} << 10;
 
-// A member of the object being read: its key as it sorts, and where the output has it.
+// Where a member lies in the output, which has less than 4 GiB: no value of a record has more.
 struct Member {
-  std::string key;
-  size_t begin;
-  size_t end;
+  uint32_t begin;
+  uint32_t end;
 };
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -50,14 +50,62 @@ void AppendEscaped(std::string_view text, std::string* out) {
   }
 }
 
-void AppendString(std::string_view text, std::string* out) {
-  out->push_back('"');
-  AppendEscaped(text, out);
-  out->push_back('"');
+// The next byte of the canonical string that `*p` is in; -1 at its end.
+int TakeByte(const char** p) {
+  const char c = *(*p)++;
+  if (c == '"') return -1;
+  if (c != '\\') return static_cast<uint8_t>(c);
+  const char letter = *(*p)++;
+  if (letter != 'u') return kEscaped[kEscapeLetters.find(letter)];
+  const auto digit = [](char hex) { return IsDigit(hex) ? hex - '0' : hex - 'a' + 10; };
+  const int byte = digit((*p)[2]) << 4 | digit((*p)[3]);
+  *p += 4;
+  return byte;
 }
 
-// The members' text, from the first one's begin on, in the order of `members`.
-void Rearrange(const std::vector<Member>& members, size_t begin, std::string* out) {
+// Compares the strings that begin at the quotes `a` and `b`, by the bytes that they stand for: less
+// than 0, 0 or more.
+int CompareStrings(const char* a, const char* b) {
+  ++a;
+  ++b;
+  for (;;) {
+    const int x = TakeByte(&a);
+    const int y = TakeByte(&b);
+    if (x != y || x < 0) return x - y;
+  }
+}
+
+// The `count` members of the canonical object whose first one begins at `begin` and whose last one
+// ends the text.
+std::vector<Member> FindMembers(std::string_view text, size_t begin, size_t count) {
+  std::vector<Member> members;
+  members.reserve(count);
+  int depth = 0;
+  for (size_t at = begin; at < text.size(); ++at) {
+    const char c = text[at];
+    if (c == '"') {
+      for (++at; text[at] != '"'; ++at) at += text[at] == '\\' ? 1 : 0;
+    } else if (c == '{' || c == '[') {
+      ++depth;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    } else if (c == ',' && depth == 0) {
+      members.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(at)});
+      begin = at + 1;
+    }
+  }
+  members.push_back({static_cast<uint32_t>(begin), static_cast<uint32_t>(text.size())});
+  return members;
+}
+
+// Puts the members of the object at the output's end in order, those of one name as they came.
+void Rearrange(size_t begin, size_t count, std::string* out) {
+  std::vector<Member> members = FindMembers(*out, begin, count);
+  // In place: a stable sort would want as much memory again.
+  std::sort(members.begin(), members.end(), [out](const Member& a, const Member& b) {
+    const int order = CompareStrings(out->data() + a.begin, out->data() + b.begin);
+    return order != 0 ? order < 0 : a.begin < b.begin;
+  });
   std::string arranged;
   arranged.reserve(out->size() - begin);
   for (const Member& member : members) {
@@ -110,7 +158,7 @@ class Canonicaliser {
       case '[':
         return ReadArray(depth);
       case '"':
-        return ReadStringValue();
+        return ReadString();
       case 't':
         return ReadWord("true");
       case 'f':
@@ -168,45 +216,43 @@ class Canonicaliser {
     ++p_;
     out_->push_back('{');
     const size_t begin = out_->size();
-    std::vector<Member> members;
+    size_t last = begin;  // where the member before begins
+    size_t count = 0;
+    bool is_sorted = true;
     SkipSpace();
     if (!Take('}')) {
       while (true) {
-        if (!ReadMember(depth, &members)) return false;
+        const size_t member = out_->size();
+        if (!ReadMember(depth)) return false;
+        if (CompareStrings(out_->data() + last, out_->data() + member) > 0) is_sorted = false;
+        last = member;
+        ++count;
         SkipSpace();
         if (Take('}')) break;
         if (!Take(',')) return Fail("',' or '}' is expected");
         out_->push_back(',');
       }
     }
-    // std::string compares its characters as unsigned bytes.
-    const auto before = [](const Member& a, const Member& b) { return a.key < b.key; };
-    if (!std::is_sorted(members.begin(), members.end(), before)) {
-      std::stable_sort(members.begin(), members.end(), before);
-      Rearrange(members, begin, out_);
+    if (!is_sorted) {
+      if (out_->size() > std::numeric_limits<uint32_t>::max()) return Fail("more than 4 GiB");
+      Rearrange(begin, count, out_);
     }
     out_->push_back('}');
     return true;
   }
 
-  bool ReadMember(int depth, std::vector<Member>* members) {
+  bool ReadMember(int depth) {
     SkipSpace();
     if (p_ == end_ || *p_ != '"') return Fail("a member's name is expected");
-    Member member;
-    if (!ReadString(&member.key)) return false;
+    if (!ReadString()) return false;
     SkipSpace();
     if (!Take(':')) return Fail("':' is expected");
-    member.begin = out_->size();
-    AppendString(member.key, out_);
     out_->push_back(':');
-    if (!ReadValue(depth + 1)) return false;
-    member.end = out_->size();
-    members->push_back(std::move(member));
-    return true;
+    return ReadValue(depth + 1);
   }
 
   // A string of any length, without a second copy of it.
-  bool ReadStringValue() {
+  bool ReadString() {
     out_->push_back('"');
     scratch_.clear();
     ++p_;
@@ -217,15 +263,6 @@ class Canonicaliser {
     }
     string_ended_ = false;
     out_->push_back('"');
-    return true;
-  }
-
-  // A quoted string, unescaped.
-  bool ReadString(std::string* text) {
-    text->clear();
-    ++p_;
-    if (!ReadStringPart(text, std::numeric_limits<size_t>::max())) return false;
-    string_ended_ = false;
     return true;
   }
 

@@ -5,6 +5,10 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "merkle/check.h"
 #include "merkle/record/decimal.h"
@@ -89,8 +93,7 @@ std::string Rounded(const std::string& text, int places) {
   const std::string scientific = (number->negative ? "-" : "") + digits.substr(0, 1) + "." +
                                  digits.substr(1) + "e" + std::to_string(exponent);
   const std::optional<Decimal> rounded = ParseDecimal(scientific);
-  DRIFTWOOD_CHECK(rounded.has_value());
-  return CanonicalText(*rounded);
+  return rounded ? CanonicalText(*rounded) : text;
 }
 
 std::string ShortestText(double value) {
@@ -155,8 +158,7 @@ std::string JsonWithDoubles(const std::string& json) {
     }
   }
   const absl::StatusOr<std::string> canonical = CanonicalJson(out);
-  DRIFTWOOD_CHECK(canonical.ok());
-  return *canonical;
+  return canonical.ok() ? *canonical : json;
 }
 
 void ApplyToText(const Rule& rule, std::string* text) {
@@ -258,6 +260,7 @@ void ApplyRule(const Rule& rule, Value* value) {
       ApplyToText(rule, &value->text);
       if (rule.kind == RuleKind::kEmptyIsNull && value->text.empty()) *value = Value();
       break;
+    case Tag::kOpaque:
     case Tag::kUnparsedText:
       if (rule.kind == RuleKind::kEmptyIsNull && value->text.empty()) *value = Value();
       break;
@@ -282,43 +285,49 @@ void ApplyRule(const Rule& rule, Value* value) {
   }
 }
 
-std::vector<Rule> RulesOf(const std::vector<std::string>& rules, std::string_view column) {
-  std::vector<Rule> found;
+std::map<std::string, std::vector<Rule>> RulesByColumn(const std::vector<std::string>& rules) {
+  std::map<std::string, std::vector<Rule>> found;
   for (const std::string& text : rules) {
     const absl::StatusOr<ColumnRule> rule = ParseColumnRule(text);
     DRIFTWOOD_CHECK(rule.ok());
-    if (rule->column == column) found.push_back(rule->rule);
+    found[rule->column].push_back(rule->rule);
   }
-  std::sort(found.begin(), found.end(),
-            [](const Rule& a, const Rule& b) { return a.kind < b.kind; });
+  for (auto& [column, of_column] : found) {
+    std::sort(of_column.begin(), of_column.end(),
+              [](const Rule& a, const Rule& b) { return a.kind < b.kind; });
+  }
   return found;
 }
 
+std::vector<Rule> RulesOf(const std::vector<std::string>& rules, std::string_view column) {
+  const auto all = RulesByColumn(rules);
+  const auto found = all.find(std::string(column));
+  return found == all.end() ? std::vector<Rule>() : found->second;
+}
+
 absl::Status ValidateRules(const std::vector<std::string>& rules, const Schema& schema) {
-  std::vector<std::pair<std::string, RuleKind>> seen;
+  std::set<std::pair<std::string, RuleKind>> seen;
+  std::map<std::string_view, const Column*> by_name;
+  for (const auto* columns : {&schema.key, &schema.values}) {
+    for (const Column& column : *columns) by_name[column.name] = &column;
+  }
   for (const std::string& text : rules) {
     ASSIGN_OR_RETURN(const ColumnRule rule, ParseColumnRule(text));
-    const Column* column = nullptr;
-    for (const auto* columns : {&schema.key, &schema.values}) {
-      for (const Column& candidate : *columns) {
-        if (candidate.name == rule.column) column = &candidate;
-      }
-    }
-    if (column == nullptr) {
+    const auto found = by_name.find(rule.column);
+    if (found == by_name.end()) {
       return absl::InvalidArgumentError("rule " + Quoted(text) + ": no column " +
                                         Quoted(rule.column) + " is compared");
     }
+    const Column* const column = found->second;
     if (!RuleFits(rule.rule, column->type)) {
       return absl::InvalidArgumentError("rule " + Quoted(text) + " does nothing to column " +
                                         Quoted(rule.column) + ", which is compared as " +
                                         std::string(ColumnTypeName(column->type)));
     }
-    const std::pair<std::string, RuleKind> entry{rule.column, rule.rule.kind};
-    if (std::find(seen.begin(), seen.end(), entry) != seen.end()) {
+    if (!seen.emplace(rule.column, rule.rule.kind).second) {
       return absl::InvalidArgumentError("rule " + Quoted(text) + ": column " + Quoted(rule.column) +
                                         " has one of this kind already");
     }
-    seen.push_back(entry);
   }
   return absl::OkStatus();
 }

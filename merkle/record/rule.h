@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,8 @@ absl::StatusOr<ColumnRule> ParseColumnRule(std::string_view text);
 // (but an empty text that did not parse is empty). Idempotent.
 void ApplyRule(const Rule& rule, Value* value);
 
+// The rules of each column that has any, in the order of application. `rules` as in Agreement, valid.
+std::map<std::string, std::vector<Rule>> RulesByColumn(const std::vector<std::string>& rules);
 // The rules of one column, in the order of application. `rules` as in Agreement, valid.
 std::vector<Rule> RulesOf(const std::vector<std::string>& rules, std::string_view column);
 

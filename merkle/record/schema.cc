@@ -6,9 +6,9 @@
 namespace driftwood::merkle {
 namespace {
 
-constexpr std::array<std::string_view, 13> kTypeNames = {
-    "bool", "integer",   "decimal",     "float64", "text", "bytes",  "date",
-    "time", "timestamp", "timestamptz", "uuid",    "json", "dynamic"};
+constexpr std::array<std::string_view, 17> kTypeNames = {
+    "bool",        "integer", "decimal", "float64", "text",   "bytes", "date", "time", "timestamp",
+    "timestamptz", "uuid",    "json",    "dynamic", "opaque", "bits",  "list", "set"};
 
 }  // namespace
 
@@ -16,6 +16,8 @@ bool IsColumnType(ColumnType type) {
   const size_t number = static_cast<size_t>(type);
   return number >= 1 && number <= kTypeNames.size();
 }
+
+bool IsSelectable(ColumnType type) { return IsColumnType(type) && type <= ColumnType::kDynamic; }
 
 std::string_view ColumnTypeName(ColumnType type) {
   return IsColumnType(type) ? kTypeNames[static_cast<size_t>(type) - 1] : "unknown";

@@ -23,19 +23,29 @@ enum class ColumnType : uint8_t {
   kUuid = 11,
   kJson = 12,
   kDynamic = 13,  // no declared type on any side: each value keeps the type that it has
+  // These are prepared: no store has them yet, and nobody can choose them (IsSelectable()).
+  kOpaque = 14,  // text of a type that is only known by its name
+  kBits = 15,
+  kList = 16,
+  kSet = 17,
 };
 
 // Whether it is one of those.
 bool IsColumnType(ColumnType type);
 
+// Whether a column can be read as that type today.
+bool IsSelectable(ColumnType type);
+
 // "bool", "integer", "decimal", "float64", "text", "bytes", "date", "time", "timestamp",
-// "timestamptz", "uuid", "json", "dynamic": the names of --types and of reports.
+// "timestamptz", "uuid", "json", "dynamic", "opaque", "bits", "list", "set": the names of --types
+// and of reports.
 std::string_view ColumnTypeName(ColumnType type);
 std::optional<ColumnType> ColumnTypeFromName(std::string_view name);
 
 struct Column {
   std::string name;
   ColumnType type = ColumnType::kDynamic;
+  std::string opaque{};  // of kOpaque alone: the declared type's name, without a zero byte
   friend bool operator==(const Column&, const Column&) = default;
 };
 
@@ -43,7 +53,7 @@ struct Column {
 struct Schema {
   std::vector<Column> key;
   std::vector<Column> values;
-  // Records have no key and are compared with their numbers of copies (merkle/tree/multiset.h):
+  // Records have no key and are compared with their copy counts (merkle/tree/multiset.h):
   // `key` is empty, and `values` are all columns.
   bool multiset = false;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "merkle/record/elements.h"
 #include "merkle/text/hex.h"
 
 namespace driftwood::merkle {
@@ -38,6 +39,22 @@ std::string DisplayDate(const Value& value) {
   return text;
 }
 
+std::string DisplayBits(const Value& value) {
+  std::string text;
+  for (size_t i = 0; i < static_cast<size_t>(value.number); ++i) {
+    text.push_back((static_cast<uint8_t>(value.text[i / 8]) >> (7 - i % 8) & 1) != 0 ? '1' : '0');
+  }
+  return text;
+}
+
+std::string DisplayElements(const Value& value) {
+  std::string text;
+  ForEachElement(value.text, [&text](const Value& element) {
+    text += (text.empty() ? "" : ",") + element.ToDisplay();
+  });
+  return "{" + text + "}";
+}
+
 }  // namespace
 
 std::string Value::ToDisplay() const {
@@ -63,10 +80,17 @@ std::string Value::ToDisplay() const {
       AppendTimeDisplay(number, &display);
       return display;
     case Tag::kBytes:
+    case Tag::kForeignText:
     case Tag::kUnparsedBytes:
       return DisplayBytes(text);
+    case Tag::kBits:
+      return DisplayBits(*this);
+    case Tag::kList:
+    case Tag::kSet:
+      return DisplayElements(*this);
     case Tag::kDecimal:
     case Tag::kText:
+    case Tag::kOpaque:
     case Tag::kUuid:
     case Tag::kJson:
     case Tag::kUnparsedText:

@@ -22,6 +22,9 @@ enum class Tag : uint8_t {
   kFloat64 = 0x13,
   kText = 0x20,
   kBytes = 0x21,
+  kForeignText = 0x22,  // characters that can't be given as Unicode: a character set and raw bytes
+  kOpaque = 0x23,       // text of a type that is only known by its name
+  kBits = 0x24,
   kDate = 0x30,  // and +-infinity, zero date, in the body
   kTime = 0x31,
   kTimestamp = 0x32,
@@ -29,13 +32,18 @@ enum class Tag : uint8_t {
   kUuid = 0x40,
   kJson = 0x41,
   kUnparsedText = 0x50,   // did not parse as its column's type: the text as it is
-  kUnparsedBytes = 0x51,  // the same with bytes, also text that is not UTF-8
+  kUnparsedBytes = 0x51,  // the same with bytes
+  kList = 0x60,
+  kSet = 0x61,  // without order and doubles
 };
 
 // A decoded value. `text` holds: decimals in their canonical text ("-12.5", "1e+999", "NaN",
-// "Infinity"), text, bytes, uuid (36 characters), canonical json, unparsed text or bytes. `number`
-// holds integers (two's complement; kUnsigned as its uint64 bits), days, microseconds;
-// `real` the float64.
+// "Infinity"), text, bytes, uuid (36 characters), canonical json, unparsed text or bytes, bits
+// packed as AppendBits() has them, and the elements of lists and sets as they are encoded
+// (merkle/record/elements.h), so that no short list needs much memory. `name` holds the character
+// set of a foreign text, if it is known, and the type of an opaque one. `number` holds integers
+// (two's complement; kUnsigned as its uint64 bits), days, microseconds, the number of bits; `real`
+// the float64.
 struct Value {
   using Special = SpecialInstant;
 
@@ -44,9 +52,11 @@ struct Value {
   int64_t number = 0;
   double real = 0;
   std::string text;
+  std::string name{};
 
   // Text for people and CSV: "NULL", "42", "0.1", "2024-02-29", "2024-02-29 12:00:00.5",
-  // "2024-02-29 12:00:00.5Z", bytes as "\x0aff". Not injective.
+  // "2024-02-29 12:00:00.5Z", bytes and foreign text as "\x0aff", bits as "0101", lists and sets as
+  // "{1,a,NULL}". Not injective.
   std::string ToDisplay() const;
   friend bool operator==(const Value&, const Value&) = default;
 };

@@ -38,7 +38,7 @@ size_t MapBytesFor(size_t file_bytes) {
 class LockedFile {
  public:
   static absl::StatusOr<LockedFile> Open(const std::filesystem::path& path) {
-    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {
       const int error = errno;
       const std::string message =
@@ -48,6 +48,14 @@ class LockedFile {
       return absl::DataLossError(message);
     }
     LockedFile file(fd);
+    struct stat info {};
+    const bool known = fstat(fd, &info) == 0;
+    if (!known || (info.st_uid != 0 && info.st_uid != geteuid()) ||
+        (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+      return absl::PermissionDeniedError("index " + path.string() +
+                                         " is another user's, or others may write to it; build it "
+                                         "anew");
+    }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
       return absl::UnavailableError("index " + path.string() + " is open already");
     }
@@ -99,6 +107,11 @@ absl::Status CheckOptions(const Metadata& metadata, const IndexOptions& options)
   if (metadata.key_id != key_id) {
     return refuse("digest key", ShortHex(metadata.key_id, 8), ShortHex(key_id, 8));
   }
+  if (!metadata.IsSignedBy(options.key)) {
+    return absl::DataLossError(
+        "index is damaged, or forged: its metadata is not signed with the "
+        "digest key; build it anew");
+  }
   if (metadata.fingerprint != options.fingerprint) {
     return refuse("fingerprint", ShortHex(metadata.fingerprint, 16),
                   ShortHex(options.fingerprint, 16));
@@ -110,6 +123,7 @@ class LmdbIndex final : public Index {
  public:
   LmdbIndex(LockedFile file, std::unique_ptr<Environment> environment, const IndexOptions& options)
       : file_(std::move(file)),
+        key_(options.key),
         leveler_(options.key, options.params),
         environment_(std::move(environment)) {}
 
@@ -166,6 +180,7 @@ class LmdbIndex final : public Index {
   absl::Status Grow();
 
   const LockedFile file_;
+  const DigestKey key_;
   const Leveler leveler_;
   const std::unique_ptr<Environment> environment_;  // synchronises itself
   Mutex apply_mutex_;
@@ -216,6 +231,7 @@ absl::Status LmdbIndex::ApplyOnce(std::span<const Change* const> changes,
   }
   metadata.transaction = transaction.id();
   metadata.source_position = source_position;
+  metadata.Sign(key_);
   RETURN_IF_ERROR(transaction.Put(kMetadataKey, EncodeMetadata(metadata)));
   return transaction.Commit();
 }

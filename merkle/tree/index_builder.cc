@@ -69,7 +69,7 @@ class Builder final : public IndexBuilder {
 
   absl::StatusOr<Summary> FinishOnce(std::string_view source_position) {
     if (sorter_) RETURN_IF_ERROR(Merge());
-    return writer_->MoveIntoPlace(MetadataOf(options_, source_position));
+    return writer_->MoveIntoPlace(MetadataOf(options_, source_position), options_.key);
   }
 
   absl::Status Merge() {

@@ -5,7 +5,7 @@
 //           key (no other record has one) and all columns as its value
 //   value   one column, an integer: how many copies of the record there are
 //
-// so that what two replicas must agree on is the number of copies of each record. A record's digest
+// so that what two replicas must agree on is the copy count of each record. A record's digest
 // says nothing about the digests that are summed up to anyone without the digest key.
 #pragma once
 
@@ -32,7 +32,7 @@ class MultisetHasher {
   std::string_view KeyOf(const Digest& digest);
   // The digest of the index's record for so many copies.
   Digest DigestOf(std::string_view key, uint64_t copies);
-  // The inverse: which number of copies in [begin, end) has this digest; absent if none has. Tries
+  // The inverse: which copy count in [begin, end) has this digest; absent if none has. Tries
   // them one after the other: for all keys of an index that is no more work than hashing the
   // records was.
   std::optional<uint64_t> CopiesOf(std::string_view key, const Digest& digest, uint64_t begin,

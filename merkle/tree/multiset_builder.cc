@@ -54,7 +54,7 @@ class MultisetBuilder final : public IndexBuilder {
 
   absl::StatusOr<Summary> FinishOnce(std::string_view source_position) {
     RETURN_IF_ERROR(WriteCounts());
-    return writer_->MoveIntoPlace(MetadataOf(options_, source_position));
+    return writer_->MoveIntoPlace(MetadataOf(options_, source_position), options_.key);
   }
 
   absl::Status WriteCounts() {

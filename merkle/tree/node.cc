@@ -15,6 +15,12 @@ namespace {
 
 constexpr std::string_view kMagic = "driftidx";
 constexpr size_t kKeyIdBytes = 16;
+constexpr size_t kMacBytes = 16;
+
+std::string MacOf(Metadata metadata, const DigestKey& key) {
+  metadata.mac.assign(kMacBytes, '\0');
+  return key.IndexMac(EncodeMetadata(metadata));
+}
 
 template <typename Integer>
 void AppendInteger(Integer value, std::string* out) {
@@ -117,8 +123,13 @@ absl::StatusOr<Summary> ReadUpperNode(std::string_view node_key, std::string_vie
   return summary;
 }
 
+void Metadata::Sign(const DigestKey& key) { mac = MacOf(*this, key); }
+
+bool Metadata::IsSignedBy(const DigestKey& key) const { return mac == MacOf(*this, key); }
+
 std::string EncodeMetadata(const Metadata& metadata) {
   DRIFTWOOD_CHECK(metadata.key_id.size() == kKeyIdBytes);
+  DRIFTWOOD_CHECK(metadata.mac.size() == kMacBytes);
   std::string value(kChecksumBytes, '\0');
   value.append(kMagic);
   AppendInteger(metadata.format_version, &value);
@@ -130,6 +141,7 @@ std::string EncodeMetadata(const Metadata& metadata) {
   AppendInteger(metadata.transaction, &value);
   AppendFramed(metadata.fingerprint, &value);
   AppendFramed(metadata.source_position, &value);
+  value.append(metadata.mac);
   Seal(kMetadataKey, value.data(), value.size());
   return value;
 }
@@ -156,6 +168,7 @@ absl::StatusOr<Metadata> DecodeMetadata(std::string_view value) {
   metadata.transaction = reader.Number<uint64_t>();
   metadata.fingerprint = reader.Framed();
   metadata.source_position = reader.Framed();
+  metadata.mac = reader.Bytes(kMacBytes);
   if (!reader.AtEnd()) {
     return absl::DataLossError("index is damaged: its metadata record is malformed");
   }

@@ -16,7 +16,7 @@
 namespace driftwood::merkle {
 
 // Raised by any change of the bytes in an index file.
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 
 // Level byte, then the node's first cut prefix (empty: -inf). A leaf has level 1.
 void AssignNodeKey(int level, std::string_view start, std::string* key);
@@ -54,6 +54,12 @@ struct Metadata {
   uint64_t transaction = 0;  // the LMDB transaction that wrote it
   std::string fingerprint;
   std::string source_position;
+  std::string mac = std::string(16, '\0');  // Sign()
+
+  // Binds all of the above to the digest key: whoever doesn't hold it can't claim for an index that
+  // it stands for another state of the source, nor for other records, whose sum is the root's.
+  void Sign(const DigestKey& key);
+  bool IsSignedBy(const DigestKey& key) const;
   friend bool operator==(const Metadata&, const Metadata&) = default;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ constexpr size_t kStepBytesMax = size_t{64} << 20;
 constexpr size_t kFileBytesPerByte = 3;
 constexpr size_t kSlackBytes = size_t{1} << 20;
 constexpr size_t kEntryOverheadBytes = 16;
+constexpr int kAttempts = 20;
 
 absl::Status FromErrno(const std::filesystem::path& path, const std::string& what) {
   const int error = errno;
@@ -61,6 +63,11 @@ void RemoveAbandoned(const std::filesystem::path& path) {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(entry.path().c_str());
     close(fd);
   }
+}
+
+bool HasName(int fd) {
+  struct stat info {};
+  return fstat(fd, &info) == 0 && info.st_nlink > 0;
 }
 
 absl::Status SyncFolder(const std::filesystem::path& folder) {
@@ -107,13 +114,20 @@ class LeafSource final : public RecordSource {
 absl::StatusOr<std::unique_ptr<TreeWriter>> TreeWriter::Create(const std::filesystem::path& path,
                                                                const Leveler& leveler) {
   RemoveAbandoned(path);
-  std::string temporary = path.string() + std::string(kTemporaryMark) + "XXXXXX";
-  const int fd = mkostemp(temporary.data(), O_CLOEXEC);
-  if (fd < 0) return FromErrno(temporary, "create");
-  std::unique_ptr<TreeWriter> writer(new TreeWriter(path, temporary, fd, leveler));
-  if (flock(fd, LOCK_EX | LOCK_NB) != 0) return FromErrno(temporary, "lock");
-  RETURN_IF_ERROR(writer->OpenEnvironment());
-  return writer;
+  for (int attempt = 0;; ++attempt) {
+    std::string temporary = path.string() + std::string(kTemporaryMark) + "XXXXXX";
+    const int fd = mkostemp(temporary.data(), O_CLOEXEC);
+    if (fd < 0) return FromErrno(temporary, "create");
+    std::unique_ptr<TreeWriter> writer(new TreeWriter(path, temporary, fd, leveler));
+    const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    // Before it was locked another build may have taken it for abandoned.
+    if (!locked && errno != EWOULDBLOCK) return FromErrno(temporary, "lock");
+    if (locked && HasName(fd)) {
+      RETURN_IF_ERROR(writer->OpenEnvironment());
+      return writer;
+    }
+    if (attempt == kAttempts) return absl::UnavailableError("cannot lock " + temporary);
+  }
 }
 
 TreeWriter::TreeWriter(std::filesystem::path path, std::filesystem::path temporary, int fd,
@@ -234,13 +248,14 @@ absl::Status TreeWriter::AppendUpperLevels() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Summary> TreeWriter::MoveIntoPlace(Metadata metadata) {
+absl::StatusOr<Summary> TreeWriter::MoveIntoPlace(Metadata metadata, const DigestKey& key) {
   RETURN_IF_ERROR(EndLeaf());
   RETURN_IF_ERROR(AppendUpperLevels());
   metadata.root = {};
   for (const UpperNode& node : upper_[kLevelMax]) metadata.root += node.summary;
   RETURN_IF_ERROR(CommitStep(metadata.fingerprint.size() + metadata.source_position.size()));
   metadata.transaction = transaction_->id();
+  metadata.Sign(key);
   RETURN_IF_ERROR(transaction_->Put(kMetadataKey, EncodeMetadata(metadata)));
   cursor_->Close();
   RETURN_IF_ERROR(transaction_->Commit());

@@ -9,7 +9,7 @@
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 
-namespace driftwood::agent {
+namespace driftwood {
 namespace {
 
 constexpr std::string_view kForm =
@@ -187,4 +187,4 @@ std::string StoreUrl::ToString() const {
   return out;
 }
 
-}  // namespace driftwood::agent
+}  // namespace driftwood

@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace driftwood::agent {
+namespace driftwood {
 
 // The path is taken literally up to the last '?' that is followed by name=value pairs joined by
 // '&'; in both, %XX is a byte. A parameter without name or value, a repeated one or malformed %XX
@@ -48,4 +48,4 @@ struct StoreUrl {
   friend bool operator==(const StoreUrl&, const StoreUrl&) = default;
 };
 
-}  // namespace driftwood::agent
+}  // namespace driftwood

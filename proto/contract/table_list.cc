@@ -1,11 +1,16 @@
 #include "proto/contract/table_list.h"
 
+#include <cstdint>
 #include <cstdio>
-#include <string_view>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <utility>
 
+#include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 
-namespace driftwood::agent {
+namespace driftwood {
 namespace {
 
 // What is no UTF-8 stays so, and the reader refuses it: another name would be another table's.
@@ -33,6 +38,71 @@ std::string QuotedList(const std::vector<std::string>& texts) {
 
 const char* Bool(bool value) { return value ? "true" : "false"; }
 
+using Json = nlohmann::json;
+
+absl::Status Malformed(const std::string& why) {
+  return absl::DataLossError("its agent's list of tables can't be read: " + why +
+                             "; run the same version of both programs");
+}
+
+// A member of the type that is wanted; nothing if there is none.
+template <typename T>
+std::optional<T> Member(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return std::nullopt;
+  if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    if (!found->is_array()) return std::nullopt;
+    std::vector<std::string> texts;
+    for (const Json& item : *found) {
+      if (!item.is_string()) return std::nullopt;
+      texts.push_back(item.get<std::string>());
+    }
+    return texts;
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (!found->is_string()) return std::nullopt;
+    return found->get<std::string>();
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (!found->is_boolean()) return std::nullopt;
+    return found->get<bool>();
+  } else {
+    if (!found->is_number_unsigned()) return std::nullopt;
+    return found->get<uint64_t>();
+  }
+}
+
+using Strings = std::vector<std::string>;
+
+absl::StatusOr<TableEntry> TableOf(const Json& line) {
+  const auto name = Member<std::string>(line, "table");
+  const auto kind = Member<std::string>(line, "kind");
+  const auto is_table = Member<bool>(line, "is_table");
+  auto key = Member<Strings>(line, "key");
+  auto columns = Member<Strings>(line, "columns");
+  const auto url = Member<std::string>(line, "url");
+  if (!name || !kind || !is_table || !key || !columns || !url) {
+    return Malformed("a table without one of its members");
+  }
+  return TableEntry{*name, *kind, *is_table, *std::move(key), *std::move(columns), *url};
+}
+
+absl::Status TakeEnd(const Json& line, TableList* list) {
+  const auto count = Member<uint64_t>(line, "tables");
+  const auto source = Member<std::string>(line, "source");
+  const auto folds_names = Member<bool>(line, "folds_names");
+  auto warnings = Member<Strings>(line, "warnings");
+  if (!count || !source || !folds_names || !warnings) {
+    return Malformed("its end lacks one of its members");
+  }
+  if (*count != list->tables.size()) {
+    return Malformed("it has " + std::to_string(list->tables.size()) + " tables and says " +
+                     std::to_string(*count));
+  }
+  list->source = *source;
+  list->folds_names = *folds_names;
+  list->warnings = *std::move(warnings);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckDatabaseUrl(const StoreUrl& url) {
@@ -57,4 +127,30 @@ std::string TableListText(const TableList& list) {
          ",\"warnings\":" + QuotedList(list.warnings) + "}\n";
 }
 
-}  // namespace driftwood::agent
+absl::StatusOr<TableList> ParseTableList(std::string_view text) {
+  TableList list;
+  std::set<std::string> names;
+  bool ended = false;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return Malformed("its last line is cut off");
+    const Json line = Json::parse(text.substr(0, end), nullptr, /*allow_exceptions=*/false);
+    text.remove_prefix(end + 1);
+    if (ended) return Malformed("lines after its end");
+    if (!line.is_object()) {
+      return Malformed("a line is no JSON object (a name that is not UTF-8 can't be compared)");
+    }
+    if (!line.contains("table")) {
+      RETURN_IF_ERROR(TakeEnd(line, &list));
+      ended = true;
+      continue;
+    }
+    ASSIGN_OR_RETURN(TableEntry table, TableOf(line));
+    if (!names.insert(table.name).second) return Malformed("table '" + table.name + "' twice");
+    list.tables.push_back(std::move(table));
+  }
+  if (!ended) return Malformed("its end is missing");
+  return list;
+}
+
+}  // namespace driftwood

@@ -1,14 +1,17 @@
 // What tables a database has, for a comparison of all of them: the data, and its form on the stdout
-// of `driftwood-agent --list-tables`. Each store lists its own (agent/stores/open_store.h).
+// of `driftwood-agent --list-tables`, written and read here. Each store lists its own
+// (agent/stores/open_store.h). Pure.
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "proto/contract/store_url.h"
 
-namespace driftwood::agent {
+namespace driftwood {
 
 struct TableEntry {
   std::string name;
@@ -17,6 +20,8 @@ struct TableEntry {
   std::vector<std::string> key;  // as Store::Describe() would say; empty if it has none
   std::vector<std::string> columns;
   std::string url;  // of the store that this table is; never has a password
+
+  friend bool operator==(const TableEntry&, const TableEntry&) = default;
 };
 
 struct TableList {
@@ -24,6 +29,8 @@ struct TableList {
   std::vector<TableEntry> tables;
   std::vector<std::string> warnings;
   bool folds_names = false;  // the server keeps all tables' names in lower case
+
+  friend bool operator==(const TableList&, const TableList&) = default;
 };
 
 // InvalidArgument for a parameter that belongs to one table (`table`, `where`, `key`, `rename`,
@@ -33,5 +40,7 @@ absl::Status CheckDatabaseUrl(const StoreUrl& url);
 // JSON Lines: an object for each table, and a last one that says how many there were, without which
 // a list is cut off. README.md has the members.
 std::string TableListText(const TableList& list);
+// DataLoss: not such a list, or not all of it. A table that is listed twice is one of the former.
+absl::StatusOr<TableList> ParseTableList(std::string_view text);
 
-}  // namespace driftwood::agent
+}  // namespace driftwood

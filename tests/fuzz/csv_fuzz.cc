@@ -13,10 +13,10 @@
 
 namespace {
 
+using driftwood::StoreUrl;
 using driftwood::agent::ChunkOptions;
 using driftwood::agent::CsvTable;
 using driftwood::agent::ParseCsvText;
-using driftwood::agent::StoreUrl;
 
 constexpr const char* kUrls[] = {
     "csv:t", "csv:t?header=no&columns=a,b,c", "csv:t?header=no&columns=a",

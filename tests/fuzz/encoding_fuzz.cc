@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "merkle/check.h"
+#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/hashed_form.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -31,6 +33,10 @@ void Decode(std::string_view bytes, size_t columns) {
   if (key.ok()) CheckEncodesTo(bytes, *key, true);
   const auto values = DecodeValues(bytes, columns);
   if (values.ok()) CheckEncodesTo(bytes, *values, false);
+  static BodyHasher hasher{DigestKey::Unkeyed()};
+  const auto hashed = HashedForm(bytes, columns, &hasher);
+  DRIFTWOOD_CHECK(hashed.ok() || !values.ok());
+  if (hashed.ok()) DRIFTWOOD_CHECK(hashed->size() <= bytes.size());
 }
 
 void CheckJson(std::string_view json) {
@@ -55,8 +61,9 @@ void CheckColumn(std::string_view column, Place place, bool parsed) {
 
 void Parse(std::string_view text) {
   static constexpr TextParser kParsers[] = {
-      AppendIntegerText,   AppendDecimalText,     AppendFloat64Text, AppendDateText, AppendTimeText,
-      AppendTimestampText, AppendTimestampTzText, AppendUuidText,    AppendJsonText};
+      AppendIntegerText, AppendDecimalText,   AppendFloat64Text,     AppendDateText,
+      AppendTimeText,    AppendTimestampText, AppendTimestampTzText, AppendUuidText,
+      AppendJsonText,    AppendBitsText,      AppendListJson,        AppendSetJson};
   for (const Place place : kPlaces) {
     std::string column;
     for (const TextParser parse : kParsers) {
@@ -75,6 +82,12 @@ void Parse(std::string_view text) {
     CheckColumn(column, place, true);
     column.clear();
     AppendUnparsedText(text, place, &column);
+    CheckColumn(column, place, true);
+    column.clear();
+    AppendOpaque("type", text, place, &column);
+    CheckColumn(column, place, true);
+    column.clear();
+    AppendForeignText("set", text, place, &column);
     CheckColumn(column, place, true);
   }
 }

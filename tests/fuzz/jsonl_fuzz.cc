@@ -13,9 +13,9 @@
 
 namespace {
 
+using driftwood::StoreUrl;
 using driftwood::agent::ChunkOptions;
 using driftwood::agent::ParseJsonlText;
-using driftwood::agent::StoreUrl;
 
 void Require(bool condition, const char* what) {
   if (condition) return;

@@ -92,7 +92,7 @@ TEST_F(IncludeRuleTest, TheRuleSeesTheSources) {
 // clang-format off
 const std::map<std::string, std::set<std::string>>& Arrows() {
   static const std::map<std::string, std::set<std::string>> arrows = [] {
-    const std::set<std::string> merkle = {"merkle", "merkle/text", "merkle/hash", "merkle/record",
+    const std::set<std::string> merkle = {"merkle", "merkle/os", "merkle/text", "merkle/hash", "merkle/record",
                                           "merkle/lmdb", "merkle/tree", "merkle/query"};
     const auto with = [](std::set<std::string> rooms, const std::set<std::string>& more) {
       rooms.insert(more.begin(), more.end());
@@ -109,11 +109,12 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
     const auto audit = with(advice, {"coordinator/audit/advice"});
     return std::map<std::string, std::set<std::string>>{
         {"merkle", {}},
+        {"merkle/os", {"merkle"}},
         {"merkle/text", {"merkle"}},
         {"merkle/hash", {"merkle"}},
-        {"merkle/record", {"merkle", "merkle/text", "merkle/hash"}},
+        {"merkle/record", {"merkle", "merkle/os", "merkle/text", "merkle/hash"}},
         {"merkle/lmdb", {"merkle"}},
-        {"merkle/tree", {"merkle", "merkle/text", "merkle/hash", "merkle/record", "merkle/lmdb"}},
+        {"merkle/tree", {"merkle", "merkle/os", "merkle/text", "merkle/hash", "merkle/record", "merkle/lmdb"}},
         {"merkle/query", {"merkle", "merkle/hash", "merkle/tree"}},
         {"proto/contract", merkle},
         {"proto", with(merkle, {"proto/contract"})},

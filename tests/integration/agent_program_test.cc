@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/contract/store_kind.h"
 #include "tests/testing/paths.h"
 #include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
@@ -79,6 +80,16 @@ TEST_F(AgentProgramTest, WrongOptionsAreRefusedWithWhatToDo) {
   EXPECT_THAT(Refused(Serving({"--unkeyed", "--digest-key-file", "k"})), HasSubstr("--unkeyed"));
 }
 
+TEST_F(AgentProgramTest, TheKindsOfStoresArePrintedForWhoeverAsks) {
+  const auto outcome = testing::RunProcess(Command({"--stores"}), options_);
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto kinds = ParseStoreKinds(outcome.out);
+  ASSERT_TRUE(kinds.ok()) << outcome.out;
+  EXPECT_NE(FindStoreKind(*kinds, "csv"), nullptr);
+  EXPECT_EQ(FindStoreKind(*kinds, "postgres")->password_variable, "PGPASSWORD");
+  EXPECT_EQ(FindStoreKind(*kinds, "mariadb")->password_variable, "MYSQL_PWD");
+}
+
 TEST_F(AgentProgramTest, ASignalEndsItAndNothingIsLeft) {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     testing::Process agent(Serving(), options_);
@@ -103,11 +114,71 @@ TEST_F(AgentProgramTest, TheEndOfStdinEndsItQuietly) {
 
 TEST_F(AgentProgramTest, AFreePortIsChosenAndSaid) {
   const auto result =
-      testing::RunProcess(Command({"--listen", "127.0.0.1:0", "--dataset",
+      testing::RunProcess(Command({"--listen", "127.0.0.1:0", "--insecure", "--dataset",
                                    "rows=csv:rows.csv?key=id", "--exit-on-stdin-eof"}),
                           options_);
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, MatchesRegex("listening on 127\\.0\\.0\\.1:[1-9][0-9]*\n"));
+}
+
+// Loopback is open to every user of the machine.
+TEST_F(AgentProgramTest, ATcpPortWantsAToken) {
+  const std::vector<std::string> tcp = {"--listen", "127.0.0.1:0", "--dataset",
+                                        "rows=csv:rows.csv?key=id"};
+  EXPECT_THAT(Refused(Command(tcp)), HasSubstr("--token-file"));
+  std::vector<std::string> with_token = tcp;
+  with_token.insert(with_token.end(), {"--token-file", "token"});
+  EXPECT_THAT(Refused(Command(with_token)), HasSubstr("token file token"));
+  std::ofstream(folder_ / "token") << "0123456789abcdef0123456789abcdef\n";
+  ::chmod((folder_ / "token").c_str(), 0644);
+  EXPECT_THAT(Refused(Command(with_token)), HasSubstr("chmod 600"));
+  ::chmod((folder_ / "token").c_str(), 0600);
+
+  testing::Process agent(Command(with_token), options_);
+  ASSERT_TRUE(agent.WaitForOutput("\n"));
+  const std::string out = agent.out();
+  const std::string url = "agent:" + out.substr(13, out.size() - 14) + "/rows";
+  const auto diff = [&](const std::string& replica) {
+    return testing::RunProcess({testing::BinDir() + "/driftwood", "diff", replica, replica},
+                               options_);
+  };
+  EXPECT_EQ(diff(url).exit_code, 2);
+  EXPECT_THAT(diff(url).err, HasSubstr("token_file"));
+  EXPECT_EQ(diff(url + "?token_file=none").exit_code, 2);
+  const auto compared = diff(url + "?token_file=token");
+  EXPECT_EQ(compared.exit_code, 0) << compared.err;
+}
+
+TEST_F(AgentProgramTest, AValueColumnIsNoKeyOfAnAgentThatGivesNoValues) {
+  testing::Process agent(Serving(), options_);
+  ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
+  const std::string url = "agent:unix:a.sock/rows";
+  const auto diff = [&](const std::string& key) {
+    return testing::RunProcess(
+        {testing::BinDir() + "/driftwood", "diff", url, url, "--key", key}, options_);
+  };
+  EXPECT_EQ(diff("id").exit_code, 0);
+  const auto refused = diff("note");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--allow-values"));
+}
+
+TEST_F(AgentProgramTest, AStateFolderThatOthersMayWriteToIsRefused) {
+  std::filesystem::create_directory(folder_ / "state");
+  ::chmod((folder_ / "state").c_str(), 0777);
+  EXPECT_THAT(Refused(Serving({"--state-dir", "state"})), HasSubstr("chmod go-w"));
+}
+
+TEST_F(AgentProgramTest, TheTemporaryFolderOfAKilledAgentIsSweptByTheNext) {
+  {
+    testing::Process agent(Serving(), options_);
+    ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
+    agent.Signal(SIGKILL);
+    (void)agent.Wait();
+  }
+  EXPECT_FALSE(std::filesystem::is_empty(folder_ / "tmp"));
+  EXPECT_EQ(testing::RunProcess(Serving({"--exit-on-stdin-eof"}), options_).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_ / "tmp"));
 }
 
 TEST_F(AgentProgramTest, TheStateFolderAndItsKeyAreItsOwners) {

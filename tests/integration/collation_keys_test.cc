@@ -57,8 +57,8 @@ TEST_F(CollationKeysTest, AKeyThatACaseInsensitiveTableCantHoldIsMissingAndBothK
   for (const Json& record : document["records"]) EXPECT_EQ(record["status"], "confirmed");
   EXPECT_EQ(Notes(document),
             (std::map<std::string, std::string>{
-                {"A", "maria: it holds 'a', which its collation takes for equal to 'A'"},
-                {"B ", "maria: it holds 'b', which its collation takes for equal to 'B '"},
+                {"A", "maria: it holds 'a', which its collation considers equal to 'A'"},
+                {"B ", "maria: it holds 'b', which its collation considers equal to 'B '"},
                 {"z", ""}}));
   ASSERT_EQ(document["warnings"].size(), 1u) << document["warnings"];
   EXPECT_EQ(document["warnings"][0],
@@ -70,7 +70,7 @@ TEST_F(CollationKeysTest, EveryFormatNamesBothKeys) {
   Make("('a', 1), ('A', 2)", "utf8mb4_general_ci", "('a', 1)");
   for (const char* format : {"table", "json", "jsonl", "csv"}) {
     EXPECT_THAT(Diff(Words({"--format", format})).out,
-                HasSubstr("maria: it holds 'a', which its collation takes for equal to 'A'"))
+                HasSubstr("maria: it holds 'a', which its collation considers equal to 'A'"))
         << format;
   }
 }
@@ -81,15 +81,15 @@ TEST_F(CollationKeysTest, TheServerItselfSaysWhatIsEqual) {
        "utf8mb4_unicode_ci", "('e', 1), ('ss', 4), ('p', 6)");
   EXPECT_EQ(Notes(DiffJson(Words())),
             (std::map<std::string, std::string>{
-                {"é", "maria: it holds 'e', which its collation takes for equal to 'é'"},
-                {"ß", "maria: it holds 'ss', which its collation takes for equal to 'ß'"},
-                {"p ", "maria: it holds 'p', which its collation takes for equal to 'p '"},
-                {"P", "maria: it holds 'p', which its collation takes for equal to 'P'"}}));
+                {"é", "maria: it holds 'e', which its collation considers equal to 'é'"},
+                {"ß", "maria: it holds 'ss', which its collation considers equal to 'ß'"},
+                {"p ", "maria: it holds 'p', which its collation considers equal to 'p '"},
+                {"P", "maria: it holds 'p', which its collation considers equal to 'P'"}}));
   Make("('p', 6), ('p ', 5), ('P', 7)", "utf8mb4_bin", "('p', 6)");  // pads, and knows case
   EXPECT_EQ(
       Notes(DiffJson(Words())),
       (std::map<std::string, std::string>{
-          {"p ", "maria: it holds 'p', which its collation takes for equal to 'p '"}, {"P", ""}}));
+          {"p ", "maria: it holds 'p', which its collation considers equal to 'p '"}, {"P", ""}}));
   Make("('p', 6), ('p ', 5)", "utf8mb4_nopad_bin", "('p', 6)");
   EXPECT_EQ(Notes(DiffJson(Words())), (std::map<std::string, std::string>{{"p ", ""}}));
 }
@@ -103,7 +103,7 @@ TEST_F(CollationKeysTest, OneKeyUnderTwoSpellingsIsMissingTwice) {
   EXPECT_EQ(document["explanation"]["keys"]["rule"], "k:casefold");
   EXPECT_EQ(Notes(document),
             (std::map<std::string, std::string>{
-                {"Anna", "maria: it holds 'anna', which its collation takes for equal to 'Anna'"},
+                {"Anna", "maria: it holds 'anna', which its collation considers equal to 'Anna'"},
                 {"anna", ""}}));
 }
 
@@ -116,7 +116,7 @@ TEST_F(CollationKeysTest, OfAKeyOfSeveralColumnsOnlyTheTextsMayDiffer) {
       "INSERT INTO c VALUES (1, 'a', 1), (2, 'b', 1)");
   EXPECT_EQ(Notes(DiffJson(Words())),
             (std::map<std::string, std::string>{
-                {"A", "maria: it holds (1, 'a'), which its collation takes for equal to (1, 'A')"},
+                {"A", "maria: it holds (1, 'a'), which its collation considers equal to (1, 'A')"},
                 {"B", ""}}));
 }
 
@@ -126,14 +126,14 @@ TEST_F(CollationKeysTest, SqliteAndPostgresqlHaveSuchCollationsToo) {
   WriteFile("c.csv", "k,v\na,1\nA,2\n");
   EXPECT_EQ(Notes(DiffJson({"sqlite:c.db?table=c", "csv:c.csv"})),
             (std::map<std::string, std::string>{
-                {"A", "left: it holds 'a', which its collation takes for equal to 'A'"}}));
+                {"A", "left: it holds 'a', which its collation considers equal to 'A'"}}));
   postgres_->Sql(
       "CREATE COLLATION IF NOT EXISTS no_case (provider = icu, locale = 'und-u-ks-level2', "
       "deterministic = false); DROP TABLE IF EXISTS c;"
       "CREATE TABLE c(k text COLLATE no_case PRIMARY KEY, v int); INSERT INTO c VALUES ('a', 1)");
   EXPECT_EQ(Notes(DiffJson({postgres_->Url("c"), "csv:c.csv"})),
             (std::map<std::string, std::string>{
-                {"A", "left: it holds 'a', which its collation takes for equal to 'A'"}}));
+                {"A", "left: it holds 'a', which its collation considers equal to 'A'"}}));
 }
 
 TEST_F(CollationKeysTest, WithoutReasonsTheyAreNotLookedFor) {

@@ -30,7 +30,7 @@ class ConfirmationTest : public DiffTest {
     options.threads = 1;
     service_ = std::make_unique<agent::Service>(options);
     for (const auto& [name, url] : {std::pair{"left", left}, std::pair{"right", right}}) {
-      const auto parsed = agent::StoreUrl::Parse(url);
+      const auto parsed = StoreUrl::Parse(url);
       auto store = agent::OpenStore(*parsed);
       ASSERT_TRUE(store.ok()) << store.status();
       ASSERT_TRUE(service_->AddDataset(name, url, *std::move(store)).ok());

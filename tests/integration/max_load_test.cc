@@ -51,10 +51,10 @@ class PostgresqlLoadTest : public DiffTest {
     }
   }
   void EndLoad() { PQclear(PQexec(holder_, "SELECT pg_advisory_unlock(43)")); }
-  // Until so many agents have looked at the load, and will look again.
+  // Until so many agents have looked at the load, which ends with COMMIT, and will look again.
   void WaitUntilLoadIsOld(int agents) {
     while (server_->Value("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                          "'driftwood' AND query LIKE '%fastpath%' AND "
+                          "'driftwood' AND query = 'COMMIT' AND "
                           "clock_timestamp() - query_start > '1 s'") != std::to_string(agents)) {
     }
   }
@@ -62,7 +62,7 @@ class PostgresqlLoadTest : public DiffTest {
   void WaitUntilLookedAgain(const std::string& agents) {
     const std::string now = server_->Value("SELECT clock_timestamp()");
     while (server_->Value("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                          "'driftwood' AND query LIKE '%fastpath%' AND query_start > '" +
+                          "'driftwood' AND query = 'COMMIT' AND query_start > '" +
                           now + "'::timestamptz + interval '1 s'") != agents) {
     }
   }

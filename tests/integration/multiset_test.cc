@@ -311,7 +311,7 @@ class MultisetConfirmationTest : public MultisetServerTest {
     options.threads = 1;
     agent::Service service(options);
     for (const auto& [name, url] : {std::pair{"left", left}, std::pair{"right", right}}) {
-      auto store = agent::OpenStore(*agent::StoreUrl::Parse(url));
+      auto store = agent::OpenStore(*StoreUrl::Parse(url));
       EXPECT_TRUE(store.ok()) << store.status();
       EXPECT_TRUE(service.AddDataset(name, url, *std::move(store)).ok());
     }

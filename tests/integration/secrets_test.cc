@@ -185,8 +185,8 @@ TEST_F(SecretsTest, AnOptionThatTookAUrlForItsValueShowsNoPassword) {
 
 TEST_F(SecretsTest, NorDoesTheAgentShowWhatStandsInTheWrongPlace) {
   const std::string dataset = "a=" + kUrl;
-  const std::vector<std::string> listen = {"--listen", "127.0.0.1:0"};
-  ExpectSays(ExpectRefused("driftwood-agent", {"--listen", "127.0.0.1:0", dataset}),
+  const std::vector<std::string> listen = {"--listen", "unix:a.sock"};
+  ExpectSays(ExpectRefused("driftwood-agent", {"--listen", "unix:a.sock", dataset}),
              {"a=postgresql://auditor@127.0.0.1:1/shop", "--dataset NAME=URL"});
   for (const std::vector<std::string>& words :
        {std::vector<std::string>{"--datset", dataset}, {"--datset=" + dataset}}) {

@@ -4,6 +4,10 @@
 
 #include <cstdint>
 #include <limits>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace driftwood::proto {
 namespace {
@@ -20,6 +24,248 @@ merkle::Agreement SomeAgreement() {
   agreement.key_id = std::string("0123456789abcde\0", 16);
   agreement.params = {8, 64};
   return agreement;
+}
+
+// Random values of each type, such as its message may have.
+class Some {
+ public:
+  Some() : random_(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed())) {}
+
+  uint64_t Number() { return Below(2) == 0 ? Below(3) : random_(); }
+  size_t Below(size_t end) { return static_cast<size_t>(random_() % end); }
+  bool Bool() { return Below(2) == 1; }
+  std::string Bytes() {
+    std::string bytes(Below(20), '\0');
+    for (char& byte : bytes) byte = static_cast<char>(random_());
+    return bytes;
+  }
+  std::string Text() {
+    static const std::vector<std::string> kPieces = {"a", "Z", "'", "ü", "\U0001F600", "\n", " "};
+    std::string text;
+    for (size_t i = Below(6); i > 0; --i) text += kPieces[Below(kPieces.size())];
+    return text;
+  }
+  std::vector<std::string> AllBytes() {
+    std::vector<std::string> all(Below(4));
+    for (std::string& one : all) one = Bytes();
+    return all;
+  }
+  std::vector<std::string> Texts() {
+    std::vector<std::string> texts(Below(4));
+    for (std::string& text : texts) text = Text();
+    return texts;
+  }
+  merkle::Digest Digest() { return {Number(), Number()}; }
+  merkle::Summary Summary() { return {1 + Below(1000), Digest()}; }
+  merkle::Agreement Agreement() {
+    merkle::Agreement agreement = SomeAgreement();
+    agreement.schema.values[0].name += Text();
+    agreement.schema.values[1].name = "z" + Text();
+    agreement.rules.clear();
+    if (Bool()) {
+      agreement.schema.key.clear();
+      agreement.schema.multiset = true;
+    }
+    for (char& byte : agreement.key_id) byte = static_cast<char>(random_());
+    return agreement;
+  }
+  SourceColumn Column() {
+    SourceColumn column{Text(), static_cast<TypeKnowledge>(Below(4)), {}, Text()};
+    const bool has_type =
+        column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved;
+    column.type = has_type && Bool() ? merkle::ColumnType::kInteger : merkle::ColumnType::kText;
+    return column;
+  }
+  DatasetDescription Description() {
+    DatasetDescription description;
+    description.source = Text();
+    for (size_t i = Below(4); i > 0; --i) description.columns.push_back(Column());
+    description.key = Texts();
+    if (Bool()) description.records_estimate = Number();
+    if (Bool()) description.bytes = Number();
+    description.warnings = Texts();
+    description.live = Bool();
+    description.always_keyed = Bool();
+    description.filter = Text();
+    description.hides_columns = Bool();
+    description.encoding_version = static_cast<uint32_t>(Number());
+    description.key_id = Bytes();
+    description.keyed = Bool();
+    description.agent_version = Text();
+    description.values_allowed = Bool();
+    return description;
+  }
+  PrepareUpdate Update() {
+    PrepareUpdate update{{Number(), Number(), Text()}};
+    if (Bool()) update.result = PrepareResult{Summary(), Number(), Number(), Bool(), Text()};
+    return update;
+  }
+  OpenedSnapshot Opened() {
+    return {1 + Below(1000),
+            Summary(),
+            Number(),
+            Agreement(),
+            Number(),
+            Text(),
+            std::chrono::milliseconds(static_cast<uint32_t>(Number()))};
+  }
+  ReadRequest Read() {
+    ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(4))};
+    if (request.what == ReadWhat::kTags) request.rules = Texts();
+    return request;
+  }
+  FoundRecord Record() { return {Bytes(), Digest(), Bytes(), Bool(), Number(), Bytes(), Bytes()}; }
+
+ private:
+  std::mt19937_64 random_;
+};
+
+// By way of the wire.
+template <typename Message>
+Message Sent(const Message& message) {
+  Message received;
+  EXPECT_TRUE(received.ParseFromString(message.SerializeAsString()));
+  return received;
+}
+
+constexpr int kRounds = 300;
+
+TEST(ConvertTest, DescriptionsRoundTrip) {
+  Some some;
+  for (int round = 0; round < kRounds; ++round) {
+    const DatasetDescription description = some.Description();
+    const auto back = FromProto(Sent(ToProto(description).value()));
+    ASSERT_TRUE(back.ok()) << back.status();
+    ASSERT_EQ(*back, description);
+  }
+}
+
+TEST(ConvertTest, PreparingRoundTrips) {
+  Some some;
+  for (int round = 0; round < kRounds; ++round) {
+    const PrepareRequest request{some.Text(), some.Agreement(), some.Bool()};
+    const auto back = FromProto(Sent(ToProto(request)));
+    ASSERT_TRUE(back.ok()) << back.status();
+    ASSERT_EQ(*back, request);
+    const PrepareUpdate update = some.Update();
+    ASSERT_EQ(*FromProto(Sent(ToProto(update))), update);
+  }
+}
+
+TEST(ConvertTest, OpeningASnapshotRoundTrips) {
+  Some some;
+  for (int round = 0; round < kRounds; ++round) {
+    const SnapshotRequest request{some.Text(), some.Bytes()};
+    ASSERT_EQ(FromProto(Sent(ToProto(request))), request);
+    const OpenedSnapshot opened = some.Opened();
+    const auto back = FromProto(Sent(ToProto(opened)));
+    ASSERT_TRUE(back.ok()) << back.status();
+    ASSERT_EQ(*back, opened);
+  }
+}
+
+TEST(ConvertTest, ReadingRecordsRoundTrips) {
+  Some some;
+  for (int round = 0; round < kRounds; ++round) {
+    const ReadRequest request = some.Read();
+    ASSERT_EQ(*FromProto(Sent(ToProto(request))), request);
+    const FoundRecord record = some.Record();
+    ASSERT_EQ(*FromProto(Sent(ToProto(record))), record);
+    const AlikeRequest alike{some.Text(), some.Bytes(), some.AllBytes()};
+    ASSERT_EQ(FromProto(Sent(ToProto(alike))), alike);
+    const AlikeKey found{some.Bytes(), some.Bytes()};
+    ASSERT_EQ(FromProto(Sent(ToProto(found))), found);
+  }
+}
+
+// Whoever adds a field to a message finds here that the random values above must set it.
+TEST(ConvertTest, EveryFieldOfEveryMessageIsConverted) {
+  std::set<std::string> seen;
+  const std::function<void(const google::protobuf::Message&)> see =
+      [&](const google::protobuf::Message& message) {
+        std::vector<const google::protobuf::FieldDescriptor*> fields;
+        const auto* const reflection = message.GetReflection();
+        reflection->ListFields(message, &fields);
+        for (const auto* const field : fields) {
+          seen.insert(field->full_name());
+          if (field->cpp_type() != google::protobuf::FieldDescriptor::CPPTYPE_MESSAGE) continue;
+          if (!field->is_repeated()) {
+            see(reflection->GetMessage(message, field));
+            continue;
+          }
+          for (int i = 0; i < reflection->FieldSize(message, field); ++i) {
+            see(reflection->GetRepeatedMessage(message, field, i));
+          }
+        }
+      };
+  Some some;
+  see(ToProto(SomeAgreement()));
+  for (int round = 0; round < kRounds; ++round) {
+    see(*ToProto(some.Description()));
+    see(ToProto(PrepareRequest{"d", some.Agreement(), true}));
+    see(ToProto(some.Update()));
+    see(ToProto(SnapshotRequest{"d", "f"}));
+    see(ToProto(some.Opened()));
+    see(ToProto(some.Read()));
+    see(ToProto(some.Record()));
+    see(ToProto(AlikeRequest{"d", "f", {"k"}}));
+    see(ToProto(AlikeKey{"k", "h"}));
+  }
+  // These have a few plain fields, and no value of their own.
+  const std::set<std::string> plain = {
+      "DescribeRequest", "QueryRequest",         "QueryReply",         "ReadRecordsReply",
+      "FindAlikeReply",  "CloseSnapshotRequest", "CloseSnapshotReply", "ErrorDetails"};
+  const google::protobuf::FileDescriptor* const file = v1::Digest::descriptor()->file();
+  for (int i = 0; i < file->message_type_count(); ++i) {
+    const google::protobuf::Descriptor* const type = file->message_type(i);
+    if (plain.contains(type->name())) continue;
+    for (int j = 0; j < type->field_count(); ++j) {
+      EXPECT_TRUE(seen.contains(type->field(j)->full_name())) << type->field(j)->full_name();
+    }
+  }
+}
+
+TEST(ConvertTest, TextsForPeopleAreMadeUtf8AndNamesOfColumnsAreNot) {
+  DatasetDescription description;
+  description.source = description.filter = "a\xFF";
+  description.warnings = {"b\xFF"};
+  description.columns = {{"name", TypeKnowledge::kTextual, {}, "c\xFF"}};
+  const auto message = ToProto(description);
+  ASSERT_TRUE(message.ok()) << message.status();
+  EXPECT_EQ(Sent(*message).warnings(0), "b\xEF\xBF\xBD");
+  description.columns[0].name = "n\xFF";
+  EXPECT_EQ(ToProto(description).status().code(), absl::StatusCode::kFailedPrecondition);
+  description.columns.clear();
+  description.key = {"n\xFF"};
+  EXPECT_EQ(ToProto(description).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(ConvertTest, WhatAReplyLacksIsAnError) {
+  v1::DescribeReply reply;
+  reply.add_columns()->set_name("x");
+  EXPECT_EQ(FromProto(reply).status().code(), absl::StatusCode::kInternal);
+  reply.mutable_columns(0)->set_knowledge(v1::TYPE_KNOWLEDGE_TYPED);
+  for (const char* type : {"", "varchar", "dynamic"}) {
+    reply.mutable_columns(0)->set_type(type);
+    EXPECT_EQ(FromProto(reply).status().code(), absl::StatusCode::kFailedPrecondition) << type;
+  }
+  EXPECT_FALSE(FromProto(v1::OpenSnapshotReply()).ok());
+  EXPECT_FALSE(FromProto(v1::Record()).ok());
+  v1::PrepareReply prepared;
+  EXPECT_FALSE(FromProto(prepared)->result.has_value());
+  prepared.mutable_result()->set_records(5);
+  EXPECT_FALSE(FromProto(prepared).ok());
+}
+
+TEST(ConvertTest, OneThingIsAskedForOfARecord) {
+  v1::ReadRecordsRequest request;
+  request.add_rules("a:lower");
+  EXPECT_EQ(FromProto(request)->what, ReadWhat::kTags);
+  request.set_with_values(true);
+  EXPECT_EQ(FromProto(request).status().code(), absl::StatusCode::kInvalidArgument);
+  request.clear_rules();
+  request.set_indexed(true);
+  EXPECT_EQ(FromProto(request).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(ConvertTest, DigestsAndSummariesRoundTrip) {

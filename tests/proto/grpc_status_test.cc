@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
+
+#include "driftwood/v1/agent.pb.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::proto {
 namespace {
@@ -14,6 +18,29 @@ TEST(GrpcStatusTest, EveryCodeKeepsItsMeaningInBothDirections) {
     const grpc::Status wire = ToGrpc(status);
     EXPECT_EQ(static_cast<int>(wire.error_code()), code);
     EXPECT_EQ(FromGrpc(wire), status);
+  }
+}
+
+TEST(GrpcStatusTest, AFaultGoesWithItsStatus) {
+  for (int code = 1; code <= 16; ++code) {
+    const absl::Status status(static_cast<absl::StatusCode>(code), "why");
+    EXPECT_EQ(StatedFault(FromGrpc(ToGrpc(status))), std::nullopt);
+    EXPECT_EQ(ToGrpc(status).error_details(), "");
+    for (const Fault fault : {Fault::kUser, Fault::kSource, Fault::kTransport, Fault::kOurs}) {
+      const absl::Status back = FromGrpc(ToGrpc(WithFault(status, fault)));
+      EXPECT_EQ(back, WithFault(status, fault));
+      EXPECT_EQ(StatedFault(back), fault);
+    }
+  }
+}
+
+TEST(GrpcStatusTest, DetailsThatAreNoneSayNoFault) {
+  v1::ErrorDetails unknown;
+  unknown.set_fault(static_cast<v1::Fault>(9));
+  for (const std::string& details : {std::string("\xFF"), std::string("x"), std::string(1000, 'y'),
+                                     unknown.SerializeAsString()}) {
+    const absl::Status back = FromGrpc({grpc::StatusCode::ABORTED, "why", details});
+    EXPECT_EQ(back, absl::AbortedError("why"));
   }
 }
 

@@ -38,6 +38,8 @@ class Process {
   Process& operator=(const Process&) = delete;
 
   pid_t pid() const { return pid_; }
+  // What has been read of its stdout.
+  const std::string& out() const { return result_.out; }
   // Reads stdout until it has `text` or the program ends; true if it came. For programs that say
   // when they are ready.
   bool WaitForOutput(const std::string& text);

@@ -11,9 +11,9 @@ namespace driftwood::testing {
 
 class TempDir {
  public:
-  TempDir() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "driftwood-test-XXXXXX").string();
+  TempDir() : TempDir(std::filesystem::temp_directory_path()) {}
+  explicit TempDir(const std::filesystem::path& parent) {
+    std::string pattern = (parent / "driftwood-test-XXXXXX").string();
     DRIFTWOOD_CHECK(::mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }

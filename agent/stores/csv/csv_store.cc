@@ -1,6 +1,8 @@
 #include "agent/stores/csv/csv_store.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 
 #include "agent/source/messages.h"
@@ -50,16 +52,16 @@ absl::Status CheckNullText(const std::string& text, char delimiter) {
 }
 
 absl::Status CheckNames(const std::string& what, const std::vector<std::string>& names) {
+  std::map<std::string_view, size_t> places;  // there may be very many
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string place = "column " + std::to_string(i + 1);
     if (names[i].empty())
       return absl::InvalidArgumentError(what + ": " + place + " has no name; give it one, or say " +
                                         "header=no&columns=a,b,... if this is no header");
-    const auto here = names.begin() + static_cast<std::ptrdiff_t>(i);
-    const auto first = std::find(names.begin(), here, names[i]);
-    if (first != here)
+    const auto [first, is_new] = places.emplace(names[i], i);
+    if (!is_new)
       return absl::InvalidArgumentError(
-          what + ": columns " + std::to_string(first - names.begin() + 1) + " and " +
+          what + ": columns " + std::to_string(first->second + 1) + " and " +
           std::to_string(i + 1) + " are both named " + Printable(names[i]) + "; rename one");
   }
   return absl::OkStatus();

@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <random>
 
 #include "agent/source/messages.h"
+#include "agent/stores/mysql/mysql_session.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 
@@ -154,7 +156,8 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(
   if (!InitialiseLibrary()) return absl::InternalError("libmariadb can't be initialised");
   MYSQL* const raw = mysql_init(nullptr);
   if (raw == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
-  std::unique_ptr<MysqlConnection> connection(new MysqlConnection(raw));
+  std::unique_ptr<MysqlConnection> connection(
+      new MysqlConnection(raw, options.statement_timeout_s));
   SetOptions(raw, options);
   const MYSQL* const connected = mysql_real_connect(
       raw, OrNull(options.host), OrNull(options.user), OrNull(options.password),
@@ -168,7 +171,7 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(
   WatchSocket(raw);
   connection->socket_ = ::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0);
   if (connection->socket_ < 0) return absl::ResourceExhaustedError("no file descriptor is left");
-  RETURN_IF_ERROR(connection->SetUp(options));
+  RETURN_IF_ERROR(connection->SetUp());
   return connection;
 }
 
@@ -177,42 +180,54 @@ MysqlConnection::~MysqlConnection() {
   if (socket_ >= 0) ::close(socket_);
 }
 
-absl::Status MysqlConnection::SetUp(const MysqlOptions& options) {
+absl::Status MysqlConnection::SetUp() {
   // What an option file may have switched on: a new connection would have another snapshot.
   const my_bool off = 0;
   mysql_options(connection_, MYSQL_OPT_RECONNECT, &off);
   const std::string_view version = mysql_get_server_info(connection_);
   is_mariadb_ = version.find("MariaDB") != std::string_view::npos;
   is_open_ = true;
-  RETURN_IF_ERROR(Run("SET NAMES utf8mb4"));
-  // sql_select_limit would cut results off, sql_mode pad CHARs; the rest is patience.
-  RETURN_IF_ERROR(
-      Run("SET character_set_results = NULL, sql_mode = '', time_zone = '+00:00', "
-          "sql_select_limit = 18446744073709551615, sql_big_selects = 1, autocommit = 1, "
-          "lock_wait_timeout = 30, net_write_timeout = 3600, wait_timeout = 86400"));
-  RETURN_IF_ERROR(Run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"));
-  RETURN_IF_ERROR(Run("SET SESSION TRANSACTION READ ONLY"));
-  if (options.statement_timeout_s) {
-    const uint64_t s = *options.statement_timeout_s;
-    RETURN_IF_ERROR(Run(is_mariadb_ ? "SET max_statement_time = " + std::to_string(s)
-                                    : "SET max_execution_time = " + std::to_string(s * 1000)));
-  }
-  // Those that not every server has. The first two would end a scan that waits; the third would
-  // turn long lists of keys into tables of types that the server makes up.
-  ASSIGN_OR_RETURN(const MysqlResult variables,
-                   Query("SHOW SESSION VARIABLES WHERE Variable_name IN "
-                         "('idle_transaction_timeout', 'idle_readonly_transaction_timeout', "
-                         "'in_predicate_conversion_threshold', 'system_versioning_asof')"));
-  for (size_t i = 0; i < variables.rows(); ++i) {
-    const std::string name = variables.Text(i, 0);
-    if (name != "system_versioning_asof") {
-      RETURN_IF_ERROR(Run("SET " + name + " = 0"));
-    } else if (variables.Text(i, 1) != "DEFAULT") {
-      return absl::FailedPreconditionError(
-          "the server's system_versioning_asof shows tables as they were in the past");
-    }
-  }
+  RETURN_IF_ERROR(Run("SET sql_select_limit = 18446744073709551615"));  // it cuts SHOW too
+  ASSIGN_OR_RETURN(const MysqlResult variables, Query(MysqlOptionalVariablesSql()));
+  for (size_t i = 0; i < variables.rows(); ++i) optional_.insert(variables.Text(i, 0));
   return absl::OkStatus();
+}
+
+absl::Status MysqlConnection::Prepare() {
+  std::random_device random;
+  mark_ = std::to_string(random()) + "." + std::to_string(random());
+  RETURN_IF_ERROR(Run(MysqlSetSql(mark_, optional_, is_mariadb_, statement_timeout_s_)));
+  return Run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+}
+
+absl::Status MysqlConnection::Start(MysqlSnapshot snapshot) {
+  return Run(snapshot == MysqlSnapshot::kAtOnce
+                 ? "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+                 : "START TRANSACTION READ ONLY");
+}
+
+absl::StatusOr<std::string> MysqlConnection::ReadBack() {
+  ASSIGN_OR_RETURN(const MysqlResult row, Query(MysqlReadBackSql(optional_, is_mariadb_)));
+  return CheckMysqlReadBack(row, mark_, optional_, is_mariadb_);
+}
+
+absl::Status MysqlConnection::CheckBegun() {
+  ASSIGN_OR_RETURN(begun_in_, ReadBack());
+  return absl::OkStatus();
+}
+
+absl::Status MysqlConnection::CheckSession() {
+  ASSIGN_OR_RETURN(const std::string now, ReadBack());
+  if (now == begun_in_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "a proxy has given the transaction another session of the server (" + Printable(begun_in_) +
+      ", then " + Printable(now) + "); connect to the server itself");
+}
+
+absl::Status MysqlConnection::Begin(MysqlSnapshot snapshot) {
+  RETURN_IF_ERROR(Prepare());
+  RETURN_IF_ERROR(Start(snapshot));
+  return CheckBegun();
 }
 
 std::optional<size_t> MysqlResult::Find(std::string_view name) const {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,8 +50,10 @@ class MysqlResult {
   std::vector<std::string> names_;
 };
 
-// A session that only reads, set up so that nothing leaves out rows or changes values on their
-// way: texts come in the character set that they are stored in, times in UTC.
+// When a transaction's snapshot is taken: when it first reads rows, or when it begins.
+enum class MysqlSnapshot { kAtFirstRows, kAtOnce };
+
+// A session whose transactions only read.
 class MysqlConnection {
  public:
   // PermissionDenied, NotFound (no such database), ResourceExhausted (too many connections),
@@ -64,6 +67,18 @@ class MysqlConnection {
   bool is_mariadb() const { return is_mariadb_; }
   // Its number in the server's process list. Any thread.
   unsigned long session() const { return session_; }
+
+  // Begins every transaction that there is: read-only, set up so that nothing leaves out rows or
+  // changes values on their way (texts come in the character set that they are stored in, times in
+  // UTC), read back in it. FailedPrecondition, with what to do, if it is not as it was set.
+  absl::Status Begin(MysqlSnapshot snapshot = MysqlSnapshot::kAtFirstRows);
+  // Its three steps, for who begins several at once.
+  absl::Status Prepare();
+  absl::Status Start(MysqlSnapshot snapshot);
+  absl::Status CheckBegun();
+  // Later in the transaction. FailedPrecondition if it is not the same session any more, or not as
+  // it was set.
+  absl::Status CheckSession();
 
   absl::Status Run(const std::string& sql);
   absl::StatusOr<MysqlResult> Query(const std::string& sql);
@@ -81,16 +96,22 @@ class MysqlConnection {
   void Interrupt();
 
  private:
-  explicit MysqlConnection(MYSQL* connection) : connection_(connection) {}
-  absl::Status SetUp(const MysqlOptions& options);
+  MysqlConnection(MYSQL* connection, std::optional<uint64_t> statement_timeout_s)
+      : connection_(connection), statement_timeout_s_(statement_timeout_s) {}
+  absl::Status SetUp();
+  absl::StatusOr<std::string> ReadBack();
   absl::Status MakeError(unsigned code, const char* message) const;
 
   MYSQL* const connection_;
+  const std::optional<uint64_t> statement_timeout_s_;
   // A second descriptor of its socket: the library closes its own whenever the line is cut.
   int socket_ = -1;
   unsigned long session_ = 0;
   bool is_open_ = false;
   bool is_mariadb_ = false;
+  std::set<std::string> optional_;  // variables that this server has
+  std::string mark_;                // of the current transaction
+  std::string begun_in_;            // the session's number, as the server has it
 };
 
 // "`na``me`"

@@ -77,6 +77,7 @@ absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOption
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
                    MysqlConnection::Open(options));
+  RETURN_IF_ERROR(connection->Begin());
   const std::string where = OfDatabase(*connection, options.database);
   ASSIGN_OR_RETURN(const MysqlResult found,
                    connection->Query("SELECT TABLE_NAME, TABLE_TYPE, @@lower_case_table_names FROM "

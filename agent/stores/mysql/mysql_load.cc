@@ -42,17 +42,20 @@ class MysqlLoadMeter final : public ReconnectingMeter<MysqlConnection> {
   absl::StatusOr<ServerLoad> ReadOnce() override {
     if (connection_ == nullptr) {
       ASSIGN_OR_RETURN(connection_, MysqlConnection::Open(options_));
+      RETURN_IF_ERROR(connection_->Begin());
       ASSIGN_OR_RETURN(const MysqlResult grants, connection_->Query("SHOW GRANTS"));
       sees_all_ = false;
       for (size_t i = 0; i < grants.rows(); ++i) {
         sees_all_ = sees_all_ || GrantsProcess(grants.Text(i, 0));
       }
     }
+    RETURN_IF_ERROR(connection_->Begin());
     ServerLoad load;
     if (parts_.running) {
       ASSIGN_OR_RETURN(load.running, Running());
     }
     if (parts_.lag) RETURN_IF_ERROR(ReadLag(&load));
+    RETURN_IF_ERROR(connection_->Run("COMMIT"));
     return load;
   }
 

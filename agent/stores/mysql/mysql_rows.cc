@@ -218,9 +218,9 @@ size_t MysqlValueCount(const std::vector<MysqlColumnForm>& forms) {
 namespace {
 
 // Takes one value after the other from a batch's bytes.
-class ValueReader {
+class MysqlFieldReader {
  public:
-  ValueReader(const unsigned char* at, const unsigned char* end) : at_(at), end_(end) {}
+  MysqlFieldReader(const unsigned char* at, const unsigned char* end) : at_(at), end_(end) {}
 
   bool done() const { return at_ == end_; }
   bool StartRow(size_t values) {
@@ -257,7 +257,7 @@ class ValueReader {
 absl::StatusOr<std::string> MysqlBatch::LastInteger(size_t column) const {
   const std::vector<MysqlColumnForm>& forms = *forms_;
   const auto* const begin = reinterpret_cast<const unsigned char*>(bytes_.data());
-  ValueReader reader(begin + last_, begin + bytes_.size());
+  MysqlFieldReader reader(begin + last_, begin + bytes_.size());
   std::optional<std::string_view> bytes;
   bool taken = rows_ > 0 && reader.StartRow(MysqlValueCount(forms));
   for (size_t i = 0; taken && i <= column; ++i) {
@@ -280,7 +280,7 @@ absl::Status MysqlBatch::Decode(RowSink& sink) {
   std::vector<SourceValue> row(forms.size());
   std::pmr::monotonic_buffer_resource arena(size_t{1} << 12);
   const auto* const begin = reinterpret_cast<const unsigned char*>(bytes_.data());
-  ValueReader reader(begin, begin + bytes_.size());
+  MysqlFieldReader reader(begin, begin + bytes_.size());
   for (uint64_t i = 0; i < rows_; ++i) {
     if (!reader.StartRow(values)) return Malformed("a row cut short");
     for (size_t column = 0; column < forms.size(); ++column) {

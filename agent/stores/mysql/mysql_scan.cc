@@ -5,6 +5,7 @@
 
 #include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_load.h"
+#include "agent/stores/mysql/mysql_session.h"
 #include "agent/stores/mysql/mysql_statement.h"
 #include "agent/stores/sql/batch_queue.h"
 #include "merkle/mutex.h"
@@ -14,19 +15,6 @@ namespace driftwood::agent {
 namespace {
 
 using Forms = std::vector<MysqlColumnForm>;
-
-// What goes wrong once rows flow is not what the user wrote: nothing was proven, no more.
-absl::Status MysqlScanError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-      return absl::AbortedError(status.message());
-    default:
-      return MysqlServerError(status);
-  }
-}
 
 // How the statement's values are read as the table's columns. Aborted if they can't: the table has
 // changed since its description was read.
@@ -53,7 +41,7 @@ absl::StatusOr<Forms> FormsOf(const std::vector<MysqlForm>& wanted,
 void EndStatement(const MysqlOptions& options, unsigned long session) {
   const absl::StatusOr<std::unique_ptr<MysqlConnection>> connection =
       MysqlConnection::Open(options);
-  if (!connection.ok()) return;
+  if (!connection.ok() || !(*connection)->Begin().ok()) return;
   const std::string id = std::to_string(session);
   const std::string ours = (*connection)->Literal(std::string(kMysqlSelect) + "%");
   const absl::StatusOr<MysqlResult> found =
@@ -110,7 +98,7 @@ class MysqlScan final : public Scan {
     mysql_thread_init();
     const absl::Status status = ReadStatements(reader);
     const bool left_early = !status.ok() && !queue_.CheckWanted().ok();
-    queue_.EndReader(MysqlScanError(status));
+    queue_.EndReader(WhileScanning(status));
     if (left_early) EndStatement(plan_.options, ConnectionOf(reader).session());
     mysql_thread_end();
   }
@@ -121,11 +109,24 @@ class MysqlScan final : public Scan {
       size_t next = 0;
       {
         merkle::MutexLock lock(&mutex_);
-        if (next_statement_ == plan_.statements.size()) return absl::OkStatus();
-        next = next_statement_++;
+        next = next_statement_;
+        if (next < plan_.statements.size()) ++next_statement_;
       }
+      if (next == plan_.statements.size()) return ProveRead(reader);
       RETURN_IF_ERROR(ReadStatement(reader, next));
     }
+  }
+
+  // That this reader has read in one session, set as it began; and after the last of them, that the
+  // table was kept as it is all the time.
+  absl::Status ProveRead(size_t reader) {
+    RETURN_IF_ERROR(ConnectionOf(reader).CheckSession());
+    {
+      merkle::MutexLock lock(&mutex_);
+      // What was read of several snapshots is not taken for one.
+      if (++readers_proven_ < reader_count_ || !lost_.empty()) return absl::OkStatus();
+    }
+    return plan_.guard == nullptr ? absl::OkStatus() : plan_.guard->CheckSession();
   }
 
   // All its rows, from one connection after another if need be. What was read of a batch that was
@@ -135,7 +136,7 @@ class MysqlScan final : public Scan {
     std::string last_key;  // of the rows that were delivered
     for (;;) {
       const absl::Status status = ReadRows(ConnectionOf(reader), sql, number, &last_key);
-      if (status.ok() || !plan_.resume || !IsTransient(MysqlServerError(status))) return status;
+      if (status.ok() || !plan_.resume || !IsTransient(WhileScanning(status))) return status;
       RETURN_IF_ERROR(queue_.CheckWanted());
       RETURN_IF_ERROR(Reconnect(reader, status));
       if (!last_key.empty()) sql = plan_.resume->rest(number, last_key);
@@ -152,7 +153,7 @@ class MysqlScan final : public Scan {
       const absl::Status status = ConnectAgain(reader);
       if (status.ok()) break;
       if (absl::IsResourceExhausted(status)) continue;  // perhaps by the connection that was lost
-      if (!IsTransient(MysqlServerError(status))) return status;
+      if (!IsTransient(WhileScanning(status))) return status;
       lost = status;
     }
     merkle::MutexLock lock(&mutex_);
@@ -185,6 +186,10 @@ class MysqlScan final : public Scan {
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlStatement> statement,
                      MysqlStatement::Prepare(connection, sql));
     absl::Status status = ReadResult(*statement, number, last_key);
+    if (status.ok() && statement->has_warnings()) {
+      ASSIGN_OR_RETURN(const MysqlResult warnings, connection.Query("SHOW WARNINGS"));
+      return CheckMysqlWarnings(warnings);
+    }
     // Else closing the statement would read the rest.
     if (!status.ok()) connection.Interrupt();
     return status;
@@ -248,21 +253,11 @@ class MysqlScan final : public Scan {
   // Each is used, and replaced, by its reader only.
   std::vector<std::unique_ptr<MysqlConnection>> readers_ DRIFTWOOD_GUARDED_BY(mutex_);
   size_t next_statement_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  size_t readers_proven_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   std::string lost_ DRIFTWOOD_GUARDED_BY(mutex_);  // Scan::End::not_point_in_time
 };
 
 }  // namespace
-
-absl::Status MysqlServerError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-      return Transient(absl::AbortedError(status.message()));
-    case absl::StatusCode::kDeadlineExceeded:
-      return absl::AbortedError(status.message());
-    default:
-      return status;
-  }
-}
 
 absl::StatusOr<std::unique_ptr<Scan>> StartMysqlScan(MysqlScanPlan plan) {
   // What is wrong with the statement shows before the scan begins.

@@ -45,8 +45,4 @@ struct MysqlScanPlan {
 
 absl::StatusOr<std::unique_ptr<Scan>> StartMysqlScan(MysqlScanPlan plan);
 
-// Once an audit runs: Aborted for a server that is lost or takes too long. Those codes of their own
-// would say that the agent is.
-absl::Status MysqlServerError(const absl::Status& status);
-
 }  // namespace driftwood::agent

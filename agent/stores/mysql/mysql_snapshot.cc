@@ -46,11 +46,13 @@ absl::StatusOr<std::string> SnapshotPosition(MysqlConnection& connection) {
 }
 
 absl::StatusOr<bool> BeginAsOne(const std::vector<std::unique_ptr<MysqlConnection>>& connections) {
+  // What takes time comes before the number, so that the snapshots follow each other closely.
+  for (const auto& connection : connections) RETURN_IF_ERROR(connection->Prepare());
   ASSIGN_OR_RETURN(const std::string before, TransactionNumber(*connections[0]));
   // A commit takes its number a moment before others see it; that moment is over by then.
   RETURN_IF_ERROR(connections[0]->Run("DO SLEEP(0.01)"));
   for (const auto& connection : connections) {
-    RETURN_IF_ERROR(connection->Run("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"));
+    RETURN_IF_ERROR(connection->Start(MysqlSnapshot::kAtOnce));
   }
   std::set<std::string> positions;
   for (const auto& connection : connections) {
@@ -58,6 +60,7 @@ absl::StatusOr<bool> BeginAsOne(const std::vector<std::unique_ptr<MysqlConnectio
     positions.insert(std::move(position));
   }
   ASSIGN_OR_RETURN(const std::string after, TransactionNumber(*connections[0]));
+  for (const auto& connection : connections) RETURN_IF_ERROR(connection->CheckBegun());
   return positions.size() == 1 && !positions.begin()->empty() && !before.empty() && before == after;
 }
 

@@ -90,6 +90,10 @@ absl::StatusOr<bool> MysqlStatement::Fetch() {
     if (mysql_errno(connection_.get()) != 0 || mysql_stmt_errno(statement_) != 0) {
       return connection_.Error(statement_);
     }
+    // The packet that ends the rows: 254, the number of warnings (16 bits), a status. The library
+    // looks at the first byte only.
+    const unsigned char* const end = connection_.get()->net.read_pos;
+    has_warnings_ = end[0] != 254 || end[1] != 0 || end[2] != 0;
     return false;
   }
   if (result == 1) return connection_.Error(statement_);

@@ -33,6 +33,8 @@ class MysqlStatement {
   // The row's parts, as MysqlBatch::Add() takes them; until the next Fetch().
   std::string_view nulls() const { return nulls_; }
   std::string_view values() const { return values_; }
+  // At the end of data: whether the server has warned of anything (SHOW WARNINGS).
+  bool has_warnings() const { return has_warnings_; }
 
  private:
   MysqlStatement(MysqlConnection& connection, MYSQL_STMT* statement)
@@ -49,6 +51,7 @@ class MysqlStatement {
   std::string_view values_;
   unsigned columns_seen_ = 0;
   bool is_malformed_ = false;
+  bool has_warnings_ = false;
 };
 
 }  // namespace driftwood::agent

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_lookup.h"
@@ -13,7 +14,9 @@
 #include "agent/stores/mysql/mysql_snapshot.h"
 #include "agent/stores/mysql/mysql_table.h"
 #include "agent/stores/mysql/mysql_url.h"
+#include "agent/stores/sql/described_columns.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -37,18 +40,13 @@ class MysqlStore final : public Store {
     absl::StatusOr<SourceDescription> description = DescribeTable();
     if (description.ok()) return description;
     // Nothing was compared yet: the access to the data is what has to change.
-    const absl::StatusCode code = description.status().code();
-    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
-        code == absl::StatusCode::kDeadlineExceeded) {
-      return absl::FailedPreconditionError(description.status().message());
-    }
-    return description;
+    return WithDefaultFault(description.status(), Fault::kUser);
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
     absl::StatusOr<std::unique_ptr<Scan>> scan = ScanTable(columns);
-    if (!scan.ok()) return MysqlServerError(scan.status());
+    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
     return scan;
   }
 
@@ -56,7 +54,7 @@ class MysqlStore final : public Store {
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
     absl::StatusOr<std::unique_ptr<Scan>> scan = ScanKeys(columns, key, keys);
-    if (!scan.ok()) return MysqlServerError(scan.status());
+    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
     return scan;
   }
 
@@ -85,6 +83,7 @@ class MysqlStore final : public Store {
     plan.options = options_;
     std::unique_ptr<MysqlConnection> guard;
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&guard));
+    RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     ASSIGN_OR_RETURN(const std::string list, SelectList(table, columns, &plan.forms));
     plan.not_point_in_time = table.not_point_in_time;
     const std::string select = kMysqlSelect + ("SQL_NO_CACHE " + list) + " FROM " + table.Quoted();
@@ -161,6 +160,7 @@ class MysqlStore final : public Store {
     plan.options = options_;
     plan.readers.resize(1);
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&plan.readers[0]));
+    RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     ASSIGN_OR_RETURN(const MysqlResult packet,
                      plan.readers[0]->Query("SELECT @@max_allowed_packet"));
     const size_t bytes_max =
@@ -177,11 +177,13 @@ class MysqlStore final : public Store {
     return StartMysqlScan(std::move(plan));
   }
 
-  absl::StatusOr<SourceDescription> DescribeTable() const {
+  absl::StatusOr<SourceDescription> DescribeTable() {
     ASSIGN_OR_RETURN(const std::string name, TableName());
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
                      MysqlConnection::Open(options_));
+    RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(const MysqlTable table, ReadMysqlTable(*connection, options_.database, name));
+    described_.Remember(ColumnsOf(table));
     SourceDescription description;
     description.source = url_.ToString();
     description.live = true;
@@ -213,6 +215,16 @@ class MysqlStore final : public Store {
     return description;
   }
 
+  // Texts are read by their character set too.
+  static DescribedColumns::Columns ColumnsOf(const MysqlTable& table) {
+    DescribedColumns::Columns columns;
+    for (const MysqlColumn& column : table.columns) {
+      columns[column.name] =
+          column.declared + (column.character_set.empty() ? "" : " " + column.character_set);
+    }
+    return columns;
+  }
+
   absl::StatusOr<std::string> TableName() const {
     if (table_) return *table_;
     return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME");
@@ -228,7 +240,7 @@ class MysqlStore final : public Store {
   }
   absl::StatusOr<MysqlTable> Begin(MysqlConnection& connection) const {
     ASSIGN_OR_RETURN(const std::string name, TableName());
-    RETURN_IF_ERROR(connection.Run("START TRANSACTION READ ONLY"));
+    RETURN_IF_ERROR(connection.Begin());
     const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
     RETURN_IF_ERROR(connection.Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
     return ReadMysqlTable(connection, options_.database, name);
@@ -270,6 +282,8 @@ class MysqlStore final : public Store {
   const std::optional<std::string> table_;
   std::optional<std::string> where_;  // constant once it is read
   std::shared_ptr<Retries> retries_;  // constant once scans begin
+
+  DescribedColumns described_;
 };
 
 }  // namespace

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <random>
 
 #include "agent/source/messages.h"
+#include "agent/stores/postgresql/pg_session.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -62,11 +64,13 @@ std::string PgResult::Text(int row, int column) const {
           static_cast<size_t>(PQgetlength(result_.get(), row, column))};
 }
 
-int64_t PgResult::Int(int row, int column) const {
+absl::StatusOr<int64_t> PgResult::Int(int row, int column) const {
   const std::string text = Text(row, column);
   int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size()) return value;
+  return absl::InternalError("PostgreSQL gave \"" + Printable(text) +
+                             "\" where its catalogue has a number");
 }
 
 std::string PgQuoted(std::string_view name) {
@@ -102,22 +106,25 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
     names.push_back(name.c_str());
     values.push_back(value.c_str());
   }
+  // Of what is said before the first transaction; each sets it for itself.
+  names.push_back("client_encoding");
+  values.push_back("UTF8");
   names.push_back(nullptr);
   values.push_back(nullptr);
   PGconn* const raw = PQconnectdbParams(names.data(), values.data(), 0);
   if (raw == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
-  std::unique_ptr<PgConnection> connection(new PgConnection(raw));
+  std::unique_ptr<PgConnection> connection(new PgConnection(raw, statement_timeout));
   if (PQstatus(raw) != CONNECTION_OK) return ConnectError(raw);
   // The server's notices are nothing that stderr should have.
   PQsetNoticeReceiver(
       raw, [](void*, const PGresult*) {}, nullptr);
-  RETURN_IF_ERROR(connection->SetUp(statement_timeout));
+  RETURN_IF_ERROR(connection->CheckServer());
   return connection;
 }
 
 PgConnection::~PgConnection() { PQfinish(connection_); }
 
-absl::Status PgConnection::SetUp(std::chrono::milliseconds statement_timeout) {
+absl::Status PgConnection::CheckServer() const {
   if (server_version() < kServerVersionMin) {
     return absl::FailedPreconditionError("the server is PostgreSQL " +
                                          std::to_string(server_version() / 10000) +
@@ -127,15 +134,37 @@ absl::Status PgConnection::SetUp(std::chrono::milliseconds statement_timeout) {
   if (integers == nullptr || std::string_view(integers) != "on") {
     return absl::FailedPreconditionError("the server keeps times as floating-point numbers");
   }
-  if (statement_timeout.count() > 0) {
-    RETURN_IF_ERROR(Run("SET statement_timeout = " + std::to_string(statement_timeout.count())));
-  }
-  return Run(
-      "SET client_encoding = 'UTF8'; SET datestyle = 'ISO, YMD'; SET timezone = 'UTC'; "
-      "SET intervalstyle = 'iso_8601'; SET extra_float_digits = 3; SET bytea_output = 'hex'; "
-      "SET xmlbinary = 'base64'; SET row_security = off; "
-      "SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = on; "
-      "SET lock_timeout = '30s'; SET default_transaction_read_only = on");
+  return absl::OkStatus();
+}
+
+// No other transaction of any program may have it.
+std::string PgConnection::NextMark() {
+  std::random_device random;
+  return std::to_string(random()) + "." + std::to_string(random());
+}
+
+std::string PgConnection::AnotherBegin() {
+  mark_ = NextMark();
+  return "ROLLBACK; " + PgBeginSql({}, mark_, statement_timeout_);
+}
+
+absl::Status PgConnection::TakeReadBack(const PgResult& row) {
+  ASSIGN_OR_RETURN(session_, CheckPgReadBack(row, mark_));
+  return absl::OkStatus();
+}
+
+absl::Status PgConnection::CheckReadBack(const PgResult& row) const {
+  ASSIGN_OR_RETURN(const PgSession now, CheckPgReadBack(row, mark_));
+  return CheckSamePgSession(session_, now);
+}
+
+absl::Status PgConnection::Begin(const PgBeginning& beginning) {
+  mark_ = NextMark();
+  const bool in_another = PQtransactionStatus(connection_) != PQTRANS_IDLE;
+  RETURN_IF_ERROR(
+      Run((in_another ? "ROLLBACK; " : "") + PgBeginSql(beginning, mark_, statement_timeout_)));
+  ASSIGN_OR_RETURN(const PgResult row, Query(PgReadBackSql()));
+  return TakeReadBack(row);
 }
 
 void PgConnection::Cancel() const {
@@ -150,6 +179,25 @@ absl::Status PgConnection::Run(const std::string& sql) {
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return absl::OkStatus();
   return Error(result.get());
+}
+
+absl::StatusOr<PgResult> PgConnection::QueryUnder(const std::string& path, const std::string& sql) {
+  const std::string all = "SET LOCAL search_path = " + path + "; " + sql + "; " + kPgOwnPath;
+  if (PQsendQuery(connection_, all.c_str()) != 1) return Error(nullptr);
+  absl::StatusOr<PgResult> rows = absl::InternalError("PostgreSQL gave no rows");
+  absl::Status failed;
+  for (;;) {
+    PgResult result(PQgetResult(connection_));
+    if (result.get() == nullptr) break;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_TUPLES_OK) {
+      rows = std::move(result);
+    } else if (status != PGRES_COMMAND_OK && failed.ok()) {
+      failed = Error(result.get());
+    }
+  }
+  RETURN_IF_ERROR(failed);
+  return rows;
 }
 
 absl::StatusOr<PgResult> PgConnection::Query(const std::string& sql,

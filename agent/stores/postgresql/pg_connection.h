@@ -28,15 +28,27 @@ class PgResult {
   bool IsNull(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
   std::string Text(int row, int column) const;
   bool Bool(int row, int column) const { return Text(row, column) == "t"; }
-  // 0 for what is no number.
-  int64_t Int(int row, int column) const;
+  // Internal for what is no number.
+  absl::StatusOr<int64_t> Int(int row, int column) const;
 
  private:
   std::unique_ptr<PGresult, decltype(&PQclear)> result_;
 };
 
-// A session that only reads, set up so that each value has one text form and row-level security
-// is an error instead of a filter that nobody sees.
+// Which session a transaction runs in.
+struct PgSession {
+  std::string server;  // when it was started
+  std::string pid;     // of the backend
+};
+
+// What a transaction begins with.
+struct PgBeginning {
+  std::string snapshot;  // another transaction's, as a literal; empty: its own
+  std::string lock;      // a table's quoted name: locked before the snapshot is taken
+};
+
+// A connection whose transactions only read. Nothing is set outside of them, so that a pooler may
+// stand between.
 class PgConnection {
  public:
   // PermissionDenied (password, role, pg_hba.conf), NotFound (no such database), Unavailable.
@@ -51,7 +63,23 @@ class PgConnection {
   bool has_utf8_texts() const;
   int server_version() const { return PQserverVersion(connection_); }  // 150004
 
+  // Begins every transaction that there is, ending the one before: read-only, of one snapshot,
+  // under a search path that is ours, set up so that each value has one text form and row-level
+  // security is an error instead of a filter that nobody sees. Reads back that it is so, and where:
+  // FailedPrecondition, with what to do, if it is not.
+  absl::Status Begin(const PgBeginning& beginning = {});
+  // For who sends statements himself: SQL that begins anew like Begin(), and what reads it back.
+  std::string AnotherBegin();
+  absl::Status TakeReadBack(const PgResult& row);
+  // The same later in the transaction. FailedPrecondition if it is not the same session any more,
+  // or not as it was set.
+  absl::Status CheckReadBack(const PgResult& row) const;
+  const PgSession& session() const { return session_; }
+
   absl::Status Run(const std::string& sql);
+  // One statement under another search path (as SET takes it), with its rows. What it says must
+  // name all that is of pg_catalog as such.
+  absl::StatusOr<PgResult> QueryUnder(const std::string& path, const std::string& sql);
   // Asks the server to end what runs. Any thread; best effort.
   void Cancel() const;
   absl::StatusOr<PgResult> Query(const std::string& sql,
@@ -61,10 +89,15 @@ class PgConnection {
   absl::StatusOr<std::string> Literal(const std::string& text) const;
 
  private:
-  explicit PgConnection(PGconn* connection) : connection_(connection) {}
-  absl::Status SetUp(std::chrono::milliseconds statement_timeout);
+  PgConnection(PGconn* connection, std::chrono::milliseconds statement_timeout)
+      : connection_(connection), statement_timeout_(statement_timeout) {}
+  absl::Status CheckServer() const;
+  std::string NextMark();
 
   PGconn* const connection_;
+  const std::chrono::milliseconds statement_timeout_;
+  std::string mark_;  // of the current transaction
+  PgSession session_;
 };
 
 // "\"na\"\"me\""

@@ -39,13 +39,15 @@ std::string NamePart(const std::string& name) {
 
 absl::StatusOr<std::string> FindSchema(PgConnection& connection, const StoreUrl& url,
                                        const std::string& schema) {
-  ASSIGN_OR_RETURN(const PgResult found,
-                   connection.Query("SELECT oid FROM pg_namespace WHERE nspname = $1", {schema}));
+  ASSIGN_OR_RETURN(
+      const PgResult found,
+      connection.Query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {schema}));
   if (found.rows() == 1) return found.Text(0, 0);
   ASSIGN_OR_RETURN(
       const PgResult others,
-      connection.Query("SELECT nspname FROM pg_namespace WHERE nspname NOT LIKE 'pg\\_%' "
-                       "AND nspname <> 'information_schema' ORDER BY 1 LIMIT 1000"));
+      connection.Query(
+          "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' "
+          "AND nspname <> 'information_schema' ORDER BY 1 LIMIT 1000"));
   std::vector<std::string> names;
   for (int i = 0; i < others.rows(); ++i) names.push_back(others.Text(i, 0));
   return absl::NotFoundError("the database has no schema \"" + Printable(schema) + "\"" +
@@ -57,11 +59,12 @@ absl::StatusOr<std::string> FindSchema(PgConnection& connection, const StoreUrl&
 // nothing else stands for it.
 absl::StatusOr<PgResult> FindTables(PgConnection& connection, const std::string& schema_oid) {
   return connection.Query(
-      "SELECT c.oid, c.relname, c.relkind, c.relispartition FROM pg_class c "
-      "WHERE c.relnamespace = $1::oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
-      "AND (c.relispartition AND EXISTS (SELECT FROM pg_class r WHERE "
-      "r.oid = pg_partition_root(c.oid) AND r.relnamespace = c.relnamespace)) IS NOT TRUE "
-      "ORDER BY c.relname COLLATE \"C\"",
+      "SELECT c.oid, c.relname, c.relkind, c.relispartition FROM pg_catalog.pg_class c "
+      "WHERE c.relnamespace = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+      "AND (c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_class r WHERE "
+      "r.oid = pg_catalog.pg_partition_root(c.oid) AND r.relnamespace = c.relnamespace)) IS NOT "
+      "TRUE "
+      "ORDER BY c.relname COLLATE pg_catalog.\"C\"",
       {schema_oid});
 }
 
@@ -75,32 +78,37 @@ absl::StatusOr<NamesByOid> Names(PgConnection& connection, const std::string& sq
 }
 
 constexpr char kColumns[] =
-    "SELECT a.attrelid, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid "
-    "WHERE c.relnamespace = $1::oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
+    "SELECT a.attrelid, a.attname FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON "
+    "c.oid = a.attrelid "
+    "WHERE c.relnamespace = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
     "AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
 
 // As ReadPgTable() chooses them.
 constexpr char kKeys[] =
     "SELECT i.indrelid, a.attname FROM (SELECT DISTINCT ON (i.indrelid) i.indrelid, i.indkey, "
-    "i.indnkeyatts FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
-    "WHERE c.relnamespace = $1::oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL "
+    "i.indnkeyatts FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
+    "WHERE c.relnamespace = $1::pg_catalog.oid AND i.indisunique AND i.indisvalid AND i.indpred IS "
+    "NULL "
     "AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM "
-    "unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n) "
-    "JOIN pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = k.attnum "
+    "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
+    "JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = k.attnum "
     "WHERE k.n <= i.indnkeyatts AND NOT b.attnotnull) "
     "ORDER BY i.indrelid, i.indisprimary DESC, i.indnkeyatts, i.indexrelid) i "
-    "CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n) "
-    "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
+    "CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, "
+    "n) "
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
     "WHERE k.n <= i.indnkeyatts ORDER BY i.indrelid, k.n";
 
 absl::Status WarnOfOtherSchemas(PgConnection& connection, const std::string& schema,
                                 const std::string& schema_oid, TableList* list) {
-  ASSIGN_OR_RETURN(const PgResult result,
-                   connection.Query("SELECT DISTINCT n.nspname FROM pg_class c JOIN pg_namespace n "
-                                    "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
-                                    "AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> "
-                                    "'information_schema' AND n.oid <> $1::oid ORDER BY 1",
-                                    {schema_oid}));
+  ASSIGN_OR_RETURN(
+      const PgResult result,
+      connection.Query(
+          "SELECT DISTINCT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+          "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+          "AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> "
+          "'information_schema' AND n.oid <> $1::pg_catalog.oid ORDER BY 1",
+          {schema_oid}));
   if (result.rows() == 0) return absl::OkStatus();
   std::vector<std::string> names;
   for (int i = 0; i < result.rows(); ++i) names.push_back(Printable(result.Text(i, 0)));
@@ -122,7 +130,7 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
   ASSIGN_OR_RETURN(const PgParameters parameters, PgParametersOf(base));
   ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
                    PgConnection::Open(parameters, options.statement_timeout));
-  RETURN_IF_ERROR(connection->Run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
+  RETURN_IF_ERROR(connection->Begin());
   ASSIGN_OR_RETURN(const std::string oid, FindSchema(*connection, url, schema));
   ASSIGN_OR_RETURN(const PgResult found, FindTables(*connection, oid));
   ASSIGN_OR_RETURN(NamesByOid columns, Names(*connection, kColumns, oid));

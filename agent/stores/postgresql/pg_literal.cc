@@ -16,9 +16,13 @@ constexpr int64_t kEpochDays = 10957;  // 2000-01-01, which PostgreSQL counts fr
 constexpr int64_t kEpochMicros = kEpochDays * 86'400 * 1'000'000;
 
 std::optional<std::string> SpecialLiteral(const SourceValue& value, const std::string& type) {
-  if (value.special == Special::kPlusInfinity) return "'infinity'::" + type;
-  if (value.special == Special::kMinusInfinity) return "'-infinity'::" + type;
+  if (value.special == Special::kPlusInfinity) return "'infinity'::pg_catalog." + type;
+  if (value.special == Special::kMinusInfinity) return "'-infinity'::pg_catalog." + type;
   return std::nullopt;
+}
+
+std::string Integer(int64_t value, const std::string& type) {
+  return "'" + std::to_string(value) + "'::pg_catalog." + type;
 }
 
 // As a distance from an epoch: years before Christ have no text that all settings read alike.
@@ -31,7 +35,7 @@ std::optional<std::string> MomentLiteral(Kind kind, const std::string& type,
     if (days > std::numeric_limits<int32_t>::max() / 2 || days < -kEpochDays * 1000) {
       return std::nullopt;
     }
-    return "('2000-01-01'::date + (" + std::to_string(days) + "))";
+    return "('2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) " + Integer(days, "int4") + ")";
   }
   if (value.int64 < std::numeric_limits<int64_t>::min() / 2) return std::nullopt;
   // Before version 15 no number in an interval's text has more than 31 bits.
@@ -39,14 +43,15 @@ std::optional<std::string> MomentLiteral(Kind kind, const std::string& type,
   constexpr int64_t kSecondMicros = 1'000'000, kDayMicros = 86'400 * kSecondMicros;
   const int64_t in_day = micros % kDayMicros;
   return "('2000-01-01 00:00:00" + std::string(kind == Kind::kTimestampTz ? "+00" : "") +
-         "'::" + type + " + '" + std::to_string(micros / kDayMicros) + " days " +
-         std::to_string(in_day / kSecondMicros) + " seconds " +
-         std::to_string(in_day % kSecondMicros) + " microseconds'::interval)";
+         "'::pg_catalog." + type + " OPERATOR(pg_catalog.+) '" +
+         std::to_string(micros / kDayMicros) + " days " + std::to_string(in_day / kSecondMicros) +
+         " seconds " + std::to_string(in_day % kSecondMicros) +
+         " microseconds'::pg_catalog.interval)";
 }
 
 std::optional<std::string> UuidLiteral(const SourceValue& value) {
   if (value.kind != Kind::kUuid) return std::nullopt;
-  return "'" + DisplayText(value) + "'::uuid";
+  return "'" + DisplayText(value) + "'::pg_catalog.uuid";
 }
 
 std::optional<std::string> NumericLiteral(const SourceValue& value) {
@@ -55,7 +60,7 @@ std::optional<std::string> NumericLiteral(const SourceValue& value) {
       value.text.find_first_not_of("0123456789.-") != std::string_view::npos) {
     return std::nullopt;
   }
-  return "'" + std::string(value.text) + "'::numeric";
+  return "'" + std::string(value.text) + "'::pg_catalog.numeric";
 }
 
 bool IsPlainText(const PgColumn& column) {
@@ -70,7 +75,7 @@ std::optional<std::string> NonTextLiteral(PgForm form, const SourceValue& value)
     case PgForm::kInt4:
     case PgForm::kInt8:
       if (value.kind != Kind::kInt64) return std::nullopt;
-      return "'" + std::to_string(value.int64) + "'::int8";
+      return Integer(value.int64, "int8");
     case PgForm::kNumeric:
       return NumericLiteral(value);
     case PgForm::kUuid:

@@ -15,28 +15,29 @@ constexpr std::chrono::milliseconds kReadTimeout{10'000};
 
 // Who may read the one may read the other.
 constexpr char kAllowed[] =
-    "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), pg_is_in_recovery(), "
-    "current_user";
+    "SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE'), "
+    "pg_catalog.pg_is_in_recovery(), current_user";
 
 // A session that does not say what it does (track_activities) may do anything.
 constexpr char kRunning[] =
-    "SELECT count(*) FILTER (WHERE state IN ('active', 'fastpath function call')), "
-    "count(*) FILTER (WHERE state = 'disabled') "
-    "FROM pg_stat_activity "
-    "WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() "
+    "SELECT pg_catalog.count(*) FILTER (WHERE state IN ('active', 'fastpath function call')), "
+    "pg_catalog.count(*) FILTER (WHERE state = 'disabled') "
+    "FROM pg_catalog.pg_stat_activity "
+    "WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid() "
     "AND application_name <> 'driftwood' "
-    "AND NOT (application_name = current_setting('application_name') AND usename = session_user)";
+    "AND NOT (application_name = pg_catalog.current_setting('application_name') "
+    "AND usename = session_user)";
 
 // The time of the last commit that was replayed says nothing while there is nothing to replay;
 // which only a stream from the primary can tell.
 constexpr char kStandbyLag[] =
-    "SELECT CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() "
-    "AND EXISTS (SELECT FROM pg_stat_wal_receiver) THEN 0 ELSE greatest(0, "
-    "ceil(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)) "
-    "END::bigint";
+    "SELECT CASE WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn() "
+    "AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver) THEN 0 ELSE greatest(0, "
+    "pg_catalog.ceil(extract(epoch FROM pg_catalog.clock_timestamp() - "
+    "pg_catalog.pg_last_xact_replay_timestamp()) * 1000)) END::pg_catalog.int8";
 constexpr char kPrimaryLag[] =
-    "SELECT coalesce(max(ceil(extract(epoch FROM replay_lag) * 1000)), 0)::bigint "
-    "FROM pg_stat_replication";
+    "SELECT coalesce(pg_catalog.max(pg_catalog.ceil(extract(epoch FROM replay_lag) * 1000)), "
+    "0)::pg_catalog.int8 FROM pg_catalog.pg_stat_replication";
 
 class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
  public:
@@ -48,6 +49,14 @@ class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
     if (connection_ == nullptr) {
       ASSIGN_OR_RETURN(connection_, PgConnection::Open(parameters_, kReadTimeout));
     }
+    RETURN_IF_ERROR(connection_->Begin());
+    ASSIGN_OR_RETURN(const ServerLoad load, ReadParts());
+    // Nothing is held between two looks: no snapshot, no pooler's server.
+    RETURN_IF_ERROR(connection_->Run("COMMIT"));
+    return load;
+  }
+
+  absl::StatusOr<ServerLoad> ReadParts() {
     ASSIGN_OR_RETURN(const PgResult allowed, connection_->Query(kAllowed));
     const bool is_standby = allowed.Bool(0, 1);
     if (!allowed.Bool(0, 0) && (parts_.running || !is_standby)) {
@@ -64,12 +73,14 @@ class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
 
   absl::Status ReadRunning(ServerLoad* load) {
     ASSIGN_OR_RETURN(const PgResult result, connection_->Query(kRunning));
-    if (result.Int(0, 1) > 0) {
+    ASSIGN_OR_RETURN(const int64_t running, result.Int(0, 0));
+    ASSIGN_OR_RETURN(const int64_t hidden, result.Int(0, 1));
+    if (hidden > 0) {
       return absl::FailedPreconditionError(
           "what " + result.Text(0, 1) +
           " sessions do can't be seen, as --max-load asks: track_activities is off for them");
     }
-    load->running = static_cast<uint64_t>(result.Int(0, 0));
+    load->running = static_cast<uint64_t>(running);
     return absl::OkStatus();
   }
 
@@ -78,8 +89,10 @@ class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
                      connection_->Query(is_standby ? kStandbyLag : kPrimaryLag));
     if (result.IsNull(0, 0)) {
       load->lag_unknown = "the standby has replayed no commit yet, so that its lag is not known";
+      return absl::OkStatus();
     }
-    load->lag = std::chrono::milliseconds(result.Int(0, 0));
+    ASSIGN_OR_RETURN(const int64_t lag_ms, result.Int(0, 0));
+    load->lag = std::chrono::milliseconds(lag_ms);
     return absl::OkStatus();
   }
 

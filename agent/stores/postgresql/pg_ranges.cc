@@ -24,15 +24,18 @@ uint64_t PagesBelow(const std::vector<uint64_t>& pages, uint64_t end) {
 absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint32_t oid) {
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection.Query("WITH RECURSIVE parts(oid) AS (SELECT $1::oid UNION SELECT inhrelid "
-                       "FROM parts JOIN pg_inherits ON inhparent = parts.oid) "
-                       "SELECT pg_relation_size(c.oid) / current_setting('block_size')::int8 "
-                       "FROM parts JOIN pg_class c ON c.oid = parts.oid "
-                       "WHERE c.relkind IN ('r', 'm')",
-                       {std::to_string(oid)}));
+      connection.Query(
+          "WITH RECURSIVE parts(oid) AS (SELECT $1::pg_catalog.oid UNION SELECT inhrelid "
+          "FROM parts JOIN pg_catalog.pg_inherits ON inhparent = parts.oid) "
+          "SELECT pg_catalog.pg_relation_size(c.oid) / "
+          "pg_catalog.current_setting('block_size')::pg_catalog.int8 "
+          "FROM parts JOIN pg_catalog.pg_class c ON c.oid = parts.oid "
+          "WHERE c.relkind IN ('r', 'm')",
+          {std::to_string(oid)}));
   std::vector<uint64_t> pages;
   for (int i = 0; i < result.rows(); ++i) {
-    pages.push_back(static_cast<uint64_t>(result.Int(i, 0)));
+    ASSIGN_OR_RETURN(const int64_t count, result.Int(i, 0));
+    pages.push_back(static_cast<uint64_t>(count));
   }
   return pages;
 }
@@ -60,11 +63,14 @@ std::vector<std::string> PgPageRanges(const std::vector<uint64_t>& pages, uint64
     }
     begins.push_back(low);
   }
-  const auto at = [](uint64_t page) { return "'(" + std::to_string(page) + ",0)'::tid"; };
+  const auto at = [](uint64_t page) {
+    return "'(" + std::to_string(page) + ",0)'::pg_catalog.tid";
+  };
   std::vector<std::string> ranges;
   for (uint64_t i = 0; i < count; ++i) {
-    ranges.push_back("ctid >= " + at(begins[i]) +
-                     (i + 1 == count ? "" : " AND ctid < " + at(begins[i + 1])));
+    ranges.push_back(
+        "ctid OPERATOR(pg_catalog.>=) " + at(begins[i]) +
+        (i + 1 == count ? "" : " AND ctid OPERATOR(pg_catalog.<) " + at(begins[i + 1])));
   }
   return ranges;
 }

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -12,6 +13,7 @@
 
 #include "agent/source/transient.h"
 #include "agent/stores/postgresql/pg_rows.h"
+#include "agent/stores/postgresql/pg_session.h"
 #include "agent/stores/sql/batch_queue.h"
 #include "merkle/status_macros.h"
 
@@ -21,48 +23,18 @@ namespace {
 // A row that has not come whole after so many reads may be a large one.
 constexpr int kReadsOfLargeRow = 32;
 
-// What goes wrong once rows flow is not what the user wrote, nor has the agent gone or been too
-// slow: nothing was proven, no more.
-absl::Status WhileScanning(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-      return Transient(absl::AbortedError(status.message()));
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kResourceExhausted:
-      return absl::AbortedError(status.message());
-    default:
-      return status;
-  }
-}
-
-// Nothing was read yet: what the user wrote may be wrong (a column that does not exist, a privilege
-// that is missing), or the server has no room.
-absl::Status BeforeRows(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-      return Transient(absl::AbortedError(status.message()));
-    case absl::StatusCode::kDeadlineExceeded:
-      return absl::AbortedError(status.message());
-    default:
-      return status;
-  }
-}
-
 class PgScan final : public Scan {
  public:
   PgScan(std::vector<std::unique_ptr<PgConnection>> connections,
-         std::vector<std::string> statements, std::vector<PgForm> forms,
+         std::vector<std::string> statements, std::vector<PgForm> forms, PgScanProof proof,
          std::string not_point_in_time, int wake)
       : connections_(std::move(connections)),
         statements_(std::move(statements)),
         forms_(std::make_shared<const std::vector<PgForm>>(std::move(forms))),
-        not_point_in_time_(std::move(not_point_in_time)),
-        wake_(wake) {}
+        proof_(std::move(proof)),
+        wake_(wake),
+        readers_left_(connections_.size()),
+        not_point_in_time_(std::move(not_point_in_time)) {}
 
   ~PgScan() override {
     PgScan::Interrupt();
@@ -115,7 +87,7 @@ class PgScan final : public Scan {
     for (bool is_first = true;; is_first = false) {
       RETURN_IF_ERROR(queue_.CheckWanted());
       const size_t number = next_statement_++;
-      if (number >= statements_.size()) return absl::OkStatus();
+      if (number >= statements_.size()) return WhileScanning(ProveRead(connection, is_first));
       const absl::Status begun = BeginCopy(connection, statements_[number]);
       if (!begun.ok()) return is_first ? BeforeRows(begun) : WhileScanning(begun);
       RETURN_IF_ERROR(WhileScanning(ReadCopy(connection, number)));
@@ -217,6 +189,59 @@ class PgScan final : public Scan {
     return absl::OkStatus();
   }
 
+  // That this reader's statements have read what they were to, under the settings that it began
+  // with; and after the last reader, that the catalogue is still what it was.
+  absl::Status ProveRead(PgConnection& connection, bool has_read_nothing) {
+    const auto ask = [&](const std::string& sql) { return Ask(connection, sql); };
+    if (!has_read_nothing) {
+      ASSIGN_OR_RETURN(const PgResult session, ask(kPgOwnPath + ("; " + PgReadBackSql())));
+      RETURN_IF_ERROR(connection.CheckReadBack(session));
+      ASSIGN_OR_RETURN(const PgRelations read, ReadPgRelations(ask, proof_.display));
+      RETURN_IF_ERROR(CheckRelations(read));
+    }
+    if (--readers_left_ > 0) return absl::OkStatus();
+    // All COPYs were planned before this snapshot, so that it has what they have met.
+    const PgSession before = connection.session();
+    RETURN_IF_ERROR(ask(connection.AnotherBegin()).status());
+    ASSIGN_OR_RETURN(const PgResult session, ask(PgReadBackSql()));
+    RETURN_IF_ERROR(connection.TakeReadBack(session));
+    RETURN_IF_ERROR(CheckSamePgServer(before, connection.session()));
+    ASSIGN_OR_RETURN(const PgWitness after, ReadPgWitness(ask, connection, proof_.relations));
+    return ComparePgWitnesses(proof_.witness, after, proof_.display);
+  }
+
+  absl::Status CheckRelations(const PgRelations& read) {
+    if (read == proof_.relations) return absl::OkStatus();
+    const bool only_more =
+        std::includes(read.begin(), read.end(), proof_.relations.begin(), proof_.relations.end());
+    if (only_more && proof_.may_call_functions) {
+      // They are of the snapshot; but which tables the functions' names have meant is not known.
+      not_point_in_time_ = proof_.display +
+                           " calls functions that read other tables, which may have been replaced "
+                           "while it was read";
+      return absl::OkStatus();
+    }
+    return absl::AbortedError(proof_.display +
+                              " changed while it was read (another table has its name, or its "
+                              "partitions or children are others); try again");
+  }
+
+  // The rows of the last statement that has any, without blocking Interrupt().
+  absl::StatusOr<PgResult> Ask(PgConnection& connection, const std::string& sql) {
+    if (PQsendQuery(connection.get(), sql.c_str()) != 1) return connection.Error(nullptr);
+    PgResult last(nullptr);
+    for (;;) {
+      while (PQisBusy(connection.get()) != 0) RETURN_IF_ERROR(WaitForInput(connection));
+      PgResult result(PQgetResult(connection.get()));
+      if (result.get() == nullptr) return last;
+      const ExecStatusType status = PQresultStatus(result.get());
+      if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        return connection.Error(result.get());
+      }
+      last = std::move(result);
+    }
+  }
+
   absl::Status WaitForInput(PgConnection& connection) {
     pollfd watched[] = {{PQsocket(connection.get()), POLLIN, 0}, {wake_, POLLIN, 0}};
     if (::poll(watched, 2, -1) < 0 && errno != EINTR) {
@@ -231,10 +256,12 @@ class PgScan final : public Scan {
   // Constant after construction.
   const std::vector<std::string> statements_;
   const std::shared_ptr<const std::vector<PgForm>> forms_;
-  const std::string not_point_in_time_;
+  const PgScanProof proof_;
   const int wake_;
   std::vector<std::thread> readers_;
 
+  std::atomic<size_t> readers_left_;  // that have not proven yet what they have read
+  std::string not_point_in_time_;     // changed by the one reader of a scan that has but one
   std::atomic<size_t> next_statement_ = 0;
   BatchQueue queue_;
 };
@@ -243,11 +270,12 @@ class PgScan final : public Scan {
 
 absl::StatusOr<std::unique_ptr<Scan>> StartPgScan(
     std::vector<std::unique_ptr<PgConnection>> connections, std::vector<std::string> statements,
-    std::vector<PgForm> forms, std::string not_point_in_time) {
+    std::vector<PgForm> forms, PgScanProof proof, std::string not_point_in_time) {
   const int wake = ::eventfd(0, EFD_CLOEXEC);
   if (wake < 0) return absl::ResourceExhaustedError("no file descriptor for a scan");
-  auto scan = std::make_unique<PgScan>(std::move(connections), std::move(statements),
-                                       std::move(forms), std::move(not_point_in_time), wake);
+  auto scan =
+      std::make_unique<PgScan>(std::move(connections), std::move(statements), std::move(forms),
+                               std::move(proof), std::move(not_point_in_time), wake);
   RETURN_IF_ERROR(scan->Start());
   return std::unique_ptr<Scan>(std::move(scan));
 }

@@ -52,25 +52,46 @@ std::string Lower(std::string text) {
   return text;
 }
 
-absl::StatusOr<PgResult> FindTable(PgConnection& connection, const TableName& name) {
-  return connection.Query(
-      "SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples::int8, "
-      "EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid) "
-      "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-      "WHERE c.relname = $1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND "
-      "CASE WHEN $2 = '' THEN pg_table_is_visible(c.oid) ELSE n.nspname = $2 END",
-      {name.name, name.schema});
+// A text that PostgreSQL reads as an array of names.
+std::string NameArray(const std::vector<std::string>& names) {
+  std::string array = "{";
+  for (const std::string& name : names) {
+    array += array.size() == 1 ? "\"" : ",\"";
+    for (const char c : name) {
+      if (c == '"' || c == '\\') array += '\\';
+      array += c;
+    }
+    array += '"';
+  }
+  return array + "}";
 }
 
-absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted) {
+// In the first schema that has it. Never another session's temporary table, which a pooler's server
+// may have kept for its own.
+absl::StatusOr<PgResult> FindTable(PgConnection& connection, const std::string& name,
+                                   const std::vector<std::string>& schemas) {
+  return connection.Query(
+      "SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples::pg_catalog.int8, "
+      "EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid) "
+      "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.relname = $1 AND n.nspname = ANY ($2::pg_catalog.name[]) "
+      "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' "
+      "ORDER BY pg_catalog.array_position($2::pg_catalog.name[], n.nspname) LIMIT 1",
+      {name, NameArray(schemas)});
+}
+
+absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted,
+                         const std::vector<std::string>& path) {
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection.Query("SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname "
-                       "ELSE n.nspname || '.' || c.relname END FROM pg_class c "
-                       "JOIN pg_namespace n ON n.oid = c.relnamespace "
-                       "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND "
+      connection.Query("SELECT CASE WHEN n.nspname = ANY ($1::pg_catalog.name[]) THEN c.relname "
+                       "ELSE n.nspname || '.' || c.relname END FROM pg_catalog.pg_class c "
+                       "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+                       "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition "
+                       "AND c.relpersistence <> 't' AND "
                        "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
-                       "ORDER BY 1 LIMIT 1000"));
+                       "ORDER BY 1 LIMIT 1000",
+                       {NameArray(path)}));
   std::vector<std::string> names;
   for (int i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
   const std::string nearest = NearestName(wanted, names).value_or("");
@@ -80,36 +101,44 @@ absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted) {
       " (it has: " + ListNames(names) + ")");
 }
 
+// The schemas that exist of the path that the session came with.
+absl::StatusOr<std::vector<std::string>> ReadUserPath(PgConnection& connection) {
+  ASSIGN_OR_RETURN(const PgResult result,
+                   connection.QueryUnder(
+                       "DEFAULT", "SELECT pg_catalog.unnest(pg_catalog.current_schemas(true))"));
+  std::vector<std::string> schemas;
+  for (int i = 0; i < result.rows(); ++i) {
+    std::string schema = result.Text(i, 0);
+    if (!schema.starts_with("pg_temp_")) schemas.push_back(std::move(schema));
+  }
+  return schemas;
+}
+
 // The types of the columns, and those that they are made of.
 absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& oid) {
-  const std::string multirange =
-      connection.server_version() >= 140000 ? "r.rngmultitypid" : "NULL::oid";
   ASSIGN_OR_RETURN(
       const PgResult result,
       connection.Query(
-          "WITH RECURSIVE parts AS (SELECT t.oid, CASE "
-          "WHEN t.typtype = 'd' THEN t.typbasetype "
-          "WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem "
-          "ELSE coalesce((SELECT r.rngsubtype FROM pg_range r "
-          "WHERE t.oid IN (r.rngtypid, " +
-              multirange +
-              ")), 0) END AS part FROM pg_type t), "
-              "used(oid) AS (SELECT atttypid FROM pg_attribute "
-              "WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped "
+          "WITH RECURSIVE parts AS (" + PgTypeParts(connection) +
+              "), "
+              "used(oid) AS (SELECT atttypid FROM pg_catalog.pg_attribute "
+              "WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped "
               "UNION SELECT p.part FROM used JOIN parts p ON p.oid = used.oid WHERE p.part <> 0) "
               "SELECT t.oid, t.typname, n.nspname = 'pg_catalog', t.typtype, p.part, "
               "t.typcategory = 'A' AND t.typelem <> 0 AND t.typtype = 'b' "
               "AND t.typname NOT IN ('int2vector', 'oidvector') FROM used "
-              "JOIN pg_type t ON t.oid = used.oid JOIN parts p ON p.oid = t.oid "
-              "JOIN pg_namespace n ON n.oid = t.typnamespace",
+              "JOIN pg_catalog.pg_type t ON t.oid = used.oid JOIN parts p ON p.oid = t.oid "
+              "JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace",
           {oid}));
   PgTypes types;
   for (int i = 0; i < result.rows(); ++i) {
-    PgType& type = types[static_cast<uint32_t>(result.Int(i, 0))];
+    ASSIGN_OR_RETURN(const int64_t type_oid, result.Int(i, 0));
+    ASSIGN_OR_RETURN(const int64_t part, result.Int(i, 4));
+    PgType& type = types[static_cast<uint32_t>(type_oid)];
     type.name = result.Text(i, 1);
     type.is_system = result.Bool(i, 2);
     type.kind = result.Text(i, 3)[0];
-    type.base = static_cast<uint32_t>(result.Int(i, 4));
+    type.base = static_cast<uint32_t>(part);
     type.is_array = result.Bool(i, 5);
   }
   return types;
@@ -118,13 +147,15 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
 absl::Status ReadColumns(PgConnection& connection, const std::string& oid, PgTable* table) {
   ASSIGN_OR_RETURN(const PgTypes types, ReadTypes(connection, oid));
   ASSIGN_OR_RETURN(const PgResult result,
-                   connection.Query("SELECT attname, format_type(atttypid, atttypmod), atttypid "
-                                    "FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 "
+                   connection.Query("SELECT attname, pg_catalog.format_type(atttypid, atttypmod), "
+                                    "atttypid FROM pg_catalog.pg_attribute "
+                                    "WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 "
                                     "AND NOT attisdropped ORDER BY attnum",
                                     {oid}));
   for (int i = 0; i < result.rows(); ++i) {
-    table->columns.push_back({result.Text(i, 0), result.Text(i, 1),
-                              MapPgType(types, static_cast<uint32_t>(result.Int(i, 2)))});
+    ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
+    table->columns.push_back(
+        {result.Text(i, 0), result.Text(i, 1), MapPgType(types, static_cast<uint32_t>(type))});
   }
   return absl::OkStatus();
 }
@@ -133,20 +164,37 @@ absl::Status ReadColumns(PgConnection& connection, const std::string& oid, PgTab
 absl::Status ReadKey(PgConnection& connection, const std::string& oid, PgTable* table) {
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection.Query("SELECT a.attname FROM (SELECT i.indexrelid, i.indrelid, i.indkey, "
-                       "i.indnkeyatts FROM pg_index i WHERE i.indrelid = $1::oid "
-                       "AND i.indisunique AND i.indisvalid AND i.indpred IS NULL "
-                       "AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM "
-                       "unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n) "
-                       "JOIN pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = k.attnum "
-                       "WHERE k.n <= i.indnkeyatts AND NOT b.attnotnull) "
-                       "ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i "
-                       "CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, n) "
-                       "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
-                       "WHERE k.n <= i.indnkeyatts ORDER BY k.n",
-                       {oid}));
+      connection.Query(
+          "SELECT a.attname FROM (SELECT i.indexrelid, i.indrelid, i.indkey, "
+          "i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indrelid = $1::pg_catalog.oid "
+          "AND i.indisunique AND i.indisvalid AND i.indpred IS NULL "
+          "AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM "
+          "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
+          "JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = k.attnum "
+          "WHERE k.n <= i.indnkeyatts AND NOT b.attnotnull) "
+          "ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i CROSS JOIN LATERAL "
+          "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
+          "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
+          "WHERE k.n <= i.indnkeyatts ORDER BY k.n",
+          {oid}));
   for (int i = 0; i < result.rows(); ++i) table->key.push_back(result.Text(i, 0));
   return absl::OkStatus();
+}
+
+absl::StatusOr<PgTable> ReadFound(PgConnection& connection, const PgResult& found) {
+  PgTable table;
+  const std::string oid = found.Text(0, 0);
+  ASSIGN_OR_RETURN(const int64_t number, found.Int(0, 0));
+  ASSIGN_OR_RETURN(const int64_t rows, found.Int(0, 4));
+  table.oid = static_cast<uint32_t>(number);
+  table.schema = found.Text(0, 1);
+  table.name = found.Text(0, 2);
+  table.kind = found.Text(0, 3)[0];
+  if (rows > 0 && table.kind != 'v') table.rows_estimate = static_cast<uint64_t>(rows);
+  table.has_children = found.Bool(0, 5);
+  RETURN_IF_ERROR(ReadColumns(connection, oid, &table));
+  RETURN_IF_ERROR(ReadKey(connection, oid, &table));
+  return table;
 }
 
 }  // namespace
@@ -158,27 +206,50 @@ const PgColumn* PgTable::Find(const std::string& column) const {
   return nullptr;
 }
 
+std::string PgTypeParts(const PgConnection& connection) {
+  const std::string multirange =
+      connection.server_version() >= 140000 ? "r.rngmultitypid" : "NULL::pg_catalog.oid";
+  return "SELECT t.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype "
+         "WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem "
+         "ELSE coalesce((SELECT r.rngsubtype FROM pg_catalog.pg_range r "
+         "WHERE t.oid IN (r.rngtypid, " +
+         multirange + ")), 0) END AS part FROM pg_catalog.pg_type t";
+}
+
 absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string& name) {
   ASSIGN_OR_RETURN(TableName wanted, ParseTableName(name));
-  ASSIGN_OR_RETURN(PgResult found, FindTable(connection, wanted));
+  ASSIGN_OR_RETURN(std::vector<std::string> path, ReadUserPath(connection));
+  const auto find = [&] {
+    return FindTable(connection, wanted.name,
+                     wanted.schema.empty() ? path : std::vector<std::string>{wanted.schema});
+  };
+  ASSIGN_OR_RETURN(PgResult found, find());
   if (found.rows() == 0 && !wanted.is_quoted) {
     wanted = {Lower(wanted.schema), Lower(wanted.name), false};
-    ASSIGN_OR_RETURN(found, FindTable(connection, wanted));
+    ASSIGN_OR_RETURN(found, find());
   }
-  if (found.rows() == 0) return NoSuchTable(connection, name);
-  PgTable table;
-  const std::string oid = found.Text(0, 0);
-  table.oid = static_cast<uint32_t>(found.Int(0, 0));
-  table.schema = found.Text(0, 1);
-  table.name = found.Text(0, 2);
-  table.kind = found.Text(0, 3)[0];
-  if (found.Int(0, 4) > 0 && table.kind != 'v') {
-    table.rows_estimate = static_cast<uint64_t>(found.Int(0, 4));
-  }
-  table.has_children = found.Bool(0, 5);
-  RETURN_IF_ERROR(ReadColumns(connection, oid, &table));
-  RETURN_IF_ERROR(ReadKey(connection, oid, &table));
+  if (found.rows() == 0) return NoSuchTable(connection, name, path);
+  ASSIGN_OR_RETURN(PgTable table, ReadFound(connection, found));
+  table.user_path = std::move(path);
   return table;
+}
+
+absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before) {
+  ASSIGN_OR_RETURN(const PgResult found, FindTable(connection, before.name, {before.schema}));
+  absl::StatusOr<PgTable> table =
+      found.rows() == 0 ? absl::NotFoundError("") : ReadFound(connection, found);
+  if (absl::IsNotFound(table.status()) || (table.ok() && table->oid != before.oid)) {
+    return absl::AbortedError(Printable(before.Display()) + " was replaced just now; try again");
+  }
+  RETURN_IF_ERROR(table.status());
+  table->user_path = before.user_path;
+  return table;
+}
+
+std::string PgTable::UserPath() const {
+  std::string path;
+  for (const std::string& each : user_path) path += PgQuoted(each) + ", ";
+  return path + "pg_temp";
 }
 
 }  // namespace driftwood::agent

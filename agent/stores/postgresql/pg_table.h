@@ -29,16 +29,28 @@ struct PgTable {
   std::vector<PgColumn> columns;
   std::vector<std::string>
       key;  // primary key, else the smallest unique index over NOT NULL columns
+  // The schemas in which the user's own names are looked for, in that order: those that the role's
+  // or the database's search path, or the URL's, had when the table was found.
+  std::vector<std::string> user_path;
 
   const PgColumn* Find(const std::string& column) const;
   std::string Quoted() const { return PgQuoted(schema) + "." + PgQuoted(name); }
   std::string Display() const { return schema + "." + name; }
+  // As SET search_path takes it. Temporary objects, which only others can have made, come last.
+  std::string UserPath() const;
   // Whether its rows stand in pages of its own that can be read range by range.
   bool HasPages() const { return (kind == 'r' || kind == 'm') && !has_children; }
 };
 
 // `name` as written in a URL: "orders", "shop.orders", with quotes where a part has a dot. Taken
-// as it is, else in lower case. NotFound names what is there.
+// as it is, else in lower case; without a schema it is looked for in those of the user's path.
+// NotFound names what is there. Like all below, in a transaction.
 absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string& name);
+// The same table in another transaction. Aborted if its name is another's by now.
+absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before);
+
+// A subquery: each type's oid, and as `part` that of the type that it is made of (a domain's base,
+// an array's element, a range's subtype), else 0.
+std::string PgTypeParts(const PgConnection& connection);
 
 }  // namespace driftwood::agent

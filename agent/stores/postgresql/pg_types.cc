@@ -94,13 +94,13 @@ PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
     return {binary->form, binary->type, "", ""};
   }
   if (type.is_system && type.name == "money") {
-    return {PgForm::kNumeric, ColumnType::kDecimal, "::numeric", ""};
+    return {PgForm::kNumeric, ColumnType::kDecimal, "::pg_catalog.numeric", ""};
   }
   if (type.is_system && type.name == "inet") {
     // Its cast to text appends "/32", which its own text form, and so every export, has not.
-    return {PgForm::kText, ColumnType::kText, "::text", "pg_catalog.inet_out"};
+    return {PgForm::kText, ColumnType::kText, "::pg_catalog.text", "pg_catalog.inet_out"};
   }
-  if (HasText(types, oid)) return {PgForm::kText, ColumnType::kText, "::text", ""};
+  if (HasText(types, oid)) return {PgForm::kText, ColumnType::kText, "::pg_catalog.text", ""};
   return {};
 }
 

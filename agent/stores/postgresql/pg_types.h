@@ -46,8 +46,9 @@ using PgTypes = std::map<uint32_t, PgType>;
 struct PgMapping {
   PgForm form = PgForm::kUnmapped;
   merkle::ColumnType type = merkle::ColumnType::kText;
-  std::string cast;      // what follows the column's name in the query: "::text"; may be empty
-  std::string function;  // what is called with the column: "inet_out"; may be empty
+  std::string
+      cast;  // what follows the column's name in the query: "::pg_catalog.text"; may be empty
+  std::string function;  // what is called with the column: "pg_catalog.inet_out"; may be empty
 };
 
 PgMapping MapPgType(const PgTypes& types, uint32_t oid);

@@ -1,7 +1,7 @@
 #include "agent/stores/postgresql/postgresql_store.h"
 
 #include <algorithm>
-#include <map>
+#include <functional>
 #include <numeric>
 #include <optional>
 #include <thread>
@@ -14,11 +14,13 @@
 #include "agent/stores/postgresql/pg_load.h"
 #include "agent/stores/postgresql/pg_ranges.h"
 #include "agent/stores/postgresql/pg_scan.h"
+#include "agent/stores/postgresql/pg_session.h"
 #include "agent/stores/postgresql/pg_table.h"
 #include "agent/stores/postgresql/pg_url.h"
 #include "agent/stores/postgresql/pg_volatile.h"
-#include "merkle/mutex.h"
+#include "agent/stores/sql/described_columns.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
 namespace {
@@ -52,41 +54,20 @@ class PostgresqlStore final : public Store {
     absl::StatusOr<SourceDescription> description = DescribeTable();
     if (description.ok()) return description;
     // Nothing was compared yet: the access to the data is what has to change.
-    const absl::StatusCode code = description.status().code();
-    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kResourceExhausted ||
-        code == absl::StatusCode::kDeadlineExceeded) {
-      return absl::FailedPreconditionError(description.status().message());
-    }
-    return description;
+    return WithDefaultFault(description.status(), Fault::kUser);
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    return SinceDescribed(Start(columns, std::nullopt));
+    return SinceDescribed(Start(columns, nullptr));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection, ConnectPatiently());
-    ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
-    std::string names, list;
-    for (const std::string& name : key) names += (names.empty() ? "" : ", ") + PgQuoted(name);
-    for (const std::vector<SourceValue>& values : keys) {
-      std::string row;
-      for (size_t i = 0; i < key.size(); ++i) {
-        const PgColumn* const column = table.Find(key[i]);
-        if (column == nullptr) return absl::UnimplementedError("no such key column");
-        ASSIGN_OR_RETURN(const std::string literal, PgLiteral(*connection, *column, values[i]));
-        row += (i == 0 ? "" : ", ") + literal;
-      }
-      list += (list.empty() ? "" : ", ") + (key.size() == 1 ? row : "(" + row + ")");
-    }
-    if (list.empty()) return SinceDescribed(Start(columns, "false"));
-    // A list of one column is looked up in its index; of several, VALUES are what joins well.
-    return SinceDescribed(Start(columns, key.size() == 1
-                                             ? names + " IN (" + list + ")"
-                                             : "(" + names + ") IN (VALUES " + list + ")"));
+    return SinceDescribed(Start(columns, [&](const PgConnection& connection, const PgTable& table) {
+      return KeyCondition(connection, table, key, keys);
+    }));
   }
 
   absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
@@ -109,8 +90,35 @@ class PostgresqlStore final : public Store {
   }
 
  private:
+  // A condition on the table's rows; null: all.
+  using Condition = std::function<absl::StatusOr<std::string>(const PgConnection&, const PgTable&)>;
+
+  // Its operators are pg_catalog's, whatever the path is that `where` brings.
+  static absl::StatusOr<std::string> KeyCondition(const PgConnection& connection,
+                                                  const PgTable& table,
+                                                  const std::vector<std::string>& key,
+                                                  std::span<const std::vector<SourceValue>> keys) {
+    std::string names, list;
+    for (const std::string& name : key) names += (names.empty() ? "" : ", ") + PgQuoted(name);
+    for (const std::vector<SourceValue>& values : keys) {
+      std::string row;
+      for (size_t i = 0; i < key.size(); ++i) {
+        const PgColumn* const column = table.Find(key[i]);
+        if (column == nullptr) return absl::UnimplementedError("no such key column");
+        ASSIGN_OR_RETURN(const std::string literal, PgLiteral(connection, *column, values[i]));
+        row += (i == 0 ? "" : ", ") + literal;
+      }
+      list += (list.empty() ? "" : ", ") + (key.size() == 1 ? row : "(" + row + ")");
+    }
+    if (list.empty()) return std::string("false");
+    // A list of one column is looked up in its index; of several, VALUES are what joins well.
+    if (key.size() == 1) return names + " OPERATOR(pg_catalog.=) ANY (ARRAY[" + list + "])";
+    return "(" + names + ") OPERATOR(pg_catalog.=) ANY (VALUES " + list + ")";
+  }
+
   absl::StatusOr<SourceDescription> DescribeTable() {
     ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection, Connect());
+    RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
     SourceDescription description;
     description.source = url_.ToString();
@@ -123,7 +131,7 @@ class PostgresqlStore final : public Store {
       if (column.mapping.form != PgForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }
-    Remember(table);
+    described_.Remember(ColumnsOf(table));
     description.key = table.key;
     if (url_.Parameter("key")) {
       description.key = url_.List("key");
@@ -171,44 +179,17 @@ class PostgresqlStore final : public Store {
            ", or compare a view that casts it, as in " + Printable(column.name) + "::text";
   }
 
-  void Remember(const PgTable& table) DRIFTWOOD_EXCLUDES(mutex_) {
-    merkle::MutexLock lock(&mutex_);
-    described_.clear();
-    for (const PgColumn& column : table.columns) described_[column.name] = column.declared;
+  static DescribedColumns::Columns ColumnsOf(const PgTable& table) {
+    DescribedColumns::Columns columns;
+    for (const PgColumn& column : table.columns) columns[column.name] = column.declared;
+    return columns;
   }
 
-  // Aborted if what the replicas have agreed on is not what the table is now.
-  absl::Status CheckDescribed(const PgTable& table, const std::vector<std::string>& columns)
-      DRIFTWOOD_EXCLUDES(mutex_) {
-    merkle::MutexLock lock(&mutex_);
-    for (const std::string& name : columns) {
-      const auto described = described_.find(name);
-      if (described == described_.end()) continue;
-      const PgColumn* const column = table.Find(name);
-      if (column != nullptr && column->declared == described->second) continue;
-      return absl::AbortedError(
-          "column " + Printable(name) + " of " + Printable(table.Display()) + " was " +
-          Printable(described->second) + " when it was described, and is " +
-          (column == nullptr ? "gone" : Printable(column->declared) + " now"));
-    }
-    return absl::OkStatus();
-  }
-
-  // What was there when it was described and is not now was not named wrongly; and what the server
-  // has done is not to be taken for something that the agent has done.
-  absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(absl::StatusOr<std::unique_ptr<Scan>> scan)
-      DRIFTWOOD_EXCLUDES(mutex_) {
-    if (absl::IsUnavailable(scan.status()) || absl::IsResourceExhausted(scan.status())) {
-      return Transient(absl::AbortedError(scan.status().message()));
-    }
-    if (absl::IsDeadlineExceeded(scan.status())) {
-      return absl::AbortedError(scan.status().message());
-    }
-    if (!absl::IsNotFound(scan.status())) return scan;
-    merkle::MutexLock lock(&mutex_);
-    if (described_.empty()) return scan;
-    return absl::AbortedError("gone since it was described: " +
-                              std::string(scan.status().message()));
+  // What the server has done is not to be taken for something that the agent has done.
+  absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(
+      absl::StatusOr<std::unique_ptr<Scan>> scan) const {
+    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
+    return scan;
   }
 
   static std::string NotOnePoint(const PgTable& table) {
@@ -216,74 +197,82 @@ class PostgresqlStore final : public Store {
            " is or has a foreign table: its server's snapshot is not ours";
   }
 
-  // BEGIN, and the table locked against TRUNCATE and rewriting before the snapshot is taken: those
-  // would show an old snapshot an empty table.
+  // The table locked against TRUNCATE and rewriting before the snapshot is taken: those would show
+  // an old snapshot an empty table.
   static absl::Status BeginSnapshot(PgConnection& connection, const PgTable& table) {
-    constexpr char kBegin[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-    RETURN_IF_ERROR(connection.Run(kBegin));
     const bool lockable = table.kind == 'r' || table.kind == 'p' || table.kind == 'v';
-    if (!lockable) return absl::OkStatus();
-    const absl::Status locked =
-        connection.Run("LOCK TABLE " + table.Quoted() + " IN ACCESS SHARE MODE");
-    if (!absl::IsPermissionDenied(locked)) return locked;
+    const absl::Status begun = connection.Begin({"", lockable ? table.Quoted() : ""});
     // Who may read some columns only may not lock.
-    RETURN_IF_ERROR(connection.Run("ROLLBACK"));
-    return connection.Run(kBegin);
+    if (lockable && absl::IsPermissionDenied(begun)) return connection.Begin();
+    return begun;
   }
 
-  // Aborted if files that will be read are not those that the snapshot knows.
-  static absl::Status CheckFiles(PgConnection& connection, const PgTable& table) {
-    RETURN_IF_ERROR(connection.Run("SELECT FROM " + table.Quoted() + " LIMIT 0"));  // locks it
-    // All that the query will read is locked now, what is behind views too.
+  // The path under which the scan's statements run. What is all ours runs under ours. `where` means
+  // what it means under its user's path, and so do the names in functions that a view calls, which
+  // PostgreSQL resolves when it calls them: they would run no more, or run other functions, under
+  // another. It is the path as it was when the table was found, whatever a pooler's server has now;
+  // all that we add to such a statement names pg_catalog, operators too. That its user may run what
+  // others have put into his path is as it is with all that he asks that database.
+  std::string ScanPath(const PgTable& table) const {
+    return where_ || table.kind == 'v' ? table.UserPath() : "pg_catalog, pg_temp";
+  }
+
+  // What the scan must find again at its end, and whether it reads foreign tables: behind a view,
+  // among the partitions or in a condition too.
+  absl::StatusOr<PgScanProof> Prove(PgConnection& connection, const PgTable& table,
+                                    const std::string& select, bool* is_foreign) const {
+    // Planning it locks all that it reads.
     ASSIGN_OR_RETURN(
-        const PgResult moved,
-        connection.Query("SELECT count(*) FROM pg_locks l LEFT JOIN pg_class c ON c.oid = "
-                         "l.relation WHERE l.pid = pg_backend_pid() AND l.locktype = 'relation' "
-                         "AND l.database <> 0 AND (c.oid IS NULL OR c.relkind IN ('r', 'm') AND "
-                         "c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM "
-                         "pg_relation_filenode(c.oid))"));
-    if (moved.Int(0, 0) == 0) return absl::OkStatus();
-    return absl::AbortedError(Printable(table.Display()) +
-                              " was truncated or rewritten just now; try again");
+        const PgResult plan,
+        connection.QueryUnder(ScanPath(table), "EXPLAIN (FORMAT JSON, COSTS OFF) " + select));
+    *is_foreign = false;
+    for (int i = 0; i < plan.rows(); ++i) {
+      if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) *is_foreign = true;
+    }
+    const auto ask = [&](const std::string& sql) { return connection.Query(sql); };
+    PgScanProof proof;
+    proof.display = Printable(table.Display());
+    proof.may_call_functions = where_ || table.kind == 'v';
+    ASSIGN_OR_RETURN(proof.relations, ReadPgRelations(ask, proof.display));
+    ASSIGN_OR_RETURN(proof.witness, ReadPgWitness(ask, connection, proof.relations));
+    return proof;
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> Start(const std::vector<std::string>& columns,
-                                              const std::optional<std::string>& condition) {
+                                              const Condition& condition) {
     std::vector<std::unique_ptr<PgConnection>> connections(1);
     ASSIGN_OR_RETURN(connections[0], ConnectPatiently());
     PgConnection& first = *connections[0];
-    ASSIGN_OR_RETURN(PgTable table, ReadTable(first));
-    const uint32_t oid = table.oid;
-    RETURN_IF_ERROR(BeginSnapshot(first, table));
-    ASSIGN_OR_RETURN(table, ReadTable(first));
-    if (table.oid != oid) {
-      return absl::AbortedError(Printable(table.Display()) + " was replaced just now; try again");
+    RETURN_IF_ERROR(first.Begin());
+    ASSIGN_OR_RETURN(const PgTable found, ReadTable(first));
+    std::string restriction = where_ ? "(" + *where_ + "\n)" : "";
+    const std::string where = restriction.empty() ? "" : " WHERE " + restriction;
+    if (condition != nullptr) {
+      ASSIGN_OR_RETURN(const std::string more, condition(first, found));
+      restriction += (restriction.empty() ? "" : " AND ") + more;
     }
-    RETURN_IF_ERROR(CheckDescribed(table, columns));
-    RETURN_IF_ERROR(CheckFiles(first, table));
+    RETURN_IF_ERROR(BeginSnapshot(first, found));
+    ASSIGN_OR_RETURN(const PgTable table, ReadPgTableAgain(first, found));
+    RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     std::vector<PgForm> forms;
     ASSIGN_OR_RETURN(const std::string select, Select(table, columns, &forms));
-    ASSIGN_OR_RETURN(const bool is_foreign, ReadsForeignTables(first, table, select));
+    bool is_foreign = false;
+    ASSIGN_OR_RETURN(PgScanProof proof, Prove(first, table, select + where, &is_foreign));
     ASSIGN_OR_RETURN(const std::string moving, Moving(first, table, select));
-    std::vector<std::string> conditions;
-    if (where_) conditions.push_back("(" + *where_ + "\n)");
-    if (condition) conditions.push_back(*condition);
-    if (conditions.empty()) {
-      if (is_foreign) {
-        conditions = {""};
-      } else {
-        ASSIGN_OR_RETURN(conditions, Ranges(table, &connections));
-      }
-    } else if (conditions.size() == 2) {
-      conditions = {conditions[0] + " AND " + conditions[1]};
+    std::vector<std::string> conditions = {restriction};
+    if (restriction.empty() && !is_foreign) {
+      ASSIGN_OR_RETURN(conditions, Ranges(table, &connections));
     }
     std::vector<std::string> statements;
     for (const std::string& each : conditions) {
       statements.push_back("COPY (" + select + (each.empty() ? "" : " WHERE ") + each +
                            ") TO STDOUT (FORMAT binary)");
     }
+    if (proof.may_call_functions) {
+      RETURN_IF_ERROR(first.Run("SET LOCAL search_path = " + ScanPath(table)));
+    }
     return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
-                       is_foreign ? NotOnePoint(table) : moving);
+                       std::move(proof), is_foreign ? NotOnePoint(table) : moving);
   }
 
   // Why what is selected would be something else a moment later. A filter may read the clock of the
@@ -291,31 +280,22 @@ class PostgresqlStore final : public Store {
   absl::StatusOr<std::string> Moving(PgConnection& connection, const PgTable& table,
                                      const std::string& select) const {
     const auto ask = [&](const std::string& sql) { return connection.Query(sql); };
+    const auto plan_of = [&](const std::string& sql) {
+      return connection.QueryUnder(ScanPath(table), sql);
+    };
     const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF) " + select;
     const std::string name = Printable(table.Display());
     if (table.kind == 'v') {
-      ASSIGN_OR_RETURN(const PgResult plan, ask(explain));
+      ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain));
       ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/true, ask));
       if (!moving.empty()) return "the view " + name + " calls " + moving;
     }
     if (where_) {
-      ASSIGN_OR_RETURN(const PgResult plan, ask(explain + " WHERE (" + *where_ + "\n)"));
+      ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain + " WHERE (" + *where_ + "\n)"));
       ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/false, ask));
       if (!moving.empty()) return "where= of " + name + " calls " + moving;
     }
     return "";
-  }
-
-  // Behind a view or among the partitions too.
-  static absl::StatusOr<bool> ReadsForeignTables(PgConnection& connection, const PgTable& table,
-                                                 const std::string& select) {
-    if (table.HasPages()) return false;
-    ASSIGN_OR_RETURN(const PgResult plan,
-                     connection.Query("EXPLAIN (FORMAT JSON, COSTS OFF) " + select));
-    for (int i = 0; i < plan.rows(); ++i) {
-      if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) return true;
-    }
-    return false;
   }
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,
@@ -353,9 +333,11 @@ class PostgresqlStore final : public Store {
     // Who may read some columns only may not name ctid.
     ASSIGN_OR_RETURN(
         const PgResult allowed,
-        first.Query("SELECT has_table_privilege($1::oid, 'SELECT')", {std::to_string(table.oid)}));
+        first.Query("SELECT pg_catalog.has_table_privilege($1::pg_catalog.oid, 'SELECT')",
+                    {std::to_string(table.oid)}));
     if (!allowed.Bool(0, 0)) return std::vector<std::string>{""};
-    ASSIGN_OR_RETURN(const PgResult exported, first.Query("SELECT pg_export_snapshot()"));
+    ASSIGN_OR_RETURN(const PgResult exported,
+                     first.Query("SELECT pg_catalog.pg_export_snapshot()"));
     // After the export: what the snapshot sees is in these pages.
     ASSIGN_OR_RETURN(const std::vector<uint64_t> pages, ReadPgPages(first, table.oid));
     const uint64_t most = pages.empty() ? 0 : *std::max_element(pages.begin(), pages.end());
@@ -373,12 +355,21 @@ class PostgresqlStore final : public Store {
       // The server has no more: those that there are read it all.
       if (absl::IsResourceExhausted(more.status())) break;
       RETURN_IF_ERROR(more.status());
-      RETURN_IF_ERROR((*more)->Run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"));
       ASSIGN_OR_RETURN(const std::string literal, (*more)->Literal(snapshot));
-      RETURN_IF_ERROR((*more)->Run("SET TRANSACTION SNAPSHOT " + literal));
+      RETURN_IF_ERROR(SameServer((*more)->Begin({literal, ""})));
+      RETURN_IF_ERROR(CheckSamePgServer((*connections)[0]->session(), (*more)->session()));
       connections->push_back(*std::move(more));
     }
     return absl::OkStatus();
+  }
+
+  // Another server does not know the snapshot.
+  static absl::Status SameServer(const absl::Status& begun) {
+    if (!absl::IsInvalidArgument(begun) && !absl::IsFailedPrecondition(begun)) return begun;
+    return absl::FailedPreconditionError(
+        std::string(begun.message()) +
+        "; where a pooler or a load balancer leads connections to several servers, connect to one, "
+        "or read with connections=1");
   }
 
   const StoreUrl url_;
@@ -389,9 +380,7 @@ class PostgresqlStore final : public Store {
   const std::optional<std::string> table_;
   std::optional<std::string> where_;  // constant once it is read
 
-  merkle::Mutex mutex_;
-  // The columns' types when they were last described; empty before that.
-  std::map<std::string, std::string> described_ DRIFTWOOD_GUARDED_BY(mutex_);
+  DescribedColumns described_;
 };
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "agent/stores/sqlite/sqlite_connection.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
@@ -12,7 +15,10 @@ namespace driftwood::agent {
 namespace {
 
 // A writer holds its exclusive lock for one commit.
-constexpr int kBusyTimeoutMs = 10'000;
+constexpr int kLockWaitsMax = 1'000;
+constexpr std::chrono::milliseconds kLockWait{10};
+// Steps of SQLite's machine, of which it does some ten million in a second.
+constexpr int kStepsBetweenLooks = 10'000;
 
 absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
   const std::string message =
@@ -41,8 +47,10 @@ absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
     case SQLITE_CANTOPEN:
       return absl::FailedPreconditionError(
           message +
-          "; the file, its folder and its -wal, -shm and -journal files must be "
+          "; the file, its directory and its -wal, -shm and -journal files must be "
           "accessible (a database in WAL mode is read with a writable -shm file)");
+    case SQLITE_INTERRUPT:
+      return absl::CancelledError("the reading of " + Printable(path) + " was ended");
     case SQLITE_NOMEM:
     case SQLITE_TOOBIG:
       return absl::ResourceExhaustedError(message);
@@ -105,7 +113,19 @@ std::string SqliteStatement::Text(int column) const {
   return {reinterpret_cast<const char*>(text), static_cast<size_t>(bytes)};
 }
 
-absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path) {
+int SqliteConnection::IsStopped(void* connection) {
+  return static_cast<SqliteConnection*>(connection)->stop_.stop_requested() ? 1 : 0;
+}
+
+// True: try once more.
+int SqliteConnection::WaitForLock(void* connection, int waits) {
+  if (waits >= kLockWaitsMax || IsStopped(connection) != 0) return 0;
+  std::this_thread::sleep_for(kLockWait);
+  return 1;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path,
+                                                                         std::stop_token stop) {
   RETURN_IF_ERROR(CheckFile(path));
   // Absolute, so that no name is taken for a "file:" URI or for ":memory:".
   std::error_code error;
@@ -114,14 +134,19 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const s
   sqlite3* database = nullptr;
   const int rc = sqlite3_open_v2(absolute.c_str(), &database,
                                  SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
-  std::unique_ptr<SqliteConnection> connection(new SqliteConnection(path, database));
+  std::unique_ptr<SqliteConnection> connection(
+      new SqliteConnection(path, database, std::move(stop)));
   if (rc != SQLITE_OK) return SqliteError(path, database, rc);
-  sqlite3_busy_timeout(database, kBusyTimeoutMs);
+  sqlite3_busy_handler(database, WaitForLock, connection.get());
+  sqlite3_progress_handler(database, kStepsBetweenLooks, IsStopped, connection.get());
   sqlite3_extended_result_codes(database, 1);
   // A name that is not a column is an error and not a text.
   sqlite3_db_config(database, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   RETURN_IF_ERROR(connection->Execute("PRAGMA trusted_schema=OFF"));
   RETURN_IF_ERROR(connection->Execute("PRAGMA cell_size_check=ON"));
+  // A file that becomes shorter is an error where it is read, and the end of the process where it
+  // is mapped.
+  RETURN_IF_ERROR(connection->Execute("PRAGMA mmap_size=0"));
   // The first access to the file.
   RETURN_IF_ERROR(connection->Execute("SELECT count(*) FROM sqlite_schema"));
   return connection;
@@ -141,6 +166,15 @@ absl::Status SqliteConnection::Execute(const std::string& sql) const {
     ASSIGN_OR_RETURN(const bool row, statement.Step());
     if (!row) return absl::OkStatus();
   }
+}
+
+absl::StatusOr<sqlite3_file*> SqliteConnection::File() const {
+  sqlite3_file* file = nullptr;
+  const int rc = sqlite3_file_control(get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (rc != SQLITE_OK || file == nullptr || file->pMethods == nullptr) {
+    return absl::InternalError(Printable(path_) + ": SQLite gives no handle of it");
+  }
+  return file;
 }
 
 absl::Status SqliteConnection::BeginSnapshot() const {

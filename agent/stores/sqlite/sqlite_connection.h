@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -39,22 +40,30 @@ class SqliteStatement {
 
 class SqliteConnection {
  public:
-  // NotFound, PermissionDenied; InvalidArgument: no SQLite database. Begins no transaction.
-  static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const std::string& path);
+  // NotFound, PermissionDenied; InvalidArgument: no SQLite database. Begins no transaction. Once
+  // `stop` is requested, by any thread, all that is under way or comes after ends with Cancelled.
+  static absl::StatusOr<std::unique_ptr<SqliteConnection>> Open(const std::string& path,
+                                                                std::stop_token stop = {});
 
   absl::StatusOr<SqliteStatement> Prepare(const std::string& sql) const;
   absl::Status Execute(const std::string& sql) const;
   // Begins a read transaction and takes its snapshot at once.
   absl::Status BeginSnapshot() const;
+  // SQLite's own handle of the file: to read it and to write it back without another descriptor,
+  // whose closing would drop the locks that SQLite holds. Internal if there is none.
+  absl::StatusOr<sqlite3_file*> File() const;
 
   const std::string& path() const { return path_; }
   sqlite3* get() const { return database_.get(); }
 
  private:
-  SqliteConnection(std::string path, sqlite3* database)
-      : path_(std::move(path)), database_(database, sqlite3_close_v2) {}
+  SqliteConnection(std::string path, sqlite3* database, std::stop_token stop)
+      : path_(std::move(path)), stop_(std::move(stop)), database_(database, sqlite3_close_v2) {}
+  static int IsStopped(void* connection);
+  static int WaitForLock(void* connection, int waits);
 
   const std::string path_;
+  const std::stop_token stop_;
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> database_;
 };
 

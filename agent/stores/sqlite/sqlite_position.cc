@@ -9,18 +9,10 @@
 
 #include "agent/source/messages.h"
 #include "merkle/hash/digest.h"
+#include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 namespace {
-
-std::string StatText(const struct stat& file) {
-  const auto time = [](const timespec& t) {
-    return std::to_string(t.tv_sec) + "." + std::to_string(t.tv_nsec);
-  };
-  return std::to_string(file.st_dev) + ":" + std::to_string(file.st_ino) + " size " +
-         std::to_string(file.st_size) + " modified " + time(file.st_mtim) + " changed " +
-         time(file.st_ctim);
-}
 
 uint32_t BigEndian32(const unsigned char* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
@@ -37,11 +29,9 @@ std::string Hex(std::string_view bytes) {
 }
 
 absl::StatusOr<uint32_t> ChangeCounter(const SqliteConnection& connection) {
-  sqlite3_file* file = nullptr;
-  const int rc = sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  ASSIGN_OR_RETURN(sqlite3_file* const file, connection.File());
   std::array<unsigned char, 100> header{};
-  if (rc != SQLITE_OK || file == nullptr || file->pMethods == nullptr ||
-      file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0) != SQLITE_OK) {
+  if (file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0) != SQLITE_OK) {
     return absl::InternalError(Printable(connection.path()) + ": the header can't be read");
   }
   return BigEndian32(&header[24]);
@@ -60,9 +50,9 @@ bool ReadAt(int fd, uint64_t offset, unsigned char* to, size_t size) {
   return true;
 }
 
-// The log's header, and a hash over its frames' headers.
-// https://sqlite.org/fileformat2.html#walformat
-absl::StatusOr<std::string> LogText(const std::string& path) {
+// The log's header, and a hash over the headers of its frames, or of the first `frames_max` of
+// them. https://sqlite.org/fileformat2.html#walformat
+absl::StatusOr<std::string> LogText(const std::string& path, uint32_t frames_max = UINT32_MAX) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 && errno == ENOENT) return std::string("none");
   if (fd < 0) return absl::PermissionDeniedError(Printable(path) + ": " + std::strerror(errno));
@@ -73,8 +63,9 @@ absl::StatusOr<std::string> LogText(const std::string& path) {
     const uint64_t frame_bytes = kFrameHeader + BigEndian32(&header[8]);
     std::string frames;
     std::array<unsigned char, kFrameHeader> frame{};
-    for (uint64_t at = header.size(); ReadAt(fd, at, frame.data(), frame.size());
-         at += frame_bytes) {
+    uint64_t at = header.size();
+    for (uint32_t i = 0; i < frames_max && ReadAt(fd, at, frame.data(), frame.size());
+         ++i, at += frame_bytes) {
       // A frame with other salts is left over from before the log was started again.
       if (std::memcmp(&frame[8], &header[16], 8) != 0) break;
       frames.append(reinterpret_cast<const char*>(frame.data()), frame.size());
@@ -86,24 +77,97 @@ absl::StatusOr<std::string> LogText(const std::string& path) {
   return text;
 }
 
+std::string LogPath(const SqliteConnection& connection) {
+  return std::string(sqlite3_db_filename(connection.get(), "main")) + "-wal";
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> SqlitePosition(const SqliteConnection& connection) {
-  const char* const path = sqlite3_db_filename(connection.get(), "main");
-  struct stat file {};
-  if (path == nullptr || ::stat(path, &file) != 0) {
-    return absl::NotFoundError(Printable(connection.path()) + " is gone");
-  }
+  ASSIGN_OR_RETURN(const FileState state,
+                   FileWatch::StateOf(connection.path(), FileWatch::Access::kIdentity));
   int moved = 0;
   sqlite3_file_control(connection.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   if (moved != 0) {
     return absl::FailedPreconditionError(Printable(connection.path()) + " has been replaced");
   }
-  const absl::StatusOr<uint32_t> counter = ChangeCounter(connection);
-  if (!counter.ok()) return counter.status();
-  const absl::StatusOr<std::string> log = LogText(std::string(path) + "-wal");
-  if (!log.ok()) return log.status();
-  return "sqlite file " + StatText(file) + " counter " + std::to_string(*counter) + " log " + *log;
+  ASSIGN_OR_RETURN(const uint32_t counter, ChangeCounter(connection));
+  ASSIGN_OR_RETURN(const std::string log, LogText(LogPath(connection)));
+  return "sqlite2 file " + state.ToString() + " counter " + std::to_string(counter) + " log " + log;
+}
+
+absl::StatusOr<std::unique_ptr<SqliteWatch>> SqliteWatch::Begin(
+    const SqliteConnection& connection) {
+  ASSIGN_OR_RETURN(sqlite3_file* const handle, connection.File());
+  FileWatch::Options options;
+  options.access = FileWatch::Access::kIdentity;
+  options.sync = [handle] {
+    const int rc = handle->pMethods->xSync(handle, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+    return rc == SQLITE_OK ? absl::OkStatus() : absl::InternalError(sqlite3_errstr(rc));
+  };
+  // The log first: what is copied into the file meanwhile then counts as copied later.
+  ASSIGN_OR_RETURN(std::optional<Log> log, ReadLog(connection));
+  ASSIGN_OR_RETURN(std::unique_ptr<FileWatch> file, FileWatch::Begin(connection.path(), options));
+  return std::unique_ptr<SqliteWatch>(new SqliteWatch(std::move(file), std::move(log)));
+}
+
+absl::StatusOr<std::optional<SqliteWatch::Log>> SqliteWatch::ReadLog(
+    const SqliteConnection& connection, std::optional<uint32_t> frames) {
+  ASSIGN_OR_RETURN(SqliteStatement mode, connection.Prepare("PRAGMA journal_mode"));
+  ASSIGN_OR_RETURN(const bool row, mode.Step());
+  if (!row || mode.Text(0) != "wal") return std::optional<Log>();
+  ASSIGN_OR_RETURN(sqlite3_file* const file, connection.File());
+  // The index lies in memory that all who have the database open share; SQLite has mapped it, and
+  // under a read transaction it stays.
+  constexpr int kIndexBlock = 32768;
+  volatile void* shared = nullptr;
+  const int rc = file->pMethods->iVersion < 2
+                     ? SQLITE_ERROR
+                     : file->pMethods->xShmMap(file, 0, kIndexBlock, 0, &shared);
+  if ((rc != SQLITE_OK && rc != SQLITE_READONLY) || shared == nullptr) {
+    return absl::InternalError(Printable(connection.path()) + ": the log's index can't be read");
+  }
+  const auto* const words = static_cast<const volatile uint32_t*>(shared);
+  Log log;
+  log.frames = words[4];
+  log.salt = uint64_t{words[8]} << 32 | words[9];
+  log.copied = words[24];
+  log.copied_soon = words[32];
+  ASSIGN_OR_RETURN(log.text, LogText(LogPath(connection), frames.value_or(log.frames)));
+  return std::optional<Log>(std::move(log));
+}
+
+// How the part of the log that the snapshot needs has changed; empty: not at all.
+std::string SqliteWatch::ChangeOfLog(const SqliteConnection& connection, bool* has_copied) const {
+  const absl::StatusOr<std::optional<Log>> now = ReadLog(connection, log_->frames);
+  if (!now.ok()) return std::string(now.status().message());
+  if (!now->has_value()) return "it is no longer in WAL mode";
+  const bool is_same_log = (*now)->salt == log_->salt;
+  *has_copied =
+      !is_same_log || (*now)->copied_soon != log_->copied || log_->copied_soon != log_->copied;
+  // A log that was copied whole before is not read, and may be begun anew.
+  if (log_->copied == log_->frames) return "";
+  if (is_same_log && (*now)->text == log_->text) return "";
+  return "its -wal file was overwritten";
+}
+
+std::string SqliteWatch::WhyNotOneState(const SqliteConnection& connection) const {
+  const std::string written =
+      Printable(file_->path()) + " was written past SQLite's locks while it was read: ";
+  bool has_copied = false;
+  if (log_) {
+    const std::string change = ChangeOfLog(connection, &has_copied);
+    if (!change.empty()) return written + change;
+  }
+  std::string change = file_->Change();
+  if (change.empty()) return file_->WhyNotOneState();
+  const absl::StatusOr<FileState> now =
+      FileWatch::StateOf(file_->path(), FileWatch::Access::kIdentity);
+  const bool is_same_file =
+      now.ok() && now->device == file_->state().device && now->inode == file_->state().inode;
+  // Frames that are copied into the file are those that the snapshot reads from the log.
+  if (has_copied && is_same_file) return "";
+  return written + change;
 }
 
 }  // namespace driftwood::agent

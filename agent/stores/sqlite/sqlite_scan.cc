@@ -1,6 +1,5 @@
 #include "agent/stores/sqlite/sqlite_scan.h"
 
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -25,7 +24,7 @@ struct Cell {
 
 class SqliteBatch final : public RowBatch {
  public:
-  SqliteBatch(size_t columns, bool is_utf16) : columns_(columns), is_utf16_(is_utf16) {
+  explicit SqliteBatch(size_t columns) : columns_(columns) {
     cells_.reserve(columns * kBatchRows);
     origins_.reserve(kBatchRows);
   }
@@ -40,47 +39,56 @@ class SqliteBatch final : public RowBatch {
   absl::Status TakeBytes(sqlite3_stmt* statement, int column, bool is_text);
 
   const size_t columns_;
-  const bool is_utf16_;
   std::vector<Cell> cells_;
   std::string bytes_;
   std::vector<uint64_t> origins_;
 };
 
-// UTF-16 in native byte order as UTF-8; absent if it has a half of a surrogate pair. (SQLite's own
-// conversion makes all of those the same character.)
-std::optional<std::string> Utf8OfUtf16(const char16_t* text, size_t units) {
-  std::string out;
-  out.reserve(units);
-  for (size_t i = 0; i < units; ++i) {
-    char32_t point = text[i];
-    if (point >= 0xD800 && point <= 0xDFFF) {
-      if (point >= 0xDC00 || i + 1 == units) return std::nullopt;
-      const char32_t low = text[++i];
-      if (low < 0xDC00 || low > 0xDFFF) return std::nullopt;
-      point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
+// A UTF-16 text as UTF-8. What is no Unicode keeps its own code, so that no two texts become one
+// and none that is no Unicode becomes UTF-8: a half of a surrogate pair is written as three bytes
+// like any other character (WTF-8), an odd byte at the end behind a byte that no UTF-8 has.
+// (SQLite's own conversion makes all halves the same character, and drops odd bytes.)
+void AppendUtf16(std::string_view text, bool is_big_endian, std::string* out) {
+  const auto unit_at = [&](size_t i) {
+    const auto a = static_cast<unsigned char>(text[i]);
+    const auto b = static_cast<unsigned char>(text[i + 1]);
+    return static_cast<char32_t>(is_big_endian ? a << 8 | b : b << 8 | a);
+  };
+  const size_t even = text.size() & ~size_t{1};
+  for (size_t i = 0; i < even; i += 2) {
+    char32_t point = unit_at(i);
+    if (point >= 0xD800 && point < 0xDC00 && i + 2 < even) {
+      const char32_t low = unit_at(i + 2);
+      if (low >= 0xDC00 && low < 0xE000) {
+        point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
+        i += 2;
+      }
     }
-    merkle::AppendUtf8(point, &out);
+    merkle::AppendUtf8(point, out);
   }
-  return out;
+  if (even != text.size()) (*out += '\xff') += text.back();
+}
+
+// The value as it is stored, without a conversion. A blob's size is asked for as that of UTF-16,
+// since SQLite would first convert a UTF-16 text for the size in UTF-8.
+absl::StatusOr<std::string_view> StoredBytes(sqlite3_stmt* statement, int column) {
+  const void* const data = sqlite3_column_blob(statement, column);
+  const auto size = static_cast<size_t>(sqlite3_column_bytes16(statement, column));
+  // Null is right for an empty value, and else means that there was no memory.
+  if (data == nullptr && sqlite3_errcode(sqlite3_db_handle(statement)) == SQLITE_NOMEM) {
+    return absl::ResourceExhaustedError("SQLite is out of memory");
+  }
+  return std::string_view(static_cast<const char*>(data), data == nullptr ? 0 : size);
 }
 
 absl::Status SqliteBatch::TakeBytes(sqlite3_stmt* statement, int column, bool is_text) {
   Cell cell;
   cell.kind = is_text ? SourceValue::Kind::kStored : SourceValue::Kind::kBytes;
-  if (is_text && is_utf16_) {
-    const void* text = sqlite3_column_text16(statement, column);
-    const auto size = static_cast<size_t>(sqlite3_column_bytes16(statement, column));
-    if (text == nullptr) return absl::ResourceExhaustedError("SQLite is out of memory");
-    std::optional<std::string> utf8 =
-        Utf8OfUtf16(static_cast<const char16_t*>(text), size / sizeof(char16_t));
-    if (utf8) {
-      cell.bytes = utf8->size();
-      bytes_ += *utf8;
-    } else {
-      cell.kind = SourceValue::Kind::kBytes;
-      cell.bytes = size;
-      bytes_.append(static_cast<const char*>(text), size);
-    }
+  const size_t before = bytes_.size();
+  const int encoding = sqlite3_value_encoding(sqlite3_column_value(statement, column));
+  if (is_text && encoding != SQLITE_UTF8) {
+    ASSIGN_OR_RETURN(const std::string_view text, StoredBytes(statement, column));
+    AppendUtf16(text, encoding == SQLITE_UTF16BE, &bytes_);
   } else {
     const void* data =
         is_text ? sqlite3_column_text(statement, column) : sqlite3_column_blob(statement, column);
@@ -89,9 +97,9 @@ absl::Status SqliteBatch::TakeBytes(sqlite3_stmt* statement, int column, bool is
     if (data == nullptr && (is_text || size > 0)) {
       return absl::ResourceExhaustedError("SQLite is out of memory");
     }
-    cell.bytes = size;
     if (size > 0) bytes_.append(static_cast<const char*>(data), size);
   }
+  cell.bytes = bytes_.size() - before;
   cells_.push_back(cell);
   return absl::OkStatus();
 }
@@ -157,18 +165,21 @@ absl::Status SqliteBatch::Decode(RowSink& sink) {
 
 class SqliteScan final : public Scan {
  public:
-  SqliteScan(std::unique_ptr<SqliteConnection> connection, SqliteQuery query,
+  SqliteScan(std::unique_ptr<SqliteConnection> connection, std::stop_source stop, SqliteQuery query,
              SqliteStatement statement)
       : connection_(std::move(connection)),
+        stop_(std::move(stop)),
         query_(std::move(query)),
         statement_(std::move(statement)) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     if (at_end_) return std::unique_ptr<RowBatch>();
-    auto batch = std::make_unique<SqliteBatch>(query_.columns, query_.is_utf16);
+    if (stop_.stop_requested()) return absl::CancelledError("the scan was interrupted");
+    auto batch = std::make_unique<SqliteBatch>(query_.columns);
     while (!batch->Full()) {
-      ASSIGN_OR_RETURN(const bool row, Step());
-      if (!row) {
+      const absl::StatusOr<bool> row = Step();
+      if (!row.ok()) return Explain(row.status());
+      if (!*row) {
         at_end_ = true;
         break;
       }
@@ -186,10 +197,26 @@ class SqliteScan final : public Scan {
 
   absl::StatusOr<End> Finish() override {
     if (!at_end_) return absl::InternalError("the scan was not read to its end");
-    return End{query_.position, ""};
+    if (query_.watch == nullptr) return End{query_.position, ""};
+    End end;
+    end.not_point_in_time = query_.watch->WhyNotOneState(*connection_);
+    if (end.not_point_in_time.empty() && query_.watch->IsProofForLater()) {
+      end.position = query_.position;
+    }
+    return end;
   }
 
+  void Interrupt() override { stop_.request_stop(); }
+
  private:
+  // What looks like damage may be a file that was overwritten.
+  absl::Status Explain(const absl::Status& status) const {
+    if (query_.watch == nullptr || absl::IsCancelled(status)) return status;
+    const std::string why = query_.watch->WhyNotOneState(*connection_);
+    if (why.empty()) return status;
+    return absl::AbortedError(why + ", and " + std::string(status.message()));
+  }
+
   // The next row of the query, or of the next key's.
   absl::StatusOr<bool> Step() {
     if (!query_.by_key) return statement_.Step();
@@ -207,6 +234,7 @@ class SqliteScan final : public Scan {
   }
 
   const std::unique_ptr<SqliteConnection> connection_;
+  std::stop_source stop_;  // of the connection
   const SqliteQuery query_;
   SqliteStatement statement_;  // ends before its connection
   uint64_t rows_ = 0;
@@ -218,10 +246,10 @@ class SqliteScan final : public Scan {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
-                                                      SqliteQuery query) {
+                                                      std::stop_source stop, SqliteQuery query) {
   ASSIGN_OR_RETURN(SqliteStatement statement, connection->Prepare(query.sql));
-  return std::unique_ptr<Scan>(
-      std::make_unique<SqliteScan>(std::move(connection), std::move(query), std::move(statement)));
+  return std::unique_ptr<Scan>(std::make_unique<SqliteScan>(
+      std::move(connection), std::move(stop), std::move(query), std::move(statement)));
 }
 
 }  // namespace driftwood::agent

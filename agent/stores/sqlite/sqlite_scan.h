@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
 #include "agent/stores/sqlite/sqlite_connection.h"
+#include "agent/stores/sqlite/sqlite_position.h"
 
 namespace driftwood::agent {
 
@@ -16,15 +18,16 @@ struct SqliteQuery {
   std::string sql;
   size_t columns = 0;      // the scan's; a column after them is the rowid
   bool has_rowid = false;  // then that is a row's origin, else its number
-  bool is_utf16 = false;   // the database's encoding
   // With one parameter in `sql`: run it once for each of these.
   bool by_key = false;
   std::vector<int64_t> keys;
   std::string position;  // of the snapshot; empty if it can't be proven
+  // From before the connection was opened; null: its end says nothing of points in time.
+  std::unique_ptr<SqliteWatch> watch;
 };
 
-// `connection` has its snapshot.
+// `connection` has its snapshot, and was opened with a token of `stop`.
 absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
-                                                      SqliteQuery query);
+                                                      std::stop_source stop, SqliteQuery query);
 
 }  // namespace driftwood::agent

@@ -1,5 +1,6 @@
 #include "agent/stores/sqlite/sqlite_store.h"
 
+#include <stop_token>
 #include <utility>
 
 #include "agent/source/messages.h"
@@ -88,7 +89,8 @@ class SqliteStore final : public Store {
       }
       where += ")";
     }
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect());
+    std::stop_source stop;
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.get_token()));
     RETURN_IF_ERROR(connection->BeginSnapshot());
     ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
     ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, nullptr));
@@ -96,7 +98,7 @@ class SqliteStore final : public Store {
     const std::string no_index = " NOT INDEXED";
     if (query.sql.ends_with(no_index)) query.sql.erase(query.sql.size() - no_index.size());
     query.sql += " WHERE " + (where.empty() ? "FALSE" : where);
-    return StartSqliteScan(std::move(connection), std::move(query));
+    return StartSqliteScan(std::move(connection), std::move(stop), std::move(query));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
@@ -131,8 +133,18 @@ class SqliteStore final : public Store {
     return literal + "' AS TEXT)";
   }
 
-  absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect() const {
-    return SqliteConnection::Open(url_.path);
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect(std::stop_token stop = {}) const {
+    return SqliteConnection::Open(url_.path, std::move(stop));
+  }
+
+  // Null for look-ups, whose ends say nothing of points in time. `locked` is to be kept until the
+  // connection that reads has its snapshot.
+  absl::StatusOr<std::unique_ptr<SqliteWatch>> Watch(
+      bool is_scan, std::unique_ptr<SqliteConnection>* locked) const {
+    if (!is_scan) return std::unique_ptr<SqliteWatch>();
+    ASSIGN_OR_RETURN(*locked, Connect());
+    RETURN_IF_ERROR((*locked)->BeginSnapshot());
+    return SqliteWatch::Begin(**locked);
   }
 
   absl::StatusOr<SqliteTable> ReadTable(const SqliteConnection& connection) const {
@@ -184,16 +196,16 @@ class SqliteStore final : public Store {
       query.by_key = true;
       query.sql += " WHERE " + QuotedName(*key) + " = ?";
     }
-    ASSIGN_OR_RETURN(SqliteStatement encoding, connection.Prepare("PRAGMA encoding"));
-    ASSIGN_OR_RETURN(const bool row, encoding.Step());
-    query.is_utf16 = row && encoding.Text(0) != "UTF-8";
     return query;
   }
 
   // Unimplemented if `key` is given and is no INTEGER PRIMARY KEY.
   absl::StatusOr<std::unique_ptr<Scan>> Start(const std::vector<std::string>& columns,
                                               const std::string* key, std::vector<int64_t> keys) {
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect());
+    std::unique_ptr<SqliteConnection> locked;
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteWatch> watch, Watch(key == nullptr, &locked));
+    std::stop_source stop;
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.get_token()));
     const absl::StatusOr<std::string> before = SqlitePosition(*connection);
     RETURN_IF_ERROR(connection->BeginSnapshot());
     const absl::StatusOr<std::string> after = SqlitePosition(*connection);
@@ -205,12 +217,13 @@ class SqliteStore final : public Store {
     }
     ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, key));
     query.keys = std::move(keys);
+    query.watch = std::move(watch);
     // A snapshot that a commit fell beside can't be told from its neighbours. What a view or a
     // virtual table shows need not depend on the file alone: on the clock, say.
     if (before.ok() && *before == *after && !table.is_view && !table.is_virtual) {
       query.position = PositionOf(*before, table);
     }
-    return StartSqliteScan(std::move(connection), std::move(query));
+    return StartSqliteScan(std::move(connection), std::move(stop), std::move(query));
   }
 
   const StoreUrl url_;

@@ -1,6 +1,8 @@
 #include "agent/stores/text/file_scan.h"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -155,13 +157,15 @@ absl::StatusOr<std::vector<uint32_t>> SlotsOfPlan(const std::string& source,
                                                   const std::vector<std::string>& plan) {
   const auto skipped = static_cast<uint32_t>(plan.size());
   std::vector<uint32_t> slots(columns.size(), skipped);
+  std::map<std::string_view, size_t> places;  // there may be very many
+  for (size_t i = 0; i < columns.size(); ++i) places.emplace(columns[i], i);
   for (uint32_t slot = 0; slot < skipped; ++slot) {
-    const auto found = std::find(columns.begin(), columns.end(), plan[slot]);
-    if (found == columns.end())
+    const auto found = places.find(plan[slot]);
+    if (found == places.end())
       return absl::InvalidArgumentError(Printable(source) + " has no column " +
                                         Printable(plan[slot]) +
                                         "; its columns: " + ListNames(columns));
-    uint32_t& of_column = slots[static_cast<size_t>(found - columns.begin())];
+    uint32_t& of_column = slots[found->second];
     if (of_column != skipped)
       return absl::InvalidArgumentError("column " + Printable(plan[slot]) + " is asked for twice");
     of_column = slot;

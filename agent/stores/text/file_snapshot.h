@@ -6,24 +6,19 @@
 // several threads at once.
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/source/file_watch.h"
 #include "agent/source/store.h"
 
 namespace driftwood::agent {
-
-// Nanoseconds since the epoch.
-using WallClock = std::function<int64_t()>;
-WallClock SystemWallClock();
 
 // Bytes at offsets: a file, or a text in memory for tests and fuzz targets.
 class ByteSource {
@@ -47,44 +42,21 @@ class MemorySource final : public ByteSource {
   const std::string_view text_;
 };
 
-// What tells one state of a file from another.
-struct FileState {
-  uint64_t device = 0;
-  uint64_t inode = 0;
-  uint64_t size = 0;
-  int64_t modified_ns = 0;
-  int64_t changed_ns = 0;
-
-  static FileState Of(const struct stat& stat);
-  friend bool operator==(const FileState&, const FileState&) = default;
-};
-
-// Empty if the states are equal; else how they differ: "size 100 -> 120".
-std::string DescribeChange(const FileState& before, const FileState& after);
-
-// A state is taken as a proof only if the file had been left alone for so long before it was
-// opened. A write through a memory map touches the file's times only when its page was clean: later
-// writes to the page go unseen until the kernel has written it back, which it does with pages that
-// have been dirty for 30 s (vm.dirty_expire_centisecs), looking every 5 s.
-inline constexpr int64_t kSettledNs = 60'000'000'000;
-
 class FileSnapshot final : public ByteSource {
  public:
-  // NotFound, PermissionDenied, or InvalidArgument for what is not a regular file. Waits some
-  // milliseconds if the file was changed just now, so that a further change can't go unseen.
+  // Errors and waiting as of FileWatch::Begin().
   static absl::StatusOr<std::unique_ptr<FileSnapshot>> Open(const std::string& path,
                                                             const WallClock& clock);
-  ~FileSnapshot() override;
   FileSnapshot(const FileSnapshot&) = delete;
   FileSnapshot& operator=(const FileSnapshot&) = delete;
 
-  const std::string& path() const { return path_; }
-  uint64_t size() const override { return state_.size; }
+  const std::string& path() const { return watch_->path(); }
+  uint64_t size() const override { return watch_->state().size; }
   absl::Status ReadAt(uint64_t offset, std::span<char> to) const override;
 
   // How the open file, or the file that the path names now, differs from what was opened. Empty:
   // not at all.
-  std::string ChangeSinceOpen() const;
+  std::string ChangeSinceOpen() const { return watch_->Change(); }
 
   // At the end of a scan. `reading` says how the bytes were read (the format and its options): the
   // same bytes read in another way are another state.
@@ -95,12 +67,9 @@ class FileSnapshot final : public ByteSource {
                           std::string_view position);
 
  private:
-  FileSnapshot(std::string path, int fd, const FileState& state, bool settled);
+  explicit FileSnapshot(std::unique_ptr<FileWatch> watch) : watch_(std::move(watch)) {}
 
-  const std::string path_;
-  const int fd_;
-  const FileState state_;
-  const bool settled_;  // kSettledNs had passed since its last change when it was opened
+  const std::unique_ptr<FileWatch> watch_;
 };
 
 }  // namespace driftwood::agent

@@ -180,7 +180,7 @@ class Sampler {
       summaries_.push_back(std::move(cells));
     }
     for (const size_t cell : cells_) sample_.blocks.push_back(Judge(cell));
-    std::vector<std::vector<NamedRecord>> found(cells_.size());
+    std::vector<std::vector<WalkedRecord>> found(cells_.size());
     for (size_t r = 0; r < peers_.size(); ++r) RETURN_IF_ERROR(Read(r, &found));
     for (size_t i = 0; i < cells_.size(); ++i) {
       sample_.blocks[i].divergences = Join(found[i], peers_.size());
@@ -236,7 +236,7 @@ class Sampler {
   }
 
   // A replica's records of the blocks that differ.
-  absl::Status Read(size_t replica, std::vector<std::vector<NamedRecord>>* found) const {
+  absl::Status Read(size_t replica, std::vector<std::vector<WalkedRecord>>* found) const {
     std::vector<Wanted> wanted;
     std::vector<size_t> blocks;
     for (size_t i = 0; i < cells_.size(); ++i) {

@@ -19,7 +19,7 @@ std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const 
     record.values.resize(readings.size());
   }
   for (size_t i = 0; i < readings.size(); ++i) {
-    for (const PeerRecord& found : *readings[i]) {
+    for (const FoundRecord& found : *readings[i]) {
       auto values = merkle::DecodeValues(found.value, schema.values.size());
       if (found.value_too_long || !values.ok()) {
         unusable.insert(found.key);
@@ -49,7 +49,7 @@ std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
     record.tags.resize(readings.size());
   }
   for (size_t i = 0; i < readings.size(); ++i) {
-    for (const PeerRecord& found : *readings[i]) {
+    for (const FoundRecord& found : *readings[i]) {
       if (found.column_tags.empty() || (with_rules && found.rule_tags.empty())) {
         unusable.insert(found.key);
       }

@@ -18,26 +18,26 @@ bool AllAgree(const States& states) {
 // Walks along a replica's records as the keys are gone through in order.
 class Cursor {
  public:
-  explicit Cursor(const std::vector<PeerRecord>& records)
+  explicit Cursor(const std::vector<FoundRecord>& records)
       : at_(records.begin()), end_(records.end()) {}
 
   // Null: it lacks the key.
-  const PeerRecord* Find(const std::string& key) {
+  const FoundRecord* Find(const std::string& key) {
     while (at_ != end_ && at_->key < key) ++at_;
     return at_ == end_ || at_->key != key ? nullptr : &*at_;
   }
 
  private:
-  std::vector<PeerRecord>::const_iterator at_;
-  const std::vector<PeerRecord>::const_iterator end_;
+  std::vector<FoundRecord>::const_iterator at_;
+  const std::vector<FoundRecord>::const_iterator end_;
 };
 
 // By column: whether any two differ there. Empty if none does, or they have not as many tags.
-std::vector<bool> DifferingTags(const std::vector<const PeerRecord*>& found) {
+std::vector<bool> DifferingTags(const std::vector<const FoundRecord*>& found) {
   const std::string_view first = found.front()->column_tags;
   std::vector<bool> differs(first.size() / kTagBytes);
   bool any = false;
-  for (const PeerRecord* const one : found) {
+  for (const FoundRecord* const one : found) {
     const std::string_view tags = one->column_tags;
     if (tags.size() != first.size()) return {};
     for (size_t c = 0; c < differs.size(); ++c) {
@@ -117,10 +117,10 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
       continue;
     }
     States now;
-    std::vector<const PeerRecord*> records;
+    std::vector<const FoundRecord*> records;
     suspect->copies.clear();
     for (Cursor& cursor : cursors) {
-      const PeerRecord* const found = cursor.Find(key);
+      const FoundRecord* const found = cursor.Find(key);
       now.push_back(found != nullptr ? std::optional(found->digest) : std::nullopt);
       suspect->copies.push_back(found != nullptr ? found->copies : 0);
       if (found != nullptr) records.push_back(found);
@@ -135,13 +135,13 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
 
 // `found` are the records that `suspect->now` stands for.
 void Confirmation::TakeTags(Suspect* suspect, bool same_as_before,
-                            const std::vector<const PeerRecord*>& found) {
+                            const std::vector<const FoundRecord*>& found) {
   const bool tagged =
       !found.empty() && std::all_of(found.begin(), found.end(),
                                     [](const auto* one) { return !one->column_tags.empty(); });
   if (!tagged && same_as_before) return;  // what was known still holds
   suspect->differs.clear();
-  const bool differ = std::any_of(found.begin(), found.end(), [&](const PeerRecord* one) {
+  const bool differ = std::any_of(found.begin(), found.end(), [&](const FoundRecord* one) {
     return one->digest != found.front()->digest;
   });
   if (!tagged || !differ) return;
@@ -182,9 +182,9 @@ std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
 }
 
 absl::Status CheckReading(const std::vector<std::string>& keys,
-                          const std::vector<PeerRecord>& found) {
+                          const std::vector<FoundRecord>& found) {
   auto next = keys.begin();
-  for (const PeerRecord& record : found) {
+  for (const FoundRecord& record : found) {
     next = std::lower_bound(next, keys.end(), record.key);
     if (next == keys.end() || *next != record.key) {
       return absl::InternalError(

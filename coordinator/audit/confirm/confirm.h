@@ -52,7 +52,7 @@ struct Suspect {
 };
 
 // What each replica gave for one batch of keys; by replica.
-using Readings = std::vector<absl::StatusOr<std::vector<PeerRecord>>>;
+using Readings = std::vector<absl::StatusOr<std::vector<FoundRecord>>>;
 
 class Confirmation {
  public:
@@ -80,7 +80,8 @@ class Confirmation {
 
  private:
   void Judge(Suspect* suspect, States now) const;
-  void TakeTags(Suspect* suspect, bool same_as_before, const std::vector<const PeerRecord*>& found);
+  void TakeTags(Suspect* suspect, bool same_as_before,
+                const std::vector<const FoundRecord*>& found);
   bool IsOpen(const Suspect& suspect) const;
 
   const int passes_max_;
@@ -95,6 +96,6 @@ std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
 // What an agent said is there must be among what it was asked for, each key once and in order:
 // else it is no answer. Internal.
 absl::Status CheckReading(const std::vector<std::string>& keys,
-                          const std::vector<PeerRecord>& found);
+                          const std::vector<FoundRecord>& found);
 
 }  // namespace driftwood::coordinator

@@ -60,7 +60,7 @@ std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
 
 // The values that replica `name` holds now, and a note if they are not those that were compared.
 void AddReplicaValues(const std::string& name, const std::optional<merkle::Digest>& state,
-                      const PeerRecord* found, size_t columns, size_t i, ReportRecord* record) {
+                      const FoundRecord* found, size_t columns, size_t i, ReportRecord* record) {
   if (found == nullptr) {
     if (state) record->notes.push_back(name + ": the record has gone since it was compared");
     return;
@@ -226,9 +226,9 @@ std::string CheckMultisets(const WalkResult& result, const Report& report) {
   if (!report.multiset() || !result.divergences.empty() || !result.runs.empty()) return "";
   for (const ReportReplica& replica : report.replicas) {
     if (replica.records == report.replicas[0].records) continue;
-    return "no record differs in its number of copies, and yet " + report.replicas[0].name +
-           " has " + GroupDigits(report.replicas[0].records.value_or(0)) + " records and " +
-           replica.name + " has " + GroupDigits(replica.records.value_or(0));
+    return "no record differs in its copy count, and yet " + report.replicas[0].name + " has " +
+           GroupDigits(report.replicas[0].records.value_or(0)) + " records and " + replica.name +
+           " has " + GroupDigits(replica.records.value_or(0));
   }
   return "";
 }
@@ -276,10 +276,10 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
 }
 
 void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report) {
-  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(indexed.size());
+  std::vector<std::map<std::string_view, const FoundRecord*>> by_key(indexed.size());
   for (size_t i = 0; i < indexed.size(); ++i) {
     if (!indexed[i].ok()) continue;
-    for (const PeerRecord& record : *indexed[i]) by_key[i][record.key] = &record;
+    for (const FoundRecord& record : *indexed[i]) by_key[i][record.key] = &record;
   }
   for (size_t r = 0; r < listed.size(); ++r) {
     const States& states = *listed[r].states;
@@ -304,10 +304,10 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report) {
   const size_t columns = schema.values.size();
-  std::vector<std::map<std::string_view, const PeerRecord*>> by_key(found.size());
+  std::vector<std::map<std::string_view, const FoundRecord*>> by_key(found.size());
   for (size_t i = 0; i < found.size(); ++i) {
     if (!found[i].ok()) continue;
-    for (const PeerRecord& record : *found[i]) by_key[i][record.key] = &record;
+    for (const FoundRecord& record : *found[i]) by_key[i][record.key] = &record;
   }
   for (size_t r = 0; r < listed.size(); ++r) {
     ReportRecord& record = report->records[r];
@@ -351,7 +351,7 @@ void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
       if (found == alike[i].end() || (*listed[r].states)[i]) continue;
       report->records[r].notes.push_back(
           report->replicas[i].name + ": it holds " + KeyInWords(found->second, columns) +
-          ", which its collation takes for equal to " + KeyInWords(found->first, columns));
+          ", which its collation considers equal to " + KeyInWords(found->first, columns));
     }
   }
 }

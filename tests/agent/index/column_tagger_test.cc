@@ -28,21 +28,26 @@ class ColumnTaggerTest : public ::testing::Test {
   // The tags of one row, by column or by rule.
   std::vector<std::string> Tags(int64_t id, const std::string& a, const std::string& b,
                                 const std::string& c, const std::vector<std::string>& rules = {}) {
-    RowEncoder encoder(agreement_.schema, agreement_.rules);
+    RowEncoder encoder(agreement_.schema, agreement_.rules, TestKey());
     const std::vector<SourceValue> row = {SourceValue::Int64(id), SourceValue::Text(a),
                                           SourceValue::Text(b), SourceValue::Text(c)};
     std::vector<size_t> ends;
     std::string value;
-    encoder.EncodeKey(row);
-    EXPECT_TRUE(encoder
-                    .EncodeValue(
-                        row, [&](std::string_view piece) { value += piece; },
-                        [&] { ends.push_back(value.size()); })
-                    .ok());
     auto tagger = ColumnTagger::Create(agreement_, TestKey(), rules);
     EXPECT_TRUE(tagger.ok()) << tagger.status();
-    const EncodedRecord record{encoder.key(), value, ends};
-    const std::string all = rules.empty() ? tagger->TagColumns(record) : tagger->TagRules(record);
+    std::string all;
+    EXPECT_TRUE(encoder.EncodeHashed(row, &ends).ok());
+    if (rules.empty()) {
+      all = tagger->TagColumns({encoder.key(), encoder.value(), ends});
+    } else {
+      ends.clear();
+      EXPECT_TRUE(encoder
+                      .EncodeValue(
+                          row, [&](std::string_view piece) { value += piece; },
+                          [&] { ends.push_back(value.size()); })
+                      .ok());
+      all = tagger->TagRules({encoder.key(), value, ends}).value();
+    }
     std::vector<std::string> tags;
     for (size_t i = 0; i < all.size(); i += 8) tags.push_back(all.substr(i, 8));
     return tags;
@@ -76,6 +81,29 @@ TEST_F(ColumnTaggerTest, ARulesTagIsThatOfTheValueUnderIt) {
   EXPECT_EQ(tags[1], plain[1]) << "the rule changes nothing";
   EXPECT_EQ(tags[2], Tags(7, "x", "2", "Y ")[1]);
   EXPECT_EQ(tags[3], Tags(7, "x", "2", "y ")[2]);
+}
+
+// Which columns differ, and which rules would make them equal, shows without long values.
+TEST_F(ColumnTaggerTest, LongValuesAreTaggedByTheirHash) {
+  const std::string text(1000, 'X');
+  const std::string lower(1000, 'x');
+  const std::vector<std::string> tags = Tags(7, text, "1.5", text + " ");
+  EXPECT_NE(tags[0], tags[2]);
+  EXPECT_EQ(tags[0], Tags(7, text, "1.5", "y")[0]);
+  EXPECT_NE(tags[0], Tags(7, text + "X", "1.5", "y")[0]);
+  EXPECT_NE(tags[0], Tags(8, text, "1.5", "y")[0]) << "bound to the record, though its hash is not";
+  const std::vector<std::string> rules = {"a:casefold", "a:rtrim", "c:rtrim"};
+  EXPECT_EQ(Tags(7, text, "1.5", text + " ", rules),
+            (std::vector<std::string>{Tags(7, lower, "1.5", "y")[0], tags[0],
+                                      Tags(7, "x", "1.5", text)[2]}));
+}
+
+TEST_F(ColumnTaggerTest, AValueInNoCanonicalFormIsAnErrorAndNoEnd) {
+  auto tagger = ColumnTagger::Create(agreement_, TestKey(), {"a:rtrim"});
+  ASSERT_TRUE(tagger.ok());
+  const std::string value("\x20\0\0\0\1\xff\x01\x01", 8);
+  const std::vector<size_t> ends = {6, 7, 8};
+  EXPECT_EQ(tagger->TagRules({"key", value, ends}).status().code(), absl::StatusCode::kInternal);
 }
 
 TEST_F(ColumnTaggerTest, RulesThatAreNoneOrFitNoValueColumnAreRefused) {

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
+#include <new>
 #include <set>
 #include <string>
 #include <thread>
@@ -22,6 +24,7 @@ using ::testing::HasSubstr;
 class RecordingBuilder final : public merkle::IndexBuilder {
  public:
   absl::Status Add(std::string_view key, const merkle::Digest& digest) override {
+    if (throws_at == added.size()) throw std::bad_alloc();
     if (refused_at == added.size()) return absl::AlreadyExistsError("refused");
     if (!added.empty() && key <= added.back().first) out_of_order = true;
     added.emplace_back(key, digest);
@@ -32,6 +35,7 @@ class RecordingBuilder final : public merkle::IndexBuilder {
 
   std::vector<std::pair<std::string, merkle::Digest>> added;
   std::optional<size_t> refused_at;
+  std::optional<size_t> throws_at;
   bool out_of_order = false;
 };
 
@@ -87,11 +91,13 @@ TEST(IndexRunTest, EveryRecordIsAddedOnceInTheOrderOfTheScan) {
       ASSERT_TRUE(outcome.status.ok()) << outcome.status;
       EXPECT_EQ(outcome.records, count);
       ASSERT_EQ(outcome.builder.added.size(), count);
-      RowEncoder encoder(kSchema, {});
+      RowEncoder encoder(kSchema, {}, merkle::DigestKey::Unkeyed());
       merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
       for (size_t i = 0; i < count; ++i) {
-        encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
-                                                SourceValue::Text(rows[i].value)});
+        ASSERT_TRUE(encoder
+                        .EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                               SourceValue::Text(rows[i].value)})
+                        .ok());
         ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
         ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value()));
       }
@@ -187,11 +193,13 @@ TEST(IndexRunTest, LongRowsHaveTheDigestsOfTheirRecords) {
     const Outcome outcome = RunOver(store, Threads(threads));
     ASSERT_TRUE(outcome.status.ok()) << outcome.status;
     ASSERT_EQ(outcome.builder.added.size(), rows.size());
-    RowEncoder encoder(kSchema, {});
+    RowEncoder encoder(kSchema, {}, merkle::DigestKey::Unkeyed());
     merkle::RecordHasher hasher{merkle::DigestKey::Unkeyed()};
     for (size_t i = 0; i < rows.size(); ++i) {
-      encoder.Encode(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
-                                              SourceValue::Text(rows[i].value)});
+      ASSERT_TRUE(encoder
+                      .EncodeHashed(std::vector<SourceValue>{SourceValue::Text(rows[i].id),
+                                                             SourceValue::Text(rows[i].value)})
+                      .ok());
       ASSERT_EQ(outcome.builder.added[i].first, encoder.key());
       ASSERT_EQ(outcome.builder.added[i].second, hasher.Hash(encoder.key(), encoder.value())) << i;
     }
@@ -247,6 +255,33 @@ TEST(IndexRunTest, ABuildersRefusalEndsTheRun) {
       const Outcome outcome = RunOver(store, Threads(threads), record);
       EXPECT_EQ(outcome.status.code(), absl::StatusCode::kAlreadyExists);
       EXPECT_EQ(outcome.builder.added.size(), record);
+    }
+  }
+}
+
+// Wherever memory runs out, in reading, decoding or adding, the run fails, and only the run.
+TEST(IndexRunTest, WhatIsThrownFailsTheRunAndLeavesNoThread) {
+  for (int threads : {1, 2, 5}) {
+    for (const char* where : {"next", "decode", "add"}) {
+      FakeStore store(Rows(300));
+      std::atomic<int> decoded{0};
+      if (where == std::string("next")) {
+        store.plan.on_next = [](size_t batch) {
+          if (batch == 17) throw std::bad_alloc();
+        };
+      } else if (where == std::string("decode")) {
+        store.plan.on_decode = [&decoded] {
+          if (++decoded == 23) throw std::bad_alloc();
+        };
+      }
+      RecordingBuilder builder;
+      if (where == std::string("add")) builder.throws_at = 100;
+      auto scan = store.StartScan(ScanColumns(kSchema)).value();
+      const merkle::Agreement agreement = AgreementOf(kSchema);
+      const IndexerOptions options = Threads(threads);
+      IndexRun run(scan.get(), &builder, agreement, options);
+      EXPECT_TRUE(absl::IsResourceExhausted(run.Run())) << where << ", threads " << threads;
+      EXPECT_EQ(store.plan.batches_alive, 0);
     }
   }
 }

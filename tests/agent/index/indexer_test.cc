@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <random>
 
+#include "agent/index/indexed_state.h"
+#include "agent/index/read_records.h"
 #include "agent/source/transient.h"
 #include "merkle/record/encoding.h"
 #include "merkle/tree/index.h"

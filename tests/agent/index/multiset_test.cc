@@ -9,6 +9,7 @@
 
 #include "agent/index/copies.h"
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "merkle/record/encoding.h"
 #include "merkle/tree/index.h"
 #include "merkle/tree/range.h"

@@ -7,6 +7,9 @@
 
 #include "agent/index/found_value.h"
 #include "agent/index/row_encoder.h"
+#include "merkle/hash/batch_hasher.h"
+#include "merkle/hash/sha256_lanes.h"
+#include "merkle/record/hashed_form.h"
 
 namespace driftwood::agent {
 namespace {
@@ -15,12 +18,22 @@ using merkle::ColumnType;
 using Kind = SourceValue::Kind;
 
 constexpr ColumnType kTypes[] = {
-    ColumnType::kBool,   ColumnType::kInteger,   ColumnType::kDecimal,     ColumnType::kFloat64,
-    ColumnType::kText,   ColumnType::kBytes,     ColumnType::kDate,        ColumnType::kTime,
-    ColumnType::kUuid,   ColumnType::kTimestamp, ColumnType::kTimestampTz, ColumnType::kJson,
-    ColumnType::kDynamic};
-constexpr Kind kTextKinds[] = {Kind::kText,   Kind::kBytes,  Kind::kNumber,
-                               Kind::kString, Kind::kStored, Kind::kJson};
+    ColumnType::kBool,    ColumnType::kInteger,   ColumnType::kDecimal,     ColumnType::kFloat64,
+    ColumnType::kText,    ColumnType::kBytes,     ColumnType::kDate,        ColumnType::kTime,
+    ColumnType::kUuid,    ColumnType::kTimestamp, ColumnType::kTimestampTz, ColumnType::kJson,
+    ColumnType::kDynamic, ColumnType::kOpaque,    ColumnType::kBits,        ColumnType::kList,
+    ColumnType::kSet};
+constexpr Kind kTextKinds[] = {Kind::kText,   Kind::kBytes, Kind::kNumber,     Kind::kString,
+                               Kind::kStored, Kind::kJson,  Kind::kForeignText};
+
+merkle::Column ColumnOf(const std::string& name, ColumnType type) {
+  return {name, type, type == ColumnType::kOpaque ? "tsrange" : ""};
+}
+
+SourceValue ValueOf(Kind kind, std::string_view text) {
+  return kind == Kind::kForeignText ? SourceValue::ForeignText("UTF-16LE", text)
+                                    : SourceValue::OfText(kind, text);
+}
 
 // Rows of one schema, whose texts it keeps.
 class RowMaker {
@@ -34,14 +47,14 @@ class RowMaker {
     schema.key = {{"k", ColumnType::kInteger}};
     const size_t columns = 1 + Below(6);
     for (size_t i = 0; i < columns; ++i) {
-      schema.values.push_back({"v" + std::to_string(i), kTypes[Below(std::size(kTypes))]});
+      schema.values.push_back(ColumnOf("v" + std::to_string(i), kTypes[Below(std::size(kTypes))]));
     }
     return schema;
   }
 
   // Of all lengths about those at which something changes: 64 KiB and 1 MiB.
   size_t Length() {
-    const size_t about[] = {0, 10, 1000, size_t{64} << 10, size_t{64} << 10, size_t{1} << 20};
+    const size_t about[] = {0, 110, 1000, size_t{64} << 10, size_t{64} << 10, size_t{1} << 20};
     return about[Below(std::size(about))] + Below(40);
   }
 
@@ -54,7 +67,7 @@ class RowMaker {
 
   std::string Text() {
     const size_t length = Length();
-    switch (Below(8)) {
+    switch (Below(10)) {
       case 0:
         return Fill("abc ", length);
       case 1:
@@ -69,6 +82,10 @@ class RowMaker {
         return "\"" + Fill("\\u00e9\\n\\\"xy ", length / 14 * 14) + "\"";
       case 6:
         return "{\"b\": [1, 2.0, \"" + Fill("j", length) + "\"], \"a\": 1e2}";
+      case 7:
+        return Fill("01", length);
+      case 8:
+        return "[" + Fill("\"a\",[\"\\u0000\"],null,1.50,", length / 25 * 25) + "true]";
       default:
         return Fill("12345678901234567890", length);
     }
@@ -83,8 +100,7 @@ class RowMaker {
       case 2:
         return SourceValue::Double(0.5);
       default:
-        return SourceValue::OfText(kTextKinds[Below(std::size(kTextKinds))],
-                                   texts_.emplace_back(Text()));
+        return ValueOf(kTextKinds[Below(std::size(kTextKinds))], texts_.emplace_back(Text()));
     }
   }
 
@@ -108,6 +124,7 @@ std::vector<std::string> RulesFor(const merkle::Schema& schema, size_t which) {
       const char* const all[] = {"rtrim", "empty=null", "casefold", "nfc"};
       rules.push_back(column.name + ":" + all[which % 4]);
     }
+    if (column.type == ColumnType::kOpaque) rules.push_back(column.name + ":empty=null");
     if (column.type == ColumnType::kJson) rules.push_back(column.name + ":json=number-as-double");
     if (column.type == ColumnType::kDecimal) rules.push_back(column.name + ":round=2");
   }
@@ -115,7 +132,6 @@ std::vector<std::string> RulesFor(const merkle::Schema& schema, size_t which) {
 }
 
 struct Pieces {
-  std::string key;
   std::string value;
   size_t longest = 0;
   uint64_t unparsed = 0;
@@ -125,8 +141,6 @@ Pieces EncodeInPieces(const merkle::Schema& schema, const std::vector<std::strin
                       const std::vector<SourceValue>& row) {
   RowEncoder encoder(schema, rules);
   Pieces pieces;
-  encoder.EncodeKey(row);
-  pieces.key = encoder.key();
   const absl::Status status = encoder.EncodeValue(row, [&](std::string_view piece) {
     pieces.value += piece;
     pieces.longest = std::max(pieces.longest, piece.size());
@@ -146,11 +160,63 @@ TEST(RowPiecesTest, PiecesAreTheBytesOfTheRowInOnePieceWhateverItsValuesAreAndUn
     std::vector<std::string> rules;
     if (i % 3 == 0) rules = RulesFor(schema, i / 3);
     RowEncoder whole(schema, rules);
-    whole.Encode(row);
+    ASSERT_TRUE(whole.Encode(row).ok());
     const Pieces pieces = EncodeInPieces(schema, rules, row);
-    ASSERT_EQ(pieces.key, whole.key()) << "row " << i;
     ASSERT_TRUE(pieces.value == whole.value()) << "row " << i;
     ASSERT_EQ(pieces.unparsed, whole.unparsed()) << "row " << i;
+  }
+}
+
+// However they are hashed: out of a buffer, where the source has them, or from what was made.
+TEST(RowPiecesTest, WhatIsHashedIsTheHashedFormOfWhatIsShownWhateverTheRowIs) {
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RowMaker maker(seed);
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  merkle::BodyHasher bodies(key);
+  for (size_t i = 0; i < 400; ++i) {
+    const merkle::Schema schema = maker.Schema();
+    const std::vector<SourceValue> row = maker.Row(schema);
+    std::vector<std::string> rules;
+    if (i % 3 == 0) rules = RulesFor(schema, i / 3);
+    RowEncoder shown(schema, rules), hashed(schema, rules, key);
+    ASSERT_TRUE(shown.Encode(row).ok());
+    std::vector<size_t> ends = {17};
+    ASSERT_TRUE(hashed.EncodeHashed(row, &ends).ok());
+    const size_t columns = schema.values.size();
+    const auto expected = merkle::HashedForm(shown.value(), columns, &bodies);
+    ASSERT_TRUE(expected.ok()) << "row " << i;
+    ASSERT_TRUE(*expected == hashed.value()) << "row " << i;
+    ASSERT_EQ(hashed.key(), shown.key()) << "row " << i;
+    ASSERT_EQ(hashed.unparsed(), shown.unparsed()) << "row " << i;
+    ASSERT_LE(hashed.value().size(), columns * (merkle::kHeadBytes + merkle::kBodyBytesMax));
+    ASSERT_EQ(ends.size(), columns);
+    ASSERT_EQ(ends.back(), hashed.value().size());
+  }
+}
+
+TEST(RowPiecesTest, RowsOfABatchHaveTheDigestsThatTheyHaveOneByOne) {
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  const std::vector<merkle::Sha256Lanes> runnable = merkle::RunnableSha256Lanes();
+  std::vector<const merkle::Sha256Lanes*> all = {nullptr};
+  for (const merkle::Sha256Lanes& lanes : runnable) all.push_back(&lanes);
+  for (const merkle::Sha256Lanes* const lanes : all) {
+    RowMaker maker(seed);
+    const merkle::Schema schema = maker.Schema();
+    RowEncoder encoder(schema, {}, key);
+    ValueReader reader(schema, {}, key);
+    merkle::BatchHasher batch(key, lanes);
+    std::vector<merkle::Digest> digests, expected;
+    for (size_t i = 0; i < 100; ++i) {
+      const std::vector<SourceValue> row = maker.Row(schema);
+      ASSERT_TRUE(encoder.EncodeForBatch(row, &batch).ok());
+      batch.Add(encoder.key(), encoder.value(), &digests);
+      expected.push_back(reader.ReadDigest(row).value());
+    }
+    batch.Flush(&digests);
+    ASSERT_EQ(digests, expected) << (lanes == nullptr ? "one by one" : lanes->name);
   }
 }
 
@@ -158,16 +224,15 @@ TEST(RowPiecesTest, PiecesAreTheBytesOfTheRowInOnePieceWhateverItsValuesAreAndUn
 TEST(RowPiecesTest, EveryTypeReadsEveryKindAsItDoesInOnePiece) {
   const std::string texts[] = {"12", "{\"b\":1,\"a\":[2]}", "\\x00ff", "\\x0", "\xFF", "é", "t"};
   for (const ColumnType type : kTypes) {
-    const merkle::Schema schema{{{"k", ColumnType::kInteger}}, {{"v", type}}};
+    const merkle::Schema schema{{{"k", ColumnType::kInteger}}, {ColumnOf("v", type)}};
     for (const Kind kind : kTextKinds) {
       for (const std::string& text : texts) {
         // Blanks are no matter to JSON alone.
         for (const std::string& value :
              {text, text + std::string(70'000, ' '), std::string(70'000, '0') + text}) {
-          const std::vector<SourceValue> row = {SourceValue::Int64(7),
-                                                SourceValue::OfText(kind, value)};
+          const std::vector<SourceValue> row = {SourceValue::Int64(7), ValueOf(kind, value)};
           RowEncoder whole(schema, {});
-          whole.Encode(row);
+          ASSERT_TRUE(whole.Encode(row).ok());
           const Pieces pieces = EncodeInPieces(schema, {}, row);
           ASSERT_TRUE(pieces.value == whole.value())
               << merkle::ColumnTypeName(type) << " " << static_cast<int>(kind) << " " << text << " "
@@ -186,7 +251,6 @@ TEST(RowPiecesTest, AValueThatStandsInItsRecordAsItIsIsNotCopied) {
     const auto kind = type == ColumnType::kBytes ? Kind::kBytes : Kind::kStored;
     const std::vector<SourceValue> row = {SourceValue::Int64(7), SourceValue::OfText(kind, text)};
     RowEncoder encoder(schema, {});
-    encoder.EncodeKey(row);
     bool itself = false;
     ASSERT_TRUE(encoder
                     .EncodeValue(row,
@@ -205,28 +269,30 @@ TEST(RowPiecesTest, AValueThatStandsInItsRecordAsItIsIsNotCopied) {
   EXPECT_EQ(pieces.value.size(), 1 + 4 + 1'500'000u);
 }
 
+// Of every kind in every column: nothing that a source holds ends the process.
 TEST(RowPiecesTest, AValueOfMoreThanFourGigabytesIsRefused) {
   const merkle::Schema schema{{{"k", ColumnType::kInteger}}, {{"v", ColumnType::kBytes}}};
   // Its bytes are never looked at.
   const char byte = 'x';
   const std::string_view vast(&byte, (size_t{1} << 32));
   const std::vector<SourceValue> row = {SourceValue::Int64(7), SourceValue::Bytes(vast)};
-  RowEncoder encoder(schema, {});
-  encoder.EncodeKey(row);
-  const absl::Status status =
-      encoder.EncodeValue(row, [](std::string_view piece) { EXPECT_LT(piece.size(), 100u); });
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(std::string(status.message()).find("4294967296 bytes"), std::string::npos) << status;
-}
-
-TEST(RowPiecesTest, ARowIsLongByAllItsTextsTogether) {
-  const std::string half(size_t{512} << 10, 'x');
-  const std::vector<SourceValue> two = {SourceValue::Text(half), SourceValue::Int64(1),
-                                        SourceValue::Bytes(half)};
-  EXPECT_FALSE(RowEncoder::IsLong(two));
-  std::vector<SourceValue> more = two;
-  more.push_back(SourceValue::Text("y"));
-  EXPECT_TRUE(RowEncoder::IsLong(more));
+  RowEncoder encoder(schema, {}, merkle::DigestKey::Unkeyed());
+  const auto take = [](std::string_view piece) { EXPECT_LT(piece.size(), 100u); };
+  for (const absl::Status& status :
+       {encoder.EncodeValue(row, take), encoder.Encode(row), encoder.EncodeHashed(row)}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(std::string(status.message()).find("4294967296 bytes"), std::string::npos) << status;
+  }
+  // Numbers, lists and JSON strings are never read then.
+  for (const ColumnType type : {ColumnType::kDecimal, ColumnType::kInteger, ColumnType::kBits,
+                                ColumnType::kList, ColumnType::kUuid, ColumnType::kJson}) {
+    RowEncoder other({{{"k", ColumnType::kInteger}}, {{"v", type}}}, {},
+                     merkle::DigestKey::Unkeyed());
+    const std::vector<SourceValue> text = {SourceValue::Int64(7),
+                                           SourceValue::OfText(Kind::kString, vast)};
+    EXPECT_TRUE(absl::IsInvalidArgument(other.EncodeHashed(text)));
+    EXPECT_TRUE(absl::IsInvalidArgument(other.Encode(text)));
+  }
 }
 
 class ValueReaderTest : public ::testing::Test {
@@ -245,8 +311,10 @@ TEST_F(ValueReaderTest, DigestsOfLongAndShortRowsAreThoseOfTheirRecords) {
     const absl::StatusOr<merkle::Digest> digest = reader_.ReadDigest(Row(text));
     ASSERT_TRUE(digest.ok());
     RowEncoder encoder(schema_, {});
-    encoder.Encode(Row(text));
-    EXPECT_EQ(*digest, merkle::RecordHasher(key_).Hash(encoder.key(), encoder.value())) << bytes;
+    ASSERT_TRUE(encoder.Encode(Row(text)).ok());
+    merkle::BodyHasher bodies(key_);
+    const std::string hashed = merkle::HashedForm(encoder.value(), 1, &bodies).value();
+    EXPECT_EQ(*digest, merkle::RecordHasher(key_).Hash(encoder.key(), hashed)) << bytes;
     EXPECT_EQ(reader_.key(), encoder.key());
     const auto value = reader_.ReadValue(Row(text));
     ASSERT_TRUE(value.ok() && value->has_value());
@@ -264,7 +332,7 @@ TEST_F(ValueReaderTest, ValuesThatAreTooLongAloneOrTogetherAreLeftOut) {
   EXPECT_FALSE(reader_.ReadValue(Row("")).value().has_value());
 }
 
-// Beyond what is collected, columns are tagged as they come.
+// Tags are made of what is hashed.
 TEST(ValueReaderTagsTest, TagsAreTheSameHoweverLongTheValueIs) {
   merkle::Agreement agreement;
   agreement.schema = {
@@ -278,17 +346,19 @@ TEST(ValueReaderTagsTest, TagsAreTheSameHoweverLongTheValueIs) {
                                           SourceValue::Bytes(text), SourceValue::Null()};
     ColumnTagger tagger = ColumnTagger::Create(agreement, key, {"a:rtrim"}).value();
     ValueReader reader(agreement.schema, {}, key);
+    ASSERT_TRUE(reader.ReadDigest(row).ok());
     const absl::StatusOr<ValueReader::Tags> tags = reader.ReadTags(row, &tagger);
     ASSERT_TRUE(tags.ok()) << tags.status();
     RowEncoder encoder(agreement.schema, {});
-    encoder.Encode(row);
-    const std::string_view value = encoder.value();
-    const size_t first = 5 + 5, second = first + 5 + bytes;
+    ASSERT_TRUE(encoder.Encode(row).ok());
+    merkle::BodyHasher bodies(key);
+    const std::string value = merkle::HashedForm(encoder.value(), 3, &bodies).value();
+    const size_t first = 5 + 5, last = value.size() - 1;
     std::string expected;
     merkle::ColumnHasher hasher(key);
     hasher.AppendTag(encoder.key(), "a", value.substr(0, first), &expected);
-    hasher.AppendTag(encoder.key(), "b", value.substr(first, 5 + bytes), &expected);
-    hasher.AppendTag(encoder.key(), "c", value.substr(second), &expected);
+    hasher.AppendTag(encoder.key(), "b", value.substr(first, last - first), &expected);
+    hasher.AppendTag(encoder.key(), "c", value.substr(last), &expected);
     EXPECT_EQ(tags->columns, expected) << bytes;
     EXPECT_EQ(tags->rules.empty(), bytes > kValueBytesMax) << bytes;
   }

@@ -2,6 +2,7 @@
 #include "agent/serve/grpc_service.h"
 
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -55,7 +56,7 @@ class GrpcServiceTest : public ::testing::Test {
     Start({});
   }
 
-  void Start(const GrpcServerLimits& limits) {
+  void Start(const GrpcServerLimits& limits, const GrpcServiceOptions& service = {}) {
     stub_.reset();
     server_.reset();
     service_ = std::make_unique<Service>(options_);
@@ -64,7 +65,7 @@ class GrpcServiceTest : public ::testing::Test {
             .ok());
     const auto address = ListenAddress::Parse("unix:" + (folder_ / "agent.sock").string());
     ASSERT_TRUE(address.ok()) << address.status();
-    auto server = GrpcServer::Start(service_.get(), *address, limits);
+    auto server = GrpcServer::Start(service_.get(), *address, limits, service);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::Agent::NewStub(Connect());
@@ -413,6 +414,134 @@ TEST_F(GrpcServiceTest, MoreCallsThanThreadsAreRefusedAndNotQueuedForEver) {
   EXPECT_GE(refused, kCalls - 12);
   orders_->on_next = nullptr;
   EXPECT_TRUE(Prepare().ok());
+}
+
+TEST_F(GrpcServiceTest, WithoutTheTokenNothingIsAnswered) {
+  GrpcServiceOptions options;
+  options.token = "0123456789abcdef";
+  Start({}, options);
+  const auto describe = [&](const char* authorization) {
+    grpc::ClientContext context;
+    if (authorization != nullptr) context.AddMetadata("authorization", authorization);
+    v1::DescribeRequest request;
+    request.set_dataset("orders");
+    v1::DescribeReply reply;
+    const grpc::Status status = stub_->Describe(&context, request, &reply);
+    EXPECT_EQ(status.ok(), reply.columns_size() > 0);
+    return status.error_code();
+  };
+  for (const char* wrong :
+       {static_cast<const char*>(nullptr), "", "Bearer ", "0123456789abcdef",
+        "Bearer 0123456789abcdeF", "Bearer 0123456789abcdef0", "bearer 0123456789abcdef"}) {
+    EXPECT_EQ(describe(wrong), grpc::StatusCode::UNAUTHENTICATED) << (wrong ? wrong : "none");
+  }
+  EXPECT_EQ(describe("Bearer 0123456789abcdef"), grpc::StatusCode::OK);
+  EXPECT_EQ(Prepare().status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(Open().status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(Query(1, WholeQuestion()).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(Read(ReadMessage({1})).status().code(), absl::StatusCode::kUnauthenticated);
+  grpc::ClientContext alike, close;
+  v1::FindAlikeReply alike_reply;
+  EXPECT_EQ(stub_->FindAlike(&alike, {}, &alike_reply).error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  v1::CloseSnapshotReply close_reply;
+  EXPECT_EQ(stub_->CloseSnapshot(&close, {}, &close_reply).error_code(),
+            grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(orders_->scans(), 0);
+}
+
+// Else a few callers that take nothing hold all threads.
+TEST_F(GrpcServiceTest, StreamsThatNobodyTakesEndAndLeaveTheirThreads) {
+  for (int64_t id = 1; id <= 3; ++id) orders_->Put(id, std::string(4 << 20, 'x'));
+  GrpcServerLimits limits;
+  limits.threads_max = 4;
+  GrpcServiceOptions options;
+  options.write_timeout = std::chrono::milliseconds(100);
+  Start(limits, options);
+  ASSERT_TRUE(Prepare().ok());
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::ReadRecordsReply>>> readers;
+  for (int i = 0; i < 3; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    readers.push_back(stub_->ReadRecords(contexts.back().get(), ReadMessage({1, 2, 3})));
+  }
+  for (const auto& reader : readers) {
+    const grpc::Status status = reader->Finish();
+    EXPECT_FALSE(status.ok());
+  }
+  EXPECT_TRUE(Prepare().ok());
+}
+
+TEST_F(GrpcServiceTest, AReplyThatNobodyTakesEndsToo) {
+  orders_->source = std::string(4 << 20, 'x');
+  GrpcServiceOptions options;
+  options.write_timeout = std::chrono::milliseconds(100);
+  Start({}, options);
+  // A caller that sends its request and takes nothing.
+  grpc::GenericStub stub(Connect());
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto wait = [&queue](void* tag) {
+    void* got = nullptr;
+    bool ok = false;
+    EXPECT_TRUE(queue.Next(&got, &ok));
+    EXPECT_EQ(got, tag);
+  };
+  int tags[4] = {};
+  const auto call = stub.PrepareCall(&context, "/driftwood.v1.Agent/Describe", &queue);
+  call->StartCall(&tags[0]);
+  wait(&tags[0]);
+  v1::DescribeRequest request;
+  request.set_dataset("orders");
+  const grpc::Slice slice(request.SerializeAsString());
+  call->WriteLast(grpc::ByteBuffer(&slice, 1), {}, &tags[1]);
+  wait(&tags[1]);
+  grpc::Status status;
+  call->Finish(&status, &tags[2]);
+  wait(&tags[2]);
+  EXPECT_FALSE(status.ok());
+  queue.Shutdown();
+}
+
+TEST_F(GrpcServiceTest, RepliesThatNobodyHasTakenAreBounded) {
+  orders_->Put(1, std::string(4 << 20, 'x'));
+  GrpcServiceOptions options;
+  options.replies_bytes_max = 6 << 20;
+  Start({}, options);
+  ASSERT_TRUE(Prepare().ok());
+  grpc::ClientContext context;
+  const auto reader = stub_->ReadRecords(&context, ReadMessage({1}));
+  v1::ReadRecordsReply part;
+  // The first call's reply is under way when another is refused.
+  absl::Status second;
+  do {
+    second = Read(ReadMessage({1})).status();
+  } while (second.ok());
+  EXPECT_EQ(second.code(), absl::StatusCode::kResourceExhausted);
+  while (reader->Read(&part)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_TRUE(Read(ReadMessage({1})).ok());
+}
+
+TEST_F(GrpcServiceTest, ARequestThatListsVeryMuchIsRefusedBeforeItIsParsed) {
+  v1::ReadRecordsRequest request = ReadMessage({});
+  for (int i = 0; i < 300'000; ++i) request.add_keys("");
+  EXPECT_FALSE(Read(request).ok());
+  EXPECT_EQ(orders_->scans(), 0);
+  ASSERT_TRUE(Prepare().ok());
+}
+
+TEST_F(GrpcServiceTest, AnAgreementOfVeryManyRulesIsRefused) {
+  v1::PrepareRequest request = PrepareMessage();
+  for (int i = 0; i < 130'000; ++i) request.mutable_agreement()->add_rules("note:trim");
+  grpc::ClientContext context;
+  const auto reader = stub_->Prepare(&context, request);
+  v1::PrepareReply reply;
+  while (reader->Read(&reply)) {
+  }
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(orders_->scans(), 0);
 }
 
 TEST_F(GrpcServiceTest, TheSocketIsItsOwnersAndGoneAfterTheEnd) {

@@ -45,8 +45,9 @@ class ScriptedSource {
   bool endless = false;  // a scan never comes to its end
   std::string source = "scripted:rows";
   std::string note_column = "note";  // what Describe() calls it
-  absl::Status describe_error;       // of Describe()
-  absl::Status scan_error;           // comes in place of the end of data
+  std::vector<std::string> key = {"id"};
+  absl::Status describe_error;  // of Describe()
+  absl::Status scan_error;      // comes in place of the end of data
   std::string not_point_in_time;
   std::function<void()> on_next;  // at each Scan::Next()
 
@@ -130,7 +131,7 @@ class ScriptedStore final : public Store {
     description.columns = {
         {"id", TypeKnowledge::kTyped, merkle::ColumnType::kInteger, "INT"},
         {source_->note_column, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""}};
-    description.key = {"id"};
+    description.key = source_->key;
     description.records_estimate = 7;
     description.warnings = {"it is scripted"};
     return description;

@@ -46,6 +46,8 @@ inline std::string ShowValue(const SourceValue& value) {
       return "timestamptz " + DisplayText(value);
     case Kind::kUuid:
       return "uuid " + DisplayText(value);
+    case Kind::kForeignText:
+      return std::string("foreign ") + value.character_set + " " + std::string(value.text);
   }
   return "?";
 }

@@ -144,7 +144,7 @@ TEST(InterruptTest, AWaitForTheLoadToFallEnds) {
   options.clock = [&now] { return now; };
   std::unique_ptr<Store> gated;
   Scan* scan = nullptr;
-  options.sleep = [&](std::chrono::nanoseconds) { scan->Interrupt(); };
+  options.sleep = [&](std::chrono::nanoseconds, const std::stop_token&) { scan->Interrupt(); };
   // Too high from the second look on.
   class Rising final : public LoadMeter {
    public:

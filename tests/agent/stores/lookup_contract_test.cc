@@ -9,6 +9,7 @@
 #include <set>
 
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "agent/index/row_encoder.h"
 #include "agent/stores/open_store.h"
 #include "merkle/check.h"
@@ -67,9 +68,9 @@ std::vector<ColumnType> AllTypes() {
 class Encoded final : public RowSink {
  public:
   explicit Encoded(const merkle::Schema& schema)
-      : encoder_(schema, {}), hasher_(merkle::DigestKey::Unkeyed()) {}
+      : encoder_(schema, {}, merkle::DigestKey::Unkeyed()), hasher_(merkle::DigestKey::Unkeyed()) {}
   absl::Status Row(std::span<const SourceValue> row, uint64_t) override {
-    encoder_.Encode(row);
+    RETURN_IF_ERROR(encoder_.EncodeHashed(row));
     const std::string key(encoder_.key());
     if (!records.emplace(key, hasher_.Hash(encoder_.key(), encoder_.value())).second) {
       doubles.insert(key);

@@ -136,7 +136,7 @@ TEST_F(AuditColumnsTest, MalformedTagsAreLeftOutWithAWarning) {
       Reset();
       right_->description.values_allowed = values_allowed;
       right_->twist_tags = [columns = column_tags,
-                            rules = rule_tags](std::vector<PeerRecord>* records) {
+                            rules = rule_tags](std::vector<FoundRecord>* records) {
         records->back().column_tags = columns;
         records->back().rule_tags = rules;
       };
@@ -153,7 +153,7 @@ TEST_F(AuditColumnsTest, TagsThatContradictTheDigestsAreLeftOutWithAWarning) {
   const Report sound = Run();
   Reset();
   for (FakePeer* peer : {left_.get(), right_.get()}) {
-    peer->twist_tags = [](std::vector<PeerRecord>* records) {
+    peer->twist_tags = [](std::vector<FoundRecord>* records) {
       records->front().column_tags = std::string(8, 'x');
     };
   }

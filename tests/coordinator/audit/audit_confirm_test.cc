@@ -295,7 +295,7 @@ TEST_F(AuditConfirmTest, BeyondTheMaximumNothingIsConfirmedNorDismissed) {
   EXPECT_EQ(report.total, 2900u);
   EXPECT_THAT(report.missing, ElementsAre(0, 2900));
   EXPECT_THAT(report.warnings,
-              ElementsAre("2,900 divergent keys were not read again: that is done with at most 105 "
+              ElementsAre("2,900 divergent keys were not re-read: that is done with at most 105 "
                           "(--recheck-max)"));
   EXPECT_THAT(Listed(report), Not(IsEmpty()));
 }
@@ -336,7 +336,7 @@ TEST_F(AuditConfirmTest, AnyFailureOfTheReReadLeavesTheDivergence) {
       EXPECT_EQ(report.verdict, Verdict::kDivergent);
       EXPECT_EQ(report.statuses.unconfirmed, 1u);
       EXPECT_THAT(Listed(report), ElementsAre("7 changed unconfirmed"));
-      EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("could not be read again: broken")));
+      EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("could not be re-read: broken")));
       EXPECT_THAT(report.warnings[0], HasSubstr(failing == 0 ? "left: " : "right: "));
     }
   }
@@ -364,7 +364,7 @@ TEST_F(AuditConfirmTest, ALostAgentIsNotAskedForThePassesToCome) {
 // Else what it leaves out would count as gone.
 TEST_F(AuditConfirmTest, AnAgentThatNamesOtherRecordsHasNotAnswered) {
   Add("left", ManyRows(10));
-  Add("right", ManyRows(9))->twist_read = [](std::vector<PeerRecord>* records) {
+  Add("right", ManyRows(9))->twist_read = [](std::vector<FoundRecord>* records) {
     records->push_back({FakePeer::Key(77), {}, ""});
   };
   const Report report = Run();

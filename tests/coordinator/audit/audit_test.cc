@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "proto/contract/fault.h"
 #include "tests/coordinator/peer/fake_peer.h"
 
 namespace driftwood::coordinator {
@@ -170,6 +171,23 @@ TEST_F(AuditTest, AnAgentThatKeepsValuesBackIsAnErrorBeforeTheScan) {
   EXPECT_THAT(peers_[0]->prepared_with_force, SizeIs(0));
 }
 
+// What is wrong once rows flow is not the user's, whatever its code; and a database server that
+// can't be reached is no lost agent.
+TEST_F(AuditTest, AStatedFaultDecidesBetweenErrorAndIncomplete) {
+  for (int code = 1; code <= 16; ++code) {
+    for (const Fault fault : {Fault::kUser, Fault::kSource, Fault::kTransport, Fault::kOurs}) {
+      const auto status_code = static_cast<absl::StatusCode>(code);
+      SCOPED_TRACE(absl::StatusCodeToString(status_code));
+      peers_.clear();
+      replicas_.clear();
+      Add("left", ManyRows(300));
+      Add("right", ManyRows(299));
+      peers_[1]->fail_always["prepare"] = WithFault(absl::Status(status_code, "broken"), fault);
+      EXPECT_EQ(ExitCode(Run()), fault == Fault::kUser ? 2 : 3);
+    }
+  }
+}
+
 // Every call of every replica, with every code: never a success, and the replica is named.
 TEST_F(AuditTest, AnyFailureOfAnyCallIsNeitherIdenticalNorDivergent) {
   for (const std::string call : {"describe", "prepare", "open", "query"}) {
@@ -181,12 +199,14 @@ TEST_F(AuditTest, AnyFailureOfAnyCallIsNeitherIdenticalNorDivergent) {
         Add("left", ManyRows(300));
         Add("right", ManyRows(299));
         const auto status_code = static_cast<absl::StatusCode>(code);
-        peers_[failing]->fail_always[call] = absl::Status(status_code, "broken");
+        const absl::Status broken(status_code, "broken");
+        peers_[failing]->fail_always[call] = broken;
         const Report report = Run();
         const bool before_scan = call == "describe";
         // A dataset that is not prepared a moment after it was: nothing that a user did wrong.
         const bool in_use = call == "open" && status_code == absl::StatusCode::kFailedPrecondition;
-        const bool error = call != "query" && !in_use && (before_scan || IsUserError(status_code));
+        const bool error =
+            call != "query" && !in_use && (before_scan || FaultOf(broken) == Fault::kUser);
         EXPECT_EQ(ExitCode(report), error ? 2 : 3);
         ASSERT_TRUE(report.error);
         EXPECT_EQ(report.error->replica, failing);
@@ -340,7 +360,7 @@ TEST_F(AuditTest, AnInterruptWhileIndexingEndsItWith130) {
    public:
     explicit RaiseOnProgress(Interrupt* interrupt) : interrupt_(interrupt) {}
     void OnPhase(Phase) override {}
-    void OnDescribed(size_t, const ReplicaDescription&) override {}
+    void OnDescribed(size_t, const DatasetDescription&) override {}
     void OnIndexing(size_t, const PrepareProgress&) override { interrupt_->Raise(); }
     void OnIndexed(size_t, uint64_t) override {}
     void OnRound(uint32_t) override {}

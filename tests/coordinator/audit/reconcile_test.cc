@@ -26,7 +26,7 @@ DescribedReplica Replica(const std::string& name, const std::string& columns,
     const size_t space = columns.find(' ', at);
     const size_t end = std::min(columns.find(", ", at), columns.size());
     const std::string type = columns.substr(space + 1, end - space - 1);
-    ReplicaColumn column;
+    SourceColumn column;
     column.name = columns.substr(at, space - at);
     if (type == "-") {
       column.knowledge = TypeKnowledge::kTextual;
@@ -392,6 +392,30 @@ TEST(ReconcileTest, Ledger21AgentsWithOtherDigestKeysAreRefused) {
   const std::string message = Text({left, right});
   EXPECT_THAT(message, AllOf(HasSubstr("digest key differs"), HasSubstr("left has none"),
                              HasSubstr("--digest-key-file")));
+}
+
+// An honest export may have 50,000 columns, and a peer may say what it likes: nothing is compared with
+// everything.
+TEST(ReconcileTest, VeryManyColumnsAreReconciledAndVeryManyThatDifferAreCounted) {
+  constexpr int kColumns = 100'000;
+  DescribedReplica left = Replica("left", "id integer", {"id"});
+  DescribedReplica right = Replica("right", "id integer", {"id"});
+  for (int i = 0; i < kColumns; ++i) {
+    SourceColumn column;
+    column.name = "column " + std::to_string(i);
+    left.description.columns.push_back(column);
+    right.description.columns.push_back(column);
+  }
+  const auto same = Reconcile({left, right}, {});
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_EQ(same->agreement.schema.values.size(), size_t{kColumns});
+  for (SourceColumn& column : right.description.columns) {
+    if (column.name != "id") column.name[0] = 'C';
+  }
+  const absl::Status differ = Reconcile({left, right}, {}).status();
+  EXPECT_EQ(differ.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(differ.message()), HasSubstr("and 199,900 more"));
+  EXPECT_LT(differ.message().size(), 100'000u);
 }
 
 }  // namespace

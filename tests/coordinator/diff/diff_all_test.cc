@@ -10,7 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "coordinator/diff/diff_command.h"
 #include "tests/coordinator/peer/fake_peer.h"
+#include "tests/coordinator/peer/fake_store_kinds.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
@@ -73,12 +75,12 @@ class FakeConnector final : public Connector {
     return std::unique_ptr<Peer>(std::move(peer));
   }
 
-  absl::StatusOr<TableListing> ListTables(const ReplicaSpec& spec,
-                                          const std::function<bool()>&) override {
+  absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
+                                       const std::function<bool()>&) override {
     ++world_->listings;
     if (world_->before_listing) world_->before_listing(world_->listings);
     if (world_->listing_fails.contains(spec.url)) return world_->listing_fails[spec.url];
-    TableListing listing;
+    TableList listing;
     listing.source = spec.url;
     for (const auto& [name, table] : world_->databases.at(spec.url)) {
       listing.tables.push_back({name,
@@ -102,6 +104,7 @@ class DiffAllTest : public ::testing::Test {
         [this](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
       return std::unique_ptr<Connector>(std::make_unique<FakeConnector>(&world_));
     };
+    environment_.store_kinds = FakeStoreKinds;
     environment_.terminal_columns = [] { return size_t{80}; };
     environment_.now_seconds = [] { return 0.0; };
     environment_.salt = std::string(16, 's');

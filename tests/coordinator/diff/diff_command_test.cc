@@ -12,6 +12,7 @@
 
 #include "coordinator/diff/progress.h"
 #include "tests/coordinator/peer/fake_peer.h"
+#include "tests/coordinator/peer/fake_store_kinds.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
@@ -53,6 +54,7 @@ class DiffCommandTest : public ::testing::Test {
         [](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
       return std::unique_ptr<Connector>(std::make_unique<FakeConnector>());
     };
+    environment_.store_kinds = FakeStoreKinds;
     environment_.terminal_columns = [] { return size_t{80}; };
     environment_.now_seconds = [] { return 0.0; };
     environment_.salt = std::string(16, 's');
@@ -142,6 +144,10 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   fails("did you mean 'sqlite:shop.db?table=TABLE'?");
   options_.stores[1] = "sqlit:x";
   fails("did you mean 'sqlite'?");
+  options_.stores[1] = "nosuch:x";
+  fails("postgresql://USER@HOST/DB?table=T, newdb://USER@HOST/DB?table=T, agent:HOST:PORT/DATASET");
+  options_.stores[1] = "ndb:x";
+  fails("'ndb:x' is no store URL; wanted newdb://USER@HOST/DB?table=T");
   options_.stores[1] = "agent:host/orders";
   fails("wanted agent:HOST:PORT/DATASET");
   options_.names = {"a"};
@@ -161,7 +167,7 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   options_.format = "jsno";
   fails("did you mean 'json'?");
   options_.output = "/nonexistent/x";
-  fails("no such folder: /nonexistent");
+  fails("no such directory: /nonexistent");
 }
 
 TEST_F(DiffCommandTest, NamesMayBeGivenOnceEachOrTogether) {
@@ -284,7 +290,7 @@ TEST(ProgressTest, TheLineShowsRateShareAndTimeLeftAndFitsTheTerminal) {
   size_t columns = 200;
   options.columns = [&] { return columns; };
   TerminalProgress progress({"left", "right"}, options);
-  ReplicaDescription description;
+  DatasetDescription description;
   description.bytes = 1000;
   progress.OnDescribed(0, description);
   progress.OnPhase(AuditObserver::Phase::kIndexing);
@@ -307,22 +313,46 @@ TEST(ReplicaSpecTest, TheFileOfAStore) {
   EXPECT_EQ(StorePath("lmdb:what?is?db=x"), "what?is");
 }
 
+// The kinds are the agent's to know: a new one needs nothing here.
+TEST(ReplicaSpecTest, APasswordIsHandedOverAsItsKindTakesIt) {
+  const auto spec = ParseReplicaSpec("a", "ndb://u:geheim@h/d?table=t", FakeStoreKinds);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->url, "ndb://u@h/d?table=t");
+  EXPECT_EQ(spec->password, "geheim");
+  EXPECT_EQ(spec->password_variable, "NEWDB_PASSWORD");
+  EXPECT_EQ(ParseReplicaSpec("a", "csv:x", FakeStoreKinds)->password_variable, "");
+  EXPECT_FALSE(ParseReplicaSpec("a", "csv://u:geheim@h/d", FakeStoreKinds).ok());  // it takes none
+}
+
+TEST(ReplicaSpecTest, WithoutAnAgentToAskNothingIsGuessed) {
+  const auto broken = [] { return absl::NotFoundError("no driftwood-agent"); };
+  EXPECT_EQ(ParseReplicaSpec("a", "csv:x", broken).status(),
+            absl::NotFoundError("no driftwood-agent"));
+  EXPECT_TRUE(ParseReplicaSpec("a", "agent:h:1/x", broken).ok());
+}
+
 TEST(ReplicaSpecTest, RunningAgentsAreParsed) {
-  auto spec = ParseReplicaSpec("a", "agent:db1.example:7000/orders");
+  auto spec = ParseReplicaSpec("a", "agent:db1.example:7000/orders", nullptr);
   ASSERT_TRUE(spec.ok());
   EXPECT_TRUE(spec->running_agent);
   EXPECT_EQ(spec->address, "db1.example:7000");
   EXPECT_EQ(spec->dataset, "orders");
-  spec = ParseReplicaSpec("a", "agent:[::1]:7000/orders");
+  spec = ParseReplicaSpec("a", "agent:[::1]:7000/orders", nullptr);
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(spec->address, "[::1]:7000");
-  spec = ParseReplicaSpec("a", "agent:unix:/run/driftwood/agent.sock/orders");
+  spec = ParseReplicaSpec("a", "agent:unix:/run/driftwood/agent.sock/orders", nullptr);
   ASSERT_TRUE(spec.ok());
   EXPECT_EQ(spec->address, "unix:/run/driftwood/agent.sock");
   EXPECT_EQ(spec->dataset, "orders");
-  for (const char* bad : {"agent:host:7000", "agent:host:x/orders", "agent:unix:/orders",
-                          "agent:", "agent:host:7000/", "agent::7000/orders"}) {
-    EXPECT_FALSE(ParseReplicaSpec("a", bad).ok()) << bad;
+  spec = ParseReplicaSpec("a", "agent:127.0.0.1:7000/orders?token_file=/etc/a%20token", nullptr);
+  ASSERT_TRUE(spec.ok());
+  EXPECT_EQ(spec->address, "127.0.0.1:7000");
+  EXPECT_EQ(spec->dataset, "orders");
+  EXPECT_EQ(spec->token_file, "/etc/a token");
+  for (const char* bad :
+       {"agent:host:7000/orders?token_file=", "agent:host:7000", "agent:host:x/orders",
+        "agent:unix:/orders", "agent:", "agent:host:7000/", "agent::7000/orders"}) {
+    EXPECT_FALSE(ParseReplicaSpec("a", bad, nullptr).ok()) << bad;
   }
 }
 

@@ -12,13 +12,13 @@ using ::testing::IsEmpty;
 
 const std::vector<std::string> kNames = {"left", "right"};
 
-ListedTable Table(const std::string& name, std::vector<std::string> columns = {"id"},
-                  const std::string& kind = "table") {
+TableEntry Table(const std::string& name, std::vector<std::string> columns = {"id"},
+                 const std::string& kind = "table") {
   return {name, kind, kind == "table", {columns[0]}, columns, "sqlite:x.db?table=" + name};
 }
 
-TableListing Listing(std::vector<ListedTable> tables) {
-  TableListing listing;
+TableList Listing(std::vector<TableEntry> tables) {
+  TableList listing;
   listing.tables = std::move(tables);
   return listing;
 }
@@ -37,8 +37,8 @@ std::vector<std::string> Skipped(const TableSelection& selection) {
 }
 
 TEST(TableSelectionTest, TablesAreMatchedByTheirExactNames) {
-  const std::vector<TableListing> listings = {Listing({Table("a"), Table("B"), Table("c ")}),
-                                              Listing({Table("a"), Table("b"), Table("c")})};
+  const std::vector<TableList> listings = {Listing({Table("a"), Table("B"), Table("c ")}),
+                                           Listing({Table("a"), Table("b"), Table("c")})};
   const TableSelection selection = *SelectTables(listings, kNames, {}, true);
   EXPECT_THAT(Names(selection), ElementsAre("B", "a", "b", "c", "c "));
   EXPECT_THAT(selection.tables[0].MissingIn(), ElementsAre(1));
@@ -49,7 +49,7 @@ TEST(TableSelectionTest, TablesAreMatchedByTheirExactNames) {
 }
 
 TEST(TableSelectionTest, AServerThatFoldsNamesIsSaidToDoSo) {
-  std::vector<TableListing> listings = {Listing({Table("Orders")}), Listing({Table("orders")})};
+  std::vector<TableList> listings = {Listing({Table("Orders")}), Listing({Table("orders")})};
   listings[1].folds_names = true;
   const TableSelection selection = *SelectTables(listings, kNames, {}, true);
   EXPECT_THAT(OtherSpellings(selection.tables[0], listings, kNames),
@@ -57,7 +57,7 @@ TEST(TableSelectionTest, AServerThatFoldsNamesIsSaidToDoSo) {
 }
 
 TEST(TableSelectionTest, WhatIsNowhereATableIsSkippedAndSaid) {
-  const std::vector<TableListing> listings = {
+  const std::vector<TableList> listings = {
       Listing({Table("v", {"id"}, "view"), Table("w", {"id"}, "view"), Table("t")}),
       Listing({Table("v", {"id"}, "view"), Table("w", {"id"}, "foreign table"),
                Table("t", {"id"}, "view"), Table("x", {"id"}, "materialised view")})};
@@ -73,8 +73,8 @@ TEST(TableSelectionTest, WhatIsNowhereATableIsSkippedAndSaid) {
 }
 
 TEST(TableSelectionTest, ChosenAndSkippedNamesMustExist) {
-  const std::vector<TableListing> listings = {Listing({Table("orders"), Table("a,b")}),
-                                              Listing({Table("items"), Table("a,b")})};
+  const std::vector<TableList> listings = {Listing({Table("orders"), Table("a,b")}),
+                                           Listing({Table("items"), Table("a,b")})};
   DiffOptions options;
   options.tables = {"orders", "items,a%2Cb"};
   EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)),
@@ -124,7 +124,7 @@ class ColumnOptionsTest : public ::testing::Test {
         ColumnOptions::Create(options_, kNames, selection.tables).status().message());
   }
 
-  std::vector<TableListing> listings_;
+  std::vector<TableList> listings_;
   DiffOptions options_;
 };
 

@@ -52,16 +52,16 @@ class FakePeer final : public Peer {
   std::function<void()> before_query;             // called before each answer
   std::function<std::string(std::string)> twist;  // changes each answer
   std::function<void()> before_read;              // called before each ReadRecords()
-  std::function<void(std::vector<PeerRecord>*)> twist_read;
+  std::function<void(std::vector<FoundRecord>*)> twist_read;
   // Column tags, as an agent of today has them; without, as one that knows nothing of them.
   bool gives_tags = false;
-  std::function<void(std::vector<PeerRecord>*)> twist_tags;
+  std::function<void(std::vector<FoundRecord>*)> twist_tags;
   // What there is without description.filter; absent: it can't be read so. "unfiltered" fails too.
   std::optional<Rows> unfiltered;
   bool hang_in_prepare = false;  // until Cancel()
   std::string not_point_in_time;
   uint64_t unparsed = 0;
-  ReplicaDescription description;
+  DatasetDescription description;
   std::vector<bool> prepared_with_force;
   std::atomic<int> queries{0};
   std::atomic<int> opened{0};
@@ -70,13 +70,13 @@ class FakePeer final : public Peer {
   std::atomic<int> closed{0};
   std::function<void(merkle::Agreement*)> change_agreement;
 
-  absl::StatusOr<ReplicaDescription> Describe() override {
+  absl::StatusOr<DatasetDescription> Describe() override {
     if (const absl::Status fault = Fault("describe"); !fault.ok()) return fault;
     return description;
   }
 
-  absl::StatusOr<Prepared> Prepare(const merkle::Agreement&, bool force,
-                                   const ProgressCallback& on_progress) override {
+  absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement&, bool force,
+                                        const ProgressCallback& on_progress) override {
     prepared_with_force.push_back(force);
     on_progress({rows_.size() / 2, rows_.size() / 2});
     while (hang_in_prepare && !cancelled_) std::this_thread::yield();
@@ -84,7 +84,7 @@ class FakePeer final : public Peer {
     merkle::RecordHasher hasher(key_);
     tree_ = std::make_unique<merkle::MemoryTree>(key_, merkle::TreeParams{});
     for (const auto& [id, name] : rows_) tree_->Put(Key(id), hasher.Hash(Key(id), Value(name)));
-    Prepared prepared;
+    PrepareResult prepared;
     prepared.root = tree_->root();
     prepared.unparsed = unparsed;
     prepared.not_point_in_time = not_point_in_time;
@@ -113,19 +113,19 @@ class FakePeer final : public Peer {
     return answer;
   }
 
-  absl::StatusOr<std::vector<PeerRecord>> ReadRecords(const merkle::Agreement&,
-                                                      const std::vector<std::string>& keys,
-                                                      bool with_values) override {
+  absl::StatusOr<std::vector<FoundRecord>> ReadRecords(const merkle::Agreement&,
+                                                       const std::vector<std::string>& keys,
+                                                       bool with_values) override {
     ++reads;
     keys_read += keys.size();
     if (before_read) before_read();
     if (const absl::Status fault = Fault("read"); !fault.ok()) return fault;
-    std::vector<PeerRecord> records = Find(rows_, keys, with_values);
+    std::vector<FoundRecord> records = Find(rows_, keys, with_values);
     if (twist_read) twist_read(&records);
     return records;
   }
 
-  absl::StatusOr<std::vector<PeerRecord>> ReadUnfiltered(
+  absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(
       const merkle::Agreement&, const std::vector<std::string>& keys) override {
     if (const absl::Status fault = Fault("unfiltered"); !fault.ok()) return fault;
     if (!unfiltered) return absl::UnimplementedError("it can't be read without its filter");
@@ -133,14 +133,14 @@ class FakePeer final : public Peer {
   }
 
   // "tags" fails this alone.
-  absl::StatusOr<std::vector<PeerRecord>> ReadTagged(
+  absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys,
       const std::vector<std::string>& rules) override {
     if (const absl::Status fault = Fault("tags"); !fault.ok()) return fault;
     auto records = ReadRecords(agreement, keys, /*with_values=*/true);
     if (!records.ok()) return records;
     merkle::ColumnHasher hasher(key_);
-    for (PeerRecord& record : *records) {
+    for (FoundRecord& record : *records) {
       const std::string value = std::exchange(record.value, "");
       if (!gives_tags) continue;
       hasher.AppendTag(record.key, "name", value, &record.column_tags);
@@ -156,8 +156,8 @@ class FakePeer final : public Peer {
     return records;
   }
 
-  absl::StatusOr<std::vector<PeerRecord>> ReadIndexed(const merkle::Agreement&,
-                                                      const std::vector<std::string>&) override {
+  absl::StatusOr<std::vector<FoundRecord>> ReadIndexed(const merkle::Agreement&,
+                                                       const std::vector<std::string>&) override {
     return absl::UnimplementedError("its records have keys");
   }
 
@@ -172,10 +172,10 @@ class FakePeer final : public Peer {
     return value;
   }
 
-  std::vector<PeerRecord> Find(const Rows& rows, const std::vector<std::string>& keys,
-                               bool with_values) const {
+  std::vector<FoundRecord> Find(const Rows& rows, const std::vector<std::string>& keys,
+                                bool with_values) const {
     merkle::RecordHasher hasher(key_);
-    std::vector<PeerRecord> records;
+    std::vector<FoundRecord> records;
     for (const auto& [id, name] : rows) {
       const std::string key = Key(id);
       if (!std::binary_search(keys.begin(), keys.end(), key)) continue;

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "coordinator/audit/audit.h"
+#include "proto/contract/fault.h"
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 #include "tests/coordinator/peer/fake_peer.h"
@@ -38,18 +39,28 @@ class FakeAgent final : public v1::Agent::Service {
   bool answers_hang = false;    // Query and Describe, until the call is cancelled
   bool prepare_silent = false;  // the same for Prepare
   bool too_many_records = false;
+  bool compresses = false;        // Describe
+  size_t columns_more = 0;        // Describe
+  size_t tag_bytes_more = 0;      // of each record read
+  std::string authorization;      // of the last Describe
   bool reads_unfiltered = false;  // else it knows nothing of such requests
   std::function<void()> in_hang;  // called when a call begins to hang
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeReply* reply) override {
     if (answers_hang) return Hang(context);
+    if (compresses) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);
+    for (size_t i = 0; i < columns_more; ++i) reply->add_columns();
+    const auto token = context->client_metadata().find("authorization");
+    if (token != context->client_metadata().end()) {
+      authorization = std::string(token->second.data(), token->second.size());
+    }
     if (request->dataset() != "data") {
       return {grpc::StatusCode::NOT_FOUND, "no dataset '" + request->dataset() + "'"};
     }
-    const ReplicaDescription& d = peer.description;
+    const DatasetDescription& d = peer.description;
     reply->set_source(d.source);
-    for (const ReplicaColumn& column : d.columns) {
+    for (const SourceColumn& column : d.columns) {
       v1::SourceColumn* message = reply->add_columns();
       message->set_name(column.name);
       message->set_knowledge(v1::TYPE_KNOWLEDGE_TYPED);
@@ -117,11 +128,12 @@ class FakeAgent final : public v1::Agent::Service {
     v1::ReadRecordsReply reply;
     reply.set_unfiltered(request->unfiltered() && reads_unfiltered);
     for (int copies = too_many_records ? 2 : 1; copies > 0; --copies) {
-      for (const PeerRecord& record : *records) {
+      for (const FoundRecord& record : *records) {
         v1::Record* message = reply.add_records();
         message->set_key(record.key);
         *message->mutable_digest() = proto::ToProto(record.digest);
         message->set_value(record.value);
+        message->set_column_tags(std::string(tag_bytes_more, 't'));
         message->set_value_too_long(record.value_too_long);
       }
     }
@@ -290,12 +302,74 @@ TEST_F(GrpcPeerTest, CancelEndsTheCallInProgressAndAllLaterOnes) {
   EXPECT_EQ(peer.Describe().status().code(), absl::StatusCode::kCancelled);
 }
 
+// A server that is gone is not an agent that is gone, though the code is the same.
+TEST_F(GrpcPeerTest, WhatAnAgentSaysOfItsSourceIsNotTheAgentsEnd) {
+  FakeAgent* agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  const auto prepare = [&](const absl::Status& fails) {
+    agent->peer.fail_once["prepare"] = fails;
+    return peer.Prepare(SomeAgreement(), false, [](const auto&) {}).status();
+  };
+  for (const Fault fault : {Fault::kUser, Fault::kSource, Fault::kOurs}) {
+    for (const absl::StatusCode code :
+         {absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded,
+          absl::StatusCode::kNotFound, absl::StatusCode::kInternal}) {
+      const absl::Status said = WithFault(absl::Status(code, "the server is gone"), fault);
+      EXPECT_EQ(prepare(said), said);
+    }
+  }
+  const absl::Status lost = prepare(absl::UnavailableError("stopping"));
+  EXPECT_EQ(FaultOf(lost), Fault::kTransport);
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("the agent at "));
+}
+
 TEST_F(GrpcPeerTest, MoreRecordsThanAskedForAreRefused) {
   Serve(ManyRows(3))->too_many_records = true;
   GrpcPeer peer(Options());
   const auto records =
       peer.ReadRecords(SomeAgreement(), {FakePeer::Key(1), FakePeer::Key(2)}, true);
   EXPECT_EQ(records.status().code(), absl::StatusCode::kInternal);
+}
+
+TEST_F(GrpcPeerTest, MoreBytesThanWereAskedForAreRefused) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  agent->tag_bytes_more = 20 << 20;
+  GrpcPeer peer(Options());
+  EXPECT_EQ(peer.ReadTagged(SomeAgreement(), {FakePeer::Key(1)}, {}).status().code(),
+            absl::StatusCode::kInternal);
+  EXPECT_EQ(peer.ReadIndexed(SomeAgreement(), {FakePeer::Key(1)}).status().code(),
+            absl::StatusCode::kInternal);
+}
+
+TEST_F(GrpcPeerTest, ADescriptionOfVeryManyColumnsIsRefused) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeer peer(Options());
+  agent->columns_more = 200'000;
+  EXPECT_FALSE(peer.Describe().ok());
+  agent->columns_more = 2'000'000;  // four bytes each on the wire, and a hundred when parsed
+  EXPECT_FALSE(peer.Describe().ok());
+  agent->columns_more = 0;
+  EXPECT_TRUE(peer.Describe().ok());
+}
+
+// A small compressed message can be a huge one.
+TEST_F(GrpcPeerTest, ACompressedReplyIsRefused) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  agent->peer.description.source = std::string(1 << 20, 'x');
+  agent->compresses = true;
+  GrpcPeer peer(Options());
+  EXPECT_FALSE(peer.Describe().ok());
+  agent->compresses = false;
+  EXPECT_TRUE(peer.Describe().ok());
+}
+
+TEST_F(GrpcPeerTest, ATokenIsShownWithEachCall) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeerOptions options = Options();
+  options.token = "0123456789abcdef";
+  GrpcPeer peer(options);
+  ASSERT_TRUE(peer.Describe().ok());
+  EXPECT_EQ(agent->authorization, "Bearer 0123456789abcdef");
 }
 
 // It would leave out what is outside of the filter, as if it were gone.

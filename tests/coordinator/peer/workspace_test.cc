@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -76,6 +77,28 @@ TEST(WorkspaceTest, OneFileHasOneFolderHoweverItsPathIsWritten) {
   const std::string a = *(*workspace)->StateFolder("csv:/tmp/x/../a.csv?key=id");
   const std::string b = *(*workspace)->StateFolder("csv:/tmp/a.csv?key=id");
   EXPECT_EQ(b, a + "-2");
+}
+
+// Digest key and indexes that lie there would be believed.
+TEST(WorkspaceTest, AStateFolderThatOthersMayWriteToIsRefused) {
+  const testing::TempDir folder;
+  fs::create_directories(folder / "a/state");
+  for (const fs::path& place : {folder / "a/state", folder / "a"}) {
+    ::chmod(place.c_str(), 0777);
+    EXPECT_EQ(Workspace::Create({(folder / "a/state").string(), ""}).status().code(),
+              absl::StatusCode::kPermissionDenied);
+    ::chmod(place.c_str(), 0700);
+  }
+  EXPECT_TRUE(Workspace::Create({(folder / "a/state").string(), ""}).ok());
+}
+
+TEST(WorkspaceTest, AStateFolderOfAnotherUserIsRefused) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can give folders away";
+  const testing::TempDir folder;
+  fs::create_directory(folder / "state");
+  ASSERT_EQ(::chown((folder / "state").c_str(), 12345, 0), 0);
+  EXPECT_EQ(Workspace::Create({(folder / "state").string(), ""}).status().code(),
+            absl::StatusCode::kPermissionDenied);
 }
 
 // gRPC takes addresses for URIs.

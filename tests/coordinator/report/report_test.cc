@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "merkle/text/display.h"
 #include "tests/testing/paths.h"
@@ -363,6 +364,46 @@ INSTANTIATE_TEST_SUITE_P(
                       GoldenCase{"multiset_identical", IdenticalMultisets}),
     [](const auto& test) { return std::string(test.param.name); });
 
+// Values of the kinds that are encoded with a name, or of other values.
+TEST(ReportValuesTest, TextThatIsNoUnicodeOpaqueTextBitsListsAndSetsAreShown) {
+  const auto encoded = [](auto append) {
+    std::string bytes;
+    append(&bytes);
+    return merkle::DecodeValues(bytes, 1).value().front();
+  };
+  constexpr auto kPlace = merkle::Place::kValue;
+  const std::vector<Value> values = {
+      encoded([](auto* out) { merkle::AppendText("a\xff", kPlace, out); }),
+      encoded([](auto* out) { merkle::AppendForeignText("UTF-16LE", "a", kPlace, out); }),
+      encoded([](auto* out) { merkle::AppendOpaque("tsrange", "[1,2)", kPlace, out); }),
+      encoded([](auto* out) { merkle::AppendBitsText("0101", kPlace, out); }),
+      encoded([](auto* out) { merkle::AppendListJson("[1, null, [\"a\"]]", kPlace, out); }),
+      encoded([](auto* out) { merkle::AppendSetJson("[\"b\", \"a\"]", kPlace, out); })};
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.total = report.changed = report.statuses.confirmed = 1;
+  report.values_shown = true;
+  report.schema->values.clear();
+  for (const char* name : {"a", "b", "c", "d", "e", "f"}) {
+    report.schema->values.push_back({name, ColumnType::kDynamic});
+  }
+  ReportRecord& record = report.records.emplace_back();
+  record.key = Key({Integer(7)});
+  record.status = RecordStatus::kConfirmed;
+  record.states = {"00000000000000aa", "00000000000000bb"};
+  record.values = {values, std::vector<Value>(6)};
+  record.differs = std::vector<bool>(6, true);
+  EXPECT_THAT(Render(report, ReportFormat::kJson),
+              HasSubstr(R"({"a":{"unparsed":{"hex":"61ff"}},)"
+                        R"("b":{"unparsed":{"hex":"61","character_set":"UTF-16LE"}},)"
+                        R"("c":"[1,2)","d":"0101","e":["1",null,["a"]],"f":["a","b"]
+})"));
+  const std::string table = Render(report, ReportFormat::kTable);
+for (const char* shown : {"\\\\x61ff (unparsed)", "[1,2)", "0101", "{1,NULL,{a}}", "{a,b}"}) {
+  EXPECT_THAT(table, HasSubstr(shown));
+}
+}
+
 TEST(ReportTest, ExitCodesFollowTheVerdict) {
   EXPECT_EQ(ExitCode(Identical()), 0);
   EXPECT_EQ(ExitCode(Divergent()), 1);
@@ -426,7 +467,7 @@ TEST(ReportTest, PartlyKnownColumnsOfASpanSayOfHowMany) {
   Report report = Columns();
   report.spans[0].column = SpanColumn{1, 30, 40};
   EXPECT_THAT(Render(report, ReportFormat::kTable),
-              HasSubstr("98 changed (name in 75 % of 40 read again)"));
+              HasSubstr("98 changed (name in 75 % of 40 re-read)"));
 }
 
 TEST(ReportTest, ManyColumnsAreNotAllShownInTheTable) {

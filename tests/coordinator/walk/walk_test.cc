@@ -106,6 +106,29 @@ TEST_F(WalkTest, ARangeWhosePartsHoldFewerRecordsIsNamed) {
       "hold fewer records than the range");
 }
 
+// Nothing is made as long as a replica says that it is.
+TEST_F(WalkTest, ReplicasThatClaimVeryManyRecordsEndTheWalk) {
+  constexpr uint64_t kClaimed = uint64_t{1} << 50;
+  const std::vector<merkle::Summary> roots = {{0, {}}, {kClaimed, {1, 0}}, {kClaimed, {2, 0}}};
+  Walk walk(roots, merkle::TreeParams(), WalkOptions());
+  for (int round = 0; !walk.done() && round < 100; ++round) {
+    const std::vector<std::string> batches = walk.NextRound();
+    for (size_t r = 0; r < batches.size(); ++r) {
+      if (batches[r].empty()) continue;
+      const auto questions = merkle::DecodeQuestions(batches[r], merkle::QueryLimits());
+      Answers answers(questions->size());
+      for (size_t q = 0; q < answers.size(); ++q) {
+        answers[q].answered = true;
+        const merkle::Digest all = merkle::LowBytes(roots[r].sum, (*questions)[q].width);
+        answers[q].cells = {{kClaimed, all, 0}};
+      }
+      walk.Answer(r, merkle::EncodeAnswers(*questions, answers));
+    }
+  }
+  ASSERT_TRUE(walk.done());
+  EXPECT_FALSE(walk.Result().complete);
+}
+
 TEST_F(WalkTest, ACellLeftOutIsNamed) {
   ExpectLieNamed(
       [](const Questions&, Answers* answers) {

@@ -56,22 +56,52 @@ TEST(DigestTest, RecordsOfEveryLengthAreHashedAlike) {
   }
 }
 
-TEST(DigestTest, AValueInPiecesIsHashedAsInOne) {
+std::string BodyHash(BodyHasher* hasher, std::string_view body) {
+  std::string hash(BodyHasher::kBytes, '\0');
+  hasher->Hash(body, hash.data());
+  return hash;
+}
+
+// Every length about the ends of blocks and the one from which on they are not laid out.
+TEST(DigestTest, ABodysHashIsSha256OverItsOwnKeyBlockAndTheBodyAlone) {
+  const DigestKey key = CountingKey();
+  BodyHasher hasher(key);
+  const std::string bytes(5000, 'v');
+  for (size_t size = 0; size < bytes.size(); size += size < 200 || size > 4900 ? 1 : 3) {
+    const std::string body = bytes.substr(0, size);
+    ASSERT_EQ(BodyHash(&hasher, body),
+              Sha256(Block(key, "driftwood body v1") + body).substr(0, BodyHasher::kBytes))
+        << size;
+  }
+}
+
+TEST(DigestTest, ABodyInPiecesIsHashedAsInOne) {
   const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
   std::mt19937 random(seed);
-  RecordHasher hasher(CountingKey());
+  BodyHasher hasher(CountingKey());
   for (size_t i = 0; i < 500; ++i) {
-    std::string value(random() % 3000, '\0');
-    for (char& c : value) c = static_cast<char>(random());
-    const std::string key(random() % 200, 'k');
-    hasher.Begin(key);
-    for (size_t at = 0; at < value.size();) {
-      const size_t size = std::min<size_t>(random() % 200, value.size() - at);
-      hasher.Add(std::string_view(value).substr(at, size));
+    std::string body(random() % 3000, '\0');
+    for (char& c : body) c = static_cast<char>(random());
+    hasher.Begin();
+    for (size_t at = 0; at < body.size();) {
+      const size_t size = std::min<size_t>(random() % 200, body.size() - at);
+      hasher.Add(std::string_view(body).substr(at, size));
       at += size;
-      if (random() % 10 == 0) hasher.Hash("another", "record");
+      if (random() % 10 == 0) BodyHash(&hasher, "another");
     }
-    ASSERT_EQ(hasher.End(), hasher.Hash(key, value)) << "seed " << seed;
+    std::string hash = "before";
+    hasher.End(&hash);
+    ASSERT_EQ(hash, "before" + BodyHash(&hasher, body)) << "seed " << seed;
+  }
+}
+
+TEST(DigestTest, ABodysHashMayBeWrittenOverIt) {
+  BodyHasher hasher(CountingKey());
+  for (const size_t size : {size_t{100}, size_t{5000}}) {
+    std::string body(size, 'x');
+    const std::string hash = BodyHash(&hasher, body);
+    hasher.Hash(body, body.data());
+    EXPECT_EQ(body.substr(0, BodyHasher::kBytes), hash);
   }
 }
 
@@ -104,6 +134,46 @@ TEST(DigestTest, ABatchHashesAsOneAfterTheOther) {
     batch.Flush(&none);
     ASSERT_TRUE(none.empty());
   }
+}
+
+// Records with none to three bodies of all lengths, so many that they are hashed in several rounds,
+// among others whose value is too long for lanes.
+TEST(DigestTest, ABatchPutsTheHashesOfBodiesWhereTheyBelong) {
+  const DigestKey key = CountingKey();
+  RecordHasher one(key);
+  BodyHasher bodies(key);
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  for (const Sha256Lanes& lanes : RunnableSha256Lanes()) {
+    SCOPED_TRACE(std::string(lanes.name) + ", seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    BatchHasher batch(key, &lanes);
+    std::vector<Digest> digests, expected;
+    for (size_t i = 0; i < 8000; ++i) {
+      const std::string record_key = "key " + std::to_string(i);
+      std::string value(random() % 100, 'v'), given = value;
+      for (size_t n = random() % 4; n > 0; --n) {
+        std::string body(BodyHasher::kBytes + random() % 1200, '\0');
+        for (char& c : body) c = static_cast<char>(random());
+        if (batch.TakesBody(body.size())) {
+          batch.AddBody(body, given.size());
+          given += body.substr(0, BodyHasher::kBytes);
+          value += BodyHash(&bodies, body);
+        } else {
+          EXPECT_GT(body.size(), 1000u);
+          given += body;
+          value += body;
+        }
+        given += "end";
+        value += "end";
+      }
+      batch.Add(record_key, given, &digests);
+      expected.push_back(one.Hash(record_key, value));
+      if (random() % 3000 == 0) batch.Flush(&digests);
+    }
+    batch.Flush(&digests);
+    ASSERT_EQ(digests, expected);
+  }
+  EXPECT_FALSE(BatchHasher(key, nullptr).TakesBody(200));
 }
 
 TEST(DigestTest, ABatchUsesTheLanesThatAreThere) {

@@ -302,6 +302,84 @@ TEST_F(QueryTest, ABatchThatPassesOverTooManyRecordsStops) {
   EXPECT_FALSE(answers[1].answered);
 }
 
+// Long keys, a list of which takes much more than its answer.
+MemoryTree LongKeys(int records) {
+  MemoryTree tree(DigestKey::Unkeyed(), {2, 2});
+  for (int i = 0; i < records; ++i) {
+    tree.Put(std::string(400, 'k') + std::to_string(100'000 + i), {static_cast<uint64_t>(i), 1});
+  }
+  return tree;
+}
+
+TEST_F(QueryTest, AReplyStopsWhereItsCellsWouldTakeTooMuch) {
+  const MemoryTree tree = LongKeys(2000);
+  QueryLimits limits;
+  limits.added_cell_bytes_max = 20'000;
+  QuerySession session(&tree, limits);
+  const Answers answers =
+      Ask(session, {Whole(QuestionKind::kPartition), Whole(QuestionKind::kPartition)});
+  EXPECT_GE(answers[0].cells.size(), 2u);
+  EXPECT_LT(answers[0].cells.size(), 60u);
+  uint64_t count = 0;
+  for (const AnswerCell& cell : answers[0].cells) count += cell.count;
+  EXPECT_EQ(count, 2000u);
+  EXPECT_FALSE(answers[1].answered);
+  EXPECT_LT(session.kept_bytes(), 25'000u);
+}
+
+TEST_F(QueryTest, OfAListOnlyWhatIsStillReferredToIsKept) {
+  const MemoryTree tree = LongKeys(2000);
+  QuerySession session(&tree, QueryLimits());
+  const auto cells =
+      static_cast<uint32_t>(Ask(session, {Whole(QuestionKind::kPartition)})[0].cells.size());
+  const size_t all = session.kept_bytes();
+  EXPECT_GT(all, cells * 400u);
+  const Answers before = Ask(session, {About(QuestionKind::kSummarize, 0, 7),
+                                       About(QuestionKind::kHold, 0, 100, 3),
+                                       About(QuestionKind::kHold, 0, cells - 2, 2)});
+  EXPECT_LT(session.kept_bytes(), 5000u);
+  // The same ranges as before, named by their new places.
+  const Answers after = Ask(session, {About(QuestionKind::kSummarize, 0),
+                                      About(QuestionKind::kSummarize, 1, 0, 3),
+                                      About(QuestionKind::kSummarize, 2, 0, 2)});
+  QuerySession fresh(&tree, QueryLimits());
+  Ask(fresh, {Whole(QuestionKind::kPartition)});
+  const Answers expected = Ask(fresh, {About(QuestionKind::kSummarize, 0, 7),
+                                       About(QuestionKind::kSummarize, 0, 100, 3),
+                                       About(QuestionKind::kSummarize, 0, cells - 2, 2)});
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(after[i].cells[0].fingerprint, expected[i].cells[0].fingerprint) << i;
+    EXPECT_EQ(after[i].cells[0].count, expected[i].cells[0].count) << i;
+  }
+  EXPECT_EQ(before[0].cells[0].count, expected[0].cells[0].count);
+}
+
+TEST_F(QueryTest, WhatWouldBeKeptBeyondTheBoundIsRefusedAndTheSessionStays) {
+  const MemoryTree tree = LongKeys(2000);
+  QueryLimits limits;
+  limits.added_cell_bytes_max = 100'000;
+  limits.kept_cell_bytes_max = 150'000;
+  QuerySession session(&tree, limits);
+  const auto cells =
+      static_cast<uint32_t>(Ask(session, {Whole(QuestionKind::kPartition)})[0].cells.size());
+  const auto reply = session.Answer(EncodeQuestions(
+      {About(QuestionKind::kHold, 0, 0, cells), Whole(QuestionKind::kPartition)}));
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Ask(session, {About(QuestionKind::kSummarize, 0, 0, cells)})[0].cells[0].count, 2000u);
+}
+
+TEST_F(QueryTest, ABatchEndsWhenItIsStoppedAndTheSessionStays) {
+  QuerySession session(&tree_, QueryLimits());
+  const auto cells =
+      static_cast<uint32_t>(Ask(session, {Whole(QuestionKind::kPartition)})[0].cells.size());
+  int asked = 0;
+  const auto reply = session.Answer(
+      EncodeQuestions(Questions(1000, Whole(QuestionKind::kSummarize))), [&] { return ++asked > 3; });
+  EXPECT_EQ(reply.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_LT(asked, 10);
+  EXPECT_EQ(Ask(session, {About(QuestionKind::kSummarize, 0, 0, cells)})[0].cells[0].count, 300u);
+}
+
 TEST_F(QueryTest, AnEmptyTreeAnswersEveryQuestion) {
   const MemoryTree empty(DigestKey::Unkeyed(), {});
   QuerySession session(&empty, QueryLimits());

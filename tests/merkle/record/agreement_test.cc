@@ -41,8 +41,8 @@ Agreement WithoutKey() {
 // Every part of an agreement, and what is said when two differ in it.
 std::vector<Change> Changes() {
   return {
-      {[](Agreement* a) { a->encoding_version = 2; },
-       "encoding version differs: left has 1, right has 2"},
+      {[](Agreement* a) { a->encoding_version = 1; },
+       "encoding version differs: left has 2, right has 1"},
       {[](Agreement* a) { a->key_id = "\x0a"; },
        "digest key differs: left has key id 0102ff, right has key id 0a; give both the same digest "
        "key file"},
@@ -57,6 +57,10 @@ std::vector<Change> Changes() {
        "column \"note\" differs: left has type text, right has type json"},
       {[](Agreement* a) { a->schema.values.pop_back(); },
        "column \"note\" differs: left has type text, right has none"},
+      {[](Agreement* a) {
+         a->schema.values[1] = {"note", ColumnType::kOpaque, "tsrange"};
+       },
+       "column \"note\" differs: left has type text, right has type opaque \"tsrange\""},
       {[](Agreement* a) {
          a->schema.values.push_back({"zip", ColumnType::kText});
        },
@@ -110,6 +114,16 @@ TEST(SchemaTest, AFingerprintFramesItsParts) {
   EXPECT_NE(one.Fingerprint(), other.Fingerprint());
 }
 
+TEST(SchemaTest, AnOpaqueColumnsTypeIsPartOfTheAgreement) {
+  Agreement one = Orders();
+  one.rules.pop_back();
+  one.schema.values[1] = {"note", ColumnType::kOpaque, "tsrange"};
+  EXPECT_TRUE(one.Validate().ok()) << one.Validate();
+  Agreement other = one;
+  other.schema.values[1].opaque = "daterange";
+  EXPECT_NE(one.Fingerprint(), other.Fingerprint());
+}
+
 TEST(SchemaTest, AnAgreementIsValidated) {
   EXPECT_TRUE(Orders().Validate().ok());
   const std::vector<Change> bad = {
@@ -119,8 +133,17 @@ TEST(SchemaTest, AnAgreementIsValidated) {
       {[](Agreement* a) { a->schema.values[0].name = "zip"; },
        "the value columns are not sorted by name"},
       {[](Agreement* a) { a->schema.key[0].name = ""; }, "a column has no name"},
-      {[](Agreement* a) { a->schema.key[0].type = static_cast<ColumnType>(14); },
-       "column \"region\" has the unknown type 14"},
+      {[](Agreement* a) { a->schema.key[0].type = static_cast<ColumnType>(18); },
+       "column \"region\" has the unknown type 18"},
+      {[](Agreement* a) { a->schema.values[1].type = ColumnType::kOpaque; },
+       "column \"note\" is opaque, and of no type that has a name"},
+      {[](Agreement* a) { a->schema.values[1].opaque = "tsrange"; },
+       "column \"note\" is not opaque, and has a type's name"},
+      {[](Agreement* a) {
+         a->rules.pop_back();
+         a->schema.values[1] = {"note", ColumnType::kOpaque, std::string("ts\0range", 8)};
+       },
+       "column \"note\" is opaque, and of no type that has a name"},
       {[](Agreement* a) { std::swap(a->rules[0], a->rules[1]); }, "the rules are not sorted"},
       {[](Agreement* a) { a->rules[1] = "region:round=2"; },
        "rule 'region:round=2' does nothing to column 'region', which is compared as text"},
@@ -138,13 +161,17 @@ TEST(SchemaTest, AnAgreementIsValidated) {
 }
 
 TEST(SchemaTest, TypesHaveNames) {
-  for (int number = 1; number <= 13; ++number) {
+  for (int number = 1; number <= 17; ++number) {
     const ColumnType type = static_cast<ColumnType>(number);
     EXPECT_EQ(ColumnTypeFromName(ColumnTypeName(type)), type);
   }
   EXPECT_EQ(ColumnTypeName(ColumnType::kTimestampTz), "timestamptz");
   EXPECT_EQ(ColumnTypeName(ColumnType::kDynamic), "dynamic");
   EXPECT_EQ(ColumnTypeFromName("varchar"), std::nullopt);
+  EXPECT_TRUE(IsSelectable(ColumnType::kDynamic));
+  for (const char* prepared : {"opaque", "bits", "list", "set"}) {
+    EXPECT_FALSE(IsSelectable(ColumnTypeFromName(prepared).value())) << prepared;
+  }
   EXPECT_EQ(ColumnTypeFromName(""), std::nullopt);
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "merkle/check.h"
+#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "tests/testing/golden.h"
 
@@ -22,11 +23,12 @@ namespace {
 using Random = std::mt19937_64;
 using Special = Value::Special;
 
-constexpr Tag kTags[] = {Tag::kNull,         Tag::kFalse,   Tag::kTrue,    Tag::kInteger,
-                         Tag::kUnsigned,     Tag::kDecimal, Tag::kFloat64, Tag::kText,
-                         Tag::kBytes,        Tag::kDate,    Tag::kTime,    Tag::kTimestamp,
-                         Tag::kTimestampTz,  Tag::kUuid,    Tag::kJson,    Tag::kUnparsedText,
-                         Tag::kUnparsedBytes};
+constexpr Tag kTags[] = {Tag::kNull,          Tag::kFalse,       Tag::kTrue,    Tag::kInteger,
+                         Tag::kUnsigned,      Tag::kDecimal,     Tag::kFloat64, Tag::kText,
+                         Tag::kBytes,         Tag::kDate,        Tag::kTime,    Tag::kTimestamp,
+                         Tag::kTimestampTz,   Tag::kUuid,        Tag::kJson,    Tag::kUnparsedText,
+                         Tag::kUnparsedBytes, Tag::kForeignText, Tag::kOpaque,  Tag::kBits,
+                         Tag::kList,          Tag::kSet};
 
 size_t Below(Random& random, size_t limit) { return random() % limit; }
 
@@ -113,6 +115,31 @@ Value Decoded(const std::string& encoded) {
   return values.ok() ? values->front() : Value();
 }
 
+// No zero bytes.
+std::string RandomName(Random& random) {
+  static const char* const kNames[] = {"", "a", "ab", "\x01", "b"};
+  return kNames[Below(random, 5)];
+}
+
+Value RandomValueOf(Tag tag, Random& random);
+
+// As they stand in a list, which may hold lists.
+std::vector<std::string> RandomElements(Random& random) {
+  std::vector<std::string> elements;
+  for (size_t i = Below(random, 4); i > 0; --i) {
+    const bool nested = Below(random, 6) == 0;
+    const Tag tag = nested ? Tag::kList : kTags[Below(random, std::size(kTags) - 2)];
+    AppendValue(RandomValueOf(tag, random), Place::kKey, &elements.emplace_back());
+  }
+  return elements;
+}
+
+std::string Together(const std::vector<std::string>& elements) {
+  std::string together;
+  for (const std::string& element : elements) together += element;
+  return together;
+}
+
 Value RandomValueOf(Tag tag, Random& random) {
   std::string encoded;
   Value value;
@@ -157,6 +184,26 @@ Value RandomValueOf(Tag tag, Random& random) {
     }
     case Tag::kJson:
       EXPECT_TRUE(AppendJsonText(RandomJson(random, 0), Place::kValue, &encoded));
+      return Decoded(encoded);
+    case Tag::kForeignText:
+      value.name = RandomName(random);
+      value.text = RandomText(random, false) + (value.name.empty() ? "\xFF" : "");
+      return value;
+    case Tag::kOpaque:
+      value.name = RandomName(random);
+      value.text = RandomText(random, true);
+      return value;
+    case Tag::kBits: {
+      std::string digits;
+      for (size_t i = Below(random, 20); i > 0; --i) digits += Below(random, 2) == 0 ? '0' : '1';
+      EXPECT_TRUE(AppendBitsText(digits, Place::kValue, &encoded));
+      return Decoded(encoded);
+    }
+    case Tag::kList:
+      AppendList(Together(RandomElements(random)), Place::kValue, &encoded);
+      return Decoded(encoded);
+    case Tag::kSet:
+      AppendSet(RandomElements(random), Place::kValue, &encoded);
       return Decoded(encoded);
   }
   return value;
@@ -255,6 +302,23 @@ int CompareDates(const Value& a, const Value& b) {
   return by_rank != 0 ? by_rank : Compare(a.number, b.number);
 }
 
+std::vector<Value> ElementsOf(const Value& list) {
+  std::vector<Value> elements;
+  EXPECT_TRUE(ForEachElement(list.text, [&](const Value& value) { elements.push_back(value); }));
+  return elements;
+}
+
+int CompareValues(const Value& a, const Value& b);
+
+// A shorter list before those that begin with it.
+int CompareLists(const std::vector<Value>& a, const std::vector<Value>& b) {
+  for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    const int order = CompareValues(a[i], b[i]);
+    if (order != 0) return order;
+  }
+  return Compare(a.size(), b.size());
+}
+
 int CompareValues(const Value& a, const Value& b) {
   if (a.tag != b.tag) return Compare(a.tag, b.tag);
   switch (a.tag) {
@@ -271,6 +335,18 @@ int CompareValues(const Value& a, const Value& b) {
     case Tag::kInteger:
     case Tag::kTime:
       return Compare(a.number, b.number);
+    case Tag::kForeignText:
+    case Tag::kOpaque: {
+      const int by_name = Compare(a.name, b.name);
+      return by_name != 0 ? by_name : Compare(a.text, b.text);
+    }
+    case Tag::kBits: {
+      const int by_number = Compare(a.number, b.number);
+      return by_number != 0 ? by_number : Compare(a.text, b.text);
+    }
+    case Tag::kList:
+    case Tag::kSet:
+      return CompareLists(ElementsOf(a), ElementsOf(b));
     default:
       return Compare(a.text, b.text);
   }

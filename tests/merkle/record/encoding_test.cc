@@ -240,14 +240,14 @@ TEST(EncodingTest, DoublesSortWithNaNAboveInfinity) {
   EXPECT_EQ(Display(AppendFloat64Text, "5e-324"), "5e-324");
 }
 
-TEST(EncodingTest, TextThatIsNotUtf8IsEncodedAsUnparsedBytes) {
+TEST(EncodingTest, TextThatIsNotUtf8IsEncodedAsForeignText) {
   for (const char* text : {"\xFF", "a\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xED\xA0\x80",
                            "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xC3",
                            "\xE2\x82", "\xF0\x9F\x8C", "12345678901234567\xC3"}) {
     std::string bytes;
     EXPECT_FALSE(AppendText(text, Place::kValue, &bytes));
     const Value value = DecodeValues(bytes, 1).value().front();
-    EXPECT_EQ(value.tag, Tag::kUnparsedBytes);
+    EXPECT_EQ(value.tag, Tag::kForeignText);
     EXPECT_EQ(value.text, text);
     std::string unparsed;
     AppendUnparsedText(text, Place::kValue, &unparsed);

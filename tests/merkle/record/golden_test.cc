@@ -17,7 +17,9 @@
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
 #include "merkle/record/agreement.h"
+#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/hashed_form.h"
 #include "merkle/record/schema.h"
 #include "tests/testing/paths.h"
 
@@ -63,6 +65,16 @@ Append Always(Function function) {
   };
 }
 
+// What has a name: "name:bytes".
+template <typename Function>
+Append Named(Function function) {
+  return [function](std::string_view input, Place place, std::string* out) {
+    const size_t colon = input.find(':');
+    function(input.substr(0, colon), input.substr(colon + 1), place, out);
+    return true;
+  };
+}
+
 const std::map<std::string, Append>& Appends() {
   using S = std::string_view;
   using P = std::string*;
@@ -91,6 +103,13 @@ const std::map<std::string, Append>& Appends() {
       {"json", AppendJsonText},
       {"unparsed_text", Always(AppendUnparsedText)},
       {"unparsed_bytes", Always(AppendUnparsedBytes)},
+      {"foreign_text", Named(AppendForeignText)},
+      {"opaque", Named([](S type, S text, Place place, P out) {
+         EXPECT_TRUE(AppendOpaque(type, text, place, out));
+       })},
+      {"bits", AppendBitsText},
+      {"list", AppendListJson},
+      {"set", AppendSetJson},
   };
   return appends;
 }
@@ -122,7 +141,9 @@ std::string DigestBytes(const Digest& digest) {
   return bytes;
 }
 
-// "record", the digest key, key and value, all in hexadecimal; "key_id" and the seeds have a
+// "record", the digest key, key and value, all in hexadecimal; "body" and "hashed", the digest key,
+// and a body or the encoding of one column; "tag_of", the digest key, record key, column's name and
+// hashed form; "key_id" and the seeds have a
 // digest key; "level" and "tag" a digest key and a record key, at the default parameters.
 std::string DigestVector(const std::vector<std::string>& fields) {
   const DigestKey key = DigestKey::FromBytes(FromHex(fields.at(1))).value();
@@ -130,6 +151,21 @@ std::string DigestVector(const std::vector<std::string>& fields) {
   if (kind == "record") {
     const std::string value = FromHex(fields.at(3));
     return ToHex(DigestBytes(RecordHasher(key).Hash(FromHex(fields.at(2)), value)));
+  }
+  if (kind == "body") {
+    std::string hash(BodyHasher::kBytes, '\0');
+    BodyHasher(key).Hash(FromHex(fields.at(2)), hash.data());
+    return ToHex(hash);
+  }
+  if (kind == "hashed") {
+    BodyHasher hasher(key);
+    return ToHex(HashedForm(FromHex(fields.at(2)), 1, &hasher).value());
+  }
+  if (kind == "tag_of") {
+    std::string tag;
+    ColumnHasher(key).AppendTag(FromHex(fields.at(2)), FromHex(fields.at(3)), FromHex(fields.at(4)),
+                                &tag);
+    return ToHex(tag);
   }
   if (kind == "key_id") return ToHex(key.KeyId());
   if (kind == "level_seed") return std::to_string(key.LevelSeed());
@@ -151,7 +187,7 @@ TEST(GoldenTest, AnAgreementsFingerprintIsWhatItAlwaysWas) {
   agreement.rules = {"amount:round"};
   agreement.key_id = "0123456789abcdef";
   EXPECT_EQ(ToHex(agreement.Fingerprint()),
-            "6d747471b9d2b5ce51ef95f28a33e57d6471f6dbd2e574f4cae34d9909ff2964");
+            "1100f72f88b86eaeaae908fbaa6be574ef82569531acf0e76aeb462c9b0df02b");
 }
 
 }  // namespace

@@ -1,11 +1,39 @@
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <map>
+#include <new>
+#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "merkle/record/encoding.h"
+
+// What this program has allocated, and the most that it had since the last reset.
+namespace {
+std::atomic<size_t> allocated{0};
+std::atomic<size_t> allocated_max{0};
+}  // namespace
+
+void* operator new(size_t bytes) {
+  void* const memory = std::malloc(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  const size_t now = allocated += ::malloc_usable_size(memory);
+  size_t most = allocated_max;
+  while (now > most && !allocated_max.compare_exchange_weak(most, now)) {
+  }
+  return memory;
+}
+void operator delete(void* memory) noexcept {
+  allocated -= ::malloc_usable_size(memory);
+  std::free(memory);
+}
+void operator delete(void* memory, size_t) noexcept { ::operator delete(memory); }
 
 namespace driftwood::merkle {
 namespace {
@@ -122,6 +150,68 @@ TEST(JsonTest, ARefusalSaysWhereAndWhy) {
   EXPECT_EQ(CanonicalJson("[1,]").status().message(), "not JSON at byte 3: a value is expected");
   EXPECT_EQ(CanonicalJson("\"\\ud800\"").status().message(),
             "not JSON at byte 7: a lone surrogate");
+}
+
+// Members are compared by the bytes that their names stand for, however those are escaped.
+TEST(JsonTest, MembersAreSortedAsAMapSortsThem) {
+  std::mt19937_64 random(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()));
+  const std::vector<std::pair<std::string, std::string>> characters = {
+      {R"(\u0000)", std::string(1, '\0')},
+      {R"(\u001f)", "\x1f"},
+      {R"(\n)", "\n"},
+      {R"(\")", "\""},
+      {R"(\\)", "\\"},
+      {"/", "/"},
+      {"a", "a"},
+      {"u", "u"},
+      {" ", " "},
+      {R"(\u00e9)", "\xc3\xa9"},
+      {"\x7f", "\x7f"}};
+  for (int round = 0; round < 200; ++round) {
+    std::map<std::string, std::string> sorted;  // by name: the member's canonical text
+    std::string json;
+    for (int i = 0; i < 20; ++i) {
+      std::string written;
+      std::string name;
+      for (uint64_t length = random() % 4; length > 0; --length) {
+        const auto& [text, meaning] = characters[random() % characters.size()];
+        written += text;
+        name += meaning;
+      }
+      if (sorted.contains(name)) continue;
+      const std::string value = R"({"k":["}",{"a":"\\"},)" + std::to_string(i) + "]}";
+      sorted[name] = Canonical("\"" + written + "\"") + ":" + value;
+      json += (json.empty() ? "\"" : ",\"") + written + "\":" + value;
+    }
+    std::string expected;
+    for (const auto& [name, member] : sorted) expected += (expected.empty() ? "" : ",") + member;
+    ASSERT_EQ(Canonical("{" + json + "}"), "{" + expected + "}") << "{" << json << "}";
+  }
+}
+
+TEST(JsonTest, MemoryIsASmallMultipleOfTheText) {
+  constexpr size_t kBytes = size_t{1} << 20;
+  const auto repeat = [](const std::string& text) {
+    std::string all;
+    while (all.size() < kBytes) all += text;
+    return all;
+  };
+  std::string nested = "0";
+  for (int i = 0; i < 500; ++i) nested = R"({"b":)" + nested + R"(,"a":0})";
+  const std::vector<std::string> texts = {R"({"b":0)" + repeat(R"(,"":0)") + "}",
+                                          R"({"":0)" + repeat(R"(,"":0)") + "}",
+                                          R"({"b":0)" + repeat(R"(,"a":0,"c":{})") + "}",
+                                          "[" + nested + repeat("," + nested) + "]",
+                                          R"({"b":0,")" + repeat("a") + R"(":0})",
+                                          R"({"b":")" + repeat("\\n") + R"(","a":0})",
+                                          "[0" + repeat(",0") + "]"};
+  for (const std::string& text : texts) {
+    const size_t before = allocated;
+    allocated_max = before;
+    const auto canonical = CanonicalJson(text);
+    ASSERT_TRUE(canonical.ok()) << canonical.status();
+    EXPECT_LE(allocated_max - before, 4 * text.size()) << text.substr(0, 30);
+  }
 }
 
 }  // namespace

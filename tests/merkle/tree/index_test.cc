@@ -1,6 +1,8 @@
 #include "merkle/tree/index.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -430,6 +432,46 @@ TEST_F(IndexTest, AnIndexOfAnotherFormatVersionIsRefusedByName) {
   const absl::Status status = Index::Open(path_, options_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
   EXPECT_NE(status.message().find("format version 77"), absl::string_view::npos) << status;
+}
+
+// Whoever may write to the file, but doesn't hold the digest key, would claim that it stands for the
+// source as it is now.
+TEST_F(IndexTest, AnIndexWhoseMetadataWasForgedIsDamaged) {
+  Build({{"k", DigestOf(1)}});
+  index_.reset();
+  {
+    auto environment = Environment::Open(path_, Environment::Mode::kBuild, 1 << 20).value();
+    Transaction transaction = environment->BeginWrite().value();
+    Metadata metadata = DecodeMetadata(transaction.Get(kMetadataKey).value()).value();
+    metadata.transaction = transaction.id();
+    metadata.source_position = "another";
+    ASSERT_TRUE(transaction.Put(kMetadataKey, EncodeMetadata(metadata)).ok());
+    ASSERT_TRUE(transaction.Commit().ok());
+    ASSERT_TRUE(environment->Sync().ok());
+  }
+  const absl::Status status = Index::Open(path_, options_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+  EXPECT_NE(status.message().find("signed"), absl::string_view::npos) << status;
+}
+
+TEST_F(IndexTest, AnUpdateSignsAnew) {
+  Build({{"k", DigestOf(1)}});
+  ASSERT_TRUE(index_->Apply(std::vector<Change>{{"l", DigestOf(2)}}, "later").ok());
+  index_.reset();
+  const auto again = Index::Open(path_, options_);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(*(*again)->source_position(), "later");
+}
+
+TEST_F(IndexTest, AnIndexOfAnotherUserOrThatOthersMayWriteToIsRefused) {
+  Build({{"k", DigestOf(1)}});
+  index_.reset();
+  ::chmod(path_.c_str(), 0620);
+  EXPECT_EQ(Index::Open(path_, options_).status().code(), absl::StatusCode::kPermissionDenied);
+  ::chmod(path_.c_str(), 0600);
+  EXPECT_TRUE(Index::Open(path_, options_).ok());
+  if (::chown(path_.c_str(), 12345, 0) != 0) GTEST_SKIP() << "only root can give files away";
+  EXPECT_EQ(Index::Open(path_, options_).status().code(), absl::StatusCode::kPermissionDenied);
 }
 
 TEST_F(IndexTest, AnIndexIsOpenOnce) {

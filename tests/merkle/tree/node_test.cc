@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "merkle/text/hex.h"
 
@@ -42,6 +44,25 @@ TEST(NodeTest, MetadataCutShortOrChangedOrLengthenedIsDamaged) {
   std::string longer = value + "x";
   Seal(kMetadataKey, longer.data(), longer.size());
   EXPECT_EQ(DecodeMetadata(longer).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST(NodeTest, OnlyTheHolderOfTheDigestKeySignsMetadataAndEveryPartOfIt) {
+  const DigestKey key = DigestKey::FromBytes(std::string(32, 'k')).value();
+  Metadata metadata = Example();
+  EXPECT_FALSE(metadata.IsSignedBy(key));
+  metadata.Sign(key);
+  EXPECT_TRUE(metadata.IsSignedBy(key));
+  EXPECT_TRUE(DecodeMetadata(EncodeMetadata(metadata))->IsSignedBy(key));
+  EXPECT_FALSE(metadata.IsSignedBy(DigestKey::Random()));
+  for (const auto& change : std::vector<std::function<void(Metadata*)>>{
+           [](Metadata* m) { m->params.leaf_size = 9; }, [](Metadata* m) { m->key_id[0] = 'x'; },
+           [](Metadata* m) { ++m->root.count; }, [](Metadata* m) { ++m->root.sum.low; },
+           [](Metadata* m) { ++m->transaction; }, [](Metadata* m) { m->fingerprint += "x"; },
+           [](Metadata* m) { m->source_position += "x"; }, [](Metadata* m) { ++m->mac[15]; }}) {
+    Metadata changed = metadata;
+    change(&changed);
+    EXPECT_FALSE(changed.IsSignedBy(key));
+  }
 }
 
 TEST(NodeTest, AnUpperNodeIsBoundToItsKey) {

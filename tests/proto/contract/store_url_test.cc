@@ -4,7 +4,7 @@
 
 #include <random>
 
-namespace driftwood::agent {
+namespace driftwood {
 namespace {
 
 StoreUrl Parsed(std::string_view text) {
@@ -113,4 +113,4 @@ TEST(StoreUrlTest, AServersPathStaysEscapedAndItsPasswordIsTakenOut) {
 }
 
 }  // namespace
-}  // namespace driftwood::agent
+}  // namespace driftwood

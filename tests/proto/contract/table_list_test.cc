@@ -1,19 +1,11 @@
 #include "proto/contract/table_list.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
-#include "agent/stores/open_store.h"
-#include "tests/testing/temp_dir.h"
+#include <random>
 
-namespace driftwood::agent {
+namespace driftwood {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-
-StoreUrl Url(const std::string& text) { return StoreUrl::Parse(text).value(); }
 
 TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
   TableList list;
@@ -30,53 +22,84 @@ TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
             "\"warnings\":[\"beware\"]}\n");
 }
 
-TEST(TableListTest, WhatBelongsToOneTableIsNoDatabase) {
-  for (const char* parameter : {"table=t", "where=1", "key=id", "rename=a=b", "zone=a=UTC"}) {
-    const auto list = ListTables(Url(std::string("sqlite:a.db?") + parameter));
-    EXPECT_EQ(list.status().code(), absl::StatusCode::kInvalidArgument) << parameter;
-    EXPECT_THAT(std::string(list.status().message()), HasSubstr("belongs to one table"));
-  }
-  for (const char* url : {"csv:a.csv", "jsonl:a", "lmdb:a"}) {
-    EXPECT_EQ(ListTables(Url(url)).status().code(), absl::StatusCode::kUnimplemented) << url;
-  }
-  EXPECT_FALSE(ListTables(Url("sqlite:a.db?nonsense=1")).ok());
-  EXPECT_FALSE(StoreUrl::Parse("postgresql:x").ok());
-  EXPECT_FALSE(ListTables(Url("mysql://h/")).ok());
+// Any UTF-8, with what JSON escapes.
+std::string SomeText(std::mt19937_64* random) {
+  static const std::vector<std::string> kPieces = {
+      "a", "Z", "\"", "\\", "\n", "\x01", "/", "ü", "\u2028", "\U0001F600", "\x7f", "{", "]", " "};
+  std::string text;
+  for (size_t i = (*random)() % 6; i > 0; --i) text += kPieces[(*random)() % kPieces.size()];
+  return text;
 }
 
-TEST(TableListTest, ADatabaseFileHasTablesViewsAndVirtualTables) {
-  const testing::TempDir folder;
-  const std::string path = (folder / "what?.db").string();
-  sqlite3* db = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(db,
-                         "CREATE TABLE \"b&%,?=x\"(id INTEGER PRIMARY KEY, n);"
-                         "CREATE TABLE nokey(x); CREATE VIEW v AS SELECT 1 AS one;"
-                         "CREATE VIRTUAL TABLE f USING fts5(text)",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK);
-  sqlite3_close(db);
-  const auto list = ListTables(Url("sqlite:" + path));
-  ASSERT_TRUE(list.ok()) << list.status();
-  std::vector<std::string> found;
-  for (const TableEntry& table : list->tables) {
-    if (table.kind == "shadow table") {
-      EXPECT_FALSE(table.is_table);
-      continue;
+std::vector<std::string> SomeTexts(std::mt19937_64* random) {
+  std::vector<std::string> texts((*random)() % 4);
+  for (std::string& text : texts) text = SomeText(random);
+  return texts;
+}
+
+TEST(TableListTest, WhatIsWrittenIsReadAsItWas) {
+  std::mt19937_64 random(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()));
+  for (int round = 0; round < 500; ++round) {
+    TableList list;
+    list.source = SomeText(&random);
+    for (size_t i = random() % 4; i > 0; --i) {
+      list.tables.push_back({SomeText(&random) + std::to_string(i), SomeText(&random),
+                             random() % 2 == 0, SomeTexts(&random), SomeTexts(&random),
+                             SomeText(&random)});
     }
-    found.push_back(table.name + " " + table.kind + (table.is_table ? "" : ", skipped") +
-                    (table.key.empty() ? "" : ", " + table.key[0]));
-    // Each URL leads back to its table.
-    const auto store = OpenStore(Url(table.url));
-    ASSERT_TRUE(store.ok()) << table.url;
-    const auto description = (*store)->Describe();
-    ASSERT_TRUE(description.ok()) << description.status();
-    EXPECT_EQ(description->columns.size(), table.columns.size());
+    list.warnings = SomeTexts(&random);
+    list.folds_names = random() % 2 == 0;
+    const auto read = ParseTableList(TableListText(list));
+    ASSERT_TRUE(read.ok()) << read.status() << "\n" << TableListText(list);
+    ASSERT_EQ(*read, list) << TableListText(list);
   }
-  EXPECT_THAT(
-      found, ElementsAre("b&%,?=x table, id", "f virtual table", "nokey table", "v view, skipped"));
-  EXPECT_FALSE(ListTables(Url("sqlite:" + (folder / "nosuch.db").string())).ok());
+}
+
+constexpr char kTable[] =
+    "{\"table\":\"or\\\"ders\",\"kind\":\"table\",\"is_table\":true,\"key\":[\"id\"],"
+    "\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=orders\"}\n";
+constexpr char kEnd[] =
+    "{\"tables\":1,\"source\":\"sqlite:a.db\",\"folds_names\":true,\"warnings\":[\"w\"]}\n";
+
+TEST(TableListTest, AListIsReadAsItWasWritten) {
+  const auto list = ParseTableList(std::string(kTable) + kEnd);
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->tables.size(), 1u);
+  EXPECT_EQ(list->tables[0].columns, (std::vector<std::string>{"id", "x"}));
+  EXPECT_EQ(list->source, "sqlite:a.db");
+  EXPECT_TRUE(list->folds_names);
+  EXPECT_EQ(list->warnings, std::vector<std::string>{"w"});
+  EXPECT_EQ(list->tables[0].name, "or\"ders");
+}
+
+// No table is lost because a list was.
+TEST(TableListTest, APartOfAListIsNoList) {
+  const std::string whole = std::string(kTable) + kEnd;
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(ParseTableList(whole.substr(0, size)).ok()) << size;
+  }
+  EXPECT_FALSE(ParseTableList(kEnd).ok());  // it says 1
+  EXPECT_FALSE(ParseTableList(whole + kTable).ok());
+  EXPECT_FALSE(ParseTableList(whole + kEnd).ok());
+  EXPECT_FALSE(ParseTableList(std::string(kTable) + kTable + kEnd).ok());
+  EXPECT_FALSE(ParseTableList("listening on unix:/x\n").ok());
+  EXPECT_FALSE(ParseTableList("[]\n").ok());
+}
+
+TEST(TableListTest, AMemberOfAnotherTypeOrANameThatIsNoUtf8IsRefused) {
+  const std::string whole = std::string(kTable) + kEnd;
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"\"is_table\":true", "\"is_table\":1"},
+                                                        {"[\"id\"]", "[1]"},
+                                                        {"\"tables\":1", "\"tables\":-1"},
+                                                        {"\"tables\":1", "\"tables\":2"},
+                                                        {"or\\\"ders", "\xff"},
+                                                        {"\"kind\"", "\"kin\""}}) {
+    std::string changed = whole;
+    changed.replace(changed.find(from), from.size(), to);
+    EXPECT_EQ(ParseTableList(changed).status().code(), absl::StatusCode::kDataLoss) << to;
+  }
 }
 
 }  // namespace
-}  // namespace driftwood::agent
+}  // namespace driftwood

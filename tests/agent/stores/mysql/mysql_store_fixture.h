@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
 #include "agent/stores/mysql/mysql_store.h"
 #include "merkle/record/encoding.h"
 #include "tests/agent/source/store_reading.h"

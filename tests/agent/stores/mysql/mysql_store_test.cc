@@ -443,11 +443,29 @@ TEST_F(MysqlStoreTest, ATableDroppedOrAlteredAfterItsDescriptionIsNotReadAsBefor
   const auto store = Open("t");
   ASSERT_TRUE(store->Describe().ok());
   server_->Sql("ALTER TABLE t MODIFY v varchar(9)");
-  EXPECT_EQ(ReadAll(*store, {"id", "v"}).rows, (Rows{{"int 1", "text 300"}}));
+  const absl::Status type = OneLine(ReadAll(*store, {"id", "v"}).status);
+  EXPECT_TRUE(absl::IsAborted(type)) << type;
+  EXPECT_NE(type.message().find("varchar(9)"), absl::string_view::npos) << type;
+  EXPECT_EQ(ReadAll(*store, {"id"}).rows, (Rows{{"int 1"}}));
   server_->Sql("ALTER TABLE t DROP v");
-  EXPECT_FALSE(ReadAll(*store, {"id", "v"}).status.ok());
+  EXPECT_TRUE(absl::IsAborted(OneLine(ReadAll(*store, {"id", "v"}).status)));
+  const std::vector<std::vector<SourceValue>> keys = {{SourceValue::Int64(1)}};
+  EXPECT_TRUE(absl::IsAborted(store->Lookup({"id", "v"}, {"id"}, keys).status()));
   server_->Sql("DROP TABLE t");
-  EXPECT_TRUE(absl::IsNotFound(OneLine(ReadAll(*store, {"id"}).status)));
+  const absl::Status gone = OneLine(ReadAll(*store, {"id"}).status);
+  EXPECT_TRUE(absl::IsAborted(gone)) << gone;
+  EXPECT_NE(gone.message().find("gone since it was described"), absl::string_view::npos) << gone;
+}
+
+TEST_F(MysqlStoreTest, AColumnWhoseCharacterSetWasChangedSinceItsDescriptionIsNotRead) {
+  server_->Sql(
+      "CREATE TABLE t(id int PRIMARY KEY, v varchar(9) CHARACTER SET latin1);"
+      "INSERT INTO t VALUES (1, 'a')");
+  const auto store = Open("t");
+  ASSERT_TRUE(store->Describe().ok());
+  server_->Sql("ALTER TABLE t MODIFY v varchar(9) CHARACTER SET utf8mb4");
+  const absl::Status status = OneLine(ReadAll(*store, {"id", "v"}).status);
+  EXPECT_TRUE(absl::IsAborted(status)) << status;
 }
 
 TEST_F(MysqlStoreTest, SelectIsAllThatIsNeeded) {

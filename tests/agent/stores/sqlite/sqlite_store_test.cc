@@ -7,11 +7,19 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
+#include <stop_token>
+#include <string_view>
+#include <thread>
 
 #include "agent/index/indexer.h"
+#include "agent/index/read_records.h"
+#include "agent/index/row_encoder.h"
+#include "agent/stores/sqlite/sqlite_connection.h"
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"
+#include "merkle/status_macros.h"
 #include "tests/agent/source/store_reading.h"
 #include "tests/testing/temp_dir.h"
 
@@ -42,8 +50,40 @@ class Writer {
   sqlite3* database_ = nullptr;
 };
 
+// The different bytes that one-column rows become.
+class KeyCollector final : public RowSink {
+ public:
+  explicit KeyCollector(merkle::ColumnType type) : encoder_({{{"v", type}}, {}}, {}) {}
+  absl::Status Row(std::span<const SourceValue> row, uint64_t) override {
+    RETURN_IF_ERROR(encoder_.Encode(row));
+    keys.emplace(encoder_.key());
+    return absl::OkStatus();
+  }
+  std::set<std::string> keys;
+
+ private:
+  RowEncoder encoder_;
+};
+
 class SqliteStoreTest : public ::testing::Test {
  protected:
+  // Rows 1 to 9000 of a table t(id, v).
+  void Fill(const std::string& mode, const std::string& value) const {
+    for (const char* end : {"", "-wal", "-shm"}) std::filesystem::remove(File().string() + end);
+    Run("PRAGMA journal_mode = " + mode +
+        "; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000) "
+        "INSERT INTO t SELECT i, '" +
+        value + "' FROM n");
+  }
+  // Bytes at an offset, which counts from the end if it is negative.
+  static void Overwrite(const std::filesystem::path& path, int offset, std::string_view bytes) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(offset, offset < 0 ? std::ios::end : std::ios::beg);
+    file << bytes;
+    DRIFTWOOD_CHECK(file.flush().good());
+  }
+
   std::filesystem::path File() const { return folder_ / "d.db"; }
   void Run(const std::string& sql) const { Writer(File()).Run(sql); }
 
@@ -464,6 +504,170 @@ TEST_F(SqliteStoreTest, ManyRecordsAreReadByKeyAndByScanAlike) {
     EXPECT_TRUE(std::is_sorted(found->begin(), found->end(),
                                [](const auto& a, const auto& b) { return a.key < b.key; }));
     EXPECT_EQ(merkle::DecodeValues(found->back().value, 1)->at(0).text, "v12000");
+  }
+}
+
+// What rsync --inplace, dd and a restore do: no lock keeps them away.
+TEST_F(SqliteStoreTest, AFileThatIsOverwrittenPastTheLocksIsNoPointInTime) {
+  for (const char* mode : {"DELETE", "WAL"}) {
+    SCOPED_TRACE(mode);
+    Fill(mode, "old");
+    const auto store = Open("t");
+    auto scan = store->StartScan({"id", "v"}).value();
+    ASSERT_TRUE(scan->Next().ok());
+    Overwrite(File(), -3, "new");
+    const ScanOutcome rest = ReadScan(*scan);
+    ASSERT_TRUE(rest.status.ok()) << rest.status;
+    EXPECT_THAT(rest.end.not_point_in_time, HasSubstr("past SQLite's locks"));
+    EXPECT_EQ(rest.end.position, "");
+  }
+}
+
+TEST_F(SqliteStoreTest, AFileThatIsTruncatedWhileItIsReadHasChangedAndIsNotDamaged) {
+  Fill("DELETE", "old");
+  const auto store = Open("t");
+  auto scan = store->StartScan({"id", "v"}).value();
+  ASSERT_TRUE(scan->Next().ok());
+  std::filesystem::resize_file(File(), 8192);
+  const ScanOutcome rest = ReadScan(*scan);
+  EXPECT_EQ(rest.status.code(), absl::StatusCode::kAborted) << rest.status;
+  EXPECT_THAT(std::string(rest.status.message()), HasSubstr("past SQLite's locks"));
+}
+
+TEST_F(SqliteStoreTest, AFileThatIsReplacedWhileItIsReadIsNoPointInTime) {
+  Fill("DELETE", "old");
+  const auto store = Open("t");
+  auto scan = store->StartScan({"id", "v"}).value();
+  std::filesystem::copy_file(File(), folder_ / "new.db");
+  std::filesystem::rename(folder_ / "new.db", File());
+  const ScanOutcome rest = ReadScan(*scan);
+  ASSERT_TRUE(rest.status.ok()) << rest.status;
+  EXPECT_THAT(rest.end.not_point_in_time, HasSubstr("another file took its place"));
+}
+
+TEST_F(SqliteStoreTest, ALogThatIsOverwrittenPastTheLocksIsNoPointInTime) {
+  Fill("WAL", "old");
+  const Writer writer(File());
+  writer.Run("UPDATE t SET v = 'new'");
+  const auto store = Open("t");
+  auto scan = store->StartScan({"id", "v"}).value();
+  ASSERT_TRUE(scan->Next().ok());
+  Overwrite(File().string() + "-wal", 32 + 16, "????????");  // a checksum of the first frame
+  const ScanOutcome rest = ReadScan(*scan);
+  ASSERT_TRUE(rest.status.ok()) << rest.status;
+  EXPECT_THAT(rest.end.not_point_in_time, HasSubstr("-wal file was overwritten"));
+}
+
+// Writers go on in WAL mode; what they do to the file is not past its locks.
+TEST_F(SqliteStoreTest, CommitsAndCheckpointsOfTheLogLeaveThePointInTime) {
+  for (const bool copied_before : {false, true}) {
+    SCOPED_TRACE(copied_before);
+    Fill("WAL", "old");
+    const Writer writer(File());
+    writer.Run("UPDATE t SET v = 'older'");
+    if (copied_before) writer.Run("PRAGMA wal_checkpoint");
+    const auto store = Open("t");
+    auto scan = store->StartScan({"id", "v"}).value();
+    ASSERT_TRUE(scan->Next().ok());
+    writer.Run("UPDATE t SET v = 'new'; PRAGMA wal_checkpoint(PASSIVE)");
+    writer.Run("UPDATE t SET v = 'newer'; PRAGMA wal_checkpoint(PASSIVE)");
+    const ScanOutcome rest = ReadScan(*scan);
+    ASSERT_TRUE(rest.status.ok()) << rest.status;
+    for (const auto& row : rest.rows) ASSERT_EQ(row[1], "text older");
+    EXPECT_EQ(rest.end.not_point_in_time, "");
+    scan.reset();
+    EXPECT_THAT(ReadAll(*store, {"v"}).rows[0], ElementsAre("text newer"));
+  }
+}
+
+TEST_F(SqliteStoreTest, ACommitThatWaitsForTheScanLeavesThePointInTime) {
+  Fill("DELETE", "old");
+  const auto store = Open("t");
+  auto scan = store->StartScan({"id", "v"}).value();
+  ASSERT_TRUE(scan->Next().ok());
+  const Writer writer(File());
+  writer.Run("BEGIN; UPDATE t SET v = 'new'");  // a journal, and the change in the writer's memory
+  const ScanOutcome rest = ReadScan(*scan);
+  EXPECT_EQ(rest.end.not_point_in_time, "");
+  EXPECT_NE(rest.end.position, "");
+  scan.reset();
+  writer.Run("COMMIT");
+  EXPECT_FALSE(store->IsUnchanged(rest.end.position).value());
+}
+
+// A view that computes without end before its first row.
+TEST_F(SqliteStoreTest, AScanThatComputesEndsWhenItIsInterrupted) {
+  Run("CREATE VIEW v AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+      "SELECT i AS id FROM n WHERE i < 0");
+  const auto store = Open("v", {{"key", "id"}});
+  const std::vector<std::vector<SourceValue>> keys = {{SourceValue::Int64(-5)}};
+  std::vector<std::unique_ptr<Scan>> scans;
+  scans.push_back(store->StartScan({"id"}).value());
+  scans.push_back(store->LookupAlike({"id"}, {"id"}, keys).value());
+  for (const auto& scan : scans) {
+    std::thread interrupting([&scan] { scan->Interrupt(); });
+    EXPECT_TRUE(absl::IsCancelled(scan->Next().status()));
+    interrupting.join();
+    EXPECT_TRUE(absl::IsCancelled(scan->Next().status()));
+    EXPECT_FALSE(scan->Finish().ok());
+  }
+}
+
+TEST_F(SqliteStoreTest, AWaitForAWriterEndsWhenItIsStopped) {
+  Fill("DELETE", "old");
+  const Writer writer(File());
+  writer.Run("BEGIN EXCLUSIVE");
+  std::stop_source stop;
+  std::thread stopping([&stop] { stop.request_stop(); });
+  EXPECT_FALSE(SqliteConnection::Open(File(), stop.get_token()).ok());
+  stopping.join();
+}
+
+// Different values never become one: neither as they are handed over nor as they are encoded.
+TEST_F(SqliteStoreTest, DifferentValuesOfAUtf16DatabaseStayDifferent) {
+  const std::vector<std::string> values = {"'a'",
+                                           "x'61'",
+                                           "x'6100'",
+                                           "x'0061'",
+                                           "x'00d8'",
+                                           "x'd800'",
+                                           "x'eda080'",
+                                           "x'ff00'",
+                                           "1",
+                                           "'1'",
+                                           "1.5",
+                                           "NULL",
+                                           "''",
+                                           "x''",
+                                           "'\xed\x9f\xbf'",
+                                           "'\xf0\x90\x80\x80'",
+                                           "CAST(x'00d8' AS TEXT)",
+                                           "CAST(x'd800' AS TEXT)",
+                                           "CAST(x'01d8' AS TEXT)",
+                                           "CAST(x'00dc' AS TEXT)",
+                                           "CAST(x'00dc00d8' AS TEXT)",
+                                           "CAST(x'00d800d8' AS TEXT)",
+                                           "CAST(x'00d800dc' AS TEXT)",
+                                           "CAST(x'61' AS TEXT)",
+                                           "CAST(x'610062' AS TEXT)",
+                                           "CAST(x'eda080' AS TEXT)",
+                                           "CAST(x'ffff' AS TEXT)"};
+  for (const char* encoding : {"UTF-16le", "UTF-16be"}) {
+    SCOPED_TRACE(encoding);
+    std::filesystem::remove(File());
+    const Writer writer(File());
+    writer.Run("PRAGMA encoding = '" + std::string(encoding) + "'; CREATE TABLE t(v)");
+    for (const std::string& value : values) writer.Run("INSERT INTO t VALUES (" + value + ")");
+    writer.Run("CREATE TABLE expected AS SELECT DISTINCT typeof(v) AS t, hex(v) AS h FROM t");
+    const size_t distinct = ReadAll(*Open("expected"), {"t", "h"}).rows.size();
+    EXPECT_GT(distinct, 20u);
+    for (const auto type :
+         {merkle::ColumnType::kText, merkle::ColumnType::kBytes, merkle::ColumnType::kDynamic}) {
+      KeyCollector collector(type);
+      auto scan = Open("t")->StartScan({"v"}).value();
+      ASSERT_TRUE((*scan->Next())->Decode(collector).ok());
+      EXPECT_EQ(collector.keys.size(), distinct) << merkle::ColumnTypeName(type);
+    }
   }
 }
 

@@ -1,12 +1,15 @@
 #include "agent/stores/text/file_snapshot.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "gmock/gmock.h"
 #include "tests/agent/stores/text/text_store_fixture.h"
@@ -15,6 +18,27 @@ namespace driftwood::agent {
 namespace {
 
 using ::testing::HasSubstr;
+
+// A program that has the file mapped, and closed.
+class MappedWriter {
+ public:
+  explicit MappedWriter(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDWR);
+    DRIFTWOOD_CHECK(fd >= 0);
+    map_ = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    ::close(fd);
+    DRIFTWOOD_CHECK(map_ != MAP_FAILED);
+  }
+  ~MappedWriter() { ::munmap(map_, kBytes); }
+  MappedWriter(const MappedWriter&) = delete;
+  MappedWriter& operator=(const MappedWriter&) = delete;
+  // Three characters.
+  void Write(const char* text) const { std::memcpy(map_, text, 3); }
+
+ private:
+  static constexpr size_t kBytes = 3;
+  void* map_ = nullptr;
+};
 
 class FileSnapshotTest : public TextStoreTest {
  protected:
@@ -61,22 +85,29 @@ TEST_F(FileSnapshotTest, AFileThatIsTooYoungHasNoProof) {
   EXPECT_NE(file->Finish("csv").position, "");
 }
 
-// Ledger row 24: all but the first write to a mapped page leave the file's times as they are.
+// Ledger row 24: all but the first write to a mapped page leave the file's times as they are, until
+// the page is written back.
 TEST_F(FileSnapshotTest, Ledger24AFileThatMayBeWrittenThroughAMapHasNoProof) {
   const std::string path = Write("a", "old");
-  const int fd = ::open(path.c_str(), O_RDWR);
-  ASSERT_GE(fd, 0);
-  void* const map = ::mmap(nullptr, 3, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  ::close(fd);
-  ASSERT_NE(map, MAP_FAILED);
-  std::memcpy(map, "one", 3);
+  const MappedWriter writer(path);
+  writer.Write("one");
   struct stat stat = {};
   ASSERT_EQ(::stat(path.c_str(), &stat), 0);
   const int64_t changed = FileState::Of(stat).changed_ns;
   auto file = *FileSnapshot::Open(path, [&] { return changed + int64_t{30'000'000'000}; });
-  std::memcpy(map, "two", 3);
+  writer.Write("two");
   EXPECT_EQ(file->Finish("csv").position, "");
-  ::munmap(map, 3);
+}
+
+TEST_F(FileSnapshotTest, AWriteThroughAMapWhosePagesWereDirtyIsNoticed) {
+  for (int i = 0; i < 20; ++i) {
+    const std::string path = Write("a", "old");
+    const MappedWriter writer(path);
+    writer.Write("one");
+    const auto file = *Open(path);
+    writer.Write("two");
+    EXPECT_NE(file->Finish("csv").not_point_in_time, "") << "round " << i;
+  }
 }
 
 // Ledger row 24.
@@ -134,6 +165,30 @@ TEST_F(FileSnapshotTest, AWriteWithinTheClockTickOfTheLastOneIsNoticed) {
   }
 }
 
+// There nothing is written back, so that a page stays dirty for ever.
+TEST_F(FileSnapshotTest, OnAMemoryFileSystemAFileThatIsMappedForWritingIsNoPointInTime) {
+  struct statfs system = {};
+  if (::statfs("/dev/shm", &system) != 0 || system.f_type != TMPFS_MAGIC) {
+    GTEST_SKIP() << "no memory file system here";
+  }
+  const testing::TempDir folder("/dev/shm");
+  const std::string path = (folder / "a").string();
+  std::ofstream(path) << "old";
+  EXPECT_EQ((*Open(path))->Finish("csv").not_point_in_time, "");
+  {
+    const MappedWriter writer(path);
+    writer.Write("one");
+    const auto file = *Open(path);
+    writer.Write("two");
+    EXPECT_THAT(file->Finish("csv").not_point_in_time, HasSubstr("lies in memory"));
+  }
+  const auto file = *Open(path);
+  const MappedWriter later(path);
+  EXPECT_EQ(file->Finish("csv").not_point_in_time, "");
+  later.Write("two");
+  EXPECT_THAT(file->Finish("csv").not_point_in_time, HasSubstr("changed while it was read"));
+}
+
 TEST_F(FileSnapshotTest, ATruncatedFileIsAnErrorAndNotTheEndOfData) {
   const std::string path = Write("a", "12345");
   auto file = *Open(path);
@@ -156,7 +211,7 @@ TEST_F(FileSnapshotTest, OnlyRegularFilesAreTaken) {
   EXPECT_EQ(OpenError("").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(OpenError(std::string("a\0b", 3)).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(OpenError(folder_.path().string()).message()),
-              HasSubstr("is a folder: give a regular file"));
+              HasSubstr("is a directory: give a regular file"));
   ASSERT_EQ(::mkfifo(Path("pipe").c_str(), 0600), 0);
   EXPECT_THAT(std::string(OpenError(Path("pipe")).message()), HasSubstr("is a pipe"));
   EXPECT_THAT(std::string(OpenError("/dev/null").message()), HasSubstr("is a device"));

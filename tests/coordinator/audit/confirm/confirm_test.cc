@@ -49,7 +49,7 @@ class ConfirmTest : public ::testing::Test {
             const std::map<std::string, std::string>& stores) {
     Readings readings(stores.begin()->second.size());
     for (size_t i = 0; i < readings.size(); ++i) {
-      readings[i] = std::vector<PeerRecord>();
+      readings[i] = std::vector<FoundRecord>();
       for (const std::string& key : keys) {
         const char letter = stores.contains(key) ? stores.at(key)[i] : ' ';
         if (letter == '!') readings[i] = absl::UnavailableError("lost");
@@ -103,9 +103,9 @@ TEST_F(ConfirmTest, WhatIsGoneEverywhereIsToldFromWhatIsEqualNow) {
 }
 
 TEST_F(ConfirmTest, TheKeysThatNoReplicaHasAreThoseInNoReading) {
-  const auto record = [](const char* key) { return PeerRecord{key, *Digest('x'), ""}; };
-  const Readings readings = {std::vector<PeerRecord>{record("a"), record("d")},
-                             std::vector<PeerRecord>{record("b")}};
+  const auto record = [](const char* key) { return FoundRecord{key, *Digest('x'), ""}; };
+  const Readings readings = {std::vector<FoundRecord>{record("a"), record("d")},
+                             std::vector<FoundRecord>{record("b")}};
   EXPECT_THAT(KeysNotFound({"a", "b", "c", "d", "e"}, readings), ElementsAre("c", "e"));
   EXPECT_THAT(KeysNotFound({"a"}, readings), IsEmpty());
 }
@@ -194,12 +194,12 @@ TEST_F(ConfirmTest, AnAnswerToAnotherQuestionIsNone) {
   for (const std::vector<std::string>& named :
        {std::vector<std::string>{"a"}, {"c"}, {"b", "b"}, {"b", "a"}}) {
     Begin(100, 1);
-    std::vector<PeerRecord> answer;
+    std::vector<FoundRecord> answer;
     for (const std::string& key : named) answer.push_back({key, *Digest('x'), ""});
     EXPECT_FALSE(CheckReading({"b"}, answer).ok());
     Readings readings(2);
     readings[0] = answer;
-    readings[1] = std::vector<PeerRecord>{{"b", *Digest('x'), ""}};
+    readings[1] = std::vector<FoundRecord>{{"b", *Digest('x'), ""}};
     confirmation_->Take({"b"}, readings);
     EXPECT_EQ(Status("b"), RecordStatus::kUnconfirmed);
   }

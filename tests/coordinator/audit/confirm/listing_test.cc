@@ -28,18 +28,18 @@ class ListingTest : public ::testing::Test {
   }
 
   void Found(size_t replica, double ratio, double size) {
-    PeerRecord record;
+    FoundRecord record;
     record.key = "key";
     record.digest = *divergence_.states[replica];
     merkle::AppendFloat64(ratio, merkle::Place::kValue, &record.value);
     merkle::AppendFloat64(size, merkle::Place::kValue, &record.value);
-    found_[replica] = std::vector<PeerRecord>{record};
+    found_[replica] = std::vector<FoundRecord>{record};
   }
 
   merkle::Schema schema_;
   Divergence divergence_;
   ListedKey listed_{&divergence_, &divergence_.states, RecordStatus::kUnconfirmed};
-  std::vector<absl::StatusOr<std::vector<PeerRecord>>> found_;
+  std::vector<absl::StatusOr<std::vector<FoundRecord>>> found_;
   Report report_;
 };
 

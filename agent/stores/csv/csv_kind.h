@@ -1,0 +1,10 @@
+// CSV and TSV files as a kind of store.
+#pragma once
+
+#include "agent/source/store_kind.h"
+
+namespace driftwood::agent {
+
+const StoreKind& CsvKind();
+
+}  // namespace driftwood::agent

@@ -1,0 +1,10 @@
+// JSON Lines files as a kind of store.
+#pragma once
+
+#include "agent/source/store_kind.h"
+
+namespace driftwood::agent {
+
+const StoreKind& JsonlKind();
+
+}  // namespace driftwood::agent

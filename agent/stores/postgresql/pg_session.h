@@ -1,0 +1,38 @@
+// How each transaction begins, and the proof that it runs in the session that it began in. Texts of
+// SQL and what their results mean; PgConnection::Begin() sends them. Only this folder's files
+// include it.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/stores/postgresql/pg_connection.h"
+
+namespace driftwood::agent {
+
+// The search path under which all that this folder asks is resolved: nobody but a superuser can
+// put anything there.
+inline constexpr char kPgOwnPath[] = "SET LOCAL search_path = pg_catalog, pg_temp";
+
+// One message: the transaction, all that it depends on, and the lock. `mark` is what only this
+// transaction has.
+std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
+                       std::chrono::milliseconds statement_timeout);
+
+// One row: which session this is, and how it is set.
+std::string PgReadBackSql();
+
+// FailedPrecondition, with what to do, if `row` (of PgReadBackSql()) is not of the transaction of
+// that mark, or something is not as PgBeginSql() has set it. Who may set it is asked to, where we
+// may not.
+absl::StatusOr<PgSession> CheckPgReadBack(const PgResult& row, const std::string& mark);
+
+// FailedPrecondition if that is another session.
+absl::Status CheckSamePgSession(const PgSession& before, const PgSession& now);
+
+// Of the transactions that read one snapshot. FailedPrecondition if they are on two servers.
+absl::Status CheckSamePgServer(const PgSession& first, const PgSession& other);
+
+}  // namespace driftwood::agent

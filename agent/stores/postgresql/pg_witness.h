@@ -1,0 +1,44 @@
+// The proof that all that a scan has read is of its snapshot: which relations its transactions have
+// locked, and what the catalogue says of them. Only this folder's files include it.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/stores/postgresql/pg_connection.h"
+
+namespace driftwood::agent {
+
+// Runs one statement without parameters.
+using PgAsk = absl::FunctionRef<absl::StatusOr<PgResult>(const std::string& sql)>;
+
+// The tables, partitions, views and foreign tables, without the server's own, that a transaction
+// has used, each as "OID:FILE": what planning a query has locked is all that the query reads, but
+// for what functions read by themselves.
+using PgRelations = std::set<std::string>;
+
+// Of the current transaction. Aborted if one of them, which is `display` or behind it, has not the
+// file that the transaction's snapshot knows: such a table looks empty.
+absl::StatusOr<PgRelations> ReadPgRelations(PgAsk ask, const std::string& display);
+
+// What the catalogue says of the relations, as the transaction's snapshot has it, and that no lock
+// of ours keeps as it is. Two that are equal: nothing of it was changed between, not even there and
+// back.
+struct PgWitness {
+  std::string names;  // of the relations and their schemas; files
+  std::string columns;
+  std::string children;  // and partitions
+  std::string types;     // labels of enums, casts
+  std::string views;     // rules, and the functions that they call
+};
+absl::StatusOr<PgWitness> ReadPgWitness(PgAsk ask, const PgConnection& connection,
+                                        const PgRelations& relations);
+
+// Aborted, with what has changed, if they differ.
+absl::Status ComparePgWitnesses(const PgWitness& before, const PgWitness& after,
+                                const std::string& display);
+
+}  // namespace driftwood::agent

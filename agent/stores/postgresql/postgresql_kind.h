@@ -1,0 +1,10 @@
+// PostgreSQL databases as a kind of store.
+#pragma once
+
+#include "agent/source/store_kind.h"
+
+namespace driftwood::agent {
+
+const StoreKind& PostgresqlKind();
+
+}  // namespace driftwood::agent

@@ -1,0 +1,21 @@
+#include "agent/stores/sqlite/sqlite_kind.h"
+
+#include "agent/stores/sqlite/sqlite_store.h"
+
+namespace driftwood::agent {
+
+const StoreKind& SqliteKind() {
+  static const StoreKind kind{
+      {
+          .schemes = {"sqlite"},
+          .url_form = "sqlite:PATH?table=T",
+          .database_form = "sqlite:PATH",
+          .endings = {{".db", "sqlite"}, {".sqlite", "sqlite"}, {".sqlite3", "sqlite"}},
+          .file_parameters = "?table=TABLE",
+      },
+      [](const StoreUrl& url, const StoreOptions&) { return OpenSqliteStore(url); },
+      [](const StoreUrl& url, const StoreOptions&) { return ListSqliteTables(url); }};
+  return kind;
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,182 @@
+// What it costs to hash a record whose long bodies are hashed by themselves, by the length from
+// which on they are: beside a record that is hashed as it is. Each round measures all limits, one
+// after the other; the ratios are medians over the rounds.
+//
+//   encoding_bench [--rounds=N]
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/index/row_encoder.h"
+#include "bench/measure.h"
+#include "merkle/check.h"
+#include "merkle/hash/batch_hasher.h"
+#include "merkle/hash/digest.h"
+#include "merkle/hash/sha256_lanes.h"
+#include "merkle/record/encoding.h"
+#include "merkle/record/hashed_form.h"
+
+namespace driftwood {
+namespace {
+
+constexpr size_t kLimits[] = {SIZE_MAX, 64, 128, 256};
+
+// Records of one text each, all of one length.
+struct Records {
+  std::string key;
+  std::vector<std::string> texts;
+
+  Records(size_t bytes, size_t count) {
+    merkle::AppendInteger(7, merkle::Place::kKeyLast, &key);
+    for (size_t i = 0; i < count; ++i) {
+      texts.emplace_back(bytes, static_cast<char>('a' + i % 26));
+    }
+  }
+};
+
+uint64_t HashAll(const Records& records, size_t limit, merkle::RecordHasher* hasher,
+                 merkle::BodyHasher* bodies) {
+  std::string value;
+  uint64_t all = 0;
+  for (const std::string& text : records.texts) {
+    value.clear();
+    merkle::AppendText(text, merkle::Place::kValue, &value);
+    if (text.size() > limit) merkle::HashLongColumn(0, bodies, &value);
+    all += hasher->Hash(records.key, value).low;
+  }
+  return all;
+}
+
+void CompareLimits(size_t bytes, int rounds) {
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  merkle::RecordHasher hasher(key);
+  merkle::BodyHasher bodies(key);
+  const size_t count = std::max<size_t>(20, 20'000'000 / (bytes + 200));
+  const Records records(bytes, std::min<size_t>(count, 2000));
+  const size_t times = count / records.texts.size() + 1;
+  const double hashed = static_cast<double>(times * records.texts.size());
+  std::vector<std::vector<double>> seconds(std::size(kLimits));
+  uint64_t all = 0;
+  for (int round = 0; round < rounds; ++round) {
+    for (size_t i = 0; i < std::size(kLimits); ++i) {
+      seconds[i].push_back(Measure([&] {
+                             for (size_t n = 0; n < times; ++n) {
+                               all += HashAll(records, kLimits[i], &hasher, &bodies);
+                             }
+                           }).cpu);
+    }
+  }
+  std::printf("%8zu %10.0f", bytes, Median(seconds[0]) / hashed * 1e9);
+  for (size_t i = 1; i < std::size(kLimits); ++i) {
+    std::vector<double> ratios;
+    for (int round = 0; round < rounds; ++round) {
+      ratios.push_back(seconds[i][static_cast<size_t>(round)] /
+                       seconds[0][static_cast<size_t>(round)]);
+    }
+    std::printf("  x %.2f", Median(ratios));
+  }
+  std::printf("  (%d)\n", static_cast<int>(all % 7));
+  std::fflush(stdout);
+}
+
+uint64_t HashBatch(const Records& records, size_t limit, bool in_lanes, merkle::BatchHasher* batch,
+                   merkle::BodyHasher* bodies) {
+  std::string value;
+  std::vector<merkle::Digest> digests;
+  for (const std::string& text : records.texts) {
+    value.clear();
+    merkle::AppendText(text, merkle::Place::kValue, &value);
+    if (text.size() > limit && in_lanes && batch->TakesBody(text.size())) {
+      batch->AddBody(std::string_view(value).substr(merkle::kHeadBytes), merkle::kHeadBytes);
+      value.resize(merkle::kHeadBytes + merkle::BodyHasher::kBytes);
+    } else if (text.size() > limit) {
+      merkle::HashLongColumn(0, bodies, &value);
+    }
+    batch->Add(records.key, value, &digests);
+  }
+  batch->Flush(&digests);
+  uint64_t all = 0;
+  for (const merkle::Digest& digest : digests) all += digest.low;
+  return all;
+}
+
+// On a processor without SHA instructions records are hashed in lanes: as they are, with bodies
+// hashed one by one, and with those in lanes too.
+void CompareLanes(const merkle::Sha256Lanes& lanes, size_t bytes, int rounds) {
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  merkle::BatchHasher batch(key, &lanes);
+  merkle::BodyHasher bodies(key);
+  const Records records(bytes, 2000);
+  constexpr size_t kTimes = 30;
+  std::vector<double> whole, alone, together, ratios_alone, ratios_together;
+  uint64_t all = 0;
+  const auto measure = [&](size_t limit, bool in_lanes) {
+    return Measure([&] {
+             for (size_t n = 0; n < kTimes; ++n) {
+               all += HashBatch(records, limit, in_lanes, &batch, &bodies);
+             }
+           })
+        .cpu;
+  };
+  for (int round = 0; round < rounds; ++round) {
+    whole.push_back(measure(SIZE_MAX, false));
+    alone.push_back(measure(merkle::kBodyBytesMax, false));
+    together.push_back(measure(merkle::kBodyBytesMax, true));
+    ratios_alone.push_back(alone.back() / whole.back());
+    ratios_together.push_back(together.back() / whole.back());
+  }
+  std::printf("%8zu %10.0f  x %.2f  x %.2f  (%d)\n", bytes, Median(whole) / 60'000 * 1e9,
+              Median(ratios_alone), Median(ratios_together), static_cast<int>(all % 7));
+  std::fflush(stdout);
+}
+
+// A value of many megabytes, from the source to its digest.
+void BenchLongValue(int rounds) {
+  constexpr size_t kBytes = size_t{256} << 20;
+  const merkle::DigestKey key = merkle::DigestKey::Random();
+  const std::string text(kBytes, 'x');
+  const std::vector<agent::SourceValue> row = {agent::SourceValue::Int64(7),
+                                               agent::SourceValue::Bytes(text)};
+  agent::RowEncoder encoder(
+      {{{"k", merkle::ColumnType::kInteger}}, {{"v", merkle::ColumnType::kBytes}}}, {}, key);
+  std::vector<double> ours, plain;
+  for (int round = 0; round < rounds; ++round) {
+    Sha256 sha;
+    plain.push_back(Measure([&] {
+                      sha.Begin();
+                      sha.Update(text.data(), text.size());
+                      sha.End();
+                    }).cpu);
+    ours.push_back(Measure([&] { DRIFTWOOD_CHECK(encoder.EncodeHashed(row).ok()); }).cpu);
+  }
+  std::printf("one value of 256 MiB: %.2f GB/s, one SHA-256 of it %.2f GB/s\n",
+              static_cast<double>(kBytes) / Median(ours) / 1e9,
+              static_cast<double>(kBytes) / Median(plain) / 1e9);
+}
+
+int Main(int argc, char** argv) {
+  int rounds = 15;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument.starts_with("--rounds=")) rounds = std::atoi(argv[i] + 9);
+  }
+  std::printf("   bytes  ns a record  64 / 128 / 256\n");
+  for (const size_t bytes : {16, 60, 100, 130, 200, 260, 400, 700, 1000, 2000, 10'000, 100'000}) {
+    CompareLimits(bytes, rounds);
+  }
+  BenchLongValue(rounds);
+  for (const merkle::Sha256Lanes& lanes : merkle::RunnableSha256Lanes()) {
+    std::printf("%s\n   bytes  ns a record  bodies one by one / in lanes\n", lanes.name);
+    for (const size_t bytes : {16, 100, 130, 200, 400, 700, 900}) {
+      CompareLanes(lanes, bytes, rounds);
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace driftwood
+
+int main(int argc, char** argv) { return driftwood::Main(argc, argv); }

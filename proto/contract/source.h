@@ -1,0 +1,62 @@
+// What a dataset's source looks like, as its store describes it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "merkle/record/agreement.h"
+#include "merkle/record/schema.h"
+
+namespace driftwood {
+
+// How much a source knows about a column's type. The coordinator reconciles the replicas'.
+enum class TypeKnowledge : uint8_t {
+  kTyped,     // declared: `type` says which
+  kTextual,   // only characters: they can be read as whatever type another replica knows (CSV)
+  kDynamic,   // each value has its own type (mixed JSON members, SQLite columns without type)
+  kObserved,  // so it has; but all that there are have `type` (other JSON members)
+};
+
+struct SourceColumn {
+  std::string name;
+  TypeKnowledge knowledge = TypeKnowledge::kTextual;
+  merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped, kObserved
+  std::string declared;                                 // as the source words it: "VARCHAR(20)"
+
+  friend bool operator==(const SourceColumn&, const SourceColumn&) = default;
+};
+
+struct SourceDescription {
+  std::string source;                 // for reports: the URL without any password
+  std::vector<SourceColumn> columns;  // in the source's order
+  std::vector<std::string> key;       // key columns in key order; empty if it has none; {"*"}:
+                                      // its user says that its records are a multiset
+  std::optional<uint64_t> records_estimate;
+  std::optional<uint64_t> bytes;  // size of what a scan reads, if known
+  std::vector<std::string> warnings;
+  // Others write to it all the time, so that copies of it lag (a database server, not a file): what
+  // diverges is re-read after a pause.
+  bool live = false;
+  // No two of its records can be equal, so that comparing it as a multiset makes no sense.
+  bool always_keyed = false;
+  std::string filter;  // only the rows for which this holds are the dataset; empty: all
+  // It may have more columns, which its user may not see: what all of them are is not known.
+  bool hides_columns = false;
+
+  friend bool operator==(const SourceDescription&, const SourceDescription&) = default;
+};
+
+// A source as its agent serves it.
+struct DatasetDescription : SourceDescription {
+  uint32_t encoding_version = merkle::kEncodingVersion;
+  std::string key_id{};  // of the agent's digest key
+  bool keyed = true;
+  std::string agent_version{};
+  bool values_allowed = false;
+
+  friend bool operator==(const DatasetDescription&, const DatasetDescription&) = default;
+};
+
+}  // namespace driftwood

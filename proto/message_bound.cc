@@ -1,0 +1,54 @@
+#include "proto/message_bound.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <string>
+
+namespace driftwood::proto {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::internal::WireFormatLite;
+
+// Counts until the end of the input, or of the limit that is set on it. False: over the bound. What
+// is malformed ends the count, and is the parser's to refuse.
+bool Count(const Descriptor& type, google::protobuf::io::CodedInputStream* in, size_t* left) {
+  while (const uint32_t tag = in->ReadTag()) {
+    const FieldDescriptor* const field =
+        type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
+    // An unknown one is kept too.
+    if ((field == nullptr || field->is_repeated()) && (*left)-- == 0) return false;
+    const bool nested = field != nullptr && field->message_type() != nullptr &&
+                        WireFormatLite::GetTagWireType(tag) ==
+                            WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+    if (!nested) {
+      if (!WireFormatLite::SkipField(in, tag)) return true;
+      continue;
+    }
+    int length = 0;
+    if (!in->ReadVarintSizeAsInt(&length)) return true;
+    const auto outer = in->PushLimit(length);
+    if (!Count(*field->message_type(), in, left)) return false;
+    if (in->BytesUntilLimit() > 0) return true;
+    in->PopLimit(outer);
+  }
+  return true;
+}
+
+}  // namespace
+
+grpc::Status CheckListed(grpc::ByteBuffer* buffer, const Descriptor& type) {
+  if (buffer == nullptr) return grpc::Status::OK;  // GenericDeserialize() says so
+  grpc::ProtoBufferReader reader(buffer);
+  if (!reader.status().ok()) return reader.status();
+  google::protobuf::io::CodedInputStream in(&reader);
+  size_t left = kListedMax;
+  if (Count(type, &in, &left)) return grpc::Status::OK;
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+          "a message lists more than the " + std::to_string(kListedMax) + " things that it may"};
+}
+
+}  // namespace driftwood::proto

@@ -1,0 +1,53 @@
+// A relay in front of a PostgreSQL server that knows its protocol: it can act as a pooler, which
+// gives each transaction of a client another backend, and lets a test act at a certain statement.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace driftwood::testing {
+
+class PgRelay {
+ public:
+  // When a client's next message goes to another backend.
+  enum class Pooling { kNever, kAfterTransactions, kAfterStatements };
+  struct Settings {
+    Pooling pooling = Pooling::kNever;
+    // What an application that used each backend before has left behind there.
+    std::string left_behind;
+    // Called with the text of each statement before the server has it, by one thread at a time.
+    std::function<void(const std::string& sql)> before;
+  };
+
+  // Listens on FOLDER/.s.PGSQL.5432 and passes on what comes to `target`, a server that asks for
+  // no password.
+  PgRelay(const std::filesystem::path& folder, std::filesystem::path target, Settings settings);
+  ~PgRelay();
+  PgRelay(const PgRelay&) = delete;
+  PgRelay& operator=(const PgRelay&) = delete;
+
+ private:
+  void Accept();
+  void Serve(int client);
+  // A backend that has started and is idle; what it said on the way is added to `*said`.
+  int Connect(const std::string& startup, std::string* said);
+  // Passes on a backend's messages until it is ready for the next; its transaction's state, or 0.
+  static char PassAnswer(int server, int client);
+  int Keep(int socket);
+
+  const std::filesystem::path target_;
+  const Settings settings_;
+  std::mutex before_mutex_;
+  const int listener_;
+  std::mutex mutex_;  // the two vectors and `closed_`
+  bool closed_ = false;
+  std::vector<int> sockets_;
+  std::vector<std::thread> threads_;
+  std::thread accepting_;
+};
+
+}  // namespace driftwood::testing
