@@ -141,7 +141,7 @@ class Store {
   }
 
   // Rows whose key columns are equal to one of `keys` as the source itself compares them, under its
-  // collation: what Lookup() finds, for most. Advice hangs on it, and nothing else.
+  // collation: what Lookup() finds, for most. Diagnostics hang on it, and nothing else.
   virtual absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) {

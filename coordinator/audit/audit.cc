@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "coordinator/audit/confirm/listing.h"
-#include "coordinator/audit/inquiry.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
+#include "coordinator/audit/settle.h"
 #include "coordinator/walk/walk.h"
 #include "merkle/check.h"
 #include "merkle/os/threads.h"
@@ -44,7 +44,7 @@ class Audit {
       const bool agreed = Describe() && MakeAgreement();
       const bool compared = agreed && !options_.plan_only && Prepare() && CompareSnapshots();
       if (compared) {
-        Inquire();
+        Settle();
         WarnOfUnparsed();
         DecideVerdict();
       }
@@ -355,8 +355,9 @@ class Audit {
     for (const SampledBlock& block : sample_->blocks) {
       divergent.push_back(block.unread);
       for (const Divergence& divergence : block.divergences) {
-        const Suspect* const suspect = confirmation.Find(divergence.key);
-        if (suspect == nullptr || suspect->status != RecordStatus::kInFlight) ++divergent.back();
+        const Candidate* const candidate = confirmation.Find(divergence.key);
+        if (candidate == nullptr || candidate->status != RecordStatus::kInFlight)
+          ++divergent.back();
       }
     }
     report_.estimate = EstimateFrom(*sample_, divergent);
@@ -390,7 +391,7 @@ class Audit {
   }
 
   // What the walk found, read again, counted and listed.
-  void Inquire() {
+  void Settle() {
     const WalkedAudit walked{options_,
                              described_,
                              agreement_,
@@ -401,9 +402,9 @@ class Audit {
     std::vector<Peer*> peers;
     for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
     LiveReader reader(std::move(peers), agreement_, lost_.get());
-    Inquiry inquiry(walked, &reader, &report_);
-    inquiry.Run();
-    if (sample_) MakeEstimate(inquiry.confirmation());
+    Settlement settlement(walked, &reader, &report_);
+    settlement.Run();
+    if (sample_) MakeEstimate(settlement.confirmation());
   }
 
   // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/audit/advice/sample.h"
+#include "coordinator/audit/diagnostics/sample.h"
 #include "coordinator/audit/reconcile.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/peer/peer.h"

@@ -45,8 +45,8 @@ class Peer {
                                                                bool with_values) = 0;
 
   // The same without values and with column tags: equal tags of two replicas are equal values. Of
-  // each value column, and of its value under each of `rules` ("column:rule"). Advice: an agent
-  // that knows nothing of them, or may not give them, leaves them out.
+  // each value column, and of its value under each of `rules` ("column:rule"). Diagnostics: an
+  // agent that knows nothing of them, or may not give them, leaves them out.
   virtual absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
       const merkle::Agreement& agreement, const std::vector<std::string>& keys,
       const std::vector<std::string>& rules) {
@@ -67,7 +67,7 @@ class Peer {
   }
 
   // Of at most kAlikeKeysMax keys that the replica lacks, those that it takes for equal to one that
-  // it holds. Advice.
+  // it holds. Diagnostics.
   virtual absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,
                                                           const std::vector<std::string>& keys) {
     (void)agreement, (void)keys;

@@ -158,7 +158,7 @@ struct Explanation {
   ExplainedKeys keys;
 };
 
-// How many keys diverge, as a sample lets expect (coordinator/audit/advice/sample.h).
+// How many keys diverge, as a sample lets expect (coordinator/audit/diagnostics/sample.h).
 struct Estimate {
   uint64_t divergent = 0;
   // Within these with 95 % confidence.

@@ -65,7 +65,7 @@ struct WalkResult {
   uint64_t bytes_received = 0;          // packed answers
   bool exact = false;                   // ended with full sums (WalkOptions::exact)
   bool sampled = false;                 // not a walk's: `divergences` are those of a sample
-                                        // (coordinator/audit/advice/sample.h)
+                                        // (coordinator/audit/diagnostics/sample.h)
 };
 
 }  // namespace driftwood::coordinator

@@ -1,4 +1,4 @@
-// Names that are nearly alike, for advice. Pure functions.
+// Names that are nearly alike, for diagnostics. Pure functions.
 #pragma once
 
 #include <cstddef>

@@ -19,6 +19,9 @@ constexpr auto kNone = std::string_view::npos;
 // Their parts are free text that no other parameter's value is.
 constexpr std::array<std::string_view, 7> kMayHoldAt = {"where",  "table", "key", "columns",
                                                         "rename", "zone",  "db"};
+constexpr std::array<std::string_view, 9> kTokens = {"token",      "credential", "credentials",
+                                                     "apikey",     "api_key",    "accesskey",
+                                                     "access_key", "privatekey", "private_key"};
 constexpr std::array<std::string_view, 6> kFileSchemes = {
     "csv:", "tsv:", "jsonl:", "sqlite:", "lmdb:", "unix:"};
 constexpr std::array<std::string_view, 4> kServerSchemes = {
@@ -45,6 +48,13 @@ bool NamesAPassword(std::string_view written) {
          // As short as these are, other words of the same length are near ("past", "pid").
          (name.size() != 4 && EditDistance(name, "pass") <= 1) ||
          (name.size() != 3 && EditDistance(name, "pwd") <= 1);
+}
+
+// What services call so that speak such URLs.
+bool NamesAToken(std::string_view written) {
+  const std::string name = Name(written);
+  return std::any_of(kTokens.begin(), kTokens.end(),
+                     [&](std::string_view end) { return name.ends_with(end); });
 }
 
 bool IsName(std::string_view written) {
@@ -209,7 +219,8 @@ std::string HideParameters(std::string_view query) {
     if (!pair.empty()) {
       const std::string_view name = pair.substr(0, equals);
       out += std::string(name) + "=";
-      if (!IsName(name) || NamesAPassword(name) || NamesASecret(PercentDecode(name))) {
+      if (!IsName(name) || NamesAPassword(name) || NamesASecret(PercentDecode(name)) ||
+          NamesAToken(name)) {
         out += kHidden;
         end = ValueEnd(query, begin + equals + 1);
         if (end < query.size() && query[end] != '&') return out;

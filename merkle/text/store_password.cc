@@ -61,19 +61,15 @@ void TakeParameters(std::string_view query, bool other_spellings, UrlWithoutPass
 
 }  // namespace
 
-// Of libpq, MySQL's and MariaDB's connectors, JDBC and ODBC, and of services that speak such URLs.
+// Of libpq, MySQL's and MariaDB's connectors, JDBC and ODBC.
 bool NamesASecret(std::string_view name) {
-  static constexpr std::string_view kInside[] = {"pass", "pwd", "secret", "pswd"};
-  static constexpr std::string_view kAtTheEnd[] = {
-      "token",      "credential", "credentials", "apikey",     "api_key",   "accesskey",
-      "access_key", "privatekey", "private_key", "client_key", "server_key"};
+  static constexpr std::string_view kInside[] = {"pass",   "pwd",        "pswd",
+                                                 "secret", "client_key", "server_key"};
   const std::string lower = Lowercase(name);
   if (lower == "passfile") return false;  // where passwords are
   if (lower == "pw" || lower == "psw") return true;
   return std::any_of(std::begin(kInside), std::end(kInside),
-                     [&](std::string_view part) { return lower.find(part) != lower.npos; }) ||
-         std::any_of(std::begin(kAtTheEnd), std::end(kAtTheEnd),
-                     [&](std::string_view end) { return lower.ends_with(end); });
+                     [&](std::string_view part) { return lower.find(part) != lower.npos; });
 }
 
 UrlWithoutPassword TakePassword(std::string_view url, bool other_spellings) {

@@ -17,8 +17,9 @@ struct UrlWithoutPassword {
   std::string other_secret;
 };
 
-// Whether a parameter's name (decoded) is that of a secret, for any of the drivers that a URL may
-// have been written for: "password", "PWD", "sslpassword", "access_token". Not "passfile".
+// Whether a parameter's name (decoded) is that of a password or what stands for one, for any of the
+// drivers that a URL may have been written for: "password", "PWD", "sslpassword", "passphrase",
+// "scram_client_key". Not "passfile".
 bool NamesASecret(std::string_view name);
 
 // Of "scheme://user:password@host/…?password=…" (also behind "NAME="); anything else is returned

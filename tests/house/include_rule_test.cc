@@ -105,8 +105,8 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
     const auto serve = with(store, {"agent/index"});
     const auto peer = with(source, {"coordinator/report"});
     const auto confirm = with(peer, {"coordinator/peer", "coordinator/walk"});
-    const auto advice = with(confirm, {"coordinator/audit/confirm"});
-    const auto audit = with(advice, {"coordinator/audit/advice"});
+    const auto diagnostics = with(confirm, {"coordinator/audit/confirm"});
+    const auto audit = with(diagnostics, {"coordinator/audit/diagnostics"});
     return std::map<std::string, std::set<std::string>>{
         {"merkle", {}},
         {"merkle/os", {"merkle"}},
@@ -136,7 +136,7 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
         {"coordinator/report", merkle},
         {"coordinator/peer", with(peer, {"proto"})},
         {"coordinator/audit/confirm", confirm},
-        {"coordinator/audit/advice", advice},
+        {"coordinator/audit/diagnostics", diagnostics},
         {"coordinator/audit", audit},
         {"coordinator/diff", with(audit, {"coordinator/audit"})},
         {"coordinator", with(audit, {"coordinator/diff"})},

@@ -357,8 +357,11 @@ class AllTablesMidwayTest : public DiffTest {
         "CREATE TABLE b AS TABLE a; ALTER TABLE b ADD PRIMARY KEY (id);"
         "CREATE TABLE c AS TABLE a; ALTER TABLE c ADD PRIMARY KEY (id);"
         "CREATE TABLE other.a AS TABLE a; CREATE TABLE other.c AS TABLE a;"
-        "CREATE VIEW other.b AS SELECT id, t || CASE WHEN id = 50 THEN "
-        "pg_advisory_xact_lock_shared(42)::text ELSE '' END AS t FROM a");
+        // A view that calls what is volatile would not be of one point in time.
+        "CREATE FUNCTION held(id int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS "
+        "$$BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN ''; END$$;"
+        "CREATE VIEW other.b AS SELECT id, t || CASE WHEN id = 50 THEN held(id) ELSE '' END AS t "
+        "FROM a");
     holder_ =
         PQconnectdb(("host=" + server_->folder().string() + " user=test dbname=postgres").c_str());
     ASSERT_EQ(PQstatus(holder_), CONNECTION_OK) << PQerrorMessage(holder_);

@@ -50,12 +50,12 @@ std::vector<bool> DifferingTags(const std::vector<const FoundRecord*>& found) {
 
 }  // namespace
 
-bool Suspect::GoneEverywhere() const {
+bool Candidate::GoneEverywhere() const {
   return status == RecordStatus::kInFlight &&
          std::none_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
 }
 
-bool Suspect::ChangedColumnsKnown(size_t columns) const {
+bool Candidate::ChangedColumnsKnown(size_t columns) const {
   return status != RecordStatus::kInFlight && columns > 0 && differs.size() == columns &&
          std::all_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
 }
@@ -64,10 +64,10 @@ Confirmation::Confirmation(const WalkResult& result, uint64_t keys_max, int pass
     : passes_max_(passes_max) {
   DRIFTWOOD_CHECK(passes_max >= 1);
   const auto add = [&](const Divergence& divergence, std::optional<size_t> run) {
-    if (suspects_.size() >= keys_max) return false;
-    Suspect& suspect = suspects_.emplace_back();
-    suspect.found = &divergence;
-    suspect.run = run;
+    if (candidates_.size() >= keys_max) return false;
+    Candidate& candidate = candidates_.emplace_back();
+    candidate.found = &divergence;
+    candidate.run = run;
     return true;
   };
   for (const Divergence& divergence : result.divergences) {
@@ -78,20 +78,20 @@ Confirmation::Confirmation(const WalkResult& result, uint64_t keys_max, int pass
       if (!add(divergence, run)) break;
     }
   }
-  std::sort(suspects_.begin(), suspects_.end(),
-            [](const Suspect& a, const Suspect& b) { return a.found->key < b.found->key; });
+  std::sort(candidates_.begin(), candidates_.end(),
+            [](const Candidate& a, const Candidate& b) { return a.found->key < b.found->key; });
 }
 
-bool Confirmation::IsOpen(const Suspect& suspect) const {
+bool Confirmation::IsOpen(const Candidate& candidate) const {
   const bool settled =
-      suspect.status == RecordStatus::kConfirmed || suspect.status == RecordStatus::kInFlight;
-  return !settled && suspect.passes < passes_max_;
+      candidate.status == RecordStatus::kConfirmed || candidate.status == RecordStatus::kInFlight;
+  return !settled && candidate.passes < passes_max_;
 }
 
 std::vector<std::string> Confirmation::OpenKeys() const {
   std::vector<std::string> keys;
-  for (const Suspect& suspect : suspects_) {
-    if (IsOpen(suspect)) keys.push_back(suspect.found->key);
+  for (const Candidate& candidate : candidates_) {
+    if (IsOpen(candidate)) keys.push_back(candidate.found->key);
   }
   return keys;
 }
@@ -105,67 +105,67 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
     if (complete) cursors.emplace_back(*reading);
   }
   for (const std::string& key : keys) {
-    const auto suspect = std::lower_bound(
-        suspects_.begin(), suspects_.end(), key,
-        [](const Suspect& a, const std::string& wanted) { return a.found->key < wanted; });
-    if (suspect == suspects_.end() || suspect->found->key != key) continue;
-    if (!complete || readings.size() != suspect->found->states.size()) {
-      if (IsOpen(*suspect)) {
-        suspect->status = RecordStatus::kUnconfirmed;
-        ++suspect->passes;
+    const auto candidate = std::lower_bound(
+        candidates_.begin(), candidates_.end(), key,
+        [](const Candidate& a, const std::string& wanted) { return a.found->key < wanted; });
+    if (candidate == candidates_.end() || candidate->found->key != key) continue;
+    if (!complete || readings.size() != candidate->found->states.size()) {
+      if (IsOpen(*candidate)) {
+        candidate->status = RecordStatus::kUnconfirmed;
+        ++candidate->passes;
       }
       continue;
     }
     States now;
     std::vector<const FoundRecord*> records;
-    suspect->copies.clear();
+    candidate->copies.clear();
     for (Cursor& cursor : cursors) {
       const FoundRecord* const found = cursor.Find(key);
       now.push_back(found != nullptr ? std::optional(found->digest) : std::nullopt);
-      suspect->copies.push_back(found != nullptr ? found->copies : 0);
+      candidate->copies.push_back(found != nullptr ? found->copies : 0);
       if (found != nullptr) records.push_back(found);
     }
-    ++suspect->passes;
-    suspect->outside_filter = outside_filter;
-    const bool same_as_before = now == suspect->now;
-    Judge(&*suspect, std::move(now));
-    TakeTags(&*suspect, same_as_before, records);
+    ++candidate->passes;
+    candidate->outside_filter = outside_filter;
+    const bool same_as_before = now == candidate->now;
+    Judge(&*candidate, std::move(now));
+    TakeTags(&*candidate, same_as_before, records);
   }
 }
 
-// `found` are the records that `suspect->now` stands for.
-void Confirmation::TakeTags(Suspect* suspect, bool same_as_before,
+// `found` are the records that `candidate->now` stands for.
+void Confirmation::TakeTags(Candidate* candidate, bool same_as_before,
                             const std::vector<const FoundRecord*>& found) {
   const bool tagged =
       !found.empty() && std::all_of(found.begin(), found.end(),
                                     [](const auto* one) { return !one->column_tags.empty(); });
   if (!tagged && same_as_before) return;  // what was known still holds
-  suspect->differs.clear();
+  candidate->differs.clear();
   const bool differ = std::any_of(found.begin(), found.end(), [&](const FoundRecord* one) {
     return one->digest != found.front()->digest;
   });
   if (!tagged || !differ) return;
-  suspect->differs = DifferingTags(found);
-  if (!suspect->differs.empty()) return;
+  candidate->differs = DifferingTags(found);
+  if (!candidate->differs.empty()) return;
   tags_contradicted_ = true;
 }
 
-void Confirmation::Judge(Suspect* suspect, States now) const {
+void Confirmation::Judge(Candidate* candidate, States now) const {
   if (AllAgree(now)) {
-    suspect->status = RecordStatus::kInFlight;
-  } else if (now == suspect->found->states || now == suspect->now) {
-    suspect->status = RecordStatus::kConfirmed;
+    candidate->status = RecordStatus::kInFlight;
+  } else if (now == candidate->found->states || now == candidate->now) {
+    candidate->status = RecordStatus::kConfirmed;
   } else {
-    suspect->status = RecordStatus::kUnstable;
+    candidate->status = RecordStatus::kUnstable;
   }
-  suspect->now = std::move(now);
+  candidate->now = std::move(now);
 }
 
-const Suspect* Confirmation::Find(const std::string& key) const {
-  const auto suspect = std::lower_bound(
-      suspects_.begin(), suspects_.end(), key,
-      [](const Suspect& a, const std::string& wanted) { return a.found->key < wanted; });
-  return suspect == suspects_.end() || suspect->found->key != key ? nullptr : &*suspect;
+const Candidate* Confirmation::Find(const std::string& key) const {
+  const auto candidate = std::lower_bound(
+      candidates_.begin(), candidates_.end(), key,
+      [](const Candidate& a, const std::string& wanted) { return a.found->key < wanted; });
+  return candidate == candidates_.end() || candidate->found->key != key ? nullptr : &*candidate;
 }
 
 std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,

@@ -31,7 +31,7 @@ namespace driftwood::coordinator {
 using States = std::vector<std::optional<merkle::Digest>>;
 
 // A divergence within reach of the confirmation.
-struct Suspect {
+struct Candidate {
   const Divergence* found = nullptr;  // of the walk's result
   std::optional<size_t> run;          // index of the missing run that has it
   RecordStatus status = RecordStatus::kUnconfirmed;
@@ -41,7 +41,7 @@ struct Suspect {
   std::vector<uint64_t> copies{};
   bool outside_filter = false;  // `now` is what there is without the replicas' filters
   // By value column, in what `now` stands for: whether replicas that have the record differ there.
-  // Empty: not known, as no column tags came with it. Nothing but advice is made of it.
+  // Empty: not known, as no column tags came with it. Nothing but diagnostics is made of it.
   std::vector<bool> differs{};
 
   // In flight, and no replica has it any more.
@@ -72,20 +72,20 @@ class Confirmation {
             bool outside_filter = false);
 
   // By key.
-  const std::vector<Suspect>& suspects() const { return suspects_; }
+  const std::vector<Candidate>& candidates() const { return candidates_; }
   // Null: beyond reach.
-  const Suspect* Find(const std::string& key) const;
+  const Candidate* Find(const std::string& key) const;
   // Column tags were met that are all equal where the records are not.
   bool tags_contradicted() const { return tags_contradicted_; }
 
  private:
-  void Judge(Suspect* suspect, States now) const;
-  void TakeTags(Suspect* suspect, bool same_as_before,
+  void Judge(Candidate* candidate, States now) const;
+  void TakeTags(Candidate* candidate, bool same_as_before,
                 const std::vector<const FoundRecord*>& found);
-  bool IsOpen(const Suspect& suspect) const;
+  bool IsOpen(const Candidate& candidate) const;
 
   const int passes_max_;
-  std::vector<Suspect> suspects_;
+  std::vector<Candidate> candidates_;
   bool tags_contradicted_ = false;
 };
 

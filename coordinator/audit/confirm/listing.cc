@@ -33,9 +33,9 @@ void Tally(const States& states, Report* report, bool add) {
   if (!missing) report->changed += one;
 }
 
-void CountStatus(const Suspect& suspect, StatusCounts* counts) {
-  ++counts->Of(suspect.status);
-  if (suspect.GoneEverywhere()) ++counts->gone;
+void CountStatus(const Candidate& candidate, StatusCounts* counts) {
+  ++counts->Of(candidate.status);
+  if (candidate.GoneEverywhere()) ++counts->gone;
 }
 
 // As their encodings do: there is one NaN.
@@ -142,11 +142,12 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
     }
   }
   // Those read again count as what they are now.
-  for (const Suspect& suspect : confirmation.suspects()) {
+  for (const Candidate& candidate : confirmation.candidates()) {
     --report->statuses.unconfirmed;
-    Tally(suspect.found->states, report, /*add=*/false);
-    CountStatus(suspect, &report->statuses);
-    if (suspect.status != RecordStatus::kInFlight) Tally(suspect.states(), report, /*add=*/true);
+    Tally(candidate.found->states, report, /*add=*/false);
+    CountStatus(candidate, &report->statuses);
+    if (candidate.status != RecordStatus::kInFlight)
+      Tally(candidate.states(), report, /*add=*/true);
   }
   report->total = report->statuses.divergent();
 }
@@ -154,10 +155,10 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation) {
   std::vector<StatusCounts> counts(result.runs.size());
   for (size_t i = 0; i < counts.size(); ++i) counts[i].unconfirmed = KeysOf(result.runs[i]);
-  for (const Suspect& suspect : confirmation.suspects()) {
-    if (!suspect.run) continue;
-    --counts[*suspect.run].unconfirmed;
-    CountStatus(suspect, &counts[*suspect.run]);
+  for (const Candidate& candidate : confirmation.candidates()) {
+    if (!candidate.run) continue;
+    --counts[*candidate.run].unconfirmed;
+    CountStatus(candidate, &counts[*candidate.run]);
   }
   return counts;
 }
@@ -172,16 +173,16 @@ void ForEachDivergence(const WalkResult& result, const Confirmation& confirmatio
   std::sort(known.begin(), known.end(),
             [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
   for (const Divergence* found : known) {
-    const Suspect* suspect = confirmation.Find(found->key);
+    const Candidate* candidate = confirmation.Find(found->key);
     ListedKey listed{found, &found->states, RecordStatus::kUnconfirmed};
-    if (suspect != nullptr) {
-      if (suspect->status == RecordStatus::kInFlight) continue;
+    if (candidate != nullptr) {
+      if (candidate->status == RecordStatus::kInFlight) continue;
       listed = {found,
-                &suspect->states(),
-                suspect->status,
-                suspect->copies.empty() ? nullptr : &suspect->copies,
-                suspect->differs.empty() ? nullptr : &suspect->differs,
-                suspect->outside_filter};
+                &candidate->states(),
+                candidate->status,
+                candidate->copies.empty() ? nullptr : &candidate->copies,
+                candidate->differs.empty() ? nullptr : &candidate->differs,
+                candidate->outside_filter};
     }
     if (!take(listed)) return;
   }
@@ -247,12 +248,12 @@ std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size
   ReportColumns result;
   std::vector<ColumnCount> counts(columns);
   for (size_t c = 0; c < columns; ++c) counts[c].column = c;
-  for (const Suspect& suspect : confirmation.suspects()) {
-    if (!suspect.ChangedColumnsKnown(columns)) continue;
+  for (const Candidate& candidate : confirmation.candidates()) {
+    if (!candidate.ChangedColumnsKnown(columns)) continue;
     ++result.examined;
-    const bool alone = std::count(suspect.differs.begin(), suspect.differs.end(), true) == 1;
+    const bool alone = std::count(candidate.differs.begin(), candidate.differs.end(), true) == 1;
     for (size_t c = 0; c < columns; ++c) {
-      if (!suspect.differs[c]) continue;
+      if (!candidate.differs[c]) continue;
       ++counts[c].records;
       if (alone) ++counts[c].only;
     }

@@ -24,8 +24,8 @@ struct ListedKey {
   const States* states = nullptr;     // as last read: of the confirmation or the walk's result
   RecordStatus status = RecordStatus::kUnconfirmed;
   const std::vector<uint64_t>* copies = nullptr;  // of a multiset, as last read; null: never
-  const std::vector<bool>* differs = nullptr;     // Suspect::differs; null: not known
-  bool outside_filter = false;                    // Suspect::outside_filter
+  const std::vector<bool>* differs = nullptr;     // Candidate::differs; null: not known
+  bool outside_filter = false;                    // Candidate::outside_filter
 };
 
 // As reports have it: a multiset's key is the column '*'.

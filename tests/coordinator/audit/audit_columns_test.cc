@@ -37,7 +37,7 @@ class AuditColumnsTest : public ::testing::Test {
     return RunAudit({{"left", "fake:left", left_.get()}, {"right", "fake:right", right_.get()}},
                     options_, nullptr, &interrupt);
   }
-  // All of it but the advice.
+  // All of it but the diagnostics.
   static std::vector<std::string> Essence(const Report& report) {
     std::vector<std::string> lines = {VerdictLine(report), StatusLine(report)};
     for (const ReportRecord& record : report.records) {
@@ -94,7 +94,7 @@ TEST_F(AuditColumnsTest, WithoutLeaveToReadValuesTagsExplainTheSame) {
   }
 }
 
-TEST_F(AuditColumnsTest, AnAgentThatKnowsNothingOfTagsOnlyLacksTheAdvice) {
+TEST_F(AuditColumnsTest, AnAgentThatKnowsNothingOfTagsOnlyLacksTheDiagnostics) {
   const Report sound = Run();
   Reset();
   right_->gives_tags = false;

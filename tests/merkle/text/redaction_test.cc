@@ -49,6 +49,8 @@ TEST(RedactionTest, APasswordIsHiddenInAMistypedUrl) {
        "mysql://auditor@h/shop?table=tpassword=***"},
       {"mysql://auditor@h/shop?table=t&passwordS3cretPw9", "mysql://auditor@h/shop?table=t&***"},
       {"mysql://auditor@h/shop?table=t&password=&S3cretPw9", "mysql://auditor@h/shop?table=t&***"},
+      {"mysql://auditor@h/shop?access_token=S3cretPw9&table=t",
+       "mysql://auditor@h/shop?access_token=***&table=t"},
       {"mysql://auditor@h/shop?pass&word=S3cretPw9", "mysql://auditor@h/shop?***"},
       {"mysql://auditor@h/shop?table=t&password&=S3cretPw9", "mysql://auditor@h/shop?table=t&=***"},
       {"auditor:S3cretPw9=http://x@h/shop", "auditor:***@h/shop"},

@@ -61,8 +61,8 @@ class ConfirmTest : public ::testing::Test {
   }
 
   RecordStatus Status(const std::string& key) const {
-    const Suspect* suspect = confirmation_->Find(key);
-    return suspect == nullptr ? RecordStatus::kUnconfirmed : suspect->status;
+    const Candidate* candidate = confirmation_->Find(key);
+    return candidate == nullptr ? RecordStatus::kUnconfirmed : candidate->status;
   }
   bool Done() const { return confirmation_->OpenKeys().empty(); }
 
@@ -261,7 +261,7 @@ TEST_F(ConfirmTest, ALaterReadingIsTheBetterOneAndItsFailureChangesNothing) {
   EXPECT_EQ(Status("b"), RecordStatus::kUnstable);
   EXPECT_EQ(confirmation_->Find("b")->states(), (States{Digest('x'), Digest('z')}));
   Take({"a", "unknown"}, {{"a", "yy"}});
-  EXPECT_EQ(confirmation_->suspects().size(), 2u);
+  EXPECT_EQ(confirmation_->candidates().size(), 2u);
 }
 
 // Against the definition, spelled out over the whole history of each key.

@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/sampled_records.h"
+#include "coordinator/audit/diagnostics/sampled_records.h"
 
 #include <map>
 #include <set>

@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/explain.h"
+#include "coordinator/audit/diagnostics/explain.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

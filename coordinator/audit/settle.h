@@ -2,8 +2,8 @@
 // (coordinator/audit/confirm/confirm.h), counted and listed, with their values if asked for. Free
 // of any transport.
 //
-// Whatever fails leaves a divergence divergent. Advice (coordinator/audit/advice.h) is asked for in
-// between, and nothing here depends on it.
+// Whatever fails leaves a divergence divergent. Diagnostics (coordinator/audit/diagnostics.h) are
+// asked for in between, and nothing here depends on it.
 //
 // One thread; asks the replicas on threads of their own.
 #pragma once
@@ -21,11 +21,12 @@
 
 namespace driftwood::coordinator {
 
-class Inquiry {
+class Settlement {
  public:
-  Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report);
+  Settlement(const WalkedAudit& walked, LiveReader* reader, Report* report);
 
-  // Fills the report's counts, records, runs, gaps and advice, and what it says of the reading.
+  // Fills the report's counts, records, runs, gaps and diagnostics, and what it says of the
+  // reading.
   void Run();
 
   // After Run().

@@ -1,12 +1,12 @@
-#include "coordinator/audit/advice.h"
+#include "coordinator/audit/diagnostics.h"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "coordinator/audit/advice/explain.h"
-#include "coordinator/audit/advice/spans.h"
+#include "coordinator/audit/diagnostics/explain.h"
+#include "coordinator/audit/diagnostics/spans.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -17,9 +17,9 @@ constexpr size_t kExplainRecordsMax = 100;
 
 // Evenly spread over those that are divergent.
 std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
-  std::vector<const Suspect*> divergent;
-  for (const Suspect& suspect : confirmation.suspects()) {
-    if (suspect.status != RecordStatus::kInFlight) divergent.push_back(&suspect);
+  std::vector<const Candidate*> divergent;
+  for (const Candidate& candidate : confirmation.candidates()) {
+    if (candidate.status != RecordStatus::kInFlight) divergent.push_back(&candidate);
   }
   const size_t size = std::min(divergent.size(), kExplainRecordsMax);
   std::vector<std::string> keys;
@@ -45,12 +45,12 @@ size_t TestedColumns(const std::vector<RuleTest>& tests) {
 
 }  // namespace
 
-void Advice::CountColumns(Report* report) {
+void Diagnostics::CountColumns(Report* report) {
   if (walked_.schema().multiset) return;
   report->columns = coordinator::CountColumns(confirmation_, walked_.schema().values.size());
 }
 
-void Advice::Explain(Report* report) {
+void Diagnostics::Explain(Report* report) {
   if (walked_.schema().multiset) return;  // there is nothing that makes two records one
   const std::vector<std::string> keys = SampleKeys(confirmation_);
   if (keys.empty() || Over()) return;
@@ -61,14 +61,14 @@ void Advice::Explain(Report* report) {
   allowed ? ExplainValues(keys, report) : ExplainTags(keys, report);
 }
 
-void Advice::ExplainValues(const std::vector<std::string>& keys, Report* report) {
+void Diagnostics::ExplainValues(const std::vector<std::string>& keys, Report* report) {
   const Readings readings = reader_.Read(keys, /*with_values=*/true);
   if (!AllOk(readings)) return;
   report->explanation = coordinator::Explain(walked_.schema(), report->ReplicaNames(),
                                              SampleOf(keys, readings, walked_.schema()));
 }
 
-void Advice::ExplainTags(const std::vector<std::string>& keys, Report* report) {
+void Diagnostics::ExplainTags(const std::vector<std::string>& keys, Report* report) {
   const merkle::Schema& schema = walked_.schema();
   const std::vector<size_t> columns = DifferingColumns(keys);
   const std::vector<RuleTest> tests = RuleTests(schema, columns, kTagRulesMax);
@@ -86,12 +86,12 @@ void Advice::ExplainTags(const std::vector<std::string>& keys, Report* report) {
                              " that differ most often were explained");
 }
 
-std::vector<size_t> Advice::DifferingColumns(const std::vector<std::string>& keys) const {
+std::vector<size_t> Diagnostics::DifferingColumns(const std::vector<std::string>& keys) const {
   std::vector<size_t> counts(walked_.schema().values.size());
   for (const std::string& key : keys) {
-    const Suspect* const suspect = confirmation_.Find(key);
-    if (suspect == nullptr || !suspect->ChangedColumnsKnown(counts.size())) continue;
-    for (size_t c = 0; c < counts.size(); ++c) counts[c] += suspect->differs[c] ? 1 : 0;
+    const Candidate* const candidate = confirmation_.Find(key);
+    if (candidate == nullptr || !candidate->ChangedColumnsKnown(counts.size())) continue;
+    for (size_t c = 0; c < counts.size(); ++c) counts[c] += candidate->differs[c] ? 1 : 0;
   }
   std::vector<size_t> columns;
   for (size_t c = 0; c < counts.size(); ++c) {
@@ -102,7 +102,7 @@ std::vector<size_t> Advice::DifferingColumns(const std::vector<std::string>& key
   return columns;
 }
 
-void Advice::Locate(Report* report) {
+void Diagnostics::Locate(Report* report) {
   if (walked_.schema().multiset) return;  // keys that are digests lie anywhere
   if (walked_.result.sampled) return;     // and those of a sample everywhere
   if (walked_.result.divergences.size() < kSpansDivergencesMin || Over()) return;
@@ -117,7 +117,7 @@ void Advice::Locate(Report* report) {
   report->spans = FindSpans(*parts, walked_.result, confirmation_, walked_.schema().key_columns());
 }
 
-AlikeKeys Advice::FindAlike() {
+AlikeKeys Diagnostics::FindAlike() {
   const std::vector<merkle::Column>& key = walked_.schema().key;
   const bool has_text = std::any_of(key.begin(), key.end(), [](const merkle::Column& column) {
     return column.type == merkle::ColumnType::kText;

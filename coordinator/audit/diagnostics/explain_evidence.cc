@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/explain_evidence.h"
+#include "coordinator/audit/diagnostics/explain_evidence.h"
 
 #include <algorithm>
 #include <cmath>

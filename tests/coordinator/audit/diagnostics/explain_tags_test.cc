@@ -4,7 +4,7 @@
 
 #include <random>
 
-#include "coordinator/audit/advice/explain.h"
+#include "coordinator/audit/diagnostics/explain.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/encoding.h"
 

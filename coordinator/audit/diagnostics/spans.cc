@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/spans.h"
+#include "coordinator/audit/diagnostics/spans.h"
 
 #include <algorithm>
 #include <optional>
@@ -55,8 +55,8 @@ absl::StatusOr<std::vector<std::string>> AskKeys(Peer& peer, size_t cells) {
 }
 
 bool InFlight(const std::string& key, const Confirmation& confirmation) {
-  const Suspect* const suspect = confirmation.Find(key);
-  return suspect != nullptr && suspect->status == RecordStatus::kInFlight;
+  const Candidate* const candidate = confirmation.Find(key);
+  return candidate != nullptr && candidate->status == RecordStatus::kInFlight;
 }
 
 // Divergences of neighbouring parts.
@@ -91,11 +91,11 @@ struct Stretch {
     }
     if (!lacking) ++changed;
   }
-  void CountColumns(const Suspect& suspect) {
-    if (!suspect.ChangedColumnsKnown(suspect.differs.size())) return;
+  void CountColumns(const Candidate& candidate) {
+    if (!candidate.ChangedColumnsKnown(candidate.differs.size())) return;
     ++examined;
-    columns.resize(suspect.differs.size());
-    for (size_t c = 0; c < columns.size(); ++c) columns[c] += suspect.differs[c] ? 1 : 0;
+    columns.resize(candidate.differs.size());
+    for (size_t c = 0; c < columns.size(); ++c) columns[c] += candidate.differs[c] ? 1 : 0;
   }
   std::optional<SpanColumn> MostChanged() const {
     if (examined == 0) return std::nullopt;
@@ -124,9 +124,10 @@ std::vector<Stretch> CountParts(const std::vector<KeyPart>& parts, const WalkRes
   for (const Divergence& divergence : result.divergences) {
     if (InFlight(divergence.key, confirmation)) continue;
     while (part + 1 < parts.size() && parts[part + 1].begin <= divergence.key) ++part;
-    const Suspect* const suspect = confirmation.Find(divergence.key);
-    stretches[part].Count(divergence, suspect == nullptr ? divergence.states : suspect->states());
-    if (suspect != nullptr) stretches[part].CountColumns(*suspect);
+    const Candidate* const candidate = confirmation.Find(divergence.key);
+    stretches[part].Count(divergence,
+                          candidate == nullptr ? divergence.states : candidate->states());
+    if (candidate != nullptr) stretches[part].CountColumns(*candidate);
   }
   return stretches;
 }

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/audit/advice/sampled_records.h"
+#include "coordinator/audit/diagnostics/sampled_records.h"
 #include "coordinator/report/report.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"

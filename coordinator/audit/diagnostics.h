@@ -1,8 +1,8 @@
 // What helps a reader of the report beyond the divergences themselves: where in the key space they
 // lie, what they differ by, and why a store can't hold a key.
 //
-// Advice: no verdict, count or status depends on any of it, so that each part may fail, and then is
-// left out. Free of any transport. One thread; asks the replicas on threads of their own.
+// Diagnostics: no verdict, count or status depends on any of it, so that each part may fail, and
+// then is left out. Free of any transport. One thread; asks the replicas on threads of their own.
 #pragma once
 
 #include <string>
@@ -16,10 +16,10 @@
 
 namespace driftwood::coordinator {
 
-class Advice {
+class Diagnostics {
  public:
   // All must outlive it; `confirmation` has taken its last reading.
-  Advice(const WalkedAudit& walked, const Confirmation& confirmation, LiveReader* reader)
+  Diagnostics(const WalkedAudit& walked, const Confirmation& confirmation, LiveReader* reader)
       : walked_(walked), confirmation_(confirmation), reader_(*reader) {}
 
   // In which columns the changed records differ, as far as their reading said so.

@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/sample.h"
+#include "coordinator/audit/diagnostics/sample.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/explain.h"
+#include "coordinator/audit/diagnostics/explain.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "coordinator/audit/advice/explain_evidence.h"
+#include "coordinator/audit/diagnostics/explain_evidence.h"
 #include "merkle/record/encoding.h"
 
 namespace driftwood::coordinator {

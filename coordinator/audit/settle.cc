@@ -1,12 +1,12 @@
-#include "coordinator/audit/inquiry.h"
+#include "coordinator/audit/settle.h"
 
 #include <algorithm>
 #include <iterator>
 #include <optional>
 #include <utility>
 
-#include "coordinator/audit/advice.h"
 #include "coordinator/audit/confirm/version.h"
+#include "coordinator/audit/diagnostics.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -19,7 +19,7 @@ constexpr size_t kRereadKeysMax = 100'000;
 
 }  // namespace
 
-Inquiry::Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report)
+Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* report)
     : walked_(walked),
       reader_(*reader),
       report_(*report),
@@ -30,23 +30,23 @@ Inquiry::Inquiry(const WalkedAudit& walked, LiveReader* reader, Report* report)
   }
 }
 
-void Inquiry::Run() {
+void Settlement::Run() {
   Confirm();
   if (walked_.options.show_values) ReadValues();
-  Advice advice(walked_, confirmation_, &reader_);
+  Diagnostics diagnostics(walked_, confirmation_, &reader_);
   if (walked_.options.explain) {
-    advice.CountColumns(&report_);
-    advice.Explain(&report_);
+    diagnostics.CountColumns(&report_);
+    diagnostics.Explain(&report_);
   }
-  advice.Locate(&report_);
-  const AlikeKeys alike = walked_.options.explain ? advice.FindAlike() : AlikeKeys();
+  diagnostics.Locate(&report_);
+  const AlikeKeys alike = walked_.options.explain ? diagnostics.FindAlike() : AlikeKeys();
   List(alike);
   WarnOfTags();
 }
 
 // Nothing is proven by a walk that lost a replica, and nothing can be: what it found stays
 // unconfirmed.
-void Inquiry::Confirm() {
+void Settlement::Confirm() {
   std::vector<std::string> keys = confirmation_.OpenKeys();
   if (keys.empty() || reader_.AnyLost()) return;
   walked_.on_phase(AuditObserver::Phase::kConfirming);
@@ -62,7 +62,7 @@ void Inquiry::Confirm() {
   report_.confirm_seconds = walked_.options.now_seconds() - start;
 }
 
-void Inquiry::Pause() {
+void Settlement::Pause() {
   double seconds = 0;
   for (const DescribedReplica& replica : walked_.replicas) {
     if (replica.description.live) seconds = kLiveRecheckSeconds;
@@ -73,16 +73,16 @@ void Inquiry::Pause() {
   wait ? wait(seconds) : (void)walked_.interrupt->WaitFor(seconds);
 }
 
-bool Inquiry::WantsTags() const {
+bool Settlement::WantsTags() const {
   return walked_.options.explain && !walked_.schema().multiset && !walked_.schema().values.empty();
 }
 
-size_t Inquiry::BatchKeys() const {
+size_t Settlement::BatchKeys() const {
   if (!WantsTags()) return kRereadKeysMax;
   return std::clamp<size_t>(kTagsMax / walked_.schema().values.size(), 1, kRereadKeysMax);
 }
 
-void Inquiry::Pass(const std::vector<std::string>& keys) {
+void Settlement::Pass(const std::vector<std::string>& keys) {
   const size_t batch_keys = BatchKeys();
   for (size_t begin = 0; begin < keys.size() && !reader_.AnyLost(); begin += batch_keys) {
     const size_t end = std::min(begin + batch_keys, keys.size());
@@ -96,7 +96,7 @@ void Inquiry::Pass(const std::vector<std::string>& keys) {
 
 // A filter such as "of the last hour" moves on between the walk and now: what no replica has under
 // its filter any more may still be there, and divergent. So it is looked up once more without.
-void Inquiry::Take(const std::vector<std::string>& keys, const Readings& readings) {
+void Settlement::Take(const std::vector<std::string>& keys, const Readings& readings) {
   bool complete = true;
   for (size_t i = 0; i < readings.size(); ++i) {
     if (readings[i].ok()) continue;
@@ -120,7 +120,7 @@ void Inquiry::Take(const std::vector<std::string>& keys, const Readings& reading
 
 // The last reading of what is to be listed: the states that are reported are those whose values
 // are shown.
-void Inquiry::ReadValues() {
+void Settlement::ReadValues() {
   std::vector<std::string> keys;
   for (const ListedKey& listed :
        ListedDivergences(walked_.result, confirmation_, walked_.options.records_listed_max)) {
@@ -137,7 +137,7 @@ void Inquiry::ReadValues() {
   Take(keys, values_);
 }
 
-void Inquiry::List(const AlikeKeys& alike) {
+void Settlement::List(const AlikeKeys& alike) {
   CountDivergences(walked_.result, confirmation_, &report_);
   WarnOfUnconfirmed();
   const VersionMaker versions(walked_.options.salt);
@@ -155,7 +155,7 @@ void Inquiry::List(const AlikeKeys& alike) {
 }
 
 // Of what was not read again, the indexes still know how many copies there were.
-void Inquiry::ListCopies(const std::vector<ListedKey>& listed) {
+void Settlement::ListCopies(const std::vector<ListedKey>& listed) {
   const std::vector<std::string> keys = KeysWithoutCopies(listed);
   Readings indexed(reader_.count());
   if (!keys.empty() && !walked_.interrupt->raised()) {
@@ -167,7 +167,7 @@ void Inquiry::ListCopies(const std::vector<ListedKey>& listed) {
   AddCopies(listed, indexed, &report_);
 }
 
-void Inquiry::ListRuns() {
+void Settlement::ListRuns() {
   const std::vector<StatusCounts> statuses = CountRuns(walked_.result, confirmation_);
   for (size_t i = 0; i < walked_.result.runs.size(); ++i) {
     if (statuses[i].divergent() == 0) continue;
@@ -181,7 +181,7 @@ void Inquiry::ListRuns() {
   }
 }
 
-void Inquiry::ListGaps() {
+void Settlement::ListGaps() {
   for (const Gap& gap : walked_.result.gaps) {
     ReportGap entry;
     entry.begin = MakeKey(gap.begin);
@@ -192,7 +192,7 @@ void Inquiry::ListGaps() {
   }
 }
 
-void Inquiry::WarnOfTags() {
+void Settlement::WarnOfTags() {
   for (size_t i = 0; i < reader_.count(); ++i) {
     if (!reader_.tags_dropped(i)) continue;
     report_.warnings.push_back(NameOf(i) +
@@ -205,7 +205,7 @@ void Inquiry::WarnOfTags() {
       "does not know in which columns all records differ");
 }
 
-void Inquiry::WarnOfUnconfirmed() {
+void Settlement::WarnOfUnconfirmed() {
   const uint64_t unconfirmed = report_.statuses.unconfirmed;
   const RecheckOptions& recheck = walked_.options.recheck;
   if (unconfirmed == 0 || !recheck.enabled || walked_.interrupt->raised()) return;
@@ -214,7 +214,7 @@ void Inquiry::WarnOfUnconfirmed() {
                                std::string(status.message()));
   }
   const uint64_t found = report_.total + report_.statuses.in_flight;
-  const uint64_t reach = confirmation_.suspects().size();
+  const uint64_t reach = confirmation_.candidates().size();
   if (found > reach) {
     report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
                                " not re-read: that is done with at most " +

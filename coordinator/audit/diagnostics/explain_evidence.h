@@ -1,7 +1,7 @@
 // What is known of the sampled records that differ, seen through one question: does this rule make
 // this column of this record equal? Answered from values, or from column tags where no values are
-// given away; the choice of hypotheses (coordinator/audit/advice/explain.h) knows only the answers.
-// Pure.
+// given away; the choice of hypotheses (coordinator/audit/diagnostics/explain.h) knows only the
+// answers. Pure.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "coordinator/audit/advice/sampled_records.h"
+#include "coordinator/audit/diagnostics/sampled_records.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/value.h"
 

@@ -1,4 +1,4 @@
-#include "coordinator/audit/advice/spans.h"
+#include "coordinator/audit/diagnostics/spans.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
