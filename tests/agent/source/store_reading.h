@@ -10,8 +10,18 @@
 
 #include "agent/index/row_encoder.h"
 #include "agent/source/store.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::agent {
+
+// Whose fault a failure is (proto/contract/fault.h): that something has to be put right, or that
+// something happened to the source.
+inline bool IsUsersFault(const absl::Status& status) {
+  return !status.ok() && FaultOf(status) == Fault::kUser;
+}
+inline bool IsSourcesFault(const absl::Status& status) {
+  return !status.ok() && FaultOf(status) == Fault::kSource;
+}
 
 inline std::string ShowValue(const SourceValue& value) {
   using Kind = SourceValue::Kind;

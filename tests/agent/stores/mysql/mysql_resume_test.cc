@@ -234,7 +234,7 @@ TEST_F(MysqlResumeTest, ALossMoreThanThereAreRetriesIsAnErrorAndNeverTheEnd) {
       auto scan = store->StartScan({"v", "pad", "id"});
       ASSERT_TRUE(scan.ok()) << scan.status();
       const ScanOutcome outcome = ReadBatches(**scan, [&](size_t) { KillAReader(); });
-      EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+      EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
       EXPECT_TRUE(IsTransient(outcome.status)) << outcome.status;
       EXPECT_LT(outcome.rows.size(), size_t{kRows});
       EXPECT_EQ(retries_->taken(), retries);
@@ -259,7 +259,7 @@ TEST_F(MysqlResumeTest, AServerThatCantBeReachedAgainIsAnError) {
   const ScanOutcome outcome = ReadBatches(**scan, [&](size_t batch) {
     if (batch == 1) relay.Cut();
   });
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
   EXPECT_EQ(retries->taken(), 3u);
 }
 

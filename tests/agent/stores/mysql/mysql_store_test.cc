@@ -371,7 +371,7 @@ TEST_F(MysqlStoreTest, AKilledConnectionIsAnErrorAndNeverTheEnd) {
         EXPECT_EQ(collector.rows.size() + outcome.rows.size(), 20000u);
         continue;
       }
-      EXPECT_TRUE(absl::IsAborted(OneLine(outcome.status))) << outcome.status;
+      EXPECT_TRUE(IsSourcesFault(OneLine(outcome.status))) << outcome.status;
       EXPECT_FALSE((*scan)->Finish().ok());
     }
   }
@@ -388,20 +388,20 @@ TEST_F(MysqlStoreTest, AServerThatDiesIsAnErrorAndNeverTheEnd) {
   ASSERT_TRUE((*scan)->Next().ok());
   victim->Kill();
   const ScanOutcome outcome = ReadScan(**scan);
-  EXPECT_TRUE(absl::IsAborted(OneLine(outcome.status))) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(OneLine(outcome.status))) << outcome.status;
   EXPECT_LT(outcome.rows.size(), 20000u);
   const absl::Status gone = OneLine(store->Describe().status());
-  EXPECT_TRUE(absl::IsFailedPrecondition(gone)) << gone;
+  EXPECT_TRUE(IsUsersFault(gone)) << gone;
 }
 
-TEST_F(MysqlStoreTest, AStatementTimeoutEndsTheScanWithAborted) {
+TEST_F(MysqlStoreTest, AStatementTimeoutEndsTheScanAsItsSourcesFault) {
   server_->Sql("CREATE TABLE t(id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_9");
   const ScanOutcome outcome =
       ReadAll(*Open("t", "&statement_timeout=1&where=SLEEP(0.5)%20=%200"), {"id"});
   EXPECT_TRUE(absl::IsAborted(OneLine(outcome.status))) << outcome.status;
 }
 
-TEST_F(MysqlStoreTest, AnErrorInTheMiddleOfAViewEndsTheScanWithAborted) {
+TEST_F(MysqlStoreTest, AnErrorInTheMiddleOfAViewEndsTheScanAsItsSourcesFault) {
   server_->Sql(
       "CREATE TABLE t(id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_2000;"
       "CREATE VIEW v AS SELECT id, (SELECT id FROM t u WHERE u.id >= 1500 AND u.id <= t.id "

@@ -346,25 +346,25 @@ TEST_F(PostgresqlStoreTest, AKilledBackendIsAnErrorAndNeverTheEnd) {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'victim' AND query LIKE 'COPY%'");
     const ScanOutcome outcome = ReadScan(**scan);
-    EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+    EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
     EXPECT_LT(outcome.rows.size(), 40000u);
     EXPECT_FALSE((*scan)->Finish().ok());
   }
 }
 
-TEST_F(PostgresqlStoreTest, AStatementTimeoutEndsTheScanWithAborted) {
+TEST_F(PostgresqlStoreTest, AStatementTimeoutEndsTheScanAsItsSourcesFault) {
   server_->Sql(
       "CREATE VIEW v AS SELECT i, pg_sleep(0.01)::text AS s FROM generate_series(1, 10000) i");
   const auto store = Open("v", "&options=-c%20statement_timeout%3D200ms");
   const ScanOutcome outcome = ReadAll(*store, {"i", "s"});
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
 }
 
-TEST_F(PostgresqlStoreTest, AnErrorInTheMiddleOfAViewEndsTheScanWithAborted) {
+TEST_F(PostgresqlStoreTest, AnErrorInTheMiddleOfAViewEndsTheScanAsItsSourcesFault) {
   server_->Sql("CREATE VIEW v AS SELECT i, 1 / (5000 - i) AS q FROM generate_series(1, 10000) i");
   const auto store = Open("v");
   const ScanOutcome outcome = ReadAll(*store, {"i", "q"});
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
 }
 
 TEST_F(PostgresqlStoreTest, AScanThatIsAbandonedEndsAtOnce) {
@@ -427,7 +427,7 @@ TEST_F(PostgresqlStoreTest, WhatIsNotThereIsSaidInOneLine) {
   EXPECT_TRUE(absl::IsNotFound(status("orders", "&dbname=nowhere")));
   EXPECT_TRUE(absl::IsPermissionDenied(status("orders", "", "nobody")));
   const absl::Status refused = status("orders", "&port=1");
-  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(IsUsersFault(refused)) << refused;
   EXPECT_EQ(refused.message().find('\n'), std::string::npos);
   EXPECT_TRUE(absl::IsInvalidArgument(status("a.b.c")));
   const auto store = Open("orders");
@@ -596,7 +596,7 @@ TEST_F(PostgresqlStoreTest, AStatementTimeoutOfTheOptionsEndsAScan) {
   const auto store = OpenPostgresqlStore(StoreUrl::Parse(server_->Url("v")).value(), options);
   ASSERT_TRUE(store.ok());
   const ScanOutcome outcome = ReadAll(**store, {"i", "s"});
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
 }
 
 }  // namespace
