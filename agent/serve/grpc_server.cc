@@ -10,7 +10,9 @@ namespace {
 
 void SetLimits(const GrpcServerLimits& limits, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(limits.request_bytes_max);
-  // A small compressed message can be a huge one: none is taken.
+  // A small compressed message can be a huge one: none is taken. These end such a call; but the
+  // message would be inflated meanwhile, all of it, if gRPC had the means.
+  builder->AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   grpc::ResourceQuota quota("driftwood-agent");

@@ -15,6 +15,7 @@ struct Snapshots::Snapshot {
 
   // Protected by the mutex of Snapshots.
   std::chrono::steady_clock::time_point expires;
+  size_t cell_bytes = 0;
   int uses = 0;  // queries that run or wait: the lease goes on from the end of the last
 
   const std::shared_ptr<const PreparedIndex> index;
@@ -65,23 +66,38 @@ absl::StatusOr<std::shared_ptr<Snapshots::Snapshot>> Snapshots::BeginUse(uint64_
                                std::to_string(limits_.lease.count()) +
                                " ms is over; open a new one and start again from its root");
   }
+  RETURN_IF_ERROR(CheckCells());
   ++it->second->uses;
   return it->second;
 }
 
-void Snapshots::EndUse(Snapshot* snapshot) {
+absl::Status Snapshots::CheckCells() const {
+  size_t bytes = 0;
+  for (const auto& [id, snapshot] : open_) bytes += snapshot->cell_bytes;
+  if (bytes <= limits_.cell_bytes_max) return absl::OkStatus();
+  return absl::ResourceExhaustedError("the snapshots that are open keep cells of " +
+                                      std::to_string(bytes) + " bytes, of at most " +
+                                      std::to_string(limits_.cell_bytes_max) +
+                                      "; close one or try later");
+}
+
+void Snapshots::EndUse(Snapshot* snapshot, size_t cell_bytes) {
   merkle::MutexLock lock(&mutex_);
   --snapshot->uses;
+  snapshot->cell_bytes = cell_bytes;
   snapshot->expires = clock_() + limits_.lease;
 }
 
 absl::StatusOr<std::string> Snapshots::Query(uint64_t id, std::string_view questions,
                                              const std::function<bool()>& stopped) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Snapshot> snapshot, BeginUse(id));
-  const absl::Cleanup end_use = [&] { EndUse(snapshot.get()); };  // on std::bad_alloc too
+  size_t cell_bytes = 0;
+  const absl::Cleanup end_use = [&] { EndUse(snapshot.get(), cell_bytes); };  // whatever is thrown
   absl::StatusOr<std::string> answers = [&] {
     merkle::MutexLock lock(&snapshot->mutex);
-    return snapshot->session.Answer(questions, stopped);
+    absl::StatusOr<std::string> answered = snapshot->session.Answer(questions, stopped);
+    cell_bytes = snapshot->session.kept_bytes();
+    return answered;
   }();
   if (answers.status().code() == absl::StatusCode::kDataLoss) snapshot->index->damaged = true;
   return answers;

@@ -29,6 +29,9 @@ struct SnapshotLimits {
   size_t open_max = 16;
   std::chrono::milliseconds lease{60'000};
   merkle::QueryLimits query;
+  // Cells that all open snapshots keep for their walks' next batches. Over it a query is
+  // ResourceExhausted; each may have added what `query` allows by then.
+  size_t cell_bytes_max = size_t{256} << 20;
 };
 
 class Snapshots {
@@ -42,6 +45,7 @@ class Snapshots {
   absl::StatusOr<uint64_t> Open(std::shared_ptr<const PreparedIndex> index,
                                 std::unique_ptr<merkle::TreeView> view);
   // One packed batch (merkle/query/query.h). NotFound: never opened, closed or expired.
+  // ResourceExhausted: a limit of what is kept.
   // InvalidArgument for a malformed batch, which leaves the snapshot as it was. DataLoss marks the
   // index damaged.
   absl::StatusOr<std::string> Query(uint64_t id, std::string_view questions,
@@ -61,7 +65,8 @@ class Snapshots {
   // Moves the expired ones out, so that they are destroyed without the mutex.
   Map TakeExpired() DRIFTWOOD_REQUIRES(mutex_);
   absl::StatusOr<std::shared_ptr<Snapshot>> BeginUse(uint64_t id);
-  void EndUse(Snapshot* snapshot);
+  absl::Status CheckCells() const DRIFTWOOD_REQUIRES(mutex_);
+  void EndUse(Snapshot* snapshot, size_t cell_bytes);
 
   const SnapshotLimits limits_;
   const Clock clock_;

@@ -515,6 +515,23 @@ TEST_F(ServiceTest, TooManySnapshotsAreRefusedUntilOneEnds) {
   EXPECT_EQ(service_->open_snapshots(), 1u);
 }
 
+TEST_F(ServiceTest, WhatAllSnapshotsKeepIsBounded) {
+  options_.snapshots.cell_bytes_max = 1000;
+  Restart();
+  ASSERT_TRUE(Prepare().ok());
+  merkle::Question cells;
+  cells.kind = merkle::QuestionKind::kPartition;
+  cells.level = 1;
+  const std::string question = merkle::EncodeQuestions(std::vector(20, cells));
+  const uint64_t first = Open()->id;
+  const uint64_t second = Open()->id;
+  ASSERT_TRUE(service_->Query(first, question).ok());
+  EXPECT_EQ(service_->Query(second, question).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  service_->CloseSnapshot(first);
+  EXPECT_TRUE(service_->Query(second, question).ok());
+}
+
 TEST_F(ServiceTest, AMalformedQueryLeavesTheSnapshotAsItWas) {
   const auto prepared = Prepare();
   const uint64_t id = Open()->id;
