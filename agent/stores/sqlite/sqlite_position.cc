@@ -10,22 +10,13 @@
 #include "agent/source/messages.h"
 #include "merkle/hash/digest.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::agent {
 namespace {
 
 uint32_t BigEndian32(const unsigned char* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
-}
-
-std::string Hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    text += kDigits[static_cast<unsigned char>(c) >> 4];
-    text += kDigits[static_cast<unsigned char>(c) & 15];
-  }
-  return text;
 }
 
 absl::StatusOr<uint32_t> ChangeCounter(const SqliteConnection& connection) {
@@ -154,12 +145,13 @@ std::string SqliteWatch::ChangeOfLog(const SqliteConnection& connection, bool* h
 std::string SqliteWatch::WhyNotOneState(const SqliteConnection& connection) const {
   const std::string written =
       Printable(file_->path()) + " was written past SQLite's locks while it was read: ";
+  // The file before the log: a checkpoint that begins in between has not changed what was looked at.
+  const std::string change = file_->Change();
   bool has_copied = false;
   if (log_) {
-    const std::string change = ChangeOfLog(connection, &has_copied);
-    if (!change.empty()) return written + change;
+    const std::string change_of_log = ChangeOfLog(connection, &has_copied);
+    if (!change_of_log.empty()) return written + change_of_log;
   }
-  std::string change = file_->Change();
   if (change.empty()) return file_->WhyNotOneState();
   const absl::StatusOr<FileState> now =
       FileWatch::StateOf(file_->path(), FileWatch::Access::kIdentity);
