@@ -29,7 +29,7 @@ std::vector<std::string> ScanColumns(const merkle::Schema& schema);
 
 struct LongColumn;  // row_pieces.cc
 
-// How a value reads under each type is in agent/README.md. One thread at a time. The buffers are
+// How a value reads under each type is in docs/agent.md. One thread at a time. The buffers are
 // reused: key() and value() live until the next call. A value of more than 4 GiB, which no record
 // can have, is InvalidArgument wherever a status is returned.
 class RowEncoder {

@@ -44,7 +44,7 @@ struct DiffOptions {
   uint64_t recheck_times = 3;
   std::string digest_key_file;
   std::string state_dir;
-  // For the agents started here, as they take them (agent/README.md); empty: none.
+  // For the agents started here, as they take them (docs/agent.md); empty: none.
   std::string connections;
   std::string statement_timeout;
   std::string max_rate;

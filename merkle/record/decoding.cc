@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "merkle/record/big_endian.h"
 #include "merkle/record/decimal.h"
-#include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/encoding_format.h"
 #include "merkle/text/utf8.h"

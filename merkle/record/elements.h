@@ -12,12 +12,10 @@
 #include <vector>
 
 #include "merkle/record/encoding.h"
+#include "merkle/record/encoding_format.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::merkle {
-
-// Of lists within lists.
-inline constexpr int kListDepthMax = 16;
 
 // `elements` are columns, appended one after the other as Place::kKey. Lists within them must not
 // be nested deeper than kListDepthMax - 1.

@@ -16,6 +16,9 @@ inline constexpr char kDateZero = 0x02;
 inline constexpr char kDateFinite = 0x03;
 inline constexpr char kDatePlusInfinity = 0x04;
 
+// Of lists within lists.
+inline constexpr int kListDepthMax = 16;
+
 inline constexpr uint64_t kSignBit = uint64_t{1} << 63;
 inline constexpr uint64_t kCanonicalNaN = 0x7FF8000000000000;
 

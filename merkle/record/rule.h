@@ -3,8 +3,8 @@
 // encoded, so a rule means the same for every store. None is ever on by itself.
 #pragma once
 
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,7 +53,8 @@ absl::StatusOr<ColumnRule> ParseColumnRule(std::string_view text);
 // (but an empty text that did not parse is empty). Idempotent.
 void ApplyRule(const Rule& rule, Value* value);
 
-// The rules of each column that has any, in the order of application. `rules` as in Agreement, valid.
+// The rules of each column that has any, in the order of application. `rules` as in Agreement,
+// valid.
 std::map<std::string, std::vector<Rule>> RulesByColumn(const std::vector<std::string>& rules);
 // The rules of one column, in the order of application. `rules` as in Agreement, valid.
 std::vector<Rule> RulesOf(const std::vector<std::string>& rules, std::string_view column);

@@ -41,7 +41,7 @@ class LargeValuesTest : public DiffTest {
     return Driftwood(words, options);
   }
 
-  // agent/README.md states it: rows held at once, and what there is without large rows.
+  // docs/agent.md states it: rows held at once, and what there is without large rows.
   void ExpectBounded(const ProcessResult& result, size_t rows, const std::string& what) {
     const size_t bound = rows * FieldBytes() + kBesideRows;
     EXPECT_LE(result.peak_bytes, bound) << what;

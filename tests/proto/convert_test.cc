@@ -110,7 +110,7 @@ class Some {
             std::chrono::milliseconds(static_cast<uint32_t>(Number()))};
   }
   ReadRequest Read() {
-    ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(4))};
+    ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(5))};
     if (request.what == ReadWhat::kTags) request.rules = Texts();
     return request;
   }

@@ -230,12 +230,6 @@ absl::Status MysqlConnection::Begin(MysqlSnapshot snapshot) {
   return CheckBegun();
 }
 
-std::optional<size_t> MysqlResult::Find(std::string_view name) const {
-  const auto found = std::find(names_.begin(), names_.end(), name);
-  if (found == names_.end()) return std::nullopt;
-  return static_cast<size_t>(found - names_.begin());
-}
-
 absl::Status MysqlConnection::Run(const std::string& sql) { return Query(sql).status(); }
 
 absl::StatusOr<MysqlResult> MysqlConnection::Query(const std::string& sql) {

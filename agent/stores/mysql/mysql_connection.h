@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/stores/mysql/mysql_result.h"
 
 namespace driftwood::agent {
 
@@ -30,24 +31,6 @@ struct MysqlOptions {
   bool require_tls = false;
   bool verify_server = false;
   std::optional<std::string> tls_ca;  // path
-};
-
-// All rows of a small result, as text.
-class MysqlResult {
- public:
-  using Row = std::vector<std::optional<std::string>>;
-  MysqlResult(std::vector<Row> rows, std::vector<std::string> names)
-      : rows_(std::move(rows)), names_(std::move(names)) {}
-  size_t rows() const { return rows_.size(); }
-  bool IsNull(size_t row, size_t column) const { return !rows_[row][column]; }
-  // The number of the column of that name, if there is one.
-  std::optional<size_t> Find(std::string_view name) const;
-  // "" for NULL.
-  std::string Text(size_t row, size_t column) const { return rows_[row][column].value_or(""); }
-
- private:
-  std::vector<Row> rows_;
-  std::vector<std::string> names_;
 };
 
 // When a transaction's snapshot is taken: when it first reads rows, or when it begins.

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/stores/mysql/mysql_connection.h"
+#include "agent/stores/mysql/mysql_result.h"
 
 namespace driftwood::agent {
 

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/stores/postgresql/pg_connection.h"
+#include "agent/stores/postgresql/pg_result.h"
 
 namespace driftwood::agent {
 

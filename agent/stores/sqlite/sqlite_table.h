@@ -41,7 +41,7 @@ absl::StatusOr<SqliteTable> ReadSqliteTable(const SqliteConnection& connection,
 // All tables and views of the user.
 absl::StatusOr<std::vector<std::string>> SqliteTableNames(const SqliteConnection& connection);
 
-// The canonical type of a declared one; absent if it is not known. agent/README.md has the table.
+// The canonical type of a declared one; absent if it is not known. docs/agent.md has the table.
 std::optional<merkle::ColumnType> TypeOfDeclared(std::string_view declared);
 
 }  // namespace driftwood::agent

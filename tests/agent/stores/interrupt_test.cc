@@ -369,6 +369,7 @@ TEST_F(MysqlInterruptTest, StoppingTheServiceEndsAPreparationThatWaitsForItsServ
   ServiceOptions options;
   options.key = merkle::DigestKey::Unkeyed();
   options.state_dir = folder.path();
+  options.allow_values = true;  // the view offers no key
   Service service(options);
   ASSERT_TRUE(service.AddDataset("slow", "url", Open("slow")).ok());
   merkle::Agreement agreement;

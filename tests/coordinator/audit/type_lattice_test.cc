@@ -1,4 +1,4 @@
-// The table of types in coordinator/README.md is made from the code, so that it says what is so.
+// The table of types in docs/diff.md is made from the code, so that it says what is so.
 // DRIFTWOOD_UPDATE_GOLDEN=1 writes it anew.
 #include <gtest/gtest.h>
 
@@ -43,7 +43,7 @@ std::string Table() {
 }
 
 TEST(TypeLatticeTest, TheTableInTheReadmeIsWhatTheCodeDoes) {
-  const std::string path = testing::SourceDir() + "/coordinator/README.md";
+  const std::string path = testing::SourceDir() + "/docs/diff.md";
   std::ifstream in(path, std::ios::binary);
   std::string text{std::istreambuf_iterator<char>(in), {}};
   const std::string begin = "<!-- types: begin -->\n";

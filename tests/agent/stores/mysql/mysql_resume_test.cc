@@ -305,7 +305,7 @@ TEST_F(MysqlResumeTest, ATableThatIsGoneMeanwhileIsAnError) {
   EXPECT_TRUE(KillAReader());
   const ScanOutcome outcome = ReadScan(**scan);
   dropping.join();
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
   EXPECT_FALSE(IsTransient(outcome.status)) << outcome.status;
 }
 

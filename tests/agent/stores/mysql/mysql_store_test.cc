@@ -520,10 +520,10 @@ TEST_F(MysqlStoreTest, WhatIsNotThereIsSaidInOneLine) {
   EXPECT_TRUE(absl::IsPermissionDenied(status("mysql://secret@/test" + socket)));
   EXPECT_TRUE(status("mariadb://secret:right@/test" + socket).ok());
   const absl::Status refused = status("mysql://root@localhost:1/test?table=orders");
-  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_TRUE(IsUsersFault(refused)) << refused;
   for (const char* tls : {"&ssl=required", "&ssl=verify"}) {
     const absl::Status none = status(server_->Url("orders", tls));
-    EXPECT_TRUE(absl::IsFailedPrecondition(none)) << none;
+    EXPECT_TRUE(IsUsersFault(none)) << none;
   }
   const auto store = Open("orders");
   EXPECT_TRUE(absl::IsInvalidArgument(store->StartScan({"nope"}).status()));
@@ -551,7 +551,7 @@ TEST_F(MysqlStoreTest, AServerOutOfConnectionsIsSaid) {
   ASSERT_TRUE(first.ok() && second.ok());
   const absl::Status status = OneLine(store->StartScan({"id"}).status());
   EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-  EXPECT_TRUE(absl::IsFailedPrecondition(store->Describe().status()));
+  EXPECT_TRUE(IsUsersFault(store->Describe().status()));
 }
 
 }  // namespace

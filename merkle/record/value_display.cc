@@ -1,10 +1,10 @@
-#include "merkle/record/value.h"
-
+// Values as people read them. Of lists it takes their decoding, which values know nothing of.
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 
 #include "merkle/record/elements.h"
+#include "merkle/record/value.h"
 #include "merkle/text/hex.h"
 
 namespace driftwood::merkle {
