@@ -238,7 +238,7 @@ absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
                                          error.message());
   }
   // What lies in it is believed.
-  RETURN_IF_ERROR(merkle::CheckOwned(given, "state folder"));
+  RETURN_IF_ERROR(merkle::CheckOwned(given, "state directory"));
   return std::filesystem::path(given);
 }
 

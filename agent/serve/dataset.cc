@@ -75,9 +75,9 @@ absl::StatusOr<int> LockFolder(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (error) return SystemError("can't create the state directory", folder, error.value());
   fs::permissions(folder, fs::perms::owner_all, error);
-  if (error) return SystemError("can't make private the state folder", folder, error.value());
+  if (error) return SystemError("can't make private the state directory", folder, error.value());
   // What lies in it is believed.
-  RETURN_IF_ERROR(merkle::CheckOwned(folder, "state folder"));
+  RETURN_IF_ERROR(merkle::CheckOwned(folder, "state directory"));
   const fs::path path = folder / "lock";
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return SystemError("can't create", path, errno);

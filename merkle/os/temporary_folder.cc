@@ -63,7 +63,7 @@ void RemoveAbandoned(const fs::path& parent) {
 }
 
 absl::Status CantMake(const fs::path& parent, int error) {
-  const std::string message = "can't make a temporary folder in " + parent.string() + ": " +
+  const std::string message = "can't make a temporary directory in " + parent.string() + ": " +
                               std::strerror(error) + "; set TMPDIR to another place";
   if (error == EACCES || error == EPERM || error == EROFS) {
     return absl::PermissionDeniedError(message);
@@ -92,7 +92,7 @@ absl::StatusOr<TemporaryFolder> TemporaryFolder::CreateIn(const fs::path& parent
     const bool taken = ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     if (taken || !IsStillThere(pattern, lock)) continue;
     TemporaryFolder made(pattern, std::move(lock));
-    RETURN_IF_ERROR(CheckOwned(pattern, "temporary folder"));
+    RETURN_IF_ERROR(CheckOwned(pattern, "temporary directory"));
     return made;
   }
   return CantMake(parent, EBUSY);

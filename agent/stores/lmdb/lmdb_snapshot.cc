@@ -54,7 +54,7 @@ absl::StatusOr<std::string> FileOf(const std::string& path, bool* is_folder) {
   std::string file = (std::filesystem::path(path) / "data.mdb").string();
   if (::stat(file.c_str(), &found) == 0) return file;
   if (errno != ENOENT) return OpenError(file, errno);
-  return absl::NotFoundError(Printable(path) + ": the folder has no data.mdb");
+  return absl::NotFoundError(Printable(path) + ": the directory has no data.mdb");
 }
 
 std::string EncodePosition(const FileState& state, uint64_t transaction,

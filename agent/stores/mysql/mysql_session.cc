@@ -18,13 +18,13 @@
 namespace driftwood::agent {
 namespace {
 
-struct Setting {
+struct MysqlSetting {
   std::string_view name;
   std::string_view value;  // in SQL
   std::string_view reads;  // read back
 };
 
-constexpr Setting kSettings[] = {
+constexpr MysqlSetting kSettings[] = {
     // Texts come in the character set that they are stored in. Set by SET NAMES, but for the last.
     {"character_set_client", "", "utf8mb4"},
     {"character_set_connection", "", "utf8mb4"},
@@ -49,7 +49,7 @@ constexpr Setting kSettings[] = {
 // Where the server has them: the first turns long lists of keys into tables of types that the
 // server makes up, and the next shows tables as they were in the past. The last two would end a
 // scan that waits.
-constexpr Setting kOptional[] = {
+constexpr MysqlSetting kOptional[] = {
     {"in_predicate_conversion_threshold", "0", "0"},
     {"system_versioning_asof", "", "DEFAULT"},
     {"max_recursive_iterations", "4294967295", "4294967295"},
@@ -60,9 +60,9 @@ constexpr Setting kOptional[] = {
 constexpr char kMark[] = "@driftwood_transaction";
 
 // All that is read back, in the order of the row behind the session's number and mark.
-std::vector<Setting> ReadBack(const std::set<std::string>& has, bool is_mariadb) {
-  std::vector<Setting> settings(std::begin(kSettings), std::end(kSettings));
-  for (const Setting& setting : kOptional) {
+std::vector<MysqlSetting> ReadBack(const std::set<std::string>& has, bool is_mariadb) {
+  std::vector<MysqlSetting> settings(std::begin(kSettings), std::end(kSettings));
+  for (const MysqlSetting& setting : kOptional) {
     if (has.contains(std::string(setting.name))) settings.push_back(setting);
   }
   settings.push_back(
@@ -83,7 +83,7 @@ absl::Status NotAsSet(std::string_view name, const std::string& is, std::string_
 
 std::string MysqlOptionalVariablesSql() {
   std::string names;
-  for (const Setting& setting : kOptional) {
+  for (const MysqlSetting& setting : kOptional) {
     names += (names.empty() ? "'" : ", '") + std::string(setting.name) + "'";
   }
   return "SHOW SESSION VARIABLES WHERE Variable_name IN (" + names + ")";
@@ -95,12 +95,12 @@ std::string MysqlSetSql(const std::string& mark, const std::set<std::string>& ha
   std::string sql =
       "SET NAMES utf8mb4, timestamp = DEFAULT, lock_wait_timeout = 30, "
       "net_write_timeout = 3600, wait_timeout = 86400";
-  const auto set = [&sql](const Setting& setting) {
+  const auto set = [&sql](const MysqlSetting& setting) {
     if (setting.value.empty()) return;
     sql += ", " + std::string(setting.name) + " = " + std::string(setting.value);
   };
-  for (const Setting& setting : kSettings) set(setting);
-  for (const Setting& setting : kOptional) {
+  for (const MysqlSetting& setting : kSettings) set(setting);
+  for (const MysqlSetting& setting : kOptional) {
     if (has.contains(std::string(setting.name))) set(setting);
   }
   if (statement_timeout_s) {
@@ -112,7 +112,7 @@ std::string MysqlSetSql(const std::string& mark, const std::set<std::string>& ha
 
 std::string MysqlReadBackSql(const std::set<std::string>& has, bool is_mariadb) {
   std::string sql = std::string("SELECT CONNECTION_ID(), ") + kMark;
-  for (const Setting& setting : ReadBack(has, is_mariadb)) {
+  for (const MysqlSetting& setting : ReadBack(has, is_mariadb)) {
     sql += ", @@SESSION." + std::string(setting.name);
   }
   return sql;
@@ -123,7 +123,7 @@ absl::StatusOr<std::string> CheckMysqlReadBack(const MysqlResult& row, const std
   if (row.rows() != 1) return absl::InternalError("the server gave no settings");
   if (row.Text(0, 1) != mark) return NotAsSet(kMark, row.Text(0, 1), mark);
   size_t column = 2;
-  for (const Setting& setting : ReadBack(has, is_mariadb)) {
+  for (const MysqlSetting& setting : ReadBack(has, is_mariadb)) {
     const std::string is = row.Text(0, column++);
     if (is == setting.reads) continue;
     if (setting.name == "system_versioning_asof") {

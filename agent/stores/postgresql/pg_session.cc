@@ -21,12 +21,12 @@
 namespace driftwood::agent {
 namespace {
 
-struct Setting {
+struct PgSetting {
   std::string_view name;
   std::string_view value;  // as it is read back
 };
 
-constexpr Setting kSettings[] = {
+constexpr PgSetting kSettings[] = {
     // A policy is an error, never a filter.
     {"row_security", "off"},
     // One text for each value.
@@ -51,7 +51,7 @@ constexpr Setting kSettings[] = {
 
 // What BEGIN says, and what only a superuser may set: with the last two on, damaged rows are left
 // out or made up with no more than a warning.
-constexpr Setting kDemanded[] = {
+constexpr PgSetting kDemanded[] = {
     {"transaction_isolation", "repeatable read"},
     {"transaction_read_only", "on"},
     {"zero_damaged_pages", "off"},
@@ -76,7 +76,7 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
                        std::chrono::milliseconds statement_timeout) {
   std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
   if (!beginning.snapshot.empty()) sql += "; SET TRANSACTION SNAPSHOT " + beginning.snapshot;
-  for (const Setting& setting : kSettings) {
+  for (const PgSetting& setting : kSettings) {
     sql += "; SET LOCAL " + std::string(setting.name) + " = '" + std::string(setting.value) + "'";
   }
   // After quote_all_identifiers, by which its text would be another.
@@ -97,11 +97,11 @@ std::string PgReadBackSql() {
       "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time(), "
       "pg_catalog.current_setting('" +
       std::string(kMark) + "', true), pg_catalog.current_setting('search_path')";
-  const auto add = [&sql](const Setting& setting) {
+  const auto add = [&sql](const PgSetting& setting) {
     sql += ", pg_catalog.current_setting('" + std::string(setting.name) + "')";
   };
-  for (const Setting& setting : kSettings) add(setting);
-  for (const Setting& setting : kDemanded) add(setting);
+  for (const PgSetting& setting : kSettings) add(setting);
+  for (const PgSetting& setting : kDemanded) add(setting);
   return sql;
 }
 
@@ -110,11 +110,11 @@ absl::StatusOr<PgSession> CheckPgReadBack(const PgResult& row, const std::string
   if (row.Text(0, 2) != mark) return NotAsSet(kMark, row.Text(0, 2), mark);
   if (row.Text(0, 3) != kOwnPath) return NotAsSet("search_path", row.Text(0, 3), kOwnPath);
   int column = 4;
-  for (const Setting& setting : kSettings) {
+  for (const PgSetting& setting : kSettings) {
     const std::string is = row.Text(0, column++);
     if (is != setting.value) return NotAsSet(setting.name, is, setting.value);
   }
-  for (const Setting& setting : kDemanded) {
+  for (const PgSetting& setting : kDemanded) {
     const std::string is = row.Text(0, column++);
     if (is == setting.value) continue;
     if (setting.name.starts_with("transaction_")) return NotAsSet(setting.name, is, setting.value);
