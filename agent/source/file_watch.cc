@@ -208,8 +208,7 @@ std::string FileWatch::Change() const {
   return change.empty() ? DescribeChange(state_, FileState::Of(open_file)) : change;
 }
 
-std::string FileWatch::WhyNotOneState() const {
-  const std::string change = Change();
+std::string FileWatch::WhyNotOneState(const std::string& change) const {
   if (!change.empty()) return Printable(path_) + " changed while it was read: " + change;
   if (!unseen_.empty()) return Printable(path_) + " may have changed while it was read: " + unseen_;
   return "";

@@ -90,7 +90,9 @@ class FileWatch {
   std::string Change() const;
   // Change(), or why a change could have gone unseen: what was read since the watch began is proven
   // to be of one state only if this is empty.
-  std::string WhyNotOneState() const;
+  std::string WhyNotOneState() const { return WhyNotOneState(Change()); }
+  // The same of a Change() that was looked for before: it isn't looked for again.
+  std::string WhyNotOneState(const std::string& change) const;
 
   // Of state(), as it was when the watch began; never if a change could have gone unseen.
   bool IsProofForLater(bool has_counter) const {

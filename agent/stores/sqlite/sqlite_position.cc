@@ -152,7 +152,7 @@ std::string SqliteWatch::WhyNotOneState(const SqliteConnection& connection) cons
     const std::string change_of_log = ChangeOfLog(connection, &has_copied);
     if (!change_of_log.empty()) return written + change_of_log;
   }
-  if (change.empty()) return file_->WhyNotOneState();
+  if (change.empty()) return file_->WhyNotOneState(change);
   const absl::StatusOr<FileState> now =
       FileWatch::StateOf(file_->path(), FileWatch::Access::kIdentity);
   const bool is_same_file =
