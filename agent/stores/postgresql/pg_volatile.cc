@@ -92,9 +92,10 @@ absl::StatusOr<std::string> MovingFunctionIn(
     list += (list.empty() ? "'" : ", '") + Hex(name) + "'";
   }
   ASSIGN_OR_RETURN(const PgResult found,
-                   ask("SELECT min(proname::text) FROM pg_catalog.pg_proc WHERE provolatile "
+                   ask("SELECT pg_catalog.min(proname::pg_catalog.text) FROM pg_catalog.pg_proc "
+                       "WHERE provolatile "
                        "OPERATOR(pg_catalog.=) 'v' "
-                       "AND pg_catalog.encode(pg_catalog.convert_to(proname::text, "
+                       "AND pg_catalog.encode(pg_catalog.convert_to(proname::pg_catalog.text, "
                        "pg_catalog.current_setting('client_encoding')), 'hex') "
                        "OPERATOR(pg_catalog.=) ANY (ARRAY[" +
                        list + "])"));

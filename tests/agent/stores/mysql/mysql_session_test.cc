@@ -51,7 +51,7 @@ TEST_F(MysqlSessionTest, AProxyThatChangesSessionsWithinATransactionIsNamedAtIts
     return sql.starts_with("SELECT /* driftwood */") && ++selects == 2;
   });
   const ScanOutcome outcome = ReadAll(*OpenRelayed("t"), {"id"});
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
   ExpectProxy(outcome.status);
 }
 
@@ -141,7 +141,7 @@ TEST_F(MysqlSessionTest, ALockThatIsLostBetweenTwoRangesEndsTheScan) {
   });
   const ScanOutcome outcome = ReadAll(*OpenRelayed("t", "&connections=2", "keeper"), {"id", "v"});
   server_->Sql("DROP USER keeper");
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
 }
 
 }  // namespace

@@ -398,7 +398,7 @@ TEST_F(MysqlStoreTest, AStatementTimeoutEndsTheScanAsItsSourcesFault) {
   server_->Sql("CREATE TABLE t(id int PRIMARY KEY); INSERT INTO t SELECT seq FROM seq_1_to_9");
   const ScanOutcome outcome =
       ReadAll(*Open("t", "&statement_timeout=1&where=SLEEP(0.5)%20=%200"), {"id"});
-  EXPECT_TRUE(absl::IsAborted(OneLine(outcome.status))) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(OneLine(outcome.status))) << outcome.status;
 }
 
 TEST_F(MysqlStoreTest, AnErrorInTheMiddleOfAViewEndsTheScanAsItsSourcesFault) {
@@ -407,7 +407,7 @@ TEST_F(MysqlStoreTest, AnErrorInTheMiddleOfAViewEndsTheScanAsItsSourcesFault) {
       "CREATE VIEW v AS SELECT id, (SELECT id FROM t u WHERE u.id >= 1500 AND u.id <= t.id "
       "LIMIT 2) AS x FROM t");
   const ScanOutcome outcome = ReadAll(*Open("v"), {"id", "x"});
-  EXPECT_TRUE(absl::IsAborted(OneLine(outcome.status))) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(OneLine(outcome.status))) << outcome.status;
 }
 
 TEST_F(MysqlStoreTest, AScanThatIsAbandonedEndsAtOnce) {

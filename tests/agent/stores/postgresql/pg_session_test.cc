@@ -100,7 +100,7 @@ TEST_F(PgSessionTest, WhatCodeOfAQueryHasSwitchedIsNoticed) {
       "$$SELECT set_config('row_security', 'on', false)$$;"
       "CREATE VIEW v AS SELECT f() AS x");
   const ScanOutcome outcome = Scan("v", {"x"});
-  EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
+  EXPECT_TRUE(IsSourcesFault(outcome.status)) << outcome.status;
   EXPECT_TRUE(Says(outcome.status, "row_security is \"on\"")) << outcome.status;
 }
 
