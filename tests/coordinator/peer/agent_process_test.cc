@@ -38,6 +38,20 @@ TEST(AgentProcessTest, StartsWhenItListensAndIsGoneAfterwards) {
   EXPECT_FALSE(Exists(pid));
 }
 
+// Its number must not become another process's while it may still be signalled.
+TEST(AgentProcessTest, OneThatHasEndedKeepsItsNumberUntilItIsDestroyed) {
+  pid_t pid = 0;
+  {
+    const auto process = AgentProcess::Start(Script("echo listening on unix:/x; cat"));
+    ASSERT_TRUE(process.ok());
+    pid = (*process)->pid();
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    EXPECT_THAT((*process)->DescribeEnd(std::chrono::minutes(1)), HasSubstr("signal 9"));
+    EXPECT_TRUE(Exists(pid));
+  }
+  EXPECT_FALSE(Exists(pid));
+}
+
 TEST(AgentProcessTest, OneThatIgnoresEverythingIsKilled) {
   pid_t pid = 0;
   {

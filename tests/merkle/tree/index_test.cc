@@ -474,6 +474,21 @@ TEST_F(IndexTest, AnIndexOfAnotherUserOrThatOthersMayWriteToIsRefused) {
   EXPECT_EQ(Index::Open(path_, options_).status().code(), absl::StatusCode::kPermissionDenied);
 }
 
+// Each removes what others have abandoned, and none is abandoned.
+TEST_F(IndexTest, BuildsOfOneIndexAtOneTimeDoNotRemoveEachOthersFiles) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this] {
+      for (int turn = 0; turn < 25; ++turn) {
+        const auto root = BuildIndex(path_, options_, {{"k", DigestOf(1)}}, "position");
+        EXPECT_TRUE(root.ok()) << root.status();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(Index::Open(path_, options_).ok());
+}
+
 TEST_F(IndexTest, AnIndexIsOpenOnce) {
   Build({{"k", DigestOf(1)}});
   EXPECT_EQ(Index::Open(path_, options_).status().code(), absl::StatusCode::kUnavailable);
