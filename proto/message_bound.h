@@ -26,7 +26,10 @@ class BoundedTraits {
   }
   static grpc::Status Deserialize(grpc::ByteBuffer* buffer, google::protobuf::MessageLite* message) {
     const grpc::Status bound = CheckListed(buffer, *Message::descriptor());
-    if (!bound.ok()) return bound;
+    if (!bound.ok()) {
+      buffer->Clear();  // gRPC gives it away with this call, also where it fails
+      return bound;
+    }
     return grpc::GenericDeserialize<grpc::ProtoBufferReader, Message>(buffer, message);
   }
 };

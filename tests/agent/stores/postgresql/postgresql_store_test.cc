@@ -342,6 +342,7 @@ TEST_F(PostgresqlStoreTest, AKilledBackendIsAnErrorAndNeverTheEnd) {
         Open("t", std::string("&application_name=victim&connections=") + connections);
     auto scan = store->StartScan({"id", "pad"});
     ASSERT_TRUE(scan.ok()) << scan.status();
+    ASSERT_TRUE((*scan)->Next().ok());  // so that a reader's statement has begun
     server_->Sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE application_name = 'victim' AND query LIKE 'COPY%'");
