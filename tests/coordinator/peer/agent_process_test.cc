@@ -42,7 +42,8 @@ TEST(AgentProcessTest, StartsWhenItListensAndIsGoneAfterwards) {
 TEST(AgentProcessTest, OneThatHasEndedKeepsItsNumberUntilItIsDestroyed) {
   pid_t pid = 0;
   {
-    const auto process = AgentProcess::Start(Script("echo listening on unix:/x; cat"));
+    // A shell would leave cat behind, with the outputs open.
+    const auto process = AgentProcess::Start(Script("echo listening on unix:/x; exec cat"));
     ASSERT_TRUE(process.ok());
     pid = (*process)->pid();
     ASSERT_EQ(::kill(pid, SIGKILL), 0);
