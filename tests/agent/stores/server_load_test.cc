@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_store.h"
@@ -245,12 +246,14 @@ TEST_F(MysqlLoadTest, OurOwnScansAreNotCounted) {
 TEST_F(MysqlLoadTest, AConnectionThatWasCutIsMadeAgain) {
   const auto meter = Meter({true, false});
   Running(*meter);
-  std::string id;
-  while (id.empty()) {  // for a moment it still seems to be in its query
-    id = server_->Value(
-        "SELECT COALESCE(MAX(id), '') FROM information_schema.processlist WHERE command = 'Sleep' "
-        "AND user = 'root'");
-  }
+  // For a moment it still seems to be in its query, and sessions of ours that end seem to sleep:
+  // each look is such a session.
+  std::string id, before;
+  do {
+    before = std::exchange(
+        id, server_->Value("SELECT COALESCE(MIN(id), '') FROM information_schema.processlist WHERE "
+                           "command = 'Sleep' AND user = 'root'"));
+  } while (id.empty() || id != before);
   server_->Sql("KILL " + id);
   EXPECT_TRUE(meter->Read().ok());
 }
