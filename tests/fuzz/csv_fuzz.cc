@@ -19,8 +19,17 @@ using driftwood::agent::CsvTable;
 using driftwood::agent::ParseCsvText;
 
 constexpr const char* kUrls[] = {
-    "csv:t", "csv:t?header=no&columns=a,b,c", "csv:t?header=no&columns=a",
-    "tsv:t", "csv:t?delimiter=;&null=none",   "csv:t?header=no&columns=a,b&null=%5CN",
+    "csv:t",
+    "csv:t?header=no&columns=a,b,c",
+    "csv:t?header=no&columns=a",
+    "tsv:t",
+    "tsv:t?dialect=copy",
+    "tsv:t?dialect=mysql",
+    "tsv:t?dialect=mysql&null=NULL",
+    "csv:t?escape=%5C",
+    "csv:t?delimiter=,&dialect=mysql&quote=%22",
+    "csv:t?delimiter=;&null=none",
+    "csv:t?header=no&columns=a,b&null=%5CN",
 };
 
 void Require(bool condition, const char* what) {

@@ -41,7 +41,7 @@ absl::StatusOr<Survey> SurveyOf(const ByteSource& source, const std::string& pat
                                 const std::vector<std::string>& given, const ChunkOptions& chunks) {
   const JsonlSurvey decoder(given);
   CountingSink sink;
-  const ChunkDecoder::Result result = DecodeAll(source, 0, chunks, decoder, sink);
+  const ChunkDecoder::Result result = DecodeAll(source, 0, source.size(), chunks, decoder, sink);
   RETURN_IF_ERROR(result.sink);
   if (result.error) return DescribeRecordError(source, path, *result.error);
   return Survey{decoder.Columns(), sink.rows};
@@ -78,6 +78,7 @@ class JsonlStore final : public Store {
     ASSIGN_OR_RETURN(const std::vector<std::string> known, KnownColumns(*file));
     ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url_.path, known, columns));
     FileScanJob job;
+    job.end = file->size();
     job.file = std::move(file);
     job.decoder = std::make_unique<JsonlDecoder>(known, std::move(slots), columns.size());
     job.chunks = options_.chunks;
@@ -176,7 +177,7 @@ absl::StatusOr<JsonlTable> ParseJsonlText(const StoreUrl& url, std::string_view 
   ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url.path, names, names));
   const JsonlDecoder decoder(names, std::move(slots), names.size());
   TableSink sink(&table);
-  const ChunkDecoder::Result result = DecodeAll(source, 0, options, decoder, sink);
+  const ChunkDecoder::Result result = DecodeAll(source, 0, source.size(), options, decoder, sink);
   RETURN_IF_ERROR(result.sink);
   if (result.error) return DescribeRecordError(source, url.path, *result.error);
   return table;

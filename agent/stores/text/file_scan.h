@@ -44,6 +44,7 @@ struct FileScanJob {
   std::unique_ptr<FileSnapshot> file;
   std::unique_ptr<ChunkDecoder> decoder;
   uint64_t first_record = 0;  // its offset
+  uint64_t end = 0;           // of the last record
   ChunkOptions chunks;
   std::string reading;  // FileSnapshot::Finish
 };
@@ -55,7 +56,7 @@ absl::Status DescribeRecordError(const ByteSource& source, const std::string& pa
 
 // All rows of `source`, one thread, for tests and fuzz targets and for reading a header; ends at
 // the first error, which is a RecordError, the sink's or the source's status.
-ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record,
+ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, uint64_t end,
                                const ChunkOptions& options, const ChunkDecoder& decoder,
                                RowSink& sink);
 
