@@ -187,9 +187,9 @@ class DiffAll {
     for (size_t i = 0; i < databases_.size(); ++i) {
       plan->replicas[i].password = databases_[i].password;
     }
-    const uint64_t listed_max = options_.max_divergences.value_or(
+    plan->audit.records_listed_max = options_.max_divergences.value_or(
         format_ == ReportFormat::kTable ? kDivergencesMaxForPeople : kDivergencesMaxDefault);
-    return CompareReplicas(*plan, listed_max, options, environment_, label);
+    return CompareReplicas(*plan, options, environment_, label);
   }
 
   // The tables are listed once more: one that has come meanwhile was not compared.

@@ -30,11 +30,12 @@ void SayMessages(const Report& report, ReportFormat format, const DiffOptions& o
 // One table, or what takes its place.
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
-  const absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
-  Report report =
-      plan.ok() ? CompareReplicas(*plan, options.max_divergences.value_or(kDivergencesMaxDefault),
-                                  options, environment, /*label=*/"")
-                : MakeErrorReport(plan.status(), std::nullopt, options, environment);
+  absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
+  if (plan.ok()) {
+    plan->audit.records_listed_max = options.max_divergences.value_or(kDivergencesMaxDefault);
+  }
+  Report report = plan.ok() ? CompareReplicas(*plan, options, environment, /*label=*/"")
+                            : MakeErrorReport(plan.status(), std::nullopt, options, environment);
   HideSecrets(environment, &report);
   TellCleanedUp(options, environment);
   SayMessages(report, format, options, environment);
