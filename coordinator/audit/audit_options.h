@@ -20,7 +20,7 @@ struct AuditReplica {
   std::string name;
   std::string source;  // shown until the replica describes itself
   Peer* peer = nullptr;
-  // Without one point in time that all of it was read at there is a verdict all the same, which
+  // Without a consistent snapshot of all of it there is a verdict all the same, which
   // says so.
   bool allow_not_point_in_time = false;
 };
@@ -34,7 +34,7 @@ struct RecheckOptions {
   uint64_t keys_max = 100'000;
   int passes_max = 3;
 
-  // How many divergent keys are read again.
+  // How many divergent keys are re-read.
   uint64_t keys_within_reach() const { return enabled ? keys_max : 0; }
 };
 inline constexpr double kLiveRecheckSeconds = 2;
@@ -52,7 +52,7 @@ struct AuditOptions {
   std::optional<uint64_t> estimate_above = 1'000'000;
   SampleOptions sample;
   std::string salt;      // of the versions: random, at least 16 bytes
-  WalkOptions walk;      // run_keys_listed_max is set from what is listed and read again
+  WalkOptions walk;      // run_keys_listed_max is set from what is listed and re-read
   int restarts_max = 2;  // how often the walk begins anew because a snapshot has expired
   std::function<double()> now_seconds;
   // Waits for so many seconds, or until the interrupt is raised. Empty: Interrupt::WaitFor().

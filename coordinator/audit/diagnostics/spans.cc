@@ -20,7 +20,7 @@ constexpr size_t kCellsWanted = 512;
 constexpr uint64_t kPartsWanted = 20;
 constexpr double kAlikeWithin = 3;
 
-// The lowest level of which so many records have no more cut points than wanted.
+// The lowest level of which so many records have no more cut points than asked for.
 uint8_t ChooseLevel(uint64_t records, const merkle::TreeParams& params) {
   double cells = static_cast<double>(records) / params.leaf_size;
   uint8_t level = 1;
