@@ -107,7 +107,7 @@ void DefineOptions(CLI::App* app, Options* options) {
                   ->type_name("FILE");
   app->add_option(
          "--token-file", options->token_file,
-         "answer only those who show the token in this file (16 to 256 characters); wanted "
+         "answer only those who show the token in this file (16 to 256 characters); needed "
          "for HOST:PORT")
       ->type_name("FILE");
   app->add_flag("--unkeyed", options->unkeyed,
@@ -131,10 +131,9 @@ void DefineOptions(CLI::App* app, Options* options) {
                   "how often in all a scan that lost its server is tried again, after 0.5, 1, "
                   "2, 4, … seconds (default: 4)")
       ->type_name("N");
-  app->add_flag(
-      "--resume", options->resume,
-      "let such a scan go on where it was, if its store can: what it reads is then not of "
-      "one point in time");
+  app->add_flag("--resume", options->resume,
+                "let such a scan go on where it was, if its store can: what it reads is then not a "
+                "consistent snapshot");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
@@ -228,7 +227,7 @@ uint64_t RandomId() {
 
 absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
   if (merkle::IsUrlWithSecret(given)) {
-    return absl::InvalidArgumentError("--state-dir needs a directory, got the store URL '" +
+    return absl::InvalidArgumentError("--state-dir needs a directory, not the store URL '" +
                                       merkle::Redacted(given) + "'");
   }
   std::error_code error;

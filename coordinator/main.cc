@@ -210,8 +210,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
         ->check([](const std::string& text) -> std::string {
           const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
           if (digits && text.size() < 19) return "";
-          return "wanted a whole number" + std::string(digits ? " of at most 18 digits" : "") +
-                 ", got '" + text + "'";
+          return "expected a whole number" + std::string(digits ? " of at most 18 digits" : "") +
+                 ", not '" + text + "'";
         })
         ->type_name("N");
   };
@@ -234,7 +234,7 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                  "Compare everything, even where a million records and more differ; else a sample "
                  "says about how many do, and by what");
   list("--allow-not-point-in-time", &options->allow_not_point_in_time,
-       "Give a verdict though this replica can't be read at one point in time, else INCOMPLETE; "
+       "Give a verdict though this replica has no consistent snapshot, else INCOMPLETE; "
        "a scan of it that lost its server goes on where it was, if it can")
       ->type_name("REPLICA");
   diff->add_flag("--show-values", options->show_values,

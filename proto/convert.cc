@@ -181,17 +181,18 @@ v1::Agreement ToProto(const merkle::Agreement& agreement) {
 absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   // First of all: what another version means by the rest is unknown here.
   if (agreement.encoding_version() != merkle::kEncodingVersion) {
-    return absl::FailedPreconditionError(
-        "encoding version differs: got " + std::to_string(agreement.encoding_version()) +
-        ", this program has " + std::to_string(merkle::kEncodingVersion) +
-        "; run the same version of Driftwood on all sides");
+    return absl::FailedPreconditionError("encoding version differs: the other side has " +
+                                         std::to_string(agreement.encoding_version()) +
+                                         ", this program has " +
+                                         std::to_string(merkle::kEncodingVersion) +
+                                         "; run the same version of Driftwood on all sides");
   }
   const auto columns = static_cast<size_t>(agreement.key_size() + agreement.values_size());
   const auto rules = static_cast<size_t>(agreement.rules_size());
   if (columns > kColumnsMax || rules > kTagRulesMax) {
     return absl::InvalidArgumentError("an agreement may have " + std::to_string(kColumnsMax) +
                                       " columns and " + std::to_string(kTagRulesMax) +
-                                      " rules, got " + std::to_string(columns) + " and " +
+                                      " rules, not " + std::to_string(columns) + " and " +
                                       std::to_string(rules));
   }
   merkle::Agreement result;
@@ -205,7 +206,7 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   result.params.fanout = agreement.fanout();
   if (result.key_id.size() != kKeyIdBytes) {
     return absl::InvalidArgumentError("a digest key id has " + std::to_string(kKeyIdBytes) +
-                                      " bytes, got " + std::to_string(result.key_id.size()));
+                                      " bytes, not " + std::to_string(result.key_id.size()));
   }
   RETURN_IF_ERROR(result.Validate());
   return result;

@@ -37,7 +37,7 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
   }
   ASSIGN_OR_RETURN(Scan::End end, scan->Finish());
   scan.reset();  // gives the source's snapshot back before the slow part
-  // What belongs to no point in time is no state that could be proven unchanged.
+  // What is no consistent snapshot is no state that could be proven unchanged.
   if (!end.not_point_in_time.empty()) end.position.clear();
 
   const IndexedState state{end.position, run.unparsed(), end.not_point_in_time, run.records()};

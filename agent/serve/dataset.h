@@ -2,7 +2,7 @@
 //
 //   Describe ─┐                          ┌─> Servable(fingerprint) ─> snapshots
 //   Prepare ──┼─ one at a time (turns) ──┤
-//   Read ─────┘                          └─> one index file in the dataset's state folder
+//   Read ─────┘                          └─> one index file in the dataset's state directory
 //
 // Invariant: an index is servable only after a Prepare() of this process built it, or proved it to
 // stand for the store as it was at that moment. From the moment on at which that proof fails it is
@@ -90,7 +90,7 @@ struct DatasetOptions {
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
   // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
   std::vector<std::chrono::milliseconds> retry_after;
-  // Whether it may go on: what it has read is then not of one point in time.
+  // Whether it may go on: what it has read is then no consistent snapshot.
   bool resume = false;
   // Whether values may leave the agent. If not, only a key that the source offers may be agreed on:
   // keys leave the agent, so any column could be read by calling it the key.
@@ -102,8 +102,8 @@ struct DatasetOptions {
 
 class Dataset {
  public:
-  // Creates the folder where it isn't there, locks it, and removes what an agent that was killed
-  // left in it. FailedPrecondition: another agent uses the folder.
+  // Creates the directory where it isn't there, locks it, and removes what an agent that was killed
+  // left in it. FailedPrecondition: another agent uses the directory.
   static absl::StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options,
                                                        std::unique_ptr<Store> store);
   ~Dataset();
@@ -118,8 +118,8 @@ class Dataset {
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
-  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not read
-  // again: the index says what is there.
+  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not
+  // re-read: the index says what is there.
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
@@ -134,7 +134,7 @@ class Dataset {
   absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(std::string_view fingerprint,
                                                           const std::vector<std::string>& keys,
                                                           CallControl* control);
-  // Under the same agreement: of keys that the store lacks, those that it takes for equal to
+  // Under the same agreement: of keys that the store lacks, those that it considers equal to
   // others.
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view fingerprint,
                                                   const std::vector<std::string>& keys,

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 64;
 
-// The name is also that of the dataset's state folder.
+// The name is also that of the dataset's state directory.
 bool IsDatasetName(const std::string& name) {
   if (name.empty() || name.size() > kNameBytesMax || name[0] == '.') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
@@ -34,20 +34,20 @@ std::string ShortHex(std::string_view bytes) {
 
 absl::Status CheckKeys(const std::vector<std::string>& keys, size_t keys_max) {
   if (keys.size() > keys_max) {
-    return absl::InvalidArgumentError("got " + std::to_string(keys.size()) +
-                                      " keys, a call may have " + std::to_string(keys_max));
+    return absl::InvalidArgumentError("there are " + std::to_string(keys.size()) +
+                                      " keys; a call may have " + std::to_string(keys_max));
   }
   for (const std::string& key : keys) {
     if (key.empty() || key.size() > merkle::kKeyBytesMax) {
-      return absl::InvalidArgumentError("got a key of " + std::to_string(key.size()) +
-                                        " bytes, a key has 1 to " +
+      return absl::InvalidArgumentError("a key is of " + std::to_string(key.size()) +
+                                        " bytes; a key has 1 to " +
                                         std::to_string(merkle::kKeyBytesMax));
     }
   }
   return absl::OkStatus();
 }
 
-// What a store's look-up gave must be among what was asked for, each once and in order: a record
+// What a store's lookup gave must be among what was asked for, each once and in order: a record
 // that nobody asked for would be taken for one that is there.
 absl::Status CheckFound(const std::vector<std::string>& keys,
                         const std::vector<FoundRecord>& found) {

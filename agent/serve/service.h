@@ -92,7 +92,7 @@ class Service {
                                                           std::string_view fingerprint,
                                                           std::vector<std::string> keys,
                                                           CallControl* control);
-  // Of keys that the store lacks, those that it takes for equal to one that it holds
+  // Of keys that the store lacks, those that it considers equal to one that it holds
   // (alike_keys.h).
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view dataset,
                                                   std::string_view fingerprint,

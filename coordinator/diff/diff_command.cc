@@ -58,7 +58,7 @@ int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
   if (!format) {
     Say(environment, "driftwood: unknown format '" +
                          EscapeForDisplay(merkle::Redacted(options.format)) + "'" +
-                         DidYouMean(options.format, ReportFormatNames()) + "; wanted one of " +
+                         DidYouMean(options.format, ReportFormatNames()) + "; expected one of " +
                          JoinNames(ReportFormatNames()));
     return 2;
   }

@@ -22,8 +22,8 @@ struct ReplicaSpec {
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
   // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
   bool running_agent = false;
-  std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
-  std::string dataset;  // there
+  std::string address;     // of a running agent: "HOST:PORT" or "unix:PATH"
+  std::string dataset;     // there
   std::string token_file;  // empty: none
   bool allow_not_point_in_time = false;
 };
@@ -35,7 +35,7 @@ using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
 absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
                                              const StoreKindsSource& store_kinds);
 
-// The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
+// The file or directory of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);
 
 // Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it

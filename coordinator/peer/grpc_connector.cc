@@ -113,7 +113,7 @@ class GrpcConnector final : public Connector {
   const std::string agent_program_;
   const std::unique_ptr<Workspace> workspace_;
   const std::vector<std::string> agent_arguments_;
-  std::vector<std::unique_ptr<AgentProcess>> processes_;  // end before their folders do
+  std::vector<std::unique_ptr<AgentProcess>> processes_;  // end before their directories do
 };
 
 }  // namespace

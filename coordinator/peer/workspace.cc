@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A socket address holds 107 characters; our names in the folder take up to 12 of them. And gRPC
+// A socket address holds 107 characters; our names in the directory take up to 12 of them. And gRPC
 // reads addresses as URIs, in which some characters mean something.
 bool IsGoodForSockets(const std::string& folder) {
   return folder.size() <= 90 && folder.find_first_of("%?#\n\r\t") == std::string::npos;

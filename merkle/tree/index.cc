@@ -91,10 +91,10 @@ absl::Status CheckOtherRoot(const LmdbFile& file) {
 }
 
 absl::Status CheckOptions(const Metadata& metadata, const IndexOptions& options) {
-  const auto refuse = [](const std::string& what, const std::string& got,
-                         const std::string& wanted) {
-    return absl::FailedPreconditionError("index has another " + what + ": " + got + ", wanted " +
-                                         wanted + "; build it anew");
+  const auto refuse = [](const std::string& what, const std::string& actual,
+                         const std::string& expected) {
+    return absl::FailedPreconditionError("index has another " + what + ": " + actual +
+                                         ", expected " + expected + "; build it anew");
   };
   const auto describe = [](const TreeParams& params) {
     return "leaf_size " + std::to_string(params.leaf_size) + " and fanout " +
@@ -199,7 +199,7 @@ absl::StatusOr<std::vector<const Change*>> LmdbIndex::InKeyOrder(std::span<const
   for (const Change& change : batch) {
     if (change.key.empty() || change.key.size() > kKeyBytesMax) {
       return absl::InvalidArgumentError("an encoded key has 1 to " + std::to_string(kKeyBytesMax) +
-                                        " bytes; got " + std::to_string(change.key.size()));
+                                        " bytes, not " + std::to_string(change.key.size()));
     }
     uint64_t window = 0;
     std::memcpy(&window, change.key.data(), std::min(change.key.size(), sizeof window));

@@ -1,7 +1,7 @@
 // The agent's persistent hash tree of one shard: one LMDB environment in one file.
 //
 // An index can always be rebuilt from its store, so damage is detected and refused (DataLoss),
-// never repaired by guessing. merkle/README.md has the shape, the storage format and the
+// never repaired by guessing. docs/tree.md has the shape, the storage format and the
 // invariants.
 #pragma once
 
@@ -68,7 +68,7 @@ std::optional<std::string> DuplicateKeyOf(const absl::Status& status);
 class Index {
  public:
   // NotFound: no file. FailedPrecondition: another format version, parameters, key or fingerprint
-  // (the message says which, what was got and what was wanted). DataLoss: damaged or truncated.
+  // (the message says which, what is there and what was expected). DataLoss: damaged or truncated.
   // Unavailable: it is open already, here or in another process. Before LMDB sees the file, all
   // that LMDB would follow blindly is checked, so that damage can't take the process with it.
   static absl::StatusOr<std::unique_ptr<Index>> Open(const std::filesystem::path& path,

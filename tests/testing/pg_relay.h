@@ -23,7 +23,7 @@ class PgRelay {
     std::function<void(const std::string& sql)> before;
   };
 
-  // Listens on FOLDER/.s.PGSQL.5432 and passes on what comes to `target`, a server that asks for
+  // Listens on DIRECTORY/.s.PGSQL.5432 and passes on what comes to `target`, a server that asks for
   // no password.
   PgRelay(const std::filesystem::path& folder, std::filesystem::path target, Settings settings);
   ~PgRelay();

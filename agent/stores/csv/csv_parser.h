@@ -35,7 +35,7 @@ class CsvRecordEnds final : public RecordEnds {
 
 class CsvDecoder final : public ChunkDecoder {
  public:
-  // `slots`: for each of the file's columns its place in the rows, `row_size` if it isn't wanted.
+  // `slots`: for each of the file's columns its place in the rows, `row_size` if it isn't needed.
   CsvDecoder(const CsvDialect& dialect, std::vector<uint32_t> slots, size_t row_size);
 
   std::unique_ptr<RecordEnds> NewRecordEnds() const override;

@@ -1,5 +1,5 @@
 // A place in the reader table of an LMDB environment, which keeps its writers from the pages of
-// what is being read. Only this folder's files include it.
+// what is being read. Only this directory's files include it.
 //
 // A process of its own holds it. LMDB maps the file and the table and trusts both: a file that
 // becomes shorter, by a plain cp onto it, or a crafted one ends the process that has it open. So
@@ -21,8 +21,8 @@ namespace driftwood::agent {
 // One thread at a time.
 class LmdbReader {
  public:
-  // `path`: a folder with data.mdb, or a file, that is known to be of LMDB's format. Makes the lock
-  // file if there is none.
+  // `path`: a directory with data.mdb, or a file, that is known to be of LMDB's format. Makes the
+  // lock file if there is none.
   //
   // FailedPrecondition, saying why, if there can be no such place: the lock file can't be written,
   // or is another file's (of one that was renamed away and is still open somewhere), or LMDB died

@@ -1,5 +1,5 @@
 // One snapshot of an LMDB file, read with pread and bounds: whatever the file holds, and whatever
-// is done to it meanwhile, is an error at most. Only this folder's files include it.
+// is done to it meanwhile, is an error at most. Only this directory's files include it.
 #pragma once
 
 #include <atomic>
@@ -23,7 +23,7 @@ namespace driftwood::agent {
 // several. Errors of reading: DataLoss (damaged), Aborted (changed while it was read).
 class LmdbSnapshot {
  public:
-  // The newest transaction of the file. `path`: a folder with data.mdb, or a file. NotFound,
+  // The newest transaction of the file. `path`: a directory with data.mdb, or a file. NotFound,
   // PermissionDenied, DataLoss (damaged or truncated), InvalidArgument (no LMDB file).
   static absl::StatusOr<std::unique_ptr<LmdbSnapshot>> Open(const std::string& path);
 

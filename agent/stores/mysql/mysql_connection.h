@@ -1,4 +1,4 @@
-// libmariadb behind absl::Status: connections, results, errors as one line. Only this folder's
+// libmariadb behind absl::Status: connections, results, errors as one line. Only this directory's
 // files include it. One thread at a time for each connection, but for Interrupt().
 #pragma once
 

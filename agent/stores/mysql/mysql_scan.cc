@@ -128,7 +128,7 @@ class MysqlScan final : public Scan {
   }
 
   // All its rows, from one connection after another if need be. What was read of a batch that was
-  // not delivered is read again.
+  // not delivered is re-read.
   absl::Status ReadStatement(size_t reader, size_t number) {
     std::string sql = plan_.statements[number];
     std::string last_key;  // of the rows that were delivered

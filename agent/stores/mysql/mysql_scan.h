@@ -1,4 +1,4 @@
-// Statements of one snapshot, read side by side. Only this folder's files include it.
+// Statements of one snapshot, read side by side. Only this directory's files include it.
 #pragma once
 
 #include <functional>

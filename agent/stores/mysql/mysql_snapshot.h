@@ -1,4 +1,4 @@
-// Several connections on one snapshot. Only this folder's files include it.
+// Several connections on one snapshot. Only this directory's files include it.
 #pragma once
 
 #include <memory>

@@ -24,7 +24,7 @@ namespace {
 constexpr uint64_t kConnectionsMax = 64;
 // So that one range with most of the rows does not leave the other connections idle.
 constexpr size_t kRangesPerConnection = 8;
-// Of a look-up's condition; beyond it a scan is no slower.
+// Of a lookup's condition; beyond it a scan is no slower.
 constexpr size_t kLookupBytesMax = size_t{8} << 20;
 
 class MysqlStore final : public Store {

@@ -1,4 +1,4 @@
-// A table or view as information_schema describes it. Only this folder's files include it.
+// A table or view as information_schema describes it. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// libpq behind absl::Status: connections, results, errors as one line. Only this folder's files
+// libpq behind absl::Status: connections, results, errors as one line. Only this directory's files
 // include it. One thread at a time for each connection.
 #pragma once
 

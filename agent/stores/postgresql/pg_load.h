@@ -1,4 +1,4 @@
-// How busy a PostgreSQL server is. Only this folder's files include it.
+// How busy a PostgreSQL server is. Only this directory's files include it.
 #pragma once
 
 #include <memory>

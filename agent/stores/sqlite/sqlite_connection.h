@@ -1,4 +1,4 @@
-// A read-only connection to a SQLite database file, and its statements. Only this folder's files
+// A read-only connection to a SQLite database file, and its statements. Only this directory's files
 // include it. One thread at a time.
 #pragma once
 

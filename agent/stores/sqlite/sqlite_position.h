@@ -1,4 +1,4 @@
-// Which state of its file a SQLite snapshot reads. Only this folder's files include it.
+// Which state of its file a SQLite snapshot reads. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Rows of one SELECT, read under one snapshot. Only this folder's files include it.
+// Rows of one SELECT, read under one snapshot. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>

@@ -137,7 +137,7 @@ class SqliteStore final : public Store {
     return SqliteConnection::Open(url_.path, std::move(stop));
   }
 
-  // Null for look-ups, whose ends say nothing of points in time. `locked` is to be kept until the
+  // Null for lookups, whose ends say nothing of points in time. `locked` is to be kept until the
   // connection that reads has its snapshot.
   absl::StatusOr<std::unique_ptr<SqliteWatch>> Watch(
       bool is_scan, std::unique_ptr<SqliteConnection>* locked) const {

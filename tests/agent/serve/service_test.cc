@@ -41,7 +41,7 @@ std::string WholeQuestion() {
 }
 
 // An agent with the datasets "orders" and "parts" of one scripted source each. Restart() is what a
-// crash and a new start leave: the state folder, and nothing else.
+// crash and a new start leave: the state directory, and nothing else.
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest() {
@@ -629,11 +629,10 @@ TEST_F(ServiceTest, AKeyThatTheSourceDoesNotOfferIsAValue) {
                   .status()
                   .code(),
               absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(
-        service_->ReadTagged("orders", agreement_.Fingerprint(), {KeyOf(5)}, {}, &control)
-            .status()
-            .code(),
-        absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(service_->ReadTagged("orders", agreement_.Fingerprint(), {KeyOf(5)}, {}, &control)
+                  .status()
+                  .code(),
+              absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ(orders_->scans(), 0);
   options_.allow_values = true;

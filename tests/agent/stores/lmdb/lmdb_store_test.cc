@@ -448,7 +448,7 @@ TEST_F(LmdbStoreTest, AFileThatIsReplacedWhileItIsReadIsNoPointInTime) {
 // Without a place in the reader table.
 TEST_F(LmdbStoreTest, WithoutALockFileACommitWhileItIsReadIsNoPointInTime) {
   WriteMany("old");
-  // Nobody can open a folder for writing.
+  // Nobody can open a directory for writing.
   std::filesystem::remove(File().string() + "-lock");
   std::filesystem::create_directory(File().string() + "-lock");
   const auto store = Open();

@@ -502,7 +502,7 @@ TEST_F(PostgresqlStoreTest, KeysOfSeveralColumnsAndTypesAreLookedUp) {
   EXPECT_EQ(found("num", {"k"}, {{SourceValue::OfText(Kind::kNumber, "7.1")}}), (Rows{{"int 1"}}));
   const std::string uuid("\xa0\xee\xbc\x99\x9c\x0b\x4e\xf8\xbb\x6d\x6b\xb9\xbd\x38\x0a\x11", 16);
   EXPECT_EQ(found("u", {"k"}, {{SourceValue::OfText(Kind::kUuid, uuid)}}), (Rows{{"int 1"}}));
-  // The text column spells it otherwise: a look-up would miss it.
+  // The text column spells it otherwise: a lookup would miss it.
   EXPECT_EQ(found("u", {"t"}, {{SourceValue::OfText(Kind::kUuid, uuid)}}),
             (Rows{{"UNIMPLEMENTED"}}));
   EXPECT_EQ(found("c", {"a", "b"}, {}), Rows{});

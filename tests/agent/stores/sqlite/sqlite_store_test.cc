@@ -483,7 +483,7 @@ TEST_F(SqliteStoreTest, LooksIntegerPrimaryKeysUp) {
   EXPECT_THAT(ReadScan(*store->Lookup({"id"}, {"id"}, {}).value()).rows, IsEmpty());
 }
 
-// More than one look-up takes.
+// More than one lookup takes.
 TEST_F(SqliteStoreTest, ManyRecordsAreReadByKeyAndByScanAlike) {
   for (const std::string type : {"INTEGER", "INT"}) {
     Run("CREATE TABLE t" + type + "(id " + type + " PRIMARY KEY, v TEXT);" +
