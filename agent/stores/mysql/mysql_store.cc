@@ -182,7 +182,7 @@ class MysqlStore final : public Store {
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
                      MysqlConnection::Open(options_));
     RETURN_IF_ERROR(connection->Begin());
-    ASSIGN_OR_RETURN(const MysqlTable table, ReadMysqlTable(*connection, options_.database, name));
+    ASSIGN_OR_RETURN(const MysqlTable table, ReadTable(*connection, name));
     described_.Remember(ColumnsOf(table));
     SourceDescription description;
     description.source = url_.ToString();
@@ -243,7 +243,14 @@ class MysqlStore final : public Store {
     RETURN_IF_ERROR(connection.Begin());
     const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
     RETURN_IF_ERROR(connection.Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
-    return ReadMysqlTable(connection, options_.database, name);
+    return ReadTable(connection, name);
+  }
+  absl::StatusOr<MysqlTable> ReadTable(MysqlConnection& connection, const std::string& name) const {
+    ASSIGN_OR_RETURN(MysqlTable table, ReadMysqlTable(connection, options_.database, name));
+    if (!where_ || !table.not_point_in_time.empty()) return table;
+    ASSIGN_OR_RETURN(table.not_point_in_time,
+                     WhyMysqlFilterIsNotOnePoint(connection, table, *where_));
+    return table;
   }
 
   static std::string Unmapped(const MysqlTable& table, const MysqlColumn& column) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/stores/sqlite/sqlite_clock.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -132,8 +133,10 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const s
   const std::string absolute = std::filesystem::absolute(path, error).string();
   if (error) return absl::NotFoundError(Printable(path) + ": " + error.message());
   sqlite3* database = nullptr;
-  const int rc = sqlite3_open_v2(absolute.c_str(), &database,
-                                 SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  const char* const vfs = SqliteClockVfs();
+  if (vfs == nullptr) return absl::InternalError("SQLite has no way to the system");
+  const int rc =
+      sqlite3_open_v2(absolute.c_str(), &database, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, vfs);
   std::unique_ptr<SqliteConnection> connection(
       new SqliteConnection(path, database, std::move(stop)));
   if (rc != SQLITE_OK) return SqliteError(path, database, rc);

@@ -16,6 +16,7 @@ namespace driftwood::agent {
 
 struct SqliteQuery {
   std::string sql;
+  std::string display;     // "the view v"
   size_t columns = 0;      // the scan's; a column after them is the rowid
   bool has_rowid = false;  // then that is a row's origin, else its number
   // With one parameter in `sql`: run it once for each of these.

@@ -184,6 +184,7 @@ class SqliteStore final : public Store {
       list += (list.empty() ? "" : ", ") + QuotedName(column);
     }
     query.columns = columns.size();
+    query.display = (table.is_view ? "the view " : "the table ") + Printable(table.name);
     // A result has a limit of columns; only origins want the rowid.
     const auto columns_max =
         static_cast<size_t>(sqlite3_limit(connection.get(), SQLITE_LIMIT_COLUMN, -1));
