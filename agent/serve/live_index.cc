@@ -76,6 +76,7 @@ absl::StatusOr<LiveSnapshot> LiveIndex::Snapshot() const {
 
 void LiveIndex::Prove(std::string_view position, WallTime time) {
   const merkle::MutexLock lock(&mutex_);
+  if (proof_ && proof_->position == position) time = std::max(time, proof_->time);
   proof_ = Proof{std::string(position), time};
 }
 
