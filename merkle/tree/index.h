@@ -64,6 +64,14 @@ class IndexBuilder {
 // The encoded key that an AlreadyExists from IndexBuilder is about; empty if it is about none.
 std::optional<std::string> DuplicateKeyOf(const absl::Status& status);
 
+// A snapshot of an index, with what the index held and stood for at that moment. One thread at a
+// time.
+class IndexView : public TreeView {
+ public:
+  virtual const Summary& root() const = 0;
+  virtual const std::string& source_position() const = 0;
+};
+
 // Thread-safe: Apply() calls are serialised, snapshots may be taken and used meanwhile.
 class Index {
  public:
@@ -76,14 +84,17 @@ class Index {
   virtual ~Index() = default;
 
   // One durable transaction; `source_position` is stored in it. The batch is ordered: the last
-  // operation on a key wins; deleting an absent key does nothing. After an error the index is as it
-  // was: InvalidArgument (a key), DataLoss, ResourceExhausted (disk full, or the file has outgrown
-  // its address space while snapshots are open).
+  // operation on a key wins; deleting an absent key does nothing, unless the change says that it
+  // was there. After an error the index is as it was: InvalidArgument (a key), FailedPrecondition
+  // (a change contradicts what its key held, in the index or by the changes before it in the batch:
+  // ContradictedKeyOf()), DataLoss, ResourceExhausted (disk full, or the file has outgrown its
+  // address space while snapshots are open).
   virtual absl::Status Apply(std::span<const Change> batch, std::string_view source_position) = 0;
 
   // A consistent view; it pins pages of the file, so keep it for a walk and no longer. Must not
-  // outlive the index. DataLoss if the top level does not add up to the stored root.
-  virtual absl::StatusOr<std::unique_ptr<TreeView>> Snapshot() const = 0;
+  // outlive the index. DataLoss if the top level does not add up to the stored root, or if root and
+  // source position are not signed as belonging together.
+  virtual absl::StatusOr<std::unique_ptr<IndexView>> Snapshot() const = 0;
 
   // Every invariant, from the records up. DataLoss names the first one broken and where.
   virtual absl::Status Verify() const = 0;
