@@ -215,7 +215,8 @@ absl::Status AgentProcess::EndedBeforeReady() const {
   if (!end_.by_signal && end_.number == 2 && !words.empty()) {
     return absl::InvalidArgumentError(words);
   }
-  return absl::UnavailableError("its agent " + DescribeProcessEnd(end_) + " before it was ready" + (words.empty() ? "" : ": " + words));
+  return absl::UnavailableError("its agent " + DescribeProcessEnd(end_) + " before it was ready" +
+                                (words.empty() ? "" : ": " + words));
 }
 
 void AgentProcess::ReadOutputs() {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
@@ -46,6 +47,10 @@ class Connector {
   // `cancelled` is asked now and then while an agent starts.
   virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
                                                         const std::function<bool()>& cancelled) = 0;
+
+  // Says that Connect() will be called for these, which are tables of one database, about in this
+  // order: one agent may then serve many of them. No failure: Connect() has it.
+  virtual void WillConnect(const std::vector<ReplicaSpec>& specs) { (void)specs; }
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
   virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
