@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "coordinator/diff/option_tables.h"
 #include "coordinator/report/output.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -17,10 +18,12 @@ namespace driftwood::coordinator {
 
 namespace {
 
-const std::vector<std::string>& TypeNames() {
-  static const std::vector<std::string> names = {
-      "bool", "integer",   "decimal",     "float64", "text", "bytes",  "date",
-      "time", "timestamp", "timestamptz", "uuid",    "json", "dynamic"};
+std::vector<std::string> TypeNames() {
+  std::vector<std::string> names;
+  for (uint8_t number = 1; merkle::IsColumnType(merkle::ColumnType{number}); ++number) {
+    const merkle::ColumnType type{number};
+    if (merkle::IsSelectable(type)) names.emplace_back(merkle::ColumnTypeName(type));
+  }
   return names;
 }
 
@@ -124,31 +127,17 @@ absl::Status CheckIsNoStore(const char* option, const std::string& value) {
 }
 
 absl::Status CheckAreNoStores(const DiffOptions& options) {
-  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
-      {"--tables", &options.tables},
-      {"--skip-tables", &options.skip_tables},
-      {"--name", &options.names},
-      {"--key", &options.key},
-      {"--columns", &options.columns},
-      {"--ignore", &options.ignore},
-      {"--types", &options.types},
-      {"--rule", &options.rules},
-      {"--rename", &options.renames},
-      {"--zone", &options.zones},
-      {"--allow-not-point-in-time", &options.allow_not_point_in_time}};
-  for (const auto& [option, values] : lists) {
-    for (const std::string& value : *values) RETURN_IF_ERROR(CheckIsNoStore(option, value));
+  for (const ListOption& option : kListOptions) {
+    for (const std::string& value : options.*option.values) {
+      RETURN_IF_ERROR(CheckIsNoStore(option.name, value));
+    }
   }
-  const std::pair<const char*, const std::string*> others[] = {
-      {"--output", &options.output},
-      {"--digest-key-file", &options.digest_key_file},
-      {"--state-dir", &options.state_dir},
-      {"--connections", &options.connections},
-      {"--statement-timeout", &options.statement_timeout},
-      {"--max-rate", &options.max_rate},
-      {"--max-load", &options.max_load},
-      {"--retries", &options.retries}};
-  for (const auto& [option, value] : others) RETURN_IF_ERROR(CheckIsNoStore(option, *value));
+  for (const TextOption& option : kTextOptions) {
+    RETURN_IF_ERROR(CheckIsNoStore(option.name, options.*option.value));
+  }
+  for (const ReadingOption& option : kReadingOptions) {
+    RETURN_IF_ERROR(CheckIsNoStore(option.name, options.reading.*option.value));
+  }
   return absl::OkStatus();
 }
 

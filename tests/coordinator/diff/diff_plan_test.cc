@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "coordinator/diff/option_tables.h"
 #include "merkle/record/rule.h"
 #include "tests/coordinator/peer/fake_store_kinds.h"
 
@@ -12,6 +13,7 @@ namespace driftwood::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 TEST(DiffPlanTest, WhatWasTypedBecomesAPlanThatKnowsNoCommandLine) {
   DiffOptions options;
@@ -65,6 +67,28 @@ TEST(DiffPlanTest, EverySettingHasAnOptionOfItsOwn) {
   EXPECT_EQ(options.size(), kSettings);
   EXPECT_EQ(OptionText(Setting::kTypes, "price=TYPE"), "--types price=TYPE");
   EXPECT_EQ(OptionText(Setting::kRecheckPassesMax, ""), "--recheck-times");
+}
+
+// Else the URL would become the name of a file, or an argument of another program.
+TEST(DiffPlanTest, NoOptionTakesAStoreForItsValue) {
+  const auto refused = [](const char* name, const auto& set) {
+    DiffOptions options;
+    options.stores = {"csv:a.csv", "csv:b.csv"};
+    set(&options);
+    const auto plan = MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds);
+    EXPECT_THAT(std::string(plan.status().message()),
+                StartsWith(std::string(name) + " needs a value, got the store URL "));
+  };
+  const std::string url = "postgresql://u:secret@h/d";
+  for (const ListOption& option : kListOptions) {
+    refused(option.name, [&](DiffOptions* options) { options->*option.values = {url}; });
+  }
+  for (const TextOption& option : kTextOptions) {
+    refused(option.name, [&](DiffOptions* options) { options->*option.value = url; });
+  }
+  for (const ReadingOption& option : kReadingOptions) {
+    refused(option.name, [&](DiffOptions* options) { options->reading.*option.value = url; });
+  }
 }
 
 }  // namespace
