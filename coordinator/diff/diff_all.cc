@@ -113,9 +113,8 @@ class DiffAll {
     absl::StatusOr<std::unique_ptr<Connector>> connector = environment_.make_connector(options_);
     RETURN_IF_ERROR(connector.status());
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableList> listing = (*connector)->ListTables(databases_[i], [this] {
-        return environment_.interrupt->raised();
-      });
+      absl::StatusOr<TableList> listing =
+          (*connector)->ListTables(databases_[i], environment_.interrupt->token());
       if (!listing.ok()) {
         Fail(listing.status(), i);
         return listing.status();

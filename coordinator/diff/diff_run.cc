@@ -56,7 +56,7 @@ Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
   std::vector<AuditReplica> replicas;
   for (const ReplicaSpec& spec : plan.replicas) {
     absl::StatusOr<std::unique_ptr<Peer>> peer =
-        (*connector)->Connect(spec, [&] { return environment.interrupt->raised(); });
+        (*connector)->Connect(spec, environment.interrupt->token());
     if (!peer.ok()) return MakeErrorReport(peer.status(), peers.size(), options, environment);
     replicas.push_back({spec.name, spec.url, peer->get(), spec.allow_not_point_in_time});
     peers.push_back(*std::move(peer));

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,8 +23,8 @@ struct ReplicaSpec {
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
   // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
   bool running_agent = false;
-  std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
-  std::string dataset;  // there
+  std::string address;     // of a running agent: "HOST:PORT" or "unix:PATH"
+  std::string dataset;     // there
   std::string token_file;  // empty: none
   bool allow_not_point_in_time = false;
 };
@@ -43,14 +44,14 @@ std::string StorePath(const std::string& url);
 class Connector {
  public:
   virtual ~Connector() = default;
-  // `cancelled` is asked now and then while an agent starts.
+  // Cancelled once `stop` is requested, by any thread, while an agent starts.
   virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                        const std::function<bool()>& cancelled) = 0;
+                                                        const std::stop_token& stop) = 0;
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
   virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                               const std::function<bool()>& cancelled) {
-    (void)spec, (void)cancelled;
+                                               const std::stop_token& stop) {
+    (void)spec, (void)stop;
     return absl::UnimplementedError("its tables can't be listed");
   }
 };

@@ -46,7 +46,7 @@ class GrpcConnector final : public Connector {
         agent_arguments_(std::move(agent_arguments)) {}
 
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                const std::function<bool()>& cancelled) override {
+                                                const std::stop_token& stop) override {
     GrpcPeerOptions peer;
     if (spec.running_agent) {
       peer.address = spec.address;
@@ -56,7 +56,7 @@ class GrpcConnector final : public Connector {
       }
       return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
     }
-    ASSIGN_OR_RETURN(AgentProcess* const process, StartAgent(spec, cancelled));
+    ASSIGN_OR_RETURN(AgentProcess* const process, StartAgent(spec, stop));
     peer.address = process->address();
     peer.dataset = kDataset;
     peer.describe_end = [process] { return process->DescribeEnd(kEndPatience); };
@@ -64,13 +64,13 @@ class GrpcConnector final : public Connector {
   }
 
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                       const std::function<bool()>& cancelled) override {
+                                       const std::stop_token& stop) override {
     if (spec.running_agent) {
       return absl::UnimplementedError(
           "the tables of a running agent can't be listed: it serves "
           "single datasets");
     }
-    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, cancelled);
+    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, stop);
     process.start_timeout = kListingTimeout;
     ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
     return ParseTableList(text);
@@ -78,10 +78,10 @@ class GrpcConnector final : public Connector {
 
  private:
   AgentProcessOptions ProcessOptions(const ReplicaSpec& spec, std::vector<std::string> arguments,
-                                     const std::function<bool()>& cancelled) const {
+                                     const std::stop_token& stop) const {
     AgentProcessOptions process;
     process.program = agent_program_;
-    process.cancelled = cancelled;
+    process.stop = stop;
     process.arguments = std::move(arguments);
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
@@ -93,8 +93,7 @@ class GrpcConnector final : public Connector {
     return process;
   }
 
-  absl::StatusOr<AgentProcess*> StartAgent(const ReplicaSpec& spec,
-                                           const std::function<bool()>& cancelled) {
+  absl::StatusOr<AgentProcess*> StartAgent(const ReplicaSpec& spec, const std::stop_token& stop) {
     DRIFTWOOD_CHECK(workspace_ != nullptr);
     ASSIGN_OR_RETURN(const std::string state, workspace_->StateFolder(spec.url));
     std::vector<std::string> arguments = {
@@ -104,7 +103,7 @@ class GrpcConnector final : public Connector {
         "--digest-key-file", workspace_->digest_key_file(),
         "--allow-values",    "--exit-on-stdin-eof"};
     if (spec.allow_not_point_in_time) arguments.push_back("--resume");
-    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), cancelled);
+    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), stop);
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
     processes_.push_back(std::move(started));
     return processes_.back().get();

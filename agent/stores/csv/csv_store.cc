@@ -60,9 +60,9 @@ absl::Status CheckNames(const std::string& what, const std::vector<std::string>&
                                         "header=no&columns=a,b,... if this is no header");
     const auto [first, is_new] = places.emplace(names[i], i);
     if (!is_new)
-      return absl::InvalidArgumentError(
-          what + ": columns " + std::to_string(first->second + 1) + " and " +
-          std::to_string(i + 1) + " are both named " + Printable(names[i]) + "; rename one");
+      return absl::InvalidArgumentError(what + ": columns " + std::to_string(first->second + 1) +
+                                        " and " + std::to_string(i + 1) + " are both named " +
+                                        Printable(names[i]) + "; rename one");
   }
   return absl::OkStatus();
 }
@@ -137,8 +137,10 @@ class CsvStore final : public Store {
         options_(std::move(options)),
         scan_options_(std::move(scan_options)) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
     ASSIGN_OR_RETURN(const CsvLayout layout,
                      ReadLayout(*file, url_.path, options_, scan_options_.chunks));
     RETURN_IF_ERROR(CheckKeyColumns(url_.path, layout.columns, options_.key));
@@ -154,7 +156,7 @@ class CsvStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
     // The header is read anew: the file may be another one than was described.
     ASSIGN_OR_RETURN(CsvLayout layout,
                      ReadLayout(*file, url_.path, options_, scan_options_.chunks));
@@ -173,13 +175,14 @@ class CsvStore final : public Store {
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin);
+    return DescribeLine(url_.path, origin, stop_);
   }
 
  private:
   const StoreUrl url_;
   const CsvOptions options_;
   const FileScanOptions scan_options_;
+  std::stop_token stop_;
 };
 
 class TableSink final : public RowSink {
