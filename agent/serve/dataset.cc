@@ -30,7 +30,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kIndexPrefix = "index-";
 constexpr std::string_view kDamagedSuffix = ".damaged";
 constexpr std::string_view kLmdbLockSuffix = "-lock";
-// How soon a call that waits for its turn notices that it was cancelled.
 
 // A kept index says what the source held as this program read it through this URL: the same file
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
@@ -133,7 +132,10 @@ absl::Status DescribeBusy(const std::string& name) {
 // Holds the dataset's turn for its own lifetime.
 class Dataset::Turn {
  public:
-  explicit Turn(Dataset* dataset) : dataset_(dataset) { dataset_->retries_->Reset(); }
+  Turn(Dataset* dataset, CallControl* control) : dataset_(dataset) {
+    dataset_->retries_->Reset();
+    dataset_->store_->StopWith(control->cancellation.token());
+  }
   ~Turn() { dataset_->EndTurn(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -217,7 +219,7 @@ void Dataset::EndTurn() {
 
 absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   absl::StatusOr<SourceDescription> description = store_->Describe();
   if (description.ok()) offered_key_ = description->key;
   return description;
@@ -242,7 +244,7 @@ absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
 absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   RETURN_IF_ERROR(CheckOfferedKey(agreement));
   Prepared prepared = force ? nullptr : Kept(agreement);
   std::optional<LiveSnapshot> now;
@@ -262,7 +264,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
                                                        bool with_values, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   if (!with_values) {
     std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
     if (found) return *std::move(found);
@@ -300,7 +302,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
                                       " keys, a call may have " + std::to_string(kTagsMax));
   }
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
   const std::shared_ptr<Store> store = Gated(control);
   absl::StatusOr<std::vector<FoundRecord>> tagged =
@@ -316,7 +318,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadUnfiltered(
     std::string_view fingerprint, const std::vector<std::string>& keys, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> unfiltered, store_->WithoutFilter());
   const std::shared_ptr<Store> store = Gated(control, unfiltered.get());
   return ReadRecords(*store, agreement, options_.key, keys, /*with_values=*/false,
@@ -328,7 +330,7 @@ absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view finger
                                                          CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   const std::shared_ptr<Store> store = Gated(control);
   return FindAlikeKeys(*store, agreement, keys, &control->cancellation);
 }

@@ -114,7 +114,7 @@ class DiffAll {
   absl::Status List(std::vector<TableList>* listings) {
     for (size_t i = 0; i < databases_.size(); ++i) {
       absl::StatusOr<TableList> listing = connector_->ListTables(
-          databases_[i], [this] { return environment_.interrupt->raised(); });
+          databases_[i], environment_.interrupt->token());
       if (!listing.ok()) {
         Fail(listing.status(), i);
         return listing.status();

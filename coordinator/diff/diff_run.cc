@@ -52,7 +52,7 @@ Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
   std::vector<Peer*> peers;
   for (const ReplicaSpec& spec : plan.replicas) {
     absl::StatusOr<std::unique_ptr<Peer>> peer =
-        connector->Connect(spec, [&] { return environment.interrupt->raised(); });
+        connector->Connect(spec, environment.interrupt->token());
     if (!peer.ok()) return MakeErrorReport(peer.status(), peers.size(), options, environment);
     peers.push_back(peer->get());
     owned.push_back(*std::move(peer));

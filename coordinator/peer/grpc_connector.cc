@@ -50,7 +50,7 @@ class GrpcConnector final : public Connector {
         agent_arguments_(std::move(agent_arguments)) {}
 
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                const std::function<bool()>& cancelled) override {
+                                                const std::stop_token& stop) override {
     GrpcPeerOptions peer;
     if (spec.running_agent) {
       peer.address = spec.address;
@@ -65,10 +65,10 @@ class GrpcConnector final : public Connector {
     Table* const table = FindTable(spec);
     peer.dataset = table != nullptr ? table->dataset : workspace_->DatasetName(spec.url);
     if (table != nullptr) {
-      ASSIGN_OR_RETURN(process, AgentOf(table->group, cancelled));
+      ASSIGN_OR_RETURN(process, AgentOf(table->group, stop));
     }
     if (process == nullptr) {
-      ASSIGN_OR_RETURN(process, StartAgent({{spec, peer.dataset}}, cancelled));
+      ASSIGN_OR_RETURN(process, StartAgent({{spec, peer.dataset}}, stop));
     }
     peer.address = process->address();
     peer.describe_end = [process] { return process->DescribeEnd(kEndPatience); };
@@ -94,13 +94,13 @@ class GrpcConnector final : public Connector {
   }
 
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                       const std::function<bool()>& cancelled) override {
+                                       const std::stop_token& stop) override {
     if (spec.running_agent) {
       return absl::UnimplementedError(
           "the tables of a running agent can't be listed: it serves "
           "single datasets");
     }
-    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, cancelled);
+    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, stop);
     process.start_timeout = kListingTimeout;
     ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
     return ParseTableList(text);
@@ -108,10 +108,10 @@ class GrpcConnector final : public Connector {
 
  private:
   AgentProcessOptions ProcessOptions(const ReplicaSpec& spec, std::vector<std::string> arguments,
-                                     const std::function<bool()>& cancelled) const {
+                                     const std::stop_token& stop) const {
     AgentProcessOptions process;
     process.program = agent_program_;
-    process.cancelled = cancelled;
+    process.stop = stop;
     process.arguments = std::move(arguments);
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
@@ -146,11 +146,11 @@ class GrpcConnector final : public Connector {
   // Null if there is none that serves all of the group: what is wrong with one table must not fail
   // the others. One that has ended is started anew.
   absl::StatusOr<std::shared_ptr<AgentProcess>> AgentOf(const std::shared_ptr<Group>& group,
-                                                        const std::function<bool()>& cancelled) {
+                                                        const std::stop_token& stop) {
     if (group->process != nullptr && group->process->DescribeEnd({}).empty()) return group->process;
     group->process.reset();
     if (group->failed) return group->process;
-    absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group->served, cancelled);
+    absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group->served, stop);
     if (absl::IsCancelled(started.status())) return started.status();
     if (!started.ok()) {
       group->failed = true;
@@ -165,7 +165,7 @@ class GrpcConnector final : public Connector {
 
   // All in one agent; of one database, so that they have one password.
   absl::StatusOr<std::shared_ptr<AgentProcess>> StartAgent(const std::vector<Served>& served,
-                                                           const std::function<bool()>& cancelled) {
+                                                           const std::stop_token& stop) {
     const ReplicaSpec& spec = served[0].spec;
     std::vector<std::string> arguments = {
         "--listen",          "unix:" + workspace_->NewSocketPath(),
@@ -177,7 +177,7 @@ class GrpcConnector final : public Connector {
       arguments.push_back(one.dataset + "=" + one.spec.url);
     }
     if (spec.allow_not_point_in_time) arguments.push_back("--resume");
-    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), cancelled);
+    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), stop);
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
     return std::shared_ptr<AgentProcess>(std::move(started));
   }

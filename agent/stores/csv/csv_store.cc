@@ -132,8 +132,10 @@ class CsvStore final : public Store {
         options_(std::move(options)),
         scan_options_(std::move(scan_options)) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
     ASSIGN_OR_RETURN(const CsvLayout layout,
                      ReadLayout(*file, url_.path, options_, scan_options_.chunks));
     RETURN_IF_ERROR(CheckKeyColumns(url_.path, layout.columns, options_.key));
@@ -151,7 +153,7 @@ class CsvStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
     // The header is read anew: the file may be another one than was described.
     ASSIGN_OR_RETURN(CsvLayout layout,
                      ReadLayout(*file, url_.path, options_, scan_options_.chunks));
@@ -171,13 +173,14 @@ class CsvStore final : public Store {
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin);
+    return DescribeLine(url_.path, origin, stop_);
   }
 
  private:
   const StoreUrl url_;
   const CsvOptions options_;
   const FileScanOptions scan_options_;
+  std::stop_token stop_;
 };
 
 class TableSink final : public RowSink {

@@ -55,8 +55,10 @@ class JsonlStore final : public Store {
         given_(url_.List("columns")),
         options_(std::move(options)) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, options_.clock));
+    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, options_.clock, stop_));
     ASSIGN_OR_RETURN(const Survey survey, CachedSurvey(*file));
     SourceDescription description;
     description.source = url_.ToString();
@@ -74,7 +76,7 @@ class JsonlStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, options_.clock));
+    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, options_.clock, stop_));
     ASSIGN_OR_RETURN(const std::vector<std::string> known, KnownColumns(*file));
     ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url_.path, known, columns));
     FileScanJob job;
@@ -91,7 +93,7 @@ class JsonlStore final : public Store {
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin);
+    return DescribeLine(url_.path, origin, stop_);
   }
 
  private:
@@ -135,6 +137,7 @@ class JsonlStore final : public Store {
   const std::vector<std::string> key_;
   const std::vector<std::string> given_;
   const FileScanOptions options_;
+  std::stop_token stop_;
 
   merkle::Mutex mutex_;
   std::optional<Survey> survey_ DRIFTWOOD_GUARDED_BY(mutex_);

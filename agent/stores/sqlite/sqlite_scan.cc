@@ -186,8 +186,8 @@ absl::StatusOr<SqliteStatement> PrepareQuery(const SqliteConnection& connection,
 
 class SqliteScan final : public Scan {
  public:
-  SqliteScan(std::unique_ptr<SqliteConnection> connection, std::stop_source stop, SqliteQuery query,
-             SqliteStatement statement, std::string moving)
+  SqliteScan(std::unique_ptr<SqliteConnection> connection, merkle::LinkedStop stop,
+             SqliteQuery query, SqliteStatement statement, std::string moving)
       : connection_(std::move(connection)),
         stop_(std::move(stop)),
         query_(std::move(query)),
@@ -196,7 +196,7 @@ class SqliteScan final : public Scan {
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     if (at_end_) return std::unique_ptr<RowBatch>();
-    if (stop_.stop_requested()) return absl::CancelledError("the scan was interrupted");
+    if (stop_.stopped()) return absl::CancelledError("the scan was interrupted");
     auto batch = std::make_unique<SqliteBatch>(query_.columns);
     const uint64_t clock_reads = SqliteClockReads();
     while (!batch->Full()) {
@@ -225,13 +225,17 @@ class SqliteScan final : public Scan {
     if (query_.watch == nullptr) return End{query_.position, ""};
     End end;
     end.not_point_in_time = query_.watch->WhyNotOneState(*connection_);
+    // A key that was not met would count as gone.
+    if (query_.by_key && !end.not_point_in_time.empty()) {
+      return absl::AbortedError(end.not_point_in_time);
+    }
     if (end.not_point_in_time.empty() && query_.watch->IsProofForLater()) {
       end.position = query_.position;
     }
     return end;
   }
 
-  void Interrupt() override { stop_.request_stop(); }
+  void Interrupt() override { stop_.RequestStop(); }
 
  private:
   // What looks like damage may be a file that was overwritten.
@@ -259,7 +263,7 @@ class SqliteScan final : public Scan {
   }
 
   const std::unique_ptr<SqliteConnection> connection_;
-  std::stop_source stop_;  // of the connection
+  merkle::LinkedStop stop_;  // of the connection
   const SqliteQuery query_;
   SqliteStatement statement_;  // ends before its connection
   uint64_t rows_ = 0;
@@ -272,7 +276,7 @@ class SqliteScan final : public Scan {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
-                                                      std::stop_source stop, SqliteQuery query) {
+                                                      merkle::LinkedStop stop, SqliteQuery query) {
   std::string random;
   ASSIGN_OR_RETURN(SqliteStatement statement, PrepareQuery(*connection, query.sql, &random));
   std::string moving = random.empty() ? "" : query.display + " calls " + random + "()";

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "agent/source/store.h"
 #include "agent/stores/sqlite/sqlite_connection.h"
 #include "agent/stores/sqlite/sqlite_position.h"
+#include "merkle/os/stop.h"
 
 namespace driftwood::agent {
 
@@ -27,8 +27,8 @@ struct SqliteQuery {
   std::unique_ptr<SqliteWatch> watch;
 };
 
-// `connection` has its snapshot, and was opened with a token of `stop`.
+// `connection` has its snapshot, and was opened with the token of `stop`.
 absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
-                                                      std::stop_source stop, SqliteQuery query);
+                                                      merkle::LinkedStop stop, SqliteQuery query);
 
 }  // namespace driftwood::agent

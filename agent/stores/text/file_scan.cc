@@ -146,8 +146,9 @@ ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, 
   }
 }
 
-absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset) {
-  ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(path, SystemWallClock()));
+absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset,
+                                         std::stop_token stop) {
+  ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(path, SystemWallClock(), std::move(stop)));
   ASSIGN_OR_RETURN(const LineAndColumn place, LocateByte(*file, offset));
   return "line " + std::to_string(place.line);
 }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -61,7 +62,8 @@ ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, 
                                RowSink& sink);
 
 // "line 17", by counting from the start of the file.
-absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset);
+absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset,
+                                         std::stop_token stop = {});
 
 // Columns of a plan as positions among `columns`. InvalidArgument for one that isn't there or that
 // the plan has twice.
