@@ -9,7 +9,7 @@ constexpr char kStateVersion = 3;
 
 // Bytes of the state: its version, numbers of eight bytes little-endian, and texts after their
 // lengths. A freshness begins with its number in the variant.
-class Writer {
+class StateWriter {
  public:
   void Byte(size_t byte) { out_.push_back(static_cast<char>(byte)); }
   void Number(uint64_t number) {
@@ -98,7 +98,7 @@ class StateReader {
 }  // namespace
 
 std::string IndexedState::Encode() const {
-  Writer writer;
+  StateWriter writer;
   writer.Byte(kStateVersion);
   writer.Number(records);
   writer.Number(unparsed);

@@ -18,7 +18,7 @@
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
 #include "merkle/tree/change.h"
-#include "merkle/tree/tree_view.h"
+#include "merkle/tree/index_view.h"
 
 namespace driftwood::merkle {
 
@@ -63,14 +63,6 @@ class IndexBuilder {
 
 // The encoded key that an AlreadyExists from IndexBuilder is about; empty if it is about none.
 std::optional<std::string> DuplicateKeyOf(const absl::Status& status);
-
-// A snapshot of an index, with what the index held and stood for at that moment. One thread at a
-// time.
-class IndexView : public TreeView {
- public:
-  virtual const Summary& root() const = 0;
-  virtual const std::string& source_position() const = 0;
-};
 
 // Thread-safe: Apply() calls are serialised, snapshots may be taken and used meanwhile.
 class Index {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "merkle/lmdb/lmdb_env.h"
-#include "merkle/tree/index.h"
+#include "merkle/tree/index_view.h"
 #include "merkle/tree/leaf.h"
 #include "merkle/tree/node.h"
 #include "merkle/tree/node_cursor.h"
