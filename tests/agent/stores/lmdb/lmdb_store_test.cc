@@ -17,6 +17,7 @@
 
 #include "merkle/check.h"
 #include "tests/agent/source/store_reading.h"
+#include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::agent {
@@ -496,7 +497,8 @@ TEST_F(LmdbStoreTest, ADamagedFileIsAnErrorAndNoCrash) {
   });
   std::ifstream file(File(), std::ios::binary);
   const std::string whole{std::istreambuf_iterator<char>(file), {}};
-  std::mt19937_64 random(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()));
+  const testing::Seed seed;
+  std::mt19937_64 random(seed.value());
   int errors = 0;
   for (int round = 0; round < 100; ++round) {
     std::string damaged = whole;
