@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/seed.h"
+
 namespace driftwood::proto {
 namespace {
 
@@ -29,8 +31,6 @@ merkle::Agreement SomeAgreement() {
 // Random values of each type, such as its message may have.
 class Some {
  public:
-  Some() : random_(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed())) {}
-
   uint64_t Number() { return Below(2) == 0 ? Below(3) : random_(); }
   size_t Below(size_t end) { return static_cast<size_t>(random_() % end); }
   bool Bool() { return Below(2) == 1; }
@@ -129,7 +129,8 @@ class Some {
   FoundRecord Record() { return {Bytes(), Digest(), Bytes(), Bool(), Number(), Bytes(), Bytes()}; }
 
  private:
-  std::mt19937_64 random_;
+  const testing::Seed seed_;
+  std::mt19937_64 random_{seed_.value()};
 };
 
 // By way of the wire.
