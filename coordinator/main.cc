@@ -211,6 +211,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       ->capture_default_str();
   number("--recheck-times", &options->recheck_times, "How often one that keeps changing is re-read")
       ->capture_default_str();
+  diff->add_flag("--exact-names", options->exact_names,
+                 "Names that differ in letter case only are different names");
   diff->add_flag("--exhaustive", options->exhaustive,
                  "Compare everything, even where a million records and more differ; else a sample "
                  "says about how many do, and by what");

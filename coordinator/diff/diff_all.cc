@@ -25,6 +25,9 @@ constexpr uint64_t kDivergencesMaxDefault = 1000;
 // Of each table, below the line that says how many there are.
 constexpr uint64_t kDivergencesMaxForPeople = 10;
 
+// Of the tables in one message.
+constexpr size_t kNamedMax = 5;
+
 // --key '*', which with --all is for the tables that have no key.
 bool AllowsMultisets(const DiffOptions& options) {
   return JoinLists(options.key) == std::vector<std::string>{"*"};
@@ -90,6 +93,7 @@ class DiffAll {
     RETURN_IF_ERROR(List(&listings_));
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
+      report_.replicas[i].filter = listings_[i].scope;
       for (const std::string& warning : listings_[i].warnings) {
         report_.warnings.push_back(names_[i] + ": " + warning);
       }
@@ -100,6 +104,12 @@ class DiffAll {
     if (selection.tables.empty()) return NothingToCompare();
     ASSIGN_OR_RETURN(const ColumnOptions columns,
                      ColumnOptions::Create(options_, names_, selection.tables));
+    if (const std::vector<std::string> others = OtherCases(selection.tables, names_);
+        !others.empty()) {
+      report_.warnings.push_back(
+          "names are matched in all but letter case: " + JoinNames(others, kNamedMax) +
+          "; with --exact-names they are told apart");
+    }
     AnnounceTables(selection.tables, columns);
     for (const MatchedTable& table : selection.tables) {
       const std::string label = "[" + std::to_string(report_.tables.size() + 1) + "/" +
@@ -113,8 +123,8 @@ class DiffAll {
 
   absl::Status List(std::vector<TableList>* listings) {
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableList> listing = connector_->ListTables(
-          databases_[i], environment_.interrupt->token());
+      absl::StatusOr<TableList> listing =
+          connector_->ListTables(databases_[i], environment_.interrupt->token());
       if (!listing.ok()) {
         Fail(listing.status(), i);
         return listing.status();

@@ -30,6 +30,7 @@ struct DiffOptions {
   std::vector<std::string> types;    // "column=type"
   std::vector<std::string> rules;    // "column:rule"
   std::vector<std::string> renames;  // "replica:column=name"
+  bool exact_names = false;          // else names of another letter case match, if only one does
   std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
   std::string output;                       // empty: stdout

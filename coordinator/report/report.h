@@ -53,7 +53,9 @@ struct ReportReplica {
   std::optional<uint64_t> distinct;  // of a multiset: how many of them differ from each other
   std::optional<uint64_t> unparsed;
   bool unkeyed = false;
-  std::string filter{};  // only its rows for which this holds were compared; empty: all
+  // Only its rows for which this holds were compared; of a database, only this part of it. Empty:
+  // all.
+  std::string filter{};
   // --stats only.
   double index_seconds = 0;
   bool index_reused = false;
