@@ -1,8 +1,10 @@
 #include "proto/convert.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -137,6 +139,10 @@ absl::StatusOr<PrepareResult> ResultFromProto(const v1::PrepareResult& message) 
   result.not_point_in_time = message.not_point_in_time();
   return result;
 }
+
+int64_t TimeToProto(WallTime time) { return time.time_since_epoch().count(); }
+
+WallTime TimeFromProto(int64_t time_us) { return WallTime(std::chrono::microseconds(time_us)); }
 
 }  // namespace
 
@@ -311,6 +317,43 @@ SnapshotRequest FromProto(const v1::OpenSnapshotRequest& message) {
   return {message.dataset(), message.fingerprint()};
 }
 
+v1::Freshness ToProto(const Freshness& freshness) {
+  v1::Freshness message;
+  if (const auto* const scanned = std::get_if<ProvedUnchanged>(&freshness)) {
+    message.mutable_proved_unchanged()->set_time_us(TimeToProto(scanned->time));
+  } else if (const auto* const followed = std::get_if<Followed>(&freshness)) {
+    v1::Followed* const out = message.mutable_followed();
+    out->set_history(followed->history);
+    out->set_position(followed->position);
+    out->set_proved_us(TimeToProto(followed->proved));
+  } else if (const auto* const pushed = std::get_if<Pushed>(&freshness)) {
+    v1::Pushed* const out = message.mutable_pushed();
+    out->set_epoch(pushed->epoch);
+    out->set_sequence(pushed->sequence);
+    if (pushed->complete_up_to) out->set_complete_up_to_us(TimeToProto(*pushed->complete_up_to));
+  }
+  return message;
+}
+
+absl::StatusOr<Freshness> FromProto(const v1::Freshness& message) {
+  switch (message.basis_case()) {
+    case v1::Freshness::kProvedUnchanged:
+      return ProvedUnchanged{TimeFromProto(message.proved_unchanged().time_us())};
+    case v1::Freshness::kFollowed:
+      return Followed{message.followed().history(), message.followed().position(),
+                      TimeFromProto(message.followed().proved_us())};
+    case v1::Freshness::kPushed: {
+      Pushed pushed{message.pushed().epoch(), message.pushed().sequence()};
+      if (message.pushed().has_complete_up_to_us()) {
+        pushed.complete_up_to = TimeFromProto(message.pushed().complete_up_to_us());
+      }
+      return pushed;
+    }
+    default:
+      return absl::InternalError("the agent does not say how current its snapshot is");
+  }
+}
+
 v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened) {
   v1::OpenSnapshotReply reply;
   reply.set_snapshot(opened.id);
@@ -320,6 +363,7 @@ v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened) {
   reply.set_unparsed(opened.unparsed);
   reply.set_not_point_in_time(ValidUtf8(opened.not_point_in_time));
   reply.set_lease_ms(static_cast<uint32_t>(opened.lease.count()));
+  *reply.mutable_freshness() = ToProto(opened.freshness);
   return reply;
 }
 
@@ -333,6 +377,7 @@ absl::StatusOr<OpenedSnapshot> FromProto(const v1::OpenSnapshotReply& reply) {
   opened.unparsed = reply.unparsed();
   opened.not_point_in_time = reply.not_point_in_time();
   opened.lease = std::chrono::milliseconds(reply.lease_ms());
+  ASSIGN_OR_RETURN(opened.freshness, FromProto(reply.freshness()));
   return opened;
 }
 

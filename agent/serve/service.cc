@@ -111,6 +111,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.resume = options_.resume;
   dataset.allow_values = options_.allow_values;
   dataset.load_gate = options_.load_gate;
+  dataset.wall_clock = options_.wall_clock;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
   return absl::OkStatus();
@@ -187,29 +188,26 @@ absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
   return result;
 }
 
+absl::StatusOr<std::shared_ptr<LiveIndex>> Service::Live(std::string_view dataset,
+                                                         std::string_view fingerprint) const {
+  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  return found->Servable(fingerprint);
+}
+
 absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                                                      std::string_view fingerprint) {
-  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
-  ASSIGN_OR_RETURN(const std::shared_ptr<const PreparedIndex> prepared,
-                   found->Servable(fingerprint));
+  ASSIGN_OR_RETURN(const std::shared_ptr<LiveIndex> live, Live(dataset, fingerprint));
   snapshots_.Sweep();
-  auto view = prepared->index->Snapshot();
-  if (view.status().code() == absl::StatusCode::kDataLoss) prepared->damaged = true;
-  RETURN_IF_ERROR(view.status());
-  ASSIGN_OR_RETURN(const merkle::Summary root, (*view)->Summarize(merkle::Range::All()));
-  if (root != prepared->root) {
-    prepared->damaged = true;
-    return absl::DataLossError("the index of dataset " + std::string(dataset) +
-                               " does not add up to its root; prepare it again");
-  }
+  ASSIGN_OR_RETURN(LiveSnapshot snapshot, live->Snapshot());
   OpenedSnapshot opened{0,
-                        root,
-                        prepared->state.records,
-                        prepared->agreement,
-                        prepared->state.unparsed,
-                        prepared->not_point_in_time,
-                        options_.snapshots.lease};
-  ASSIGN_OR_RETURN(opened.id, snapshots_.Open(prepared, *std::move(view)));
+                        snapshot.root,
+                        snapshot.records,
+                        live->agreement(),
+                        snapshot.state.unparsed,
+                        snapshot.state.not_point_in_time,
+                        options_.snapshots.lease,
+                        snapshot.state.freshness};
+  ASSIGN_OR_RETURN(opened.id, snapshots_.Open(live, std::move(snapshot.view)));
   return opened;
 }
 

@@ -93,7 +93,6 @@ class MappedBatch final : public RowBatch {
     return batch_->Decode(zone_sink);
   }
   size_t bytes() const override { return batch_->bytes(); }
-  size_t row_bytes_max() const override { return batch_->row_bytes_max(); }
   ScanPart part() const override { return batch_->part(); }
 
  private:

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +45,6 @@ class RowBatch {
   virtual absl::Status Decode(RowSink& sink) = 0;
   // About how much memory it holds; 0 where its rows lie elsewhere.
   virtual size_t bytes() const { return 0; }
-  // No row of it has more texts and bytes than that, where it matters: they may be hashed in pieces
-  // then.
-  virtual size_t row_bytes_max() const { return bytes(); }
-
   virtual ScanPart part() const { return {}; }
 };
 
@@ -106,6 +103,11 @@ class LoadMeter {
 class Store {
  public:
   virtual ~Store() = default;
+
+  // From now on what connects, waits for a lock or reads ends soon with Cancelled once `stop` is
+  // requested, by any thread: for the call that uses the store next. Scans, load meters and stores
+  // that were made before keep the token that they have. Not while another method runs.
+  virtual void StopWith(std::stop_token stop) { (void)stop; }
 
   // Errors: NotFound (no such file, table, database), InvalidArgument (malformed source, with file,
   // line and column), FailedPrecondition (can't be compared, says why and what to do),

@@ -21,28 +21,37 @@ namespace driftwood::coordinator {
 
 namespace {
 
+// A replica of the plan, connected.
+struct AuditReplica {
+  std::string name;
+  Peer* peer;
+  bool allow_not_point_in_time;
+};
+
 class Audit {
  public:
-  Audit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+  Audit(const AuditPlan& plan, const std::vector<Peer*>& peers, const AuditOptions& options,
         AuditObserver* observer, Interrupt* interrupt)
-      : replicas_(replicas), options_(options), observer_(observer), interrupt_(interrupt) {
-    DRIFTWOOD_CHECK(replicas.size() >= 2);
-    for (const AuditReplica& replica : replicas) {
+      : plan_(plan), options_(options), observer_(observer), interrupt_(interrupt) {
+    DRIFTWOOD_CHECK(plan.replicas.size() >= 2 && plan.replicas.size() == peers.size());
+    for (size_t i = 0; i < peers.size(); ++i) {
+      const PlannedReplica& planned = plan.replicas[i];
+      replicas_.push_back({planned.name, peers[i], planned.allow_not_point_in_time});
       ReportReplica entry;
-      entry.name = replica.name;
-      entry.source = replica.source;
+      entry.name = planned.name;
+      entry.source = JoinNames(planned.sources);
       report_.replicas.push_back(std::move(entry));
     }
-    report_.missing.assign(replicas.size(), 0);
-    report_.values_shown = options.show_values;
-    lost_ = std::make_unique<bool[]>(replicas.size());
+    report_.missing.assign(peers.size(), 0);
+    report_.values_shown = plan.show_values;
+    lost_ = std::make_unique<bool[]>(peers.size());
   }
 
   Report Run() {
     {
       const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
       const bool agreed = Describe() && MakeAgreement();
-      const bool compared = agreed && !options_.plan_only && Prepare() && CompareSnapshots();
+      const bool compared = agreed && !plan_.plan_only && Prepare() && CompareSnapshots();
       if (compared) {
         Settle();
         WarnOfUnparsed();
@@ -57,6 +66,9 @@ class Audit {
 
  private:
   size_t count() const { return replicas_.size(); }
+  std::string Say(Setting setting, std::string_view value = "") const {
+    return options_.setting(setting, value);
+  }
   void Phase(AuditObserver::Phase phase) {
     if (observer_ != nullptr) observer_->OnPhase(phase);
   }
@@ -150,22 +162,24 @@ class Audit {
   }
 
   bool MakeAgreement() {
-    absl::StatusOr<Reconciled> reconciled = Reconcile(described_, options_.reconcile);
+    absl::StatusOr<Reconciled> reconciled =
+        Reconcile(described_, plan_.reconcile, options_.setting);
     if (!reconciled.ok()) {
       Fail(std::nullopt, reconciled.status());
       return false;
     }
-    if (options_.plan_only) report_.plan = PlanText(described_, *reconciled);
+    if (plan_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
-    if (!options_.show_values) return true;
+    if (!plan_.show_values) return true;
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
-      Fail(i, absl::PermissionDeniedError(
-                  "its agent does not give values away (--show-values); serve it with "
-                  "--allow-values, or leave --show-values out"));
+      Fail(i, absl::PermissionDeniedError("its agent does not give values away (" +
+                                          Say(Setting::kShowValues) +
+                                          "); serve it with --allow-values, or leave " +
+                                          Say(Setting::kShowValues) + " out"));
       return false;
     }
     return true;
@@ -287,7 +301,7 @@ class Audit {
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
     walk_options.run_keys_listed_max =
-        std::max(options_.records_listed_max, options_.recheck.keys_within_reach());
+        std::max(plan_.records_listed_max, plan_.recheck.keys_within_reach());
     auto walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
@@ -320,8 +334,7 @@ class Audit {
   }
 
   bool MustSample(const Walk& walk) const {
-    return options_.estimate_above && !sample_taken_ &&
-           walk.RecordsToStream() > *options_.estimate_above;
+    return plan_.estimate_above && !sample_taken_ && walk.RecordsToStream() > *plan_.estimate_above;
   }
 
   // True if the sample is to be the result. Where it could not be taken the walk goes on: it meets
@@ -341,9 +354,10 @@ class Audit {
                                  block.divergences.end());
     }
     const std::string reason =
-        "more than " + GroupDigits(*options_.estimate_above) +
+        "more than " + GroupDigits(*plan_.estimate_above) +
         " records would have to be compared one by one and most of them differ, so that only a "
-        "sample was compared; --exhaustive compares all";
+        "sample was compared; " +
+        Say(Setting::kEstimateAbove) + " compares all";
     result_.gaps.push_back({"", std::nullopt, count(), reason});
     walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
     return true;
@@ -392,13 +406,9 @@ class Audit {
 
   // What the walk found, read again, counted and listed.
   void Settle() {
-    const WalkedAudit walked{options_,
-                             described_,
-                             agreement_,
-                             roots_,
-                             result_,
-                             interrupt_,
-                             [this](AuditObserver::Phase phase) { Phase(phase); }};
+    const WalkedAudit walked{
+        plan_,  options_, described_, agreement_,
+        roots_, result_,  interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
     std::vector<Peer*> peers;
     for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
     LiveReader reader(std::move(peers), agreement_, lost_.get());
@@ -413,8 +423,9 @@ class Audit {
     for (size_t i = 0; i < count(); ++i) {
       if (not_point_in_time_[i].empty()) continue;
       if (!replicas_[i].allow_not_point_in_time) {
-        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; --allow-not-point-in-time " +
-                      replicas_[i].name + " gives a verdict all the same");
+        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; " +
+                      Say(Setting::kAllowNotPointInTime, replicas_[i].name) +
+                      " gives a verdict all the same");
         continue;
       }
       report_.not_point_in_time.push_back(i);
@@ -464,8 +475,9 @@ class Audit {
     AddGap(std::nullopt, "interrupted");
   }
 
-  const std::vector<AuditReplica>& replicas_;
+  const AuditPlan& plan_;
   const AuditOptions& options_;
+  std::vector<AuditReplica> replicas_;
   AuditObserver* const observer_;
   Interrupt* const interrupt_;
 
@@ -485,9 +497,9 @@ class Audit {
 
 }  // namespace
 
-Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+Report RunAudit(const AuditPlan& plan, const std::vector<Peer*>& peers, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt) {
-  return Audit(replicas, options, observer, interrupt).Run();
+  return Audit(plan, peers, options, observer, interrupt).Run();
 }
 
 }  // namespace driftwood::coordinator

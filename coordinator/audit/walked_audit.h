@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coordinator/audit/audit_options.h"
+#include "coordinator/audit/audit_plan.h"
 #include "coordinator/audit/reconcile.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/walk/walk_types.h"
@@ -14,6 +15,7 @@ namespace driftwood::coordinator {
 
 // All of it outlives whoever is given it.
 struct WalkedAudit {
+  const AuditPlan& plan;
   const AuditOptions& options;
   const std::vector<DescribedReplica>& replicas;
   const merkle::Agreement& agreement;

@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
@@ -43,14 +45,18 @@ std::string StorePath(const std::string& url);
 class Connector {
  public:
   virtual ~Connector() = default;
-  // `cancelled` is asked now and then while an agent starts.
+  // Cancelled once `stop` is requested, by any thread, while an agent starts.
   virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                        const std::function<bool()>& cancelled) = 0;
+                                                        const std::stop_token& stop) = 0;
+
+  // Says that Connect() will be called for these, which are tables of one database, about in this
+  // order: one agent may then serve many of them. No failure: Connect() has it.
+  virtual void WillConnect(const std::vector<ReplicaSpec>& specs) { (void)specs; }
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
   virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                               const std::function<bool()>& cancelled) {
-    (void)spec, (void)cancelled;
+                                               const std::stop_token& stop) {
+    (void)spec, (void)stop;
     return absl::UnimplementedError("its tables can't be listed");
   }
 };

@@ -120,15 +120,10 @@ std::string Workspace::NewSocketPath() {
   return (folder / ("s" + std::to_string(++sockets_))).string();
 }
 
-absl::StatusOr<std::string> Workspace::StateFolder(const std::string& url) {
-  std::string name = FolderName(url);
+std::string Workspace::DatasetName(const std::string& url) {
+  const std::string name = FolderName(url);
   const int uses = ++uses_[name];
-  if (uses > 1) name += "-" + std::to_string(uses);
-  const std::string folder = (state_folder_ / name).string();
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("can't make directory " + folder, errno);
-  }
-  return folder;
+  return uses > 1 ? name + "-" + std::to_string(uses) : name;
 }
 
 }  // namespace driftwood::coordinator

@@ -30,9 +30,11 @@ class Workspace {
   const std::string& digest_key_file() const { return digest_key_file_; }
   // A socket path that does not exist yet, short enough for a socket address.
   std::string NewSocketPath();
-  // The directory of the indexes of one store, made here. The same URL gets the same directory in
-  // every run with the same state directory; given twice in one run, it gets two.
-  absl::StatusOr<std::string> StateFolder(const std::string& url);
+  // Where the agents started here keep their indexes, each dataset's in a directory of its name.
+  std::string state_folder() const { return state_folder_.string(); }
+  // The name of the dataset of one store. The same URL gets the same name in every run; given twice
+  // in one run, it gets two.
+  std::string DatasetName(const std::string& url);
 
  private:
   Workspace() = default;
@@ -45,7 +47,7 @@ class Workspace {
   std::filesystem::path state_folder_;
   std::string digest_key_file_;
   int sockets_ = 0;
-  std::map<std::string, int> uses_;  // of each store's directory
+  std::map<std::string, int> uses_;  // of each store's name
 };
 
 // A random digest key in a new file that only its owner can read, written as driftwood-agent's

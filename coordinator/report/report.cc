@@ -1,7 +1,10 @@
 #include "coordinator/report/report.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/status/statusor.h"
+#include "merkle/record/encoding.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -143,6 +146,14 @@ uint64_t& StatusCounts::Of(RecordStatus status) {
 
 bool ReportRecord::missing() const {
   return std::any_of(states.begin(), states.end(), [](const auto& s) { return !s; });
+}
+
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
+  ReportKey key;
+  key.encoded = encoded;
+  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
+  if (columns.ok()) key.columns = *std::move(columns);
+  return key;
 }
 
 std::vector<std::string> NamesOf(const std::vector<ReportReplica>& replicas) {

@@ -44,6 +44,7 @@ struct ReportKey {
   // Absent if `encoded` is not a whole key of the schema.
   std::optional<std::vector<merkle::Value>> columns;
 };
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
 
 struct ReportReplica {
   std::string name;

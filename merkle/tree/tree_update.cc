@@ -41,6 +41,7 @@ absl::StatusOr<Summary> TreeUpdate::Run(Changes changes) {
 }
 
 absl::Status TreeUpdate::UpdateLeaf(const LeafView& leaf, Changes changes, Summary* delta) {
+  RETURN_IF_ERROR(CheckBefore(leaf, changes));
   const Summary before = leaf.summary();
   if (PatchLeaf(leaf, changes)) {
     ASSIGN_OR_RETURN(const LeafView patched, LeafView::Parse(leaf_key_, value_));
@@ -51,6 +52,19 @@ absl::Status TreeUpdate::UpdateLeaf(const LeafView& leaf, Changes changes, Summa
   MergeInto(leaf, changes);  // copies: the views are gone with the first write
   *delta = block_.Summarize(0, block_.count()) - before;
   return WritePieces();
+}
+
+// Here, where the leaf is at hand: a batch that contradicts the index costs no second way down, and
+// its transaction is aborted with all that was written before.
+absl::Status TreeUpdate::CheckBefore(const LeafView& leaf, Changes changes) {
+  for (const Change* change : changes) {
+    if (change->before.kind == Before::Kind::kAnything) continue;
+    const size_t i = leaf.LowerBound(change->key);
+    std::optional<Digest> held;
+    if (i < leaf.count() && leaf.KeyEquals(i, change->key)) held = leaf.digest(i);
+    if (!change->before.Allows(held)) return Contradiction(*change, held);
+  }
+  return absl::OkStatus();
 }
 
 // Into value_, if no key comes or goes: the layout stays, so only the digests are overwritten. This

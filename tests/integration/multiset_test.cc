@@ -318,17 +318,17 @@ class MultisetConfirmationTest : public MultisetServerTest {
     ServicePeer left_peer(&service, "left");
     ServicePeer right_peer(&service, "right");
     coordinator::Interrupt interrupt;
+    coordinator::AuditPlan plan{.replicas = {{"left", {left}}, {"right", {right}}}};
     coordinator::AuditOptions audit;
-    audit.reconcile.key = {"*"};
+    plan.reconcile.key = {"*"};
     audit.salt = std::string(16, 's');
     audit.now_seconds = [] { return 0.0; };
-    audit.recheck.seconds = 1;
+    plan.recheck.seconds = 1;
     bool waited = false;
     audit.wait_seconds = [&](double) {
       if (!std::exchange(waited, true)) before_reading();
     };
-    return RunAudit({{"left", "", &left_peer}, {"right", "", &right_peer}}, audit, nullptr,
-                    &interrupt);
+    return RunAudit(plan, {&left_peer, &right_peer}, audit, nullptr, &interrupt);
   }
 };
 

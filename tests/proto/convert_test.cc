@@ -100,6 +100,17 @@ class Some {
     if (Bool()) update.result = PrepareResult{Summary(), Number(), Number(), Bool(), Text()};
     return update;
   }
+  WallTime Time() { return WallTime(std::chrono::microseconds(static_cast<int64_t>(Number()))); }
+  driftwood::Freshness Freshness() {
+    switch (Below(3)) {
+      case 0:
+        return ProvedUnchanged{Time()};
+      case 1:
+        return Followed{Bytes(), Bytes(), Time()};
+      default:
+        return Pushed{Bytes(), Number(), Bool() ? std::optional(Time()) : std::nullopt};
+    }
+  }
   OpenedSnapshot Opened() {
     return {1 + Below(1000),
             Summary(),
@@ -107,7 +118,8 @@ class Some {
             Agreement(),
             Number(),
             Text(),
-            std::chrono::milliseconds(static_cast<uint32_t>(Number()))};
+            std::chrono::milliseconds(static_cast<uint32_t>(Number())),
+            Freshness()};
   }
   ReadRequest Read() {
     ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(5))};
@@ -251,6 +263,12 @@ TEST(ConvertTest, WhatAReplyLacksIsAnError) {
     EXPECT_EQ(FromProto(reply).status().code(), absl::StatusCode::kFailedPrecondition) << type;
   }
   EXPECT_FALSE(FromProto(v1::OpenSnapshotReply()).ok());
+  v1::OpenSnapshotReply opened = ToProto(Some().Opened());
+  EXPECT_TRUE(FromProto(opened).ok());
+  opened.clear_freshness();
+  EXPECT_EQ(FromProto(opened).status().code(), absl::StatusCode::kInternal);
+  opened.mutable_freshness();
+  EXPECT_EQ(FromProto(opened).status().code(), absl::StatusCode::kInternal);
   EXPECT_FALSE(FromProto(v1::Record()).ok());
   v1::PrepareReply prepared;
   EXPECT_FALSE(FromProto(prepared)->result.has_value());

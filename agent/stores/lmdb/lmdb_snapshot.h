@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,9 @@ class LmdbSnapshot {
  public:
   // The newest transaction of the file. `path`: a directory with data.mdb, or a file. NotFound,
   // PermissionDenied, DataLoss (damaged or truncated), InvalidArgument (no LMDB file).
-  static absl::StatusOr<std::unique_ptr<LmdbSnapshot>> Open(const std::string& path);
+  // Waits for its lock file, and ends with Cancelled once `stop` is requested, by any thread.
+  static absl::StatusOr<std::unique_ptr<LmdbSnapshot>> Open(const std::string& path,
+                                                            const std::stop_token& stop = {});
 
   const std::string& path() const { return path_; }
   uint64_t page_bytes() const { return meta_.page_bytes; }
@@ -70,7 +73,7 @@ class LmdbSnapshot {
   absl::StatusOr<merkle::LmdbMeta> NewestMeta() const;
   // Both, as they are at one time.
   absl::StatusOr<std::pair<std::string, std::string>> ReadMetas() const;
-  absl::Status Register(bool is_folder);
+  absl::Status Register(bool is_folder, const std::stop_token& stop);
   absl::Status CheckSize() const;
   absl::Status CheckDuplicates(const merkle::LmdbTree& tree, const std::string& name) const;
 
@@ -94,7 +97,6 @@ class LmdbEntries {
     std::vector<Entry> entries;
     std::vector<std::unique_ptr<char[]>> pages;
     size_t bytes = 0;
-    size_t entry_bytes_max = 0;
   };
 
   // `snapshot` must outlive it.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
@@ -17,7 +18,10 @@ inline constexpr char kMysqlSelect[] = "SELECT /* driftwood */ ";
 // privilege PROCESS sees its own sessions only: then the server's own count, Threads_running, less
 // those of ours that it sees (other users' agents, and what sends the binary log to replicas, count
 // as load then). Lag: that of the server as a replica, 0 if it is none.
+//
+// Ends with Cancelled once `stop` is requested, by any thread.
 absl::StatusOr<std::unique_ptr<LoadMeter>> MakeMysqlLoadMeter(const MysqlOptions& options,
-                                                              LoadParts parts);
+                                                              LoadParts parts,
+                                                              std::stop_token stop);
 
 }  // namespace driftwood::agent

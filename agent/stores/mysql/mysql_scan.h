@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct MysqlResume {
 
 struct MysqlScanPlan {
   MysqlOptions options;  // for one more connection
+  std::stop_token stop;  // for the same
   // Each has begun its transaction on the same snapshot; each takes the next statement when it has
   // read one.
   std::vector<std::unique_ptr<MysqlConnection>> readers;

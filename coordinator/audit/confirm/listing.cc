@@ -105,14 +105,6 @@ merkle::Schema ReportSchema(merkle::Schema schema) {
   return schema;
 }
 
-ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
-  ReportKey key;
-  key.encoded = encoded;
-  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
-  if (columns.ok()) key.columns = *std::move(columns);
-  return key;
-}
-
 ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                               const VersionMaker& versions) {
   ReportRecord record;

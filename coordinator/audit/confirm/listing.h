@@ -16,8 +16,6 @@
 
 namespace driftwood::coordinator {
 
-ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
-
 // A divergence to be shown, with what the confirmation made of it.
 struct ListedKey {
   const Divergence* found = nullptr;  // of the walk's result

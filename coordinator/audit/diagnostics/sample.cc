@@ -183,7 +183,7 @@ class Sampler {
     std::vector<std::vector<WalkedRecord>> found(cells_.size());
     for (size_t r = 0; r < peers_.size(); ++r) RETURN_IF_ERROR(Read(r, &found));
     for (size_t i = 0; i < cells_.size(); ++i) {
-      sample_.blocks[i].divergences = Join(found[i], peers_.size());
+      sample_.blocks[i].divergences = Join(found[i], SourceMap(peers_.size()));
     }
     return std::move(sample_);
   }

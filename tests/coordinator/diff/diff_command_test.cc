@@ -26,7 +26,7 @@ using ::testing::StartsWith;
 class FakeConnector final : public Connector {
  public:
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                const std::function<bool()>&) override {
+                                                const std::stop_token&) override {
     if (spec.url == "csv:unreachable") return absl::InvalidArgumentError("unknown parameter 'x'");
     FakePeer::Rows rows = ManyRows(100);
     if (spec.url == "csv:other") rows[7] = "seven";

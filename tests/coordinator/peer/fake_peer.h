@@ -221,4 +221,10 @@ inline FakePeer::Rows ManyRows(int64_t count) {
   return rows;
 }
 
+inline std::vector<Peer*> Pointers(const std::vector<std::unique_ptr<FakePeer>>& peers) {
+  std::vector<Peer*> pointers;
+  for (const auto& peer : peers) pointers.push_back(peer.get());
+  return pointers;
+}
+
 }  // namespace driftwood::coordinator

@@ -204,10 +204,10 @@ TEST_F(GrpcPeerTest, AnAuditOverGrpcFindsWhatIsThere) {
   AuditOptions options;
   options.salt = std::string(16, 's');
   options.now_seconds = [] { return 0.0; };
-  options.show_values = true;
+  AuditPlan plan{.replicas = {{"left", {""}}, {"right", {""}}}};
+  plan.show_values = true;
   Interrupt interrupt;
-  const Report report =
-      RunAudit({{"left", "", &left}, {"right", "", &right}}, options, nullptr, &interrupt);
+  const Report report = RunAudit(plan, {&left, &right}, options, nullptr, &interrupt);
   EXPECT_EQ(report.verdict, Verdict::kDivergent) << VerdictLine(report);
   EXPECT_EQ(report.total, 11u);
   ASSERT_THAT(report.records, SizeIs(11));

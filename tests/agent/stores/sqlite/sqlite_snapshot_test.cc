@@ -111,6 +111,23 @@ TEST_F(SqliteStoreTest, AFileThatIsOverwrittenPastTheLocksIsNoPointInTime) {
   }
 }
 
+// A key that such a lookup does not meet would count as gone.
+TEST_F(SqliteStoreTest, ALookupOfAFileThatIsOverwrittenPastTheLocksFails) {
+  for (const char* mode : {"DELETE", "WAL"}) {
+    SCOPED_TRACE(mode);
+    Fill(mode, "old");
+    const auto store = Open("t");
+    std::vector<std::vector<SourceValue>> keys;
+    for (int64_t id = 1; id <= 9000; ++id) keys.push_back({SourceValue::Int64(id)});
+    auto scan = store->Lookup({"id", "v"}, {"id"}, keys).value();
+    ASSERT_TRUE(scan->Next().ok());
+    Overwrite(File(), -3, "new");
+    const ScanOutcome rest = ReadScan(*scan);
+    EXPECT_EQ(rest.status.code(), absl::StatusCode::kAborted) << rest.status;
+    EXPECT_THAT(std::string(rest.status.message()), HasSubstr("past SQLite's locks"));
+  }
+}
+
 TEST_F(SqliteStoreTest, AFileThatIsTruncatedWhileItIsReadHasChangedAndIsNotDamaged) {
   Fill("DELETE", "old");
   const auto store = Open("t");

@@ -303,7 +303,7 @@ TEST_F(SqliteStoreTest, ThereIsNoProofForAView) {
   ASSERT_TRUE(first.status.ok()) << first.status;
   EXPECT_NE(first.rows, second.rows);
   EXPECT_EQ(first.end.position, "");
-  EXPECT_EQ(first.end.not_point_in_time, "");
+  EXPECT_EQ(first.end.not_point_in_time, "the view w calls random()");
 }
 
 TEST_F(SqliteStoreTest, LooksIntegerPrimaryKeysUp) {
@@ -400,6 +400,37 @@ TEST_F(SqliteStoreTest, SeveralScansMayBeOpenAtOnce) {
   auto b = store->StartScan({"id"}).value();
   EXPECT_THAT(ReadScan(*a).rows, SizeIs(2));
   EXPECT_THAT(ReadScan(*b).rows, SizeIs(2));
+}
+
+// Nothing has to be written for it to give other rows.
+TEST_F(SqliteStoreTest, AViewThatAsksForTheTimeOrForChanceIsNotOfOnePointInTime) {
+  Run("CREATE TABLE t(id INTEGER PRIMARY KEY, at TEXT, word TEXT);"
+      "INSERT INTO t VALUES (1, '2020-01-01 00:00:00', 'now');"
+      "CREATE VIEW plain AS SELECT id, date(at) AS at, strftime('%Y', at) AS now FROM t "
+      "WHERE word <> 'random()' AND datetime(at) > '2000-01-01';"
+      "CREATE VIEW recent AS SELECT id FROM t WHERE at < datetime('now', '-1 hour');"
+      "CREATE VIEW stamped AS SELECT id FROM t WHERE at < CURRENT_TIMESTAMP;"
+      "CREATE VIEW implied AS SELECT id FROM t WHERE at < date();"
+      "CREATE VIEW by_value AS SELECT id FROM t WHERE at < datetime(word);"
+      "CREATE VIEW chance AS SELECT id FROM t WHERE random() IS NOT NULL;"
+      "CREATE VIEW blobs AS SELECT id, randomblob(4) AS b FROM t;"
+      "CREATE VIEW outer_view AS SELECT id FROM recent;"
+      "CREATE VIEW in_subquery AS SELECT id FROM t WHERE id IN (SELECT id FROM chance)");
+  const auto why = [&](const std::string& table) {
+    const ScanOutcome outcome = ReadAll(*Open(table, {{"key", "id"}}), {"id"});
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+    EXPECT_EQ(outcome.rows.size(), 1u) << table;
+    return outcome.end.not_point_in_time;
+  };
+  EXPECT_EQ(why("t"), "");
+  EXPECT_EQ(why("plain"), "");
+  for (const char* const view : {"recent", "stamped", "implied", "by_value", "outer_view"}) {
+    EXPECT_EQ(why(view), "the view " + std::string(view) + " asks for the time");
+  }
+  EXPECT_EQ(why("chance"), "the view chance calls random()");
+  EXPECT_EQ(why("in_subquery"), "the view in_subquery calls random()");
+  const ScanOutcome blobs = ReadAll(*Open("blobs", {{"key", "id"}}), {"id", "b"});
+  EXPECT_EQ(blobs.end.not_point_in_time, "the view blobs calls randomblob()");
 }
 
 }  // namespace

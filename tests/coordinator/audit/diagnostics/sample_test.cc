@@ -193,17 +193,16 @@ class EstimateTest : public ::testing::Test {
   EstimateTest() {
     options_.salt = std::string(16, 's');
     options_.now_seconds = [] { return 0.0; };
-    options_.recheck.seconds = 0;
-    options_.explain = true;
-    options_.estimate_above = 2000;
+    plan_.recheck.seconds = 0;
+    plan_.explain = true;
+    plan_.estimate_above = 2000;
   }
   Report Compare(FakePeer::Rows left, FakePeer::Rows right) {
     left_ = std::make_unique<FakePeer>(std::move(left));
     right_ = std::make_unique<FakePeer>(std::move(right));
     if (prepare_) prepare_();
     Interrupt interrupt;
-    return RunAudit({{"left", "fake:left", left_.get()}, {"right", "fake:right", right_.get()}},
-                    options_, nullptr, &interrupt);
+    return RunAudit(plan_, {left_.get(), right_.get()}, options_, nullptr, &interrupt);
   }
   // Of `rows`, each with a number divisible by `step` changed.
   static FakePeer::Rows Changed(FakePeer::Rows rows, int64_t step) {
@@ -211,6 +210,7 @@ class EstimateTest : public ::testing::Test {
     return rows;
   }
 
+  AuditPlan plan_{.replicas = {{"left", {"fake:left"}}, {"right", {"fake:right"}}}};
   AuditOptions options_;
   std::unique_ptr<FakePeer> left_;
   std::unique_ptr<FakePeer> right_;
@@ -239,7 +239,7 @@ TEST_F(EstimateTest, WhereMostDiffersASampleIsTheResultAndSaysSo) {
 }
 
 TEST_F(EstimateTest, AskedForEverythingTheAuditIsExact) {
-  options_.estimate_above.reset();
+  plan_.estimate_above.reset();
   const FakePeer::Rows rows = ManyRows(20'000);
   const Report report = Compare(rows, Changed(rows, 2));
   EXPECT_EQ(report.verdict, Verdict::kDivergent);

@@ -1,0 +1,81 @@
+#include "coordinator/audit/audit_plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+bool IsReplicaName(const std::string& name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+}
+
+absl::Status CheckRecheck(const RecheckOptions& recheck, const SettingText& setting) {
+  const auto wanted = [&](Setting which, const std::string& what) {
+    return absl::InvalidArgumentError(setting(which, "") + ": wanted " + what);
+  };
+  // Written so that what is no number fails too.
+  if (recheck.seconds && !(*recheck.seconds >= 0 && *recheck.seconds <= kRecheckSecondsMax)) {
+    return wanted(Setting::kRecheckSeconds,
+                  "0 to " + GroupDigits(static_cast<uint64_t>(kRecheckSecondsMax)) + " seconds");
+  }
+  if (recheck.keys_max > kRecheckKeysMax) {
+    return wanted(Setting::kRecheckKeysMax, "at most " + GroupDigits(kRecheckKeysMax) + " keys");
+  }
+  if (recheck.passes_max < 1 || recheck.passes_max > kRecheckPassesMax) {
+    return wanted(Setting::kRecheckPassesMax, "1 to " + GroupDigits(kRecheckPassesMax));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckList(const std::vector<std::string>& names, Setting which,
+                       const SettingText& setting) {
+  if (std::find(names.begin(), names.end(), "") == names.end()) return absl::OkStatus();
+  return absl::InvalidArgumentError(setting(which, "") + ": an empty name; wanted COLUMN,COLUMN,…");
+}
+
+}  // namespace
+
+absl::Status CheckReplicaNames(const std::vector<std::string>& names, const SettingText& setting) {
+  std::set<std::string> seen;
+  for (const std::string& name : names) {
+    const std::string given = setting(Setting::kReplicaName, "'" + name + "'");
+    if (!IsReplicaName(name)) {
+      return absl::InvalidArgumentError(
+          given + " is no replica name; wanted 1 to 64 letters, digits, '-', '_' or '.'");
+    }
+    if (!seen.insert(name).second) {
+      return absl::InvalidArgumentError(given +
+                                        " is given twice; each replica needs a name of its own");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPlan(const AuditPlan& plan, const SettingText& setting) {
+  if (plan.replicas.size() < 2) {
+    return absl::InvalidArgumentError("a comparison needs at least two replicas, got " +
+                                      std::to_string(plan.replicas.size()));
+  }
+  std::vector<std::string> names;
+  for (const PlannedReplica& replica : plan.replicas) {
+    names.push_back(replica.name);
+    if (replica.sources.empty()) {
+      return absl::InvalidArgumentError("replica '" + replica.name + "' has no source");
+    }
+  }
+  RETURN_IF_ERROR(CheckReplicaNames(names, setting));
+  RETURN_IF_ERROR(CheckList(plan.reconcile.key, Setting::kKey, setting));
+  RETURN_IF_ERROR(CheckList(plan.reconcile.columns, Setting::kColumns, setting));
+  RETURN_IF_ERROR(CheckList(plan.reconcile.ignore, Setting::kIgnore, setting));
+  return CheckRecheck(plan.recheck, setting);
+}
+
+}  // namespace driftwood::coordinator
