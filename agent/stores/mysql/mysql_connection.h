@@ -93,6 +93,8 @@ class MysqlConnection {
         statement_timeout_s_(statement_timeout_s),
         stop_(std::move(stop)) {}
   absl::Status Connect(const MysqlOptions& options);
+  // A stop cuts the library's socket of now.
+  void FollowSocket();
   absl::Status SetUp();
   absl::StatusOr<std::string> ReadBack();
   absl::Status MakeError(unsigned code, const char* message) const;
