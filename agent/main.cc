@@ -15,10 +15,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <future>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -56,7 +54,6 @@ constexpr int kExitOk = 0;
 constexpr int kExitError = 2;
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kShutdownGrace{500};
-constexpr std::chrono::milliseconds kShutdownMax{3'000};
 
 struct Options {
   std::string listen;
@@ -104,7 +101,7 @@ void DefineOptions(CLI::App* app, Options* options) {
                   ->type_name("FILE");
   app->add_option(
          "--token-file", options->token_file,
-         "answer only those who show the token in this file (16 to 256 characters); wanted "
+         "answer only those who show the token in this file (16 to 256 characters); needed "
          "for HOST:PORT")
       ->type_name("FILE");
   app->add_flag("--unkeyed", options->unkeyed,
@@ -116,8 +113,8 @@ void DefineOptions(CLI::App* app, Options* options) {
   }
   app->add_flag(
       "--resume", options->resume,
-      "let such a scan go on where it was, if its store can: what it reads is then not of "
-      "one point in time");
+      "let such a scan go on where it was, if its store can: what it reads is then not a "
+      "consistent snapshot");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
@@ -211,7 +208,7 @@ uint64_t RandomId() {
 
 absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
   if (merkle::IsUrlWithSecret(given)) {
-    return absl::InvalidArgumentError("--state-dir needs a directory, got the store URL '" +
+    return absl::InvalidArgumentError("--state-dir needs a directory, not the store URL '" +
                                       merkle::Redacted(given) + "'");
   }
   std::error_code error;
@@ -259,17 +256,11 @@ void WaitForEnd(int signals, bool watch_stdin, Service* service) {
   }
 }
 
-// Ends within kShutdownMax whatever runs: a call that can't be cancelled in time only reads.
-void ShutDown(Service* service, Pacer* pacer, GrpcServer* server,
-              merkle::TemporaryFolder* temporary) {
+// Whatever runs ends soon: the service cancels it, wherever it waits.
+void ShutDown(Service* service, Pacer* pacer, GrpcServer* server) {
   if (pacer != nullptr) pacer->Stop();
   service->Stop();
-  std::future<void> ended =
-      std::async(std::launch::async, [server] { server->Shutdown(kShutdownGrace); });
-  if (ended.wait_for(kShutdownMax) == std::future_status::ready) return;
-  server->RemoveSocket();
-  if (temporary != nullptr) temporary->Remove();
-  std::_Exit(kExitOk);
+  server->Shutdown(kShutdownGrace);
 }
 
 absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int signals) {
@@ -308,7 +299,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
                service_options.key.keyed() ? "keyed" : "unkeyed");
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");
-  ShutDown(&service, gentleness.pacer.get(), server.get(), temporary ? &*temporary : nullptr);
+  ShutDown(&service, gentleness.pacer.get(), server.get());
   return absl::OkStatus();
 }
 

@@ -191,8 +191,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
         ->check([](const std::string& text) -> std::string {
           const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
           if (digits && text.size() < 19) return "";
-          return "wanted a whole number" + std::string(digits ? " of at most 18 digits" : "") +
-                 ", got '" + text + "'";
+          return "expected a whole number" + std::string(digits ? " of at most 18 digits" : "") +
+                 ", not '" + text + "'";
         })
         ->type_name("N");
   };

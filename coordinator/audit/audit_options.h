@@ -17,7 +17,7 @@ namespace driftwood::coordinator {
 struct AuditOptions {
   std::string salt;  // of the versions: random, at least 16 bytes
   SampleOptions sample;
-  WalkOptions walk;      // run_keys_listed_max is set from what is listed and read again
+  WalkOptions walk;      // run_keys_listed_max is set from what is listed and re-read
   int restarts_max = 2;  // how often the walk begins anew because a snapshot has expired
   std::function<double()> now_seconds;
   // Waits for so many seconds, or until the interrupt is raised. Empty: Interrupt::WaitFor().

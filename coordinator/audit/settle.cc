@@ -14,7 +14,7 @@ namespace driftwood::coordinator {
 namespace {
 
 // Keys of one re-read: what its answers take is held until they have been judged. A file without
-// look-up by key is scanned for each.
+// lookup by key is scanned for each.
 constexpr size_t kRereadKeysMax = 100'000;
 
 }  // namespace
@@ -154,7 +154,7 @@ void Settlement::List(const AlikeKeys& alike) {
   report_.records_proven_equal = walked_.result.records_proven_equal;
 }
 
-// Of what was not read again, the indexes still know how many copies there were.
+// Of what was not re-read, the indexes still know how many copies there were.
 void Settlement::ListCopies(const std::vector<ListedKey>& listed) {
   const std::vector<std::string> keys = KeysWithoutCopies(listed);
   Readings indexed(reader_.count());

@@ -33,14 +33,14 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
   for (const std::string& item : JoinLists(lists)) {
     const size_t equals = item.rfind('=');
     if (equals == std::string::npos || equals == 0) {
-      return absl::InvalidArgumentError("--types '" + item + "': wanted COLUMN=TYPE,…");
+      return absl::InvalidArgumentError("--types '" + item + "': expected COLUMN=TYPE,…");
     }
     const std::string name = item.substr(0, equals);
     const std::string type_name = item.substr(equals + 1);
     const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(type_name);
     if (!type || !merkle::IsSelectable(*type)) {
       return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
-                                        DidYouMean(type_name, TypeNames()) + "; wanted one of " +
+                                        DidYouMean(type_name, TypeNames()) + "; expected one of " +
                                         JoinNames(TypeNames(), 20));
     }
     if (!types.emplace(name, *type).second) {
@@ -85,7 +85,7 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
     if (colon == std::string::npos || item.find('=', colon) == std::string::npos) {
       return absl::InvalidArgumentError(
           "--" + parameter + " '" + item +
-          "': wanted REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
+          "': expected REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
     }
     std::string& value = values[item.substr(0, colon)];
     value += (value.empty() ? "" : ",") + PercentEncode(item.substr(colon + 1), "%&?,# ");
@@ -122,7 +122,7 @@ absl::Status AllowNotPointInTime(const std::vector<std::string>& lists,
 // file or an argument of another program.
 absl::Status CheckIsNoStore(const char* option, const std::string& value) {
   if (!merkle::IsUrlWithSecret(value)) return absl::OkStatus();
-  return absl::InvalidArgumentError(std::string(option) + " needs a value, got the store URL '" +
+  return absl::InvalidArgumentError(std::string(option) + " needs a value, not the store URL '" +
                                     merkle::Redacted(value) + "'");
 }
 
@@ -186,11 +186,12 @@ std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
   return names;
 }
 
-absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
+absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* expected,
                                                   const std::vector<std::string>& lists) {
   std::vector<std::string> names = JoinLists(lists);
   if (std::find(names.begin(), names.end(), "") != names.end()) {
-    return absl::InvalidArgumentError(std::string(option) + ": an empty name; wanted " + wanted);
+    return absl::InvalidArgumentError(std::string(option) + ": an empty name; expected " +
+                                      expected);
   }
   return names;
 }
@@ -239,7 +240,7 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   plan.format = format;
   RETURN_IF_ERROR(CheckAreNoStores(options));
   if (options.stores.size() < 2) {
-    return absl::InvalidArgumentError("diff needs at least two stores, got " +
+    return absl::InvalidArgumentError("diff needs at least two stores, not " +
                                       std::to_string(options.stores.size()) +
                                       "; see driftwood diff --help");
   }

@@ -37,7 +37,7 @@ absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options
 // The items of lists that may be given several times.
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists);
 // InvalidArgument if one of the names is empty.
-absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
+absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* expected,
                                                   const std::vector<std::string>& lists);
 
 }  // namespace driftwood::coordinator

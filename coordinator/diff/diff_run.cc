@@ -46,16 +46,13 @@ std::unique_ptr<TerminalProgress> MakeProgress(const DiffPlan& plan, const DiffO
 }  // namespace
 
 Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
-                       const DiffEnvironment& environment, const std::string& label) {
-  absl::StatusOr<std::unique_ptr<Connector>> connector = environment.make_connector(options);
-  if (!connector.ok()) {
-    return MakeErrorReport(connector.status(), std::nullopt, options, environment);
-  }
+                       const DiffEnvironment& environment, Connector* connector,
+                       const std::string& label) {
   std::vector<std::unique_ptr<Peer>> owned;
   std::vector<Peer*> peers;
   for (const ReplicaSpec& spec : plan.replicas) {
     absl::StatusOr<std::unique_ptr<Peer>> peer =
-        (*connector)->Connect(spec, [&] { return environment.interrupt->raised(); });
+        connector->Connect(spec, environment.interrupt->token());
     if (!peer.ok()) return MakeErrorReport(peer.status(), peers.size(), options, environment);
     peers.push_back(peer->get());
     owned.push_back(*std::move(peer));

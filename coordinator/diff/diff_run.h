@@ -17,7 +17,8 @@ namespace driftwood::coordinator {
 
 // Connects to the replicas of `plan` and compares them. `label` stands before the progress.
 Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
-                       const DiffEnvironment& environment, const std::string& label);
+                       const DiffEnvironment& environment, Connector* connector,
+                       const std::string& label);
 
 // Nothing was compared. All replicas are named all the same.
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,

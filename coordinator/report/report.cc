@@ -36,7 +36,7 @@ std::string Provisos(const Report& report) {
     if (!replica.filter.empty()) filters.push_back(replica.name + " where " + replica.filter);
   }
   return Listed("; only the rows of ", filters) + Listed("; not compared: ", report.not_compared) +
-         Listed("; under rules ", report.rules) + Listed("; not point-in-time: ", moving);
+         Listed("; under rules ", report.rules) + Listed("; not a consistent snapshot: ", moving);
 }
 
 std::string InFlight(const Report& report) {

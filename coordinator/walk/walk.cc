@@ -12,13 +12,14 @@
 namespace driftwood::coordinator {
 namespace {
 
-// More records than any replica has: sums of counts stay far from overflow.
+// More records than any source has: sums of counts stay far from overflow.
 constexpr uint64_t kCountMax = uint64_t{1} << 52;
 
 }  // namespace
 
 struct Walk::Impl {
-  const std::vector<merkle::Summary> roots;
+  const std::vector<merkle::Summary> roots;  // by source
+  const SourceMap sources;
   const merkle::TreeParams params;
   const WalkOptions options;
 
@@ -36,10 +37,13 @@ struct Walk::Impl {
   std::vector<std::vector<merkle::Question>> batches;
   std::vector<bool> awaited;
 
-  Impl(std::vector<merkle::Summary> root_summaries, const merkle::TreeParams& tree_params,
-       const WalkOptions& walk_options)
-      : roots(std::move(root_summaries)), params(tree_params), options(walk_options) {
-    DRIFTWOOD_CHECK(roots.size() >= 2);
+  Impl(std::vector<merkle::Summary> root_summaries, SourceMap source_map,
+       const merkle::TreeParams& tree_params, const WalkOptions& walk_options)
+      : roots(std::move(root_summaries)),
+        sources(std::move(source_map)),
+        params(tree_params),
+        options(walk_options) {
+    DRIFTWOOD_CHECK(sources.replicas() >= 2 && sources.sources() == roots.size());
     awaited.assign(roots.size(), false);
     for (size_t r = 0; r < roots.size(); ++r) {
       if (roots[r].count > kCountMax) Fail(r, "claims an impossible number of records");
@@ -52,16 +56,20 @@ struct Walk::Impl {
   }
 
   void Begin() {
-    frontier = std::make_unique<Frontier>(roots, params, options, exact);
+    frontier = std::make_unique<Frontier>(roots, sources, params, options, exact);
     if (frontier->empty()) Close();
   }
 
-  void Fail(size_t replica, std::string reason) {
-    gaps.push_back({"", std::nullopt, replica, std::move(reason)});
+  void Fail(size_t source, std::string reason) {
+    gaps.push_back({"", std::nullopt, sources.ReplicaOf(source), std::move(reason), source});
     done = true;
   }
   void FailAll(const std::string& reason) {
-    for (size_t r = 0; r < roots.size(); ++r) Fail(r, reason);
+    AddGapOfAll(reason, &gaps);
+    done = true;
+  }
+  void AddGapOfAll(const std::string& reason, std::vector<Gap>* to) const {
+    for (size_t r = 0; r < sources.replicas(); ++r) to->push_back({"", std::nullopt, r, reason});
   }
 
   std::vector<std::string> NextRound() {
@@ -82,18 +90,18 @@ struct Walk::Impl {
     return encoded;
   }
 
-  void Answer(size_t replica, std::string_view reply) {
-    DRIFTWOOD_CHECK(replica < roots.size());
-    if (!awaited[replica]) return;
-    awaited[replica] = false;
+  void Answer(size_t source, std::string_view reply) {
+    DRIFTWOOD_CHECK(source < roots.size());
+    if (!awaited[source]) return;
+    awaited[source] = false;
     bytes_received += reply.size();
     if (done) return;
     absl::StatusOr<std::vector<merkle::Answer>> answers =
-        merkle::DecodeAnswers(batches[replica], reply);
-    if (!answers.ok()) return Fail(replica, std::string(answers.status().message()));
-    batches[replica].clear();
-    if (auto wrong = frontier->Take(replica, *std::move(answers))) {
-      return Fail(replica, "answered wrongly: " + *wrong);
+        merkle::DecodeAnswers(batches[source], reply);
+    if (!answers.ok()) return Fail(source, std::string(answers.status().message()));
+    batches[source].clear();
+    if (auto wrong = frontier->Take(source, *std::move(answers))) {
+      return Fail(source, "answered wrongly: " + *wrong);
     }
     if (TooMuchHeld()) return;
     if (std::find(awaited.begin(), awaited.end(), true) == awaited.end()) Advance();
@@ -105,7 +113,7 @@ struct Walk::Impl {
     if (frontier->empty()) Close();
   }
 
-  // Fails then. What a replica claims costs nothing, only what it has sent.
+  // Fails then. What a source claims costs nothing, only what it has sent.
   bool TooMuchHeld() {
     if (frontier->HeldBytes() <= options.bytes_held_max) return false;
     FailAll(
@@ -119,7 +127,7 @@ struct Walk::Impl {
   // The frontier is empty: does all that was found account for the roots' difference?
   void Close() {
     frontier->SortFindings();
-    const Closing closing = CheckClosing(roots, frontier->findings());
+    const Closing closing = CheckClosing(roots, sources, frontier->findings());
     switch (closing.kind) {
       case Closing::Kind::kCloses:
         closed = true;
@@ -127,7 +135,7 @@ struct Walk::Impl {
         done = true;
         return;
       case Closing::Kind::kLies:
-        return Fail(closing.replica, closing.reason);
+        return Fail(closing.source, closing.reason);
       case Closing::Kind::kDoesNotClose:
         if (exact) return FailAll("did not close");
         exact = true;
@@ -145,13 +153,11 @@ struct Walk::Impl {
     result.records_proven_equal = remainder;
     result.gaps = gaps;
     if (!closed && gaps.empty()) {
-      for (size_t r = 0; r < roots.size(); ++r) {
-        result.gaps.push_back({"", std::nullopt, r, "the walk has not ended"});
-      }
+      AddGapOfAll("the walk has not ended", &result.gaps);
     }
     if (frontier != nullptr) {
-      result.divergences = Join(frontier->findings().records, roots.size());
-      result.runs = MergeRuns(frontier->findings().runs);
+      result.divergences = Join(frontier->findings().records, sources);
+      result.runs = MergeRuns(frontier->findings().runs, sources);
     }
     return result;
   }
@@ -159,18 +165,21 @@ struct Walk::Impl {
 
 Walk::Walk(std::vector<merkle::Summary> roots, const merkle::TreeParams& params,
            const WalkOptions& options)
-    : impl_(std::make_unique<Impl>(std::move(roots), params, options)) {}
+    : Walk(roots, SourceMap(roots.size()), params, options) {}
+Walk::Walk(std::vector<merkle::Summary> roots, SourceMap sources, const merkle::TreeParams& params,
+           const WalkOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(roots), std::move(sources), params, options)) {}
 Walk::~Walk() = default;
 
 bool Walk::done() const { return impl_->done; }
 
 std::vector<std::string> Walk::NextRound() { return impl_->NextRound(); }
 
-void Walk::Answer(size_t replica, std::string_view reply) { impl_->Answer(replica, reply); }
+void Walk::Answer(size_t source, std::string_view reply) { impl_->Answer(source, reply); }
 
-void Walk::Lose(size_t replica, std::string_view reason) {
-  impl_->awaited[replica] = false;
-  if (!impl_->closed) impl_->Fail(replica, std::string(reason));
+void Walk::Lose(size_t source, std::string_view reason) {
+  impl_->awaited[source] = false;
+  if (!impl_->closed) impl_->Fail(source, std::string(reason));
 }
 
 void Walk::Stop(std::string_view reason) {

@@ -1,4 +1,7 @@
-// The walk: from the replicas' root summaries down to the exact divergent records.
+// The walk: from the sources' root summaries down to the exact divergent records.
+//
+// A replica is one or more sources (coordinator/walk/source_map.h). Questions, answers and failures
+// are by source; what is found is by replica.
 //
 // A pure state machine: give it answers, get the next questions. No sockets, clocks, threads or
 // randomness in it, so that it is simulated and fuzzed. One thread at a time.
@@ -10,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "coordinator/walk/source_map.h"
 #include "coordinator/walk/walk_types.h"
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
@@ -18,7 +22,11 @@ namespace driftwood::coordinator {
 
 class Walk {
  public:
-  // `roots`: each replica's summary of the whole key space; at least two. This counts as round one.
+  // `roots`: each source's summary of the whole key space. At least two replicas. This counts as
+  // round one.
+  Walk(std::vector<merkle::Summary> roots, SourceMap sources, const merkle::TreeParams& params,
+       const WalkOptions& options);
+  // Each replica is one source.
   Walk(std::vector<merkle::Summary> roots, const merkle::TreeParams& params,
        const WalkOptions& options);
   ~Walk();
@@ -27,15 +35,15 @@ class Walk {
 
   bool done() const;
 
-  // The next round: one packed batch for each replica (merkle/query/query.h), empty for a replica
+  // The next round: one packed batch for each source (merkle/query/query.h), empty for a source
   // that is not asked. Every non-empty one must be followed by Answer() or Lose() before the next
   // call.
   std::vector<std::string> NextRound();
-  // What replica `replica` replied. Nothing it says is trusted: an answer that is malformed or
+  // What source `source` replied. Nothing it says is trusted: an answer that is malformed or
   // disagrees with its earlier ones makes the walk end, naming it.
-  void Answer(size_t replica, std::string_view reply);
-  // The replica can't answer any more (agent lost, snapshot expired, deadline).
-  void Lose(size_t replica, std::string_view reason);
+  void Answer(size_t source, std::string_view reply);
+  // The source can't answer any more (agent lost, snapshot expired, deadline).
+  void Lose(size_t source, std::string_view reason);
   // Ends the walk from outside (Ctrl-C, a deadline): what was not proven becomes a gap.
   void Stop(std::string_view reason);
 

@@ -14,7 +14,7 @@ using merkle::QuestionKind;
 // Segments are kept to about this many, so that a batch stays within an agent's limits: with more,
 // those to be cut wait until leaves are done.
 constexpr size_t kSegmentsWanted = 100'000;
-// Of one batch to one replica.
+// Of one batch to one source.
 constexpr size_t kPositionsMax = 400'000;
 constexpr size_t kCutKeyBytesMax = size_t{2} << 20;
 
@@ -50,7 +50,7 @@ void Frontier::ChooseLevels() {
   bool first = true;
   for (Segment& segment : segments_) {
     if (segment.stage != Stage::kPartition || segment.cut_level != 0) continue;
-    const uint64_t count = segment.MaxCount();
+    const uint64_t count = segment.parts[segment.Largest()].count;
     const int level = ChooseLevel(count, segment.level, share);
     room -= CellsAt(count, level, params_);
     if (room < 0 && !first) continue;  // waits
@@ -63,7 +63,8 @@ void Frontier::ChooseLevels() {
 void Frontier::ChooseDirectRecords() {
   uint64_t total = 0;
   for (const Segment& segment : segments_) {
-    if (segment.stage == Stage::kDigests) total += std::min<uint64_t>(segment.MaxCount(), 1 << 20);
+    if (segment.stage == Stage::kDigests)
+      total += std::min<uint64_t>(segment.MaxCount(sources_), 1 << 20);
   }
   if (total > options_.round_bytes / 64) return;
   for (Segment& segment : segments_) {
@@ -80,30 +81,44 @@ void Frontier::ChooseListings() {
     if (segment.stage != Stage::kRunHeld) return;
   }
   uint64_t left = options_.run_keys_listed_max;
-  for (Segment& segment : segments_) {
-    segment.Enter(Stage::kRunRecords);
-    segment.width = 0;
-    bool chosen = false;
-    for (Part& part : segment.parts) {
-      if (part.count == 0) continue;
-      if (chosen) {  // all that have the run agree on it
-        part.complete = true;
-        continue;
-      }
-      chosen = true;
-      const uint64_t listed = std::min(left, part.count);
-      left -= listed;
-      segment.listed = static_cast<size_t>(listed);
-      for (uint64_t i = 0; i < listed; ++i) part.positions.push_back(i);
-      if (listed == 0) part.positions.push_back(0);
-      if (part.positions.back() != part.count - 1) part.positions.push_back(part.count - 1);
-    }
+  for (Segment& segment : segments_) ChooseListing(&segment, &left);
+}
+
+void Frontier::ChooseListing(Segment* segment, uint64_t* left) const {
+  segment->Enter(Stage::kRunRecords);
+  segment->width = 0;
+  segment->listed = static_cast<size_t>(std::min(*left, segment->MaxCount(sources_)));
+  *left -= segment->listed;
+  for (Part& part : segment->parts) part.complete = true;
+  for (const size_t source : WhoListsRun(*segment)) {
+    Part& part = segment->parts[source];
+    part.complete = false;
+    const uint64_t listed = std::min<uint64_t>(segment->listed, part.count);
+    for (uint64_t i = 0; i < listed; ++i) part.positions.push_back(i);
+    if (listed == 0) part.positions.push_back(0);
+    if (part.positions.back() != part.count - 1) part.positions.push_back(part.count - 1);
   }
 }
 
-Question Frontier::MakeQuestion(const Segment& segment, size_t replica, size_t* positions_left,
+// All replicas that have the run agree on it, so one says what is in it: one that has it in a
+// single source, if there is one, which also proves that no key is in it twice. Else all are asked.
+std::vector<size_t> Frontier::WhoListsRun(const Segment& segment) const {
+  std::vector<size_t> present;
+  std::vector<size_t> sources_present(sources_.replicas(), 0);
+  for (size_t s = 0; s < segment.parts.size(); ++s) {
+    if (segment.parts[s].count == 0) continue;
+    present.push_back(s);
+    ++sources_present[sources_.ReplicaOf(s)];
+  }
+  for (const size_t source : present) {
+    if (sources_present[sources_.ReplicaOf(source)] == 1) return {source};
+  }
+  return present;
+}
+
+Question Frontier::MakeQuestion(const Segment& segment, size_t source, size_t* positions_left,
                                 size_t* keys_left) const {
-  const Part& part = segment.parts[replica];
+  const Part& part = segment.parts[source];
   Question question;
   question.range = part.range;
   if (part.complete) return question;
@@ -168,10 +183,9 @@ std::vector<std::vector<Question>> Frontier::Ask() {
   ChooseLevels();
   ChooseDirectRecords();
   ChooseListings();
-  const size_t replicas = segments_.front().parts.size();
-  std::vector<std::vector<Question>> batches(replicas);
+  std::vector<std::vector<Question>> batches(sources_.sources());
   bool any = false;
-  for (size_t r = 0; r < replicas; ++r) {
+  for (size_t r = 0; r < batches.size(); ++r) {
     size_t positions_left = kPositionsMax;
     size_t keys_left = kCutKeyBytesMax;
     bool asks = false;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -17,7 +18,7 @@ void SortIfNot(std::vector<T>* values, const Less& less) {
   }
 }
 
-// One replica's records and bounds in order of rank; a bound comes before the record of its rank.
+// One source's records and bounds in order of rank; a bound comes before the record of its rank.
 struct Named {
   uint64_t rank = 0;
   bool is_record = false;
@@ -25,20 +26,22 @@ struct Named {
   auto operator<=>(const Named&) const = default;
 };
 
-std::vector<std::vector<Named>> NamedByReplica(const Findings& findings, size_t replicas) {
-  std::vector<std::vector<Named>> named(replicas);
+std::vector<std::vector<Named>> NamedBySource(const Findings& findings, const SourceMap& sources) {
+  std::vector<std::vector<Named>> named(sources.sources());
   for (const WalkedRecord& record : findings.records) {
-    named[record.replica].push_back({record.rank, true, record.key});
+    named[record.source].push_back({record.rank, true, record.key});
   }
   for (const KeyBound& bound : findings.bounds) {
-    named[bound.replica].push_back({bound.rank, false, bound.key});
+    named[bound.source].push_back({bound.rank, false, bound.key});
   }
   for (const FoundRun& run : findings.runs) {
-    for (size_t r = 0; r < replicas; ++r) {
-      const uint64_t count = run.summaries[r].count;
-      if (count == 0) continue;
-      named[r].push_back({run.ranks[r], true, run.first_key});
-      if (count > 1) named[r].push_back({run.ranks[r] + count - 1, true, run.last_key});
+    const std::vector<merkle::Summary> of_replica = sources.Sum(run.summaries);
+    for (size_t s = 0; s < run.summaries.size(); ++s) {
+      const uint64_t count = run.summaries[s].count;
+      // Which of several sources has the run's first key, and which the last, need not be known.
+      if (count == 0 || count < of_replica[sources.ReplicaOf(s)].count) continue;
+      named[s].push_back({run.ranks[s], true, run.first_key});
+      if (count > 1) named[s].push_back({run.ranks[s] + count - 1, true, run.last_key});
     }
   }
   for (std::vector<Named>& one : named) SortIfNot(&one, std::less<>());
@@ -101,24 +104,55 @@ std::vector<bool> Overlapping(const std::vector<Item>& items) {
   return overlaps;
 }
 
-bool NamedTwice(const std::vector<std::string_view>& sorted_keys, std::string_view key) {
-  const auto range = std::equal_range(sorted_keys.begin(), sorted_keys.end(), key);
-  return range.second - range.first >= 2;
+using KeyOfReplica = std::pair<std::string_view, size_t>;
+
+bool NamedTwice(const std::vector<KeyOfReplica>& sorted_keys, std::string_view key) {
+  const auto first = std::lower_bound(sorted_keys.begin(), sorted_keys.end(), KeyOfReplica(key, 0));
+  return sorted_keys.end() - first >= 2 && (first + 1)->first == key;
 }
 
-bool HarmfulOverlap(const Findings& findings) {
+bool HarmfulOverlap(const Findings& findings, const SourceMap& sources) {
   const std::vector<Item> items = ItemsByPlace(findings);
   const std::vector<bool> overlaps = Overlapping(items);
   if (std::find(overlaps.begin(), overlaps.end(), true) == overlaps.end()) return false;
-  std::vector<std::string_view> keys;
+  // Each key once for each replica that named it.
+  std::vector<KeyOfReplica> keys;
   keys.reserve(findings.records.size());
-  for (const WalkedRecord& record : findings.records) keys.push_back(record.key);
+  for (const WalkedRecord& record : findings.records) {
+    keys.emplace_back(record.key, sources.ReplicaOf(record.source));
+  }
   std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   for (size_t i = 0; i < items.size(); ++i) {
     if (!overlaps[i]) continue;
     if (items[i].is_run || !NamedTwice(keys, items[i].first)) return true;
   }
   return false;
+}
+
+// Of one key's records, by source: the replicas of which several sources named it.
+std::vector<Duplicate> DuplicatesAmong(std::span<const WalkedRecord* const> records,
+                                       const SourceMap& sources) {
+  std::vector<Duplicate> duplicates(sources.replicas());
+  for (const WalkedRecord* const record : records) {
+    Duplicate& duplicate = duplicates[sources.ReplicaOf(record->source)];
+    duplicate.held.push_back({record->source, record->digest});
+  }
+  for (size_t r = 0; r < duplicates.size(); ++r) duplicates[r].replica = r;
+  std::erase_if(duplicates, [](const Duplicate& one) { return one.held.size() < 2; });
+  return duplicates;
+}
+
+// All that each replica has under the key.
+void Subtract(const Divergence& divergence, std::vector<merkle::Summary>* remainders) {
+  std::vector<bool> twice(remainders->size(), false);
+  for (const Duplicate& duplicate : divergence.duplicates) {
+    twice[duplicate.replica] = true;
+    for (const auto& held : duplicate.held) (*remainders)[duplicate.replica].Remove(held.digest);
+  }
+  for (size_t r = 0; r < twice.size(); ++r) {
+    if (divergence.states[r] && !twice[r]) (*remainders)[r].Remove(*divergence.states[r]);
+  }
 }
 
 }  // namespace
@@ -153,30 +187,39 @@ uint64_t Findings::HeldBytes() const {
 
 void Findings::Sort() {
   SortIfNot(&records, [](const WalkedRecord& a, const WalkedRecord& b) {
-    return std::tie(a.place, a.key, a.replica) < std::tie(b.place, b.key, b.replica);
+    return std::tie(a.place, a.key, a.source) < std::tie(b.place, b.key, b.source);
   });
   SortIfNot(&runs, [](const FoundRun& a, const FoundRun& b) { return a.place < b.place; });
 }
 
-std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, size_t replicas) {
+uint64_t Divergence::RecordsIn(size_t replica) const {
+  for (const Duplicate& duplicate : duplicates) {
+    if (duplicate.replica == replica) return duplicate.held.size();
+  }
+  return states[replica] ? 1 : 0;
+}
+
+std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, const SourceMap& sources) {
   std::vector<const WalkedRecord*> sorted;
   sorted.reserve(records.size());
   for (const WalkedRecord& record : records) sorted.push_back(&record);
   SortIfNot(&sorted, [](const WalkedRecord* a, const WalkedRecord* b) {
-    return std::tie(a->key, a->replica, a->rank) < std::tie(b->key, b->replica, b->rank);
+    return std::tie(a->key, a->source, a->rank) < std::tie(b->key, b->source, b->rank);
   });
   std::vector<Divergence> divergences;
   for (size_t i = 0; i < sorted.size();) {
     Divergence divergence;
-    divergence.states.resize(replicas);
+    divergence.states.resize(sources.replicas());
     size_t j = i;
     for (; j < sorted.size() && sorted[j]->key == sorted[i]->key; ++j) {
-      divergence.states[sorted[j]->replica] = sorted[j]->digest;
+      auto& state = divergence.states[sources.ReplicaOf(sorted[j]->source)];
+      if (!state) state = sorted[j]->digest;
     }
+    if (sources.sharded()) divergence.duplicates = DuplicatesAmong({&sorted[i], j - i}, sources);
     const auto& states = divergence.states;
     const bool equal = std::all_of(states.begin(), states.end(),
                                    [&](const auto& state) { return state && state == states[0]; });
-    if (!equal) {
+    if (!equal || !divergence.duplicates.empty()) {
       divergence.key = sorted[i]->key;
       divergences.push_back(std::move(divergence));
     }
@@ -185,54 +228,56 @@ std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, size_t re
   return divergences;
 }
 
-std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs) {
+std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs, const SourceMap& sources) {
   std::sort(runs.begin(), runs.end(),
             [](const FoundRun& a, const FoundRun& b) { return a.place < b.place; });
   std::vector<MissingRun> merged;
   const FoundRun* last = nullptr;
   for (FoundRun& run : runs) {
+    std::vector<merkle::Summary> summaries = sources.Sum(run.summaries);
     bool joins = last != nullptr;
-    for (size_t r = 0; joins && r < run.ranks.size(); ++r) {
-      joins = (run.summaries[r].count == 0) == (last->summaries[r].count == 0) &&
-              last->ranks[r] + last->summaries[r].count == run.ranks[r];
+    for (size_t s = 0; joins && s < run.ranks.size(); ++s) {
+      joins = last->ranks[s] + last->summaries[s].count == run.ranks[s];
+    }
+    for (size_t r = 0; joins && r < summaries.size(); ++r) {
+      joins = (summaries[r].count == 0) == (merged.back().summaries[r].count == 0);
     }
     if (joins) {
       MissingRun& into = merged.back();
       into.last = run.last_key;
       into.end = run.last_key + '\0';
-      for (size_t r = 0; r < run.ranks.size(); ++r) into.summaries[r] += run.summaries[r];
+      for (size_t r = 0; r < summaries.size(); ++r) into.summaries[r] += summaries[r];
       std::move(run.listed.begin(), run.listed.end(), std::back_inserter(into.listed));
     } else {
-      merged.push_back(
-          {run.first_key, run.last_key + '\0', run.summaries, std::move(run.listed), run.last_key});
+      merged.push_back({run.first_key, run.last_key + '\0', std::move(summaries),
+                        std::move(run.listed), run.last_key});
     }
     last = &run;
   }
   return merged;
 }
 
-Closing CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& findings) {
+Closing CheckClosing(const std::vector<merkle::Summary>& roots, const SourceMap& sources,
+                     const Findings& findings) {
   Closing closing;
-  const std::vector<std::vector<Named>> named = NamedByReplica(findings, roots.size());
-  for (size_t r = 0; r < roots.size(); ++r) {
-    if (InOrder(named[r])) continue;
+  const std::vector<std::vector<Named>> named = NamedBySource(findings, sources);
+  for (size_t s = 0; s < roots.size(); ++s) {
+    if (InOrder(named[s])) continue;
     closing.kind = Closing::Kind::kLies;
-    closing.replica = r;
+    closing.source = s;
     closing.reason = "named a record outside its range: its keys do not ascend over the walk";
     return closing;
   }
-  std::vector<merkle::Summary> remainders = roots;
+  std::vector<merkle::Summary> remainders = sources.Sum(roots);
   for (const FoundRun& run : findings.runs) {
-    for (size_t r = 0; r < roots.size(); ++r) remainders[r] -= run.summaries[r];
+    for (size_t s = 0; s < roots.size(); ++s) remainders[sources.ReplicaOf(s)] -= run.summaries[s];
   }
-  for (const Divergence& divergence : Join(findings.records, roots.size())) {
-    for (size_t r = 0; r < roots.size(); ++r) {
-      if (divergence.states[r]) remainders[r].Remove(*divergence.states[r]);
-    }
+  for (const Divergence& divergence : Join(findings.records, sources)) {
+    Subtract(divergence, &remainders);
   }
   const bool agree = std::all_of(remainders.begin(), remainders.end(),
                                  [&](const merkle::Summary& one) { return one == remainders[0]; });
-  if (!agree || HarmfulOverlap(findings)) return closing;
+  if (!agree || HarmfulOverlap(findings, sources)) return closing;
   closing.kind = Closing::Kind::kCloses;
   closing.remainder = remainders[0].count;
   return closing;

@@ -1,4 +1,4 @@
-// What a walk has found so far, and whether it proves anything: the records and runs that replicas
+// What a walk has found so far, and whether it proves anything: the records and runs that sources
 // named, joined by key, checked for order, and subtracted from the roots.
 //
 // Values in, values out; one thread at a time. Part of the walk (coordinator/walk/walk.h).
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/walk/source_map.h"
 #include "coordinator/walk/walk_types.h"
 #include "merkle/hash/digest.h"
 
@@ -19,11 +20,11 @@ inline uint64_t TextBytes(const std::string& key) {
   return key.capacity() <= std::string().capacity() ? 0 : key.capacity() + kHeapOverhead;
 }
 
-// A record that a replica named. `place` orders the segments of the walk: it is the sum of all
-// replicas' ranks at the segment's begin. `rank` is how many records of the replica precede it.
+// A record that a source named. `place` orders the segments of the walk: it is the sum of all
+// sources' ranks at the segment's begin. `rank` is how many records of the source precede it.
 struct WalkedRecord {
   uint64_t place = 0;
-  size_t replica = 0;
+  size_t source = 0;
   uint64_t rank = 0;
   std::string key;
   merkle::Digest digest;
@@ -32,16 +33,16 @@ struct WalkedRecord {
 // A run of records that agree in all replicas that have any there.
 struct FoundRun {
   uint64_t place = 0;
-  std::vector<uint64_t> ranks;             // by replica
-  std::vector<merkle::Summary> summaries;  // by replica; empty ones lack it
+  std::vector<uint64_t> ranks;             // by source
+  std::vector<merkle::Summary> summaries;  // by source; empty ones lack it
   std::string first_key;
   std::string last_key;
   std::vector<Divergence> listed;
 };
 
-// That of a replica's records exactly the first `rank` have keys below `key`.
+// That of a source's records exactly the first `rank` have keys below `key`.
 struct KeyBound {
-  size_t replica = 0;
+  size_t source = 0;
   uint64_t rank = 0;
   std::string key;
 };
@@ -63,26 +64,28 @@ struct Findings {
   void Sort();
 };
 
-// All keys whose states differ, by key. A key not named by a replica is missing there.
-std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, size_t replicas);
+// All keys whose states differ, or that several sources of one replica hold, by key. A key that no
+// source of a replica named is missing there.
+std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, const SourceMap& sources);
 
-// Runs by key; neighbours that are missing in the same replicas, with no record of any replica
+// Runs by key; neighbours that are missing in the same replicas, with no record of any source
 // between them, made one.
-std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs);
+std::vector<MissingRun> MergeRuns(std::vector<FoundRun> runs, const SourceMap& sources);
 
 struct Closing {
   enum class Kind {
     kCloses,        // the remainders agree: `remainder` records are equal everywhere
-    kLies,          // `replica` contradicts itself: `reason`
+    kLies,          // `source` contradicts itself: `reason`
     kDoesNotClose,  // all are consistent, but something was missed or lined up wrongly
   };
   Kind kind = Kind::kDoesNotClose;
-  size_t replica = 0;
+  size_t source = 0;
   std::string reason;
   uint64_t remainder = 0;
 };
 
-// The closing check.
-Closing CheckClosing(const std::vector<merkle::Summary>& roots, const Findings& findings);
+// The closing check. `roots` by source.
+Closing CheckClosing(const std::vector<merkle::Summary>& roots, const SourceMap& sources,
+                     const Findings& findings);
 
 }  // namespace driftwood::coordinator

@@ -1,3 +1,8 @@
+// What becomes of a segment once its answers are in (docs/walk.md has the whole, and its proof).
+//
+// The invariant, unless a tag has misled the walk (the closing check finds that out): segments lie
+// in key order and don't overlap. With what was proven equal and what was found they tile the key
+// space, so each replica's counts add up to its root.
 #include "coordinator/walk/walk_frontier.h"
 
 #include <algorithm>
@@ -10,12 +15,16 @@ namespace {
 using merkle::Digest;
 using merkle::Summary;
 
-// A segment of at most this many leaves is listed by digests instead of being cut further.
+// A segment of at most this many leaves is listed by digests instead of being cut further: 48
+// records in 4 bytes are 192 bytes, and a round less. Reasoned; the sums are in bench/README.md.
 constexpr uint64_t kLeavesListed = 3;
-// With more segments than this, neighbours are not told apart any more.
+// With more segments than this, neighbours are not told apart any more: each needs a question in
+// every batch, if only to be held, and a batch has 200,000 at most.
 constexpr size_t kSegmentsMax = 160'000;
 // A stretch in which the pivot has this many cuts that others lack is looked through for a run.
+// Fewer are some scattered extra keys rather than a run, and two more rounds would not pay.
 constexpr size_t kUnsharedCutsMin = 4;
+// At least four, so that what remains of a run is a quarter of it or less.
 constexpr size_t kPivotCutsMin = 4;
 constexpr size_t kPivotCutsMax = 64;
 constexpr size_t kPivotCutBytes = 32;  // about: key twice, cell
@@ -37,9 +46,13 @@ uint8_t KnownWidth(const Segment& segment) {
   return width;
 }
 
-bool AnyOut(const Segment& segment) {
-  return std::any_of(segment.parts.begin(), segment.parts.end(),
-                     [](const Part& part) { return part.count == 0; });
+// Some replica has no record there.
+bool AnyOut(const std::vector<Summary>& by_source, const SourceMap& sources) {
+  std::vector<bool> out(sources.replicas(), true);
+  for (size_t s = 0; s < by_source.size(); ++s) {
+    if (by_source[s].count > 0) out[sources.ReplicaOf(s)] = false;
+  }
+  return std::find(out.begin(), out.end(), true) != out.end();
 }
 
 // Joins each group with its predecessor where their cells are neighbours.
@@ -79,11 +92,17 @@ std::vector<uint32_t> Spread(size_t cells, size_t most) {
   return spread;
 }
 
+void OnlyPivotAnswers(size_t pivot, Segment* segment) {
+  segment->pivot = pivot;
+  for (Part& part : segment->parts) part.complete = true;
+  segment->parts[pivot].complete = false;
+}
+
 }  // namespace
 
-Frontier::Frontier(const std::vector<Summary>& roots, const merkle::TreeParams& params,
-                   const WalkOptions& options, bool exact)
-    : params_(params), options_(options), exact_(exact) {
+Frontier::Frontier(const std::vector<Summary>& roots, SourceMap sources,
+                   const merkle::TreeParams& params, const WalkOptions& options, bool exact)
+    : sources_(std::move(sources)), params_(params), options_(options), exact_(exact) {
   Segment whole;
   whole.level = merkle::kLevelMax + 1;
   for (const Summary& root : roots) {
@@ -97,20 +116,25 @@ Frontier::Frontier(const std::vector<Summary>& roots, const merkle::TreeParams& 
   segments_.swap(next_);
 }
 
+// Decides what a segment is asked next, and drops what is proven. The order matters: agreement
+// comes before leaves, so that a run is never listed for being short of levels.
 void Frontier::Add(Segment segment) {
   const std::vector<Summary> summaries = SummariesOf(segment);
   const uint8_t width = KnownWidth(segment);
-  const uint64_t most = segment.MaxCount();
+  const uint64_t most = segment.MaxCount(sources_);
+  const bool any_out = AnyOut(summaries, sources_);
+  const bool sharded = segment.Sharded(sources_);
   if (most == 0) return;
-  if (Agree(summaries, width)) {
-    if (!AnyOut(segment)) return;
+  if (Agree(summaries, sources_, width)) {
+    if (!any_out) return;
     if (most <= options_.run_records_min) {
       EnterRecords(&segment, true, 0);
     } else {
       segment.Enter(width == 16 ? Stage::kRunHeld : Stage::kSummarize);
     }
   } else if (segment.level <= 1 || most <= kLeavesListed * params_.leaf_size) {
-    if (AnyOut(segment)) {
+    // A digest that matches doesn't say that its key is not in another source too.
+    if (any_out || sharded) {
       EnterRecords(&segment, true, 0);
     } else {
       segment.width = exact_ ? 16 : most > kRecordsOfShortDigests ? 8 : 4;
@@ -119,6 +143,7 @@ void Frontier::Add(Segment segment) {
   } else {
     segment.cut_level = 0;
     segment.Enter(Stage::kPartition);
+    if (sharded) OnlyPivotAnswers(segment.Largest(), &segment);
   }
   next_.push_back(std::move(segment));
 }
@@ -154,7 +179,7 @@ uint64_t Frontier::RecordsToStream() const {
   uint64_t records = 0;
   for (const Segment& segment : segments_) {
     const bool streams = segment.stage == Stage::kDigests || segment.stage == Stage::kRecords;
-    if (streams) records += segment.MaxCount();
+    if (streams) records += segment.MaxCount(sources_);
   }
   return records;
 }
@@ -182,7 +207,10 @@ void Frontier::Finish(Segment segment) {
   }
 }
 
+// Tags of 16 bits line cells up; two different cuts share one once in 65,536. When that has misled
+// a walk, it is done again exact, by the keys themselves.
 void Frontier::FinishPartition(Segment segment) {
+  if (segment.Sharded(sources_)) return FinishPartitionOfPivot(std::move(segment));
   if (!exact_) return AddChildren(segment, AlignCells(segment, false), true);
   segment.Enter(Stage::kAllKeys);
   for (Part& part : segment.parts) {
@@ -192,8 +220,25 @@ void Frontier::FinishPartition(Segment segment) {
   next_.push_back(std::move(segment));
 }
 
+// A record that is a cut point is in one source of its replica, so that the sources have hardly a
+// cut in common. All are cut at some of the pivot's keys instead.
+void Frontier::FinishPartitionOfPivot(Segment segment) {
+  const size_t cells = segment.parts[segment.pivot].cells.size();
+  if (cells <= 1) {
+    segment.level = segment.cut_level;
+    return Add(std::move(segment));
+  }
+  const size_t share = options_.round_bytes / (segments_.size() * kPivotCutBytes);
+  segment.pivot_cuts = Spread(cells, std::clamp(share, kPivotCutsMin, kPivotCutsMax));
+  // The others may have more cuts of that level.
+  segment.cut_level = std::min(segment.cut_level + 1, merkle::kLevelMax + 1);
+  segment.Enter(Stage::kPivotKeys);
+  OnlyPivotAnswers(segment.pivot, &segment);
+  next_.push_back(std::move(segment));
+}
+
 void Frontier::AddChildren(const Segment& segment, std::vector<Group> groups, bool look_for_runs) {
-  groups = Unproven(std::move(groups), cell_width());
+  groups = Unproven(std::move(groups), sources_, cell_width());
   if (next_.size() + groups.size() > kSegmentsMax) groups = JoinNeighbours(std::move(groups));
   for (const Group& group : groups) {
     Segment child = Child(segment, group, cell_width());
@@ -205,11 +250,11 @@ void Frontier::AddChildren(const Segment& segment, std::vector<Group> groups, bo
   }
 }
 
-// Where one replica has a long stretch of cuts that the others lack, it may be a run of records
+// Where one source has a long stretch of cuts that the others lack, it may be a run of records
 // that they lack too. Going down a level would list it; cutting the others at some of its keys
 // finds out.
 bool Frontier::WorthCutting(const Group& group) const {
-  if (Agree(group.summaries, cell_width())) return false;
+  if (Agree(group.summaries, sources_, cell_width())) return false;
   const size_t pivot = PivotOf(group);
   const size_t cells = group.end[pivot] - group.begin[pivot];
   const uint64_t listed =
@@ -221,15 +266,13 @@ void Frontier::CutAtPivot(const Segment& segment, const Group& group, Segment ch
   const size_t pivot = PivotOf(group);
   const std::vector<Cell>& cells = segment.parts[pivot].cells;
   const size_t share = options_.round_bytes / (segments_.size() * kPivotCutBytes);
-  child.pivot = pivot;
   child.cut_level = std::min(child.level + 1, merkle::kLevelMax + 1);
   Part& part = child.parts[pivot];
   part.cells.assign(cells.begin() + group.begin[pivot], cells.begin() + group.end[pivot]);
   for (const Cell& cell : part.cells) part.text_bytes += TextBytes(cell.key);
   child.pivot_cuts = Spread(part.cells.size(), std::clamp(share, kPivotCutsMin, kPivotCutsMax));
   child.Enter(Stage::kPivotKeys);
-  for (Part& one : child.parts) one.complete = true;
-  part.complete = false;
+  OnlyPivotAnswers(pivot, &child);
   const bool known = std::none_of(child.pivot_cuts.begin(), child.pivot_cuts.end(),
                                   [&](uint32_t cut) { return part.cells[cut].key.empty(); });
   if (known) return FinishPivotKeys(std::move(child));
@@ -274,20 +317,50 @@ void Frontier::FinishRun(Segment segment) {
     run.ranks.push_back(part.rank);
     run.summaries.push_back({part.count, part.fingerprint});
   }
-  const auto named = std::find_if(segment.parts.begin(), segment.parts.end(),
-                                  [](const Part& part) { return !part.records.empty(); });
-  run.first_key = named->records.front().key;
-  run.last_key = named->records.back().key;
-  for (size_t i = 0; i < segment.listed; ++i) {
-    Divergence divergence;
-    divergence.key = named->records[i].key;
-    for (const Part& part : segment.parts) {
-      divergence.states.push_back(part.count == 0 ? std::nullopt
-                                                  : std::optional(named->records[i].digest));
-    }
-    run.listed.push_back(std::move(divergence));
+  for (const Part& part : segment.parts) {
+    if (part.records.empty()) continue;
+    const std::string& first = part.records.front().key;
+    if (run.first_key.empty() || first < run.first_key) run.first_key = first;
+    run.last_key = std::max(run.last_key, part.records.back().key);
   }
+  run.listed = ListRun(segment);
   findings_.Add(std::move(run));
+}
+
+// The first of its keys. Each source that was asked has named as many of its first records as are
+// listed in all, so that of these keys nothing is missing.
+std::vector<Divergence> Frontier::ListRun(const Segment& segment) const {
+  std::vector<WalkedRecord> named;
+  std::vector<bool> told(sources_.replicas(), false);  // by its own sources
+  std::vector<bool> present(sources_.replicas(), false);
+  for (size_t s = 0; s < segment.parts.size(); ++s) {
+    const Part& part = segment.parts[s];
+    const size_t replica = sources_.ReplicaOf(s);
+    present[replica] = present[replica] || part.count > 0;
+    if (part.records.empty()) continue;
+    told[replica] = true;
+    const size_t listed = std::min(segment.listed, part.records.size());
+    for (size_t i = 0; i < listed; ++i) {
+      named.push_back({0, s, i, part.records[i].key, part.records[i].digest});
+    }
+  }
+  std::vector<Divergence> keys = Join(named, sources_);
+  uint64_t records = 0;
+  size_t listed = 0;
+  for (; listed < keys.size() && records < segment.listed; ++listed) {
+    uint64_t most = 0;
+    for (size_t r = 0; r < told.size(); ++r) most = std::max(most, keys[listed].RecordsIn(r));
+    records += most;
+  }
+  keys.resize(listed);
+  for (Divergence& key : keys) {
+    const auto one = std::find_if(key.states.begin(), key.states.end(),
+                                  [](const auto& state) { return state.has_value(); });
+    for (size_t r = 0; r < told.size(); ++r) {
+      if (present[r] && !told[r]) key.states[r] = *one;
+    }
+  }
+  return keys;
 }
 
 }  // namespace driftwood::coordinator

@@ -18,17 +18,17 @@ namespace driftwood::coordinator {
 
 class Frontier {
  public:
-  // One segment: the whole key space, if the roots differ.
-  Frontier(const std::vector<merkle::Summary>& roots, const merkle::TreeParams& params,
-           const WalkOptions& options, bool exact);
+  // One segment: the whole key space, if the roots differ. `roots` by source.
+  Frontier(const std::vector<merkle::Summary>& roots, SourceMap sources,
+           const merkle::TreeParams& params, const WalkOptions& options, bool exact);
 
   bool empty() const { return segments_.empty(); }
 
-  // The next batch of each replica; empty for one that has nothing to answer. At least one has.
+  // The next batch of each source; empty for one that has nothing to answer. At least one has.
   std::vector<std::vector<merkle::Question>> Ask();
 
-  // What a replica answered to its batch. Returns what is wrong with it, if anything.
-  std::optional<std::string> Take(size_t replica, std::vector<merkle::Answer> answers);
+  // What a source answered to its batch. Returns what is wrong with it, if anything.
+  std::optional<std::string> Take(size_t source, std::vector<merkle::Answer> answers);
 
   // When all that were asked have answered: on to the next stages and segments.
   void Advance();
@@ -49,28 +49,31 @@ class Frontier {
   int ChooseLevel(uint64_t count, int below, double share) const;
   void ChooseDirectRecords();
   void ChooseListings();
-  merkle::Question MakeQuestion(const Segment& segment, size_t replica, size_t* positions_left,
+  void ChooseListing(Segment* segment, uint64_t* left) const;
+  std::vector<size_t> WhoListsRun(const Segment& segment) const;
+  merkle::Question MakeQuestion(const Segment& segment, size_t source, size_t* positions_left,
                                 size_t* keys_left) const;
 
   // One part's answer.
   std::optional<std::string> TakeCells(const merkle::Answer& answer, Part* part);
   std::optional<std::string> TakeSummary(const merkle::Answer& answer, Part* part);
-  std::optional<std::string> TakeCut(const merkle::Answer& answer, size_t replica,
-                                     Segment* segment);
-  std::optional<std::string> TakeKeys(const merkle::Answer& answer, size_t replica,
+  std::optional<std::string> TakeCut(const merkle::Answer& answer, size_t source, Segment* segment);
+  std::optional<std::string> TakeKeys(const merkle::Answer& answer, size_t source,
                                       Segment* segment);
   std::optional<std::string> TakeDigests(const merkle::Answer& answer, uint8_t width, Part* part);
   std::optional<std::string> TakeRecords(merkle::Answer answer, Segment* segment, Part* part);
-  std::optional<std::string> TakeOne(merkle::Answer answer, size_t replica, Segment* segment);
+  std::optional<std::string> TakeOne(merkle::Answer answer, size_t source, Segment* segment);
 
   // One segment whose stage is complete; what is left of it goes to next_.
   void Finish(Segment segment);
   void FinishPartition(Segment segment);
+  void FinishPartitionOfPivot(Segment segment);
   void FinishPivotKeys(Segment segment);
   void FinishCut(Segment segment);
   void FinishDigests(Segment segment);
   void FinishRecords(Segment segment);
   void FinishRun(Segment segment);
+  std::vector<Divergence> ListRun(const Segment& segment) const;
   void AddChildren(const Segment& segment, std::vector<Group> groups, bool look_for_runs);
   bool WorthCutting(const Group& group) const;
   void CutAtPivot(const Segment& segment, const Group& group, Segment child);
@@ -81,6 +84,7 @@ class Frontier {
   uint8_t cell_width() const { return exact_ ? 16 : 4; }
 
   // Constant after construction.
+  const SourceMap sources_;
   const merkle::TreeParams params_;
   const WalkOptions options_;
   const bool exact_;

@@ -14,14 +14,6 @@ using merkle::Digest;
 using merkle::LowBytes;
 using merkle::Summary;
 
-size_t PivotOf(const Segment& segment) {
-  size_t pivot = 0;
-  for (size_t r = 1; r < segment.parts.size(); ++r) {
-    if (segment.parts[r].count > segment.parts[pivot].count) pivot = r;
-  }
-  return pivot;
-}
-
 // What is known of the cuts: one for each cell but the first.
 std::vector<uint16_t> Tags(const Part& part) {
   std::vector<uint16_t> tags;
@@ -46,7 +38,7 @@ Group Between(const Segment& segment, const std::vector<uint32_t>& begin,
   return group;
 }
 
-// `cuts[r][k]`: the cell of replica r at which the k-th common cut lies.
+// `cuts[r][k]`: the cell of source r at which the k-th common cut lies.
 std::vector<Group> GroupsAt(const Segment& segment, const std::vector<std::vector<uint32_t>>& cuts,
                             size_t common) {
   const size_t replicas = segment.parts.size();
@@ -68,6 +60,15 @@ std::vector<Group> GroupsAt(const Segment& segment, const std::vector<std::vecto
   return groups;
 }
 
+// Which replicas have records there.
+std::vector<bool> Present(const std::vector<Summary>& by_source, const SourceMap& sources) {
+  std::vector<bool> present(sources.replicas(), false);
+  for (size_t s = 0; s < by_source.size(); ++s) {
+    if (by_source[s].count > 0) present[sources.ReplicaOf(s)] = true;
+  }
+  return present;
+}
+
 }  // namespace
 
 uint64_t Part::HeldBytes() const {
@@ -85,7 +86,31 @@ uint64_t Segment::HeldBytes() const {
   return bytes;
 }
 
-uint64_t Segment::MaxCount() const { return parts[PivotOf(*this)].count; }
+uint64_t Segment::MaxCount(const SourceMap& sources) const {
+  if (!sources.sharded()) return parts[Largest()].count;
+  std::vector<uint64_t> counts(sources.replicas());
+  for (size_t s = 0; s < parts.size(); ++s) counts[sources.ReplicaOf(s)] += parts[s].count;
+  return *std::max_element(counts.begin(), counts.end());
+}
+
+size_t Segment::Largest() const {
+  size_t most = 0;
+  for (size_t s = 1; s < parts.size(); ++s) {
+    if (parts[s].count > parts[most].count) most = s;
+  }
+  return most;
+}
+
+bool Segment::Sharded(const SourceMap& sources) const {
+  if (!sources.sharded()) return false;
+  std::vector<bool> present(sources.replicas(), false);
+  for (size_t s = 0; s < parts.size(); ++s) {
+    if (parts[s].count == 0) continue;
+    if (present[sources.ReplicaOf(s)]) return true;
+    present[sources.ReplicaOf(s)] = true;
+  }
+  return false;
+}
 
 uint64_t Segment::Place() const {
   uint64_t place = 0;
@@ -102,13 +127,10 @@ void Segment::Enter(Stage next) {
   for (Part& part : parts) part.complete = part.count == 0;
 }
 
-std::vector<bool> Group::Present() const {
-  std::vector<bool> present;
-  for (const Summary& summary : summaries) present.push_back(summary.count > 0);
-  return present;
-}
-
-bool Agree(const std::vector<Summary>& summaries, size_t width) {
+bool Agree(const std::vector<Summary>& by_source, const SourceMap& sources, size_t width) {
+  std::vector<Summary> sums;
+  if (sources.sharded()) sums = sources.Sum(by_source);
+  const std::vector<Summary>& summaries = sources.sharded() ? sums : by_source;
   const Summary* first = nullptr;
   for (const Summary& summary : summaries) {
     if (summary.count == 0) continue;
@@ -122,11 +144,11 @@ bool Agree(const std::vector<Summary>& summaries, size_t width) {
 }
 
 std::vector<Group> AlignCells(const Segment& segment, bool exact) {
-  const size_t pivot = PivotOf(segment);
+  const size_t pivot = segment.Largest();
   const size_t pivot_cuts = segment.parts[pivot].cells.size() - 1;
   const std::vector<uint16_t> tags = Tags(segment.parts[pivot]);
   const std::vector<std::string> keys = Keys(segment.parts[pivot]);
-  // For each of the pivot's cuts, by replica, the cell that begins there; 0: none.
+  // For each of the pivot's cuts, by source, the cell that begins there; 0: none.
   std::vector<std::vector<uint32_t>> lined_up(segment.parts.size());
   for (size_t r = 0; r < segment.parts.size(); ++r) {
     const Part& part = segment.parts[r];
@@ -162,13 +184,14 @@ std::vector<Group> GroupsOfCut(const Segment& segment) {
   return GroupsAt(segment, cuts, common);
 }
 
-std::vector<Group> Unproven(std::vector<Group> groups, size_t width) {
+std::vector<Group> Unproven(std::vector<Group> groups, const SourceMap& sources, size_t width) {
   std::vector<Group> unproven;
+  std::vector<bool> last_present;
   bool last_agrees = false;
   bool adjacent = false;
   for (Group& group : groups) {
-    const bool agrees = Agree(group.summaries, width);
-    const std::vector<bool> present = group.Present();
+    const bool agrees = Agree(group.summaries, sources, width);
+    const std::vector<bool> present = Present(group.summaries, sources);
     const bool all = std::find(present.begin(), present.end(), false) == present.end();
     const bool any = std::find(present.begin(), present.end(), true) != present.end();
     if (!any) continue;  // nobody has a record there: no boundary of anything
@@ -176,14 +199,15 @@ std::vector<Group> Unproven(std::vector<Group> groups, size_t width) {
       adjacent = false;
       continue;
     }
-    if (adjacent && agrees && last_agrees && unproven.back().Present() == present) {
+    if (adjacent && agrees && last_agrees && last_present == present) {
       unproven.back().end = group.end;
-      for (size_t r = 0; r < present.size(); ++r) {
+      for (size_t r = 0; r < group.summaries.size(); ++r) {
         unproven.back().summaries[r] += group.summaries[r];
       }
       continue;
     }
     last_agrees = agrees;
+    last_present = present;
     adjacent = true;
     unproven.push_back(std::move(group));
   }

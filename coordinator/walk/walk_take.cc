@@ -1,5 +1,5 @@
 // What the frontier makes of an answer. Nothing in it is trusted: every way in which it can
-// disagree with what the same replica said before is looked for here.
+// disagree with what the same source said before is looked for here.
 #include <algorithm>
 #include <utility>
 
@@ -64,8 +64,8 @@ Wrong Frontier::TakeSummary(const Answer& answer, Part* part) {
   return std::nullopt;
 }
 
-Wrong Frontier::TakeCut(const Answer& answer, size_t replica, Segment* segment) {
-  Part& part = segment->parts[replica];
+Wrong Frontier::TakeCut(const Answer& answer, size_t source, Segment* segment) {
+  Part& part = segment->parts[source];
   if (answer.cells.size() < 2) return "a range that was to be cut came back whole";
   if (Wrong wrong = TakeCells(answer, &part)) return wrong;
   const std::vector<Cell>& pivot = segment->parts[segment->pivot].cells;
@@ -74,16 +74,16 @@ Wrong Frontier::TakeCut(const Answer& answer, size_t replica, Segment* segment) 
     part.cells[i].key = pivot[segment->pivot_cuts[i - 1]].key;
     part.text_bytes += TextBytes(part.cells[i].key);
     before += part.cells[i - 1].count;
-    // With records on both sides, the key lies within the replica's range.
+    // With records on both sides, the key lies within the source's range.
     if (before > 0 && before < part.count) {
-      findings_.Add(KeyBound{replica, part.rank + before, part.cells[i].key});
+      findings_.Add(KeyBound{source, part.rank + before, part.cells[i].key});
     }
   }
   return std::nullopt;
 }
 
-Wrong Frontier::TakeKeys(const Answer& answer, size_t replica, Segment* segment) {
-  Part& part = segment->parts[replica];
+Wrong Frontier::TakeKeys(const Answer& answer, size_t source, Segment* segment) {
+  Part& part = segment->parts[source];
   if (answer.keys.empty() || answer.keys.size() > part.wanted)
     return "no keys where asked for them";
   const bool all = segment->stage == Stage::kAllKeys;
@@ -110,7 +110,7 @@ Wrong Frontier::TakeKeys(const Answer& answer, size_t replica, Segment* segment)
   for (size_t i = 1; i < part.cells.size(); ++i) {
     before += part.cells[i - 1].count;
     if (part.cells[i].key.empty()) continue;
-    findings_.Add(KeyBound{replica, part.rank + before, part.cells[i].key});
+    findings_.Add(KeyBound{source, part.rank + before, part.cells[i].key});
   }
   return std::nullopt;
 }
@@ -159,8 +159,8 @@ Wrong Frontier::TakeRecords(Answer answer, Segment* segment, Part* part) {
   return std::nullopt;
 }
 
-Wrong Frontier::TakeOne(Answer answer, size_t replica, Segment* segment) {
-  Part& part = segment->parts[replica];
+Wrong Frontier::TakeOne(Answer answer, size_t source, Segment* segment) {
+  Part& part = segment->parts[source];
   part.range.question = part.question;
   part.range.first_cell = 0;
   if (!answer.answered) return std::nullopt;
@@ -172,9 +172,9 @@ Wrong Frontier::TakeOne(Answer answer, size_t replica, Segment* segment) {
     case QuestionKind::kPartition:
       return TakeCells(answer, &part);
     case QuestionKind::kCut:
-      return TakeCut(answer, replica, segment);
+      return TakeCut(answer, source, segment);
     case QuestionKind::kKeys:
-      return TakeKeys(answer, replica, segment);
+      return TakeKeys(answer, source, segment);
     case QuestionKind::kDigests:
       part.range.cell_count = 1;
       return TakeDigests(answer, segment->width, &part);
@@ -185,16 +185,16 @@ Wrong Frontier::TakeOne(Answer answer, size_t replica, Segment* segment) {
   return "an answer to nothing";
 }
 
-Wrong Frontier::Take(size_t replica, std::vector<Answer> answers) {
+Wrong Frontier::Take(size_t source, std::vector<Answer> answers) {
   bool first = true;
   for (Segment& segment : segments_) {
-    Part& part = segment.parts[replica];
+    Part& part = segment.parts[source];
     if (part.count == 0) continue;
     if (first && part.asked != QuestionKind::kHold) {
       if (!answers[part.question].answered) return "answered nothing";
       first = false;
     }
-    if (Wrong wrong = TakeOne(std::move(answers[part.question]), replica, &segment)) return wrong;
+    if (Wrong wrong = TakeOne(std::move(answers[part.question]), source, &segment)) return wrong;
   }
   return std::nullopt;
 }

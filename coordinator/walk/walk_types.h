@@ -29,13 +29,32 @@ struct WalkOptions {
   bool exact = false;
 };
 
-// One key with the digest that each replica holds for it (absent: it lacks the key). By replica.
-struct Divergence {
-  std::string key;
-  std::vector<std::optional<merkle::Digest>> states;
+// A replica of which several sources hold one key, and what each of them holds, by source.
+struct Duplicate {
+  struct Held {
+    size_t source = 0;
+    merkle::Digest digest;
+    friend bool operator==(const Held&, const Held&) = default;
+  };
+  size_t replica = 0;
+  std::vector<Held> held;  // at least two
+
+  friend bool operator==(const Duplicate&, const Duplicate&) = default;
 };
 
-// A range in which some replicas hold nothing and the others agree. `summaries` by replica.
+// One key with the digest that each replica holds for it (absent: it lacks the key). By replica. A
+// key with a duplicate is a divergence even if all replicas hold the same.
+struct Divergence {
+  std::string key;
+  std::vector<std::optional<merkle::Digest>> states;  // of a duplicate: what the first source holds
+  std::vector<Duplicate> duplicates{};                // by replica; nearly always empty
+
+  // How many records the replica has under the key.
+  uint64_t RecordsIn(size_t replica) const;
+};
+
+// A range in which some replicas hold nothing and the others agree. `summaries` by replica. They
+// count records: of a key that several sources of a replica hold, each.
 struct MissingRun {
   std::string begin;               // first key of the run
   std::optional<std::string> end;  // exclusive: just above the last key
@@ -51,6 +70,7 @@ struct Gap {
   std::optional<std::string> end;
   size_t replica = 0;
   std::string reason;
+  std::optional<size_t> source{};  // which is to blame; absent: none in particular
 };
 
 struct WalkResult {
@@ -59,7 +79,7 @@ struct WalkResult {
   std::vector<Divergence> divergences;  // by key; without those inside runs
   std::vector<MissingRun> runs;         // by key
   std::vector<Gap> gaps;                // not empty iff !complete
-  uint64_t records_proven_equal = 0;    // keys on which all replicas agree
+  uint64_t records_proven_equal = 0;    // of each replica: records on which all agree
   uint32_t rounds = 0;                  // the root summaries included
   uint64_t bytes_sent = 0;              // packed questions, all replicas
   uint64_t bytes_received = 0;          // packed answers

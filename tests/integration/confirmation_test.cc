@@ -56,7 +56,7 @@ class ConfirmationTest : public DiffTest {
     return found;
   }
 
-  // ---- real programs, with something happening just before the right side is read again ----
+  // ---- real programs, with something happening just before the right side is re-read ----
 
   void StartAgents(const std::string& left, const std::string& right) {
     WriteFile("key", std::string(64, 'a'));
@@ -278,7 +278,7 @@ TEST_F(TwoTablesTest, TheOptionsBoundTheReReadOrSwitchItOff) {
   }
 }
 
-// Without look-up by key: files are scanned again.
+// Without lookup by key: files are scanned again.
 TEST_F(ConfirmationTest, TextFilesAreReadAgainToo) {
   std::string rows = "id,note\n";
   for (int id = 1; id <= 5000; ++id) rows += std::to_string(id) + ",note\n";
@@ -341,7 +341,7 @@ TEST_F(ConfirmationTest, Ledger25ServersAreReadAgainByTheExactKeyToo) {
 class MovingFilterTest : public ConfirmationTest {
  protected:
   // Record 1 is on the left side only, 2 is another on each side, 3 is late on the right side, 4
-  // will be deleted; all of them leave the filter before they are read again.
+  // will be deleted; all of them leave the filter before they are re-read.
   void Run(const std::string& left, const std::string& right,
            const std::function<void(const std::string&)>& sql) {
     for (const char* const table : {"window_a", "window_b"}) {

@@ -101,7 +101,7 @@ TEST_F(MultisetDiffTest, WhoeverReadsTheReportSeesCopiesAndTheRecordItself) {
   EXPECT_NE(values.out.find("missing in right, confirmed: 1 copy in left\n    n  7\n    t  gone\n"),
             std::string::npos)
       << values.out;
-  // What was not read again is known from the indexes.
+  // What was not re-read is known from the indexes.
   const Json document = DiffJson({"csv:a.csv", "csv:b.csv", "--key", "*", "--no-recheck"});
   EXPECT_EQ(document.at("divergences").at("unconfirmed"), 2);
   std::set<std::string> copies;

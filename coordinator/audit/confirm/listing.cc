@@ -131,7 +131,7 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
       if (run.summaries[i].count == 0) report->missing[i] += keys;
     }
   }
-  // Those read again count as what they are now.
+  // Those re-read count as what they are now.
   for (const Candidate& candidate : confirmation.candidates()) {
     --report->statuses.unconfirmed;
     Tally(candidate.found->states, report, /*add=*/false);

@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<Answer>> Ask(Peer& peer, const std::vector<Question>&
   return merkle::DecodeAnswers(questions, reply);
 }
 
-// Records of one range that are wanted, and those of them that have come.
+// Records of one range to be read, and those of them that have come.
 struct Wanted {
   merkle::RangeRef range;
   std::vector<uint64_t> positions;
@@ -183,7 +183,7 @@ class Sampler {
     std::vector<std::vector<WalkedRecord>> found(cells_.size());
     for (size_t r = 0; r < peers_.size(); ++r) RETURN_IF_ERROR(Read(r, &found));
     for (size_t i = 0; i < cells_.size(); ++i) {
-      sample_.blocks[i].divergences = Join(found[i], peers_.size());
+      sample_.blocks[i].divergences = Join(found[i], SourceMap(peers_.size()));
     }
     return std::move(sample_);
   }

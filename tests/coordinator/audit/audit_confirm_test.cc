@@ -1,4 +1,4 @@
-// The confirmation within an audit: what is read again and when, and what the report makes of it.
+// The confirmation within an audit: what is re-read and when, and what the report makes of it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -32,7 +32,7 @@ class AuditConfirmTest : public ::testing::Test {
     plan_.replicas.push_back({name, {"fake:" + name}});
     return peers_.back().get();
   }
-  // The stores change once the walk is over: before the first record is read again.
+  // The stores change once the walk is over: before the first record is re-read.
   void AfterTheWalk(const std::function<void()>& change) {
     plan_.recheck.seconds = 1;
     on_wait_ = [this, change] {

@@ -332,13 +332,13 @@ TEST_F(AuditTest, WhatIsNotPointInTimeAndAllowedToBeIsSaidBesideTheVerdict) {
   const Report identical = Run();
   EXPECT_EQ(identical.verdict, Verdict::kIdentical);
   EXPECT_THAT(identical.not_point_in_time, ElementsAre(1));
-  EXPECT_THAT(VerdictLine(identical), EndsWith("; not point-in-time: right"));
+  EXPECT_THAT(VerdictLine(identical), EndsWith("; not a consistent snapshot: right"));
   EXPECT_THAT(identical.warnings, ElementsAre(HasSubstr("its engine has no snapshots")));
   rows[5] = "x";
   right->SetRows(rows);
   const Report divergent = Run();
   EXPECT_EQ(divergent.verdict, Verdict::kDivergent);
-  EXPECT_THAT(VerdictLine(divergent), EndsWith("; not point-in-time: right"));
+  EXPECT_THAT(VerdictLine(divergent), EndsWith("; not a consistent snapshot: right"));
 }
 
 TEST_F(AuditTest, AWrongAnswerIsIncompleteAndNamesTheAgent) {

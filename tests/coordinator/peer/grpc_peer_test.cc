@@ -20,6 +20,7 @@
 #include "proto/grpc_status.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -149,7 +150,7 @@ class FakeAgent final : public v1::Agent::Service {
  private:
   grpc::Status Hang(grpc::ServerContext* context) {
     if (in_hang) in_hang();
-    while (!context->IsCancelled()) std::this_thread::yield();
+    EXPECT_TRUE(testing::Becomes([&] { return context->IsCancelled(); }));
     return grpc::Status::CANCELLED;
   }
 };

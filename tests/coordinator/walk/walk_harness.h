@@ -70,9 +70,10 @@ struct Conditions {
   Tamper tamper;
 };
 
-inline WalkResult DoWalk(const World& world, const Conditions& conditions = {},
-                         std::optional<std::vector<Summary>> roots = std::nullopt) {
-  Walk walk(roots ? *roots : world.Roots(), world.params, conditions.options);
+// Of the trees of `world`, each of which is one source.
+inline WalkResult DoWalk(const World& world, const SourceMap& sources, const Conditions& conditions,
+                         const std::vector<Summary>& roots) {
+  Walk walk(roots, sources, world.params, conditions.options);
   std::vector<std::unique_ptr<merkle::QuerySession>> sessions;
   for (const auto& tree : world.trees) {
     sessions.push_back(std::make_unique<merkle::QuerySession>(tree.get(), conditions.limits));
@@ -94,6 +95,12 @@ inline WalkResult DoWalk(const World& world, const Conditions& conditions = {},
     }
   }
   return walk.Result();
+}
+
+// Each tree is a replica.
+inline WalkResult DoWalk(const World& world, const Conditions& conditions = {},
+                         const std::optional<std::vector<Summary>>& roots = std::nullopt) {
+  return DoWalk(world, SourceMap(world.size()), conditions, roots ? *roots : world.Roots());
 }
 
 using States = std::vector<std::optional<Digest>>;
