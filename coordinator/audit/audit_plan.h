@@ -18,7 +18,7 @@ struct PlannedReplica {
   // Where its records are, as messages and reports show it: store URLs and addresses of agents,
   // without passwords. At least one.
   std::vector<std::string> sources;
-  // Without one point in time that all of it was read at there is a verdict all the same, which
+  // Without a consistent snapshot of all of it there is a verdict all the same, which
   // says so.
   bool allow_not_point_in_time = false;
 };
@@ -32,7 +32,7 @@ struct RecheckOptions {
   uint64_t keys_max = 100'000;
   uint64_t passes_max = 3;
 
-  // How many divergent keys are read again.
+  // How many divergent keys are re-read.
   uint64_t keys_within_reach() const { return enabled ? keys_max : 0; }
 };
 inline constexpr double kLiveRecheckSeconds = 2;

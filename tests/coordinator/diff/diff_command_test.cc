@@ -8,12 +8,11 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "coordinator/diff/progress.h"
+#include "tests/coordinator/diff/diff_fixture.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/coordinator/peer/fake_store_kinds.h"
-#include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -22,13 +21,6 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // Peers by URL: "csv:equal", "csv:other", "csv:lost".
 class FakeConnector final : public Connector {
@@ -47,41 +39,11 @@ class FakeConnector final : public Connector {
   }
 };
 
-class DiffCommandTest : public ::testing::Test {
+class DiffCommandTest : public DiffTest {
  protected:
-  DiffCommandTest() {
-    environment_.make_connector =
-        [](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
-      return std::unique_ptr<Connector>(std::make_unique<FakeConnector>());
-    };
-    environment_.store_kinds = FakeStoreKinds;
-    environment_.terminal_columns = [] { return size_t{80}; };
-    environment_.now_seconds = [] { return 0.0; };
-    environment_.salt = std::string(16, 's');
-    environment_.interrupt = &interrupt_;
-    options_.stores = {"csv:equal", "csv:equal"};
+  DiffCommandTest() : DiffTest({"csv:equal", "csv:equal"}) {
+    ConnectBy([] { return std::make_unique<FakeConnector>(); });
   }
-
-  int Run() {
-    const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    const int err = ::open((folder_ / "err").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    if (!stdout_is_set_) environment_.stdout_fd = out;
-    environment_.stderr_fd = err;
-    const int code = RunDiff(options_, environment_);
-    ::close(out);
-    ::close(err);
-    out_ = ReadFile(folder_ / "out");
-    err_ = ReadFile(folder_ / "err");
-    return code;
-  }
-
-  testing::TempDir folder_;
-  Interrupt interrupt_;
-  DiffOptions options_;
-  DiffEnvironment environment_;
-  bool stdout_is_set_ = false;
-  std::string out_;
-  std::string err_;
 };
 
 TEST_F(DiffCommandTest, IdenticalIsZeroAndSaysNothingOnStderr) {
