@@ -174,6 +174,21 @@ absl::Status RenameColumns(const std::vector<std::string>& renames,
   return MapColumns("rename", renames, replicas);
 }
 
+absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
+                                const DiffOptions& options) {
+  if (options.allow_same) return absl::OkStatus();
+  std::map<std::string, const ReplicaSpec*> seen;
+  for (const ReplicaSpec& replica : replicas) {
+    const auto [first, is_new] = seen.emplace(StoreIdentity(replica.url), &replica);
+    if (is_new) continue;
+    return absl::InvalidArgumentError(
+        first->second->name + " and " + replica.name + " are the same source (" +
+        merkle::Redacted(replica.url) +
+        "), which agrees with itself whatever it holds; name the other copy, or say --allow-same");
+  }
+  return absl::OkStatus();
+}
+
 std::string OptionText(Setting setting, std::string_view value) {
   static constexpr std::array<std::string_view, kSettings> kOptions = {
       "--name",    "--key",         "--columns",      "--ignore",     "--types",

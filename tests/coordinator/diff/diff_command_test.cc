@@ -43,6 +43,7 @@ class DiffCommandTest : public DiffTest {
  protected:
   DiffCommandTest() : DiffTest({"csv:equal", "csv:equal"}) {
     ConnectBy([] { return std::make_unique<FakeConnector>(); });
+    options_.allow_same = true;
   }
 };
 
@@ -158,12 +159,46 @@ TEST_F(DiffCommandTest, AFullStdoutIsTwoWhateverTheVerdict) {
   ::close(environment_.stdout_fd);
 }
 
+TEST_F(DiffCommandTest, ASourceComparedWithItselfGivesNoVerdict) {
+  options_.allow_same = false;
+  for (const std::string format : {"table", "json"}) {
+    options_.format = format;
+    EXPECT_EQ(Run(), 2);
+    EXPECT_THAT(err_, HasSubstr("are the same source"));
+    EXPECT_THAT(out_, Not(HasSubstr("IDENTICAL")));
+  }
+  options_.stores[1] = "csv:./equal";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("--allow-same"));
+}
+
+TEST_F(DiffCommandTest, NothingComparedGivesNoVerdict) {
+  options_.stores = {"csv:empty", "csv:empty"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("--allow-empty"));
+  EXPECT_THAT(out_, StartsWith("ERROR: nothing was compared"));
+  options_.allow_empty = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 0 records"));
+}
+
+TEST_F(DiffCommandTest, AWrongCommandReplacesYesterdaysReport) {
+  options_.output = (folder_ / "report.json").string();
+  options_.format = "json";
+  std::ofstream(options_.output) << "yesterday";
+  WriteWrongCommand("unknown option '--fromat'", options_, environment_);
+  const auto document = nlohmann::json::parse(ReadFile(options_.output));
+  EXPECT_EQ(document["verdict"], "ERROR");
+  EXPECT_EQ(document["error"]["message"], "unknown option '--fromat'");
+}
+
 TEST_F(DiffCommandTest, OutputGoesToTheFileAndNothingToStdout) {
   options_.output = (folder_ / "report.json").string();
   options_.format = "json";
   options_.stores[1] = "csv:other";
   EXPECT_EQ(Run(), 1);
   EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("driftwood: DIVERGENT: "));  // no silent red
   EXPECT_EQ(nlohmann::json::parse(ReadFile(options_.output))["verdict"], "DIVERGENT");
 }
 
