@@ -20,6 +20,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // Peers by URL: "csv:equal", "csv:other", "csv:lost".
@@ -28,7 +29,7 @@ class FakeConnector final : public Connector {
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
                                                 const std::stop_token&) override {
     if (spec.url == "csv:unreachable") return absl::InvalidArgumentError("unknown parameter 'x'");
-    FakePeer::Rows rows = ManyRows(100);
+    FakePeer::Rows rows = spec.url == "csv:empty" ? FakePeer::Rows() : ManyRows(100);
     if (spec.url == "csv:other") rows[7] = "seven";
     auto peer = std::make_unique<FakePeer>(rows);
     if (spec.url == "csv:lost") {
