@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/audit/diagnostics/sample.h"
@@ -16,12 +17,30 @@
 
 namespace driftwood::coordinator {
 
-struct AuditReplica {
-  std::string name;
-  std::string source;  // shown until the replica describes itself
+// What one agent reads: a replica, or one shard of it.
+struct AuditSource {
+  std::string name;    // within its replica; only of one of several, and then not empty
+  std::string source;  // shown until it describes itself
   Peer* peer = nullptr;
-  // Without one point in time that all of it was read at there is a verdict all the same, which
-  // says so.
+};
+
+struct AuditReplica {
+  AuditReplica(std::string replica_name, std::string source, Peer* peer, bool allow_moving = false)
+      : AuditReplica(std::move(replica_name), {AuditSource{"", std::move(source), peer}},
+                     allow_moving) {}
+  AuditReplica(std::string replica_name, std::vector<AuditSource> replica_sources,
+               bool allow_moving = false)
+      : name(std::move(replica_name)),
+        sources(std::move(replica_sources)),
+        allow_not_point_in_time(allow_moving) {}
+
+  std::string name;
+  // At least one. Each holds a part of the records; one that several hold is a divergence of its
+  // own kind. Names are unique within the replica. Each is read at one moment, but not all at the
+  // same: what moves from one to another meanwhile is looked up once more, as all that differs is.
+  std::vector<AuditSource> sources;
+  // Without one point in time that all of a source was read at there is a verdict all the same,
+  // which says so.
   bool allow_not_point_in_time = false;
 };
 
@@ -59,7 +78,7 @@ struct AuditOptions {
   std::function<void(double)> wait_seconds;
 };
 
-// Told what goes on, from any thread, several at once.
+// Told what goes on, from any thread, several at once. Sources are numbered in the replicas' order.
 class AuditObserver {
  public:
   enum class Phase : uint8_t {
@@ -72,9 +91,9 @@ class AuditObserver {
   };
   virtual ~AuditObserver() = default;
   virtual void OnPhase(Phase phase) = 0;
-  virtual void OnDescribed(size_t replica, const DatasetDescription& description) = 0;
-  virtual void OnIndexing(size_t replica, const PrepareProgress& progress) = 0;
-  virtual void OnIndexed(size_t replica, uint64_t records) = 0;
+  virtual void OnDescribed(size_t source, const DatasetDescription& description) = 0;
+  virtual void OnIndexing(size_t source, const PrepareProgress& progress) = 0;
+  virtual void OnIndexed(size_t source, uint64_t records) = 0;
   virtual void OnRound(uint32_t round) = 0;
 };
 

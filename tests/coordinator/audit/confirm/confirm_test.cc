@@ -36,7 +36,12 @@ class ConfirmTest : public ::testing::Test {
   }
 
   void Begin(uint64_t keys_max = 100, int passes = 3) {
-    confirmation_ = std::make_unique<Confirmation>(walk_, keys_max, passes);
+    const Divergence& any =
+        walk_.divergences.empty() ? walk_.runs.front().listed.front() : walk_.divergences.front();
+    BeginWith(SourceMap(any.states.size()), keys_max, passes);
+  }
+  void BeginWith(SourceMap sources, uint64_t keys_max = 100, int passes = 3) {
+    confirmation_ = std::make_unique<Confirmation>(walk_, std::move(sources), keys_max, passes);
   }
 
   // One pass in which the open keys are read: by key what the replicas have; a '!' is a failure of

@@ -59,7 +59,7 @@ class SampleTest : public ::testing::Test {
       roots_.push_back(peers_.back()->OpenSnapshot({})->root);
     }
   }
-  absl::StatusOr<KeySample> Sample() { return SampleKeySpace(peers_, roots_, {}, options_); }
+  absl::StatusOr<KeySample> Sample() { return SampleKeySpace(peers_, roots_, SourceMap(peers_.size()), {}, options_); }
 
   static std::vector<uint64_t> Counts(const KeySample& sample) {
     std::vector<uint64_t> counts;
