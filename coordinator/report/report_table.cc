@@ -71,7 +71,8 @@ class TableWriter {
     for (const ReportReplica& replica : report_.replicas) {
       rows.push_back({replica.name,
                       replica.records ? Plural(*replica.records, "record", "records") : "not known",
-                      EscapeForDisplay(replica.source)});
+                      replica.sources.empty() ? EscapeForDisplay(replica.source)
+                                              : GroupDigits(replica.sources.size()) + " sources:"});
     }
     const std::vector<size_t> widths = Widths(rows);
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -297,6 +298,10 @@ class TableWriter {
       row.push_back(!record.states[i]        ? "(missing)"
                     : CopiesKnown(record, i) ? Plural(*record.copies[i], "copy", "copies")
                                              : *record.states[i]);
+    }
+    for (const ReportDuplicate& duplicate : record.duplicates) {
+      row[row.size() - record.states.size() + duplicate.replica] =
+          "(in " + GroupDigits(duplicate.held.size()) + " sources)";
     }
     if (any_differs_) row.push_back(DiffersIn(record));
     return row;
