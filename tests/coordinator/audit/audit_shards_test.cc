@@ -206,7 +206,7 @@ TEST_F(AuditShardsTest, SpansCountTheRecordsOfAllSources) {
   EXPECT_LE(records, 3000u);
 }
 
-// A record that moved from one source to another while they were read.
+// A record that moved from one source to another, and was read in both.
 TEST_F(AuditShardsTest, ADuplicateThatIsNoneAnyMoreWasInFlight) {
   Add("copy", ManyRows(300));
   const std::vector<FakePeer*> shards = AddSources("shards", {ManyRows(300), {{7, "name 7"}}, {}});
@@ -217,7 +217,7 @@ TEST_F(AuditShardsTest, ADuplicateThatIsNoneAnyMoreWasInFlight) {
   EXPECT_EQ(report.duplicate, 0u);
 }
 
-// And one that is in neither of them when it is read.
+// And one that is in two of them only when it is read again.
 TEST_F(AuditShardsTest, WhatIsADuplicateWhenItIsReadAgainIsNeverInFlight) {
   Add("copy", ManyRows(300));
   FakePeer::Rows rows = ManyRows(300);
@@ -250,7 +250,7 @@ TEST_F(AuditShardsTest, ADuplicateInAllReplicasIsDivergentOnceItIsMet) {
   rows[8] = "changed";
   AddSources("right", {rows, {{7, "name 7"}}});
   const Report report = Run();
-  EXPECT_THAT(Listed(report), ElementsAre("7 duplicate confirmed", "8 changed confirmed"));
+  ASSERT_THAT(Listed(report), ElementsAre("7 duplicate confirmed", "8 changed confirmed"));
   EXPECT_THAT(report.records[0].duplicates, SizeIs(2));
   EXPECT_EQ(report.records_proven_equal, 28u);
 }
