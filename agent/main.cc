@@ -15,10 +15,8 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <future>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -45,6 +43,7 @@
 #include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
+#include "proto/contract/reading_options.h"
 #include "proto/contract/store_url.h"
 #include "proto/contract/token.h"
 
@@ -55,7 +54,6 @@ constexpr int kExitOk = 0;
 constexpr int kExitError = 2;
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kShutdownGrace{500};
-constexpr std::chrono::milliseconds kShutdownMax{3'000};
 
 struct Options {
   std::string listen;
@@ -65,11 +63,7 @@ struct Options {
   std::string state_dir;
   std::string digest_key_file;
   std::string token_file;
-  std::string connections;
-  std::string statement_timeout;
-  std::string max_rate;
-  std::string max_load;
-  std::string retries;
+  ReadingOptions reading;
   bool resume = false;
   bool unkeyed = false;
   bool allow_values = false;
@@ -107,34 +101,20 @@ void DefineOptions(CLI::App* app, Options* options) {
                   ->type_name("FILE");
   app->add_option(
          "--token-file", options->token_file,
-         "answer only those who show the token in this file (16 to 256 characters); wanted "
+         "answer only those who show the token in this file (16 to 256 characters); needed "
          "for HOST:PORT")
       ->type_name("FILE");
   app->add_flag("--unkeyed", options->unkeyed,
                 "no digest key: finds every accident, but not records made up to cancel out")
       ->excludes(key);
-  app->add_option("--connections", options->connections,
-                  "read a database server with so many connections at most (default: 2; MariaDB "
-                  "and MySQL: 1)")
-      ->type_name("N");
-  app->add_option("--statement-timeout", options->statement_timeout,
-                  "let a database server end a scan that takes longer, as in 30min")
-      ->type_name("TIME");
-  app->add_option("--max-rate", options->max_rate,
-                  "read no more than so much a second, as in 50000rows, 20MB or 50000rows,20MB")
-      ->type_name("RATE");
-  app->add_option("--max-load", options->max_load,
-                  "don't read a database server while more queries of others run, or replication "
-                  "lags more, as in running=20,lag=10s,hold=60s")
-      ->type_name("LIMITS");
-  app->add_option("--retries", options->retries,
-                  "how often in all a scan that lost its server is tried again, after 0.5, 1, "
-                  "2, 4, … seconds (default: 4)")
-      ->type_name("N");
+  for (const ReadingOption& option : kReadingOptions) {
+    app->add_option(option.name, options->reading.*option.value, option.help)
+        ->type_name(option.value_name);
+  }
   app->add_flag(
       "--resume", options->resume,
-      "let such a scan go on where it was, if its store can: what it reads is then not of "
-      "one point in time");
+      "let such a scan go on where it was, if its store can: what it reads is then not a "
+      "consistent snapshot");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
@@ -172,11 +152,11 @@ absl::StatusOr<ListenAddress> ChooseAddress(const Options& options) {
 
 absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
   StoreOptions result;
-  if (!options.connections.empty()) {
-    ASSIGN_OR_RETURN(result.connections, ParseConnections(options.connections));
+  if (!options.reading.connections.empty()) {
+    ASSIGN_OR_RETURN(result.connections, ParseConnections(options.reading.connections));
   }
-  if (!options.statement_timeout.empty()) {
-    ASSIGN_OR_RETURN(result.statement_timeout, ParseTime(options.statement_timeout));
+  if (!options.reading.statement_timeout.empty()) {
+    ASSIGN_OR_RETURN(result.statement_timeout, ParseTime(options.reading.statement_timeout));
   }
   return result;
 }
@@ -192,13 +172,13 @@ struct Gentleness {
 absl::StatusOr<Gentleness> MakeGentleness(const Options& options) {
   Gentleness result;
   ASSIGN_OR_RETURN(result.store, MakeStoreOptions(options));
-  if (!options.max_rate.empty()) {
-    ASSIGN_OR_RETURN(const Rate rate, ParseRate(options.max_rate));
+  if (!options.reading.max_rate.empty()) {
+    ASSIGN_OR_RETURN(const Rate rate, ParseRate(options.reading.max_rate));
     result.pacer = std::make_shared<Pacer>(rate);
   }
-  ASSIGN_OR_RETURN(result.retry_after, ParseRetries(options.retries));
-  if (!options.max_load.empty()) {
-    ASSIGN_OR_RETURN(result.load_gate.emplace().limits, ParseLoadLimits(options.max_load));
+  ASSIGN_OR_RETURN(result.retry_after, ParseRetries(options.reading.retries));
+  if (!options.reading.max_load.empty()) {
+    ASSIGN_OR_RETURN(result.load_gate.emplace().limits, ParseLoadLimits(options.reading.max_load));
   }
   return result;
 }
@@ -228,7 +208,7 @@ uint64_t RandomId() {
 
 absl::StatusOr<std::filesystem::path> MakeStateDir(const std::string& given) {
   if (merkle::IsUrlWithSecret(given)) {
-    return absl::InvalidArgumentError("--state-dir needs a directory, got the store URL '" +
+    return absl::InvalidArgumentError("--state-dir needs a directory, not the store URL '" +
                                       merkle::Redacted(given) + "'");
   }
   std::error_code error;
@@ -276,17 +256,11 @@ void WaitForEnd(int signals, bool watch_stdin, Service* service) {
   }
 }
 
-// Ends within kShutdownMax whatever runs: a call that can't be cancelled in time only reads.
-void ShutDown(Service* service, Pacer* pacer, GrpcServer* server,
-              merkle::TemporaryFolder* temporary) {
+// Whatever runs ends soon: the service cancels it, wherever it waits.
+void ShutDown(Service* service, Pacer* pacer, GrpcServer* server) {
   if (pacer != nullptr) pacer->Stop();
   service->Stop();
-  std::future<void> ended =
-      std::async(std::launch::async, [server] { server->Shutdown(kShutdownGrace); });
-  if (ended.wait_for(kShutdownMax) == std::future_status::ready) return;
-  server->RemoveSocket();
-  if (temporary != nullptr) temporary->Remove();
-  std::_Exit(kExitOk);
+  server->Shutdown(kShutdownGrace);
 }
 
 absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int signals) {
@@ -325,7 +299,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
                service_options.key.keyed() ? "keyed" : "unkeyed");
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");
-  ShutDown(&service, gentleness.pacer.get(), server.get(), temporary ? &*temporary : nullptr);
+  ShutDown(&service, gentleness.pacer.get(), server.get());
   return absl::OkStatus();
 }
 

@@ -3,9 +3,9 @@
 // other; the ratios are medians over the rounds.
 //
 //   agent_bench [lmdb] [csv] [memory] [--records=N] [--rows=N] [--rounds=N] [--threads=N]
-//               [--folder=PATH]
+//               [--directory=PATH]
 //
-// The stores that it makes (4 GB) are kept in a folder that is given, and removed otherwise.
+// The stores that it makes (4 GB) are kept in a directory that is given, and removed otherwise.
 #include <fcntl.h>
 #include <lmdb.h>
 #include <sys/mman.h>
@@ -243,7 +243,7 @@ int Main(int argc, char** argv) {
       settings.rounds = std::atoi(value.c_str());
     } else if (name == "--threads") {
       settings.threads = std::atoi(value.c_str());
-    } else if (name == "--folder") {
+    } else if (name == "--directory") {
       settings.folder = value;
     } else if (name == "lmdb" || name == "csv" || name == "memory") {
       settings.what.insert(name);

@@ -1,7 +1,7 @@
 // A whole audit of a table in PostgreSQL against its copy in MariaDB with 100 differences, beside
 // what people do without such a tool: SHA-2 checksums of chunks, made by both servers at once, and
 // the rows of the chunks that differ compared one by one. And beside a FULL OUTER JOIN of two such
-// tables inside one PostgreSQL. The servers are the bench's own, in temporary folders.
+// tables inside one PostgreSQL. The servers are the bench's own, in temporary directories.
 //
 //   audit_bench [--rows=N] [--rounds=N]
 #include <libpq-fe.h>

@@ -2,7 +2,7 @@
 // ratios is what counts, since absolute times move with the machine. bench/README.md has the
 // workloads and the numbers.
 //
-//   index_bench [--pairs N] [--records N] [--folder PATH]
+//   index_bench [--pairs N] [--records N] [--directory PATH]
 #include <lmdb.h>
 
 #include <algorithm>
@@ -300,7 +300,7 @@ int Main(int argc, char** argv) {
     const std::string_view option = argv[i];
     if (option == "--pairs") settings.pairs = std::atoi(argv[i + 1]);
     if (option == "--records") settings.records = std::strtoull(argv[i + 1], nullptr, 10);
-    if (option == "--folder") settings.folder = argv[i + 1];
+    if (option == "--directory") settings.folder = argv[i + 1];
   }
   std::string folder = (settings.folder / "driftwood-bench-XXXXXX").string();
   DRIFTWOOD_CHECK(mkdtemp(folder.data()) != nullptr);

@@ -1,6 +1,6 @@
 // How fast an agent indexes a table of MariaDB: beside one client that reads the same table
 // unbuffered and takes one SHA-256 of each row. The server is the bench's own, in a temporary
-// folder.
+// directory.
 //
 //   mysql_bench [--rows=N] [--rounds=N] [--threads=N] [--connections=N,N,…]
 #include <mysql.h>

@@ -1,6 +1,6 @@
 // How fast an agent indexes a table of PostgreSQL: beside one client that copies the same table
 // with COPY BINARY and takes one SHA-256 of each row. The server is the bench's own, in a temporary
-// folder.
+// directory.
 //
 //   postgresql_bench [--rows=N] [--rounds=N] [--threads=N] [--connections=N,N,…]
 #include <libpq-fe.h>

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/option_tables.h"
 #include "coordinator/peer/grpc_connector.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/report/output.h"
@@ -115,14 +116,10 @@ void OpenStandardDescriptors() {
 
 std::vector<std::string> AgentArguments(const DiffOptions& options) {
   std::vector<std::string> arguments;
-  const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) arguments.insert(arguments.end(), {name, value});
-  };
-  add("--connections", options.connections);
-  add("--statement-timeout", options.statement_timeout);
-  add("--max-rate", options.max_rate);
-  add("--max-load", options.max_load);
-  add("--retries", options.retries);
+  for (const ReadingOption& option : kReadingOptions) {
+    const std::string& value = options.reading.*option.value;
+    if (!value.empty()) arguments.insert(arguments.end(), {option.name, value});
+  }
   return arguments;
 }
 
@@ -156,11 +153,12 @@ int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
   return RunDiff(options, environment);
 }
 
+std::string Capitalised(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
+  return text;
+}
+
 void AddDiff(CLI::App* diff, DiffOptions* options) {
-  // Each of these takes one value each time, so that it can't swallow the stores.
-  const auto list = [diff](const char* name, std::vector<std::string>* into, const char* help) {
-    return diff->add_option(name, *into, help)->expected(1)->take_all()->allow_extra_args(false);
-  };
   diff->add_option("stores", options->stores,
                    "Two or more of sqlite:PATH?table=T, csv:PATH?key=a,b, tsv:PATH?key=a, "
                    "jsonl:PATH?key=a, lmdb:PATH?db=NAME, "
@@ -170,48 +168,31 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->add_flag("--all", options->all,
                  "The stores are databases (postgresql://USER@HOST/DB, mysql://USER@HOST/DB, "
                  "sqlite:PATH): compare all tables that they have, by name");
-  list("--tables", &options->tables, "With --all: these tables only")->type_name("TABLES");
-  list("--skip-tables", &options->skip_tables, "With --all: all tables but these")
-      ->type_name("TABLES");
-  list("--name", &options->names, "Name of a replica; once for each, in their order")
-      ->type_name("NAME");
-  list(
-      "--key", &options->key,
-      "Columns that identify a record, as in a,b (default: the replicas' own key); '*': none does, "
-      "compare how many copies of each record there are")
-      ->type_name("COLUMNS");
-  list("--columns", &options->columns, "Compare these columns only (besides the key)")
-      ->type_name("COLUMNS");
-  list("--ignore", &options->ignore, "Leave these columns out")->type_name("COLUMNS");
-  list("--types", &options->types,
-       "How to read columns, as in a=text,b=date: bool, integer, decimal, float64, text, bytes, "
-       "date, time, timestamp, "
-       "timestamptz, uuid, json or dynamic")
-      ->type_name("COLUMN=TYPE");
-  list("--rule", &options->rules,
-       "What to leave out of account, as in total:round=2,name:rtrim: round=N, float=N, float=32, "
-       "precision=s|ms|us, trim, rtrim, nfc, casefold, empty=null, json=number-as-double, ignore")
-      ->type_name("COLUMN:RULE");
-  list("--rename", &options->renames, "Another name for a column of one replica")
-      ->type_name("REPLICA:COLUMN=NAME");
-  list("--zone", &options->zones,
-       "The zone of one replica's timestamps without zone: UTC, UTC+2 or UTC-09:30")
-      ->type_name("REPLICA:COLUMN=ZONE");
+  // Each of these takes one value each time, so that it can't swallow the stores.
+  for (const ListOption& option : kListOptions) {
+    diff->add_option(option.name, options->*option.values, option.help)
+        ->expected(1)
+        ->take_all()
+        ->allow_extra_args(false)
+        ->type_name(option.value_name);
+  }
   diff->add_option(
           "--format", options->format,
           "table, json, jsonl, csv or csv-raw (csv with cells as they are: what a terminal\n"
           "or a spreadsheet would act on too)")
       ->type_name("FORMAT")
       ->capture_default_str();
-  diff->add_option("--output", options->output, "Write the report to a file, whole or not at all")
-      ->type_name("FILE");
+  for (const TextOption& option : kTextOptions) {
+    diff->add_option(option.name, options->*option.value, option.help)
+        ->type_name(option.value_name);
+  }
   const auto number = [diff](const char* name, auto* into, const char* help) {
     return diff->add_option(name, *into, help)
         ->check([](const std::string& text) -> std::string {
           const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
           if (digits && text.size() < 19) return "";
-          return "wanted a whole number" + std::string(digits ? " of at most 18 digits" : "") +
-                 ", got '" + text + "'";
+          return "expected a whole number" + std::string(digits ? " of at most 18 digits" : "") +
+                 ", not '" + text + "'";
         })
         ->type_name("N");
   };
@@ -233,10 +214,6 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->add_flag("--exhaustive", options->exhaustive,
                  "Compare everything, even where a million records and more differ; else a sample "
                  "says about how many do, and by what");
-  list("--allow-not-point-in-time", &options->allow_not_point_in_time,
-       "Give a verdict though this replica can't be read at one point in time, else INCOMPLETE; "
-       "a scan of it that lost its server goes on where it was, if it can")
-      ->type_name("REPLICA");
   diff->add_flag("--show-values", options->show_values,
                  "Show the divergent records' values, differing columns marked");
   diff->add_flag("--explain", options->plan_only,
@@ -244,32 +221,10 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->add_flag_callback(
       "--no-why", [options] { options->explain = false; },
       "Don't look into a sample of the divergent records for what they differ by");
-  diff->add_option("--digest-key-file", options->digest_key_file,
-                   "Digest key for the agents started here (default: a random one)")
-      ->type_name("FILE");
-  diff->add_option("--state-dir", options->state_dir,
-                   "Keep the indexes here for the next time (default: a temporary directory)")
-      ->type_name("DIR");
-  diff->add_option("--connections", options->connections,
-                   "Read each database server with so many connections at most (default: 2; "
-                   "MariaDB and MySQL: 1)")
-      ->type_name("N");
-  diff->add_option("--statement-timeout", options->statement_timeout,
-                   "Let a database server end a scan that takes longer, as in 30min")
-      ->type_name("TIME");
-  diff->add_option("--max-rate", options->max_rate,
-                   "Read no more than so much a second of each store, as in 50000rows, 20MB or "
-                   "50000rows,20MB")
-      ->type_name("RATE");
-  diff->add_option("--max-load", options->max_load,
-                   "Don't read a database server while more queries of others run on it, or its "
-                   "replication lags more, as in running=20,lag=10s,hold=60s (hold: how long a "
-                   "scan is paused before it is begun anew)")
-      ->type_name("LIMITS");
-  diff->add_option("--retries", options->retries,
-                   "How often in all a scan that lost its server is tried again, after 0.5, 1, "
-                   "2, 4, … seconds (default: 4)")
-      ->type_name("N");
+  for (const ReadingOption& option : kReadingOptions) {
+    diff->add_option(option.name, options->reading.*option.value, Capitalised(option.help))
+        ->type_name(option.value_name);
+  }
   diff->add_flag("--quiet", options->quiet, "No progress; warnings and errors stay");
   diff->add_flag("--stats", options->stats, "Statistics of indexing and walk on stderr");
   diff->footer(

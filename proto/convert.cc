@@ -1,8 +1,10 @@
 #include "proto/convert.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -138,6 +140,10 @@ absl::StatusOr<PrepareResult> ResultFromProto(const v1::PrepareResult& message) 
   return result;
 }
 
+int64_t TimeToProto(WallTime time) { return time.time_since_epoch().count(); }
+
+WallTime TimeFromProto(int64_t time_us) { return WallTime(std::chrono::microseconds(time_us)); }
+
 }  // namespace
 
 v1::Digest ToProto(const merkle::Digest& digest) {
@@ -181,17 +187,18 @@ v1::Agreement ToProto(const merkle::Agreement& agreement) {
 absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   // First of all: what another version means by the rest is unknown here.
   if (agreement.encoding_version() != merkle::kEncodingVersion) {
-    return absl::FailedPreconditionError(
-        "encoding version differs: got " + std::to_string(agreement.encoding_version()) +
-        ", this program has " + std::to_string(merkle::kEncodingVersion) +
-        "; run the same version of Driftwood on all sides");
+    return absl::FailedPreconditionError("encoding version differs: the other side has " +
+                                         std::to_string(agreement.encoding_version()) +
+                                         ", this program has " +
+                                         std::to_string(merkle::kEncodingVersion) +
+                                         "; run the same version of Driftwood on all sides");
   }
   const auto columns = static_cast<size_t>(agreement.key_size() + agreement.values_size());
   const auto rules = static_cast<size_t>(agreement.rules_size());
   if (columns > kColumnsMax || rules > kTagRulesMax) {
     return absl::InvalidArgumentError("an agreement may have " + std::to_string(kColumnsMax) +
                                       " columns and " + std::to_string(kTagRulesMax) +
-                                      " rules, got " + std::to_string(columns) + " and " +
+                                      " rules, not " + std::to_string(columns) + " and " +
                                       std::to_string(rules));
   }
   merkle::Agreement result;
@@ -205,7 +212,7 @@ absl::StatusOr<merkle::Agreement> FromProto(const v1::Agreement& agreement) {
   result.params.fanout = agreement.fanout();
   if (result.key_id.size() != kKeyIdBytes) {
     return absl::InvalidArgumentError("a digest key id has " + std::to_string(kKeyIdBytes) +
-                                      " bytes, got " + std::to_string(result.key_id.size()));
+                                      " bytes, not " + std::to_string(result.key_id.size()));
   }
   RETURN_IF_ERROR(result.Validate());
   return result;
@@ -310,6 +317,43 @@ SnapshotRequest FromProto(const v1::OpenSnapshotRequest& message) {
   return {message.dataset(), message.fingerprint()};
 }
 
+v1::Freshness ToProto(const Freshness& freshness) {
+  v1::Freshness message;
+  if (const auto* const scanned = std::get_if<ProvedUnchanged>(&freshness)) {
+    message.mutable_proved_unchanged()->set_time_us(TimeToProto(scanned->time));
+  } else if (const auto* const followed = std::get_if<Followed>(&freshness)) {
+    v1::Followed* const out = message.mutable_followed();
+    out->set_history(followed->history);
+    out->set_position(followed->position);
+    out->set_proved_us(TimeToProto(followed->proved));
+  } else if (const auto* const pushed = std::get_if<Pushed>(&freshness)) {
+    v1::Pushed* const out = message.mutable_pushed();
+    out->set_epoch(pushed->epoch);
+    out->set_sequence(pushed->sequence);
+    if (pushed->complete_up_to) out->set_complete_up_to_us(TimeToProto(*pushed->complete_up_to));
+  }
+  return message;
+}
+
+absl::StatusOr<Freshness> FromProto(const v1::Freshness& message) {
+  switch (message.basis_case()) {
+    case v1::Freshness::kProvedUnchanged:
+      return ProvedUnchanged{TimeFromProto(message.proved_unchanged().time_us())};
+    case v1::Freshness::kFollowed:
+      return Followed{message.followed().history(), message.followed().position(),
+                      TimeFromProto(message.followed().proved_us())};
+    case v1::Freshness::kPushed: {
+      Pushed pushed{message.pushed().epoch(), message.pushed().sequence()};
+      if (message.pushed().has_complete_up_to_us()) {
+        pushed.complete_up_to = TimeFromProto(message.pushed().complete_up_to_us());
+      }
+      return pushed;
+    }
+    default:
+      return absl::InternalError("the agent does not say how current its snapshot is");
+  }
+}
+
 v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened) {
   v1::OpenSnapshotReply reply;
   reply.set_snapshot(opened.id);
@@ -319,6 +363,7 @@ v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened) {
   reply.set_unparsed(opened.unparsed);
   reply.set_not_point_in_time(ValidUtf8(opened.not_point_in_time));
   reply.set_lease_ms(static_cast<uint32_t>(opened.lease.count()));
+  *reply.mutable_freshness() = ToProto(opened.freshness);
   return reply;
 }
 
@@ -332,6 +377,7 @@ absl::StatusOr<OpenedSnapshot> FromProto(const v1::OpenSnapshotReply& reply) {
   opened.unparsed = reply.unparsed();
   opened.not_point_in_time = reply.not_point_in_time();
   opened.lease = std::chrono::milliseconds(reply.lease_ms());
+  ASSIGN_OR_RETURN(opened.freshness, FromProto(reply.freshness()));
   return opened;
 }
 

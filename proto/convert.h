@@ -8,6 +8,7 @@
 #include "driftwood/v1/agent.pb.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
+#include "proto/contract/freshness.h"
 #include "proto/contract/prepared.h"
 #include "proto/contract/record.h"
 #include "proto/contract/source.h"
@@ -42,8 +43,12 @@ absl::StatusOr<PrepareUpdate> FromProto(const v1::PrepareReply& reply);
 v1::OpenSnapshotRequest ToProto(const SnapshotRequest& request);
 SnapshotRequest FromProto(const v1::OpenSnapshotRequest& request);
 
+v1::Freshness ToProto(const Freshness& freshness);
+// Internal: none, or of a kind that this program does not know.
+absl::StatusOr<Freshness> FromProto(const v1::Freshness& message);
+
 v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened);
-// Internal: no snapshot was opened.
+// Internal: no snapshot was opened, or it stands for nothing.
 absl::StatusOr<OpenedSnapshot> FromProto(const v1::OpenSnapshotReply& reply);
 
 v1::ReadRecordsRequest ToProto(ReadRequest request);

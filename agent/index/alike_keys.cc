@@ -18,7 +18,7 @@ namespace {
 
 using merkle::Agreement;
 
-// A key without its texts: two keys that a collation may take for equal have this in common.
+// A key without its texts: two keys that a collation may consider equal have this in common.
 std::string WithoutTexts(const std::vector<merkle::Value>& key) {
   std::string rest;
   for (merkle::Value value : key) {

@@ -17,8 +17,8 @@ namespace driftwood::agent {
 // How many keys of a call are looked up one by one.
 inline constexpr size_t kAlikeLookupsMax = 20;
 
-// Of `keys` (canonical, of records that the store lacks), those that it takes for equal to one that
-// it holds: the first kAlikeLookupsMax that might be. None if it has no look-up for such keys.
+// Of `keys` (canonical, of records that the store lacks), those that it considers equal to one that
+// it holds: the first kAlikeLookupsMax that might be. None if it has no lookup for such keys.
 absl::StatusOr<std::vector<AlikeKey>> FindAlikeKeys(Store& store,
                                                     const merkle::Agreement& agreement,
                                                     const std::vector<std::string>& keys,

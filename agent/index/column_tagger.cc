@@ -25,8 +25,8 @@ absl::StatusOr<ColumnTagger> ColumnTagger::Create(const merkle::Agreement& agree
                                                   const merkle::DigestKey& key,
                                                   const std::vector<std::string>& rules) {
   if (rules.size() > kTagRulesMax) {
-    return absl::InvalidArgumentError("got " + std::to_string(rules.size()) +
-                                      " rules, a call may have " + std::to_string(kTagRulesMax));
+    return absl::InvalidArgumentError("there are " + std::to_string(rules.size()) +
+                                      " rules; a call may have " + std::to_string(kTagRulesMax));
   }
   ColumnTagger tagger(agreement, key);
   std::map<std::string_view, size_t> places;

@@ -1,4 +1,4 @@
-// Records without a key (key `*`, merkle/tree/multiset.h), read again: how many copies of them
+// Records without a key (key `*`, merkle/tree/multiset.h), re-read: how many copies of them
 // there are. No store can look them up, so that it takes a scan.
 #pragma once
 

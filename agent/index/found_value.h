@@ -1,5 +1,5 @@
 // The digest of a row's record, and its value if that is not too long to be handed out: for the few
-// rows that are read again, however long they are.
+// rows that are re-read, however long they are.
 #pragma once
 
 #include <cstddef>

@@ -30,6 +30,7 @@ absl::Status WithOrigin(const absl::Status& status, std::optional<uint64_t> orig
 absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
                                        const IndexerOptions& options,
                                        merkle::IndexBuilder& builder) {
+  const WallTime began = options.wall_clock();  // no state that is read is older
   ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, store.StartScan(ScanColumns(agreement.schema)));
   IndexRun run(scan.get(), &builder, agreement, options);
   if (const absl::Status status = run.Run(); !status.ok()) {
@@ -37,10 +38,11 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
   }
   ASSIGN_OR_RETURN(Scan::End end, scan->Finish());
   scan.reset();  // gives the source's snapshot back before the slow part
-  // What belongs to no point in time is no state that could be proven unchanged.
+  // What is no consistent snapshot is no state that could be proven unchanged.
   if (!end.not_point_in_time.empty()) end.position.clear();
 
-  const IndexedState state{end.position, run.unparsed(), end.not_point_in_time, run.records()};
+  const IndexedState state{end.position, run.unparsed(), end.not_point_in_time, run.records(),
+                           ProvedUnchanged{began}};
   ASSIGN_OR_RETURN(const merkle::Summary root, builder.Finish(state.Encode()));
   // The builder of a multiset has checked that its copies add up.
   const bool adds_up = agreement.schema.multiset

@@ -22,8 +22,9 @@ struct IndexerResult {
   std::string not_point_in_time;  // Scan::End
 };
 
-// Builds the index of `store` under `agreement` at `path`. The position, `unparsed` and
-// not_point_in_time are kept in the index's source position (see IndexedState). AlreadyExists: two
+// Builds the index of `store` under `agreement` at `path`. The position, `unparsed`,
+// not_point_in_time and when the scan began are kept in the index's source position (see
+// IndexedState). AlreadyExists: two
 // records with one key; the message has the key, both origins, and both original keys where they
 // are written differently ('7' and '007').
 absl::StatusOr<IndexerResult> BuildIndex(Store& store, const merkle::Agreement& agreement,

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "agent/source/cancellation.h"
 #include "merkle/hash/digest.h"
+#include "merkle/os/clock.h"
 #include "merkle/record/agreement.h"
 
 namespace driftwood::agent {
@@ -20,6 +21,8 @@ struct IndexerOptions {
   std::function<void(uint64_t records, uint64_t progress)> on_progress;
   // Makes the build end with Cancelled. May be null.
   Cancellation* cancellation = nullptr;
+  // For when the scan began.
+  merkle::WallClock wall_clock = merkle::SystemClock();
 };
 
 // FailedPrecondition: an agreement of another encoding version or digest key. InvalidArgument:

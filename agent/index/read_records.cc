@@ -25,7 +25,7 @@ namespace {
 
 using merkle::Agreement;
 
-// What is wanted of a record beside its digest.
+// What is asked for of a record beside its digest.
 struct RecordParts {
   bool values = false;
   ColumnTagger* tagger = nullptr;  // null: no tags
@@ -120,7 +120,7 @@ absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
   return Reading{*std::move(scan), by_key};
 }
 
-// The next keys, in order, of one look-up: what a store makes of it (a statement, say) has bounds
+// The next keys, in order, of one lookup: what a store makes of it (a statement, say) has bounds
 // too.
 std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t begin) {
   constexpr size_t kKeysMax = 5000;
@@ -152,7 +152,7 @@ absl::StatusOr<std::vector<FoundRecord>> FindIn(
   return finder.Take();
 }
 
-// Adds what look-ups have overlooked of `wanted` (HeldBefore), if anything, by one scan.
+// Adds what lookups have overlooked of `wanted` (HeldBefore), if anything, by one scan.
 absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkle::DigestKey& key,
                            const std::vector<std::string>& wanted, const RecordParts& parts,
                            Cancellation* cancellation, const HeldBefore& held_before,
@@ -178,7 +178,7 @@ absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkl
   return absl::OkStatus();
 }
 
-// Of keys that ascend, each once: a look-up of a key asked for twice would find two records with
+// Of keys that ascend, each once: a lookup of a key asked for twice would find two records with
 // one key.
 absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement& agreement,
                                                    const merkle::DigestKey& key,

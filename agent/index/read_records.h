@@ -1,4 +1,4 @@
-// Records read again from the live store, by their keys.
+// Records re-read from the live store, by their keys.
 #pragma once
 
 #include <functional>
@@ -20,12 +20,12 @@ using HeldBefore =
     std::function<std::vector<std::string>(const std::vector<std::string>& not_found)>;
 
 // Re-reads the records with exactly the given canonical keys (compared in binary) from the live
-// store, by look-up where it has one, else by one scan. Absent keys are absent from the result,
+// store, by lookup where it has one, else by one scan. Absent keys are absent from the result,
 // which is in key order. Values only if `with_values`: the memory it takes is theirs. Aborted: the
 // source changed while it was scanned, so that an absent key may only have been overlooked.
 //
-// A look-up may overlook a record too: an index of the store's lacks it (a collation that has
-// changed under it), or its character set can't write the key as we read it. So what a look-up does
+// A lookup may overlook a record too: an index of the store's lacks it (a collation that has
+// changed under it), or its character set can't write the key as we read it. So what a lookup does
 // not find and was there before is gone only if one scan does not meet it either.
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(
     Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,

@@ -1,5 +1,5 @@
 // From a store's row to the canonical bytes of its record: each value read as its column's agreed
-// type, encoded under its own tag where it does not parse. The value comes in the form that is
+// type, encoded under its own tag at a type mismatch. The value comes in the form that is
 // shown (merkle/record/encoding.h), or in the one that is hashed (merkle/record/hashed_form.h).
 #pragma once
 
@@ -42,7 +42,7 @@ class RowEncoder {
 
   // key(), and value() in its hashed form. Each long value is hashed once and never copied, unless
   // its bytes must be made first. Needs the digest key. `row` in the order of ScanColumns(), as
-  // many values as there are columns. `ends`, if wanted, is where each column of value() ends.
+  // many values as there are columns. `ends`, if given, is where each column of value() ends.
   absl::Status EncodeHashed(std::span<const SourceValue> row, std::vector<size_t>* ends = nullptr);
   // The same for a record that is then added to `batch`, which may be given some of the long
   // values: value() is of no other use.
@@ -53,17 +53,17 @@ class RowEncoder {
   std::string_view value() const { return value_; }
 
   // value() as it is shown, but piece by piece, and what stands in it as the source gave it is
-  // never copied. key() is as it was; value() is of no use afterwards. `end_column`, if wanted, is
+  // never copied. key() is as it was; value() is of no use afterwards. `end_column`, if given, is
   // called after each column's pieces, of which then none belongs to two.
   using TakePiece = std::function<void(std::string_view piece)>;
   absl::Status EncodeValue(std::span<const SourceValue> row, const TakePiece& take,
                            const std::function<void()>& end_column = nullptr);
 
-  // Values so far that did not parse as their column's type.
+  // Type mismatches so far.
   uint64_t unparsed() const { return unparsed_; }
 
  private:
-  // Appends a value that is not NULL; false if it did not parse as the column's type.
+  // Appends a value that is not NULL; false if it is a type mismatch.
   using AppendFunction = bool (*)(const SourceValue& value, merkle::Place place, std::string* out);
   // How one column is encoded. Chosen once, so that no row asks for a column's type again.
   struct ColumnPlan {

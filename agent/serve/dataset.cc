@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "agent/index/copies.h"
@@ -29,7 +30,6 @@ namespace fs = std::filesystem;
 constexpr std::string_view kIndexPrefix = "index-";
 constexpr std::string_view kDamagedSuffix = ".damaged";
 constexpr std::string_view kLmdbLockSuffix = "-lock";
-// How soon a call that waits for its turn notices that it was cancelled.
 
 // A kept index says what the source held as this program read it through this URL: the same file
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
@@ -132,7 +132,10 @@ absl::Status DescribeBusy(const std::string& name) {
 // Holds the dataset's turn for its own lifetime.
 class Dataset::Turn {
  public:
-  explicit Turn(Dataset* dataset) : dataset_(dataset) { dataset_->retries_->Reset(); }
+  Turn(Dataset* dataset, CallControl* control) : dataset_(dataset) {
+    dataset_->retries_->Reset();
+    dataset_->store_->StopWith(control->cancellation.token());
+  }
   ~Turn() { dataset_->EndTurn(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -161,7 +164,7 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_
 
 Dataset::~Dataset() {
   // Else the next agent finds it, and meets the damage as late as this one did.
-  if (loaded_ != nullptr && loaded_->damaged) QuarantineDamaged();
+  if (loaded_ != nullptr && loaded_->damaged()) QuarantineDamaged();
   ::close(lock_file_);
 }
 
@@ -216,7 +219,7 @@ void Dataset::EndTurn() {
 
 absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   absl::StatusOr<SourceDescription> description = store_->Describe();
   if (description.ok()) offered_key_ = description->key;
   return description;
@@ -241,17 +244,19 @@ absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
 absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   RETURN_IF_ERROR(CheckOfferedKey(agreement));
   Prepared prepared = force ? nullptr : Kept(agreement);
-  const bool reused = prepared != nullptr && ProvenCurrent(*prepared);
+  std::optional<LiveSnapshot> now;
+  if (prepared != nullptr) now = ProvenCurrent(*prepared);
+  const bool reused = now.has_value();
   if (!reused) {
     Publish(nullptr);
-    ASSIGN_OR_RETURN(prepared, Build(agreement, control));
+    ASSIGN_OR_RETURN(std::tie(prepared, now), Build(agreement, control));
   }
   Publish(prepared);
-  return PrepareResult{prepared->root, prepared->state.records, prepared->state.unparsed, reused,
-                       prepared->not_point_in_time};
+  return PrepareResult{now->root, now->records, now->state.unparsed, reused,
+                       now->state.not_point_in_time};
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerprint,
@@ -259,7 +264,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
                                                        bool with_values, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   if (!with_values) {
     std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
     if (found) return *std::move(found);
@@ -273,7 +278,10 @@ HeldBefore Dataset::HeldBy(std::string_view fingerprint, CallControl* control) c
   return [this, fingerprint, control](const std::vector<std::string>& not_found) {
     const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
     if (!prepared.ok()) return not_found;  // it may have been any of them
-    const absl::StatusOr<std::vector<FoundRecord>> held = FindIn(**prepared, not_found, control);
+    const absl::StatusOr<LiveSnapshot> snapshot = (*prepared)->Snapshot();
+    if (!snapshot.ok()) return not_found;
+    const absl::StatusOr<std::vector<FoundRecord>> held =
+        FindIn(**prepared, *snapshot, not_found, control);
     if (!held.ok()) return not_found;
     std::vector<std::string> keys;
     for (const FoundRecord& record : *held) keys.push_back(record.key);
@@ -294,7 +302,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
                                       " keys, a call may have " + std::to_string(kTagsMax));
   }
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
   const std::shared_ptr<Store> store = Gated(control);
   absl::StatusOr<std::vector<FoundRecord>> tagged =
@@ -310,7 +318,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadUnfiltered(
     std::string_view fingerprint, const std::vector<std::string>& keys, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> unfiltered, store_->WithoutFilter());
   const std::shared_ptr<Store> store = Gated(control, unfiltered.get());
   return ReadRecords(*store, agreement, options_.key, keys, /*with_values=*/false,
@@ -322,7 +330,7 @@ absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view finger
                                                          CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
   RETURN_IF_ERROR(BeginTurn(control));
-  Turn turn(this);
+  Turn turn(this, control);
   const std::shared_ptr<Store> store = Gated(control);
   return FindAlikeKeys(*store, agreement, keys, &control->cancellation);
 }
@@ -340,19 +348,19 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(std::string_view f
                                                               const std::vector<std::string>& keys,
                                                               CallControl* control) const {
   ASSIGN_OR_RETURN(const Prepared prepared, Servable(fingerprint));
-  return FindIn(*prepared, keys, control);
+  ASSIGN_OR_RETURN(const LiveSnapshot snapshot, prepared->Snapshot());
+  return FindIn(*prepared, snapshot, keys, control);
 }
 
-absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(const PreparedIndex& prepared,
+absl::StatusOr<std::vector<FoundRecord>> Dataset::FindIn(const LiveIndex& index,
+                                                         const LiveSnapshot& snapshot,
                                                          const std::vector<std::string>& keys,
                                                          CallControl* control) const {
-  const auto view = prepared.index->Snapshot();
   absl::StatusOr<std::vector<FoundRecord>> found =
-      !view.ok() ? view.status()
-      : prepared.agreement.schema.multiset
-          ? FindCopies(**view, keys, options_.key, prepared.state.records, &control->cancellation)
-          : FindRecords(**view, keys);
-  if (absl::IsDataLoss(found.status())) prepared.damaged = true;
+      index.agreement().schema.multiset
+          ? FindCopies(*snapshot.view, keys, options_.key, snapshot.records, &control->cancellation)
+          : FindRecords(*snapshot.view, keys);
+  if (!found.ok()) return index.Noted(found.status());
   return found;
 }
 
@@ -360,8 +368,11 @@ std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(std::string_view 
                                                                const std::vector<std::string>& keys,
                                                                CallControl* control) {
   const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
-  if (!prepared.ok() || !ProvenCurrent(**prepared)) return std::nullopt;
-  absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, keys, control);
+  if (!prepared.ok()) return std::nullopt;
+  // What was proven is this snapshot: the index may have moved by the time that it is asked.
+  const std::optional<LiveSnapshot> now = ProvenCurrent(**prepared);
+  if (!now) return std::nullopt;
+  absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, *now, keys, control);
   if (!found.ok()) return std::nullopt;  // the store itself still says what is there
   return *std::move(found);
 }
@@ -374,30 +385,29 @@ absl::StatusOr<Dataset::Prepared> Dataset::Servable(std::string_view fingerprint
         " is not prepared: prepare it first (it is not while a scan is under way, nor after one "
         "that failed)");
   }
-  if (servable_->fingerprint != fingerprint) {
+  if (servable_->fingerprint() != fingerprint) {
     return absl::FailedPreconditionError("dataset " + options_.name +
                                          " is prepared under another agreement; prepare it again");
   }
-  if (servable_->damaged) {
-    return absl::DataLossError("the index of dataset " + options_.name +
-                               " is damaged; prepare it again");
-  }
+  const absl::Status usable = servable_->Usable();
+  if (!usable.ok()) return Reworded(usable, options_.name + ": " + std::string(usable.message()));
   return servable_;
 }
 
 Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
-  if (loaded_ != nullptr && loaded_->damaged) {
+  if (loaded_ != nullptr && loaded_->damaged()) {
     QuarantineDamaged();
     return nullptr;
   }
   if (loaded_ != nullptr) {
-    return loaded_->fingerprint == agreement.Fingerprint() ? loaded_ : nullptr;
+    const bool same = loaded_->fingerprint() == agreement.Fingerprint();
+    return same ? Uncontradicted() : nullptr;
   }
   if (generation_ == 0) return nullptr;
-  absl::StatusOr<std::shared_ptr<PreparedIndex>> kept = Load(agreement);
+  absl::StatusOr<Prepared> kept = LiveIndex::Open(IndexPath(generation_), options_.key, agreement);
   if (kept.ok()) {
-    loaded_ = *kept;
-    return loaded_;
+    loaded_ = *std::move(kept);
+    return Uncontradicted();
   }
   switch (kept.status().code()) {
     case absl::StatusCode::kNotFound:
@@ -412,35 +422,25 @@ Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
   return nullptr;
 }
 
-absl::StatusOr<std::shared_ptr<PreparedIndex>> Dataset::Load(
-    const merkle::Agreement& agreement) const {
-  auto prepared = std::make_shared<PreparedIndex>();
-  prepared->agreement = agreement;
-  prepared->fingerprint = agreement.Fingerprint();
-  merkle::IndexOptions options;
-  options.key = options_.key;
-  options.params = agreement.params;
-  options.fingerprint = prepared->fingerprint;
-  options.multiset = agreement.schema.multiset;
-  ASSIGN_OR_RETURN(prepared->index, merkle::Index::Open(IndexPath(generation_), options));
-  ASSIGN_OR_RETURN(prepared->root, prepared->index->Root());
-  // A snapshot adds up the top level.
-  RETURN_IF_ERROR(prepared->index->Snapshot().status());
-  ASSIGN_OR_RETURN(const std::string position, prepared->index->source_position());
-  absl::StatusOr<IndexedState> state = IndexedState::Decode(position);
-  if (!state.ok()) {
-    return absl::DataLossError("the source position of the kept index can't be read: " +
-                               std::string(state.status().message()));
-  }
-  prepared->state = *std::move(state);
-  return prepared;
+// The loaded one, unless it has to be built anew: no range of it is known to be right.
+Dataset::Prepared Dataset::Uncontradicted() const {
+  if (!loaded_->contradicted()) return loaded_;
+  Log("the index of " + options_.name +
+      " is built anew: " + std::string(loaded_->Usable().message()));
+  return nullptr;
 }
 
-bool Dataset::ProvenCurrent(const PreparedIndex& kept) {
-  if (kept.state.position.empty() || !kept.not_point_in_time.empty()) return false;
+std::optional<LiveSnapshot> Dataset::ProvenCurrent(LiveIndex& kept) {
+  absl::StatusOr<LiveSnapshot> snapshot = kept.Snapshot();
+  if (!snapshot.ok()) return std::nullopt;
+  const IndexedState& state = snapshot->state;
+  if (state.position.empty() || !state.not_point_in_time.empty()) return std::nullopt;
+  const WallTime asked = options_.wall_clock();
   // An error is doubt, and doubt is a scan, which meets the same error again and returns it.
-  const absl::StatusOr<bool> unchanged = store_->IsUnchanged(kept.state.position);
-  return unchanged.ok() && *unchanged;
+  const absl::StatusOr<bool> unchanged = store_->IsUnchanged(state.position);
+  if (!unchanged.ok() || !*unchanged) return std::nullopt;
+  kept.Prove(state.position, asked);
+  return *std::move(snapshot);
 }
 
 std::shared_ptr<Store> Dataset::Gated(CallControl* control, Store* store) {
@@ -484,13 +484,14 @@ absl::Status Dataset::TriedInVain(const absl::Status& status) const {
                               std::to_string(retries_->taken() + 1) + " times)");
 }
 
-absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreement,
-                                                 CallControl* control) {
+absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
+    const merkle::Agreement& agreement, CallControl* control) {
   IndexerOptions options;
   options.key = options_.key;
   options.threads = options_.threads;
   options.sort_memory_bytes = options_.sort_memory_bytes;
   options.cancellation = &control->cancellation;
+  options.wall_clock = options_.wall_clock;
   options.on_progress = [control](uint64_t records, uint64_t progress) {
     control->records = records;
     control->progress = progress;
@@ -503,15 +504,15 @@ absl::StatusOr<Dataset::Prepared> Dataset::Build(const merkle::Agreement& agreem
   loaded_ = nullptr;
   if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));
   generation_ = next;
-  ASSIGN_OR_RETURN(const std::shared_ptr<PreparedIndex> fresh, Load(agreement));
-  if (fresh->root != built.root || fresh->state.unparsed != built.unparsed ||
-      fresh->state.records != built.records) {
+  ASSIGN_OR_RETURN(const Prepared fresh, LiveIndex::Open(IndexPath(next), options_.key, agreement));
+  ASSIGN_OR_RETURN(LiveSnapshot now, fresh->Snapshot());
+  if (now.root != built.root || now.state.unparsed != built.unparsed ||
+      now.records != built.records || now.state.not_point_in_time != built.not_point_in_time) {
     return absl::DataLossError("the index of " + options_.name +
                                " reads back different from what was written; check the disk");
   }
-  fresh->not_point_in_time = built.not_point_in_time;
   loaded_ = fresh;
-  return fresh;
+  return std::pair(fresh, std::move(now));
 }
 
 void Dataset::QuarantineDamaged() {
@@ -529,7 +530,7 @@ void Dataset::Quarantine(const absl::Status& damage) {
 
 void Dataset::Publish(Prepared prepared) {
   merkle::MutexLock lock(&mutex_);
-  if (prepared != nullptr) agreed_ = prepared->agreement;
+  if (prepared != nullptr) agreed_ = prepared->agreement();
   servable_ = std::move(prepared);
 }
 

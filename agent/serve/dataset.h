@@ -1,12 +1,13 @@
-// One dataset of an agent: its store, and the one index that stands for it.
+// One dataset of an agent: its store, and the one live index that stands for it.
 //
 //   Describe ─┐                          ┌─> Servable(fingerprint) ─> snapshots
 //   Prepare ──┼─ one at a time (turns) ──┤
-//   Read ─────┘                          └─> one index file in the dataset's state folder
+//   Read ─────┘                          └─> one index file in the dataset's state directory
 //
 // Invariant: an index is servable only after a Prepare() of this process built it, or proved it to
 // stand for the store as it was at that moment. From the moment on at which that proof fails it is
-// not servable, whatever becomes of the new scan.
+// not servable, whatever becomes of the new scan. A served index may move: its snapshots say what
+// they stand for.
 //
 // Thread-safe. Calls that use the store wait for each other, since a store is not asked to be
 // thread-safe.
@@ -28,17 +29,17 @@
 #include "absl/status/statusor.h"
 #include "agent/index/alike_keys.h"
 #include "agent/index/found_record.h"
-#include "agent/index/indexed_state.h"
 #include "agent/index/indexer.h"
 #include "agent/index/read_records.h"
+#include "agent/serve/live_index.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/retries.h"
 #include "agent/source/store.h"
 #include "merkle/hash/digest.h"
 #include "merkle/mutex.h"
+#include "merkle/os/clock.h"
 #include "merkle/record/agreement.h"
-#include "merkle/tree/index.h"
 #include "proto/contract/prepared.h"
 #include "proto/contract/record.h"
 #include "proto/contract/source.h"
@@ -66,18 +67,6 @@ struct CallControl {
   std::string waiting_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
-// Constant after construction, but for `damaged`.
-struct PreparedIndex {
-  std::unique_ptr<merkle::Index> index;
-  merkle::Agreement agreement;
-  std::string fingerprint;
-  merkle::Summary root;
-  IndexedState state;
-  std::string not_point_in_time;
-  // Set by whoever meets damage in it: it is served and reused no more.
-  mutable std::atomic<bool> damaged{false};
-};
-
 struct DatasetOptions {
   std::string name;
   std::string url;      // as the user gave it
@@ -90,20 +79,21 @@ struct DatasetOptions {
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
   // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
   std::vector<std::chrono::milliseconds> retry_after;
-  // Whether it may go on: what it has read is then not of one point in time.
+  // Whether it may go on: what it has read is then no consistent snapshot.
   bool resume = false;
   // Whether values may leave the agent. If not, only a key that the source offers may be agreed on:
   // keys leave the agent, so any column could be read by calling it the key.
   bool allow_values = false;
   // Above that load the store is not read. `cancellation` and `on_wait` are the dataset's to set.
   std::optional<LoadGateOptions> load_gate;
+  merkle::WallClock wall_clock = merkle::SystemClock();
   std::function<void(const std::string&)> log;  // may be empty
 };
 
 class Dataset {
  public:
-  // Creates the folder where it isn't there, locks it, and removes what an agent that was killed
-  // left in it. FailedPrecondition: another agent uses the folder.
+  // Creates the directory where it isn't there, locks it, and removes what an agent that was killed
+  // left in it. FailedPrecondition: another agent uses the directory.
   static absl::StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options,
                                                        std::unique_ptr<Store> store);
   ~Dataset();
@@ -118,8 +108,8 @@ class Dataset {
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
-  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not read
-  // again: the index says what is there.
+  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not
+  // re-read: the index says what is there.
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
@@ -134,7 +124,7 @@ class Dataset {
   absl::StatusOr<std::vector<FoundRecord>> ReadUnfiltered(std::string_view fingerprint,
                                                           const std::vector<std::string>& keys,
                                                           CallControl* control);
-  // Under the same agreement: of keys that the store lacks, those that it takes for equal to
+  // Under the same agreement: of keys that the store lacks, those that it considers equal to
   // others.
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view fingerprint,
                                                   const std::vector<std::string>& keys,
@@ -146,7 +136,8 @@ class Dataset {
                                                        CallControl* control) const;
 
   // FailedPrecondition: nothing prepared, or something else.
-  absl::StatusOr<std::shared_ptr<const PreparedIndex>> Servable(std::string_view fingerprint) const;
+  // DataLoss: damaged or contradicted, prepare again.
+  absl::StatusOr<std::shared_ptr<LiveIndex>> Servable(std::string_view fingerprint) const;
 
   const std::string& name() const { return options_.name; }
   // Where the last damaged index is put.
@@ -154,7 +145,7 @@ class Dataset {
 
  private:
   class Turn;
-  using Prepared = std::shared_ptr<const PreparedIndex>;
+  using Prepared = std::shared_ptr<LiveIndex>;
 
   Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file);
 
@@ -176,9 +167,11 @@ class Dataset {
 
   // Null: nothing that may be used.
   Prepared Kept(const merkle::Agreement& agreement);
-  absl::StatusOr<std::shared_ptr<PreparedIndex>> Load(const merkle::Agreement& agreement) const;
-  bool ProvenCurrent(const PreparedIndex& kept);
-  absl::StatusOr<std::vector<FoundRecord>> FindIn(const PreparedIndex& prepared,
+  Prepared Uncontradicted() const;
+  // A snapshot of it that stands for the source as it is now, on proof; absent: there is none.
+  std::optional<LiveSnapshot> ProvenCurrent(LiveIndex& kept);
+  absl::StatusOr<std::vector<FoundRecord>> FindIn(const LiveIndex& index,
+                                                  const LiveSnapshot& snapshot,
                                                   const std::vector<std::string>& keys,
                                                   CallControl* control) const;
   // What was prepared last, if it is this.
@@ -189,7 +182,9 @@ class Dataset {
   std::optional<std::vector<FoundRecord>> ReadFromIndex(std::string_view fingerprint,
                                                         const std::vector<std::string>& keys,
                                                         CallControl* control);
-  absl::StatusOr<Prepared> Build(const merkle::Agreement& agreement, CallControl* control);
+  // With a snapshot of what was built.
+  absl::StatusOr<std::pair<Prepared, LiveSnapshot>> Build(const merkle::Agreement& agreement,
+                                                          CallControl* control);
   void QuarantineDamaged();
   void Quarantine(const absl::Status& damage);
   void Publish(Prepared prepared);

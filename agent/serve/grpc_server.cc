@@ -71,9 +71,7 @@ void GrpcServer::Shutdown(std::chrono::milliseconds grace) {
   listener_->Stop();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
-  RemoveSocket();
+  listener_->RemoveSocket();
 }
-
-void GrpcServer::RemoveSocket() { listener_->RemoveSocket(); }
 
 }  // namespace driftwood::agent

@@ -46,8 +46,6 @@ class GrpcServer {
   const std::string& address() const { return listener_->address(); }
   // Takes no more calls, cancels those that run after `grace`, returns when all have ended.
   void Shutdown(std::chrono::milliseconds grace);
-  // For an end that can't wait for the calls.
-  void RemoveSocket();
 
  private:
   GrpcServer(Service* service, GrpcServiceOptions options)

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kNameBytesMax = 64;
 
-// The name is also that of the dataset's state folder.
+// The name is also that of the dataset's state directory.
 bool IsDatasetName(const std::string& name) {
   if (name.empty() || name.size() > kNameBytesMax || name[0] == '.') return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
@@ -34,20 +34,20 @@ std::string ShortHex(std::string_view bytes) {
 
 absl::Status CheckKeys(const std::vector<std::string>& keys, size_t keys_max) {
   if (keys.size() > keys_max) {
-    return absl::InvalidArgumentError("got " + std::to_string(keys.size()) +
-                                      " keys, a call may have " + std::to_string(keys_max));
+    return absl::InvalidArgumentError("there are " + std::to_string(keys.size()) +
+                                      " keys; a call may have " + std::to_string(keys_max));
   }
   for (const std::string& key : keys) {
     if (key.empty() || key.size() > merkle::kKeyBytesMax) {
-      return absl::InvalidArgumentError("got a key of " + std::to_string(key.size()) +
-                                        " bytes, a key has 1 to " +
+      return absl::InvalidArgumentError("a key is of " + std::to_string(key.size()) +
+                                        " bytes; a key has 1 to " +
                                         std::to_string(merkle::kKeyBytesMax));
     }
   }
   return absl::OkStatus();
 }
 
-// What a store's look-up gave must be among what was asked for, each once and in order: a record
+// What a store's lookup gave must be among what was asked for, each once and in order: a record
 // that nobody asked for would be taken for one that is there.
 absl::Status CheckFound(const std::vector<std::string>& keys,
                         const std::vector<FoundRecord>& found) {
@@ -111,6 +111,7 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.resume = options_.resume;
   dataset.allow_values = options_.allow_values;
   dataset.load_gate = options_.load_gate;
+  dataset.wall_clock = options_.wall_clock;
   dataset.log = options_.log;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
   return absl::OkStatus();
@@ -187,29 +188,26 @@ absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
   return result;
 }
 
+absl::StatusOr<std::shared_ptr<LiveIndex>> Service::Live(std::string_view dataset,
+                                                         std::string_view fingerprint) const {
+  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  return found->Servable(fingerprint);
+}
+
 absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                                                      std::string_view fingerprint) {
-  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
-  ASSIGN_OR_RETURN(const std::shared_ptr<const PreparedIndex> prepared,
-                   found->Servable(fingerprint));
+  ASSIGN_OR_RETURN(const std::shared_ptr<LiveIndex> live, Live(dataset, fingerprint));
   snapshots_.Sweep();
-  auto view = prepared->index->Snapshot();
-  if (view.status().code() == absl::StatusCode::kDataLoss) prepared->damaged = true;
-  RETURN_IF_ERROR(view.status());
-  ASSIGN_OR_RETURN(const merkle::Summary root, (*view)->Summarize(merkle::Range::All()));
-  if (root != prepared->root) {
-    prepared->damaged = true;
-    return absl::DataLossError("the index of dataset " + std::string(dataset) +
-                               " does not add up to its root; prepare it again");
-  }
+  ASSIGN_OR_RETURN(LiveSnapshot snapshot, live->Snapshot());
   OpenedSnapshot opened{0,
-                        root,
-                        prepared->state.records,
-                        prepared->agreement,
-                        prepared->state.unparsed,
-                        prepared->not_point_in_time,
-                        options_.snapshots.lease};
-  ASSIGN_OR_RETURN(opened.id, snapshots_.Open(prepared, *std::move(view)));
+                        snapshot.root,
+                        snapshot.records,
+                        live->agreement(),
+                        snapshot.state.unparsed,
+                        snapshot.state.not_point_in_time,
+                        options_.snapshots.lease,
+                        snapshot.state.freshness};
+  ASSIGN_OR_RETURN(opened.id, snapshots_.Open(live, std::move(snapshot.view)));
   return opened;
 }
 

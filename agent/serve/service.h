@@ -45,6 +45,7 @@ struct ServiceOptions {
   std::optional<LoadGateOptions> load_gate;            // DatasetOptions
   SnapshotLimits snapshots;
   Clock clock = merkle::SteadyClock();
+  merkle::WallClock wall_clock = merkle::SystemClock();
   uint64_t first_snapshot_id = 1;
   std::function<void(const std::string&)> log;  // any thread; may be empty
 };
@@ -67,6 +68,10 @@ class Service {
                                         CallControl* control);
   absl::StatusOr<OpenedSnapshot> OpenSnapshot(std::string_view dataset,
                                               std::string_view fingerprint);
+  // What OpenSnapshot() opens: for whoever keeps it current. Another Prepare() may put another
+  // index in its place.
+  absl::StatusOr<std::shared_ptr<LiveIndex>> Live(std::string_view dataset,
+                                                  std::string_view fingerprint) const;
   // `stopped` is asked now and then; true ends it with Cancelled. It may be empty.
   absl::StatusOr<std::string> Query(uint64_t snapshot, std::string_view questions,
                                     const std::function<bool()>& stopped = {});
@@ -92,7 +97,7 @@ class Service {
                                                           std::string_view fingerprint,
                                                           std::vector<std::string> keys,
                                                           CallControl* control);
-  // Of keys that the store lacks, those that it takes for equal to one that it holds
+  // Of keys that the store lacks, those that it considers equal to one that it holds
   // (alike_keys.h).
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view dataset,
                                                   std::string_view fingerprint,

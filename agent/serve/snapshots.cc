@@ -9,8 +9,8 @@ namespace driftwood::agent {
 
 // Destroyed from the bottom up: the session before the view before the index.
 struct Snapshots::Snapshot {
-  Snapshot(std::shared_ptr<const PreparedIndex> its_index,
-           std::unique_ptr<merkle::TreeView> its_view, const merkle::QueryLimits& limits)
+  Snapshot(std::shared_ptr<const LiveIndex> its_index, std::unique_ptr<merkle::TreeView> its_view,
+           const merkle::QueryLimits& limits)
       : index(std::move(its_index)), view(std::move(its_view)), session(view.get(), limits) {}
 
   // Protected by the mutex of Snapshots.
@@ -18,7 +18,7 @@ struct Snapshots::Snapshot {
   size_t cell_bytes = 0;
   int uses = 0;  // queries that run or wait: the lease goes on from the end of the last
 
-  const std::shared_ptr<const PreparedIndex> index;
+  const std::shared_ptr<const LiveIndex> index;
   const std::unique_ptr<merkle::TreeView> view;
   merkle::Mutex mutex;
   merkle::QuerySession session DRIFTWOOD_GUARDED_BY(mutex);
@@ -40,7 +40,7 @@ Snapshots::Map Snapshots::TakeExpired() {
   return expired;
 }
 
-absl::StatusOr<uint64_t> Snapshots::Open(std::shared_ptr<const PreparedIndex> index,
+absl::StatusOr<uint64_t> Snapshots::Open(std::shared_ptr<const LiveIndex> index,
                                          std::unique_ptr<merkle::TreeView> view) {
   auto snapshot = std::make_shared<Snapshot>(std::move(index), std::move(view), limits_.query);
   Map expired;
@@ -75,10 +75,9 @@ absl::Status Snapshots::CheckCells() const {
   size_t bytes = 0;
   for (const auto& [id, snapshot] : open_) bytes += snapshot->cell_bytes;
   if (bytes <= limits_.cell_bytes_max) return absl::OkStatus();
-  return absl::ResourceExhaustedError("the snapshots that are open keep cells of " +
-                                      std::to_string(bytes) + " bytes, of at most " +
-                                      std::to_string(limits_.cell_bytes_max) +
-                                      "; close one or try later");
+  return absl::ResourceExhaustedError(
+      "the snapshots that are open keep cells of " + std::to_string(bytes) + " bytes, of at most " +
+      std::to_string(limits_.cell_bytes_max) + "; close one or try later");
 }
 
 void Snapshots::EndUse(Snapshot* snapshot, size_t cell_bytes) {
@@ -99,7 +98,10 @@ absl::StatusOr<std::string> Snapshots::Query(uint64_t id, std::string_view quest
     cell_bytes = snapshot->session.kept_bytes();
     return answered;
   }();
-  if (answers.status().code() == absl::StatusCode::kDataLoss) snapshot->index->damaged = true;
+  if (!answers.ok()) return snapshot->index->Noted(answers.status());
+  // A change that was missed before the contradiction may be missing in this snapshot too. Asked
+  // last, so that no answer is given that was known to be in doubt.
+  if (snapshot->index->contradicted()) return snapshot->index->Usable();
   return answers;
 }
 

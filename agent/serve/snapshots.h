@@ -15,7 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "agent/serve/dataset.h"
+#include "agent/serve/live_index.h"
 #include "merkle/mutex.h"
 #include "merkle/os/clock.h"
 #include "merkle/query/query.h"
@@ -42,12 +42,12 @@ class Snapshots {
   ~Snapshots();
 
   // Returns its id. ResourceExhausted: too many are open.
-  absl::StatusOr<uint64_t> Open(std::shared_ptr<const PreparedIndex> index,
+  absl::StatusOr<uint64_t> Open(std::shared_ptr<const LiveIndex> index,
                                 std::unique_ptr<merkle::TreeView> view);
   // One packed batch (merkle/query/query.h). NotFound: never opened, closed or expired.
   // ResourceExhausted: a limit of what is kept.
-  // InvalidArgument for a malformed batch, which leaves the snapshot as it was. DataLoss marks the
-  // index damaged.
+  // InvalidArgument for a malformed batch, which leaves the snapshot as it was. DataLoss: the index
+  // is damaged (which it remembers), or was contradicted, since this snapshot was opened too.
   absl::StatusOr<std::string> Query(uint64_t id, std::string_view questions,
                                     const std::function<bool()>& stopped = {});
   // Closing what isn't open does nothing.

@@ -73,15 +73,17 @@ bool HasWholeSeconds(const FileState& state) {
   return state.modified_ns % kNsPerSecond == 0 && state.changed_ns % kNsPerSecond == 0;
 }
 
-// Until a write must get other times than those of `state`.
-void WaitForTick(const FileState& state) {
+// Until a write must get other times than those of `state`, or until it is stopped.
+void WaitForTick(const FileState& state, const std::stop_token& stop) {
   constexpr struct timespec kPause = {0, 1'000'000};
   const bool is_coarse = state.changed_ns % kNsPerSecond == 0;
   const int64_t now = NowOf(CLOCK_REALTIME_COARSE);
   int64_t end = state.changed_ns + (is_coarse ? kCoarseTickNs : 1);
   // A time far off in the future is another clock's, which will have ticked once ours has.
   if (state.changed_ns - now > kTickMaxNs) end = now + (is_coarse ? kCoarseTickNs : kTickMaxNs);
-  while (NowOf(CLOCK_REALTIME_COARSE) < end) ::nanosleep(&kPause, nullptr);
+  while (!stop.stop_requested() && NowOf(CLOCK_REALTIME_COARSE) < end) {
+    ::nanosleep(&kPause, nullptr);
+  }
 }
 
 bool IsMemoryFileSystem(int fd) {
@@ -159,19 +161,23 @@ absl::StatusOr<std::unique_ptr<FileWatch>> FileWatch::Begin(const std::string& p
     return ::fdatasync(fd) == 0 ? absl::OkStatus() : absl::InternalError(std::strerror(errno));
   };
   DRIFTWOOD_CHECK(options.sync || options.access == Access::kRead);
-  RETURN_IF_ERROR(watch->Settle(options.sync ? options.sync : fdatasync));
+  RETURN_IF_ERROR(watch->Settle(options.sync ? options.sync : fdatasync, options.stop));
   watch->CheckMapsCanBeSeen();
   return watch;
 }
 
 FileWatch::~FileWatch() { ::close(fd_); }
 
-absl::Status FileWatch::Settle(const std::function<absl::Status()>& sync) {
+absl::Status FileWatch::Settle(const std::function<absl::Status()>& sync,
+                               const std::stop_token& stop) {
   struct stat stat = {};
   if (::fstat(fd_, &stat) != 0) return OpenError(path_, errno);
   for (int i = 0; i < kSettleTries; ++i) {
     state_ = FileState::Of(stat);
-    WaitForTick(state_);
+    WaitForTick(state_, stop);
+    if (stop.stop_requested()) {
+      return absl::CancelledError("cancelled while waiting to read " + Printable(path_));
+    }
     const absl::Status synced = sync();
     if (!synced.ok()) {
       unseen_ = "what was written to it can't be waited for: " + std::string(synced.message());

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
@@ -70,6 +71,7 @@ class FileWatch {
     // Writes back what is dirty of the file; empty: fdatasync(). Needed for kIdentity.
     std::function<absl::Status()> sync;
     WallClock clock = SystemWallClock();
+    std::stop_token stop;  // Cancelled, once it is requested while Begin() waits
   };
 
   // The regular file that `path` names now. Waits some milliseconds, or two seconds on a file
@@ -106,7 +108,7 @@ class FileWatch {
  private:
   FileWatch(std::string path, int fd, Access access, int64_t begun_ns)
       : path_(std::move(path)), fd_(fd), access_(access), begun_ns_(begun_ns) {}
-  absl::Status Settle(const std::function<absl::Status()>& sync);
+  absl::Status Settle(const std::function<absl::Status()>& sync, const std::stop_token& stop);
   void CheckMapsCanBeSeen();
 
   const std::string path_;

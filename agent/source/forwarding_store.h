@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +16,7 @@ namespace driftwood::agent {
 
 class ForwardingStore : public Store {
  public:
+  void StopWith(std::stop_token stop) override { store_->StopWith(std::move(stop)); }
   absl::StatusOr<SourceDescription> Describe() override { return store_->Describe(); }
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {

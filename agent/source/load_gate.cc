@@ -85,7 +85,7 @@ class LoadGate {
   LoadGate(Store* store, LoadGateOptions options)
       : store_(store), options_(std::move(options)), patience_(options_.limits.hold) {}
 
-  // For all look-ups of the call together.
+  // For all lookups of the call together.
   absl::Status WaitBriefly() {
     if (patience_ <= milliseconds(0)) return absl::OkStatus();
     const steady_clock::time_point begin = options_.clock();

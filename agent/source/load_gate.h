@@ -46,7 +46,7 @@ struct LoadGateOptions {
 // is under way a load that is too high stops it from being read for `hold` at most. After that the
 // scan is ended, which gives its snapshot back, with a transient error (transient.h). So what one
 // scan gives always belongs to one snapshot, of which no part is read later than the hold allows.
-// Look-ups, which are short, are never paused; those of one call wait for `hold` in all before they
+// Lookups, which are short, are never paused; those of one call wait for `hold` in all before they
 // begin in any case.
 //
 // A load that can't be read is an error, and never none: before the scan that of the store (but

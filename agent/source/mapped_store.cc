@@ -26,7 +26,7 @@ absl::StatusOr<std::map<std::string, std::string>> ParsePairs(const StoreUrl& ur
     if (equals == std::string::npos || equals == 0 || equals + 1 == item.size() ||
         item.find('=', equals + 1) != std::string::npos) {
       return absl::InvalidArgumentError(
-          parameter + "=" + Printable(item) + ": wanted " + parameter +
+          parameter + "=" + Printable(item) + ": expected " + parameter +
           "=COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME") + ",…");
     }
     if (!pairs.emplace(item.substr(0, equals), item.substr(equals + 1)).second) {
@@ -52,7 +52,7 @@ class ZoneSink final : public RowSink {
   }
 
  private:
-  // What is no local timestamp stays what it is, and does not parse as an instant.
+  // What is no local timestamp stays what it is, and is no instant.
   static SourceValue Instant(const SourceValue& value, int64_t offset) {
     merkle::Instant local;
     if (value.kind == Kind::kTimestamp) {
@@ -93,7 +93,6 @@ class MappedBatch final : public RowBatch {
     return batch_->Decode(zone_sink);
   }
   size_t bytes() const override { return batch_->bytes(); }
-  size_t row_bytes_max() const override { return batch_->row_bytes_max(); }
   ScanPart part() const override { return batch_->part(); }
 
  private:
@@ -275,7 +274,7 @@ class MappedStore final : public ForwardingStore {
 absl::StatusOr<int64_t> ParseZone(std::string_view zone) {
   const absl::Status malformed = absl::InvalidArgumentError(
       "'" + Printable(zone) +
-      "' is no zone: wanted a fixed offset, as in UTC, UTC+2, UTC-09:30 or +02:00 (a zone with "
+      "' is no zone: expected a fixed offset, as in UTC, UTC+2, UTC-09:30 or +02:00 (a zone with "
       "summer time has none: convert such a column in a view)");
   std::string_view rest = zone;
   if (rest.starts_with("UTC")) rest.remove_prefix(3);

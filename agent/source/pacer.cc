@@ -87,7 +87,6 @@ class PacedBatch final : public RowBatch {
     return status;
   }
   size_t bytes() const override { return batch_->bytes(); }
-  size_t row_bytes_max() const override { return batch_->row_bytes_max(); }
   ScanPart part() const override { return batch_->part(); }
 
  private:

@@ -58,7 +58,7 @@ class Pacer {
   std::chrono::steady_clock::time_point paid_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
-// `store`, whose scans and look-ups wait for `pacer` before each batch. Bytes are those of the
+// `store`, whose scans and lookups wait for `pacer` before each batch. Bytes are those of the
 // values: of texts their length, of all else 8.
 std::unique_ptr<Store> MakePacedStore(std::unique_ptr<Store> store, std::shared_ptr<Pacer> pacer);
 

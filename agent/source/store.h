@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +45,6 @@ class RowBatch {
   virtual absl::Status Decode(RowSink& sink) = 0;
   // About how much memory it holds; 0 where its rows lie elsewhere.
   virtual size_t bytes() const { return 0; }
-  // No row of it has more texts and bytes than that, where it matters: they may be hashed in pieces
-  // then.
-  virtual size_t row_bytes_max() const { return bytes(); }
-
   virtual ScanPart part() const { return {}; }
 };
 
@@ -68,7 +65,7 @@ class Scan {
     // A text that proves which state of the source was read, for Store::IsUnchanged(); empty if
     // there is no such proof.
     std::string position;
-    // Empty if all that was read belongs to one point in time; else why not ("orders.csv changed
+    // Empty if all that was read is one consistent snapshot; else why not ("orders.csv changed
     // while it was read: size 100 -> 120").
     std::string not_point_in_time;
   };
@@ -89,7 +86,7 @@ struct ServerLoad {
   std::string lag_unknown;
 };
 
-// Which parts of it are wanted; each may need a privilege.
+// Which parts of it are asked for; each may need a privilege.
 struct LoadParts {
   bool running = false;
   bool lag = false;
@@ -106,6 +103,11 @@ class LoadMeter {
 class Store {
  public:
   virtual ~Store() = default;
+
+  // From now on what connects, waits for a lock or reads ends soon with Cancelled once `stop` is
+  // requested, by any thread: for the call that uses the store next. Scans, load meters and stores
+  // that were made before keep the token that they have. Not while another method runs.
+  virtual void StopWith(std::stop_token stop) { (void)stop; }
 
   // Errors: NotFound (no such file, table, database), InvalidArgument (malformed source, with file,
   // line and column), FailedPrecondition (can't be compared, says why and what to do),
@@ -130,7 +132,7 @@ class Store {
   // that is left out counts as gone, and makes a divergence look settled: where the source may hold
   // an equal key in another form ('007', '1.50', an upper-case uuid), look it up in a way that
   // finds every form, or don't (a decimal, a uuid and JSON come as such, never as texts). Whatever
-  // filters a scan filters this too. Unimplemented where the store has no such look-up: the caller
+  // filters a scan filters this too. Unimplemented where the store has no such lookup: the caller
   // then scans. `keys` (columns in the order of `key`) and the texts in them live only until this
   // returns.
   virtual absl::StatusOr<std::unique_ptr<Scan>> Lookup(
@@ -155,7 +157,7 @@ class Store {
   }
 
   // Before the first scan: how often scans that lose their server may go on by themselves, where
-  // the store can read the rest alone. Their end then says that they are not of one point in time.
+  // the store can read the rest alone. Their end then says that they are no consistent snapshot.
   // Without it, and without such a store, a scan that loses its server fails.
   virtual void ShareRetries(std::shared_ptr<Retries> retries) { (void)retries; }
 

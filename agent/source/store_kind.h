@@ -1,5 +1,5 @@
 // A kind of store: all that the agent must know to open one. Each store has one such object in its
-// folder, and agent/stores/open_store.cc a table of them: nothing else knows a store by name.
+// directory, and agent/stores/open_store.cc a table of them: nothing else knows a store by name.
 #pragma once
 
 #include <memory>

@@ -24,17 +24,18 @@ namespace {
 
 class Audit {
  public:
-  Audit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+  Audit(const AuditPlan& plan, const std::vector<Peer*>& peers, const AuditOptions& options,
         AuditObserver* observer, Interrupt* interrupt)
-      : sources_(replicas),
+      : plan_(plan),
+        sources_(plan, peers),
         options_(options),
         observer_(observer),
         interrupt_(interrupt),
         states_(sources_.InitialStates()) {
-    DRIFTWOOD_CHECK(replicas.size() >= 2);
+    DRIFTWOOD_CHECK(plan.replicas.size() >= 2);
     report_.replicas = sources_.Report(states_);
-    report_.missing.assign(replicas.size(), 0);
-    report_.values_shown = options.show_values;
+    report_.missing.assign(plan.replicas.size(), 0);
+    report_.values_shown = plan.show_values;
     lost_ = std::make_unique<bool[]>(count());
   }
 
@@ -42,7 +43,7 @@ class Audit {
     {
       const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
       const bool agreed = Describe() && MakeAgreement();
-      const bool compared = agreed && !options_.plan_only && Prepare() && CompareSnapshots();
+      const bool compared = agreed && !plan_.plan_only && Prepare() && CompareSnapshots();
       if (compared) {
         Settle();
         WarnOfUnparsed();
@@ -60,6 +61,9 @@ class Audit {
   // Of the sources. What is numbered here is by source, unless it says otherwise.
   size_t count() const { return sources_.count(); }
   const SourceMap& map() const { return sources_.map(); }
+  std::string Say(Setting setting, std::string_view value = "") const {
+    return options_.setting(setting, value);
+  }
   void Phase(AuditObserver::Phase phase) {
     if (observer_ != nullptr) observer_->OnPhase(phase);
   }
@@ -162,29 +166,32 @@ class Audit {
   }
 
   bool MakeAgreement() {
-    absl::StatusOr<Reconciled> reconciled = Reconcile(described_, options_.reconcile);
+    absl::StatusOr<Reconciled> reconciled =
+        Reconcile(described_, plan_.reconcile, options_.setting);
     if (!reconciled.ok()) {
       Fail(std::nullopt, reconciled.status());
       return false;
     }
-    if (options_.plan_only) report_.plan = PlanText(described_, *reconciled);
+    if (plan_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
     if (agreement_.schema.multiset && map().sharded()) {
       // Their digests say how many copies there are, so that those of two sources don't add up.
       Fail(std::nullopt, absl::InvalidArgumentError(
                              "records without a key can't be compared where a replica has several "
-                             "sources, as their copies can't be added up; name a key (--key)"));
+                             "sources, as their copies can't be added up; name a key: " +
+                             Say(Setting::kKey)));
       return false;
     }
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
-    if (!options_.show_values) return true;
+    if (!plan_.show_values) return true;
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
-      Fail(i, absl::PermissionDeniedError(
-                  "its agent does not give values away (--show-values); serve it with "
-                  "--allow-values, or leave --show-values out"));
+      Fail(i, absl::PermissionDeniedError("its agent does not give values away (" +
+                                          Say(Setting::kShowValues) +
+                                          "); serve it with --allow-values, or leave " +
+                                          Say(Setting::kShowValues) + " out"));
       return false;
     }
     return true;
@@ -308,7 +315,7 @@ class Audit {
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
     walk_options.run_keys_listed_max =
-        std::max(options_.records_listed_max, options_.recheck.keys_within_reach());
+        std::max(plan_.records_listed_max, plan_.recheck.keys_within_reach());
     auto walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
@@ -341,8 +348,8 @@ class Audit {
   }
 
   bool MustSample(const Walk& walk) const {
-    return options_.estimate_above && !sample_taken_ &&
-           walk.RecordsToStream() > *options_.estimate_above && SamplePivot(roots_, map());
+    return plan_.estimate_above && !sample_taken_ &&
+           walk.RecordsToStream() > *plan_.estimate_above && SamplePivot(roots_, map());
   }
 
   // True if the sample is to be the result. Where it could not be taken the walk goes on: it meets
@@ -360,9 +367,10 @@ class Audit {
                                  block.divergences.end());
     }
     const std::string reason =
-        "more than " + GroupDigits(*options_.estimate_above) +
+        "more than " + GroupDigits(*plan_.estimate_above) +
         " records would have to be compared one by one and most of them differ, so that only a "
-        "sample was compared; --exhaustive compares all";
+        "sample was compared; " +
+        Say(Setting::kEstimateAbove) + " compares all";
     result_.gaps.push_back({"", std::nullopt, map().replicas(), reason});  // of none of them
     walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
     return true;
@@ -411,10 +419,11 @@ class Audit {
 
   // What the walk found, read again, counted and listed.
   void Settle() {
-    const WalkedAudit walked{
-        options_,   map(),      sources_.names_within(),
-        described_, agreement_, roots_,
-        result_,    interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
+    const WalkedAudit walked{plan_,      options_,
+                             map(),      sources_.names_within(),
+                             described_, agreement_,
+                             roots_,     result_,
+                             interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
     LiveReader reader(sources_.peers(), agreement_, lost_.get());
     Settlement settlement(walked, &reader, &report_);
     settlement.Run();
@@ -426,10 +435,11 @@ class Audit {
   void DecideVerdict() {
     for (size_t i = 0; i < count(); ++i) {
       if (not_point_in_time_[i].empty()) continue;
-      const AuditReplica& replica = sources_.replica(i);
+      const PlannedReplica& replica = sources_.replica(i);
       if (!replica.allow_not_point_in_time) {
-        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; --allow-not-point-in-time " +
-                      replica.name + " gives a verdict all the same");
+        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; " +
+                      Say(Setting::kAllowNotPointInTime, replica.name) +
+                      " gives a verdict all the same");
         continue;
       }
       std::vector<size_t>& allowed = report_.not_point_in_time;
@@ -485,6 +495,7 @@ class Audit {
     AddGap(std::nullopt, "interrupted");
   }
 
+  const AuditPlan& plan_;
   const AuditSources sources_;
   const AuditOptions& options_;
   AuditObserver* const observer_;
@@ -508,9 +519,9 @@ class Audit {
 
 }  // namespace
 
-Report RunAudit(const std::vector<AuditReplica>& replicas, const AuditOptions& options,
+Report RunAudit(const AuditPlan& plan, const std::vector<Peer*>& peers, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt) {
-  return Audit(replicas, options, observer, interrupt).Run();
+  return Audit(plan, peers, options, observer, interrupt).Run();
 }
 
 }  // namespace driftwood::coordinator

@@ -1,7 +1,7 @@
 #include "coordinator/audit/audit_sources.h"
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "merkle/check.h"
 #include "merkle/text/display.h"
@@ -10,7 +10,7 @@ namespace driftwood::coordinator {
 
 namespace {
 
-SourceMap MapOf(const std::vector<AuditReplica>& replicas) {
+SourceMap MapOf(const std::vector<PlannedReplica>& replicas) {
   std::vector<size_t> replica_of;
   for (size_t i = 0; i < replicas.size(); ++i) {
     replica_of.insert(replica_of.end(), replicas[i].sources.size(), i);
@@ -46,25 +46,25 @@ std::string FilterOf(const std::vector<ReportSource>& sources,
 
 }  // namespace
 
-AuditSources::AuditSources(const std::vector<AuditReplica>& replicas)
-    : replicas_(replicas), map_(MapOf(replicas)) {
-  for (const AuditReplica& replica : replicas) {
+AuditSources::AuditSources(const AuditPlan& plan, std::vector<Peer*> peers)
+    : replicas_(plan.replicas), map_(MapOf(plan.replicas)), peers_(std::move(peers)) {
+  DRIFTWOOD_CHECK(peers_.size() == map_.sources());
+  for (const PlannedReplica& replica : plan.replicas) {
     const bool several = replica.sources.size() > 1;
-    DRIFTWOOD_CHECK(!replica.sources.empty());
-    std::set<std::string> taken;
-    for (const AuditSource& source : replica.sources) {
-      DRIFTWOOD_CHECK(!several || (!source.name.empty() && taken.insert(source.name).second));
-      peers_.push_back(source.peer);
-      names_within_.push_back(several ? source.name : "");
-      names_.push_back(replica.name + (several ? "/" + source.name : ""));
+    const bool named = !replica.source_names.empty();
+    DRIFTWOOD_CHECK(!named || replica.source_names.size() == replica.sources.size());
+    for (size_t i = 0; i < replica.sources.size(); ++i) {
+      const std::string name = named ? replica.source_names[i] : std::to_string(i + 1);
+      names_within_.push_back(several ? name : "");
+      names_.push_back(replica.name + (several ? "/" + name : ""));
     }
   }
 }
 
 std::vector<SourceState> AuditSources::InitialStates() const {
   std::vector<SourceState> states;
-  for (const AuditReplica& replica : replicas_) {
-    for (const AuditSource& source : replica.sources) states.emplace_back().source = source.source;
+  for (const PlannedReplica& replica : replicas_) {
+    for (const std::string& source : replica.sources) states.emplace_back().source = source;
   }
   return states;
 }

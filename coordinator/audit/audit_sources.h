@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/audit/audit_options.h"
+#include "coordinator/audit/audit_plan.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/report/report.h"
 #include "coordinator/walk/source_map.h"
@@ -28,8 +28,8 @@ struct SourceState {
 
 class AuditSources {
  public:
-  // `replicas` must outlive it.
-  explicit AuditSources(const std::vector<AuditReplica>& replicas);
+  // `plan` must outlive it. `peers`: one for each source.
+  AuditSources(const AuditPlan& plan, std::vector<Peer*> peers);
 
   size_t count() const { return map_.sources(); }
   const SourceMap& map() const { return map_; }
@@ -39,7 +39,7 @@ class AuditSources {
   const std::vector<std::string>& names_within() const { return names_within_; }
   // "warehouse", or "warehouse/east" if the replica has several.
   const std::string& name(size_t source) const { return names_[source]; }
-  const AuditReplica& replica(size_t source) const { return replicas_[map_.ReplicaOf(source)]; }
+  const PlannedReplica& replica(size_t source) const { return replicas_[map_.ReplicaOf(source)]; }
 
   std::vector<SourceState> InitialStates() const;
   // One for each replica: its sources' together.
@@ -48,9 +48,9 @@ class AuditSources {
  private:
   ReportReplica ReportOf(size_t replica, const std::vector<SourceState>& states) const;
 
-  const std::vector<AuditReplica>& replicas_;
+  const std::vector<PlannedReplica>& replicas_;
   const SourceMap map_;
-  std::vector<Peer*> peers_;
+  const std::vector<Peer*> peers_;
   std::vector<std::string> names_within_;
   std::vector<std::string> names_;
 };

@@ -44,8 +44,9 @@ std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + 
 
 class Reconciler {
  public:
-  Reconciler(const std::vector<DescribedSource>& replicas, const ReconcileOptions& options)
-      : replicas_(replicas), options_(options) {
+  Reconciler(const std::vector<DescribedSource>& replicas, const ReconcileOptions& options,
+             const SettingText& setting)
+      : replicas_(replicas), options_(options), setting_(setting) {
     for (const DescribedSource& replica : replicas) {
       auto& columns = columns_[&replica];
       for (const SourceColumn& column : replica.description.columns) {
@@ -81,7 +82,8 @@ class Reconciler {
       agreement.schema.values.push_back({name, type});
     }
     if (multiset && values.empty()) {
-      return absl::InvalidArgumentError("--key '*': no column is left to be compared");
+      return absl::InvalidArgumentError(Say(Setting::kKey, "'*'") +
+                                        ": no column is left to be compared");
     }
     RETURN_IF_ERROR(CheckTypesAreUsed(values));
     for (const merkle::ColumnRule& rule : options_.rules) {
@@ -98,6 +100,10 @@ class Reconciler {
   }
 
  private:
+  std::string Say(Setting setting, std::string_view value = "") const {
+    return setting_(setting, value);
+  }
+
   const SourceColumn* FindColumn(const DescribedSource& replica, const std::string& name) const {
     const auto& columns = columns_.at(&replica);
     const auto found = columns.find(name);
@@ -135,36 +141,37 @@ class Reconciler {
   absl::Status CheckOptionNames() const {
     const Names all = AllColumns();
     const NameSet known = SetOf(all);
-    const std::pair<const char*, const Names*> lists[] = {
-        {"--key", &options_.key}, {"--columns", &options_.columns}, {"--ignore", &options_.ignore}};
-    for (const auto& [option, names] : lists) {
+    const std::pair<Setting, const Names*> lists[] = {{Setting::kKey, &options_.key},
+                                                      {Setting::kColumns, &options_.columns},
+                                                      {Setting::kIgnore, &options_.ignore}};
+    for (const auto& [setting, names] : lists) {
       std::set<std::string> seen;
       if (names == &options_.key && *names == kNoKey) continue;
       for (const std::string& name : *names) {
         if (names == &options_.key && name == kNoKey[0] && !known.contains(name)) {
           return absl::InvalidArgumentError(
-              "--key '*' says that no column identifies a record: it stands alone");
+              Say(Setting::kKey, "'*'") +
+              " says that no column identifies a record: it stands alone");
         }
         if (!seen.insert(name).second) {
-          return absl::InvalidArgumentError(std::string(option) + " names column '" + name +
-                                            "' twice");
+          return absl::InvalidArgumentError(Say(setting) + " names column '" + name + "' twice");
         }
         if (!known.contains(name)) {
-          return absl::InvalidArgumentError(std::string(option) + ": no replica has a column '" +
-                                            name + "'" + DidYouMean(name, all));
+          return absl::InvalidArgumentError(Say(setting) + ": no replica has a column '" + name +
+                                            "'" + DidYouMean(name, all));
         }
       }
     }
     for (const auto& [name, type] : options_.types) {
       if (!known.contains(name)) {
-        return absl::InvalidArgumentError("--types: no replica has a column '" + name + "'" +
-                                          DidYouMean(name, all));
+        return absl::InvalidArgumentError(Say(Setting::kTypes) + ": no replica has a column '" +
+                                          name + "'" + DidYouMean(name, all));
       }
     }
     for (const merkle::ColumnRule& rule : options_.rules) {
       if (!known.contains(rule.column)) {
-        return absl::InvalidArgumentError("--rule: no replica has a column '" + rule.column + "'" +
-                                          DidYouMean(rule.column, all));
+        return absl::InvalidArgumentError(Say(Setting::kRules) + ": no replica has a column '" +
+                                          rule.column + "'" + DidYouMean(rule.column, all));
       }
     }
     return absl::OkStatus();
@@ -177,22 +184,23 @@ class Reconciler {
       if (replica.description.key.empty()) continue;
       if (decided == nullptr) decided = &replica;
       if (replica.description.key != decided->description.key) {
-        return absl::FailedPreconditionError("the keys differ: " + decided->name + " has " +
-                                             Parenthesised(decided->description.key) + ", " +
-                                             replica.name + " has " +
-                                             Parenthesised(replica.description.key) +
-                                             "; say which to use with --key COLUMN,…" + OrNoKey());
+        return absl::FailedPreconditionError(
+            "the keys differ: " + decided->name + " has " +
+            Parenthesised(decided->description.key) + ", " + replica.name + " has " +
+            Parenthesised(replica.description.key) + "; say which to use with " +
+            Say(Setting::kKey, "COLUMN,…") + OrNoKey());
       }
     }
     if (decided != nullptr) return decided->description.key;
     return absl::FailedPreconditionError(
-        "no key: no replica says which columns identify a record; say --key COLUMN,… (" +
-        replicas_[0].name + " has " + JoinNames(ColumnNames(replicas_[0]), kNamedMax) + ")" +
-        OrNoKey());
+        "no key: no replica says which columns identify a record; say " +
+        Say(Setting::kKey, "COLUMN,…") + " (" + replicas_[0].name + " has " +
+        JoinNames(ColumnNames(replicas_[0]), kNamedMax) + ")" + OrNoKey());
   }
 
-  static std::string OrNoKey() {
-    return ", or --key '*' to compare records without one, by their copy counts";
+  std::string OrNoKey() const {
+    return ", or " + Say(Setting::kKey, "'*'") +
+           " to compare records without one, by their copy counts";
   }
 
   // Else a column that one may not see would silently be compared nowhere.
@@ -203,8 +211,8 @@ class Reconciler {
       return absl::FailedPreconditionError(
           replica.name +
           "'s user may not see all columns of its table: let it read the whole "
-          "table (GRANT SELECT), or name the columns to compare (--columns); it sees " +
-          JoinNames(ColumnNames(replica), kNamedMax));
+          "table (GRANT SELECT), or name the columns to compare (" +
+          Say(Setting::kColumns) + "); it sees " + JoinNames(ColumnNames(replica), kNamedMax));
     }
     return absl::OkStatus();
   }
@@ -213,9 +221,9 @@ class Reconciler {
     for (const DescribedSource& replica : replicas_) {
       if (!replica.description.always_keyed) continue;
       return absl::FailedPreconditionError(
-          "--key '*' is for records without a key, and those of " + replica.name +
-          " always have one (" + JoinNames(replica.description.key) +
-          "): leave --key out, or name the columns that are its key elsewhere");
+          Say(Setting::kKey, "'*'") + " is for records without a key, and those of " +
+          replica.name + " always have one (" + JoinNames(replica.description.key) + "): leave " +
+          Say(Setting::kKey) + " out, or name the columns that are its key elsewhere");
     }
     return absl::OkStatus();
   }
@@ -233,7 +241,7 @@ class Reconciler {
     const NameSet key = SetOf(key_);
     for (const std::string& name : options_.ignore) {
       if (key.contains(name)) {
-        return absl::InvalidArgumentError("--ignore names the key column '" + name +
+        return absl::InvalidArgumentError(Say(Setting::kIgnore) + " names the key column '" + name +
                                           "'; a key column can't be ignored");
       }
     }
@@ -260,10 +268,10 @@ class Reconciler {
     return values;
   }
 
-  static absl::Status ChosenColumnMissing(const std::string& name, const DescribedSource& replica) {
+  absl::Status ChosenColumnMissing(const std::string& name, const DescribedSource& replica) const {
     const Names names = ColumnNames(replica);
-    return absl::FailedPreconditionError("--columns: '" + name + "' is not in " + replica.name +
-                                         DidYouMean(name, names) + "; it has " +
+    return absl::FailedPreconditionError(Say(Setting::kColumns) + ": '" + name + "' is not in " +
+                                         replica.name + DidYouMean(name, names) + "; it has " +
                                          JoinNames(names, kNamedMax));
   }
 
@@ -294,12 +302,12 @@ class Reconciler {
           "; '" + *first->second + "' and '" + name + "' differ only in letter case, which counts";
     }
     if (partial.size() <= kNamedMax) {
-      message += "; leave them out with --ignore " + CommaList(partial);
+      message += "; leave them out with " + Say(Setting::kIgnore, CommaList(partial));
     } else {
-      message += "; leave them out with --ignore";
+      message += "; leave them out with " + Say(Setting::kIgnore);
     }
     if (!common.empty() && common.size() <= kNamedMax) {
-      message += ", or say what to compare with --columns " + CommaList(common);
+      message += ", or say what to compare with " + Say(Setting::kColumns, CommaList(common));
     }
     return absl::FailedPreconditionError(message);
   }
@@ -336,8 +344,8 @@ class Reconciler {
     if (textual == nullptr) return ColumnType::kDynamic;
     return absl::FailedPreconditionError(
         "column '" + name + "': " + dynamic->name + " has values of several types there and " +
-        textual->name + " has only characters, so no side says how to read them; say --types " +
-        CommaList({name}) + "=TYPE" + OrIgnore(name));
+        textual->name + " has only characters, so no side says how to read them; say " +
+        Say(Setting::kTypes, CommaList({name}) + "=TYPE") + OrIgnore(name));
   }
 
   // No side declares a type. What has one in each value is not read as another: the string "5" is
@@ -397,10 +405,10 @@ class Reconciler {
         sides += " (" + column.declared + ")";
       }
     }
-    return absl::FailedPreconditionError("column '" + name +
-                                         "' has types that don't compare: " + sides +
-                                         "; say how to read it with --types " + CommaList({name}) +
-                                         "=TYPE" + OrConvert(name) + OrIgnore(name));
+    return absl::FailedPreconditionError(
+        "column '" + name + "' has types that don't compare: " + sides +
+        "; say how to read it with " + Say(Setting::kTypes, CommaList({name}) + "=TYPE") +
+        OrConvert(name) + OrIgnore(name));
   }
 
   // What makes such types comparable without reading them as something else.
@@ -416,12 +424,12 @@ class Reconciler {
     }
     const std::string column = CommaList({name});
     if (local != nullptr && zoned) {
-      return ", or which zone the local times are of with --zone " + local->name + ":" + column +
-             "=UTC+N";
+      return ", or which zone the local times are of with " +
+             Say(Setting::kZone, local->name + ":" + column + "=UTC+N");
     }
     if (binary && decimal) {
-      return ", or how exactly they must agree with --rule " + column + ":round=N or " + column +
-             ":float=N";
+      return ", or how exactly they must agree with " + Say(Setting::kRules, column + ":round=N") +
+             " or " + column + ":float=N";
     }
     return "";
   }
@@ -429,7 +437,7 @@ class Reconciler {
   // A key column can't be left out.
   std::string OrIgnore(const std::string& name) const {
     if (Contains(key_, name)) return "";
-    return ", or leave it out with --ignore " + CommaList({name});
+    return ", or leave it out with " + Say(Setting::kIgnore, CommaList({name}));
   }
 
   absl::Status CheckTypesAreUsed(const Names& values) const {
@@ -437,7 +445,7 @@ class Reconciler {
     const NameSet key = SetOf(key_);
     for (const auto& [name, type] : options_.types) {
       if (!compared.contains(name) && !key.contains(name)) {
-        return absl::InvalidArgumentError("--types names column '" + name +
+        return absl::InvalidArgumentError(Say(Setting::kTypes) + " names column '" + name +
                                           "', which is not compared");
       }
     }
@@ -455,6 +463,7 @@ class Reconciler {
 
   const std::vector<DescribedSource>& replicas_;
   const ReconcileOptions& options_;
+  const SettingText& setting_;
   std::map<const DescribedSource*, std::map<std::string_view, const SourceColumn*>> columns_;
   Names key_;
 };
@@ -475,8 +484,8 @@ std::optional<ColumnType> MergeTypes(ColumnType a, ColumnType b) {
 }
 
 absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedSource>& replicas,
-                                     const ReconcileOptions& options) {
-  return Reconciler(replicas, options).Run();
+                                     const ReconcileOptions& options, const SettingText& setting) {
+  return Reconciler(replicas, options, setting).Run();
 }
 
 }  // namespace driftwood::coordinator

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/audit/setting.h"
 #include "coordinator/peer/peer.h"
 #include "merkle/hash/level.h"
 #include "merkle/record/agreement.h"
@@ -36,9 +37,11 @@ struct Reconciled {
 };
 
 // FailedPrecondition or InvalidArgument: one line that names the replicas, columns and types, and
-// the option that would help. README.md has the lattice of types as a table.
+// the setting that would help, in the words of `setting`. README.md has the lattice of types as a
+// table.
 absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedSource>& replicas,
-                                     const ReconcileOptions& options);
+                                     const ReconcileOptions& options,
+                                     const SettingText& setting = PlanSettingText);
 
 // The type under which values declared `a` on one side and `b` on the other are compared; nothing
 // if only the user can decide. Commutative.

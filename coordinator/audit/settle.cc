@@ -14,7 +14,7 @@ namespace driftwood::coordinator {
 namespace {
 
 // Keys of one re-read: what its answers take is held until they have been judged. A file without
-// look-up by key is scanned for each.
+// lookup by key is scanned for each.
 constexpr size_t kRereadKeysMax = 100'000;
 
 }  // namespace
@@ -23,8 +23,8 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
     : walked_(walked),
       reader_(*reader),
       report_(*report),
-      confirmation_(walked.result, walked.sources, walked.options.recheck.keys_within_reach(),
-                    std::max(walked.options.recheck.passes_max, 1)) {
+      confirmation_(walked.result, walked.sources, walked.plan.recheck.keys_within_reach(),
+                    static_cast<int>(std::max<uint64_t>(walked.plan.recheck.passes_max, 1))) {
   for (const DescribedSource& source : walked.described) {
     filtered_.push_back(!source.description.filter.empty());
   }
@@ -32,14 +32,14 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
 
 void Settlement::Run() {
   Confirm();
-  if (walked_.options.show_values) ReadValues();
+  if (walked_.plan.show_values) ReadValues();
   Diagnostics diagnostics(walked_, confirmation_, &reader_);
-  if (walked_.options.explain) {
+  if (walked_.plan.explain) {
     diagnostics.CountColumns(&report_);
     diagnostics.Explain(&report_);
   }
   diagnostics.Locate(&report_);
-  const AlikeKeys alike = walked_.options.explain ? diagnostics.FindAlike() : AlikeKeys();
+  const AlikeKeys alike = walked_.plan.explain ? diagnostics.FindAlike() : AlikeKeys();
   List(alike);
   WarnOfTags();
 }
@@ -67,14 +67,14 @@ void Settlement::Pause() {
   for (const DescribedSource& source : walked_.described) {
     if (source.description.live) seconds = kLiveRecheckSeconds;
   }
-  seconds = walked_.options.recheck.seconds.value_or(seconds);
+  seconds = walked_.plan.recheck.seconds.value_or(seconds);
   if (seconds <= 0) return;
   const auto& wait = walked_.options.wait_seconds;
   wait ? wait(seconds) : (void)walked_.interrupt->WaitFor(seconds);
 }
 
 bool Settlement::WantsTags() const {
-  return walked_.options.explain && !walked_.schema().multiset && !walked_.schema().values.empty();
+  return walked_.plan.explain && !walked_.schema().multiset && !walked_.schema().values.empty();
 }
 
 size_t Settlement::BatchKeys() const {
@@ -123,7 +123,7 @@ void Settlement::Take(const std::vector<std::string>& keys, const Readings& read
 void Settlement::ReadValues() {
   std::vector<std::string> keys;
   for (const ListedKey& listed :
-       ListedDivergences(walked_.result, confirmation_, walked_.options.records_listed_max)) {
+       ListedDivergences(walked_.result, confirmation_, walked_.plan.records_listed_max)) {
     keys.push_back(listed.found->key);
   }
   if (keys.empty() || walked_.interrupt->raised()) return;
@@ -143,7 +143,7 @@ void Settlement::List(const AlikeKeys& alike) {
   WarnOfUnconfirmed();
   const VersionMaker versions(walked_.options.salt);
   const std::vector<ListedKey> listed =
-      ListedDivergences(walked_.result, confirmation_, walked_.options.records_listed_max);
+      ListedDivergences(walked_.result, confirmation_, walked_.plan.records_listed_max);
   for (const ListedKey& one : listed) {
     report_.records.push_back(
         MakeReportRecord(one, walked_.schema(), versions, walked_.source_names));
@@ -156,7 +156,7 @@ void Settlement::List(const AlikeKeys& alike) {
   report_.records_proven_equal = walked_.result.records_proven_equal;
 }
 
-// Of what was not read again, the indexes still know how many copies there were.
+// Of what was not re-read, the indexes still know how many copies there were.
 void Settlement::ListCopies(const std::vector<ListedKey>& listed) {
   const std::vector<std::string> keys = KeysWithoutCopies(listed);
   Readings indexed(reader_.count());
@@ -210,7 +210,7 @@ void Settlement::WarnOfTags() {
 
 void Settlement::WarnOfUnconfirmed() {
   const uint64_t unconfirmed = report_.statuses.unconfirmed;
-  const RecheckOptions& recheck = walked_.options.recheck;
+  const RecheckOptions& recheck = walked_.plan.recheck;
   if (unconfirmed == 0 || !recheck.enabled || walked_.interrupt->raised()) return;
   for (const auto& [source, status] : reread_errors_) {
     report_.warnings.push_back(NameOf(source) + ": divergent records could not be re-read: " +
@@ -221,7 +221,8 @@ void Settlement::WarnOfUnconfirmed() {
   if (found > reach) {
     report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
                                " not re-read: that is done with at most " +
-                               GroupDigits(recheck.keys_within_reach()) + " (--recheck-max)");
+                               GroupDigits(recheck.keys_within_reach()) + " (" +
+                               walked_.options.setting(Setting::kRecheckKeysMax, "") + ")");
   }
 }
 

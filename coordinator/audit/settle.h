@@ -1,4 +1,4 @@
-// What becomes of a walk's divergences once it is over: they are read again from the live stores
+// What becomes of a walk's divergences once it is over: they are re-read from the live stores
 // (coordinator/audit/confirm/confirm.h), counted and listed, with their values if asked for. Free
 // of any transport.
 //

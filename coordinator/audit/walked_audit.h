@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "coordinator/audit/audit_options.h"
+#include "coordinator/audit/audit_plan.h"
 #include "coordinator/audit/reconcile.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/walk/source_map.h"
@@ -16,6 +17,7 @@ namespace driftwood::coordinator {
 
 // All of it outlives whoever is given it.
 struct WalkedAudit {
+  const AuditPlan& plan;
   const AuditOptions& options;
   const SourceMap& sources;
   const std::vector<std::string>& source_names;   // by source: within its replica

@@ -86,6 +86,7 @@ class DiffAll {
     ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_, environment_.store_kinds));
     databases_ = plan.replicas;
     for (const ReplicaSpec& database : databases_) names_.push_back(database.name);
+    ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
     RETURN_IF_ERROR(List(&listings_));
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
@@ -99,6 +100,7 @@ class DiffAll {
     if (selection.tables.empty()) return NothingToCompare();
     ASSIGN_OR_RETURN(const ColumnOptions columns,
                      ColumnOptions::Create(options_, names_, selection.tables));
+    AnnounceTables(selection.tables, columns);
     for (const MatchedTable& table : selection.tables) {
       const std::string label = "[" + std::to_string(report_.tables.size() + 1) + "/" +
                                 std::to_string(selection.tables.size()) + "] " +
@@ -110,12 +112,9 @@ class DiffAll {
   }
 
   absl::Status List(std::vector<TableList>* listings) {
-    absl::StatusOr<std::unique_ptr<Connector>> connector = environment_.make_connector(options_);
-    RETURN_IF_ERROR(connector.status());
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableList> listing = (*connector)->ListTables(databases_[i], [this] {
-        return environment_.interrupt->raised();
-      });
+      absl::StatusOr<TableList> listing = connector_->ListTables(
+          databases_[i], environment_.interrupt->token());
       if (!listing.ok()) {
         Fail(listing.status(), i);
         return listing.status();
@@ -140,9 +139,8 @@ class DiffAll {
                                ": skipped are " + JoinNames(skipped));
   }
 
-  TableReport CompareTable(const MatchedTable& table, const ColumnOptions& columns,
-                           const std::string& label) {
-    const double start = environment_.now_seconds();
+  // Those under which one table is compared.
+  DiffOptions OptionsOf(const MatchedTable& table, const ColumnOptions& columns) const {
     DiffOptions options = options_;
     options.all = false;
     options.tables.clear();
@@ -151,6 +149,33 @@ class DiffAll {
       options.stores[i] = table.entries[i] == nullptr ? listings_[i].source : table.entries[i]->url;
     }
     columns.Apply(table, &options);
+    return options;
+  }
+
+  absl::StatusOr<DiffPlan> PlanOf(const DiffOptions& options) const {
+    ASSIGN_OR_RETURN(DiffPlan plan, MakeDiffPlan(options, format_, environment_.store_kinds));
+    for (size_t i = 0; i < databases_.size(); ++i) {
+      plan.replicas[i].password = databases_[i].password;
+    }
+    return plan;
+  }
+
+  // To start an agent takes longer than to compare a small table.
+  void AnnounceTables(const std::vector<MatchedTable>& tables, const ColumnOptions& columns) {
+    std::vector<std::vector<ReplicaSpec>> specs(databases_.size());
+    for (const MatchedTable& table : tables) {
+      if (!table.MissingIn().empty()) continue;
+      const absl::StatusOr<DiffPlan> plan = PlanOf(OptionsOf(table, columns));
+      if (!plan.ok()) continue;  // its report says so
+      for (size_t i = 0; i < specs.size(); ++i) specs[i].push_back(plan->replicas[i]);
+    }
+    for (const std::vector<ReplicaSpec>& of_database : specs) connector_->WillConnect(of_database);
+  }
+
+  TableReport CompareTable(const MatchedTable& table, const ColumnOptions& columns,
+                           const std::string& label) {
+    const double start = environment_.now_seconds();
+    DiffOptions options = OptionsOf(table, columns);
     TableReport result;
     result.table = table.name;
     result.missing_in = table.MissingIn();
@@ -182,14 +207,11 @@ class DiffAll {
   }
 
   Report Compare(const DiffOptions& options, const std::string& label) const {
-    absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format_, environment_.store_kinds);
+    absl::StatusOr<DiffPlan> plan = PlanOf(options);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
-    for (size_t i = 0; i < databases_.size(); ++i) {
-      plan->replicas[i].password = databases_[i].password;
-    }
-    const uint64_t listed_max = options_.max_divergences.value_or(
+    plan->audit.records_listed_max = options_.max_divergences.value_or(
         format_ == ReportFormat::kTable ? kDivergencesMaxForPeople : kDivergencesMaxDefault);
-    return CompareReplicas(*plan, listed_max, options, environment_, label);
+    return CompareReplicas(*plan, options, environment_, connector_.get(), label);
   }
 
   // The tables are listed once more: one that has come meanwhile was not compared.
@@ -310,6 +332,7 @@ class DiffAll {
   const ReportFormat format_;
   const DiffOptions& options_;
   const DiffEnvironment& environment_;
+  std::unique_ptr<Connector> connector_;
   std::vector<ReplicaSpec> databases_;
   std::vector<std::string> names_;
   std::vector<TableList> listings_;

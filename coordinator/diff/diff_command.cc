@@ -27,14 +27,22 @@ void SayMessages(const Report& report, ReportFormat format, const DiffOptions& o
   }
 }
 
+Report Compare(ReportFormat format, const DiffOptions& options,
+               const DiffEnvironment& environment) {
+  absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
+  if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment);
+  plan->audit.records_listed_max = options.max_divergences.value_or(kDivergencesMaxDefault);
+  const absl::StatusOr<std::unique_ptr<Connector>> connector = environment.make_connector(options);
+  if (!connector.ok()) {
+    return MakeErrorReport(connector.status(), std::nullopt, options, environment);
+  }
+  return CompareReplicas(*plan, options, environment, connector->get(), /*label=*/"");
+}
+
 // One table, or what takes its place.
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
-  const absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
-  Report report =
-      plan.ok() ? CompareReplicas(*plan, options.max_divergences.value_or(kDivergencesMaxDefault),
-                                  options, environment, /*label=*/"")
-                : MakeErrorReport(plan.status(), std::nullopt, options, environment);
+  Report report = Compare(format, options, environment);
   HideSecrets(environment, &report);
   TellCleanedUp(options, environment);
   SayMessages(report, format, options, environment);
@@ -57,7 +65,7 @@ int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
   if (!format) {
     Say(environment, "driftwood: unknown format '" +
                          EscapeForDisplay(merkle::Redacted(options.format)) + "'" +
-                         DidYouMean(options.format, ReportFormatNames()) + "; wanted one of " +
+                         DidYouMean(options.format, ReportFormatNames()) + "; expected one of " +
                          JoinNames(ReportFormatNames()));
     return 2;
   }

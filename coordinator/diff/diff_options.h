@@ -13,6 +13,7 @@
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/report/report.h"
 #include "merkle/text/redaction.h"
+#include "proto/contract/reading_options.h"
 
 namespace driftwood::coordinator {
 
@@ -44,12 +45,7 @@ struct DiffOptions {
   uint64_t recheck_times = 3;
   std::string digest_key_file;
   std::string state_dir;
-  // For the agents started here, as they take them (docs/agent.md); empty: none.
-  std::string connections;
-  std::string statement_timeout;
-  std::string max_rate;
-  std::string max_load;
-  std::string retries;
+  ReadingOptions reading;  // for the agents started here
   bool quiet = false;
   bool stats = false;
 };

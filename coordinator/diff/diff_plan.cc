@@ -1,11 +1,12 @@
 #include "coordinator/diff/diff_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
+#include "coordinator/diff/option_tables.h"
 #include "coordinator/report/output.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -17,27 +18,12 @@ namespace driftwood::coordinator {
 
 namespace {
 
-absl::StatusOr<std::vector<std::string>> ColumnList(const char* option,
-                                                    const std::vector<std::string>& lists) {
-  return NameList(option, "COLUMN,COLUMN,…", lists);
-}
-
-absl::Status CheckName(const std::string& name) {
-  const bool sane =
-      !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_' || c == '.';
-      });
-  if (sane) return absl::OkStatus();
-  return absl::InvalidArgumentError("--name '" + name +
-                                    "' is no replica name; wanted 1 to 64 letters, digits, '-', "
-                                    "'_' or '.'");
-}
-
-const std::vector<std::string>& TypeNames() {
-  static const std::vector<std::string> names = {
-      "bool", "integer",   "decimal",     "float64", "text", "bytes",  "date",
-      "time", "timestamp", "timestamptz", "uuid",    "json", "dynamic"};
+std::vector<std::string> TypeNames() {
+  std::vector<std::string> names;
+  for (uint8_t number = 1; merkle::IsColumnType(merkle::ColumnType{number}); ++number) {
+    const merkle::ColumnType type{number};
+    if (merkle::IsSelectable(type)) names.emplace_back(merkle::ColumnTypeName(type));
+  }
   return names;
 }
 
@@ -47,14 +33,14 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
   for (const std::string& item : JoinLists(lists)) {
     const size_t equals = item.rfind('=');
     if (equals == std::string::npos || equals == 0) {
-      return absl::InvalidArgumentError("--types '" + item + "': wanted COLUMN=TYPE,…");
+      return absl::InvalidArgumentError("--types '" + item + "': expected COLUMN=TYPE,…");
     }
     const std::string name = item.substr(0, equals);
     const std::string type_name = item.substr(equals + 1);
     const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(type_name);
     if (!type || !merkle::IsSelectable(*type)) {
       return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
-                                        DidYouMean(type_name, TypeNames()) + "; wanted one of " +
+                                        DidYouMean(type_name, TypeNames()) + "; expected one of " +
                                         JoinNames(TypeNames(), 20));
     }
     if (!types.emplace(name, *type).second) {
@@ -99,7 +85,7 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
     if (colon == std::string::npos || item.find('=', colon) == std::string::npos) {
       return absl::InvalidArgumentError(
           "--" + parameter + " '" + item +
-          "': wanted REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
+          "': expected REPLICA:COLUMN=" + (parameter == "zone" ? "UTC+2" : "NAME"));
     }
     std::string& value = values[item.substr(0, colon)];
     value += (value.empty() ? "" : ",") + PercentEncode(item.substr(colon + 1), "%&?,# ");
@@ -136,66 +122,61 @@ absl::Status AllowNotPointInTime(const std::vector<std::string>& lists,
 // file or an argument of another program.
 absl::Status CheckIsNoStore(const char* option, const std::string& value) {
   if (!merkle::IsUrlWithSecret(value)) return absl::OkStatus();
-  return absl::InvalidArgumentError(std::string(option) + " needs a value, got the store URL '" +
+  return absl::InvalidArgumentError(std::string(option) + " needs a value, not the store URL '" +
                                     merkle::Redacted(value) + "'");
 }
 
 absl::Status CheckAreNoStores(const DiffOptions& options) {
-  const std::pair<const char*, const std::vector<std::string>*> lists[] = {
-      {"--tables", &options.tables},
-      {"--skip-tables", &options.skip_tables},
-      {"--name", &options.names},
-      {"--key", &options.key},
-      {"--columns", &options.columns},
-      {"--ignore", &options.ignore},
-      {"--types", &options.types},
-      {"--rule", &options.rules},
-      {"--rename", &options.renames},
-      {"--zone", &options.zones},
-      {"--allow-not-point-in-time", &options.allow_not_point_in_time}};
-  for (const auto& [option, values] : lists) {
-    for (const std::string& value : *values) RETURN_IF_ERROR(CheckIsNoStore(option, value));
+  for (const ListOption& option : kListOptions) {
+    for (const std::string& value : options.*option.values) {
+      RETURN_IF_ERROR(CheckIsNoStore(option.name, value));
+    }
   }
-  const std::pair<const char*, const std::string*> others[] = {
-      {"--output", &options.output},
-      {"--digest-key-file", &options.digest_key_file},
-      {"--state-dir", &options.state_dir},
-      {"--connections", &options.connections},
-      {"--statement-timeout", &options.statement_timeout},
-      {"--max-rate", &options.max_rate},
-      {"--max-load", &options.max_load},
-      {"--retries", &options.retries}};
-  for (const auto& [option, value] : others) RETURN_IF_ERROR(CheckIsNoStore(option, *value));
+  for (const TextOption& option : kTextOptions) {
+    RETURN_IF_ERROR(CheckIsNoStore(option.name, options.*option.value));
+  }
+  for (const ReadingOption& option : kReadingOptions) {
+    RETURN_IF_ERROR(CheckIsNoStore(option.name, options.reading.*option.value));
+  }
   return absl::OkStatus();
 }
 
-constexpr double kRecheckSecondsMax = 86'400;
-constexpr uint64_t kRecheckKeysMax = 50'000'000;  // some hundred bytes each
-constexpr uint64_t kRecheckTimesMax = 100;
-
-absl::StatusOr<RecheckOptions> PlanRecheck(const DiffOptions& options) {
+RecheckOptions PlanRecheck(const DiffOptions& options) {
   RecheckOptions recheck;
   recheck.enabled = !options.no_recheck;
   recheck.seconds = options.recheck_seconds;
-  if (recheck.seconds && !(*recheck.seconds >= 0 && *recheck.seconds <= kRecheckSecondsMax)) {
-    return absl::InvalidArgumentError("--recheck: wanted 0 to " +
-                                      GroupDigits(static_cast<uint64_t>(kRecheckSecondsMax)) +
-                                      " seconds");
-  }
-  if (options.recheck_max > kRecheckKeysMax) {
-    return absl::InvalidArgumentError("--recheck-max: wanted at most " +
-                                      GroupDigits(kRecheckKeysMax) + " keys");
-  }
-  if (options.recheck_times < 1 || options.recheck_times > kRecheckTimesMax) {
-    return absl::InvalidArgumentError("--recheck-times: wanted 1 to " +
-                                      GroupDigits(kRecheckTimesMax));
-  }
   recheck.keys_max = options.recheck_max;
-  recheck.passes_max = static_cast<int>(options.recheck_times);
+  recheck.passes_max = options.recheck_times;
   return recheck;
 }
 
+// All but the replicas.
+absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
+  AuditPlan plan;
+  plan.reconcile.key = JoinLists(options.key);
+  plan.reconcile.columns = JoinLists(options.columns);
+  plan.reconcile.ignore = JoinLists(options.ignore);
+  ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
+  RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
+  plan.recheck = PlanRecheck(options);
+  plan.show_values = options.show_values;
+  plan.plan_only = options.plan_only;
+  plan.explain = options.explain;
+  if (options.exhaustive) plan.estimate_above.reset();
+  return plan;
+}
+
 }  // namespace
+
+std::string OptionText(Setting setting, std::string_view value) {
+  static constexpr std::array<std::string_view, kSettings> kOptions = {
+      "--name",    "--key",         "--columns",      "--ignore",     "--types",
+      "--rule",    "--zone",        "--show-values",  "--exhaustive", "--allow-not-point-in-time",
+      "--recheck", "--recheck-max", "--recheck-times"};
+  std::string text(kOptions[static_cast<size_t>(setting)]);
+  if (!value.empty()) text.append(" ").append(value);
+  return text;
+}
 
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
   std::vector<std::string> names;
@@ -205,11 +186,12 @@ std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
   return names;
 }
 
-absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
+absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* expected,
                                                   const std::vector<std::string>& lists) {
   std::vector<std::string> names = JoinLists(lists);
   if (std::find(names.begin(), names.end(), "") != names.end()) {
-    return absl::InvalidArgumentError(std::string(option) + ": an empty name; wanted " + wanted);
+    return absl::InvalidArgumentError(std::string(option) + ": an empty name; expected " +
+                                      expected);
   }
   return names;
 }
@@ -228,14 +210,7 @@ absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options
                                       std::to_string(count) +
                                       " replicas; give it once for each, in their order");
   }
-  std::set<std::string> seen;
-  for (const std::string& name : names) {
-    RETURN_IF_ERROR(CheckName(name));
-    if (!seen.insert(name).second) {
-      return absl::InvalidArgumentError("--name '" + name +
-                                        "' is given twice; each replica needs a name of its own");
-    }
-  }
+  RETURN_IF_ERROR(CheckReplicaNames(names, OptionText));
   return names;
 }
 
@@ -265,7 +240,7 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   plan.format = format;
   RETURN_IF_ERROR(CheckAreNoStores(options));
   if (options.stores.size() < 2) {
-    return absl::InvalidArgumentError("diff needs at least two stores, got " +
+    return absl::InvalidArgumentError("diff needs at least two stores, not " +
                                       std::to_string(options.stores.size()) +
                                       "; see driftwood diff --help");
   }
@@ -282,12 +257,11 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));
   RETURN_IF_ERROR(MapColumns("zone", options.zones, &plan.replicas));
   RETURN_IF_ERROR(AllowNotPointInTime(options.allow_not_point_in_time, &plan.replicas));
-  ASSIGN_OR_RETURN(plan.reconcile.key, ColumnList("--key", options.key));
-  ASSIGN_OR_RETURN(plan.reconcile.columns, ColumnList("--columns", options.columns));
-  ASSIGN_OR_RETURN(plan.reconcile.ignore, ColumnList("--ignore", options.ignore));
-  ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
-  RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
-  ASSIGN_OR_RETURN(plan.recheck, PlanRecheck(options));
+  ASSIGN_OR_RETURN(plan.audit, MakeAuditPlan(options));
+  for (const ReplicaSpec& spec : plan.replicas) {
+    plan.audit.replicas.push_back({spec.name, {spec.url}, spec.allow_not_point_in_time});
+  }
+  RETURN_IF_ERROR(CheckPlan(plan.audit, OptionText));
   if (options.plan_only && format != ReportFormat::kTable) {
     return absl::InvalidArgumentError("--explain is for people to read: leave --format out");
   }

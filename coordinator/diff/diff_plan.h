@@ -2,12 +2,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "coordinator/audit/audit.h"
-#include "coordinator/audit/reconcile.h"
+#include "coordinator/audit/audit_plan.h"
+#include "coordinator/audit/setting.h"
 #include "coordinator/diff/diff_options.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/report/report.h"
@@ -16,10 +17,12 @@ namespace driftwood::coordinator {
 
 struct DiffPlan {
   ReportFormat format = ReportFormat::kTable;
-  std::vector<ReplicaSpec> replicas;
-  ReconcileOptions reconcile;
-  RecheckOptions recheck;
+  AuditPlan audit;
+  std::vector<ReplicaSpec> replicas;  // those of `audit`: how to connect to them
 };
+
+// "--types price=TYPE": as messages to who typed the command advise.
+std::string OptionText(Setting setting, std::string_view value);
 
 // InvalidArgument or, of an --output that can't be written, what the file system says.
 absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat format,
@@ -34,7 +37,7 @@ absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options
 // The items of lists that may be given several times.
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists);
 // InvalidArgument if one of the names is empty.
-absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* wanted,
+absl::StatusOr<std::vector<std::string>> NameList(const char* option, const char* expected,
                                                   const std::vector<std::string>& lists);
 
 }  // namespace driftwood::coordinator

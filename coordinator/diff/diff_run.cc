@@ -45,36 +45,26 @@ std::unique_ptr<TerminalProgress> MakeProgress(const DiffPlan& plan, const DiffO
 
 }  // namespace
 
-Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
-                       const DiffOptions& options, const DiffEnvironment& environment,
+Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
+                       const DiffEnvironment& environment, Connector* connector,
                        const std::string& label) {
-  absl::StatusOr<std::unique_ptr<Connector>> connector = environment.make_connector(options);
-  if (!connector.ok()) {
-    return MakeErrorReport(connector.status(), std::nullopt, options, environment);
-  }
-  std::vector<std::unique_ptr<Peer>> peers;
-  std::vector<AuditReplica> replicas;
+  std::vector<std::unique_ptr<Peer>> owned;
+  std::vector<Peer*> peers;
   for (const ReplicaSpec& spec : plan.replicas) {
     absl::StatusOr<std::unique_ptr<Peer>> peer =
-        (*connector)->Connect(spec, [&] { return environment.interrupt->raised(); });
+        connector->Connect(spec, environment.interrupt->token());
     if (!peer.ok()) return MakeErrorReport(peer.status(), peers.size(), options, environment);
-    replicas.push_back({spec.name, spec.url, peer->get(), spec.allow_not_point_in_time});
-    peers.push_back(*std::move(peer));
+    peers.push_back(peer->get());
+    owned.push_back(*std::move(peer));
   }
   AuditOptions audit;
-  audit.reconcile = plan.reconcile;
-  audit.records_listed_max = records_listed_max;
-  audit.show_values = options.show_values;
-  audit.plan_only = options.plan_only;
-  audit.explain = options.explain;
-  audit.recheck = plan.recheck;
-  if (options.exhaustive) audit.estimate_above.reset();
   audit.sample.seed = std::random_device()();
   audit.salt = environment.salt;
   audit.now_seconds = environment.now_seconds;
+  audit.setting = OptionText;
   const std::unique_ptr<TerminalProgress> progress =
       MakeProgress(plan, options, environment, label);
-  return RunAudit(replicas, audit, progress.get(), environment.interrupt);
+  return RunAudit(plan.audit, peers, audit, progress.get(), environment.interrupt);
 }
 
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,

@@ -16,8 +16,8 @@
 namespace driftwood::coordinator {
 
 // Connects to the replicas of `plan` and compares them. `label` stands before the progress.
-Report CompareReplicas(const DiffPlan& plan, uint64_t records_listed_max,
-                       const DiffOptions& options, const DiffEnvironment& environment,
+Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
+                       const DiffEnvironment& environment, Connector* connector,
                        const std::string& label);
 
 // Nothing was compared. All replicas are named all the same.

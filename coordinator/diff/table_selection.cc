@@ -65,10 +65,10 @@ absl::StatusOr<Names> TableNames(const char* option, const Names& lists,
 }
 
 // The column that an item of --ignore, --types, --rule, --rename or --zone is about.
-std::string ColumnOf(std::string_view option, const std::string& item) {
+std::string ColumnOf(const ListOption& option, const std::string& item) {
   static constexpr std::string_view kIgnore = ":ignore";
-  if (option == "--types") return item.substr(0, item.rfind('='));
-  if (option == "--rule") {
+  if (option.values == &DiffOptions::types) return item.substr(0, item.rfind('='));
+  if (option.values == &DiffOptions::rules) {
     if (item.size() > kIgnore.size() && item.ends_with(kIgnore)) {
       return item.substr(0, item.size() - kIgnore.size());
     }
@@ -136,25 +136,22 @@ std::string OtherSpellings(const MatchedTable& table, const std::vector<TableLis
 }
 
 ColumnOptions::ColumnOptions(const DiffOptions& options, const Names& names) {
-  Add(&DiffOptions::ignore, "--ignore", options, names);
-  Add(&DiffOptions::types, "--types", options, names);
-  Add(&DiffOptions::rules, "--rule", options, names);
-  Add(&DiffOptions::renames, "--rename", options, names);
-  Add(&DiffOptions::zones, "--zone", options, names);
+  for (const ListOption& list : kListOptions) {
+    if (list.of_columns) Add(list, options, names);
+  }
 }
 
-void ColumnOptions::Add(std::vector<std::string> DiffOptions::*list, const char* name,
-                        const DiffOptions& options, const Names& names) {
-  const bool maps = list == &DiffOptions::renames || list == &DiffOptions::zones;
-  for (const std::string& item : JoinLists(options.*list)) {
-    Option option{list, name, item, ColumnOf(name, item), "", std::nullopt};
+void ColumnOptions::Add(const ListOption& list, const DiffOptions& options, const Names& names) {
+  const bool maps = list.values == &DiffOptions::renames || list.values == &DiffOptions::zones;
+  for (const std::string& item : JoinLists(options.*list.values)) {
+    Option option{&list, item, ColumnOf(list, item), "", std::nullopt};
     if (maps) {
       const size_t colon = item.find(':');
       const size_t equals = item.find('=', colon);
       const auto replica = std::find(names.begin(), names.end(), item.substr(0, colon));
       option.replica = static_cast<size_t>(std::distance(names.begin(), replica));
       option.column = item.substr(colon + 1, equals - colon - 1);
-      if (list == &DiffOptions::renames) option.rename_to = item.substr(equals + 1);
+      if (list.values == &DiffOptions::renames) option.rename_to = item.substr(equals + 1);
     }
     options_.push_back(std::move(option));
   }
@@ -200,7 +197,7 @@ absl::StatusOr<ColumnOptions> ColumnOptions::Create(const DiffOptions& options, 
           option.replica ? Columns(table, *option.replica) : result.NamesIn(table);
       known.insert(columns.begin(), columns.end());
     }
-    return absl::InvalidArgumentError(std::string(option.name) + ": no table" +
+    return absl::InvalidArgumentError(std::string(option.list->name) + ": no table" +
                                       (option.replica ? " of " + names[*option.replica] : "") +
                                       " has a column '" + option.column + "'" +
                                       DidYouMean(option.column, {known.begin(), known.end()}));
@@ -209,12 +206,11 @@ absl::StatusOr<ColumnOptions> ColumnOptions::Create(const DiffOptions& options, 
 }
 
 void ColumnOptions::Apply(const MatchedTable& table, DiffOptions* options) const {
-  for (const auto list : {&DiffOptions::ignore, &DiffOptions::types, &DiffOptions::rules,
-                          &DiffOptions::renames, &DiffOptions::zones}) {
-    (options->*list).clear();
+  for (const ListOption& list : kListOptions) {
+    if (list.of_columns) (options->*list.values).clear();
   }
   for (const Option& option : options_) {
-    if (IsFor(option, table)) (options->*option.list).push_back(ListItem(option.item));
+    if (IsFor(option, table)) (options->*option.list->values).push_back(ListItem(option.item));
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/diff/diff_options.h"
+#include "coordinator/diff/option_tables.h"
 #include "coordinator/report/database_report.h"
 #include "proto/contract/table_list.h"
 
@@ -50,8 +51,7 @@ class ColumnOptions {
 
  private:
   struct Option {
-    std::vector<std::string> DiffOptions::*list;
-    const char* name;  // "--ignore"
+    const ListOption* list;
     std::string item;  // as the list has it
     std::string column;
     std::string rename_to;          // --rename only
@@ -59,8 +59,8 @@ class ColumnOptions {
   };
 
   ColumnOptions(const DiffOptions& options, const std::vector<std::string>& names);
-  void Add(std::vector<std::string> DiffOptions::*list, const char* name,
-           const DiffOptions& options, const std::vector<std::string>& names);
+  void Add(const ListOption& list, const DiffOptions& options,
+           const std::vector<std::string>& names);
   // As the replica has them, or as the comparison does.
   static std::vector<std::string> Columns(const MatchedTable& table, size_t replica);
   std::vector<std::string> NamesIn(const MatchedTable& table) const;

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 #include <string_view>
 #include <utility>
 
+#include "merkle/os/stop.h"
+#include "merkle/os/unique_fd.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 
@@ -169,9 +172,9 @@ AgentProcess::~AgentProcess() {
 
 absl::Status AgentProcess::WaitUntilListening(const AgentProcessOptions& options) {
   const auto deadline = Clock::now() + options.start_timeout;
+  const merkle::WakeOnStop wake(options.stop, &mutex_, &changed_);
+  merkle::MutexLock lock(&mutex_);
   while (true) {
-    const bool cancelled = options.cancelled && options.cancelled();
-    merkle::MutexLock lock(&mutex_);
     const size_t at = output_.find(kListening);
     const size_t end = at == std::string::npos ? at : output_.find('\n', at);
     if (end != std::string::npos) {
@@ -179,34 +182,34 @@ absl::Status AgentProcess::WaitUntilListening(const AgentProcessOptions& options
       return absl::OkStatus();
     }
     if (ended_) return EndedBeforeReady();
-    if (cancelled) return absl::CancelledError("interrupted");
+    if (options.stop.stop_requested()) return absl::CancelledError("interrupted");
     if (Clock::now() >= deadline) {
       return absl::DeadlineExceededError("its agent was not ready within " +
                                          std::to_string(options.start_timeout.count() / 1000) +
                                          " s");
     }
-    changed_.WaitUntil(&mutex_, std::min(deadline, Clock::now() + milliseconds(50)));
+    changed_.WaitUntil(&mutex_, deadline);
   }
 }
 
 absl::Status AgentProcess::WaitUntilEnded(const AgentProcessOptions& options) {
   const auto deadline = Clock::now() + options.start_timeout;
+  const merkle::WakeOnStop wake(options.stop, &mutex_, &changed_);
+  merkle::MutexLock lock(&mutex_);
   while (true) {
-    const bool cancelled = options.cancelled && options.cancelled();
-    merkle::MutexLock lock(&mutex_);
     if (ended_) {
       if (end_.by_signal || end_.number != 0) return EndedBeforeReady();
       if (!output_was_cut_) return absl::OkStatus();
       return absl::ResourceExhaustedError("its agent wrote more than " + GroupDigits(output_max_) +
                                           " bytes");
     }
-    if (cancelled) return absl::CancelledError("interrupted");
+    if (options.stop.stop_requested()) return absl::CancelledError("interrupted");
     if (Clock::now() >= deadline) {
       return absl::DeadlineExceededError("its agent did not answer within " +
                                          std::to_string(options.start_timeout.count() / 1000) +
                                          " s");
     }
-    changed_.WaitUntil(&mutex_, std::min(deadline, Clock::now() + milliseconds(50)));
+    changed_.WaitUntil(&mutex_, deadline);
   }
 }
 
@@ -215,24 +218,30 @@ absl::Status AgentProcess::EndedBeforeReady() const {
   if (!end_.by_signal && end_.number == 2 && !words.empty()) {
     return absl::InvalidArgumentError(words);
   }
-  return absl::UnavailableError("its agent " + DescribeProcessEnd(end_) + " before it was ready" + (words.empty() ? "" : ": " + words));
+  return absl::UnavailableError("its agent " + DescribeProcessEnd(end_) + " before it was ready" +
+                                (words.empty() ? "" : ": " + words));
 }
 
+// A process that it has started itself may hold the outputs open for longer than it lives.
 void AgentProcess::ReadOutputs() {
-  std::array<pollfd, 2> streams = {pollfd{stdout_fd_, POLLIN, 0}, pollfd{stderr_fd_, POLLIN, 0}};
-  std::array<char, 4096> buffer;
-  int open = 2;
-  while (open > 0) {
-    if (::poll(streams.data(), streams.size(), -1) < 0 && errno != EINTR) break;
-    for (pollfd& stream : streams) {
-      if (stream.fd < 0 || stream.revents == 0) continue;
-      const ssize_t got = ::read(stream.fd, buffer.data(), buffer.size());
-      if (got > 0) {
-        const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
-        stream.fd == stdout_fd_ ? TakeOutput(bytes) : TakeErrors(bytes);
-      } else if (got == 0 || errno != EINTR) {
-        stream.fd = -1;
-        --open;
+  const merkle::UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  std::array<pollfd, 3> watched = {pollfd{stdout_fd_, POLLIN, 0}, pollfd{stderr_fd_, POLLIN, 0},
+                                   pollfd{process.get(), POLLIN, 0}};
+  while (watched[0].fd >= 0 || watched[1].fd >= 0) {
+    if (::poll(watched.data(), watched.size(), -1) < 0) {
+      if (errno == EINTR) continue;
+      break;
+    }
+    const bool has_ended = watched[2].revents != 0;
+    for (pollfd* const stream : {&watched[0], &watched[1]}) {
+      if (stream->fd < 0) continue;
+      if (has_ended) {
+        ::fcntl(stream->fd, F_SETFL, O_NONBLOCK);
+        while (ReadSome(stream->fd)) {
+        }
+        stream->fd = -1;
+      } else if (stream->revents != 0 && !ReadSome(stream->fd)) {
+        stream->fd = -1;
       }
     }
   }
@@ -245,6 +254,18 @@ void AgentProcess::ReadOutputs() {
   ended_ = true;
   end_ = {info.si_code != CLD_EXITED, info.si_status};
   changed_.SignalAll();
+}
+
+bool AgentProcess::ReadSome(int stream) {
+  std::array<char, 4096> buffer;
+  ssize_t got = 0;
+  do {
+    got = ::read(stream, buffer.data(), buffer.size());
+  } while (got < 0 && errno == EINTR);
+  if (got <= 0) return false;
+  const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
+  stream == stdout_fd_ ? TakeOutput(bytes) : TakeErrors(bytes);
+  return true;
 }
 
 void AgentProcess::TakeOutput(std::string_view bytes) {

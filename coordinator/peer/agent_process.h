@@ -6,8 +6,8 @@
 #include <sys/types.h>
 
 #include <chrono>
-#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -24,8 +24,8 @@ struct AgentProcessOptions {
   // "NAME=value", instead of our own environment's NAME. For what no process list may show.
   std::vector<std::string> environment;
   std::chrono::milliseconds start_timeout = std::chrono::seconds(30);
-  // Asked now and then while waiting; true ends Start() with Cancelled.
-  std::function<bool()> cancelled;
+  // Requested by any thread, it ends the waiting with Cancelled.
+  std::stop_token stop;
 };
 
 // How a process ended: by a signal, or by itself with an exit status.
@@ -68,6 +68,8 @@ class AgentProcess {
   absl::Status EndedBeforeReady() const DRIFTWOOD_REQUIRES(mutex_);
   absl::Status WaitUntilListening(const AgentProcessOptions& options) DRIFTWOOD_EXCLUDES(mutex_);
   void ReadOutputs();
+  // False at its end, or where there is nothing to read now.
+  bool ReadSome(int stream);
   void TakeOutput(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
   void TakeErrors(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
   bool WaitForEnd(std::chrono::milliseconds patience) DRIFTWOOD_EXCLUDES(mutex_);
@@ -79,7 +81,7 @@ class AgentProcess {
   const int stderr_fd_;
   const size_t output_max_;
   std::string address_;  // constant after Start()
-  std::thread reader_;   // reads both outputs to their ends, then waits for that of the process
+  std::thread reader_;   // reads both outputs until they or the process have ended
 
   mutable merkle::Mutex mutex_;
   merkle::CondVar changed_;

@@ -40,7 +40,7 @@ std::string UrlFor(const std::string& path, const StoreKinds& kinds) {
 
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError("'" + merkle::Redacted(url) +
-                                    "' is no agent's address; wanted " + kAgentForms +
+                                    "' is no agent's address; expected " + kAgentForms +
                                     ", and perhaps ?token_file=PATH behind it");
 }
 
@@ -94,7 +94,7 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
     const std::string likely = colon == 0 ? "" : UrlFor(shown, kinds);
     return absl::InvalidArgumentError(
         "'" + shown + "' is no store URL; " +
-        (likely.empty() ? "wanted " + Forms(kinds) : "did you mean '" + likely + "'?"));
+        (likely.empty() ? "expected " + Forms(kinds) : "did you mean '" + likely + "'?"));
   }
   const StoreKindDescription* const kind = FindStoreKind(kinds, scheme);
   if (kind == nullptr) {
@@ -102,10 +102,11 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
     known.push_back("agent");
     return absl::InvalidArgumentError("unknown kind of store '" + merkle::Redacted(scheme) +
                                       "' in '" + shown + "'" + DidYouMean(scheme, known) +
-                                      "; wanted " + Forms(kinds));
+                                      "; expected " + Forms(kinds));
   }
   if (kind->is_server && url.compare(colon, 3, "://") != 0) {
-    return absl::InvalidArgumentError("'" + shown + "' is no store URL; wanted " + kind->url_form);
+    return absl::InvalidArgumentError("'" + shown + "' is no store URL; expected " +
+                                      kind->url_form);
   }
   if (spec.password && kind->password_variable.empty()) {
     return absl::InvalidArgumentError("'" + shown + "': a " + scheme +

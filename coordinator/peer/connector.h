@@ -4,7 +4,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
@@ -22,8 +24,8 @@ struct ReplicaSpec {
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
   // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
   bool running_agent = false;
-  std::string address;  // of a running agent: "HOST:PORT" or "unix:PATH"
-  std::string dataset;  // there
+  std::string address;     // of a running agent: "HOST:PORT" or "unix:PATH"
+  std::string dataset;     // there
   std::string token_file;  // empty: none
   bool allow_not_point_in_time = false;
 };
@@ -35,7 +37,7 @@ using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
 absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
                                              const StoreKindsSource& store_kinds);
 
-// The file or folder of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
+// The file or directory of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);
 
 // Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it
@@ -43,14 +45,18 @@ std::string StorePath(const std::string& url);
 class Connector {
  public:
   virtual ~Connector() = default;
-  // `cancelled` is asked now and then while an agent starts.
+  // Cancelled once `stop` is requested, by any thread, while an agent starts.
   virtual absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                        const std::function<bool()>& cancelled) = 0;
+                                                        const std::stop_token& stop) = 0;
+
+  // Says that Connect() will be called for these, which are tables of one database, about in this
+  // order: one agent may then serve many of them. No failure: Connect() has it.
+  virtual void WillConnect(const std::vector<ReplicaSpec>& specs) { (void)specs; }
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
   virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                               const std::function<bool()>& cancelled) {
-    (void)spec, (void)cancelled;
+                                               const std::stop_token& stop) {
+    (void)spec, (void)stop;
     return absl::UnimplementedError("its tables can't be listed");
   }
 };

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -17,8 +19,10 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// The one dataset that an agent of our own serves.
-constexpr char kDataset[] = "data";
+// How many tables of a database one agent serves at most: each keeps its index open, and their URLs
+// are arguments.
+constexpr size_t kTablesOfAgentMax = 200;
+constexpr size_t kUrlBytesOfAgentMax = size_t{64} << 10;
 // How long a dying process gets to be seen as dead, for the sake of a better message.
 constexpr std::chrono::milliseconds kEndPatience{500};
 // Of a server with very many tables.
@@ -46,7 +50,7 @@ class GrpcConnector final : public Connector {
         agent_arguments_(std::move(agent_arguments)) {}
 
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                const std::function<bool()>& cancelled) override {
+                                                const std::stop_token& stop) override {
     GrpcPeerOptions peer;
     if (spec.running_agent) {
       peer.address = spec.address;
@@ -56,21 +60,47 @@ class GrpcConnector final : public Connector {
       }
       return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
     }
-    ASSIGN_OR_RETURN(AgentProcess* const process, StartAgent(spec, cancelled));
+    DRIFTWOOD_CHECK(workspace_ != nullptr);
+    std::shared_ptr<AgentProcess> process;
+    Table* const table = FindTable(spec);
+    peer.dataset = table != nullptr ? table->dataset : workspace_->DatasetName(spec.url);
+    if (table != nullptr) {
+      ASSIGN_OR_RETURN(process, AgentOf(table->group, stop));
+    }
+    if (process == nullptr) {
+      ASSIGN_OR_RETURN(process, StartAgent({{spec, peer.dataset}}, stop));
+    }
     peer.address = process->address();
-    peer.dataset = kDataset;
     peer.describe_end = [process] { return process->DescribeEnd(kEndPatience); };
     return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
   }
 
+  void WillConnect(const std::vector<ReplicaSpec>& specs) override {
+    if (workspace_ == nullptr) return;
+    size_t bytes = 0;
+    std::shared_ptr<Group> group;
+    for (const ReplicaSpec& spec : specs) {
+      if (spec.running_agent || FindTable(spec) != nullptr) continue;
+      bytes += spec.url.size();
+      const bool full = group != nullptr &&
+                        (group->served.size() == kTablesOfAgentMax || bytes > kUrlBytesOfAgentMax);
+      if (group == nullptr || full) {
+        group = std::make_shared<Group>();
+        bytes = spec.url.size();
+      }
+      group->served.push_back({spec, workspace_->DatasetName(spec.url)});
+      tables_[{spec.name, spec.url}] = {group, group->served.back().dataset};
+    }
+  }
+
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                       const std::function<bool()>& cancelled) override {
+                                       const std::stop_token& stop) override {
     if (spec.running_agent) {
       return absl::UnimplementedError(
           "the tables of a running agent can't be listed: it serves "
           "single datasets");
     }
-    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, cancelled);
+    AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, stop);
     process.start_timeout = kListingTimeout;
     ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));
     return ParseTableList(text);
@@ -78,10 +108,10 @@ class GrpcConnector final : public Connector {
 
  private:
   AgentProcessOptions ProcessOptions(const ReplicaSpec& spec, std::vector<std::string> arguments,
-                                     const std::function<bool()>& cancelled) const {
+                                     const std::stop_token& stop) const {
     AgentProcessOptions process;
     process.program = agent_program_;
-    process.cancelled = cancelled;
+    process.stop = stop;
     process.arguments = std::move(arguments);
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
@@ -93,27 +123,71 @@ class GrpcConnector final : public Connector {
     return process;
   }
 
-  absl::StatusOr<AgentProcess*> StartAgent(const ReplicaSpec& spec,
-                                           const std::function<bool()>& cancelled) {
-    DRIFTWOOD_CHECK(workspace_ != nullptr);
-    ASSIGN_OR_RETURN(const std::string state, workspace_->StateFolder(spec.url));
+  struct Served {
+    ReplicaSpec spec;
+    std::string dataset;
+  };
+  // Tables of one database that one agent serves.
+  struct Group {
+    std::vector<Served> served;
+    std::shared_ptr<AgentProcess> process;  // null: not started yet, or ended
+    bool failed = false;                    // it could not be started for all of them together
+  };
+  struct Table {
+    std::shared_ptr<Group> group;
+    std::string dataset;
+  };
+
+  Table* FindTable(const ReplicaSpec& spec) {
+    const auto found = tables_.find({spec.name, spec.url});
+    return found == tables_.end() ? nullptr : &found->second;
+  }
+
+  // Null if there is none that serves all of the group: what is wrong with one table must not fail
+  // the others. One that has ended is started anew.
+  absl::StatusOr<std::shared_ptr<AgentProcess>> AgentOf(const std::shared_ptr<Group>& group,
+                                                        const std::stop_token& stop) {
+    if (group->process != nullptr && group->process->DescribeEnd({}).empty()) return group->process;
+    group->process.reset();
+    if (group->failed) return group->process;
+    absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group->served, stop);
+    if (absl::IsCancelled(started.status())) return started.status();
+    if (!started.ok()) {
+      group->failed = true;
+      return group->process;
+    }
+    // The agent of the tables before is not needed any more; a peer that still lives keeps it.
+    std::shared_ptr<Group>& current = current_[group->served[0].spec.name];
+    if (current != nullptr && current != group) current->process.reset();
+    current = group;
+    return group->process = *std::move(started);
+  }
+
+  // All in one agent; of one database, so that they have one password.
+  absl::StatusOr<std::shared_ptr<AgentProcess>> StartAgent(const std::vector<Served>& served,
+                                                           const std::stop_token& stop) {
+    const ReplicaSpec& spec = served[0].spec;
     std::vector<std::string> arguments = {
         "--listen",          "unix:" + workspace_->NewSocketPath(),
-        "--dataset",         std::string(kDataset) + "=" + spec.url,
-        "--state-dir",       state,
+        "--state-dir",       workspace_->state_folder(),
         "--digest-key-file", workspace_->digest_key_file(),
         "--allow-values",    "--exit-on-stdin-eof"};
+    for (const Served& one : served) {
+      arguments.push_back("--dataset");
+      arguments.push_back(one.dataset + "=" + one.spec.url);
+    }
     if (spec.allow_not_point_in_time) arguments.push_back("--resume");
-    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), cancelled);
+    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), stop);
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
-    processes_.push_back(std::move(started));
-    return processes_.back().get();
+    return std::shared_ptr<AgentProcess>(std::move(started));
   }
 
   const std::string agent_program_;
   const std::unique_ptr<Workspace> workspace_;
   const std::vector<std::string> agent_arguments_;
-  std::vector<std::unique_ptr<AgentProcess>> processes_;  // end before their folders do
+  // All end before their directories do: a peer lives no longer than its connector.
+  std::map<std::pair<std::string, std::string>, Table> tables_;  // by name and URL
+  std::map<std::string, std::shared_ptr<Group>> current_;        // by the replica's name
 };
 
 }  // namespace

@@ -32,7 +32,7 @@ constexpr size_t kAnswerBytesMax = size_t{8} << 20;
 constexpr size_t kRecordBytes = sizeof(FoundRecord) + 64;
 constexpr size_t kWarningsMax = 1000;
 // Of one ReadRecords call, which has at most kReadKeysMax keys: within an agent's limits. A store
-// without look-up by key is scanned once for each call, so digests are asked for in calls as long
+// without lookup by key is scanned once for each call, so digests are asked for in calls as long
 // as they may be. Values take memory.
 constexpr size_t kReadKeyBytesMax = size_t{6} << 20;
 constexpr size_t kReadValueKeysMax = 8000;
@@ -50,8 +50,8 @@ std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
   // Peers to one address must not share a connection, nor its fate.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  // A small compressed message can be a huge one: none is taken. The first ends such a call; but the
-  // message would be inflated meanwhile, all of it, if gRPC had the means.
+  // A small compressed message can be a huge one: none is taken. The first ends such a call; but
+  // the message would be inflated meanwhile, all of it, if gRPC had the means.
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
   arguments.SetInt(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   return v1::Agent::NewStub(

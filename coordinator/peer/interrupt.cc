@@ -10,6 +10,7 @@ void Interrupt::Raise() {
   if (raised_) return;
   raised_ = true;
   raising_.SignalAll();
+  stop_.request_stop();
   for (const auto& listener : listeners_) listener();
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <list>
+#include <stop_token>
 
 #include "merkle/mutex.h"
 
@@ -13,6 +14,8 @@ class Interrupt {
   // Calls every listener, on this thread. Later calls do nothing more.
   void Raise() DRIFTWOOD_EXCLUDES(mutex_);
   bool raised() const DRIFTWOOD_EXCLUDES(mutex_);
+  // Stopped when it is raised.
+  std::stop_token token() const { return stop_.get_token(); }
   // Returns after `seconds`, or at once when it is raised. True if it is.
   bool WaitFor(double seconds) DRIFTWOOD_EXCLUDES(mutex_);
 
@@ -33,6 +36,7 @@ class Interrupt {
  private:
   mutable merkle::Mutex mutex_;
   merkle::CondVar raising_;
+  std::stop_source stop_;
   bool raised_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   std::list<std::function<void()>> listeners_ DRIFTWOOD_GUARDED_BY(mutex_);
 };

@@ -66,7 +66,7 @@ class Peer {
     return absl::UnimplementedError("its agent can't read it without its filter");
   }
 
-  // Of at most kAlikeKeysMax keys that the replica lacks, those that it takes for equal to one that
+  // Of at most kAlikeKeysMax keys that the replica lacks, those that it considers equal to one that
   // it holds. Diagnostics.
   virtual absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,
                                                           const std::vector<std::string>& keys) {

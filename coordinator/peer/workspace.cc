@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A socket address holds 107 characters; our names in the folder take up to 12 of them. And gRPC
+// A socket address holds 107 characters; our names in the directory take up to 12 of them. And gRPC
 // reads addresses as URIs, in which some characters mean something.
 bool IsGoodForSockets(const std::string& folder) {
   return folder.size() <= 90 && folder.find_first_of("%?#\n\r\t") == std::string::npos;
@@ -120,15 +120,10 @@ std::string Workspace::NewSocketPath() {
   return (folder / ("s" + std::to_string(++sockets_))).string();
 }
 
-absl::StatusOr<std::string> Workspace::StateFolder(const std::string& url) {
-  std::string name = FolderName(url);
+std::string Workspace::DatasetName(const std::string& url) {
+  const std::string name = FolderName(url);
   const int uses = ++uses_[name];
-  if (uses > 1) name += "-" + std::to_string(uses);
-  const std::string folder = (state_folder_ / name).string();
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-    return SystemError("can't make directory " + folder, errno);
-  }
-  return folder;
+  return uses > 1 ? name + "-" + std::to_string(uses) : name;
 }
 
 }  // namespace driftwood::coordinator

@@ -1,5 +1,5 @@
-// The folders and files that a one-shot comparison needs for its own agents: a private folder for
-// sockets and the digest key, and one for indexes. One thread at a time.
+// The directories and files that a one-shot comparison needs for its own agents: a private
+// directory for sockets and the digest key, and one for indexes. One thread at a time.
 #pragma once
 
 #include <filesystem>
@@ -14,15 +14,15 @@
 namespace driftwood::coordinator {
 
 struct WorkspaceOptions {
-  std::string state_dir;        // empty: indexes in the private folder, removed at the end
+  std::string state_dir;        // empty: indexes in the private directory, removed at the end
   std::string digest_key_file;  // empty: a random key; with state_dir the one that is kept there
 };
 
 class Workspace {
  public:
-  // InvalidArgument, FailedPrecondition, PermissionDenied: an unusable state folder or key file.
+  // InvalidArgument, FailedPrecondition, PermissionDenied: an unusable state directory or key file.
   static absl::StatusOr<std::unique_ptr<Workspace>> Create(const WorkspaceOptions& options);
-  // Removes the private folder with all that is in it.
+  // Removes the private directory with all that is in it.
   ~Workspace();
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
@@ -30,9 +30,11 @@ class Workspace {
   const std::string& digest_key_file() const { return digest_key_file_; }
   // A socket path that does not exist yet, short enough for a socket address.
   std::string NewSocketPath();
-  // The folder of the indexes of one store, made here. The same URL gets the same folder in every
-  // run with the same state folder; given twice in one run, it gets two.
-  absl::StatusOr<std::string> StateFolder(const std::string& url);
+  // Where the agents started here keep their indexes, each dataset's in a directory of its name.
+  std::string state_folder() const { return state_folder_.string(); }
+  // The name of the dataset of one store. The same URL gets the same name in every run; given twice
+  // in one run, it gets two.
+  std::string DatasetName(const std::string& url);
 
  private:
   Workspace() = default;
@@ -45,7 +47,7 @@ class Workspace {
   std::filesystem::path state_folder_;
   std::string digest_key_file_;
   int sockets_ = 0;
-  std::map<std::string, int> uses_;  // of each store's folder
+  std::map<std::string, int> uses_;  // of each store's name
 };
 
 // A random digest key in a new file that only its owner can read, written as driftwood-agent's

@@ -66,7 +66,8 @@ std::string Provisos(const DatabaseReport& report) {
   if (!reasons.empty()) text += "; skipped: " + JoinNames(reasons);
   if (!columns.empty()) text += "; columns not compared: " + JoinNames(columns);
   if (!rules.empty()) text += "; under rules " + JoinNames({rules.begin(), rules.end()});
-  if (!moving.empty()) text += "; not point-in-time: " + JoinNames({moving.begin(), moving.end()});
+  if (!moving.empty())
+    text += "; not a consistent snapshot: " + JoinNames({moving.begin(), moving.end()});
   return text;
 }
 

@@ -36,7 +36,7 @@ JsonMembers OfTable(const TableReport& table) {
   return {{"table", JsonString(table.table)},
           {"result", JsonString(TableResultName(table.result))},
           {"missing_in", Strings(missing_in)},
-          {"table_seconds", Seconds(table.seconds, 3)}};
+          {"table_seconds", JsonNumber(table.seconds)}};
 }
 
 std::string ReplicasText(const DatabaseReport& report) {
@@ -66,7 +66,7 @@ std::string TotalsText(const DatabaseReport& report) {
   members.emplace_back("in_flight", std::to_string(in_flight));
   members.emplace_back("gone", std::to_string(gone));
   members.emplace_back("records_proven_equal", std::to_string(equal));
-  members.emplace_back("seconds", Seconds(report.seconds, 3));
+  members.emplace_back("seconds", JsonNumber(report.seconds));
   return Object(members);
 }
 
@@ -89,13 +89,15 @@ std::string ErrorText(const DatabaseReport& report) {
 
 // All but the tables.
 JsonMembers Members(const DatabaseReport& report) {
-  return {{"schema_version", std::to_string(kReportSchemaVersion)},
-          {"verdict", JsonString(VerdictName(report.verdict))},
-          {"replicas", ReplicasText(report)},
-          {"totals", TotalsText(report)},
-          {"skipped", SkippedText(report)},
-          {"warnings", Strings(report.warnings)},
-          {"error", ErrorText(report)}};
+  JsonMembers members = {{"schema_version", std::to_string(kReportSchemaVersion)},
+                         {"verdict", JsonString(VerdictName(report.verdict))}};
+  if (report.interrupted) members.emplace_back("interrupted", "true");
+  members.insert(members.end(), {{"replicas", ReplicasText(report)},
+                                 {"totals", TotalsText(report)},
+                                 {"skipped", SkippedText(report)},
+                                 {"warnings", Strings(report.warnings)},
+                                 {"error", ErrorText(report)}});
+  return members;
 }
 
 // Line breaks in a document stand between its members only: in strings they are escaped.

@@ -47,7 +47,7 @@ absl::Status SyncFolder(const std::string& folder) {
   const int result = ::fsync(fd);
   const int error = errno;
   ::close(fd);
-  // Some file systems can't sync a folder; the file itself is synced.
+  // Some file systems can't sync a directory; the file itself is synced.
   if (result != 0 && error != EINVAL) return WriteError(folder, error);
   return absl::OkStatus();
 }

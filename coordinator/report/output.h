@@ -11,7 +11,7 @@
 
 namespace driftwood::coordinator {
 
-// Fails if `path` could not be written later: its folder is missing, or not writable. Leaves
+// Fails if `path` could not be written later: its directory is missing, or not writable. Leaves
 // nothing behind.
 absl::Status CheckOutputPath(const std::string& path);
 

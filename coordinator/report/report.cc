@@ -1,7 +1,10 @@
 #include "coordinator/report/report.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/status/statusor.h"
+#include "merkle/record/encoding.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -34,7 +37,7 @@ std::string Provisos(const Report& report) {
     if (!replica.filter.empty()) filters.push_back(replica.name + " where " + replica.filter);
   }
   return Listed("; only the rows of ", filters) + Listed("; not compared: ", report.not_compared) +
-         Listed("; under rules ", report.rules) + Listed("; not point-in-time: ", moving);
+         Listed("; under rules ", report.rules) + Listed("; not a consistent snapshot: ", moving);
 }
 
 std::string InFlight(const Report& report) {
@@ -165,6 +168,14 @@ std::vector<std::string> ReportRecord::DuplicateTexts(
 std::string GapName(const Report& report, const ReportGap& gap) {
   if (!gap.replica) return "";
   return report.replicas[*gap.replica].name + (gap.source.empty() ? "" : "/" + gap.source);
+}
+
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
+  ReportKey key;
+  key.encoded = encoded;
+  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
+  if (columns.ok()) key.columns = *std::move(columns);
+  return key;
 }
 
 std::vector<std::string> NamesOf(const std::vector<ReportReplica>& replicas) {

@@ -23,7 +23,7 @@ inline constexpr int kReportSchemaVersion = 3;
 enum class Verdict : uint8_t { kIdentical, kDivergent, kIncomplete, kError };
 std::string_view VerdictName(Verdict verdict);
 
-// What became of a divergence when it was read again (coordinator/audit/confirm/confirm.h).
+// What became of a divergence when it was re-read (coordinator/audit/confirm/confirm.h).
 enum class RecordStatus : uint8_t { kUnconfirmed, kConfirmed, kUnstable, kInFlight };
 std::string_view RecordStatusName(RecordStatus status);
 
@@ -44,6 +44,7 @@ struct ReportKey {
   // Absent if `encoded` is not a whole key of the schema.
   std::optional<std::vector<merkle::Value>> columns;
 };
+ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
 
 // One of several sources of a replica.
 struct ReportSource {
@@ -145,7 +146,7 @@ struct ColumnCount {
   uint64_t only = 0;  // of these: no other column differs
 };
 
-// In which columns the changed records differ: all of them that were read again.
+// In which columns the changed records differ: all of them that were re-read.
 struct ReportColumns {
   uint64_t examined = 0;
   std::vector<ColumnCount> differing;  // that which differs most often first
@@ -220,7 +221,7 @@ struct Report {
   bool complete = false;
   uint64_t records_proven_equal = 0;  // of a multiset: distinct ones
   std::vector<ReportGap> gaps;
-  // Replicas of which not all that was compared belongs to one point in time, and for which that
+  // Replicas of which what was compared is not a consistent snapshot, and for which that
   // was allowed, so that it is no gap.
   std::vector<size_t> not_point_in_time;
 

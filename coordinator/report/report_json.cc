@@ -2,11 +2,11 @@
 #include "coordinator/report/report_json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "coordinator/report/json_values.h"
 #include "coordinator/report/report.h"
-#include "merkle/record/elements.h"
+#include "merkle/record/encoding.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
@@ -17,8 +17,6 @@ namespace driftwood::coordinator {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using merkle::Tag;
-using merkle::Value;
 
 // Always valid UTF-8: what is not becomes U+FFFD. What a terminal would act on, which stands in
 // strings only, is written as \uXXXX: a reader of JSON gets the same text.
@@ -41,88 +39,43 @@ std::string Dump(const Json& json) {
   return harmless;
 }
 
-// Beyond this a reader that keeps numbers as doubles would change them.
-constexpr int64_t kSafeInteger = int64_t{1} << 53;
-
-Json BytesJson(const std::string& bytes) { return Json{{"hex", Hex(bytes)}}; }
-
-Json ValueJson(const Value& value) {
-  switch (value.tag) {
-    case Tag::kNull:
-      return nullptr;
-    case Tag::kFalse:
-      return false;
-    case Tag::kTrue:
-      return true;
-    case Tag::kInteger:
-      if (value.number > kSafeInteger || value.number < -kSafeInteger) {
-        return std::to_string(value.number);
-      }
-      return value.number;
-    case Tag::kUnsigned:
-      return std::to_string(static_cast<uint64_t>(value.number));
-    case Tag::kFloat64:
-      if (std::isnan(value.real)) return "NaN";
-      if (std::isinf(value.real)) return value.real > 0 ? "Infinity" : "-Infinity";
-      return value.real;
-    case Tag::kBytes:
-      return BytesJson(value.text);
-    case Tag::kForeignText: {
-      Json bytes = BytesJson(value.text);
-      if (!value.name.empty()) bytes["character_set"] = value.name;
-      return Json{{"unparsed", bytes}};
-    }
-    case Tag::kOpaque:
-      return value.text;
-    case Tag::kBits:
-      break;
-    case Tag::kList:
-    case Tag::kSet: {
-      Json elements = Json::array();
-      merkle::ForEachElement(value.text,
-                             [&](const Value& element) { elements.push_back(ValueJson(element)); });
-      return elements;
-    }
-    case Tag::kUnparsedText:
-      return Json{{"unparsed", value.text}};
-    case Tag::kUnparsedBytes:
-      return Json{{"unparsed", BytesJson(value.text)}};
-    case Tag::kDecimal:
-    case Tag::kText:
-    case Tag::kUuid:
-    case Tag::kJson:
-      return value.text;
-    case Tag::kDate:
-    case Tag::kTime:
-    case Tag::kTimestamp:
-    case Tag::kTimestampTz:
-      break;
-  }
-  return value.ToDisplay();
+// The end of a range: null is -inf or +inf. Beside it stands what its JSON does not say.
+void AddBound(const Report& report, const char* name, const ReportKey* key, Json* object) {
+  const bool open = key == nullptr || key->encoded.empty();
+  (*object)[name] = open ? Json(nullptr) : BoundJson(report.schema, *key);
+  if (open || JsonSaysAll(report.schema, *key)) return;
+  (*object)[std::string(name) + "_encoded"] = Hex(key->encoded);
 }
 
-// Null if the key does not decode; the caller then gives it encoded.
-Json KeyJson(const Report& report, const ReportKey& key) {
-  if (!key.columns || !report.schema) return nullptr;
-  Json object = Json::object();
-  if (report.multiset()) return Json{{"*", Hex(key.columns->front().text)}};
-  for (size_t i = 0; i < key.columns->size() && i < report.schema->key.size(); ++i) {
-    object[report.schema->key[i].name] = ValueJson((*key.columns)[i]);
+// The values of a record, and of those whose JSON does not say all the encodings.
+void AddValues(const Report& report, const ReportRecord& record, Json* object) {
+  if (record.values.empty()) return;
+  Json& values = (*object)["values"] = Json::object();
+  Json encodings = Json::object();
+  for (size_t i = 0; i < record.values.size(); ++i) {
+    const std::string& name = report.replicas[i].name;
+    Json& of_replica = values[name] = nullptr;
+    if (!record.values[i]) continue;
+    of_replica = Json::object();
+    for (size_t c = 0; c < record.values[i]->size(); ++c) {
+      const merkle::Column& column = report.schema->values[c];
+      const merkle::Value& value = (*record.values[i])[c];
+      of_replica[column.name] = ValueJson(value);
+      if (JsonSaysAll(column, value)) continue;
+      std::string bytes;
+      merkle::AppendValue(value, merkle::Place::kValue, &bytes);
+      encodings[name][column.name] = Hex(bytes);
+    }
   }
-  return object;
-}
-
-// The end of a range: null is -inf or +inf.
-Json BoundJson(const Report& report, const ReportKey* key) {
-  if (key == nullptr || key->encoded.empty()) return nullptr;
-  Json decoded = KeyJson(report, *key);
-  return decoded.is_null() ? Json{{"key_encoded", Hex(key->encoded)}} : decoded;
+  if (!encodings.empty()) (*object)["values_encoded"] = std::move(encodings);
 }
 
 Json RecordJson(const Report& report, const ReportRecord& record) {
   Json object = Json::object();
-  object["key"] = KeyJson(report, record.key);
-  if (object["key"].is_null()) object["key_encoded"] = Hex(record.key.encoded);
+  object["key"] = KeyJson(report.schema, record.key);
+  if (object["key"].is_null() || !JsonSaysAll(report.schema, record.key)) {
+    object["key_encoded"] = Hex(record.key.encoded);
+  }
   object["kind"] = record.kind();
   object["status"] = RecordStatusName(record.status);
   Json& states = object["states"] = Json::object();
@@ -142,17 +95,7 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
       copies[report.replicas[i].name] = record.copies[i] ? Json(*record.copies[i]) : Json(nullptr);
     }
   }
-  if (!record.values.empty()) {
-    Json& values = object["values"] = Json::object();
-    for (size_t i = 0; i < record.values.size(); ++i) {
-      Json& of_replica = values[report.replicas[i].name] = nullptr;
-      if (!record.values[i]) continue;
-      of_replica = Json::object();
-      for (size_t c = 0; c < record.values[i]->size(); ++c) {
-        of_replica[report.schema->values[c].name] = ValueJson((*record.values[i])[c]);
-      }
-    }
-  }
+  AddValues(report, record, &object);
   if (!record.differs.empty()) {
     Json& columns = object["columns"] = Json::array();
     for (size_t c = 0; c < record.differs.size(); ++c) {
@@ -185,7 +128,9 @@ Json ReplicasJson(const Report& report) {
 Json ColumnsJson(const std::vector<merkle::Column>& columns) {
   Json array = Json::array();
   for (const merkle::Column& column : columns) {
-    array.push_back({{"name", column.name}, {"type", merkle::ColumnTypeName(column.type)}});
+    Json object = {{"name", column.name}, {"type", merkle::ColumnTypeName(column.type)}};
+    if (!column.opaque.empty()) object["opaque"] = column.opaque;
+    array.push_back(std::move(object));
   }
   return array;
 }
@@ -240,10 +185,11 @@ Json RunsJson(const Report& report) {
       counts[report.replicas[i].name] = run.counts[i];
       if (run.counts[i] == 0) missing_in.push_back(report.replicas[i].name);
     }
-    Json object = {{"begin", BoundJson(report, &run.begin)},
-                   {"end", BoundJson(report, run.end ? &*run.end : nullptr)},
-                   {"missing_in", missing_in},
-                   {"counts", counts}};
+    Json object = Json::object();
+    AddBound(report, "begin", &run.begin, &object);
+    AddBound(report, "end", run.end ? &*run.end : nullptr, &object);
+    object["missing_in"] = std::move(missing_in);
+    object["counts"] = std::move(counts);
     AddStatuses(run.statuses, &object);
     array.push_back(std::move(object));
   }
@@ -276,15 +222,34 @@ Json SpansJson(const Report& report) {
     for (size_t i = 0; i < span.missing.size(); ++i) {
       missing[report.replicas[i].name] = span.missing[i];
     }
-    array.push_back({{"first", BoundJson(report, &span.first)},
-                     {"last", BoundJson(report, &span.last)},
-                     {"records", span.records},
-                     {"changed", span.changed},
-                     {"missing", std::move(missing)},
-                     {"duplicate", span.duplicate},
-                     {"column", SpanColumnJson(report, span)}});
+    Json object = Json::object();
+    AddBound(report, "first", &span.first, &object);
+    AddBound(report, "last", &span.last, &object);
+    object.update({{"records", span.records},
+                   {"changed", span.changed},
+                   {"missing", std::move(missing)},
+                   {"duplicate", span.duplicate},
+                   {"column", SpanColumnJson(report, span)}});
+    array.push_back(std::move(object));
   }
   return array;
+}
+
+Json ExplainedKeysJson(const Report& report, const ExplainedKeys& keys) {
+  if (keys.pairs == 0) return nullptr;
+  const auto& [first, second] = keys.example;
+  Json object = {
+      {"pairs", keys.pairs},
+      {"text", keys.text},
+      {"rule", keys.rule},
+      {"example", Json::array({KeyJson(report.schema, first), KeyJson(report.schema, second)})}};
+  const auto says_all = [&](const ReportKey& key) {
+    return key.columns && JsonSaysAll(report.schema, key);
+  };
+  if (!says_all(first) || !says_all(second)) {
+    object["example_encoded"] = {Hex(first.encoded), Hex(second.encoded)};
+  }
+  return object;
 }
 
 Json ExplanationJson(const Report& report) {
@@ -303,30 +268,21 @@ Json ExplanationJson(const Report& report) {
                        {"differing", column.differing},
                        {"hypotheses", std::move(hypotheses)}});
   }
-  Json keys = nullptr;
-  if (why.keys.pairs > 0) {
-    keys = {{"pairs", why.keys.pairs},
-            {"text", why.keys.text},
-            {"rule", why.keys.rule},
-            {"example", Json::array({KeyJson(report, why.keys.example.first),
-                                     KeyJson(report, why.keys.example.second)})}};
-  }
   return {{"changed_sampled", why.changed_sampled},
           {"missing_sampled", why.missing_sampled},
           {"columns", std::move(columns)},
-          {"keys", std::move(keys)}};
+          {"keys", ExplainedKeysJson(report, why.keys)}};
 }
 
 Json CoverageJson(const Report& report) {
   Json gaps = Json::array();
   for (const ReportGap& gap : report.gaps) {
-    Json object = {
-        {"begin", BoundJson(report, &gap.begin)},
-        {"end", BoundJson(report, gap.end ? &*gap.end : nullptr)},
-        {"replica", gap.replica ? Json(report.replicas[*gap.replica].name) : Json(nullptr)}};
+    Json& object = gaps.emplace_back(Json::object());
+    AddBound(report, "begin", &gap.begin, &object);
+    AddBound(report, "end", gap.end ? &*gap.end : nullptr, &object);
+    object["replica"] = gap.replica ? Json(report.replicas[*gap.replica].name) : Json(nullptr);
     if (!gap.source.empty()) object["source"] = gap.source;
     object["reason"] = gap.reason;
-    gaps.push_back(std::move(object));
   }
   Json moving = Json::array();
   for (const size_t i : report.not_point_in_time) moving.push_back(report.replicas[i].name);
@@ -390,6 +346,7 @@ absl::Status WriteRecordsMember(const Report& report, const ReportSink& sink) {
 }  // namespace
 
 std::string JsonString(std::string_view text) { return Dump(Json(text)); }
+std::string JsonNumber(double number) { return Dump(Json(number)); }
 
 absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,
                                const ReportSink& sink) {
@@ -399,9 +356,12 @@ absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,
   }
   RETURN_IF_ERROR(sink("\n  \"schema_version\": " + std::to_string(kReportSchemaVersion)));
   RETURN_IF_ERROR(WriteMember("verdict", VerdictName(report.verdict), sink));
+  if (report.interrupted) RETURN_IF_ERROR(WriteMember("interrupted", true, sink));
+  if (report.plan) RETURN_IF_ERROR(WriteMember("plan", *report.plan, sink));
   RETURN_IF_ERROR(WriteMember("replicas", ReplicasJson(report), sink));
   RETURN_IF_ERROR(WriteMember("compared", ComparedJson(report), sink));
   RETURN_IF_ERROR(WriteMember("divergences", DivergencesJson(report), sink));
+  if (report.values_shown) RETURN_IF_ERROR(WriteMember("values_shown", true, sink));
   RETURN_IF_ERROR(WriteRecordsMember(report, sink));
   RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
   RETURN_IF_ERROR(WriteMember("spans", SpansJson(report), sink));

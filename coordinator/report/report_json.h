@@ -15,6 +15,8 @@ using JsonMembers = std::vector<std::pair<std::string, std::string>>;
 
 // A JSON string.
 std::string JsonString(std::string_view text);
+// A JSON number that reads back as the same double.
+std::string JsonNumber(double number);
 
 // The document without a line end behind it.
 absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,

@@ -21,7 +21,7 @@ std::string ShowValue(const merkle::Value& value) {
   // Told apart from NULL, from nothing and from trailing blanks.
   const bool quote = textual && (text.empty() || text == "NULL" || text.front() == ' ' ||
                                  text.back() == ' ' || text.front() == '\'');
-  return (quote ? "'" + text + "'" : text) + (unparsed ? " (unparsed)" : "");
+  return (quote ? "'" + text + "'" : text) + (unparsed ? " (type mismatch)" : "");
 }
 
 std::string KeyText(const Report& report, const ReportKey& key) {
@@ -82,7 +82,7 @@ class TableWriter {
       if (replica.distinct) line += "  (" + GroupDigits(*replica.distinct) + " distinct)";
       if (replica.unparsed.value_or(0) > 0) {
         line += "  (" + GroupDigits(*replica.unparsed) +
-                (*replica.unparsed == 1 ? " value" : " values") + " unparsed)";
+                (*replica.unparsed == 1 ? " type mismatch)" : " type mismatches)");
       }
       if (replica.unkeyed) line += "  (unkeyed)";
       RETURN_IF_ERROR(Line(line));

@@ -125,7 +125,7 @@ DigestKey DigestKey::Random() {
 absl::StatusOr<DigestKey> DigestKey::FromBytes(std::string_view bytes) {
   if (bytes.size() != kBytes) {
     return absl::InvalidArgumentError("a digest key is exactly " + std::to_string(kBytes) +
-                                      " bytes long; got " + std::to_string(bytes.size()));
+                                      " bytes long, not " + std::to_string(bytes.size()));
   }
   DigestKey key;
   std::memcpy(key.bytes_.data(), bytes.data(), kBytes);

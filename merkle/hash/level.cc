@@ -18,7 +18,7 @@ absl::Status TreeParams::Validate() const {
        {std::pair("leaf_size", leaf_size), std::pair("fanout", fanout)}) {
     if (value < kMin || value > kMax) {
       return absl::InvalidArgumentError(std::string(name) + " is " + std::to_string(value) +
-                                        "; wanted " + std::to_string(kMin) + " to " +
+                                        "; expected " + std::to_string(kMin) + " to " +
                                         std::to_string(kMax));
     }
   }

@@ -74,7 +74,7 @@ std::string Octal(mode_t mode) {
 
 bool IsOurs(const struct stat& info) { return info.st_uid == 0 || info.st_uid == ::geteuid(); }
 
-// Of one place on the way: `above` is true of the folders over what is asked for.
+// Of one place on the way: `above` is true of the directories over what is asked for.
 absl::Status CheckPlace(const fs::path& place, bool above, const std::string& subject) {
   struct stat link {};
   struct stat info {};
@@ -143,8 +143,8 @@ absl::StatusOr<std::string> ReadSecretFile(const fs::path& path, std::string_vie
   if (::fstat(file.get(), &info) != 0) return SystemError(what, path, errno);
   if (!S_ISREG(info.st_mode)) return absl::InvalidArgumentError(subject + " is no regular file");
   if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return absl::PermissionDeniedError(
-        subject + " is open to others than its owner; chmod 600 " + path.string());
+    return absl::PermissionDeniedError(subject + " is open to others than its owner; chmod 600 " +
+                                       path.string());
   }
   if (!IsOurs(info)) {
     return absl::PermissionDeniedError(subject + " belongs to another user; chown it");

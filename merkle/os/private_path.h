@@ -1,4 +1,4 @@
-// Files and folders that nobody but their owner can have put there: what lies in a folder is
+// Files and directories that nobody but their owner can have put there: what lies in a directory is
 // believed only where that holds. As ssh demands it of its keys.
 //
 // Pure functions over the file system; any thread.
@@ -14,15 +14,17 @@
 
 namespace driftwood::merkle {
 
-// OK if `path`, which is there, and every folder above it belong to this process's user or to root,
-// and nobody else may write to them. A folder above in which all may write is fine where it is
-// sticky (/tmp), since what is in it is its owner's; so is one that a group may write to which has
-// no other members. Links are looked at, and what they lead to. PermissionDenied: says which folder,
-// and what to do. NotFound: there is nothing. `what` begins the message, as in "state folder".
+// OK if `path`, which is there, and every directory above it belong to this process's user or to
+// root, and nobody else may write to them. A directory above in which all may write is fine where
+// it is sticky (/tmp), since what is in it is its owner's; so is one that a group may write to
+// which has no other members. Links are looked at, and what they lead to. PermissionDenied: says
+// which directory, and what to do. NotFound: there is nothing. `what` begins the message, as in
+// "state directory".
 absl::Status CheckOwned(const std::filesystem::path& path, std::string_view what);
 
 // All of a file with a secret in it, which CheckOwned() and which only its owner may read.
-// NotFound; PermissionDenied: names the chmod; InvalidArgument: no regular file, or over `bytes_max`.
+// NotFound; PermissionDenied: names the chmod; InvalidArgument: no regular file, or over
+// `bytes_max`.
 absl::StatusOr<std::string> ReadSecretFile(const std::filesystem::path& path, std::string_view what,
                                            size_t bytes_max);
 

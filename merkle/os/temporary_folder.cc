@@ -43,9 +43,9 @@ bool IsStillThere(const fs::path& path, const UniqueFd& folder) {
          opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
 }
 
-// What killed processes of this user left in `parent`. Whoever makes a folder locks it and then
-// looks whether it is there still; here it is removed under that lock. So none is removed that is in
-// use, also not between its making and its locking.
+// What killed processes of this user left in `parent`. Whoever makes a directory locks it and then
+// looks whether it is there still; here it is removed under that lock. So none is removed that is
+// in use, also not between its making and its locking.
 void RemoveAbandoned(const fs::path& parent) {
   std::vector<fs::path> candidates;
   std::error_code ignored;

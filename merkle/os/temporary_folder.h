@@ -1,5 +1,6 @@
-// A folder of this process only, removed at its end. It is locked while it is in use, so that those
-// of killed processes are known by their lack of a lock, and are removed when the next one is made.
+// A directory of this process only, removed at its end. It is locked while it is in use, so that
+// those of killed processes are known by their lack of a lock, and are removed when the next one is
+// made.
 #pragma once
 
 #include <filesystem>

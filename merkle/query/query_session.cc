@@ -1,3 +1,13 @@
+// The answering side of a walk: it has no memory but the cells of the batch before.
+//
+// A range is named by its place in an answer, which saves keys on the wire and costs memory here.
+// So each answer's begins of cells are kept in one list, and whatever refers to some of them shares
+// it. The invariant: `previous[i]` is what question i of the last batch left behind. It is replaced
+// only when a whole batch was answered, so one that failed changes nothing.
+//
+// Both sides are bounded: a reply by its bytes, one batch by the records that it passes and the
+// cells that it adds (query.h has the limits). What is full stops early and says so by being
+// shorter.
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -68,6 +78,8 @@ Kept KeepWhole() {
 }
 
 // Which cells of a list are still referred to, and the one after each run of these, where it ends.
+// By differences (+1 where a reference begins, -1 behind it), added up once: linear in cells and
+// references, however much these overlap.
 std::vector<bool> CellsInUse(const CellList& list, const std::vector<Kept*>& references) {
   std::vector<int64_t> begun(list.size() + 2);  // references may overlap, all of them
   for (const Kept* const kept : references) {
@@ -80,9 +92,10 @@ std::vector<bool> CellsInUse(const CellList& list, const std::vector<Kept*>& ref
   return used;
 }
 
-// Puts a list with only those cells in the place of `list`, if that takes much less.
+// Puts a list with only those cells in the place of `list`, if that takes much less. Otherwise one
+// cell that is held would keep a list of a megabyte for the whole walk.
 void Shrink(const CellList& list, const std::vector<Kept*>& references) {
-  constexpr size_t kWorthwhileBytes = 4096;
+  constexpr size_t kWorthwhileBytes = 4096;  // a page: below it there is nothing to gain
   if (list.bytes() < kWorthwhileBytes) return;
   const std::vector<bool> used = CellsInUse(list, references);
   const auto in_use = static_cast<size_t>(std::count(used.begin(), used.end(), true));
@@ -166,12 +179,14 @@ struct QuerySession::Impl {
            batch.cell_bytes >= limits.added_cell_bytes_max;
   }
   bool Stopped() const { return *stopped && (*stopped)(); }
-  // In the midst of many records or cells; asked every so often only.
+  // In the midst of many records or cells; asked every so often only, since asking is a call
+  // through a pointer, and a record is not. Reasoned: so many records are a few milliseconds.
   bool StoppedAt(uint64_t number) const {
     constexpr uint64_t kEvery = 1 << 14;
     return number % kEvery == 0 && Stopped();
   }
-  // Keys are short on the wire where they share a prefix, but not for the asker: weigh both.
+  // Keys are short on the wire where they share a prefix, but not for the asker: weigh both. With a
+  // 32nd, 3 MiB of reply are 96 MiB of keys at most on the other side.
   static size_t KeyCost(std::string_view key, std::string_view previous_key) {
     const size_t most = std::min(key.size(), previous_key.size());
     const auto shared = static_cast<size_t>(
@@ -191,7 +206,8 @@ struct QuerySession::Impl {
     return absl::OkStatus();
   }
 
-  // Makes the last of `cells` the whole rest of the range.
+  // Makes the last of `cells` the whole rest of the range: so cells always add up to their range,
+  // which the walk checks of every answer, and what was not cut is simply one wide cell.
   absl::Status CloseEarly(const Question& question, const CellList& cells,
                           std::vector<AnswerCell>* answer_cells) {
     const size_t last = cells.size() - 1;
@@ -278,6 +294,8 @@ struct QuerySession::Impl {
     return absl::OkStatus();
   }
 
+  // Records have no index by number: those before `first` are passed over, which is why they count
+  // against the batch too.
   absl::Status Digests(const Question& question, Kept* kept, Batch* batch, merkle::Answer* answer) {
     const Range range = kept->Cover();
     uint64_t number = 0;

@@ -13,7 +13,7 @@
 
 namespace driftwood::merkle {
 
-// Raised by any change of the bytes that a record becomes (merkle/README.md; golden
+// Raised by any change of the bytes that a record becomes (docs/encoding.md; golden
 // vectors in tests/testdata/).
 inline constexpr uint32_t kEncodingVersion = 2;
 

@@ -231,7 +231,7 @@ std::optional<Instant> ParseTimestamp(std::string_view text, bool zoned) {
   if (!reader.Take(' ') && !reader.Take('T')) return std::nullopt;
   if (!ReadTimeOfDay(&reader, &time)) return std::nullopt;
   if (instant.special == SpecialInstant::kZeroDate) {
-    // It is no point in time, so a zone says nothing.
+    // It is no moment, so a zone says nothing.
     if (time != 0) return std::nullopt;
     if (zoned && !reader.done() && !ReadZone(&reader, &offset)) return std::nullopt;
     return reader.done() ? std::optional<Instant>(instant) : std::nullopt;

@@ -1,3 +1,8 @@
+// The bytes are in docs/encoding.md: sign, then exponent, then digits in pairs that say where they
+// end. The pairs are those of the key encoding of SQLite4.
+//
+// Two things are never done. No exponent is expanded, since "1e999999999" has 11 characters and
+// would take a gigabyte. And nothing goes through a double, since 0.1 is none.
 #include "merkle/record/decimal.h"
 
 #include <array>
@@ -19,7 +24,8 @@ constexpr uint8_t kPositive = 0x90;
 constexpr uint8_t kPlusInfinity = 0xFE;
 constexpr uint8_t kNaN = 0xFF;
 constexpr int kExponentBytesMax = 8;
-// Written exponents saturate here: beyond any that is accepted, and far from overflow.
+// Written exponents saturate here: beyond any that is accepted, and far from overflow, also with
+// the number of digits added to them. So "0e99999999999999999999" is still zero.
 constexpr int64_t kSaturated = 4'000'000'000'000'000'000;
 
 unsigned DigitValue(char c) { return static_cast<unsigned>(c) - '0'; }
@@ -66,6 +72,7 @@ uint64_t LittleEndian64(const uint8_t* from) {
   return number;
 }
 
+// As few as will do, and none for 0: a number has one spelling.
 int ExponentBytes(uint64_t magnitude) {
   return magnitude == 0 ? 0 : 8 - __builtin_clzll(magnitude) / 8;
 }
@@ -127,6 +134,8 @@ void AppendScientific(const Decimal& decimal, std::string* out) {
   out->append(buffer, end);
 }
 
+// At most 20 zeros that no digit stands for: 2^64 and money are read as people write them, and no
+// short text becomes a long one. From 1e21 on JavaScript writes an exponent as well.
 bool IsPlain(const Decimal& decimal) {
   if (decimal.exponent < -7) return false;
   return decimal.exponent <= 20 || static_cast<uint64_t>(decimal.exponent) < decimal.digit_count;
@@ -164,7 +173,9 @@ size_t WritePairs(uint64_t number, uint8_t mask, char* to) {
   return count;
 }
 
-// The exponent of a finite body whose (uncomplemented) first byte is `lead`.
+// The exponent of a finite body whose (uncomplemented) first byte is `lead`. A negative exponent is
+// complemented once more, so that -1 is above -2. Bytes that another spelling would have had are
+// refused, or two bodies would be one number.
 bool ReadExponent(uint8_t lead, uint8_t mask, std::string_view* bytes, int64_t* exponent) {
   const int k = lead - kPositive;
   const size_t count = static_cast<size_t>(k < 0 ? -k : k);
@@ -182,6 +193,8 @@ bool ReadExponent(uint8_t lead, uint8_t mask, std::string_view* bytes, int64_t* 
   return true;
 }
 
+// Pairs p as 2p + 1, the last one as 2p: even bytes end a number, so it needs no length, and what
+// it is the beginning of comes behind it.
 bool ReadDigits(uint8_t mask, std::string_view* bytes, std::string* digits) {
   uint8_t byte = 1;
   while ((byte & 1) != 0) {
@@ -215,6 +228,8 @@ std::optional<std::string> ReadFinite(uint8_t lead, std::string_view* bytes) {
 
 }  // namespace
 
+// One pass: the first and last digit that count, and the point, are remembered where they stand. So
+// a number of a megabyte costs no copy, and zeros around it nothing.
 std::optional<Decimal> ParseDecimal(std::string_view text) {
   const char* p = text.data();
   const char* const end = p + text.size();
@@ -332,7 +347,11 @@ void WriteDecimalBody(const Decimal& decimal, char* to) {
   put((tens * 10 + (left == 2 ? digits.Next() : 0)) * 2 ^ mask);
 }
 
-// Written so that hardly any branch depends on the digits: those are mispredicted.
+// Written so that hardly any branch depends on the digits: of random numbers the next one's length
+// is never known, and a branch on it is mispredicted. That took a decimal from 53 ns to 44.
+//
+// 18 digits fit 64 bits with room for one more, so that nothing overflows before it is refused. The
+// exponent is then within ±18: one byte, or none for 0.
 size_t WriteShortDecimalBody(std::string_view text, char to[kShortDecimalBytes]) {
   const char* p = text.data();
   const char* const end = p + text.size();

@@ -41,8 +41,8 @@ void AppendCanonicalDecimal(const Decimal& decimal, std::string* out);
 // `buffer`.
 std::string_view ShortestDecimal(double value, std::array<char, 32>& buffer);
 
-// The encoded body (README.md): delimits itself, and memcmp orders it as the numbers, with NaN
-// above +infinity. DecimalBodyBytes says how many bytes WriteDecimalBody writes to `to`.
+// The encoded body (docs/encoding.md): delimits itself, and memcmp orders it as the numbers, with
+// NaN above +infinity. DecimalBodyBytes says how many bytes WriteDecimalBody writes to `to`.
 size_t DecimalBodyBytes(const Decimal& decimal);
 void WriteDecimalBody(const Decimal& decimal, char* to);
 

@@ -1,5 +1,5 @@
 // What bytes a record becomes. Injective: two different records never encode to the same bytes.
-// The byte formats are in merkle/README.md and pinned by the golden vectors in tests/testdata/.
+// The byte formats are in docs/encoding.md and pinned by the golden vectors in tests/testdata/.
 //
 // This is the form in which records are shown and asked for; what is hashed of a value is in
 // merkle/record/hashed_form.h. Lists and sets are appended by merkle/record/elements.h.
@@ -48,7 +48,7 @@ bool AppendOpaque(std::string_view type, std::string_view text, Place place, std
 // `packed` is (bits + 7) / 8 bytes, the highest bit first; what is left of the last byte is not
 // looked at.
 void AppendBits(std::string_view packed, uint32_t bits, Place place, std::string* out);
-// The tag says that it did not parse as its column's type. Text that is not UTF-8 becomes what
+// The tag says that it is a type mismatch. Text that is not UTF-8 becomes what
 // AppendText() makes of it.
 void AppendUnparsedText(std::string_view text, Place place, std::string* out);
 void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out);
@@ -58,7 +58,7 @@ void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out);
 void AppendHead(Tag tag, uint32_t bytes, std::string* out);
 
 // These parse `text` as a column's type and append its canonical form. They return false, with
-// `out` as it was, if it does not parse; the caller then appends it as what it is and counts it.
+// `out` as it was, if it is refused; the caller then appends it as what it is and counts it.
 // None trims, coerces or rounds.
 bool AppendIntegerText(std::string_view text, Place place, std::string* out);  // "-7", "+7", "007"
 bool AppendDecimalText(std::string_view text, Place place,
@@ -68,10 +68,10 @@ bool AppendBoolText(std::string_view text, std::string* out);  // 0/1 t/f true/f
 bool AppendDateText(std::string_view text, Place place,
                     std::string* out);  // "2024-02-29", "infinity"
 bool AppendTimeText(std::string_view text, Place place, std::string* out);  // "12:34:56.123456"
-// ISO 8601 with ' ' or 'T' between; no zone suffix. More than six fractional digits do not parse
+// ISO 8601 with ' ' or 'T' between; no zone suffix. More than six fractional digits are refused
 // unless the rest are zeros.
 bool AppendTimestampText(std::string_view text, Place place, std::string* out);
-// The same with 'Z', '+02', '+02:00' or '-0930'; without a zone it does not parse.
+// The same with 'Z', '+02', '+02:00' or '-0930'; without a zone it is refused.
 bool AppendTimestampTzText(std::string_view text, Place place, std::string* out);
 bool AppendUuidText(std::string_view text, Place place, std::string* out);
 bool AppendJsonText(std::string_view json, Place place, std::string* out);

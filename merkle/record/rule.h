@@ -49,8 +49,8 @@ struct ColumnRule {
 // "total:round=2"; the last colon counts, as a column's name may have one.
 absl::StatusOr<ColumnRule> ParseColumnRule(std::string_view text);
 
-// Applies one rule; what it does not act on, such as NULL or what did not parse, stays as it is
-// (but an empty text that did not parse is empty). Idempotent.
+// Applies one rule; what it does not act on, such as NULL or a type mismatch, stays as it is
+// (but an empty text is empty as a mismatch too). Idempotent.
 void ApplyRule(const Rule& rule, Value* value);
 
 // The rules of each column that has any, in the order of application. `rules` as in Agreement,

@@ -31,14 +31,14 @@ enum class Tag : uint8_t {
   kTimestampTz = 0x33,
   kUuid = 0x40,
   kJson = 0x41,
-  kUnparsedText = 0x50,   // did not parse as its column's type: the text as it is
+  kUnparsedText = 0x50,   // a type mismatch: the text as it is
   kUnparsedBytes = 0x51,  // the same with bytes
   kList = 0x60,
   kSet = 0x61,  // without order and doubles
 };
 
 // A decoded value. `text` holds: decimals in their canonical text ("-12.5", "1e+999", "NaN",
-// "Infinity"), text, bytes, uuid (36 characters), canonical json, unparsed text or bytes, bits
+// "Infinity"), text, bytes, uuid (36 characters), canonical json, mismatched text or bytes, bits
 // packed as AppendBits() has them, and the elements of lists and sets as they are encoded
 // (merkle/record/elements.h), so that no short list needs much memory. `name` holds the character
 // set of a foreign text, if it is known, and the type of an opaque one. `number` holds integers

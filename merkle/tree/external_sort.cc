@@ -1,3 +1,10 @@
+// An external merge sort (Knuth, The Art of Computer Programming 3, 5.4.1). In a buffer, keys are
+// sorted by a window of eight bytes at a time: the multikey quicksort of Bentley and Sedgewick
+// (1997), with a radix sort in the place of its partitioning.
+//
+// Rows come in their store's order, keys in theirs, so that each compare of whole keys would miss
+// the cache twice. A window beside its record's place costs no miss. With it, text keys of 19 bytes
+// take 351 ns each when shuffled and 110 ns in order (bench/README.md, external sort alone).
 #define XXH_INLINE_ALL
 #include "merkle/tree/external_sort.h"
 
@@ -19,8 +26,10 @@ namespace driftwood::merkle {
 namespace {
 
 // Runs of one generation that are merged into one of the next; bounds the open files and the
-// buffers of a merge.
+// buffers of a merge. With the default buffer of 64 MiB a record is written once up to 4 GiB, and
+// twice up to 256 GiB. 64 blocks of 256 KiB are the 16 MiB that a merge may take.
 constexpr size_t kFanInMax = 64;
+// A page at least; at most what makes a seek cheap beside reading it. Reasoned, not measured.
 constexpr size_t kBlockBytesMin = size_t{4} << 10;
 constexpr size_t kBlockBytesMax = size_t{256} << 10;
 
@@ -62,6 +71,8 @@ absl::StatusOr<FileDescriptor> CreateUnnamedFile(const std::filesystem::path& fo
 
 // A run: blocks of checksum 8, payload bytes 4, payload; the payload is records of key bytes 4,
 // digest 16, key. How many records there are is kept in memory: a run doesn't outlive its sorter.
+// So a file that lost its end can't pass for a whole run. Nothing is believed that
+// comes back from the disk: an index made of damaged records would be consistent, and wrong.
 struct ExternalSorter::Run {
   FileDescriptor file;
   uint64_t records;
@@ -163,7 +174,8 @@ class RunReader final : public RecordSource {
     uint32_t payload_bytes = 0;
     std::memcpy(&checksum, header, sizeof checksum);
     std::memcpy(&payload_bytes, header + sizeof checksum, sizeof payload_bytes);
-    // One record at least, and no more than a full block and the record that filled it.
+    // One record at least, and no more than a full block and the record that filled it. That one
+    // has a key of 1 MiB at most, so 4 MiB are more than enough.
     if (payload_bytes < kRecordHeaderBytes || payload_bytes > (kBlockBytesMax << 4)) {
       return Damaged();
     }
@@ -183,7 +195,9 @@ class RunReader final : public RecordSource {
   Digest digest_;
 };
 
-// A binary heap of sources by their current key.
+// A binary heap of sources by their current key. A step puts the source's next key at the top and
+// sifts it down, one pass in place of a pop's and a push's. Views of keys stay good: only the top's
+// source moves on.
 class Merger final : public RecordSource {
  public:
   static absl::StatusOr<std::unique_ptr<RecordSource>> Create(
@@ -237,6 +251,8 @@ class Merger final : public RecordSource {
   bool started_ = false;
 };
 
+// Of a multiset's records: the digests that are added up hold numbers here, how often a key came.
+// It has to look one record ahead, so it keeps the key of the one before itself.
 class AddingSource final : public RecordSource {
  public:
   explicit AddingSource(RecordSource* source) : source_(source) {}
@@ -272,7 +288,8 @@ class AddingSource final : public RecordSource {
 }  // namespace
 
 // Records one behind the other in an arena (digest 16, key), and an entry of 16 bytes for each,
-// which is what is sorted.
+// which is what is sorted. The arena is allocated once, with room for one record behind its bound,
+// so that "full" is asked before a record and never within one.
 class ExternalSorter::Buffer {
  public:
   Buffer(size_t memory_bytes, EqualKeys equal_keys)
@@ -332,6 +349,8 @@ class ExternalSorter::Buffer {
   }
 
  private:
+  // Place and size of a record share one number: keys of 16 MiB, where an index takes 1 MiB, and
+  // arenas of 512 GiB.
   static constexpr int kSizeBits = 24;
   static constexpr size_t kKeyBytesMax = (size_t{1} << kSizeBits) - 1;
   static constexpr size_t kRecordBytesMax = Digest::kBytes + kKeyBytesMax;
@@ -343,14 +362,18 @@ class ExternalSorter::Buffer {
   };
   static constexpr size_t kBytesPerRecordMin = Digest::kBytes + 1 + 2 * sizeof(Entry);
   static constexpr size_t kWindowBytes = sizeof(uint64_t);
-  // Below this, whole keys are compared.
+  // Below this, whole keys are compared: std::sort would insert them one by one anyway.
   static constexpr size_t kGroupSmall = 12;
-  // Below this, counting bytes does not pay.
+  // Below this, counting bytes does not pay: eight tables of 256 counts are cleared and added up
+  // whatever the group's size. Reasoned, not measured.
   static constexpr size_t kRadixMin = 2000;
+  // Entries ahead whose records are fetched, so that they have come when their turn does. Reasoned.
   static constexpr size_t kAhead = 12;
+  // 128 KiB of places: what fits the cache beside the records being read.
   static constexpr size_t kRecentKeys = size_t{1} << 14;
 
-  // A key that comes again soon is not kept again. False: it is to be, and will be found here.
+  // A key that comes again soon is not kept again. False: it is to be, and will be found here. A
+  // key that another one has displaced is kept twice, which the merge mends: no copy is ever lost.
   bool AddToRecent(std::string_view key, const Digest& digest) {
     size_t& recent = recent_[XXH3_64bits(key.data(), key.size()) % kRecentKeys];
     if (recent == 0 || Key(entries_[recent - 1]) != key) {
@@ -392,6 +415,9 @@ class ExternalSorter::Buffer {
     return __builtin_bswap64(window);
   }
 
+  // After it, entries are in order but for groups of equal windows, which are sorted here if they
+  // are small, and handed on if not. A stack in place of recursion: how deep it
+  // goes is up to the keys, and they are somebody else's.
   void SortGroup(const Group& group, std::vector<Group>* groups) {
     const auto at = [this](size_t i) { return entries_.begin() + static_cast<ptrdiff_t>(i); };
     const auto by_key = [this](const Entry& a, const Entry& b) { return Key(a) < Key(b); };
@@ -428,7 +454,8 @@ class ExternalSorter::Buffer {
                 [](const Entry& a, const Entry& b) { return a.window < b.window; });
       return;
     }
-    // Radix sort, lowest byte first, without the bytes that are the same in all windows.
+    // Radix sort, lowest byte first, without the bytes that are the same in all windows: of
+    // ascending integers these are most.
     std::vector<std::array<size_t, 256>> counts(kWindowBytes);
     for (size_t i = begin; i < end; ++i) {
       for (size_t byte = 0; byte < kWindowBytes; ++byte) {
@@ -451,7 +478,8 @@ class ExternalSorter::Buffer {
   }
 
   // Keys that end within the window differ in its zeros only, so in their length, and come before
-  // those that go on.
+  // those that go on. The others go on from where they differ, not from the window's end: a long
+  // prefix that they share is looked at once.
   void SplitEqual(Group group, std::vector<Group>* groups) {
     const auto at = [this](size_t i) { return entries_.begin() + static_cast<ptrdiff_t>(i); };
     const auto goes_on = std::partition(at(group.begin), at(group.end), [&](const Entry& entry) {
@@ -553,6 +581,8 @@ absl::StatusOr<ExternalSorter::Run> ExternalSorter::WriteRun(RecordSource* sourc
   return Run{std::move(file), writer.records()};
 }
 
+// Like carrying in a counter of base 64: each record is written once for each generation, and fewer
+// than 64 runs of each are open.
 absl::Status ExternalSorter::Keep(Run run, size_t generation) {
   if (generation == generations_.size()) generations_.emplace_back();
   generations_[generation].push_back(std::move(run));
@@ -567,6 +597,7 @@ absl::Status ExternalSorter::Keep(Run run, size_t generation) {
   return Keep(std::move(result), generation + 1);
 }
 
+// The last buffer is not spilled: it is one more source, sorted where it is.
 absl::StatusOr<std::vector<std::unique_ptr<RecordSource>>> ExternalSorter::Finish() {
   std::vector<std::unique_ptr<RecordSource>> sources;
   for (const std::vector<Run>& generation : generations_) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -90,11 +91,17 @@ absl::Status CheckOtherRoot(const LmdbFile& file) {
                              std::to_string(metadata->transaction));
 }
 
+// Whoever opens a snapshot believes that its root belongs to its source position.
+absl::Status NotSigned() {
+  return absl::DataLossError(
+      "index is damaged, or forged: its metadata is not signed with the digest key; build it anew");
+}
+
 absl::Status CheckOptions(const Metadata& metadata, const IndexOptions& options) {
-  const auto refuse = [](const std::string& what, const std::string& got,
-                         const std::string& wanted) {
-    return absl::FailedPreconditionError("index has another " + what + ": " + got + ", wanted " +
-                                         wanted + "; build it anew");
+  const auto refuse = [](const std::string& what, const std::string& actual,
+                         const std::string& expected) {
+    return absl::FailedPreconditionError("index has another " + what + ": " + actual +
+                                         ", expected " + expected + "; build it anew");
   };
   const auto describe = [](const TreeParams& params) {
     return "leaf_size " + std::to_string(params.leaf_size) + " and fanout " +
@@ -107,11 +114,7 @@ absl::Status CheckOptions(const Metadata& metadata, const IndexOptions& options)
   if (metadata.key_id != key_id) {
     return refuse("digest key", ShortHex(metadata.key_id, 8), ShortHex(key_id, 8));
   }
-  if (!metadata.IsSignedBy(options.key)) {
-    return absl::DataLossError(
-        "index is damaged, or forged: its metadata is not signed with the "
-        "digest key; build it anew");
-  }
+  if (!metadata.IsSignedBy(options.key)) return NotSigned();
   if (metadata.fingerprint != options.fingerprint) {
     return refuse("fingerprint", ShortHex(metadata.fingerprint, 16),
                   ShortHex(options.fingerprint, 16));
@@ -128,19 +131,19 @@ class LmdbIndex final : public Index {
         environment_(std::move(environment)) {}
 
   absl::Status Apply(std::span<const Change> batch, std::string_view source_position) override {
-    ASSIGN_OR_RETURN(const std::vector<const Change*> changes, InKeyOrder(batch));
+    ASSIGN_OR_RETURN(const OrderedBatch ordered, InKeyOrder(batch));
     const MutexLock lock(&apply_mutex_);
-    absl::Status status = ApplyOnce(changes, source_position);
+    absl::Status status = ApplyOnce(ordered.changes, source_position);
     while (absl::IsOutOfRange(status)) {
       RETURN_IF_ERROR(Grow());
-      status = ApplyOnce(changes, source_position);
+      status = ApplyOnce(ordered.changes, source_position);
     }
     return status;
   }
 
-  absl::StatusOr<std::unique_ptr<TreeView>> Snapshot() const override {
+  absl::StatusOr<std::unique_ptr<IndexView>> Snapshot() const override {
     ASSIGN_OR_RETURN(std::unique_ptr<IndexSnapshot> snapshot, OpenSnapshot());
-    return std::unique_ptr<TreeView>(std::move(snapshot));
+    return std::unique_ptr<IndexView>(std::move(snapshot));
   }
 
   absl::Status Verify() const override {
@@ -159,6 +162,13 @@ class LmdbIndex final : public Index {
   }
 
   absl::StatusOr<std::unique_ptr<IndexSnapshot>> OpenSnapshot() const {
+    ASSIGN_OR_RETURN(std::unique_ptr<IndexSnapshot> snapshot, OpenUnsigned());
+    if (!snapshot->metadata().IsSignedBy(key_)) return NotSigned();
+    return snapshot;
+  }
+
+  // Whose signature has not been looked at.
+  absl::StatusOr<std::unique_ptr<IndexSnapshot>> OpenUnsigned() const {
     std::optional<Transaction> transaction;
     {
       const MutexLock lock(&snapshots_mutex_);
@@ -174,8 +184,13 @@ class LmdbIndex final : public Index {
   }
 
  private:
-  // The last operation on each key.
-  static absl::StatusOr<std::vector<const Change*>> InKeyOrder(std::span<const Change> batch);
+  // What a batch comes to: for each key its last digest, and what the first change says was before.
+  struct OrderedBatch {
+    std::vector<const Change*> changes;  // ascending keys; of the batch, or of `merged`
+    std::deque<Change> merged;           // a deque, since its elements stay where they are
+    absl::Status Append(const Change& next);
+  };
+  static absl::StatusOr<OrderedBatch> InKeyOrder(std::span<const Change> batch);
   absl::Status ApplyOnce(std::span<const Change* const> changes, std::string_view source_position);
   absl::Status Grow();
 
@@ -188,7 +203,23 @@ class LmdbIndex final : public Index {
   mutable size_t snapshots_ DRIFTWOOD_GUARDED_BY(snapshots_mutex_) = 0;
 };
 
-absl::StatusOr<std::vector<const Change*>> LmdbIndex::InKeyOrder(std::span<const Change> batch) {
+absl::Status LmdbIndex::OrderedBatch::Append(const Change& next) {
+  if (changes.empty() || changes.back()->key != next.key) {
+    changes.push_back(&next);
+    return absl::OkStatus();
+  }
+  const Change& last = *changes.back();
+  if (!next.before.Allows(last.digest)) return Contradiction(next, last.digest);
+  if (next.before == last.before) {
+    changes.back() = &next;
+  } else {
+    merged.push_back({next.key, next.digest, last.before});
+    changes.back() = &merged.back();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LmdbIndex::OrderedBatch> LmdbIndex::InKeyOrder(std::span<const Change> batch) {
   // Sorted by the first eight bytes as a number; only where they are equal by the whole key.
   struct Entry {
     uint64_t window;
@@ -199,7 +230,7 @@ absl::StatusOr<std::vector<const Change*>> LmdbIndex::InKeyOrder(std::span<const
   for (const Change& change : batch) {
     if (change.key.empty() || change.key.size() > kKeyBytesMax) {
       return absl::InvalidArgumentError("an encoded key has 1 to " + std::to_string(kKeyBytesMax) +
-                                        " bytes; got " + std::to_string(change.key.size()));
+                                        " bytes, not " + std::to_string(change.key.size()));
     }
     uint64_t window = 0;
     std::memcpy(&window, change.key.data(), std::min(change.key.size(), sizeof window));
@@ -210,13 +241,10 @@ absl::StatusOr<std::vector<const Change*>> LmdbIndex::InKeyOrder(std::span<const
     const int order = a.change->key.compare(b.change->key);
     return order != 0 ? order < 0 : a.change < b.change;  // equal keys in the batch's order
   });
-  std::vector<const Change*> changes;
-  changes.reserve(entries.size());
-  for (const Entry& entry : entries) {
-    if (!changes.empty() && changes.back()->key == entry.change->key) changes.pop_back();
-    changes.push_back(entry.change);
-  }
-  return changes;
+  OrderedBatch ordered;
+  ordered.changes.reserve(entries.size());
+  for (const Entry& entry : entries) RETURN_IF_ERROR(ordered.Append(*entry.change));
+  return ordered;
 }
 
 absl::Status LmdbIndex::ApplyOnce(std::span<const Change* const> changes,
@@ -224,6 +252,8 @@ absl::Status LmdbIndex::ApplyOnce(std::span<const Change* const> changes,
   ASSIGN_OR_RETURN(Transaction transaction, environment_->BeginWrite());
   ASSIGN_OR_RETURN(const std::string_view value, transaction.Get(kMetadataKey));
   ASSIGN_OR_RETURN(Metadata metadata, DecodeMetadata(value));
+  // It is signed anew below, and must not become true by that.
+  if (!metadata.IsSignedBy(key_)) return NotSigned();
   {
     ASSIGN_OR_RETURN(TreeUpdate update, TreeUpdate::Open(transaction, leveler_));
     ASSIGN_OR_RETURN(const Summary delta, update.Run(changes));
@@ -271,7 +301,7 @@ absl::StatusOr<std::unique_ptr<Index>> Index::Open(const std::filesystem::path& 
   }
 
   auto index = std::make_unique<LmdbIndex>(std::move(file), std::move(environment), options);
-  ASSIGN_OR_RETURN(const auto snapshot, index->OpenSnapshot());
+  ASSIGN_OR_RETURN(const auto snapshot, index->OpenUnsigned());
   RETURN_IF_ERROR(CheckOptions(snapshot->metadata(), options));
   return std::unique_ptr<Index>(std::move(index));
 }

@@ -1,7 +1,7 @@
 // The agent's persistent hash tree of one shard: one LMDB environment in one file.
 //
 // An index can always be rebuilt from its store, so damage is detected and refused (DataLoss),
-// never repaired by guessing. merkle/README.md has the shape, the storage format and the
+// never repaired by guessing. docs/tree.md has the shape, the storage format and the
 // invariants.
 #pragma once
 
@@ -18,7 +18,7 @@
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
 #include "merkle/tree/change.h"
-#include "merkle/tree/tree_view.h"
+#include "merkle/tree/index_view.h"
 
 namespace driftwood::merkle {
 
@@ -68,7 +68,7 @@ std::optional<std::string> DuplicateKeyOf(const absl::Status& status);
 class Index {
  public:
   // NotFound: no file. FailedPrecondition: another format version, parameters, key or fingerprint
-  // (the message says which, what was got and what was wanted). DataLoss: damaged or truncated.
+  // (the message says which, what is there and what was expected). DataLoss: damaged or truncated.
   // Unavailable: it is open already, here or in another process. Before LMDB sees the file, all
   // that LMDB would follow blindly is checked, so that damage can't take the process with it.
   static absl::StatusOr<std::unique_ptr<Index>> Open(const std::filesystem::path& path,
@@ -76,14 +76,17 @@ class Index {
   virtual ~Index() = default;
 
   // One durable transaction; `source_position` is stored in it. The batch is ordered: the last
-  // operation on a key wins; deleting an absent key does nothing. After an error the index is as it
-  // was: InvalidArgument (a key), DataLoss, ResourceExhausted (disk full, or the file has outgrown
-  // its address space while snapshots are open).
+  // operation on a key wins; deleting an absent key does nothing, unless the change says that it
+  // was there. After an error the index is as it was: InvalidArgument (a key), FailedPrecondition
+  // (a change contradicts what its key held, in the index or by the changes before it in the batch:
+  // ContradictedKeyOf()), DataLoss, ResourceExhausted (disk full, or the file has outgrown its
+  // address space while snapshots are open).
   virtual absl::Status Apply(std::span<const Change> batch, std::string_view source_position) = 0;
 
   // A consistent view; it pins pages of the file, so keep it for a walk and no longer. Must not
-  // outlive the index. DataLoss if the top level does not add up to the stored root.
-  virtual absl::StatusOr<std::unique_ptr<TreeView>> Snapshot() const = 0;
+  // outlive the index. DataLoss if the top level does not add up to the stored root, or if root and
+  // source position are not signed as belonging together.
+  virtual absl::StatusOr<std::unique_ptr<IndexView>> Snapshot() const = 0;
 
   // Every invariant, from the records up. DataLoss names the first one broken and where.
   virtual absl::Status Verify() const = 0;

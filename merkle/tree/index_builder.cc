@@ -104,7 +104,7 @@ class Builder final : public IndexBuilder {
 absl::Status CheckKeySize(std::string_view key) {
   if (!key.empty() && key.size() <= kKeyBytesMax) return absl::OkStatus();
   return absl::InvalidArgumentError("an encoded key has 1 to " + std::to_string(kKeyBytesMax) +
-                                    " bytes; got " + std::to_string(key.size()));
+                                    " bytes, not " + std::to_string(key.size()));
 }
 
 Metadata MetadataOf(const IndexOptions& options, std::string_view source_position) {

@@ -123,7 +123,7 @@ absl::Status IndexSnapshot::CheckHandedOut(std::string_view begin,
 absl::Status IndexSnapshot::Partition(const Range& range, int level,
                                       const CellVisitor& visitor) const {
   if (level < 1 || level > kLevelMax) {
-    return absl::InvalidArgumentError("level " + std::to_string(level) + "; wanted 1 to " +
+    return absl::InvalidArgumentError("level " + std::to_string(level) + "; expected 1 to " +
                                       std::to_string(kLevelMax));
   }
   if (range.Empty()) return absl::OkStatus();

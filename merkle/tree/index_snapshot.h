@@ -1,4 +1,4 @@
-// The TreeView of an index: one LMDB read transaction.
+// The view of an index: one LMDB read transaction.
 //
 // What it reads is checked as it goes: every value by its checksum, the children of every node on
 // the way down against that node's summary, and the cells or records that it hands out against the
@@ -15,15 +15,15 @@
 #include <vector>
 
 #include "merkle/lmdb/lmdb_env.h"
+#include "merkle/tree/index_view.h"
 #include "merkle/tree/leaf.h"
 #include "merkle/tree/node.h"
 #include "merkle/tree/node_cursor.h"
-#include "merkle/tree/tree_view.h"
 
 namespace driftwood::merkle {
 
 // One thread at a time.
-class IndexSnapshot final : public TreeView {
+class IndexSnapshot final : public IndexView {
  public:
   // `lease` is let go when the transaction has ended.
   static absl::StatusOr<std::unique_ptr<IndexSnapshot>> Open(std::shared_ptr<void> lease,
@@ -32,6 +32,8 @@ class IndexSnapshot final : public TreeView {
   const Metadata& metadata() const { return metadata_; }
   const Transaction& transaction() const { return transaction_; }
 
+  const Summary& root() const override { return metadata_.root; }
+  const std::string& source_position() const override { return metadata_.source_position; }
   const Leveler& leveler() const override { return leveler_; }
   const TreeParams& params() const override { return metadata_.params; }
   absl::StatusOr<Summary> Summarize(const Range& range) const override;

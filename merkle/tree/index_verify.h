@@ -1,4 +1,4 @@
-// Every invariant of a tree, from the records up (merkle/README.md lists them).
+// Every invariant of a tree, from the records up (docs/tree.md lists them).
 #pragma once
 
 #include "absl/status/status.h"

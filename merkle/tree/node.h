@@ -1,6 +1,6 @@
 // Names and values of the index's entries, except the records in a leaf (merkle/tree/leaf.h): keys,
 // checksums, the summary of an upper node, the metadata record. The byte formats are in
-// merkle/README.md. Pure functions; decoders trust nothing.
+// docs/tree.md. Pure functions; decoders trust nothing.
 #pragma once
 
 #include <cstddef>

@@ -18,7 +18,7 @@ absl::StatusOr<Summary> NodeCursor::summary() const {
   return ReadNodeSummary(cursor_.key(), cursor_.value());
 }
 
-// From the first entry after the wanted one (`any`: there is one) to the one before it.
+// From the first entry after the one asked for (`any`: there is one) to the one before it.
 absl::Status NodeCursor::StepBack(int level, bool any) {
   ASSIGN_OR_RETURN(const bool found, any ? cursor_.Previous() : cursor_.Last());
   if (!found || LevelOfNodeKey(cursor_.key()) != level) {

@@ -1,3 +1,9 @@
+// Why the result is the tree of a bulk load: where a node begins is decided by its own prefix alone
+// (docs/tree.md), so a change moves only the cut points of its own key. What a level must do
+// follows from the level below: which cuts came and went, and by how much each stretch has changed.
+//
+// Deltas are enough for all other nodes, since a summary is a sum (MSet-Add-Hash of Clarke et al.,
+// 2003): no leaf is read that no change belongs to.
 #include "merkle/tree/tree_update.h"
 
 #include <utility>
@@ -13,6 +19,8 @@ absl::StatusOr<TreeUpdate> TreeUpdate::Open(const Transaction& transaction,
   return TreeUpdate(std::move(cursor), leveler);
 }
 
+// A leaf's changes are found by where the leaf ends, and looked up anew after each: leaves that
+// were split or removed are behind us, since changes ascend.
 absl::StatusOr<Summary> TreeUpdate::Run(Changes changes) {
   Summary total;
   while (!changes.empty()) {
@@ -33,6 +41,7 @@ absl::StatusOr<Summary> TreeUpdate::Run(Changes changes) {
 }
 
 absl::Status TreeUpdate::UpdateLeaf(const LeafView& leaf, Changes changes, Summary* delta) {
+  RETURN_IF_ERROR(CheckBefore(leaf, changes));
   const Summary before = leaf.summary();
   if (PatchLeaf(leaf, changes)) {
     ASSIGN_OR_RETURN(const LeafView patched, LeafView::Parse(leaf_key_, value_));
@@ -45,7 +54,21 @@ absl::Status TreeUpdate::UpdateLeaf(const LeafView& leaf, Changes changes, Summa
   return WritePieces();
 }
 
-// Into value_, if no key comes or goes.
+// Here, where the leaf is at hand: a batch that contradicts the index costs no second way down, and
+// its transaction is aborted with all that was written before.
+absl::Status TreeUpdate::CheckBefore(const LeafView& leaf, Changes changes) {
+  for (const Change* change : changes) {
+    if (change->before.kind == Before::Kind::kAnything) continue;
+    const size_t i = leaf.LowerBound(change->key);
+    std::optional<Digest> held;
+    if (i < leaf.count() && leaf.KeyEquals(i, change->key)) held = leaf.digest(i);
+    if (!change->before.Allows(held)) return Contradiction(*change, held);
+  }
+  return absl::OkStatus();
+}
+
+// Into value_, if no key comes or goes: the layout stays, so only the digests are overwritten. This
+// is what most changes of a live table are.
 bool TreeUpdate::PatchLeaf(const LeafView& leaf, Changes changes) {
   for (const Change* change : changes) {
     const size_t i = leaf.LowerBound(change->key);
@@ -82,13 +105,15 @@ void TreeUpdate::MergeInto(const LeafView& leaf, Changes changes) {
   copy_until(leaf.count());
 }
 
-// Does the cut point at which this leaf begins still exist?
+// Does the cut point at which this leaf begins still exist? It is there as long as any key has its
+// prefix, and those would all lie in this leaf, at its beginning.
 bool TreeUpdate::StartPersists() const {
   const std::string_view start = StartOfNodeKey(leaf_key_);
   return start.empty() || (!block_.empty() && CutPrefix(block_.key(0)) == start);
 }
 
-// block_ in place of the leaf: cut at its cut points, or joined to the leaf before.
+// block_ in place of the leaf: cut at its cut points, or joined to the leaf before. Keys with one
+// prefix stay together, so each prefix is asked for its level once.
 absl::Status TreeUpdate::WritePieces() {
   const std::string start(StartOfNodeKey(leaf_key_));
   const bool persists = StartPersists();
@@ -123,6 +148,7 @@ absl::Status TreeUpdate::WritePiece(size_t begin, size_t end, std::string_view s
 }
 
 // The records of block_ before `end` go to the end of the leaf before the one that was removed.
+// There is one: only a leaf with a cut point is removed, and the first leaf, at -inf, has none.
 absl::Status TreeUpdate::JoinToPredecessor(size_t end) {
   if (end == 0) return absl::OkStatus();
   RETURN_IF_ERROR(cursor_.LocateBefore(1, StartOfNodeKey(leaf_key_)));
@@ -164,7 +190,8 @@ absl::Status TreeUpdate::MoveCuts(int level) {
   return absl::OkStatus();
 }
 
-// Adds up the children of the node of `level` that begins at `start`.
+// Adds up the children of the node of `level` that begins at `start`, about `fanout` of them. The
+// level below is finished by then.
 absl::Status TreeUpdate::Recompute(int level, std::string_view start) {
   if (!recomputed_.emplace(start).second) return absl::OkStatus();
   ASSIGN_OR_RETURN(const auto end, cursor_.LocateWithEnd(level, start));
@@ -179,7 +206,8 @@ absl::Status TreeUpdate::Recompute(int level, std::string_view start) {
   return WriteUpper(level, start, summary);
 }
 
-// Those of one node become one, for the level above.
+// Those of one node become one, for the level above. A node that was added up anew has its change
+// already; its delta still goes up, as nodes above may not be new.
 absl::Status TreeUpdate::AddDeltas(int level) {
   size_t kept = 0;
   for (size_t i = 0; i < deltas_.size();) {

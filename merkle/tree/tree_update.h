@@ -32,7 +32,8 @@ class TreeUpdate {
   static absl::StatusOr<TreeUpdate> Open(const Transaction& transaction, const Leveler& leveler);
 
   // `changes` in strictly ascending order of keys. Returns by how much the root changes (mod 2^64
-  // and 2^128). After an error the transaction must be aborted.
+  // and 2^128). FailedPrecondition: one of them contradicts what its key holds. After an error the
+  // transaction must be aborted.
   absl::StatusOr<Summary> Run(std::span<const Change* const> changes);
 
  private:
@@ -54,6 +55,7 @@ class TreeUpdate {
 
   // Level 1.
   absl::Status UpdateLeaf(const LeafView& leaf, Changes changes, Summary* delta);
+  static absl::Status CheckBefore(const LeafView& leaf, Changes changes);
   bool PatchLeaf(const LeafView& leaf, Changes changes);
   void MergeInto(const LeafView& leaf, Changes changes);
   absl::Status WritePieces();

@@ -42,7 +42,7 @@ class TreeWriter {
   std::string_view last_key() const { return block_.empty() ? "" : block_.key(block_.count() - 1); }
 
   // Ends the tree: writes what is missing and `metadata` with the tree's root and transaction,
-  // signed, syncs, renames the file to `path`, syncs the folder. Returns the root.
+  // signed, syncs, renames the file to `path`, syncs the directory. Returns the root.
   absl::StatusOr<Summary> MoveIntoPlace(Metadata metadata, const DigestKey& key);
 
   // Ends the input instead and gives it back as it came, as one sorted run. The writer must outlive

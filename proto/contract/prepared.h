@@ -8,6 +8,7 @@
 
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
+#include "proto/contract/freshness.h"
 
 namespace driftwood {
 
@@ -60,6 +61,7 @@ struct OpenedSnapshot {
   uint64_t unparsed = 0;
   std::string not_point_in_time{};
   std::chrono::milliseconds lease{};  // it ends so long after its last use
+  Freshness freshness{};
 
   friend bool operator==(const OpenedSnapshot&, const OpenedSnapshot&) = default;
 };

@@ -1,5 +1,5 @@
 // What kinds of stores an agent can read, as it prints them (`driftwood-agent --stores`): all that
-// a coordinator knows of them. Each kind describes itself in its folder
+// a coordinator knows of them. Each kind describes itself in its directory
 // (agent/source/store_kind.h).
 #pragma once
 

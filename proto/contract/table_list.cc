@@ -45,7 +45,7 @@ absl::Status Malformed(const std::string& why) {
                              "; run the same version of both programs");
 }
 
-// A member of the type that is wanted; nothing if there is none.
+// A member of the type asked for; nothing if there is none.
 template <typename T>
 std::optional<T> Member(const Json& object, const char* name) {
   const auto found = object.find(name);
@@ -109,7 +109,7 @@ absl::Status CheckDatabaseUrl(const StoreUrl& url) {
   for (const char* const name : {"table", "where", "key", "rename", "zone"}) {
     if (!url.parameters.contains(name)) continue;
     return absl::InvalidArgumentError("store URL \"" + Printable(url.ToString()) + "\": " + name +
-                                      "= belongs to one table; a database is wanted here, "
+                                      "= belongs to one table; a database is expected here, "
                                       "without it");
   }
   return absl::OkStatus();

@@ -161,7 +161,7 @@ class Target {
 }  // namespace driftwood::agent
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  // Made once: building an index takes longer than all else. Its folder goes at the end.
+  // Made once: building an index takes longer than all else. Its directory goes at the end.
   static driftwood::agent::Target target;
   if (size == 0) return 0;
   target.Run(data[0], {reinterpret_cast<const char*>(data) + 1, size - 1});

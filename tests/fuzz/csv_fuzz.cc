@@ -19,8 +19,18 @@ using driftwood::agent::CsvTable;
 using driftwood::agent::ParseCsvText;
 
 constexpr const char* kUrls[] = {
-    "csv:t", "csv:t?header=no&columns=a,b,c", "csv:t?header=no&columns=a",
-    "tsv:t", "csv:t?delimiter=;&null=none",   "csv:t?header=no&columns=a,b&null=%5CN",
+    // The corpus names them by their places.
+    "csv:t",
+    "csv:t?header=no&columns=a,b,c",
+    "csv:t?header=no&columns=a",
+    "tsv:t",
+    "csv:t?delimiter=;&null=none",
+    "csv:t?header=no&columns=a,b&null=%5CN",
+    "tsv:t?dialect=copy",
+    "tsv:t?dialect=mysql",
+    "tsv:t?dialect=mysql&null=NULL",
+    "csv:t?escape=%5C",
+    "csv:t?delimiter=,&dialect=mysql&quote=%22",
 };
 
 void Require(bool condition, const char* what) {
@@ -71,6 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Require(*whole == *chunked, "other rows in chunks");
   const std::string written = WriteCsv(*whole);
+  if (written.find('\0') != std::string::npos) return 0;  // CSV can't hold what an escape can
   const auto again = ParseCsvText(*StoreUrl::Parse("csv:t"), written, Chunks(written.size() + 1));
   Require(again.ok() && again->columns == whole->columns && again->rows == whole->rows,
           "other rows after a round trip");

@@ -1,7 +1,7 @@
 // Replays a fuzz target's corpus, and a fixed number of mutations of each of its files, where the
 // target isn't linked with libFuzzer: so that ctest notices what a fuzzer would.
 //
-// usage: NAME_fuzz FOLDER [SEED]
+// usage: NAME_fuzz DIRECTORY [SEED]
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

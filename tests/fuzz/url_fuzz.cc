@@ -1,4 +1,4 @@
-// Any bytes as a store URL: refused, or a URL that is the same after being written and read again.
+// Any bytes as a store URL: refused, or a URL that is the same after being written and re-read.
 #include <cstddef>
 #include <cstdint>
 #include <string>

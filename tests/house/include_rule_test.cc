@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Include {
-  std::string file;  // relative to the source folder
+  std::string file;  // relative to the source directory
   int line;
   std::string header;
 };
@@ -88,7 +88,7 @@ TEST_F(IncludeRuleTest, TheRuleSeesTheSources) {
   EXPECT_TRUE(has("coordinator/walk/walk.h"));
 }
 
-// The rooms, and what each may include beside itself. A room is a folder without its subfolders.
+// The rooms, and what each may include beside itself. A room is a directory without those in it.
 // clang-format off
 const std::map<std::string, std::set<std::string>>& Arrows() {
   static const std::map<std::string, std::set<std::string>> arrows = [] {

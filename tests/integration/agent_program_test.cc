@@ -1,18 +1,28 @@
 // The driftwood-agent program: its options, its first line, its end.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <libpq-fe.h>
+#include <mysql.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "merkle/os/unique_fd.h"
 #include "proto/contract/store_kind.h"
+#include "tests/testing/mariadb_server.h"
 #include "tests/testing/paths.h"
+#include "tests/testing/postgres_server.h"
 #include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/unix_sockets.h"
 
 namespace driftwood {
 namespace {
@@ -154,8 +164,8 @@ TEST_F(AgentProgramTest, AValueColumnIsNoKeyOfAnAgentThatGivesNoValues) {
   ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
   const std::string url = "agent:unix:a.sock/rows";
   const auto diff = [&](const std::string& key) {
-    return testing::RunProcess(
-        {testing::BinDir() + "/driftwood", "diff", url, url, "--key", key}, options_);
+    return testing::RunProcess({testing::BinDir() + "/driftwood", "diff", url, url, "--key", key},
+                               options_);
   };
   EXPECT_EQ(diff("id").exit_code, 0);
   const auto refused = diff("note");
@@ -217,6 +227,84 @@ TEST_F(AgentProgramTest, AKilledAgentLeavesNothingThatHindersTheNext) {
   const auto next =
       testing::RunProcess(Serving({"--state-dir", "state", "--exit-on-stdin-eof"}), options_);
   EXPECT_EQ(next.exit_code, 0) << next.err;
+}
+
+// An agent that is asked by a comparison, and then told to end in the middle of what it does.
+class AgentEndTest : public AgentProgramTest {
+ protected:
+  // It ends well, soon after `begun` has returned, and leaves nothing behind.
+  void EndWhenBegun(const std::string& url, const std::function<void()>& begun) {
+    testing::ProcessOptions options = options_;
+    options.limit = std::chrono::seconds(30);
+    testing::Process agent(Command({"--listen", "unix:a.sock", "--dataset", "rows=" + url}),
+                           options);
+    ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
+    testing::Process diff(
+        {testing::BinDir() + "/driftwood", "diff", "agent:unix:a.sock/rows", "csv:rows.csv?key=id"},
+        options_);
+    begun();
+    const auto signalled = std::chrono::steady_clock::now();
+    agent.Signal(SIGTERM);
+    const testing::ProcessResult result = agent.Wait();
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_FALSE(result.timed_out);
+    // Less than any of its own waits takes.
+    EXPECT_LT(std::chrono::steady_clock::now() - signalled, std::chrono::seconds(8));
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "a.sock"));
+    const int compared = diff.Wait().exit_code;
+    EXPECT_TRUE(compared == 2 || compared == 3) << compared;
+    EXPECT_TRUE(std::filesystem::is_empty(folder_ / "tmp"));
+  }
+
+  template <typename Server>
+  static void Await(Server& server, const std::string& query, const std::string& value) {
+    while (server.Value(query) != value) {
+    }
+  }
+};
+
+TEST_F(AgentEndTest, ASignalEndsItWhileItConnectsToAServerThatSaysNothing) {
+  for (const bool is_postgresql : {true, false}) {
+    const std::filesystem::path path = folder_ / (is_postgresql ? ".s.PGSQL.5432" : "m");
+    const merkle::UniqueFd listener(testing::ListenOn(path));
+    merkle::UniqueFd connection;
+    EndWhenBegun(
+        is_postgresql
+            ? "postgresql://u@/d?host=" + folder_.path().string() + "&table=t&connect_timeout=0"
+            : "mysql://u@localhost/d?socket=" + path.string() + "&table=t",
+        [&] {
+          connection = merkle::UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+          EXPECT_GE(connection.get(), 0);
+        });
+  }
+}
+
+TEST_F(AgentEndTest, ASignalEndsItWhileItWaitsForALockOfPostgresql) {
+  auto* const server = testing::PostgresServer::Get();
+  DRIFTWOOD_NEEDS_POSTGRES(server);
+  server->Sql("DROP TABLE IF EXISTS held; CREATE TABLE held(id int PRIMARY KEY, note text)");
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> holder(
+      PQconnectdb(("host=" + server->folder().string() + " user=test dbname=postgres").c_str()),
+      PQfinish);
+  PQclear(PQexec(holder.get(), "BEGIN; LOCK TABLE held IN ACCESS EXCLUSIVE MODE"));
+  const std::string waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+  EndWhenBegun(server->Url("held"), [&] { Await(*server, waiting, "1"); });
+  Await(*server, waiting, "0");  // though the lock is still held
+}
+
+TEST_F(AgentEndTest, ASignalEndsItWhileItWaitsForALockOfMariadb) {
+  auto* const server = testing::MariadbServer::Get();
+  DRIFTWOOD_NEEDS_MARIADB(server);
+  server->Sql("CREATE OR REPLACE TABLE held(id int PRIMARY KEY, note varchar(20))");
+  const std::unique_ptr<MYSQL, decltype(&mysql_close)> holder(mysql_init(nullptr), mysql_close);
+  ASSERT_NE(mysql_real_connect(holder.get(), "localhost", "root", nullptr, "test", 0,
+                               server->socket().c_str(), 0),
+            nullptr);
+  ASSERT_EQ(mysql_query(holder.get(), "LOCK TABLES held WRITE"), 0);
+  const std::string waiting =
+      "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%'";
+  EndWhenBegun(server->Url("held"), [&] { Await(*server, waiting, "1"); });
+  Await(*server, waiting, "0");
 }
 
 }  // namespace

@@ -357,7 +357,7 @@ class AllTablesMidwayTest : public DiffTest {
         "CREATE TABLE b AS TABLE a; ALTER TABLE b ADD PRIMARY KEY (id);"
         "CREATE TABLE c AS TABLE a; ALTER TABLE c ADD PRIMARY KEY (id);"
         "CREATE TABLE other.a AS TABLE a; CREATE TABLE other.c AS TABLE a;"
-        // A view that calls what is volatile would not be of one point in time.
+        // A view that calls what is volatile would leave no consistent snapshot.
         "CREATE FUNCTION held(id int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS "
         "$$BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN ''; END$$;"
         "CREATE VIEW other.b AS SELECT id, t || CASE WHEN id = 50 THEN held(id) ELSE '' END AS t "

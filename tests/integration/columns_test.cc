@@ -108,7 +108,7 @@ TEST_F(ColumnsTest, APostgresqlTableAgainstSqliteIsCountedColumnByColumn) {
   server->Sql("DROP TABLE columns");
 }
 
-// A store without look-up by key, which is proven unchanged: its index alone knows no columns.
+// A store without lookup by key, which is proven unchanged: its index alone knows no columns.
 TEST_F(ColumnsTest, FilesAreCountedToo) {
   MakeDrifted("b.db");
   std::string csv = "id,note,price,spot,same\n";

@@ -43,7 +43,7 @@ class ConfirmationTest : public DiffTest {
     coordinator::Interrupt interrupt;
     audit_.salt = std::string(16, 's');
     audit_.now_seconds = [] { return 0.0; };
-    return RunAudit({{"left", "", &left}, {"right", "", &right}}, audit_, nullptr, &interrupt);
+    return RunAudit(plan_, {&left, &right}, audit_, nullptr, &interrupt);
   }
 
   static std::set<std::string> Found(const Report& report) {
@@ -56,7 +56,7 @@ class ConfirmationTest : public DiffTest {
     return found;
   }
 
-  // ---- real programs, with something happening just before the right side is read again ----
+  // ---- real programs, with something happening just before the right side is re-read ----
 
   void StartAgents(const std::string& left, const std::string& right) {
     WriteFile("key", std::string(64, 'a'));
@@ -89,6 +89,7 @@ class ConfirmationTest : public DiffTest {
   }
 
   std::unique_ptr<agent::Service> service_;
+  coordinator::AuditPlan plan_{.replicas = {{"left", {"left"}}, {"right", {"right"}}}};
   coordinator::AuditOptions audit_;
   std::unique_ptr<Process> left_agent_;
   std::unique_ptr<Process> right_agent_;
@@ -107,9 +108,9 @@ TEST_F(ConfirmationTest, Ledger28ALaggingCopyHasOnlyTheDivergencesThatWerePlante
   Serve("sqlite:" + Path("primary.db") + "?table=orders",
         "sqlite:" + Path("copy.db") + "?table=orders");
   // The pause: long enough for the copy to have what was written before it.
-  audit_.recheck.seconds = 1;
+  plan_.recheck.seconds = 1;
   audit_.wait_seconds = [&](double) { live.CatchUp(); };
-  audit_.recheck.passes_max = 6;
+  plan_.recheck.passes_max = 6;
   uint64_t in_flight = 0;
   uint64_t identical_with_some_in_flight = 0;
   for (int round = 0; round < 100; ++round) {
@@ -277,7 +278,7 @@ TEST_F(TwoTablesTest, TheOptionsBoundTheReReadOrSwitchItOff) {
   }
 }
 
-// Without look-up by key: files are scanned again.
+// Without lookup by key: files are scanned again.
 TEST_F(ConfirmationTest, TextFilesAreReadAgainToo) {
   std::string rows = "id,note\n";
   for (int id = 1; id <= 5000; ++id) rows += std::to_string(id) + ",note\n";
@@ -340,7 +341,7 @@ TEST_F(ConfirmationTest, Ledger25ServersAreReadAgainByTheExactKeyToo) {
 class MovingFilterTest : public ConfirmationTest {
  protected:
   // Record 1 is on the left side only, 2 is another on each side, 3 is late on the right side, 4
-  // will be deleted; all of them leave the filter before they are read again.
+  // will be deleted; all of them leave the filter before they are re-read.
   void Run(const std::string& left, const std::string& right,
            const std::function<void(const std::string&)>& sql) {
     for (const char* const table : {"window_a", "window_b"}) {
@@ -354,7 +355,7 @@ class MovingFilterTest : public ConfirmationTest {
     sql("INSERT INTO window_b VALUES (2,'y',5), (9,'x',50)");
     const std::string filter = "&where=at>(SELECT%20max(bound.at)%20FROM%20bound)";
     Serve(left + filter, right + filter);
-    audit_.recheck.seconds = 1;
+    plan_.recheck.seconds = 1;
     audit_.wait_seconds = [&](double) {
       sql("UPDATE bound SET at = 10");
       sql("DELETE FROM window_a WHERE id = 4");

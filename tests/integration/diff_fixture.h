@@ -47,7 +47,7 @@ class DiffTest : public ::testing::Test {
     std::ofstream(dir_ / name, std::ios::binary) << content;
   }
 
-  // Runs SQL on a database file of the test's folder, which it makes if need be.
+  // Runs SQL on a database file of the test's directory, which it makes if need be.
   void Sql(const std::string& name, const std::string& sql) {
     sqlite3* db = nullptr;
     DRIFTWOOD_CHECK(sqlite3_open(Path(name).c_str(), &db) == SQLITE_OK);
@@ -58,7 +58,7 @@ class DiffTest : public ::testing::Test {
     sqlite3_close(db);
   }
 
-  // Puts pairs into the unnamed database of an LMDB environment (a folder), or a named one.
+  // Puts pairs into the unnamed database of an LMDB environment (a directory), or a named one.
   void Lmdb(const std::string& name, const std::map<std::string, std::string>& pairs,
             const char* database = nullptr, unsigned flags = 0) {
     std::filesystem::create_directories(dir_ / name);
@@ -84,7 +84,7 @@ class DiffTest : public ::testing::Test {
 
   static std::string Program(const std::string& name) { return testing::BinDir() + "/" + name; }
 
-  // `driftwood WORDS…`, run in the test's folder.
+  // `driftwood WORDS…`, run in the test's directory.
   ProcessResult Driftwood(const std::vector<std::string>& words, ProcessOptions options = {}) {
     std::vector<std::string> command{Program("driftwood")};
     command.insert(command.end(), words.begin(), words.end());
@@ -92,8 +92,8 @@ class DiffTest : public ::testing::Test {
     return RunProcess(command, options);
   }
 
-  // Nobody else writes to the tests' own database servers: no pause before what differs is read
-  // again, unless the words say so.
+  // Nobody else writes to the tests' own database servers: no pause before what differs is
+  // re-read, unless the words say so.
   ProcessResult Diff(std::vector<std::string> words) {
     const bool says = std::any_of(words.begin(), words.end(), [](const std::string& word) {
       return word == "--recheck" || word == "--no-recheck";

@@ -101,7 +101,7 @@ TEST_F(MultisetDiffTest, WhoeverReadsTheReportSeesCopiesAndTheRecordItself) {
   EXPECT_NE(values.out.find("missing in right, confirmed: 1 copy in left\n    n  7\n    t  gone\n"),
             std::string::npos)
       << values.out;
-  // What was not read again is known from the indexes.
+  // What was not re-read is known from the indexes.
   const Json document = DiffJson({"csv:a.csv", "csv:b.csv", "--key", "*", "--no-recheck"});
   EXPECT_EQ(document.at("divergences").at("unconfirmed"), 2);
   std::set<std::string> copies;
@@ -318,17 +318,17 @@ class MultisetConfirmationTest : public MultisetServerTest {
     ServicePeer left_peer(&service, "left");
     ServicePeer right_peer(&service, "right");
     coordinator::Interrupt interrupt;
+    coordinator::AuditPlan plan{.replicas = {{"left", {left}}, {"right", {right}}}};
     coordinator::AuditOptions audit;
-    audit.reconcile.key = {"*"};
+    plan.reconcile.key = {"*"};
     audit.salt = std::string(16, 's');
     audit.now_seconds = [] { return 0.0; };
-    audit.recheck.seconds = 1;
+    plan.recheck.seconds = 1;
     bool waited = false;
     audit.wait_seconds = [&](double) {
       if (!std::exchange(waited, true)) before_reading();
     };
-    return RunAudit({{"left", "", &left_peer}, {"right", "", &right_peer}}, audit, nullptr,
-                    &interrupt);
+    return RunAudit(plan, {&left_peer, &right_peer}, audit, nullptr, &interrupt);
   }
 };
 

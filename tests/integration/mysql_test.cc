@@ -109,7 +109,7 @@ TEST_F(MysqlDiffTest, TablesWithoutSnapshotsAreNotIdenticalUnlessAllowed) {
   EXPECT_EQ(document["verdict"], "IDENTICAL");
   EXPECT_EQ(document["coverage"]["not_point_in_time"], Json({"a", "b"}));
   EXPECT_THAT(document["warnings"].dump(), HasSubstr("MyISAM"));
-  EXPECT_THAT(Diff(both).out, HasSubstr("agree; not point-in-time: a, b\n"));
+  EXPECT_THAT(Diff(both).out, HasSubstr("agree; not a consistent snapshot: a, b\n"));
 }
 
 TEST_F(MysqlDiffTest, WhatIsWrongBeforeTheScanIsOneLineAndExitCodeTwo) {
@@ -207,9 +207,10 @@ TEST_F(MysqlDiffTest, AScanWhoseConnectionIsKilledGoesOnOrBeginsAnew) {
     victim->Sql("KILL " + id);
     const ProcessResult result = diff.Wait();
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
-    EXPECT_THAT(result.out,
-                StartsWith("IDENTICAL: 10,000 records in steady and victim agree" +
-                           std::string(allowed ? "; not point-in-time: victim" : "") + "\n"));
+    EXPECT_THAT(
+        result.out,
+        StartsWith("IDENTICAL: 10,000 records in steady and victim agree" +
+                   std::string(allowed ? "; not a consistent snapshot: victim" : "") + "\n"));
     const std::string why = "the connection to test.o was lost after";
     EXPECT_EQ(result.err.find(why) != std::string::npos, allowed) << result.err;
   }

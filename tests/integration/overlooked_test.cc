@@ -1,4 +1,4 @@
-// What a store's look-ups overlook, or what its user may not see, must not pass for equal.
+// What a store's lookups overlook, or what its user may not see, must not pass for equal.
 #include <gmock/gmock.h>
 
 #include "tests/integration/diff_fixture.h"

@@ -182,9 +182,9 @@ TEST_F(RulesTest, AMappingThatCanNotBeIsOneClearLine) {
        std::vector<std::tuple<std::string, std::string, std::string>>{
            {"--rename", "left:idd=x", "there is no column 'idd'"},
            {"--rename", "lft:id=x", "did you mean 'left'?"},
-           {"--rename", "id=x", "wanted REPLICA:COLUMN=NAME"},
+           {"--rename", "id=x", "expected REPLICA:COLUMN=NAME"},
            {"--zone", "left:v=Europe/Berlin", "is no zone"},
-           {"--zone", "left:v", "wanted REPLICA:COLUMN=UTC+2"}}) {
+           {"--zone", "left:v", "expected REPLICA:COLUMN=UTC+2"}}) {
     const ProcessResult result = Diff({"csv:a.csv?key=id", "csv:a.csv?key=id", option, value});
     EXPECT_EQ(result.exit_code, 2) << value;
     EXPECT_THAT(result.err, HasSubstr(says));

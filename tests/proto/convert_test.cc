@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/seed.h"
+
 namespace driftwood::proto {
 namespace {
 
@@ -29,8 +31,6 @@ merkle::Agreement SomeAgreement() {
 // Random values of each type, such as its message may have.
 class Some {
  public:
-  Some() : random_(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed())) {}
-
   uint64_t Number() { return Below(2) == 0 ? Below(3) : random_(); }
   size_t Below(size_t end) { return static_cast<size_t>(random_() % end); }
   bool Bool() { return Below(2) == 1; }
@@ -100,6 +100,17 @@ class Some {
     if (Bool()) update.result = PrepareResult{Summary(), Number(), Number(), Bool(), Text()};
     return update;
   }
+  WallTime Time() { return WallTime(std::chrono::microseconds(static_cast<int64_t>(Number()))); }
+  driftwood::Freshness Freshness() {
+    switch (Below(3)) {
+      case 0:
+        return ProvedUnchanged{Time()};
+      case 1:
+        return Followed{Bytes(), Bytes(), Time()};
+      default:
+        return Pushed{Bytes(), Number(), Bool() ? std::optional(Time()) : std::nullopt};
+    }
+  }
   OpenedSnapshot Opened() {
     return {1 + Below(1000),
             Summary(),
@@ -107,7 +118,8 @@ class Some {
             Agreement(),
             Number(),
             Text(),
-            std::chrono::milliseconds(static_cast<uint32_t>(Number()))};
+            std::chrono::milliseconds(static_cast<uint32_t>(Number())),
+            Freshness()};
   }
   ReadRequest Read() {
     ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(5))};
@@ -117,7 +129,8 @@ class Some {
   FoundRecord Record() { return {Bytes(), Digest(), Bytes(), Bool(), Number(), Bytes(), Bytes()}; }
 
  private:
-  std::mt19937_64 random_;
+  const testing::Seed seed_;
+  std::mt19937_64 random_{seed_.value()};
 };
 
 // By way of the wire.
@@ -250,6 +263,12 @@ TEST(ConvertTest, WhatAReplyLacksIsAnError) {
     EXPECT_EQ(FromProto(reply).status().code(), absl::StatusCode::kFailedPrecondition) << type;
   }
   EXPECT_FALSE(FromProto(v1::OpenSnapshotReply()).ok());
+  v1::OpenSnapshotReply opened = ToProto(Some().Opened());
+  EXPECT_TRUE(FromProto(opened).ok());
+  opened.clear_freshness();
+  EXPECT_EQ(FromProto(opened).status().code(), absl::StatusCode::kInternal);
+  opened.mutable_freshness();
+  EXPECT_EQ(FromProto(opened).status().code(), absl::StatusCode::kInternal);
   EXPECT_FALSE(FromProto(v1::Record()).ok());
   v1::PrepareReply prepared;
   EXPECT_FALSE(FromProto(prepared)->result.has_value());

@@ -15,6 +15,7 @@ import secrets
 import signal
 import struct
 import threading
+import time
 
 import grpc
 import xxhash
@@ -405,6 +406,7 @@ class Agent:
         self.rows = list(fixed_rows(options.records))
         self.lock = threading.Lock()
         self.prepared = None  # agreement, fingerprint, key -> (value, columns), index
+        self.scanned_us = 0
         self.sessions = {}
         self.next_snapshot = secrets.randbits(62) + 1
 
@@ -445,6 +447,7 @@ class Agent:
         self.check_dataset(request)
         agreement = request.agreement
         self.check_agreement(agreement)
+        began_us = time.time_ns() // 1000
         records, digests = {}, {}
         for row in self.rows:
             key = encode_key([row[column.name] for column in agreement.key])
@@ -454,6 +457,7 @@ class Agent:
         index = Index(digests, Leveler(self.key, agreement.leaf_size, agreement.fanout))
         with self.lock:
             self.prepared = (agreement, fingerprint(agreement), records, index)
+            self.scanned_us = began_us
         yield v1.PrepareReply(records=len(records), progress=len(records),
                               result=v1.PrepareResult(root=self.root(index), records=len(records)))
 
@@ -476,7 +480,9 @@ class Agent:
             self.next_snapshot += 1
             self.sessions[snapshot] = Session(index)
         return v1.OpenSnapshotReply(snapshot=snapshot, root=self.root(index), agreement=agreement,
-                                    lease_ms=self.LEASE_MS, records=len(records))
+                                    lease_ms=self.LEASE_MS, records=len(records),
+                                    freshness=v1.Freshness(proved_unchanged=v1.ProvedUnchanged(
+                                        time_us=self.scanned_us)))
 
     def query(self, request):
         with self.lock:

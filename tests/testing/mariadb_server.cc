@@ -46,7 +46,7 @@ bool CopyTemplate(const fs::path& data) {
 }
 
 bool Install(const std::string& data_option, const ProcessOptions& options) {
-  // Its own: a server that starts removes what another has in a folder that they share.
+  // Its own: a server that starts removes what another has in a directory that they share.
   const std::string tmpdir = "--tmpdir=" + options.folder.string();
   const ProcessResult install = RunProcess(
       AsNobody({"/usr/bin/mariadb-install-db", "--no-defaults",

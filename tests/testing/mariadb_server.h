@@ -1,5 +1,5 @@
-// A MariaDB server of the tests' own: in a temporary folder, reached through a unix socket there,
-// run by a user that is not root, gone at the end of the test program.
+// A MariaDB server of the tests' own: in a temporary directory, reached through a unix socket
+// there, run by a user that is not root, gone at the end of the test program.
 #pragma once
 
 #include <filesystem>
@@ -27,7 +27,7 @@ class MariadbServer {
   void Sql(const std::string& statements);
   // The first value of the query's result.
   std::string Value(const std::string& query);
-  // "mysql://USER@localhost/test?socket=FOLDER/socket&table=TABLE" and what follows.
+  // "mysql://USER@localhost/test?socket=DIRECTORY/socket&table=TABLE" and what follows.
   std::string Url(const std::string& table, const std::string& more = "",
                   const std::string& user = "root") const;
   std::string socket() const { return (folder_ / "socket").string(); }

@@ -1,8 +1,9 @@
 #include "tests/testing/mysql_relay.h"
 
-#include <unistd.h>
-
 #include <array>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "tests/testing/unix_sockets.h"
 
@@ -40,42 +41,12 @@ void PassAll(int from, int to) {
 
 MysqlRelay::MysqlRelay(const std::filesystem::path& path, std::filesystem::path target,
                        Before before)
-    : target_(std::move(target)), before_(std::move(before)), listener_(ListenOn(path)) {
-  accepting_ = std::thread([this] { Accept(); });
-}
+    : before_(std::move(before)),
+      relay_(path, std::move(target),
+             [this](SocketRelay& relay, int client) { Serve(relay, client); }) {}
 
-MysqlRelay::~MysqlRelay() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    closed_ = true;
-    ::shutdown(listener_, SHUT_RDWR);
-    for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
-  }
-  accepting_.join();
-  for (std::thread& thread : threads_) thread.join();
-  for (const int socket : sockets_) ::close(socket);
-  ::close(listener_);
-}
-
-int MysqlRelay::Keep(int socket) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  sockets_.push_back(socket);
-  if (closed_) ::shutdown(socket, SHUT_RDWR);
-  return socket;
-}
-
-void MysqlRelay::Accept() {
-  for (;;) {
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (client < 0) return;
-    Keep(client);
-    const std::lock_guard<std::mutex> lock(mutex_);
-    threads_.emplace_back([this, client] { Serve(client); });
-  }
-}
-
-void MysqlRelay::Serve(int client) {
-  const std::array<int, 2> servers = {Keep(ConnectTo(target_)), Keep(ConnectTo(target_))};
+void MysqlRelay::Serve(SocketRelay& relay, int client) {
+  const std::array<int, 2> servers = {relay.ConnectToServer(), relay.ConnectToServer()};
   std::string greeting, other, packet;
   const bool greeted = ReceivePacket(servers[0], &greeting) && ReceivePacket(servers[1], &other) &&
                        SendAll(client, greeting) && ReceivePacket(client, &packet) &&

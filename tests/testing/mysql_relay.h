@@ -6,8 +6,8 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
+
+#include "tests/testing/socket_relay.h"
 
 namespace driftwood::testing {
 
@@ -19,24 +19,13 @@ class MysqlRelay {
 
   // Listens on `path` and passes on what comes to `target`, a server that asks for no password.
   MysqlRelay(const std::filesystem::path& path, std::filesystem::path target, Before before);
-  ~MysqlRelay();
-  MysqlRelay(const MysqlRelay&) = delete;
-  MysqlRelay& operator=(const MysqlRelay&) = delete;
 
  private:
-  void Accept();
-  void Serve(int client);
-  int Keep(int socket);
+  void Serve(SocketRelay& relay, int client);
 
-  const std::filesystem::path target_;
   const Before before_;
   std::mutex before_mutex_;
-  const int listener_;
-  std::mutex mutex_;  // all below but `accepting_`
-  bool closed_ = false;
-  std::vector<int> sockets_;
-  std::vector<std::thread> threads_;
-  std::thread accepting_;
+  SocketRelay relay_;  // the last: its threads use the others
 };
 
 }  // namespace driftwood::testing

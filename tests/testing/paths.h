@@ -5,7 +5,7 @@
 
 namespace driftwood::testing {
 
-// The checkout's folder.
+// The checkout's directory.
 std::string SourceDir();
 // "tests/testdata" in it.
 std::string TestdataDir();

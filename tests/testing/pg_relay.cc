@@ -1,9 +1,9 @@
 #include "tests/testing/pg_relay.h"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "tests/testing/unix_sockets.h"
 
@@ -45,44 +45,12 @@ std::string TextOf(const std::string& message) {
 
 PgRelay::PgRelay(const std::filesystem::path& folder, std::filesystem::path target,
                  Settings settings)
-    : target_(std::move(target)),
-      settings_(std::move(settings)),
-      listener_(ListenOn(folder / ".s.PGSQL.5432")) {
-  accepting_ = std::thread([this] { Accept(); });
-}
+    : settings_(std::move(settings)),
+      relay_(folder / ".s.PGSQL.5432", std::move(target),
+             [this](SocketRelay& relay, int client) { Serve(relay, client); }) {}
 
-PgRelay::~PgRelay() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    closed_ = true;
-    ::shutdown(listener_, SHUT_RDWR);
-    for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
-  }
-  accepting_.join();
-  for (std::thread& thread : threads_) thread.join();
-  for (const int socket : sockets_) ::close(socket);
-  ::close(listener_);
-}
-
-int PgRelay::Keep(int socket) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  sockets_.push_back(socket);
-  if (closed_) ::shutdown(socket, SHUT_RDWR);
-  return socket;
-}
-
-void PgRelay::Accept() {
-  for (;;) {
-    const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (client < 0) return;
-    Keep(client);
-    const std::lock_guard<std::mutex> lock(mutex_);
-    threads_.emplace_back([this, client] { Serve(client); });
-  }
-}
-
-int PgRelay::Connect(const std::string& startup, std::string* said) {
-  const int server = Keep(ConnectTo(target_));
+int PgRelay::Connect(SocketRelay& relay, const std::string& startup, std::string* said) {
+  const int server = relay.ConnectToServer();
   std::string message;
   if (!SendAll(server, startup)) return server;
   for (bool started = false;;) {
@@ -103,18 +71,18 @@ char PgRelay::PassAnswer(int server, int client) {
   }
 }
 
-void PgRelay::Serve(int client) {
+void PgRelay::Serve(SocketRelay& relay, int client) {
   std::string message;
   if (!ReceiveMessage(client, false, &message)) return;
   std::vector<int> servers;
   std::string said, unheard;
   if (Get32(message, 4) == kCancelRequest) {
-    const int server = Keep(ConnectTo(target_));
+    const int server = relay.ConnectToServer();
     std::string nothing;
     if (SendAll(server, message)) ReceiveMore(server, 1, &nothing);  // until it has heard it
   } else {
     for (size_t i = 0; i < kBackends; ++i) {
-      servers.push_back(Connect(message, i == 0 ? &said : &unheard));
+      servers.push_back(Connect(relay, message, i == 0 ? &said : &unheard));
     }
     SendAll(client, said);
   }

@@ -6,8 +6,8 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
+
+#include "tests/testing/socket_relay.h"
 
 namespace driftwood::testing {
 
@@ -23,31 +23,20 @@ class PgRelay {
     std::function<void(const std::string& sql)> before;
   };
 
-  // Listens on FOLDER/.s.PGSQL.5432 and passes on what comes to `target`, a server that asks for
+  // Listens on DIRECTORY/.s.PGSQL.5432 and passes on what comes to `target`, a server that asks for
   // no password.
   PgRelay(const std::filesystem::path& folder, std::filesystem::path target, Settings settings);
-  ~PgRelay();
-  PgRelay(const PgRelay&) = delete;
-  PgRelay& operator=(const PgRelay&) = delete;
 
  private:
-  void Accept();
-  void Serve(int client);
+  void Serve(SocketRelay& relay, int client);
   // A backend that has started and is idle; what it said on the way is added to `*said`.
-  int Connect(const std::string& startup, std::string* said);
+  int Connect(SocketRelay& relay, const std::string& startup, std::string* said);
   // Passes on a backend's messages until it is ready for the next; its transaction's state, or 0.
   static char PassAnswer(int server, int client);
-  int Keep(int socket);
 
-  const std::filesystem::path target_;
   const Settings settings_;
   std::mutex before_mutex_;
-  const int listener_;
-  std::mutex mutex_;  // the two vectors and `closed_`
-  bool closed_ = false;
-  std::vector<int> sockets_;
-  std::vector<std::thread> threads_;
-  std::thread accepting_;
+  SocketRelay relay_;  // the last: its threads use the others
 };
 
 }  // namespace driftwood::testing

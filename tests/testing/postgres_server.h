@@ -1,4 +1,4 @@
-// A PostgreSQL server of the tests' own: in a temporary folder, reached through a unix socket
+// A PostgreSQL server of the tests' own: in a temporary directory, reached through a unix socket
 // there, run by a user that is not root, gone at the end of the test program.
 // All roles are trusted, but for "scram_reader", who has to give a password.
 #pragma once
@@ -27,7 +27,7 @@ class PostgresServer {
   void Sql(const std::string& statements, const std::string& database = "postgres");
   // The first value of the last statement's result.
   std::string Value(const std::string& query, const std::string& database = "postgres");
-  // "postgresql://USER@/DATABASE?host=FOLDER&table=TABLE" and what follows.
+  // "postgresql://USER@/DATABASE?host=DIRECTORY&table=TABLE" and what follows.
   std::string Url(const std::string& table, const std::string& more = "",
                   const std::string& user = "test", const std::string& database = "postgres") const;
   // Ends it as a crash would: no transaction, no connection is ended in good order.

@@ -21,7 +21,7 @@ struct ProcessResult {
 };
 
 struct ProcessOptions {
-  std::filesystem::path folder;                   // working folder; empty: the test's own
+  std::filesystem::path folder;                   // working directory; empty: the test's own
   std::vector<std::string> environment;           // "NAME=value" added to the test's own
   std::string in;                                 // what stdin holds
   std::optional<std::filesystem::path> out_file;  // stdout goes there instead, as `> file` does

@@ -1,33 +1,39 @@
 #include "tests/testing/socket_relay.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <utility>
 
-#include "merkle/check.h"
+#include "tests/testing/unix_sockets.h"
 
 namespace driftwood::testing {
 namespace {
 
-sockaddr_un AddressOf(const std::filesystem::path& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  DRIFTWOOD_CHECK(path.string().size() < sizeof address.sun_path);
-  std::strcpy(address.sun_path, path.c_str());
-  return address;
+void Pass(int from, int to) {
+  std::array<char, 65536> buffer;
+  for (;;) {
+    const ssize_t size = ::recv(from, buffer.data(), buffer.size(), 0);
+    if (size <= 0 || !SendAll(to, {buffer.data(), static_cast<size_t>(size)})) break;
+  }
+  ::shutdown(to, SHUT_WR);
+}
+
+void PassBothWays(SocketRelay& relay, int client) {
+  const int server = relay.ConnectToServer();
+  std::thread back([&] { Pass(server, client); });
+  Pass(client, server);
+  back.join();
 }
 
 }  // namespace
 
 SocketRelay::SocketRelay(const std::filesystem::path& path, std::filesystem::path target)
-    : target_(std::move(target)), listener_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  const sockaddr_un address = AddressOf(path);
-  DRIFTWOOD_CHECK(::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) ==
-                  0);
-  DRIFTWOOD_CHECK(::listen(listener_, 16) == 0);
+    : SocketRelay(path, std::move(target), PassBothWays) {}
+
+SocketRelay::SocketRelay(const std::filesystem::path& path, std::filesystem::path target,
+                         Serve serve)
+    : target_(std::move(target)), serve_(std::move(serve)), listener_(ListenOn(path)) {
   accepting_ = std::thread([this] { Accept(); });
 }
 
@@ -46,39 +52,23 @@ void SocketRelay::Cut() {
   for (const int socket : sockets_) ::shutdown(socket, SHUT_RDWR);
 }
 
+int SocketRelay::ConnectToServer() { return Keep(ConnectTo(target_)); }
+
+int SocketRelay::Keep(int socket) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  sockets_.push_back(socket);
+  if (cut_) ::shutdown(socket, SHUT_RDWR);
+  return socket;
+}
+
 void SocketRelay::Accept() {
   for (;;) {
     const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) return;
-    const int server = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_un address = AddressOf(target_);
-    const bool connected =
-        ::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    Keep(client);
     const std::lock_guard<std::mutex> lock(mutex_);
-    sockets_.insert(sockets_.end(), {client, server});
-    if (cut_ || !connected) {
-      ::shutdown(client, SHUT_RDWR);
-      ::shutdown(server, SHUT_RDWR);
-      continue;
-    }
-    threads_.emplace_back([this, client, server] { Pass(client, server); });
-    threads_.emplace_back([this, client, server] { Pass(server, client); });
+    threads_.emplace_back([this, client] { serve_(*this, client); });
   }
-}
-
-void SocketRelay::Pass(int from, int to) {
-  std::array<char, 65536> buffer;
-  for (;;) {
-    const ssize_t size = ::recv(from, buffer.data(), buffer.size(), 0);
-    if (size <= 0) break;
-    for (ssize_t sent = 0; sent < size;) {
-      const ssize_t part =
-          ::send(to, buffer.data() + sent, static_cast<size_t>(size - sent), MSG_NOSIGNAL);
-      if (part <= 0) break;
-      sent += part;
-    }
-  }
-  ::shutdown(to, SHUT_WR);
 }
 
 }  // namespace driftwood::testing

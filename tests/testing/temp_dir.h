@@ -1,4 +1,4 @@
-// A folder of its own for each test, removed with everything in it.
+// A directory of its own for each test, removed with everything in it.
 #pragma once
 
 #include <cstdlib>

@@ -1,17 +1,13 @@
-// CSV as RFC 4180 has it, strictly: a chunk of whole records into rows of fields.
+// CSV, strictly: a chunk of whole records into rows of fields. As RFC 4180 has it:
 //
 //   record  = field *(delimiter field) line-end      every record has as many fields as the header
 //   field   = *character                             unquoted: no delimiter, '"', CR, LF
 //           | '"' *(character | '""') '"'            quoted: anything, '"' doubled
 //
-// Line ends are LF or CRLF, all of a file alike: the first decides. NUL bytes are refused. What is
-// no such text is an error at its first wrong byte, never guessed at. Bytes are not checked to be
-// UTF-8: that is for who knows the column's type.
-//
-// How it is fast: blocks of 64 bytes become bit masks of the few bytes that mean something
-// (after Langdale and Lemire, "Parsing Gigabytes of JSON per Second"), so that ordinary characters
-// are never looked at one by one. Values point into the chunk; a quoted value with doubled quotes
-// is unescaped in place.
+// or in another dialect (csv_dialect.h). A line ends with LF or CR LF, or, in a file that has none
+// of these, with CR. NUL bytes are refused. What is no such text is an error at its first wrong
+// byte, never guessed at. Bytes are not checked to be UTF-8: that is for who knows the column's
+// type. Values point into the chunk, and are unescaped in place.
 #pragma once
 
 #include <cstdint>
@@ -21,23 +17,11 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/stores/csv/csv_dialect.h"
 #include "agent/stores/text/file_scan.h"
 #include "agent/stores/text/record_chunks.h"
 
 namespace driftwood::agent {
-
-struct CsvDialect {
-  enum class LineEnd : uint8_t { kUnknown, kLf, kCrLf };
-
-  char delimiter = ',';
-  // An unquoted field with this text is NULL; nullopt: nothing is.
-  std::optional<std::string> null_text = "";
-  // Of the file's first record; kUnknown where it has none.
-  LineEnd line_end = LineEnd::kUnknown;
-
-  // Every row of the file is read in the same way if this text is the same.
-  std::string ToString() const;
-};
 
 // A record ends at a line end before which the file has an even number of quotes. That holds up to
 // the first malformed record, which is hence found in the chunk that has its beginning.
@@ -51,7 +35,7 @@ class CsvRecordEnds final : public RecordEnds {
 
 class CsvDecoder final : public ChunkDecoder {
  public:
-  // `slots`: for each of the file's columns its place in the rows, `row_size` if it isn't wanted.
+  // `slots`: for each of the file's columns its place in the rows, `row_size` if it isn't needed.
   CsvDecoder(const CsvDialect& dialect, std::vector<uint32_t> slots, size_t row_size);
 
   std::unique_ptr<RecordEnds> NewRecordEnds() const override;
@@ -66,16 +50,20 @@ class CsvDecoder final : public ChunkDecoder {
 // The first record of a file, whatever its number of fields: a header.
 struct CsvFirstRecord {
   std::vector<std::string> fields;
-  CsvDialect::LineEnd line_end = CsvDialect::LineEnd::kUnknown;
-  uint64_t begin = 0;  // after a byte order mark
-  uint64_t end = 0;    // where the second record begins
+  CsvDialect::LineEnd line_end = CsvDialect::LineEnd::kLf;  // of the file
+  uint64_t begin = 0;                                       // after a byte order mark
+  uint64_t end = 0;                                         // where the second record begins
   bool present = false;
   std::optional<RecordError> error;
   // Of the records after it, from the first chunk; nullopt if there is nothing to go by.
   std::optional<uint64_t> records_estimate;
 };
-absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source,
-                                                  const CsvDialect& dialect,
+absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvDialect dialect,
                                                   const ChunkOptions& options);
+
+// Where the records end: line ends after the last one hold nothing. In a file of one column a blank
+// line is a record.
+absl::StatusOr<uint64_t> EndOfCsvRecords(const ByteSource& source, uint64_t first_record,
+                                         size_t columns, const CsvDialect& dialect);
 
 }  // namespace driftwood::agent

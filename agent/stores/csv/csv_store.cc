@@ -25,66 +25,39 @@ struct CsvLayout {
   CsvDialect dialect;  // with the file's line end
   std::vector<std::string> columns;
   uint64_t first_record = 0;
+  uint64_t end = 0;  // of the records
   std::optional<uint64_t> records_estimate;
 };
-
-absl::StatusOr<char> ParseDelimiter(const std::string& text) {
-  static constexpr std::pair<std::string_view, char> kNames[] = {
-      {"tab", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"pipe", '|'}, {"space", ' '}};
-  for (const auto& [name, delimiter] : kNames)
-    if (text == name) return delimiter;
-  const bool one = text.size() == 1 && static_cast<unsigned char>(text[0]) < 0x80;
-  if (!one || text[0] == '"' || text[0] == '\n' || text[0] == '\r' || text[0] == '\0')
-    return absl::InvalidArgumentError(
-        "delimiter=" + Printable(text) +
-        ": give one ASCII character other than a quote or a line end, or one of tab, comma, "
-        "semicolon, pipe, space");
-  return text[0];
-}
-
-absl::Status CheckNullText(const std::string& text, char delimiter) {
-  if (text.find_first_of("\"\r\n") == std::string::npos && text.find('\0') == std::string::npos &&
-      text.find(delimiter) == std::string::npos)
-    return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "null=" + Printable(text) +
-      ": no unquoted field can be that; give a text without delimiter, quote and line end");
-}
 
 absl::Status CheckNames(const std::string& what, const std::vector<std::string>& names) {
   std::map<std::string_view, size_t> places;  // there may be very many
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string place = "column " + std::to_string(i + 1);
     if (names[i].empty())
-      return absl::InvalidArgumentError(what + ": " + place + " has no name; give it one, or say " +
-                                        "header=no&columns=a,b,... if this is no header");
+      return absl::InvalidArgumentError(what + ": " + place + " has no name; give it one");
     const auto [first, is_new] = places.emplace(names[i], i);
     if (!is_new)
-      return absl::InvalidArgumentError(
-          what + ": columns " + std::to_string(first->second + 1) + " and " +
-          std::to_string(i + 1) + " are both named " + Printable(names[i]) + "; rename one");
+      return absl::InvalidArgumentError(what + ": columns " + std::to_string(first->second + 1) +
+                                        " and " + std::to_string(i + 1) + " are both named " +
+                                        Printable(names[i]) + "; rename one");
   }
   return absl::OkStatus();
 }
 
+// Programs write columns without a name: a row number before the others, empty ones behind. Such a
+// column is called by its place, and compared like the others.
+std::vector<std::string> NamedByPlace(std::vector<std::string> names) {
+  if (names.size() == 1) return names;  // a blank line is no header
+  for (size_t i = 0; i < names.size(); ++i)
+    if (names[i].empty()) names[i] = "column_" + std::to_string(i + 1);
+  return names;
+}
+
 absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
-  RETURN_IF_ERROR(url.OnlyKnows({"key", "header", "columns", "null", "delimiter"}));
+  RETURN_IF_ERROR(url.OnlyKnows(
+      {"key", "header", "columns", "null", "delimiter", "dialect", "quote", "escape"}));
   CsvOptions options;
-  const std::optional<std::string> delimiter = url.Parameter("delimiter");
-  if (url.scheme == "tsv") {
-    if (delimiter)
-      return absl::InvalidArgumentError("tsv: has the tab as its delimiter; use csv: for another");
-    options.dialect.delimiter = '\t';
-  } else if (delimiter) {
-    ASSIGN_OR_RETURN(options.dialect.delimiter, ParseDelimiter(*delimiter));
-  }
-  if (const auto null = url.Parameter("null")) {
-    if (*null == "none")
-      options.dialect.null_text.reset();
-    else
-      options.dialect.null_text = *null;
-    RETURN_IF_ERROR(CheckNullText(*null, options.dialect.delimiter));
-  }
+  ASSIGN_OR_RETURN(options.dialect, CsvDialectOf(url));
   const std::string header = url.Parameter("header").value_or("yes");
   if (header != "yes" && header != "no")
     return absl::InvalidArgumentError("header=" + Printable(header) + ": say yes or no");
@@ -105,9 +78,15 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
                                      const CsvOptions& options, const ChunkOptions& chunks) {
   ASSIGN_OR_RETURN(const CsvFirstRecord first, ReadFirstCsvRecord(source, options.dialect, chunks));
   // Without a header the scan reports what is wrong, as it does with every record.
-  CsvLayout layout{options.dialect, options.columns, first.begin, first.records_estimate};
+  CsvLayout layout;
+  layout.dialect = options.dialect;
   layout.dialect.line_end = first.line_end;
+  layout.records_estimate = first.records_estimate;
   if (!options.header) {
+    layout.columns = options.columns;
+    layout.first_record = first.begin;
+    ASSIGN_OR_RETURN(layout.end, EndOfCsvRecords(source, layout.first_record, layout.columns.size(),
+                                                 layout.dialect));
     if (layout.records_estimate && first.present) ++*layout.records_estimate;
     return layout;
   }
@@ -117,14 +96,30 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
         Printable(path) +
         " is empty: expected a header line with the column names; give it one, or say "
         "header=no&columns=a,b,...");
-  RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", first.fields));
-  layout.columns = first.fields;
+  layout.columns = NamedByPlace(first.fields);
+  RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", layout.columns));
   layout.first_record = first.end;
+  ASSIGN_OR_RETURN(layout.end, EndOfCsvRecords(source, layout.first_record, layout.columns.size(),
+                                               layout.dialect));
   return layout;
 }
 
+// A header that is one name with a delimiter in it: most likely another one than was said.
+std::string OneColumnWarning(const CsvLayout& layout) {
+  if (layout.columns.size() != 1) return "";
+  static constexpr std::pair<char, const char*> kDelimiters[] = {
+      {';', "semicolon"}, {'\t', "tab"}, {'|', "pipe"}, {',', "comma"}};
+  for (const auto& [delimiter, name] : kDelimiters) {
+    if (layout.columns[0].find(delimiter) == std::string::npos) continue;
+    return "it has one column, named " + Printable(layout.columns[0]) +
+           "; if its fields are separated otherwise, add delimiter=" + name +
+           " to its URL, as in 'csv:FILE?delimiter=" + name + "'";
+  }
+  return "";
+}
+
 std::string ReadingOf(const CsvOptions& options) {
-  std::string reading = "csv1 " + std::string(options.header ? "header" : "no-header");
+  std::string reading = "csv2 " + std::string(options.header ? "header" : "no-header");
   for (const std::string& name : options.columns)
     reading += " " + std::to_string(name.size()) + ":" + name;
   return reading + " " + options.dialect.ToString();
@@ -137,8 +132,10 @@ class CsvStore final : public Store {
         options_(std::move(options)),
         scan_options_(std::move(scan_options)) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
     ASSIGN_OR_RETURN(const CsvLayout layout,
                      ReadLayout(*file, url_.path, options_, scan_options_.chunks));
     RETURN_IF_ERROR(CheckKeyColumns(url_.path, layout.columns, options_.key));
@@ -146,6 +143,8 @@ class CsvStore final : public Store {
     description.source = url_.ToString();
     for (const std::string& name : layout.columns)
       description.columns.push_back({name, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""});
+    if (const std::string warning = OneColumnWarning(layout); !warning.empty())
+      description.warnings.push_back(warning);
     description.key = options_.key;
     description.records_estimate = layout.records_estimate;
     description.bytes = file->size();
@@ -154,7 +153,7 @@ class CsvStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock));
+    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
     // The header is read anew: the file may be another one than was described.
     ASSIGN_OR_RETURN(CsvLayout layout,
                      ReadLayout(*file, url_.path, options_, scan_options_.chunks));
@@ -163,6 +162,7 @@ class CsvStore final : public Store {
     job.file = std::move(file);
     job.decoder = std::make_unique<CsvDecoder>(layout.dialect, std::move(slots), columns.size());
     job.first_record = layout.first_record;
+    job.end = layout.end;
     job.chunks = scan_options_.chunks;
     job.reading = ReadingOf(options_);
     return NewFileScan(std::move(job));
@@ -173,13 +173,14 @@ class CsvStore final : public Store {
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin);
+    return DescribeLine(url_.path, origin, stop_);
   }
 
  private:
   const StoreUrl url_;
   const CsvOptions options_;
   const FileScanOptions scan_options_;
+  std::stop_token stop_;
 };
 
 class TableSink final : public RowSink {
@@ -220,7 +221,7 @@ absl::StatusOr<CsvTable> ParseCsvText(const StoreUrl& url, std::string_view text
   const CsvDecoder decoder(layout.dialect, std::move(slots), layout.columns.size());
   TableSink sink(&table);
   const ChunkDecoder::Result result =
-      DecodeAll(source, layout.first_record, options, decoder, sink);
+      DecodeAll(source, layout.first_record, layout.end, options, decoder, sink);
   RETURN_IF_ERROR(result.sink);
   if (result.error) return DescribeRecordError(source, url.path, *result.error);
   return table;

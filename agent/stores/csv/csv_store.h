@@ -2,8 +2,13 @@
 //   key=a,b        the key columns, in key order
 //   header=no      the first record is no header; then columns=a,b,c names the columns
 //   delimiter=X    one ASCII character, or tab, comma, semicolon, pipe, space; default: a comma
+//   dialect=NAME   csv: RFC 4180; copy: as PostgreSQL's COPY writes; mysql: as mysql --batch and
+//                  INTO OUTFILE write. Default: csv, and for tsv: what has one reading
+//                  (csv_dialect.h)
+//   quote=X        the character around fields, or none
+//   escape=X       the character before one that is meant as it stands, or none
 //   null=TEXT      unquoted fields with this text are NULL; default: unquoted empty ones, as in
-//                  PostgreSQL's COPY; null=none: no field is
+//                  COPY's CSV, and \N in the dialects copy and mysql; null=none: no field is
 //
 // The file is read with pread() in chunks, in bounded memory, not through a memory map: if it is
 // truncated during the scan, the scan fails, where a map would kill the agent with SIGBUS.

@@ -42,7 +42,7 @@ class ColumnNames {
 // FailedPrecondition: the file has changed since they were collected.
 class JsonlDecoder final : public ChunkDecoder {
  public:
-  // `slots`: for each column its place in the rows, `row_size` if it isn't wanted.
+  // `slots`: for each column its place in the rows, `row_size` if it isn't needed.
   JsonlDecoder(const std::vector<std::string>& columns, std::vector<uint32_t> slots,
                size_t row_size);
   std::unique_ptr<RecordEnds> NewRecordEnds() const override;

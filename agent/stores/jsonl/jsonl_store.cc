@@ -41,7 +41,7 @@ absl::StatusOr<Survey> SurveyOf(const ByteSource& source, const std::string& pat
                                 const std::vector<std::string>& given, const ChunkOptions& chunks) {
   const JsonlSurvey decoder(given);
   CountingSink sink;
-  const ChunkDecoder::Result result = DecodeAll(source, 0, chunks, decoder, sink);
+  const ChunkDecoder::Result result = DecodeAll(source, 0, source.size(), chunks, decoder, sink);
   RETURN_IF_ERROR(result.sink);
   if (result.error) return DescribeRecordError(source, path, *result.error);
   return Survey{decoder.Columns(), sink.rows};
@@ -55,8 +55,10 @@ class JsonlStore final : public Store {
         given_(url_.List("columns")),
         options_(std::move(options)) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, options_.clock));
+    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, options_.clock, stop_));
     ASSIGN_OR_RETURN(const Survey survey, CachedSurvey(*file));
     SourceDescription description;
     description.source = url_.ToString();
@@ -74,10 +76,11 @@ class JsonlStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, options_.clock));
+    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, options_.clock, stop_));
     ASSIGN_OR_RETURN(const std::vector<std::string> known, KnownColumns(*file));
     ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url_.path, known, columns));
     FileScanJob job;
+    job.end = file->size();
     job.file = std::move(file);
     job.decoder = std::make_unique<JsonlDecoder>(known, std::move(slots), columns.size());
     job.chunks = options_.chunks;
@@ -90,7 +93,7 @@ class JsonlStore final : public Store {
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin);
+    return DescribeLine(url_.path, origin, stop_);
   }
 
  private:
@@ -134,6 +137,7 @@ class JsonlStore final : public Store {
   const std::vector<std::string> key_;
   const std::vector<std::string> given_;
   const FileScanOptions options_;
+  std::stop_token stop_;
 
   merkle::Mutex mutex_;
   std::optional<Survey> survey_ DRIFTWOOD_GUARDED_BY(mutex_);
@@ -176,7 +180,7 @@ absl::StatusOr<JsonlTable> ParseJsonlText(const StoreUrl& url, std::string_view 
   ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url.path, names, names));
   const JsonlDecoder decoder(names, std::move(slots), names.size());
   TableSink sink(&table);
-  const ChunkDecoder::Result result = DecodeAll(source, 0, options, decoder, sink);
+  const ChunkDecoder::Result result = DecodeAll(source, 0, source.size(), options, decoder, sink);
   RETURN_IF_ERROR(result.sink);
   if (result.error) return DescribeRecordError(source, url.path, *result.error);
   return table;

@@ -25,6 +25,7 @@ namespace {
 constexpr int kBeginsMax = 1000;  // of a transaction beside which commits fall
 constexpr int kAnswerMs = 10'000;
 constexpr int kEndMs = 2'000;
+constexpr int kEndUnansweredMs = 200;
 
 int NewestTransaction(MDB_env* env, uint64_t* newest) {
   MDB_envinfo info{};
@@ -116,7 +117,10 @@ void LmdbReader::Hold(const char* path, bool is_folder, int socket) {
 }
 
 absl::StatusOr<std::unique_ptr<LmdbReader>> LmdbReader::Register(const std::string& path,
-                                                                 bool is_folder) {
+                                                                 bool is_folder,
+                                                                 std::stop_token stop) {
+  ASSIGN_OR_RETURN(std::unique_ptr<merkle::StopFd> stop_fd,
+                   merkle::StopFd::Create(std::move(stop)));
   std::array<int, 2> sockets{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets.data()) != 0) {
     return absl::ResourceExhaustedError(std::string("no socket for an LMDB reader: ") +
@@ -137,7 +141,7 @@ absl::StatusOr<std::unique_ptr<LmdbReader>> LmdbReader::Register(const std::stri
     return absl::ResourceExhaustedError(std::string("no process for an LMDB reader: ") +
                                         std::strerror(error));
   }
-  std::unique_ptr<LmdbReader> reader(new LmdbReader(process, sockets[0]));
+  std::unique_ptr<LmdbReader> reader(new LmdbReader(process, sockets[0], std::move(stop_fd)));
   ASSIGN_OR_RETURN(const Answer answer, reader->Receive());
   if (answer.rc == 0 && answer.is_newest == 0) {
     return absl::FailedPreconditionError("the lock file is another file's, or not its writer's");
@@ -150,14 +154,17 @@ absl::StatusOr<std::unique_ptr<LmdbReader>> LmdbReader::Register(const std::stri
   return reader;
 }
 
-absl::StatusOr<LmdbReader::Answer> LmdbReader::Receive() const {
-  struct pollfd poll = {socket_, POLLIN, 0};
+absl::StatusOr<LmdbReader::Answer> LmdbReader::Receive() {
+  struct pollfd watched[] = {{socket_, POLLIN, 0}, {stop_->fd(), POLLIN, 0}};
   int ready = 0;
   do {
-    ready = ::poll(&poll, 1, kAnswerMs);
+    ready = ::poll(watched, 2, kAnswerMs);
   } while (ready < 0 && errno == EINTR);
   if (ready == 0) {
     return absl::UnavailableError("LMDB's lock file is held by another process; try again");
+  }
+  if (watched[0].revents == 0) {
+    return absl::CancelledError("cancelled while waiting for LMDB's lock file");
   }
   Answer answer{};
   if (::recv(socket_, &answer, sizeof(answer), 0) != sizeof(answer)) {
@@ -178,8 +185,10 @@ LmdbReader::~LmdbReader() {
   ::shutdown(socket_, SHUT_WR);
   struct pollfd poll = {socket_, POLLIN, 0};
   std::array<char, sizeof(Answer)> rest;
+  // One that has not answered yet has no place, but waits for the lock file.
+  const int patience_ms = transaction_ == 0 ? kEndUnansweredMs : kEndMs;
   for (;;) {
-    const int ready = ::poll(&poll, 1, kEndMs);
+    const int ready = ::poll(&poll, 1, patience_ms);
     if (ready < 0 && errno == EINTR) continue;
     if (ready > 0 && ::recv(socket_, rest.data(), rest.size(), 0) > 0) continue;
     if (ready <= 0) ::kill(process_, SIGKILL);

@@ -65,24 +65,27 @@ std::string EncodePosition(const FileState& state, uint64_t transaction,
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<LmdbSnapshot>> LmdbSnapshot::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<LmdbSnapshot>> LmdbSnapshot::Open(const std::string& path,
+                                                                 const std::stop_token& stop) {
   bool is_folder = false;
   ASSIGN_OR_RETURN(const std::string file, FileOf(path, &is_folder));
-  ASSIGN_OR_RETURN(std::unique_ptr<FileWatch> watch, FileWatch::Begin(file, {}));
+  FileWatch::Options options;
+  options.stop = stop;
+  ASSIGN_OR_RETURN(std::unique_ptr<FileWatch> watch, FileWatch::Begin(file, options));
   if (watch->state().size == 0) {
     return absl::InvalidArgumentError(Printable(file) + " is empty, not an LMDB file");
   }
   std::unique_ptr<LmdbSnapshot> snapshot(new LmdbSnapshot(path, std::move(watch)));
   // LMDB makes the lock file before it looks at the data: what is no LMDB file must not get one.
   RETURN_IF_ERROR(snapshot->NewestMeta().status());
-  RETURN_IF_ERROR(snapshot->Register(is_folder));
+  RETURN_IF_ERROR(snapshot->Register(is_folder, stop));
   ASSIGN_OR_RETURN(snapshot->meta_, snapshot->NewestMeta());
   RETURN_IF_ERROR(snapshot->CheckSize());
   return snapshot;
 }
 
-absl::Status LmdbSnapshot::Register(bool is_folder) {
-  absl::StatusOr<std::unique_ptr<LmdbReader>> reader = LmdbReader::Register(path_, is_folder);
+absl::Status LmdbSnapshot::Register(bool is_folder, const std::stop_token& stop) {
+  absl::StatusOr<std::unique_ptr<LmdbReader>> reader = LmdbReader::Register(path_, is_folder, stop);
   if (absl::IsFailedPrecondition(reader.status())) {
     why_unlocked_ = std::string(reader.status().message());
     return absl::OkStatus();
@@ -396,8 +399,6 @@ absl::Status LmdbEntries::TakeLeaf(std::string_view page, uint64_t number, Block
       block->bytes += bytes;
       block->pages.push_back(std::move(value));
     }
-    block->entry_bytes_max =
-        std::max(block->entry_bytes_max, entry.key.size() + entry.value.size());
     block->entries.push_back(entry);
   }
   return absl::OkStatus();

@@ -1,11 +1,12 @@
 // One snapshot of an LMDB file, read with pread and bounds: whatever the file holds, and whatever
-// is done to it meanwhile, is an error at most. Only this folder's files include it.
+// is done to it meanwhile, is an error at most. Only this directory's files include it.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,9 +24,11 @@ namespace driftwood::agent {
 // several. Errors of reading: DataLoss (damaged), Aborted (changed while it was read).
 class LmdbSnapshot {
  public:
-  // The newest transaction of the file. `path`: a folder with data.mdb, or a file. NotFound,
+  // The newest transaction of the file. `path`: a directory with data.mdb, or a file. NotFound,
   // PermissionDenied, DataLoss (damaged or truncated), InvalidArgument (no LMDB file).
-  static absl::StatusOr<std::unique_ptr<LmdbSnapshot>> Open(const std::string& path);
+  // Waits for its lock file, and ends with Cancelled once `stop` is requested, by any thread.
+  static absl::StatusOr<std::unique_ptr<LmdbSnapshot>> Open(const std::string& path,
+                                                            const std::stop_token& stop = {});
 
   const std::string& path() const { return path_; }
   uint64_t page_bytes() const { return meta_.page_bytes; }
@@ -70,7 +73,7 @@ class LmdbSnapshot {
   absl::StatusOr<merkle::LmdbMeta> NewestMeta() const;
   // Both, as they are at one time.
   absl::StatusOr<std::pair<std::string, std::string>> ReadMetas() const;
-  absl::Status Register(bool is_folder);
+  absl::Status Register(bool is_folder, const std::stop_token& stop);
   absl::Status CheckSize() const;
   absl::Status CheckDuplicates(const merkle::LmdbTree& tree, const std::string& name) const;
 
@@ -94,7 +97,6 @@ class LmdbEntries {
     std::vector<Entry> entries;
     std::vector<std::unique_ptr<char[]>> pages;
     size_t bytes = 0;
-    size_t entry_bytes_max = 0;
   };
 
   // `snapshot` must outlive it.

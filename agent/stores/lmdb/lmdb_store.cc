@@ -26,7 +26,6 @@ class LmdbBatch final : public RowBatch {
       : block_(std::move(block)), parts_(std::move(parts)), first_(first) {}
 
   size_t bytes() const override { return block_.bytes; }
-  size_t row_bytes_max() const override { return block_.entry_bytes_max; }
   absl::Status Decode(RowSink& sink) override {
     std::array<SourceValue, 2> row;
     uint64_t origin = first_;
@@ -128,8 +127,6 @@ class LmdbLookup final : public Scan {
     LmdbEntries::Block block;
     for (const LmdbSnapshot::Entry& entry : found_) {
       block.entries.push_back({entry.key, entry.value});
-      block.entry_bytes_max =
-          std::max(block.entry_bytes_max, entry.key.size() + entry.value.size());
       block.bytes += entry.key.size() + entry.value.size();
     }
     return std::make_unique<LmdbBatch>(std::move(block), parts_, 0);
@@ -148,8 +145,11 @@ class LmdbStore final : public Store {
   explicit LmdbStore(const StoreUrl& url)
       : url_(url), database_(url.Parameter("db").value_or("")) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const std::unique_ptr<LmdbSnapshot> snapshot, LmdbSnapshot::Open(url_.path));
+    ASSIGN_OR_RETURN(const std::unique_ptr<LmdbSnapshot> snapshot,
+                     LmdbSnapshot::Open(url_.path, stop_));
     ASSIGN_OR_RETURN(const LmdbTree tree, TreeOf(*snapshot));
     SourceDescription description;
     description.source = url_.ToString();
@@ -171,7 +171,7 @@ class LmdbStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
     ASSIGN_OR_RETURN(std::vector<Part> parts, PartsOf(columns));
-    ASSIGN_OR_RETURN(std::unique_ptr<LmdbSnapshot> snapshot, LmdbSnapshot::Open(url_.path));
+    ASSIGN_OR_RETURN(std::unique_ptr<LmdbSnapshot> snapshot, LmdbSnapshot::Open(url_.path, stop_));
     ASSIGN_OR_RETURN(const LmdbTree tree, TreeOf(*snapshot));
     return std::make_unique<LmdbScan>(std::move(snapshot), tree, database_, std::move(parts));
   }
@@ -193,10 +193,12 @@ class LmdbStore final : public Store {
       if (wanted.size() != 1 || wanted[0].kind != SourceValue::Kind::kBytes) return unable;
     }
     ASSIGN_OR_RETURN(std::vector<Part> parts, PartsOf(columns));
-    ASSIGN_OR_RETURN(const std::unique_ptr<LmdbSnapshot> snapshot, LmdbSnapshot::Open(url_.path));
+    ASSIGN_OR_RETURN(const std::unique_ptr<LmdbSnapshot> snapshot,
+                     LmdbSnapshot::Open(url_.path, stop_));
     ASSIGN_OR_RETURN(const LmdbTree tree, TreeOf(*snapshot));
     std::vector<LmdbSnapshot::Entry> found;
     for (const std::vector<SourceValue>& wanted : keys) {
+      if (stop_.stop_requested()) return absl::CancelledError("cancelled while looking keys up");
       ASSIGN_OR_RETURN(std::optional<LmdbSnapshot::Entry> entry,
                        snapshot->Find(tree, wanted[0].text));
       if (entry && !entry->is_tree) found.push_back(*std::move(entry));
@@ -231,6 +233,7 @@ class LmdbStore final : public Store {
 
   const StoreUrl url_;
   const std::string database_;
+  std::stop_token stop_;
 };
 
 }  // namespace

@@ -5,10 +5,11 @@
 #include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <random>
 
@@ -21,6 +22,9 @@ namespace driftwood::agent {
 namespace {
 
 constexpr unsigned kConnectTimeoutSeconds = 10;
+// The library runs what connects on a stack of its own; its 60 KB are few for TLS and for modules
+// that look up names.
+constexpr size_t kConnectStackBytes = size_t{1} << 20;
 // A value has at most 1 GiB, a row as many of them as it has columns; the library counts its bytes
 // in 32 bits.
 constexpr unsigned long kPacketMax = 0xFFFFFFFF;
@@ -106,11 +110,16 @@ bool InitialiseLibrary() {
 }
 
 void SetOptions(MYSQL* connection, const MysqlOptions& options) {
-  const unsigned timeout = kConnectTimeoutSeconds;
+  const unsigned timeout = options.patience_s.value_or(kConnectTimeoutSeconds);
   const unsigned no = 0;
   const my_bool off = 0, on = 1;
   mysql_options(connection, MYSQL_READ_DEFAULT_GROUP, "driftwood");
   mysql_options(connection, MYSQL_OPT_CONNECT_TIMEOUT, &timeout);
+  mysql_options(connection, MYSQL_OPT_NONBLOCK, &kConnectStackBytes);
+  if (options.patience_s) {
+    mysql_options(connection, MYSQL_OPT_READ_TIMEOUT, &timeout);
+    mysql_options(connection, MYSQL_OPT_WRITE_TIMEOUT, &timeout);
+  }
   mysql_options(connection, MYSQL_SET_CHARSET_NAME, "utf8mb4");
   mysql_options(connection, MYSQL_OPT_MAX_ALLOWED_PACKET, &kPacketMax);
   // A server could ask for any file that we can read.
@@ -136,6 +145,31 @@ void WatchSocket(MYSQL* connection) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 }
 
+// What has come of what the library waits for: a stop is a wait that took too long, on a line that
+// is cut, so that the library goes its own way out.
+int Await(MYSQL* connection, int wait, const merkle::StopFd& stop) {
+  short events = 0;
+  if ((wait & MYSQL_WAIT_READ) != 0) events |= POLLIN;
+  if ((wait & MYSQL_WAIT_WRITE) != 0) events |= POLLOUT;
+  if ((wait & MYSQL_WAIT_EXCEPT) != 0) events |= POLLPRI;
+  const int socket = mysql_get_socket(connection);
+  pollfd watched[] = {{socket, events, 0}, {stop.fd(), POLLIN, 0}};
+  const bool has_end = (wait & MYSQL_WAIT_TIMEOUT) != 0;
+  int ready = 0;
+  do {
+    ready =
+        ::poll(watched, 2, has_end ? static_cast<int>(mysql_get_timeout_value_ms(connection)) : -1);
+  } while (ready < 0 && errno == EINTR);
+  if (watched[1].revents != 0) ::shutdown(socket, SHUT_RDWR);
+  if (ready <= 0 || watched[1].revents != 0) return MYSQL_WAIT_TIMEOUT;
+  const short got = watched[0].revents;
+  int came = 0;
+  if ((got & (POLLIN | POLLHUP | POLLERR)) != 0) came |= wait & MYSQL_WAIT_READ;
+  if ((got & (POLLOUT | POLLHUP | POLLERR)) != 0) came |= wait & MYSQL_WAIT_WRITE;
+  if ((got & POLLPRI) != 0) came |= MYSQL_WAIT_EXCEPT;
+  return came;
+}
+
 const char* OrNull(const std::optional<std::string>& text) {
   return text ? text->c_str() : nullptr;
 }
@@ -151,33 +185,47 @@ std::string MysqlQuoted(std::string_view name) {
   return out + "`";
 }
 
-absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(
-    const MysqlOptions& options) {
+absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(const MysqlOptions& options,
+                                                                       std::stop_token stop) {
   if (!InitialiseLibrary()) return absl::InternalError("libmariadb can't be initialised");
   MYSQL* const raw = mysql_init(nullptr);
   if (raw == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
   std::unique_ptr<MysqlConnection> connection(
-      new MysqlConnection(raw, options.statement_timeout_s));
+      new MysqlConnection(raw, options.statement_timeout_s, std::move(stop)));
   SetOptions(raw, options);
-  const MYSQL* const connected = mysql_real_connect(
-      raw, OrNull(options.host), OrNull(options.user), OrNull(options.password),
-      options.database.c_str(), options.port.value_or(0), OrNull(options.socket), 0);
-  if (connected == nullptr) return connection->Error();
+  RETURN_IF_ERROR(connection->Connect(options));
   // The library goes on without TLS where the server has none, whatever it was told.
   if (options.require_tls && mysql_get_ssl_cipher(raw) == nullptr) {
     return absl::FailedPreconditionError("TLS is required, and the server does not offer it");
   }
   connection->session_ = mysql_thread_id(raw);
   WatchSocket(raw);
-  connection->socket_ = ::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0);
-  if (connection->socket_ < 0) return absl::ResourceExhaustedError("no file descriptor is left");
+  connection->socket_ = merkle::UniqueFd(::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0));
+  if (connection->socket_.get() < 0) {
+    return absl::ResourceExhaustedError("no file descriptor is left");
+  }
+  connection->interrupt_.emplace(connection->stop_, [raw = connection.get()] { raw->Interrupt(); });
   RETURN_IF_ERROR(connection->SetUp());
   return connection;
 }
 
+// The library's way to connect that gives the wait to its caller.
+absl::Status MysqlConnection::Connect(const MysqlOptions& options) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<merkle::StopFd> stop, merkle::StopFd::Create(stop_));
+  if (stop_.stop_requested()) return Error();
+  MYSQL* connected = nullptr;
+  int wait = mysql_real_connect_start(
+      &connected, connection_, OrNull(options.host), OrNull(options.user), OrNull(options.password),
+      options.database.c_str(), options.port.value_or(0), OrNull(options.socket), 0);
+  while (wait != 0) {
+    wait = mysql_real_connect_cont(&connected, connection_, Await(connection_, wait, *stop));
+  }
+  return connected == nullptr || stop_.stop_requested() ? Error() : absl::OkStatus();
+}
+
 MysqlConnection::~MysqlConnection() {
+  interrupt_.reset();
   mysql_close(connection_);
-  if (socket_ >= 0) ::close(socket_);
 }
 
 absl::Status MysqlConnection::SetUp() {
@@ -280,6 +328,7 @@ std::string MysqlConnection::Literal(const std::string& text) const {
 }
 
 absl::Status MysqlConnection::MakeError(unsigned code, const char* message) const {
+  if (stop_.stop_requested()) return absl::CancelledError("cancelled while the server was asked");
   const std::string text =
       code == 0 || message == nullptr || *message == '\0'
           ? "the connection ended without a message (error " + std::to_string(code) + ")"
@@ -302,6 +351,6 @@ absl::Status MysqlConnection::Error(MYSQL_STMT* statement) const {
   return MakeError(code, mysql_stmt_error(statement));
 }
 
-void MysqlConnection::Interrupt() { ::shutdown(socket_, SHUT_RDWR); }
+void MysqlConnection::Interrupt() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
 }  // namespace driftwood::agent

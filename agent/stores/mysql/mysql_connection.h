@@ -1,4 +1,4 @@
-// libmariadb behind absl::Status: connections, results, errors as one line. Only this folder's
+// libmariadb behind absl::Status: connections, results, errors as one line. Only this directory's
 // files include it. One thread at a time for each connection, but for Interrupt().
 #pragma once
 
@@ -8,13 +8,17 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/mysql/mysql_result.h"
+#include "merkle/os/stop.h"
+#include "merkle/os/unique_fd.h"
 
 namespace driftwood::agent {
 
@@ -28,6 +32,8 @@ struct MysqlOptions {
   std::optional<std::string> password;
   std::string database;
   std::optional<uint64_t> statement_timeout_s;
+  // For connecting, and then for each answer. Absent: 10 seconds, and no end.
+  std::optional<unsigned> patience_s;
   bool require_tls = false;
   bool verify_server = false;
   std::optional<std::string> tls_ca;  // path
@@ -40,8 +46,10 @@ enum class MysqlSnapshot { kAtFirstRows, kAtOnce };
 class MysqlConnection {
  public:
   // PermissionDenied, NotFound (no such database), ResourceExhausted (too many connections),
-  // Unavailable.
-  static absl::StatusOr<std::unique_ptr<MysqlConnection>> Open(const MysqlOptions& options);
+  // Unavailable. Once `stop` is requested, by any thread, this and all that is asked later ends
+  // with Cancelled (but for the look-up of a host's name).
+  static absl::StatusOr<std::unique_ptr<MysqlConnection>> Open(const MysqlOptions& options,
+                                                               std::stop_token stop = {});
   ~MysqlConnection();
   MysqlConnection(const MysqlConnection&) = delete;
   MysqlConnection& operator=(const MysqlConnection&) = delete;
@@ -79,22 +87,28 @@ class MysqlConnection {
   void Interrupt();
 
  private:
-  MysqlConnection(MYSQL* connection, std::optional<uint64_t> statement_timeout_s)
-      : connection_(connection), statement_timeout_s_(statement_timeout_s) {}
+  MysqlConnection(MYSQL* connection, std::optional<uint64_t> statement_timeout_s,
+                  std::stop_token stop)
+      : connection_(connection),
+        statement_timeout_s_(statement_timeout_s),
+        stop_(std::move(stop)) {}
+  absl::Status Connect(const MysqlOptions& options);
   absl::Status SetUp();
   absl::StatusOr<std::string> ReadBack();
   absl::Status MakeError(unsigned code, const char* message) const;
 
   MYSQL* const connection_;
   const std::optional<uint64_t> statement_timeout_s_;
+  const std::stop_token stop_;
   // A second descriptor of its socket: the library closes its own whenever the line is cut.
-  int socket_ = -1;
+  merkle::UniqueFd socket_;
   unsigned long session_ = 0;
   bool is_open_ = false;
   bool is_mariadb_ = false;
-  std::set<std::string> optional_;  // variables that this server has
-  std::string mark_;                // of the current transaction
-  std::string begun_in_;            // the session's number, as the server has it
+  std::set<std::string> optional_;           // variables that this server has
+  std::string mark_;                         // of the current transaction
+  std::string begun_in_;                     // the session's number, as the server has it
+  std::optional<merkle::OnStop> interrupt_;  // last: it uses the socket
 };
 
 // "`na``me`"

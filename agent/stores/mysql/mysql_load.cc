@@ -35,13 +35,13 @@ bool GrantsProcess(const std::string& grant) {
 
 class MysqlLoadMeter final : public ReconnectingMeter<MysqlConnection> {
  public:
-  MysqlLoadMeter(MysqlOptions options, LoadParts parts)
-      : options_(std::move(options)), parts_(parts) {}
+  MysqlLoadMeter(MysqlOptions options, LoadParts parts, std::stop_token stop)
+      : options_(std::move(options)), parts_(parts), stop_(std::move(stop)) {}
 
  private:
   absl::StatusOr<ServerLoad> ReadOnce() override {
     if (connection_ == nullptr) {
-      ASSIGN_OR_RETURN(connection_, MysqlConnection::Open(options_));
+      ASSIGN_OR_RETURN(connection_, MysqlConnection::Open(options_, stop_));
       RETURN_IF_ERROR(connection_->Begin());
       ASSIGN_OR_RETURN(const MysqlResult grants, connection_->Query("SHOW GRANTS"));
       sees_all_ = false;
@@ -107,16 +107,19 @@ class MysqlLoadMeter final : public ReconnectingMeter<MysqlConnection> {
 
   const MysqlOptions options_;
   const LoadParts parts_;
+  const std::stop_token stop_;
   bool sees_all_ = false;  // other users' sessions too
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LoadMeter>> MakeMysqlLoadMeter(const MysqlOptions& options,
-                                                              LoadParts parts) {
+                                                              LoadParts parts,
+                                                              std::stop_token stop) {
   MysqlOptions own = options;
   own.statement_timeout_s = kReadTimeoutSeconds;
-  return std::unique_ptr<LoadMeter>(std::make_unique<MysqlLoadMeter>(std::move(own), parts));
+  return std::unique_ptr<LoadMeter>(
+      std::make_unique<MysqlLoadMeter>(std::move(own), parts, std::move(stop)));
 }
 
 }  // namespace driftwood::agent

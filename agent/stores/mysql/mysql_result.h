@@ -1,4 +1,4 @@
-// Small results of queries. Only this folder's files include it.
+// Small results of queries. Only this directory's files include it.
 #pragma once
 
 #include <cstddef>

@@ -12,6 +12,9 @@
 namespace driftwood::agent {
 namespace {
 
+// For each answer of a server that is told that a statement has ended.
+constexpr unsigned kEndPatienceSeconds = 3;
+
 using Forms = std::vector<MysqlColumnForm>;
 
 // How the statement's values are read as the table's columns. Aborted if they can't: the table has
@@ -36,7 +39,8 @@ absl::StatusOr<Forms> FormsOf(const std::vector<MysqlForm>& wanted,
 
 // The server would notice only when it has something to send that nobody reads any more. Its
 // process list says whether the session is ours: a connection may lead to another server.
-void EndStatement(const MysqlOptions& options, unsigned long session) {
+void EndStatement(MysqlOptions options, unsigned long session) {
+  options.patience_s = kEndPatienceSeconds;
   const absl::StatusOr<std::unique_ptr<MysqlConnection>> connection =
       MysqlConnection::Open(options);
   if (!connection.ok() || !(*connection)->Begin().ok()) return;
@@ -128,7 +132,7 @@ class MysqlScan final : public Scan {
   }
 
   // All its rows, from one connection after another if need be. What was read of a batch that was
-  // not delivered is read again.
+  // not delivered is re-read.
   absl::Status ReadStatement(size_t reader, size_t number) {
     std::string sql = plan_.statements[number];
     std::string last_key;  // of the rows that were delivered
@@ -164,7 +168,7 @@ class MysqlScan final : public Scan {
 
   absl::Status ConnectAgain(size_t reader) {
     ASSIGN_OR_RETURN(std::unique_ptr<MysqlConnection> connection,
-                     MysqlConnection::Open(plan_.options));
+                     MysqlConnection::Open(plan_.options, plan_.stop));
     MysqlConnection& fresh = *connection;
     {
       merkle::MutexLock lock(&mutex_);

@@ -1,9 +1,10 @@
-// Statements of one snapshot, read side by side. Only this folder's files include it.
+// Statements of one snapshot, read side by side. Only this directory's files include it.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct MysqlResume {
 
 struct MysqlScanPlan {
   MysqlOptions options;  // for one more connection
+  std::stop_token stop;  // for the same
   // Each has begun its transaction on the same snapshot; each takes the next statement when it has
   // read one.
   std::vector<std::unique_ptr<MysqlConnection>> readers;

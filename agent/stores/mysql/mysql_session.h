@@ -1,5 +1,5 @@
 // How each transaction's session is set, and the proof that it is so. Texts of SQL and what their
-// results mean; MysqlConnection::Begin() sends them. Only this folder's files include it.
+// results mean; MysqlConnection::Begin() sends them. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>

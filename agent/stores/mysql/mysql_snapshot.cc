@@ -85,11 +85,11 @@ std::string ValueAt(uint64_t place, bool is_unsigned) {
 }  // namespace
 
 absl::StatusOr<std::vector<std::unique_ptr<MysqlConnection>>> OpenOneMysqlSnapshot(
-    const MysqlOptions& options, size_t count) {
+    const MysqlOptions& options, size_t count, const std::stop_token& stop) {
   std::vector<std::unique_ptr<MysqlConnection>> connections;
   const auto none = [] { return std::vector<std::unique_ptr<MysqlConnection>>(); };
   while (connections.size() < count) {
-    absl::StatusOr<std::unique_ptr<MysqlConnection>> more = MysqlConnection::Open(options);
+    absl::StatusOr<std::unique_ptr<MysqlConnection>> more = MysqlConnection::Open(options, stop);
     if (absl::IsResourceExhausted(more.status())) return none();
     RETURN_IF_ERROR(more.status());
     if (!(*more)->is_mariadb()) return none();

@@ -1,7 +1,8 @@
-// Several connections on one snapshot. Only this folder's files include it.
+// Several connections on one snapshot. Only this directory's files include it.
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,9 @@ namespace driftwood::agent {
 //
 // MariaDB can't export a snapshot. The proof is that the snapshots' positions in the binary log
 // agree, and that InnoDB gave no transaction number from a moment before the first to after the
-// last (which sees what is not logged).
+// last (which sees what is not logged). Each is opened with `stop`.
 absl::StatusOr<std::vector<std::unique_ptr<MysqlConnection>>> OpenOneMysqlSnapshot(
-    const MysqlOptions& options, size_t count);
+    const MysqlOptions& options, size_t count, const std::stop_token& stop);
 
 // Whether the table can be cut into ranges of its primary key.
 bool HasMysqlRanges(const MysqlTable& table);

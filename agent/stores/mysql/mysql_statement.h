@@ -1,5 +1,5 @@
-// A SELECT whose rows come one by one in binary form, unbuffered. Only this folder's files include
-// it. One thread at a time.
+// A SELECT whose rows come one by one in binary form, unbuffered. Only this directory's files
+// include it. One thread at a time.
 #pragma once
 
 #include <memory>

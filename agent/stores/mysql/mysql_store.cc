@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "agent/source/messages.h"
@@ -24,7 +25,7 @@ namespace {
 constexpr uint64_t kConnectionsMax = 64;
 // So that one range with most of the rows does not leave the other connections idle.
 constexpr size_t kRangesPerConnection = 8;
-// Of a look-up's condition; beyond it a scan is no slower.
+// Of a lookup's condition; beyond it a scan is no slower.
 constexpr size_t kLookupBytesMax = size_t{8} << 20;
 
 class MysqlStore final : public Store {
@@ -35,6 +36,8 @@ class MysqlStore final : public Store {
         connections_(connections),
         table_(url_.Parameter("table")),
         where_(url_.Parameter("where")) {}
+
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
   absl::StatusOr<SourceDescription> Describe() override {
     absl::StatusOr<SourceDescription> description = DescribeTable();
@@ -61,6 +64,7 @@ class MysqlStore final : public Store {
   absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
     auto store = std::make_unique<MysqlStore>(url_, options_, connections_);
     store->where_.reset();
+    store->stop_ = stop_;
     return std::unique_ptr<Store>(std::move(store));
   }
 
@@ -74,13 +78,14 @@ class MysqlStore final : public Store {
   void ShareRetries(std::shared_ptr<Retries> retries) override { retries_ = std::move(retries); }
 
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
-    return MakeMysqlLoadMeter(options_, parts);
+    return MakeMysqlLoadMeter(options_, parts, stop_);
   }
 
  private:
   absl::StatusOr<std::unique_ptr<Scan>> ScanTable(const std::vector<std::string>& columns) const {
     MysqlScanPlan plan;
     plan.options = options_;
+    plan.stop = stop_;
     std::unique_ptr<MysqlConnection> guard;
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&guard));
     RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
@@ -88,7 +93,7 @@ class MysqlStore final : public Store {
     plan.not_point_in_time = table.not_point_in_time;
     const std::string select = kMysqlSelect + ("SQL_NO_CACHE " + list) + " FROM " + table.Quoted();
     if (connections_ > 1 && !where_ && HasMysqlRanges(table)) {
-      ASSIGN_OR_RETURN(plan.readers, OpenOneMysqlSnapshot(options_, connections_));
+      ASSIGN_OR_RETURN(plan.readers, OpenOneMysqlSnapshot(options_, connections_, stop_));
     }
     std::vector<MysqlRange> ranges(1);
     if (plan.readers.empty()) {
@@ -158,6 +163,7 @@ class MysqlStore final : public Store {
       std::span<const std::vector<SourceValue>> keys) const {
     MysqlScanPlan plan;
     plan.options = options_;
+    plan.stop = stop_;
     plan.readers.resize(1);
     ASSIGN_OR_RETURN(const MysqlTable table, BeginAndRead(&plan.readers[0]));
     RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
@@ -180,9 +186,9 @@ class MysqlStore final : public Store {
   absl::StatusOr<SourceDescription> DescribeTable() {
     ASSIGN_OR_RETURN(const std::string name, TableName());
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
-                     MysqlConnection::Open(options_));
+                     MysqlConnection::Open(options_, stop_));
     RETURN_IF_ERROR(connection->Begin());
-    ASSIGN_OR_RETURN(const MysqlTable table, ReadMysqlTable(*connection, options_.database, name));
+    ASSIGN_OR_RETURN(const MysqlTable table, ReadTable(*connection, name));
     described_.Remember(ColumnsOf(table));
     SourceDescription description;
     description.source = url_.ToString();
@@ -235,7 +241,7 @@ class MysqlStore final : public Store {
   // others, begins only after that, so it can't be older than the table.
   absl::StatusOr<MysqlTable> BeginAndRead(std::unique_ptr<MysqlConnection>* connection) const {
     RETURN_IF_ERROR(TableName().status());
-    ASSIGN_OR_RETURN(*connection, MysqlConnection::Open(options_));
+    ASSIGN_OR_RETURN(*connection, MysqlConnection::Open(options_, stop_));
     return Begin(**connection);
   }
   absl::StatusOr<MysqlTable> Begin(MysqlConnection& connection) const {
@@ -243,7 +249,14 @@ class MysqlStore final : public Store {
     RETURN_IF_ERROR(connection.Begin());
     const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
     RETURN_IF_ERROR(connection.Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
-    return ReadMysqlTable(connection, options_.database, name);
+    return ReadTable(connection, name);
+  }
+  absl::StatusOr<MysqlTable> ReadTable(MysqlConnection& connection, const std::string& name) const {
+    ASSIGN_OR_RETURN(MysqlTable table, ReadMysqlTable(connection, options_.database, name));
+    if (!where_ || !table.not_point_in_time.empty()) return table;
+    ASSIGN_OR_RETURN(table.not_point_in_time,
+                     WhyMysqlFilterIsNotOnePoint(connection, table, *where_));
+    return table;
   }
 
   static std::string Unmapped(const MysqlTable& table, const MysqlColumn& column) {
@@ -281,6 +294,7 @@ class MysqlStore final : public Store {
   const size_t connections_;
   const std::optional<std::string> table_;
   std::optional<std::string> where_;  // constant once it is read
+  std::stop_token stop_;
   std::shared_ptr<Retries> retries_;  // constant once scans begin
 
   DescribedColumns described_;

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_view.h"
+#include "agent/stores/mysql/mysql_volatile.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/names.h"
 
@@ -119,20 +121,58 @@ std::string ViewIsNotOnePoint(const MysqlTable& view, const std::string& why) {
   return Printable(view.Display()) + " is a view " + why;
 }
 
-// Empty if all tables that the view reads are known and of one engine with snapshots.
+// A virtual column may be one over a clock.
+absl::StatusOr<std::string> WhyColumnsMove(MysqlConnection& connection, const MysqlTable& table) {
+  ASSIGN_OR_RETURN(
+      const MysqlResult result,
+      connection.Query("SELECT COLUMN_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS" +
+                       Where(connection, table) + " AND EXTRA LIKE 'VIRTUAL%'"));
+  for (size_t i = 0; i < result.rows(); ++i) {
+    const std::string moving = MysqlMovingFunctionIn(result.Text(i, 1), /*clocks=*/true);
+    if (moving.empty()) continue;
+    return "the column " + Printable(result.Text(i, 0)) + " of " + Printable(table.Display()) +
+           " calls " + moving;
+  }
+  return std::string();
+}
+
+absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
+                                                 const MysqlTable& view, std::string* engine,
+                                                 int depth);
+
+// Empty if what is read of the table or view is of one point in time, and so are others of the same
+// engine beside it.
+absl::StatusOr<std::string> WhyNotOnePoint(MysqlConnection& connection, const MysqlTable& table,
+                                           std::string* engine, int depth) {
+  if (table.is_view) return WhyViewIsNotOnePoint(connection, table, engine, depth);
+  if (!MysqlEngineHasSnapshots(table.engine)) {
+    return Printable(table.Display()) + " has the engine " + Printable(table.engine) +
+           ", which has no snapshots";
+  }
+  if (!engine->empty() && *engine != table.engine) {
+    return Printable(table.Display()) + " has another engine than what is read beside it";
+  }
+  *engine = table.engine;
+  return WhyColumnsMove(connection, table);
+}
+
+// Empty if all tables that the view reads are known and of one engine with snapshots, and it calls
+// nothing that moves.
 absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
                                                  const MysqlTable& view, std::string* engine,
                                                  int depth) {
-  ASSIGN_OR_RETURN(const MysqlResult definition,
+  ASSIGN_OR_RETURN(const MysqlResult result,
                    connection.Query("SELECT VIEW_DEFINITION FROM information_schema.VIEWS" +
                                     Where(connection, view)));
-  const MysqlViewSources sources =
-      SourcesOfMysqlView(definition.rows() == 1 ? definition.Text(0, 0) : "");
+  const std::string definition = result.rows() == 1 ? result.Text(0, 0) : "";
+  const MysqlViewSources sources = SourcesOfMysqlView(definition);
   if (sources.has_unknown || depth > kViewDepthMax) {
     return ViewIsNotOnePoint(view,
                              "and what it reads is not known (it calls stored functions, or this "
                              "user lacks SHOW VIEW), so it may be no snapshot");
   }
+  const std::string moving = MysqlMovingFunctionIn(definition, /*clocks=*/true);
+  if (!moving.empty()) return "the view " + Printable(view.Display()) + " calls " + moving;
   for (const auto& [database, name] : sources.tables) {
     MysqlTable table;
     table.database = database;
@@ -144,33 +184,55 @@ absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
                                          "snapshot");
     }
     RETURN_IF_ERROR(found);
-    if (table.is_view) {
-      ASSIGN_OR_RETURN(std::string why, WhyViewIsNotOnePoint(connection, table, engine, depth + 1));
-      if (!why.empty()) return why;
-      continue;
-    }
-    if (!MysqlEngineHasSnapshots(table.engine)) {
-      return ViewIsNotOnePoint(view, "of " + Printable(table.Display()) + ", whose engine " +
-                                         Printable(table.engine) + " has no snapshots");
-    }
-    if (!engine->empty() && *engine != table.engine) {
-      return ViewIsNotOnePoint(view, "of tables of several engines");
-    }
-    *engine = table.engine;
+    ASSIGN_OR_RETURN(const std::string why, WhyNotOnePoint(connection, table, engine, depth + 1));
+    if (why.empty()) continue;
+    return table.is_view ? why : ViewIsNotOnePoint(view, "of " + Printable(name) + ": " + why);
   }
   return std::string();
 }
 
-absl::Status FindSnapshots(MysqlConnection& connection, MysqlTable* table) {
-  if (table->is_view) {
-    std::string engine;
-    ASSIGN_OR_RETURN(table->not_point_in_time,
-                     WhyViewIsNotOnePoint(connection, *table, &engine, 0));
-  } else if (!MysqlEngineHasSnapshots(table->engine)) {
-    table->not_point_in_time = Printable(table->Display()) + " has the engine " +
-                               Printable(table->engine) + ", which has no snapshots";
+std::string ListOf(const MysqlConnection& connection, const std::set<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names) {
+    list += (list.empty() ? "" : ", ") + connection.Literal(name);
   }
-  return absl::OkStatus();
+  return list;
+}
+
+// Of those tables that the condition may name: a column can have a table's name too.
+absl::StatusOr<std::string> WhyTablesAreNotOnePoint(MysqlConnection& connection,
+                                                    const MysqlTable& table,
+                                                    const std::set<std::string>& names) {
+  ASSIGN_OR_RETURN(const MysqlResult found,
+                   connection.Query("SELECT TABLE_SCHEMA, TABLE_NAME FROM "
+                                    "information_schema.TABLES WHERE TABLE_NAME IN (" +
+                                    ListOf(connection, names) +
+                                    ") AND (TABLE_SCHEMA = " + connection.Literal(table.database) +
+                                    " OR TABLE_SCHEMA IN (" + ListOf(connection, names) + "))"));
+  std::string engine = table.engine;
+  for (size_t i = 0; i < found.rows(); ++i) {
+    MysqlTable other;
+    other.database = found.Text(i, 0);
+    other.name = found.Text(i, 1);
+    RETURN_IF_ERROR(FindTable(connection, &other));
+    ASSIGN_OR_RETURN(std::string why, WhyNotOnePoint(connection, other, &engine, 0));
+    if (!why.empty()) return why;
+  }
+  return std::string();
+}
+
+// Functions of the server come before stored ones of the same name, but a version may not have them
+// yet, and some only without a space before the "(".
+absl::StatusOr<std::string> StoredFunctionAmong(MysqlConnection& connection,
+                                                const MysqlTable& table,
+                                                const std::set<std::string>& called) {
+  if (called.empty()) return std::string();
+  ASSIGN_OR_RETURN(const MysqlResult found,
+                   connection.Query("SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE "
+                                    "ROUTINE_SCHEMA = " +
+                                    connection.Literal(table.database) + " AND ROUTINE_NAME IN (" +
+                                    ListOf(connection, called) + ")"));
+  return found.rows() == 0 ? "" : found.Text(0, 0) + "()";
 }
 
 }  // namespace
@@ -207,6 +269,23 @@ bool MysqlEngineHasSnapshots(const std::string& engine) {
   return engine == "InnoDB" || engine == "ROCKSDB";
 }
 
+absl::StatusOr<std::string> WhyMysqlFilterIsNotOnePoint(MysqlConnection& connection,
+                                                        const MysqlTable& table,
+                                                        const std::string& where) {
+  const MysqlNames names = MysqlNamesIn(where);
+  // What leaves a filter when the clock goes on is looked up without it.
+  std::string moving = MysqlMovingFunctionIn(where, /*clocks=*/false);
+  if (moving.empty()) {
+    ASSIGN_OR_RETURN(moving, StoredFunctionAmong(connection, table, names.called));
+  }
+  if (!moving.empty()) {
+    return "where= of " + Printable(table.Display()) + " calls " + Printable(moving);
+  }
+  if (!names.has_query) return std::string();
+  ASSIGN_OR_RETURN(const std::string why, WhyTablesAreNotOnePoint(connection, table, names.all));
+  return why.empty() ? why : "where= of " + Printable(table.Display()) + " reads more: " + why;
+}
+
 absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,
                                           const std::string& name) {
   MysqlTable table;
@@ -215,7 +294,8 @@ absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std
   RETURN_IF_ERROR(FindTable(connection, &table));
   RETURN_IF_ERROR(ReadColumns(connection, &table));
   RETURN_IF_ERROR(ReadKey(connection, &table));
-  RETURN_IF_ERROR(FindSnapshots(connection, &table));
+  std::string engine;
+  ASSIGN_OR_RETURN(table.not_point_in_time, WhyNotOnePoint(connection, table, &engine, 0));
   return table;
 }
 

@@ -1,4 +1,4 @@
-// A table or view as information_schema describes it. Only this folder's files include it.
+// A table or view as information_schema describes it. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,12 @@ struct MysqlTable {
 // NotFound names what is there.
 absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,
                                           const std::string& name);
+
+// Why what `where` leaves of the table is not of one point in time: it calls what moves (but for
+// the clock of its statement) or stored functions, or reads tables without snapshots. Else empty.
+absl::StatusOr<std::string> WhyMysqlFilterIsNotOnePoint(MysqlConnection& connection,
+                                                        const MysqlTable& table,
+                                                        const std::string& where);
 
 // A column of a unique index.
 struct MysqlIndexColumn {

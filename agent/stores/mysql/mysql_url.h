@@ -1,5 +1,5 @@
-// "mysql://USER@HOST:PORT/DB?table=T&…" as libmariadb's options. Only this folder's files include
-// it.
+// "mysql://USER@HOST:PORT/DB?table=T&…" as libmariadb's options. Only this directory's files
+// include it.
 #pragma once
 
 #include "absl/status/statusor.h"

@@ -1,11 +1,18 @@
 #include "agent/stores/postgresql/pg_connection.h"
 
+#include <fcntl.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <charconv>
 #include <random>
+#include <system_error>
+#include <thread>
 
 #include "agent/source/messages.h"
+#include "agent/stores/postgresql/pg_connect.h"
 #include "agent/stores/postgresql/pg_session.h"
+#include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -14,6 +21,7 @@ namespace {
 constexpr std::string_view kLimitExceeded = "54000";  // SQLSTATE
 
 constexpr int kServerVersionMin = 120000;
+constexpr std::chrono::seconds kCancelPatience{1};
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -86,29 +94,34 @@ std::string PgMessage(std::string_view message) {
 }
 
 absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
-    const PgParameters& parameters, std::chrono::milliseconds statement_timeout) {
-  std::vector<const char*> names, values;
-  for (const auto& [name, value] : parameters) {
-    names.push_back(name.c_str());
-    values.push_back(value.c_str());
-  }
-  // Of what is said before the first transaction; each sets it for itself.
-  names.push_back("client_encoding");
-  values.push_back("UTF8");
-  names.push_back(nullptr);
-  values.push_back(nullptr);
-  PGconn* const raw = PQconnectdbParams(names.data(), values.data(), 0);
-  if (raw == nullptr) return absl::ResourceExhaustedError("no memory for a connection");
-  std::unique_ptr<PgConnection> connection(new PgConnection(raw, statement_timeout));
+    const PgParameters& parameters, std::chrono::milliseconds statement_timeout,
+    std::stop_token stop) {
+  ASSIGN_OR_RETURN(PGconn* const raw, ConnectPg(parameters, stop));
+  std::unique_ptr<PgConnection> connection(
+      new PgConnection(raw, statement_timeout, std::move(stop)));
   if (PQstatus(raw) != CONNECTION_OK) return ConnectError(raw);
   // The server's notices are nothing that stderr should have.
   PQsetNoticeReceiver(
       raw, [](void*, const PGresult*) {}, nullptr);
+  RETURN_IF_ERROR(connection->CutWhenStopped());
   RETURN_IF_ERROR(connection->CheckServer());
   return connection;
 }
 
-PgConnection::~PgConnection() { PQfinish(connection_); }
+absl::Status PgConnection::CutWhenStopped() {
+  cancel_.reset(PQgetCancel(connection_), PQfreeCancel);
+  socket_ = merkle::UniqueFd(::fcntl(PQsocket(connection_), F_DUPFD_CLOEXEC, 0));
+  if (socket_.get() < 0) return absl::ResourceExhaustedError("no file descriptor is left");
+  cut_.emplace(stop_, [fd = socket_.get()] { ::shutdown(fd, SHUT_RDWR); });
+  return absl::OkStatus();
+}
+
+PgConnection::~PgConnection() {
+  // A server that computes or waits for a lock does not look at the line.
+  if (stop_.stop_requested()) Cancel();
+  cut_.reset();
+  PQfinish(connection_);
+}
 
 absl::Status PgConnection::CheckServer() const {
   if (server_version() < kServerVersionMin) {
@@ -153,11 +166,34 @@ absl::Status PgConnection::Begin(const PgBeginning& beginning) {
   return TakeReadBack(row);
 }
 
-void PgConnection::Cancel() const {
-  const std::unique_ptr<PGcancel, decltype(&PQfreeCancel)> cancel(PQgetCancel(connection_),
-                                                                  PQfreeCancel);
-  char error[256];
-  if (cancel != nullptr) PQcancel(cancel.get(), error, sizeof error);
+// libpq waits for the server's answer, and would wait for ever for one that is stopped: so a thread
+// does, which is left alone after a second.
+void PgConnection::Cancel() {
+  struct Asked {
+    merkle::Mutex mutex;
+    merkle::CondVar answered;
+    bool done DRIFTWOOD_GUARDED_BY(mutex) = false;
+  };
+  const std::shared_ptr<PGcancel> cancel = std::exchange(cancel_, nullptr);
+  if (cancel == nullptr) return;
+  const auto asked = std::make_shared<Asked>();
+  const auto ask = [asked, cancel] {
+    char error[256];
+    PQcancel(cancel.get(), error, sizeof error);
+    merkle::MutexLock lock(&asked->mutex);
+    asked->done = true;
+    asked->answered.SignalAll();
+  };
+  try {
+    std::thread(ask).detach();
+  } catch (const std::system_error&) {
+    return;  // no more threads
+  }
+  const auto end = std::chrono::steady_clock::now() + kCancelPatience;
+  merkle::MutexLock lock(&asked->mutex);
+  while (!asked->done && std::chrono::steady_clock::now() < end) {
+    asked->answered.WaitUntil(&asked->mutex, end);
+  }
 }
 
 absl::Status PgConnection::Run(const std::string& sql) {
@@ -197,6 +233,7 @@ absl::StatusOr<PgResult> PgConnection::Query(const std::string& sql,
 }
 
 absl::Status PgConnection::Error(const PGresult* result) const {
+  if (stop_.stop_requested()) return absl::CancelledError("cancelled while PostgreSQL was asked");
   const char* const state =
       result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char* const primary =

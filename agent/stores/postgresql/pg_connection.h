@@ -1,5 +1,8 @@
-// libpq behind absl::Status: connections, results, errors as one line. Only this folder's files
+// libpq behind absl::Status: connections, results, errors as one line. Only this directory's files
 // include it. One thread at a time for each connection.
+//
+// libpq waits for the server wherever it is asked something. A stop cuts the line, which ends any
+// wait at once, and what has failed by then is Cancelled.
 #pragma once
 
 #include <libpq-fe.h>
@@ -7,6 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,6 +20,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/postgresql/pg_result.h"
+#include "merkle/os/stop.h"
+#include "merkle/os/unique_fd.h"
 
 namespace driftwood::agent {
 
@@ -26,8 +33,11 @@ using PgParameters = std::vector<std::pair<std::string, std::string>>;
 class PgConnection {
  public:
   // PermissionDenied (password, role, pg_hba.conf), NotFound (no such database), Unavailable.
+  // Once `stop` is requested, by any thread, this and all that is asked later ends with Cancelled
+  // (but for the look-up of a host's name). The server's query ends when the connection does.
   static absl::StatusOr<std::unique_ptr<PgConnection>> Open(
-      const PgParameters& parameters, std::chrono::milliseconds statement_timeout = {});
+      const PgParameters& parameters, std::chrono::milliseconds statement_timeout = {},
+      std::stop_token stop = {});
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -54,8 +64,8 @@ class PgConnection {
   // One statement under another search path (as SET takes it), with its rows. What it says must
   // name all that is of pg_catalog as such.
   absl::StatusOr<PgResult> QueryUnder(const std::string& path, const std::string& sql);
-  // Asks the server to end what runs. Any thread; best effort.
-  void Cancel() const;
+  // Asks the server to end what runs, once; best effort, within a second.
+  void Cancel();
   absl::StatusOr<PgResult> Query(const std::string& sql,
                                  const std::vector<std::string>& parameters = {});
   // The error of a failed result, or of the connection if null.
@@ -63,15 +73,22 @@ class PgConnection {
   absl::StatusOr<std::string> Literal(const std::string& text) const;
 
  private:
-  PgConnection(PGconn* connection, std::chrono::milliseconds statement_timeout)
-      : connection_(connection), statement_timeout_(statement_timeout) {}
+  PgConnection(PGconn* connection, std::chrono::milliseconds statement_timeout,
+               std::stop_token stop)
+      : connection_(connection), statement_timeout_(statement_timeout), stop_(std::move(stop)) {}
   absl::Status CheckServer() const;
+  absl::Status CutWhenStopped();
   std::string NextMark();
 
   PGconn* const connection_;
   const std::chrono::milliseconds statement_timeout_;
+  const std::stop_token stop_;
+  std::shared_ptr<PGcancel> cancel_;  // null once it was used
+  // A second descriptor of its socket: the library closes its own whenever the line is cut.
+  merkle::UniqueFd socket_;
   std::string mark_;  // of the current transaction
   PgSession session_;
+  std::optional<merkle::OnStop> cut_;  // last: it uses the socket
 };
 
 // "\"na\"\"me\""

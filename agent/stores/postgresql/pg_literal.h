@@ -1,4 +1,4 @@
-// Values in SQL. Only this folder's files include it.
+// Values in SQL. Only this directory's files include it.
 #pragma once
 
 #include <string>

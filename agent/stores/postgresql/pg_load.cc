@@ -41,13 +41,13 @@ constexpr char kPrimaryLag[] =
 
 class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
  public:
-  PgLoadMeter(PgParameters parameters, LoadParts parts)
-      : parameters_(std::move(parameters)), parts_(parts) {}
+  PgLoadMeter(PgParameters parameters, LoadParts parts, std::stop_token stop)
+      : parameters_(std::move(parameters)), parts_(parts), stop_(std::move(stop)) {}
 
  private:
   absl::StatusOr<ServerLoad> ReadOnce() override {
     if (connection_ == nullptr) {
-      ASSIGN_OR_RETURN(connection_, PgConnection::Open(parameters_, kReadTimeout));
+      ASSIGN_OR_RETURN(connection_, PgConnection::Open(parameters_, kReadTimeout, stop_));
     }
     RETURN_IF_ERROR(connection_->Begin());
     ASSIGN_OR_RETURN(const ServerLoad load, ReadParts());
@@ -98,13 +98,15 @@ class PgLoadMeter final : public ReconnectingMeter<PgConnection> {
 
   const PgParameters parameters_;
   const LoadParts parts_;
+  const std::stop_token stop_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<LoadMeter>> MakePgLoadMeter(const PgParameters& parameters,
-                                                           LoadParts parts) {
-  return std::unique_ptr<LoadMeter>(std::make_unique<PgLoadMeter>(parameters, parts));
+                                                           LoadParts parts, std::stop_token stop) {
+  return std::unique_ptr<LoadMeter>(
+      std::make_unique<PgLoadMeter>(parameters, parts, std::move(stop)));
 }
 
 }  // namespace driftwood::agent

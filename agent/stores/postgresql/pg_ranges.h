@@ -1,5 +1,5 @@
 // A table's pages, parted into ranges of ctids for connections that read side by side. Only this
-// folder's files include it.
+// directory's files include it.
 #pragma once
 
 #include <cstdint>

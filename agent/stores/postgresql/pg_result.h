@@ -1,4 +1,4 @@
-// Results of queries, and what transactions begin with. Only this folder's files include it.
+// Results of queries, and what transactions begin with. Only this directory's files include it.
 #pragma once
 
 #include <libpq-fe.h>

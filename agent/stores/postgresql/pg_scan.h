@@ -1,4 +1,4 @@
-// COPYs of one snapshot, side by side. Only this folder's files include it.
+// COPYs of one snapshot, side by side. Only this directory's files include it.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
 // How each transaction begins, and the proof that it runs in the session that it began in. Texts of
-// SQL and what their results mean; PgConnection::Begin() sends them. Only this folder's files
+// SQL and what their results mean; PgConnection::Begin() sends them. Only this directory's files
 // include it.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace driftwood::agent {
 
-// The search path under which all that this folder asks is resolved: nobody but a superuser can
+// The search path under which all that this directory asks is resolved: nobody but a superuser can
 // put anything there.
 inline constexpr char kPgOwnPath[] = "SET LOCAL search_path = pg_catalog, pg_temp";
 

@@ -1,4 +1,4 @@
-// A table, view or materialised view as the catalogue describes it. Only this folder's files
+// A table, view or materialised view as the catalogue describes it. Only this directory's files
 // include it.
 #pragma once
 

@@ -1,4 +1,4 @@
-// "postgresql://USER@HOST:PORT/DB?table=T&…" as libpq's parameters. Only this folder's files
+// "postgresql://USER@HOST:PORT/DB?table=T&…" as libpq's parameters. Only this directory's files
 // include it.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Queries that give other rows although nothing was written: a function in them is volatile (a
-// clock, random(), dblink()), or reads a clock. What such a query reads is not of one point in
-// time. Only this folder's files include it.
+// clock, random(), dblink()), or reads a clock. What such a query reads is no consistent
+// snapshot. Only this directory's files include it.
 #pragma once
 
 #include <functional>

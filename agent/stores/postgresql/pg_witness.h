@@ -1,5 +1,5 @@
 // The proof that all that a scan has read is of its snapshot: which relations its transactions have
-// locked, and what the catalogue says of them. Only this folder's files include it.
+// locked, and what the catalogue says of them. Only this directory's files include it.
 #pragma once
 
 #include <set>

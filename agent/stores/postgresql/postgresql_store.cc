@@ -4,7 +4,7 @@
 #include <functional>
 #include <numeric>
 #include <optional>
-#include <thread>
+#include <stop_token>
 #include <utility>
 
 #include "agent/source/messages.h"
@@ -19,6 +19,7 @@
 #include "agent/stores/postgresql/pg_url.h"
 #include "agent/stores/postgresql/pg_volatile.h"
 #include "agent/stores/sql/described_columns.h"
+#include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
 
@@ -50,6 +51,8 @@ class PostgresqlStore final : public Store {
         table_(url_.Parameter("table")),
         where_(url_.Parameter("where")) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
     absl::StatusOr<SourceDescription> description = DescribeTable();
     if (description.ok()) return description;
@@ -76,6 +79,7 @@ class PostgresqlStore final : public Store {
     options.statement_timeout = statement_timeout_;
     auto store = std::make_unique<PostgresqlStore>(url_, parameters_, connections_, options);
     store->where_.reset();
+    store->stop_ = stop_;
     return std::unique_ptr<Store>(std::move(store));
   }
 
@@ -86,7 +90,7 @@ class PostgresqlStore final : public Store {
   }
 
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts parts) override {
-    return MakePgLoadMeter(parameters_, parts);
+    return MakePgLoadMeter(parameters_, parts, stop_);
   }
 
  private:
@@ -147,7 +151,7 @@ class PostgresqlStore final : public Store {
   }
 
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const {
-    return PgConnection::Open(parameters_, statement_timeout_);
+    return PgConnection::Open(parameters_, statement_timeout_, stop_);
   }
 
   // A server that is starting, or whose connections are all taken (perhaps by the one that was
@@ -159,7 +163,8 @@ class PostgresqlStore final : public Store {
           !absl::IsResourceExhausted(connection.status())) {
         break;
       }
-      std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
+      if (merkle::SleepUntil(end, stop_)) return absl::CancelledError("cancelled while connecting");
       connection = Connect();
     }
     return connection;
@@ -379,6 +384,7 @@ class PostgresqlStore final : public Store {
   const std::chrono::milliseconds statement_timeout_;
   const std::optional<std::string> table_;
   std::optional<std::string> where_;  // constant once it is read
+  std::stop_token stop_;
 
   DescribedColumns described_;
 };

@@ -48,16 +48,16 @@ class BatchQueue {
   static constexpr size_t kBytesMax = size_t{8} << 20;  // and of a batch that is not large
 
   // Waits afterwards until there is room, so that nothing is read that has none yet. Cancelled if
-  // no more is wanted. `has_turn`: the turn is given back with it.
+  // no more is needed. `has_turn`: the turn is given back with it.
   absl::Status Deliver(std::unique_ptr<NumberedBatch> batch, bool has_turn = false)
       DRIFTWOOD_EXCLUDES(mutex_);
   // Waits until no reader has the turn and no large batch is under way. Who takes it before it
   // copies a large row is the only reader that holds two of it. Cancelled as above.
   absl::Status TakeTurn() DRIFTWOOD_EXCLUDES(mutex_);
   void GiveTurn() DRIFTWOOD_EXCLUDES(mutex_);
-  // Cancelled if no more is wanted: the scan has failed or was stopped.
+  // Cancelled if no more is needed: the scan has failed or was stopped.
   absl::Status CheckWanted() const DRIFTWOOD_EXCLUDES(mutex_);
-  // Waits for so long, or until no more is wanted, which is Cancelled.
+  // Waits for so long, or until no more is needed, which is Cancelled.
   absl::Status Pause(std::chrono::milliseconds time) DRIFTWOOD_EXCLUDES(mutex_);
   // Of all rows, taken or not.
   uint64_t rows_delivered() const DRIFTWOOD_EXCLUDES(mutex_);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/stores/sqlite/sqlite_clock.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -20,7 +21,12 @@ constexpr std::chrono::milliseconds kLockWait{10};
 // Steps of SQLite's machine, of which it does some ten million in a second.
 constexpr int kStepsBetweenLooks = 10'000;
 
-absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
+// What fails once it is stopped is cancelled, whatever a wait that was given up is called.
+absl::Status SqliteError(const std::stop_token& stop, const std::string& path, sqlite3* database,
+                         int rc) {
+  if (stop.stop_requested()) {
+    return absl::CancelledError("the reading of " + Printable(path) + " was ended");
+  }
   const std::string message =
       Printable(path) + ": " +
       Printable(database != nullptr ? sqlite3_errmsg(database) : sqlite3_errstr(rc));
@@ -49,8 +55,6 @@ absl::Status SqliteError(const std::string& path, sqlite3* database, int rc) {
           message +
           "; the file, its directory and its -wal, -shm and -journal files must be "
           "accessible (a database in WAL mode is read with a writable -shm file)");
-    case SQLITE_INTERRUPT:
-      return absl::CancelledError("the reading of " + Printable(path) + " was ended");
     case SQLITE_NOMEM:
     case SQLITE_TOOBIG:
       return absl::ResourceExhaustedError(message);
@@ -87,23 +91,26 @@ absl::StatusOr<bool> SqliteStatement::Step() {
   const int rc = sqlite3_step(get());
   if (rc == SQLITE_ROW) return true;
   if (rc == SQLITE_DONE) return false;
-  return SqliteError(path_, sqlite3_db_handle(get()), rc);
+  return SqliteError(stop_, path_, sqlite3_db_handle(get()), rc);
 }
 
 absl::Status SqliteStatement::Bind(int parameter, std::string_view text) {
   const int rc = sqlite3_bind_text64(get(), parameter, text.data(), text.size(), SQLITE_TRANSIENT,
                                      SQLITE_UTF8);
-  return rc == SQLITE_OK ? absl::OkStatus() : SqliteError(path_, sqlite3_db_handle(get()), rc);
+  return rc == SQLITE_OK ? absl::OkStatus()
+                         : SqliteError(stop_, path_, sqlite3_db_handle(get()), rc);
 }
 
 absl::Status SqliteStatement::Bind(int parameter, int64_t value) {
   const int rc = sqlite3_bind_int64(get(), parameter, value);
-  return rc == SQLITE_OK ? absl::OkStatus() : SqliteError(path_, sqlite3_db_handle(get()), rc);
+  return rc == SQLITE_OK ? absl::OkStatus()
+                         : SqliteError(stop_, path_, sqlite3_db_handle(get()), rc);
 }
 
 absl::Status SqliteStatement::Reset() {
   const int rc = sqlite3_reset(get());
-  return rc == SQLITE_OK ? absl::OkStatus() : SqliteError(path_, sqlite3_db_handle(get()), rc);
+  return rc == SQLITE_OK ? absl::OkStatus()
+                         : SqliteError(stop_, path_, sqlite3_db_handle(get()), rc);
 }
 
 std::string SqliteStatement::Text(int column) const {
@@ -126,17 +133,22 @@ int SqliteConnection::WaitForLock(void* connection, int waits) {
 
 absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const std::string& path,
                                                                          std::stop_token stop) {
+  if (stop.stop_requested()) {
+    return absl::CancelledError("the reading of " + Printable(path) + " was ended");
+  }
   RETURN_IF_ERROR(CheckFile(path));
   // Absolute, so that no name is taken for a "file:" URI or for ":memory:".
   std::error_code error;
   const std::string absolute = std::filesystem::absolute(path, error).string();
   if (error) return absl::NotFoundError(Printable(path) + ": " + error.message());
   sqlite3* database = nullptr;
-  const int rc = sqlite3_open_v2(absolute.c_str(), &database,
-                                 SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  const char* const vfs = SqliteClockVfs();
+  if (vfs == nullptr) return absl::InternalError("SQLite has no way to the system");
+  const int rc =
+      sqlite3_open_v2(absolute.c_str(), &database, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, vfs);
   std::unique_ptr<SqliteConnection> connection(
       new SqliteConnection(path, database, std::move(stop)));
-  if (rc != SQLITE_OK) return SqliteError(path, database, rc);
+  if (rc != SQLITE_OK) return SqliteError(connection->stop_, path, database, rc);
   sqlite3_busy_handler(database, WaitForLock, connection.get());
   sqlite3_progress_handler(database, kStepsBetweenLooks, IsStopped, connection.get());
   sqlite3_extended_result_codes(database, 1);
@@ -156,8 +168,8 @@ absl::StatusOr<SqliteStatement> SqliteConnection::Prepare(const std::string& sql
   sqlite3_stmt* statement = nullptr;
   const int rc =
       sqlite3_prepare_v2(get(), sql.c_str(), static_cast<int>(sql.size()) + 1, &statement, nullptr);
-  if (rc != SQLITE_OK) return SqliteError(path_, get(), rc);
-  return SqliteStatement(path_, statement);
+  if (rc != SQLITE_OK) return SqliteError(stop_, path_, get(), rc);
+  return SqliteStatement(path_, statement, stop_);
 }
 
 absl::Status SqliteConnection::Execute(const std::string& sql) const {

@@ -1,4 +1,4 @@
-// A read-only connection to a SQLite database file, and its statements. Only this folder's files
+// A read-only connection to a SQLite database file, and its statements. Only this directory's files
 // include it. One thread at a time.
 #pragma once
 
@@ -20,8 +20,8 @@ std::string QuotedName(std::string_view name);
 
 class SqliteStatement {
  public:
-  SqliteStatement(std::string path, sqlite3_stmt* statement)
-      : path_(std::move(path)), statement_(statement, sqlite3_finalize) {}
+  SqliteStatement(std::string path, sqlite3_stmt* statement, std::stop_token stop)
+      : path_(std::move(path)), stop_(std::move(stop)), statement_(statement, sqlite3_finalize) {}
 
   // True: there is a row. False: SQLITE_DONE, the only end there is. Everything else is an error.
   absl::StatusOr<bool> Step();
@@ -35,6 +35,7 @@ class SqliteStatement {
 
  private:
   std::string path_;
+  std::stop_token stop_;
   std::unique_ptr<sqlite3_stmt, int (*)(sqlite3_stmt*)> statement_;
 };
 

@@ -88,10 +88,11 @@ absl::StatusOr<std::string> SqlitePosition(const SqliteConnection& connection) {
 }
 
 absl::StatusOr<std::unique_ptr<SqliteWatch>> SqliteWatch::Begin(
-    const SqliteConnection& connection) {
+    const SqliteConnection& connection, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(sqlite3_file* const handle, connection.File());
   FileWatch::Options options;
   options.access = FileWatch::Access::kIdentity;
+  options.stop = stop;
   options.sync = [handle] {
     const int rc = handle->pMethods->xSync(handle, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
     return rc == SQLITE_OK ? absl::OkStatus() : absl::InternalError(sqlite3_errstr(rc));

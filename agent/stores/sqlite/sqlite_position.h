@@ -1,9 +1,10 @@
-// Which state of its file a SQLite snapshot reads. Only this folder's files include it.
+// Which state of its file a SQLite snapshot reads. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -30,8 +31,10 @@ class SqliteWatch {
  public:
   // `connection` has a read transaction, under which nobody who uses SQLite writes to the file: but
   // in WAL mode, where frames of the log are copied into it. What is to be proven must be read by a
-  // connection that is opened after this: this one may have read what came before.
-  static absl::StatusOr<std::unique_ptr<SqliteWatch>> Begin(const SqliteConnection& connection);
+  // connection that is opened after this: this one may have read what came before. Waits as
+  // FileWatch::Begin() does, and ends with Cancelled once `stop` is requested.
+  static absl::StatusOr<std::unique_ptr<SqliteWatch>> Begin(const SqliteConnection& connection,
+                                                            const std::stop_token& stop = {});
 
   // Of what a connection that was opened after Begin() has read in its transaction, which is still
   // open: empty if it is proven to be of one state.

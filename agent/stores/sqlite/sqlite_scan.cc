@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "agent/stores/sqlite/sqlite_clock.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/utf8.h"
 
@@ -163,21 +164,44 @@ absl::Status SqliteBatch::Decode(RowSink& sink) {
   return absl::OkStatus();
 }
 
+// Notes a function that gives another value each time, behind a view too. (changes(),
+// total_changes() and last_insert_rowid() stay 0 for who only reads.)
+int NoteRandom(void* found, int action, const char* /*none*/, const char* function,
+               const char* /*database*/, const char* /*view*/) {
+  if (action == SQLITE_FUNCTION && function != nullptr) {
+    const std::string_view name = function;
+    if (name == "random" || name == "randomblob") *static_cast<std::string*>(found) = name;
+  }
+  return SQLITE_OK;
+}
+
+// The statement, and the function that moves in it.
+absl::StatusOr<SqliteStatement> PrepareQuery(const SqliteConnection& connection,
+                                             const std::string& sql, std::string* random) {
+  sqlite3_set_authorizer(connection.get(), NoteRandom, random);
+  absl::StatusOr<SqliteStatement> statement = connection.Prepare(sql);
+  sqlite3_set_authorizer(connection.get(), nullptr, nullptr);
+  return statement;
+}
+
 class SqliteScan final : public Scan {
  public:
-  SqliteScan(std::unique_ptr<SqliteConnection> connection, std::stop_source stop, SqliteQuery query,
-             SqliteStatement statement)
+  SqliteScan(std::unique_ptr<SqliteConnection> connection, merkle::LinkedStop stop,
+             SqliteQuery query, SqliteStatement statement, std::string moving)
       : connection_(std::move(connection)),
         stop_(std::move(stop)),
         query_(std::move(query)),
-        statement_(std::move(statement)) {}
+        statement_(std::move(statement)),
+        moving_(std::move(moving)) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     if (at_end_) return std::unique_ptr<RowBatch>();
-    if (stop_.stop_requested()) return absl::CancelledError("the scan was interrupted");
+    if (stop_.stopped()) return absl::CancelledError("the scan was interrupted");
     auto batch = std::make_unique<SqliteBatch>(query_.columns);
+    const uint64_t clock_reads = SqliteClockReads();
     while (!batch->Full()) {
       const absl::StatusOr<bool> row = Step();
+      if (SqliteClockReads() != clock_reads) moving_ = query_.display + " asks for the time";
       if (!row.ok()) return Explain(row.status());
       if (!*row) {
         at_end_ = true;
@@ -197,16 +221,21 @@ class SqliteScan final : public Scan {
 
   absl::StatusOr<End> Finish() override {
     if (!at_end_) return absl::InternalError("the scan was not read to its end");
+    if (!moving_.empty()) return End{"", moving_};
     if (query_.watch == nullptr) return End{query_.position, ""};
     End end;
     end.not_point_in_time = query_.watch->WhyNotOneState(*connection_);
+    // A key that was not met would count as gone.
+    if (query_.by_key && !end.not_point_in_time.empty()) {
+      return absl::AbortedError(end.not_point_in_time);
+    }
     if (end.not_point_in_time.empty() && query_.watch->IsProofForLater()) {
       end.position = query_.position;
     }
     return end;
   }
 
-  void Interrupt() override { stop_.request_stop(); }
+  void Interrupt() override { stop_.RequestStop(); }
 
  private:
   // What looks like damage may be a file that was overwritten.
@@ -234,11 +263,12 @@ class SqliteScan final : public Scan {
   }
 
   const std::unique_ptr<SqliteConnection> connection_;
-  std::stop_source stop_;  // of the connection
+  merkle::LinkedStop stop_;  // of the connection
   const SqliteQuery query_;
   SqliteStatement statement_;  // ends before its connection
   uint64_t rows_ = 0;
   bool at_end_ = false;
+  std::string moving_;  // why the rows would be others a moment later; empty: they would not
   size_t next_key_ = 0;
   bool in_key_ = false;
 };
@@ -246,10 +276,13 @@ class SqliteScan final : public Scan {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
-                                                      std::stop_source stop, SqliteQuery query) {
-  ASSIGN_OR_RETURN(SqliteStatement statement, connection->Prepare(query.sql));
-  return std::unique_ptr<Scan>(std::make_unique<SqliteScan>(
-      std::move(connection), std::move(stop), std::move(query), std::move(statement)));
+                                                      merkle::LinkedStop stop, SqliteQuery query) {
+  std::string random;
+  ASSIGN_OR_RETURN(SqliteStatement statement, PrepareQuery(*connection, query.sql, &random));
+  std::string moving = random.empty() ? "" : query.display + " calls " + random + "()";
+  return std::unique_ptr<Scan>(std::make_unique<SqliteScan>(std::move(connection), std::move(stop),
+                                                            std::move(query), std::move(statement),
+                                                            std::move(moving)));
 }
 
 }  // namespace driftwood::agent

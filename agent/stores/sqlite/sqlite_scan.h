@@ -1,9 +1,8 @@
-// Rows of one SELECT, read under one snapshot. Only this folder's files include it.
+// Rows of one SELECT, read under one snapshot. Only this directory's files include it.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -11,11 +10,13 @@
 #include "agent/source/store.h"
 #include "agent/stores/sqlite/sqlite_connection.h"
 #include "agent/stores/sqlite/sqlite_position.h"
+#include "merkle/os/stop.h"
 
 namespace driftwood::agent {
 
 struct SqliteQuery {
   std::string sql;
+  std::string display;     // "the view v"
   size_t columns = 0;      // the scan's; a column after them is the rowid
   bool has_rowid = false;  // then that is a row's origin, else its number
   // With one parameter in `sql`: run it once for each of these.
@@ -26,8 +27,8 @@ struct SqliteQuery {
   std::unique_ptr<SqliteWatch> watch;
 };
 
-// `connection` has its snapshot, and was opened with a token of `stop`.
+// `connection` has its snapshot, and was opened with the token of `stop`.
 absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
-                                                      std::stop_source stop, SqliteQuery query);
+                                                      merkle::LinkedStop stop, SqliteQuery query);
 
 }  // namespace driftwood::agent

@@ -33,6 +33,8 @@ class SqliteStore final : public Store {
  public:
   explicit SqliteStore(const StoreUrl& url) : url_(url), table_(url.Parameter("table")) {}
 
+  void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
+
   absl::StatusOr<SourceDescription> Describe() override {
     ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
     RETURN_IF_ERROR(connection->BeginSnapshot());
@@ -89,8 +91,8 @@ class SqliteStore final : public Store {
       }
       where += ")";
     }
-    std::stop_source stop;
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.get_token()));
+    merkle::LinkedStop stop(stop_);
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.token()));
     RETURN_IF_ERROR(connection->BeginSnapshot());
     ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
     ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, nullptr));
@@ -133,18 +135,17 @@ class SqliteStore final : public Store {
     return literal + "' AS TEXT)";
   }
 
-  absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect(std::stop_token stop = {}) const {
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect() const { return Connect(stop_); }
+  absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect(std::stop_token stop) const {
     return SqliteConnection::Open(url_.path, std::move(stop));
   }
 
-  // Null for look-ups, whose ends say nothing of points in time. `locked` is to be kept until the
-  // connection that reads has its snapshot.
+  // `locked` is to be kept until the connection that reads has its snapshot.
   absl::StatusOr<std::unique_ptr<SqliteWatch>> Watch(
-      bool is_scan, std::unique_ptr<SqliteConnection>* locked) const {
-    if (!is_scan) return std::unique_ptr<SqliteWatch>();
+      std::unique_ptr<SqliteConnection>* locked) const {
     ASSIGN_OR_RETURN(*locked, Connect());
     RETURN_IF_ERROR((*locked)->BeginSnapshot());
-    return SqliteWatch::Begin(**locked);
+    return SqliteWatch::Begin(**locked, stop_);
   }
 
   absl::StatusOr<SqliteTable> ReadTable(const SqliteConnection& connection) const {
@@ -184,6 +185,7 @@ class SqliteStore final : public Store {
       list += (list.empty() ? "" : ", ") + QuotedName(column);
     }
     query.columns = columns.size();
+    query.display = (table.is_view ? "the view " : "the table ") + Printable(table.name);
     // A result has a limit of columns; only origins want the rowid.
     const auto columns_max =
         static_cast<size_t>(sqlite3_limit(connection.get(), SQLITE_LIMIT_COLUMN, -1));
@@ -203,9 +205,9 @@ class SqliteStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> Start(const std::vector<std::string>& columns,
                                               const std::string* key, std::vector<int64_t> keys) {
     std::unique_ptr<SqliteConnection> locked;
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteWatch> watch, Watch(key == nullptr, &locked));
-    std::stop_source stop;
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.get_token()));
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteWatch> watch, Watch(&locked));
+    merkle::LinkedStop stop(stop_);
+    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.token()));
     const absl::StatusOr<std::string> before = SqlitePosition(*connection);
     RETURN_IF_ERROR(connection->BeginSnapshot());
     const absl::StatusOr<std::string> after = SqlitePosition(*connection);
@@ -228,6 +230,7 @@ class SqliteStore final : public Store {
 
   const StoreUrl url_;
   const std::optional<std::string> table_;
+  std::stop_token stop_;
 };
 
 }  // namespace

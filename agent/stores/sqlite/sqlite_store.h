@@ -1,5 +1,5 @@
 // Tables of SQLite databases as stores: "sqlite:PATH?table=T", with &key=a,b if the table has no
-// key of its own or another one is wanted.
+// key of its own or another one is asked for.
 #pragma once
 
 #include <memory>

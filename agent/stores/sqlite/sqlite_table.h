@@ -1,4 +1,4 @@
-// What SQLite's catalogue says about one table or view. Only this folder's files include it.
+// What SQLite's catalogue says about one table or view. Only this directory's files include it.
 #pragma once
 
 #include <optional>

@@ -46,7 +46,7 @@ class SharedJob {
                                 "); compare it again when nothing writes to it");
     NullSink sink;
     ChunkDecoder::Result first =
-        DecodeAll(*job_.file, job_.first_record, job_.chunks, *job_.decoder, sink);
+        DecodeAll(*job_.file, job_.first_record, job_.end, job_.chunks, *job_.decoder, sink);
     RETURN_IF_ERROR(first.sink);
     return DescribeRecordError(*job_.file, job_.file->path(), first.error ? *first.error : seen);
   }
@@ -77,7 +77,7 @@ class FileScan final : public Scan {
  public:
   explicit FileScan(FileScanJob job)
       : job_(std::make_shared<SharedJob>(std::move(job))),
-        chunks_(*(*job_)->file, (*job_)->first_record, (*job_)->chunks,
+        chunks_(*(*job_)->file, (*job_)->first_record, (*job_)->end, (*job_)->chunks,
                 (*job_)->decoder->NewRecordEnds()) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
@@ -124,10 +124,10 @@ absl::Status DescribeRecordError(const ByteSource& source, const std::string& pa
                                       error.message);
 }
 
-ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record,
+ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, uint64_t end,
                                const ChunkOptions& options, const ChunkDecoder& decoder,
                                RowSink& sink) {
-  RecordChunks chunks(source, first_record, options, decoder.NewRecordEnds());
+  RecordChunks chunks(source, first_record, end, options, decoder.NewRecordEnds());
   ChunkDecoder::Result result;
   while (true) {
     absl::StatusOr<RecordChunks::Step> step = chunks.Next();
@@ -146,8 +146,9 @@ ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record,
   }
 }
 
-absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset) {
-  ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(path, SystemWallClock()));
+absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset,
+                                         std::stop_token stop) {
+  ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(path, SystemWallClock(), std::move(stop)));
   ASSIGN_OR_RETURN(const LineAndColumn place, LocateByte(*file, offset));
   return "line " + std::to_string(place.line);
 }

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ struct FileScanJob {
   std::unique_ptr<FileSnapshot> file;
   std::unique_ptr<ChunkDecoder> decoder;
   uint64_t first_record = 0;  // its offset
+  uint64_t end = 0;           // of the last record
   ChunkOptions chunks;
   std::string reading;  // FileSnapshot::Finish
 };
@@ -55,12 +57,13 @@ absl::Status DescribeRecordError(const ByteSource& source, const std::string& pa
 
 // All rows of `source`, one thread, for tests and fuzz targets and for reading a header; ends at
 // the first error, which is a RecordError, the sink's or the source's status.
-ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record,
+ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, uint64_t end,
                                const ChunkOptions& options, const ChunkDecoder& decoder,
                                RowSink& sink);
 
 // "line 17", by counting from the start of the file.
-absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset);
+absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset,
+                                         std::stop_token stop = {});
 
 // Columns of a plan as positions among `columns`. InvalidArgument for one that isn't there or that
 // the plan has twice.

@@ -26,16 +26,21 @@ absl::Status MemorySource::ReadAt(uint64_t offset, std::span<char> to) const {
 }
 
 absl::StatusOr<std::unique_ptr<FileSnapshot>> FileSnapshot::Open(const std::string& path,
-                                                                 const WallClock& clock) {
+                                                                 const WallClock& clock,
+                                                                 std::stop_token stop) {
   FileWatch::Options options;
   options.clock = clock;
+  options.stop = stop;
   ASSIGN_OR_RETURN(std::unique_ptr<FileWatch> watch, FileWatch::Begin(path, options));
-  return std::unique_ptr<FileSnapshot>(new FileSnapshot(std::move(watch)));
+  return std::unique_ptr<FileSnapshot>(new FileSnapshot(std::move(watch), std::move(stop)));
 }
 
 absl::Status FileSnapshot::ReadAt(uint64_t offset, std::span<char> to) const {
   size_t done = 0;
   while (done < to.size()) {
+    if (stop_.stop_requested()) {
+      return absl::CancelledError("cancelled while reading " + Printable(path()));
+    }
     const ssize_t got = ::pread(watch_->fd(), to.data() + done, to.size() - done,
                                 static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,9 +45,11 @@ class MemorySource final : public ByteSource {
 
 class FileSnapshot final : public ByteSource {
  public:
-  // Errors and waiting as of FileWatch::Begin().
+  // Errors and waiting as of FileWatch::Begin(). Once `stop` is requested, by any thread, this and
+  // ReadAt() end with Cancelled.
   static absl::StatusOr<std::unique_ptr<FileSnapshot>> Open(const std::string& path,
-                                                            const WallClock& clock);
+                                                            const WallClock& clock,
+                                                            std::stop_token stop = {});
   FileSnapshot(const FileSnapshot&) = delete;
   FileSnapshot& operator=(const FileSnapshot&) = delete;
 
@@ -67,9 +70,11 @@ class FileSnapshot final : public ByteSource {
                           std::string_view position);
 
  private:
-  explicit FileSnapshot(std::unique_ptr<FileWatch> watch) : watch_(std::move(watch)) {}
+  FileSnapshot(std::unique_ptr<FileWatch> watch, std::stop_token stop)
+      : watch_(std::move(watch)), stop_(std::move(stop)) {}
 
   const std::unique_ptr<FileWatch> watch_;
+  const std::stop_token stop_;
 };
 
 }  // namespace driftwood::agent

@@ -64,10 +64,10 @@ size_t LineEnds::After(std::string_view fresh) {
   return last == std::string_view::npos ? 0 : last + 1;
 }
 
-RecordChunks::RecordChunks(const ByteSource& source, uint64_t offset, const ChunkOptions& options,
-                           std::unique_ptr<RecordEnds> ends)
-    : source_(source), options_(options), ends_(std::move(ends)), read_(offset) {
-  DRIFTWOOD_CHECK(options.chunk_bytes > 0 && offset <= source.size());
+RecordChunks::RecordChunks(const ByteSource& source, uint64_t offset, uint64_t end,
+                           const ChunkOptions& options, std::unique_ptr<RecordEnds> ends)
+    : source_(source), options_(options), ends_(std::move(ends)), end_(end), read_(offset) {
+  DRIFTWOOD_CHECK(options.chunk_bytes > 0 && offset <= end && end <= source.size());
 }
 
 Chunk RecordChunks::WithCarry() {
@@ -81,9 +81,8 @@ Chunk RecordChunks::WithCarry() {
 
 absl::StatusOr<RecordChunks::Step> RecordChunks::Next() {
   Chunk chunk = WithCarry();
-  while (read_ < source_.size()) {
-    const auto wanted =
-        static_cast<size_t>(std::min<uint64_t>(source_.size() - read_, options_.chunk_bytes));
+  while (read_ < end_) {
+    const auto wanted = static_cast<size_t>(std::min<uint64_t>(end_ - read_, options_.chunk_bytes));
     chunk.Reserve(chunk.size + wanted + 1);
     RETURN_IF_ERROR(source_.ReadAt(read_, {chunk.end(), wanted}));
     const std::string_view fresh(chunk.end(), wanted);

@@ -104,8 +104,9 @@ struct RecordError {
 
 class RecordChunks {
  public:
-  // From `offset`, where a record begins, to the source's end. `source` must outlive it.
-  RecordChunks(const ByteSource& source, uint64_t offset, const ChunkOptions& options,
+  // From `offset`, where a record begins, to `end`, where the last one ends. `source` must outlive
+  // it.
+  RecordChunks(const ByteSource& source, uint64_t offset, uint64_t end, const ChunkOptions& options,
                std::unique_ptr<RecordEnds> ends);
 
   // monostate: all bytes have been handed out. RecordError: a record of more than
@@ -123,6 +124,7 @@ class RecordChunks {
   const std::unique_ptr<RecordEnds> ends_;
   const std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
 
+  const uint64_t end_;
   uint64_t read_;      // up to here the source has been read
   std::string carry_;  // the beginning of a record, read already
 };

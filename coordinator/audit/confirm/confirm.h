@@ -1,4 +1,4 @@
-// The confirmation: what becomes of a walk's divergences when they are read again from the live
+// The confirmation: what becomes of a walk's divergences when they are re-read from the live
 // stores.
 //
 // A pure state machine, as the walk is: it says which keys to read, and takes what was read. No

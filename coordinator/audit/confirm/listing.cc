@@ -124,14 +124,6 @@ merkle::Schema ReportSchema(merkle::Schema schema) {
   return schema;
 }
 
-ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
-  ReportKey key;
-  key.encoded = encoded;
-  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
-  if (columns.ok()) key.columns = *std::move(columns);
-  return key;
-}
-
 ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                               const VersionMaker& versions,
                               const std::vector<std::string>& source_names) {
@@ -172,7 +164,7 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
       if (run.summaries[i].count == 0) report->missing[i] += keys - duplicate;
     }
   }
-  // Those read again count as what they are now.
+  // Those re-read count as what they are now.
   for (const Candidate& candidate : confirmation.candidates()) {
     --report->statuses.unconfirmed;
     Tally(candidate.found->states, candidate.found->duplicates, report, /*add=*/false);

@@ -16,8 +16,6 @@
 
 namespace driftwood::coordinator {
 
-ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
-
 // A divergence to be shown, with what the confirmation made of it.
 struct ListedKey {
   const Divergence* found = nullptr;  // of the walk's result
@@ -69,10 +67,10 @@ std::string CheckMultisets(const WalkResult& result, const Report& report);
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                         size_t i);
 
-// In which columns the changed records that were read again differ. Absent: it is not known of any.
+// In which columns the changed records that were re-read differ. Absent: it is not known of any.
 std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns);
 
-// Of a multiset's divergences that were not read again, the keys.
+// Of a multiset's divergences that were not re-read, the keys.
 std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed);
 
 // Fills the copies of report->records, which stand for `listed`: as last read, else from `indexed`,

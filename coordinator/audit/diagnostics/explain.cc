@@ -1,3 +1,8 @@
+// Hypotheses are tried, not inferred: each is a rule that --rule takes, so that what the report
+// says can be put to the test by one more run. A rule explains a record if it makes the column
+// equal in all replicas; how many it explains is counted, and nothing is called a cause.
+//
+// All of it is of a sample, and no verdict depends on it.
 #include "coordinator/audit/diagnostics/explain.h"
 
 #include <algorithm>
@@ -47,7 +52,9 @@ std::string InWords(const Rule& rule) {
   return "";
 }
 
-// The least invasive first: of two that explain as much, the first is shown.
+// The least invasive first: of two that explain as much, the first is shown. Digits go from many to
+// few: a double has 17, of which 16 is the first that takes any away, and below 4 two numbers agree
+// by chance. Behind the point 15 are as far as a double near 1 goes.
 std::vector<Rule> CandidateRules(merkle::ColumnType type) {
   std::vector<Rule> rules = {{RuleKind::kTrimEnd, 0},
                              {RuleKind::kEmptyIsNull, 0},
@@ -76,7 +83,8 @@ std::string OffsetText(int64_t microseconds) {
   return text + ("." + fraction.substr(0, fraction.find_last_not_of('0') + 1));
 }
 
-// What most of them have in common, and how many do.
+// What most of them have in common, and how many do. Of as many the smallest, so that a report does
+// not depend on the order of its sample.
 template <typename T>
 std::optional<std::pair<T, uint64_t>> MostCommon(const std::vector<T>& items) {
   std::map<T, uint64_t> counts;
@@ -177,7 +185,8 @@ struct MissingRecord {
   std::vector<bool> has;  // by replica
 };
 
-// Pairs of keys that each only some replicas have, and that a rule makes one.
+// Pairs of keys that each only some replicas have, and that a rule makes one: a record that was
+// copied under another spelling is missing on both sides, once each.
 ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Rule& rule,
                           const std::vector<MissingRecord>& missing) {
   ExplainedKeys result;
@@ -225,6 +234,7 @@ std::vector<const Record*> Divide(const std::vector<Record>& sample, Parts Recor
   return changed;
 }
 
+// Columns are explained one by one: two that differ in the same record may do so for two reasons.
 Explanation ExplainBy(const Evidence& evidence, const std::vector<MissingRecord>& missing,
                       const merkle::Schema& schema, const std::vector<std::string>& names) {
   Explanation explanation;
@@ -262,6 +272,8 @@ Explanation ExplainTagged(const merkle::Schema& schema, const std::vector<std::s
   return ExplainBy(evidence, missing, schema, names);
 }
 
+// A column is tested by all of its rules or not at all: half of them would make one look best that
+// is not.
 std::vector<RuleTest> RuleTests(const merkle::Schema& schema, const std::vector<size_t>& columns,
                                 size_t max) {
   std::vector<RuleTest> tests;

@@ -1,3 +1,5 @@
+// Values and tags must give one answer: a rule that explains a record by its values explains it by
+// its tags, and the other way round but for two tags of 64 bits that are equal by chance.
 #include "coordinator/audit/diagnostics/explain_evidence.h"
 
 #include <algorithm>
@@ -27,6 +29,7 @@ bool CutsDigits(const Rule& rule) {
          rule.kind == RuleKind::kFloat32 || rule.kind == RuleKind::kPrecision;
 }
 
+// Code points, as databases count the length of a column.
 size_t Characters(std::string_view text) {
   return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
@@ -63,6 +66,7 @@ bool ValueEvidence::Explains(const Rule& rule, size_t record, size_t column) con
   return equal && (one_stays || !CutsDigits(rule));
 }
 
+// Of two moments of one kind; infinities and the zero date are no distance from anything.
 std::optional<int64_t> ValueEvidence::Offset(size_t record, size_t column) const {
   const std::vector<const Value*> versions = Versions(record, column);
   const Value& a = *versions[0];
@@ -77,7 +81,8 @@ std::optional<int64_t> ValueEvidence::Offset(size_t record, size_t column) const
   return offset;
 }
 
-// Spaces that are missing at the end are another hypothesis.
+// Spaces that are missing at the end are another hypothesis. An empty text is no cut one:
+// everything begins with it.
 std::optional<std::pair<size_t, size_t>> ValueEvidence::Cut(size_t record, size_t column) const {
   const std::vector<const Value*> versions = Versions(record, column);
   for (const size_t cut : {size_t{0}, size_t{1}}) {

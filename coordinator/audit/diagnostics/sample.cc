@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<Answer>> Ask(Peer& peer, const std::vector<Question>&
   return merkle::DecodeAnswers(questions, reply);
 }
 
-// Records of one range that are wanted, and those of them that have come.
+// Records of one range to be read, and those of them that have come.
 struct Wanted {
   merkle::RangeRef range;
   std::vector<uint64_t> positions;

@@ -1,3 +1,6 @@
+// Where divergences lie is told by density: per record of the largest replica, not per key value,
+// so that gaps in ids and keys that are texts do no harm. The parts come from the tree, whose cut
+// points are spread evenly over the records, and cost two questions.
 #include "coordinator/audit/diagnostics/spans.h"
 
 #include <algorithm>
@@ -16,11 +19,15 @@ using merkle::AnswerCell;
 using merkle::Question;
 using merkle::QuestionKind;
 
+// Enough that 20 parts are about equally large, as cells vary in size by a factor of some; and a
+// few kilobytes. This and the next two are judgement, not measured.
 constexpr size_t kCellsWanted = 512;
+// As many lines as people read.
 constexpr uint64_t kPartsWanted = 20;
+// Within chance where a part has a handful of divergences, and far below what a cause makes.
 constexpr double kAlikeWithin = 3;
 
-// The lowest level of which so many records have no more cut points than wanted.
+// The lowest level of which so many records have no more cut points than asked for.
 uint8_t ChooseLevel(uint64_t records, const merkle::TreeParams& params) {
   double cells = static_cast<double>(records) / params.leaf_size;
   uint8_t level = 1;
@@ -30,6 +37,7 @@ uint8_t ChooseLevel(uint64_t records, const merkle::TreeParams& params) {
   return level;
 }
 
+// An answer is checked like those of a walk: a span that is wrong would mislead, if no verdict.
 absl::StatusOr<Answer> Ask(Peer& peer, const Question& question) {
   ASSIGN_OR_RETURN(const std::string reply, peer.Query(merkle::EncodeQuestions({question})));
   ASSIGN_OR_RETURN(std::vector<Answer> answers, merkle::DecodeAnswers({question}, reply));
@@ -74,6 +82,7 @@ struct Stretch {
   double density() const {
     return static_cast<double>(keys) / static_cast<double>(std::max<uint64_t>(records, 1));
   }
+  // A part without any is like no part with some, however few: where it ends is the news.
   bool Alike(const Stretch& other) const {
     if (keys == 0 || other.keys == 0) return keys == other.keys;
     return density() <= kAlikeWithin * other.density() &&
@@ -184,6 +193,9 @@ absl::Status AddRecords(Peer& peer, uint64_t records, std::vector<KeyPart>* part
   return left == 0 ? absl::OkStatus() : absl::DataLossError("parts hold less than the whole");
 }
 
+// Greedy, from the left: a part joins the span before if it is like all of that together. A density
+// that rises slowly is one span or several, depending on where it is met. A step of more than that
+// is seen.
 std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkResult& result,
                                   const Confirmation& confirmation, size_t key_columns) {
   std::vector<Stretch> merged;

@@ -6,6 +6,7 @@
 #include "agent/index/row_encoder.h"
 #include "agent/serve/service.h"
 #include "merkle/record/encoding.h"
+#include "merkle/tree/multiset.h"
 #include "tests/agent/source/scripted_store.h"
 #include "tests/testing/temp_dir.h"
 
@@ -213,10 +214,18 @@ TEST_F(ReadTaggedTest, MoreTagsThanACallMayHaveAreRefused) {
 TEST_F(ReadTaggedTest, AMultisetHasNone) {
   agreement_.schema = {{}, {{"id", ColumnType::kInteger}, {"note", ColumnType::kText}}, true};
   Start();
+  std::string columns;
+  merkle::AppendInteger(7, merkle::Place::kValue, &columns);
+  merkle::AppendText("order 7", merkle::Place::kValue, &columns);
+  const std::string key(merkle::MultisetHasher(options_.key).Key(columns));
   CallControl control;
-  const auto records = service_->ReadTagged("orders", agreement_.Fingerprint(),
-                                            {std::string(18, 'x')}, {}, &control);
-  EXPECT_TRUE(records.ok() || absl::IsInvalidArgument(records.status())) << records.status();
+  const auto records =
+      service_->ReadTagged("orders", agreement_.Fingerprint(), {key}, {"note:trim"}, &control);
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_THAT(*records, SizeIs(1));
+  EXPECT_EQ((*records)[0].key, key);
+  EXPECT_EQ((*records)[0].column_tags, "");
+  EXPECT_EQ((*records)[0].rule_tags, "");
 }
 
 }  // namespace

@@ -82,6 +82,17 @@ TEST_F(IndexerTest, AnIndexHoldsEveryRecordWhateverTheOrder) {
   EXPECT_EQ(state->position, "position 1");
 }
 
+TEST_F(IndexerTest, AnIndexIsAsOfWhenItsScanBegan) {
+  const WallTime began(std::chrono::seconds(1'700'000'000));
+  options_.wall_clock = [&] { return began; };
+  FakeStore store(Rows(10));
+  ASSERT_TRUE(Build(store).ok());
+  const auto state = IndexedState::Decode(Open()->source_position().value());
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_EQ(state->freshness, Freshness(ProvedUnchanged{began}));
+  EXPECT_FALSE(state->contradicted);
+}
+
 TEST_F(IndexerTest, NoRecordsMakeAnEmptyIndex) {
   FakeStore store({});
   const auto result = Build(store);
@@ -241,22 +252,6 @@ TEST_F(IndexerTest, ReadingRecordsFailsWithTheScan) {
   FakeStore twice({{"1", "a"}, {"01", "b"}});
   EXPECT_EQ(ReadRecords(twice, agreement_, options_.key, {Key(1)}).status().code(),
             absl::StatusCode::kAlreadyExists);
-}
-
-TEST(IndexedStateTest, RoundTripsAndRefusesOtherBytes) {
-  const IndexedState state{std::string("p\0q", 3), 12345678901234u, "because", 7};
-  const std::string bytes = state.Encode();
-  const auto back = IndexedState::Decode(bytes);
-  ASSERT_TRUE(back.ok());
-  EXPECT_EQ(back->position, state.position);
-  EXPECT_EQ(back->unparsed, state.unparsed);
-  EXPECT_EQ(back->not_point_in_time, state.not_point_in_time);
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_EQ(IndexedState::Decode(bytes.substr(0, size)).status().code(),
-              absl::StatusCode::kDataLoss);
-  }
-  EXPECT_FALSE(IndexedState::Decode(bytes + "x").ok());
-  EXPECT_FALSE(IndexedState::Decode(std::string(100, '\xff')).ok());
 }
 
 }  // namespace

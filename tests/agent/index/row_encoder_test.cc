@@ -23,8 +23,8 @@ SourceValue Text(std::string_view text) { return SourceValue::Text(text); }
 SourceValue Int(int64_t value) { return SourceValue::Int64(value); }
 SourceValue Real(double value) { return SourceValue::Double(value); }
 
-// One value, read as a column of `type`, as it comes back: "integer 7", "unparsed-text x !" where
-// the mark says that it was counted unparsed.
+// One value, read as a column of `type`, as it comes back: "integer 7", "mismatched-text x !" where
+// the mark says that it was counted.
 std::string TagName(const Value& value) {
   switch (value.tag) {
     case Tag::kNull:
@@ -56,9 +56,9 @@ std::string TagName(const Value& value) {
     case Tag::kJson:
       return "json";
     case Tag::kUnparsedText:
-      return "unparsed-text";
+      return "mismatched-text";
     case Tag::kUnparsedBytes:
-      return "unparsed-bytes";
+      return "mismatched-bytes";
     case Tag::kForeignText:
       return "foreign-text(" + value.name + ")";
     case Tag::kOpaque:
@@ -128,9 +128,9 @@ TEST(RowEncoderTest, WhatIsNoIntegerStaysWhatItIs) {
   EXPECT_EQ(read(Real(1.5)), "float64 1.5 !");
   EXPECT_EQ(read(Real(9007199254740994.0)).substr(0, 7), "float64");
   EXPECT_EQ(read(Real(std::nan(""))), "float64 NaN !");
-  EXPECT_EQ(read(Text("1.0")), "unparsed-text 1.0 !");
-  EXPECT_EQ(read(Text(" 1")), "unparsed-text  1 !");
-  EXPECT_EQ(read(Text("")), "unparsed-text  !");
+  EXPECT_EQ(read(Text("1.0")), "mismatched-text 1.0 !");
+  EXPECT_EQ(read(Text(" 1")), "mismatched-text  1 !");
+  EXPECT_EQ(read(Text("")), "mismatched-text  !");
   EXPECT_EQ(read(Text("\xff")), "foreign-text() \\xff !");
   EXPECT_EQ(read(SourceValue::Bytes("1")), "bytes \\x31 !");
   EXPECT_EQ(read(SourceValue::Bool(true)), "bool true !");
@@ -146,7 +146,7 @@ TEST(RowEncoderTest, DecimalsOfEqualValueAgreeWhateverTheyCameAs) {
   EXPECT_EQ(read(Text(".14")), read(Real(0.14)));
   EXPECT_EQ(read(Real(0.1)), "decimal 0.1");
   EXPECT_EQ(read(Text("NaN")), read(Real(std::nan(""))));
-  EXPECT_EQ(read(Text("12x")), "unparsed-text 12x !");
+  EXPECT_EQ(read(Text("12x")), "mismatched-text 12x !");
   EXPECT_EQ(read(SourceValue::Bool(false)), "bool false !");
 }
 
@@ -173,7 +173,7 @@ TEST(RowEncoderTest, Float64TakesOnlyIntegersThatItHolds) {
   EXPECT_EQ(read(Int(INT64_MAX)), "integer 9223372036854775807 !");
   EXPECT_EQ(read(SourceValue::Uint64(UINT64_MAX)), "integer 18446744073709551615 !");
   EXPECT_EQ(read(SourceValue::Uint64(uint64_t{1} << 63)), read(Real(0x1p63)));
-  EXPECT_EQ(read(Text("zero")), "unparsed-text zero !");
+  EXPECT_EQ(read(Text("zero")), "mismatched-text zero !");
 }
 
 // Ledger rows 9 and 10.
@@ -217,7 +217,7 @@ TEST(RowEncoderTest, BooleansHaveManySpellings) {
   EXPECT_EQ(read(Int(2)), "integer 2 !");
   EXPECT_EQ(read(SourceValue::Uint64(2)), "integer 2 !");
   EXPECT_EQ(read(Number("2")), "decimal 2 !");
-  EXPECT_EQ(read(Text("maybe")), "unparsed-text maybe !");
+  EXPECT_EQ(read(Text("maybe")), "mismatched-text maybe !");
 }
 
 TEST(RowEncoderTest, TextTakesTextOnly) {
@@ -236,15 +236,15 @@ TEST(RowEncoderTest, BytesMayBeWrittenInHexadecimal) {
   EXPECT_EQ(read(SourceValue::Bytes("\x0a\xff")), "bytes \\x0aff");
   EXPECT_EQ(read(Text("\\x0aFf")), "bytes \\x0aff");
   EXPECT_EQ(read(Text("\\x")), "bytes \\x");
-  EXPECT_EQ(read(Text("\\x0")), "unparsed-text \\x0 !");
-  EXPECT_EQ(read(Text("\\x0g")), "unparsed-text \\x0g !");
-  EXPECT_EQ(read(Text("0aff")), "unparsed-text 0aff !");
+  EXPECT_EQ(read(Text("\\x0")), "mismatched-text \\x0 !");
+  EXPECT_EQ(read(Text("\\x0g")), "mismatched-text \\x0g !");
+  EXPECT_EQ(read(Text("0aff")), "mismatched-text 0aff !");
   EXPECT_EQ(read(Int(1)), "integer 1 !");
 }
 
 TEST(RowEncoderTest, TemporalColumnsReadTextAndKeepTheRest) {
   EXPECT_EQ(Read(ColumnType::kDate, Text("2024-02-29")), "date 2024-02-29");
-  EXPECT_EQ(Read(ColumnType::kDate, Text("2023-02-29")), "unparsed-text 2023-02-29 !");
+  EXPECT_EQ(Read(ColumnType::kDate, Text("2023-02-29")), "mismatched-text 2023-02-29 !");
   EXPECT_EQ(Read(ColumnType::kDate, Int(19782)), "integer 19782 !");
   EXPECT_EQ(Read(ColumnType::kTime, Text("12:34:56.5")).substr(0, 5), "time ");
   EXPECT_EQ(Read(ColumnType::kTimestamp, Text("2024-02-29 12:00:00")),
@@ -262,7 +262,7 @@ TEST(RowEncoderTest, UuidsReadFromTextAndSixteenBytes) {
                 "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff", 16))),
             canonical);
   EXPECT_EQ(read(SourceValue::Bytes("short")), "bytes \\x73686f7274 !");
-  EXPECT_EQ(read(Text("not one")), "unparsed-text not one !");
+  EXPECT_EQ(read(Text("not one")), "mismatched-text not one !");
 }
 
 TEST(RowEncoderTest, JsonComesAsTextNumbersAndBooleans) {
@@ -274,7 +274,7 @@ TEST(RowEncoderTest, JsonComesAsTextNumbersAndBooleans) {
   }
   EXPECT_EQ(read(SourceValue::Bool(true)), "json true");
   EXPECT_EQ(read(Text("\"a\"")), "json \"a\"");
-  EXPECT_EQ(read(Text("a")), "unparsed-text a !");
+  EXPECT_EQ(read(Text("a")), "mismatched-text a !");
   EXPECT_EQ(read(Real(std::numeric_limits<double>::infinity())), "float64 Infinity !");
   EXPECT_EQ(read(SourceValue::Bytes("{}")), "bytes \\x7b7d !");
 }
@@ -388,7 +388,7 @@ TEST(RowEncoderTest, BitsReadFromTheirDigits) {
   EXPECT_EQ(read(Text("0101")), "bits 0101");
   EXPECT_EQ(read(Text("000000001")), "bits 000000001");
   EXPECT_EQ(read(Text("")), "bits ");
-  EXPECT_EQ(read(Text("012")), "unparsed-text 012 !");
+  EXPECT_EQ(read(Text("012")), "mismatched-text 012 !");
   EXPECT_EQ(read(Int(1)), "integer 1 !");
 }
 
@@ -398,8 +398,8 @@ TEST(RowEncoderTest, ListsAndSetsReadFromJsonArraysOfScalars) {
             "list {1,aA\n,NULL,true,{2,{}}}");
   EXPECT_EQ(list(Text("[]")), "list {}");
   EXPECT_EQ(list(Json("[{}]")), "json [{}] !");
-  EXPECT_EQ(list(Text("{1,2}")), "unparsed-text {1,2} !");
-  EXPECT_EQ(list(SourceValue::OfText(SourceValue::Kind::kString, "[1]")), "unparsed-text [1] !");
+  EXPECT_EQ(list(Text("{1,2}")), "mismatched-text {1,2} !");
+  EXPECT_EQ(list(SourceValue::OfText(SourceValue::Kind::kString, "[1]")), "mismatched-text [1] !");
   EXPECT_EQ(list(Json(std::string(17, '[') + std::string(17, ']'))).substr(0, 5), "json ");
   const auto set = [](const SourceValue& v) { return Read(ColumnType::kSet, v); };
   EXPECT_EQ(set(Json("[\"b\",\"a\",\"b\"]")), "set {a,b}");

@@ -296,7 +296,7 @@ TEST_F(LoadGateTest, BothLimitsAreNamedWhereBothArePassed) {
 TEST_F(LoadGateTest, LookupsOfOneCallWaitForTheHoldInAll) {
   load_ = Running(7);
   const auto gated = Gated();
-  // This store has no look-up; that it said so shows that it was asked.
+  // This store has no lookup; that it said so shows that it was asked.
   EXPECT_TRUE(absl::IsUnimplemented(gated->Lookup({"id"}, {"id"}, {}).status()));
   EXPECT_EQ(slept_, seconds(10));
   EXPECT_TRUE(absl::IsUnimplemented(gated->LookupAlike({"id"}, {"id"}, {}).status()));

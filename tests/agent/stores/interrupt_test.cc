@@ -23,20 +23,15 @@
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::agent {
 namespace {
 
-using std::chrono::steady_clock;
-
 // Whether the query's value is that, asking until it is; a minute at most.
 template <typename Server>
 bool Becomes(Server& server, const std::string& query, const std::string& value) {
-  const auto end = steady_clock::now() + std::chrono::minutes(1);
-  while (steady_clock::now() < end) {
-    if (server.Value(query) == value) return true;
-  }
-  return false;
+  return testing::Becomes([&] { return server.Value(query) == value; });
 }
 
 // A scan whose Next() waits until it is interrupted.
@@ -140,7 +135,7 @@ TEST(InterruptTest, AWaitForTheLoadToFallEnds) {
   OneScanStore store(std::make_unique<WaitingScan>());
   LoadGateOptions options;
   options.limits.running = 1;
-  steady_clock::time_point now{};
+  std::chrono::steady_clock::time_point now{};
   options.clock = [&now] { return now; };
   std::unique_ptr<Store> gated;
   Scan* scan = nullptr;

@@ -1,5 +1,5 @@
 // What a scan shows under a key, a reading by that key finds: in every store, for every type of
-// column, whatever type the key is read as. A record that a look-up overlooks would count as gone,
+// column, whatever type the key is read as. A record that a lookup overlooks would count as gone,
 // and a divergence as settled.
 #include <gtest/gtest.h>
 #include <sqlite3.h>

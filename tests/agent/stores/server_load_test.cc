@@ -13,6 +13,7 @@
 #include "agent/stores/postgresql/postgresql_store.h"
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::agent {
 namespace {
@@ -53,18 +54,22 @@ class PgLoadTest : public ::testing::Test {
                        .value();
     if (query.empty()) return session;
     EXPECT_EQ(PQsendQuery(session->get(), query.c_str()), 1);
-    while (server_->Value("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop' "
-                          "AND query LIKE '%pg_sleep%' AND state = 'active'") != "1") {
-    }
+    EXPECT_TRUE(testing::Becomes([&] {
+      return server_->Value(
+                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop' "
+                 "AND query LIKE '%pg_sleep%' AND state = 'active'") == "1";
+    }));
     return session;
   }
   void EndSessions() {
     server_->Value(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE "
         "application_name = 'shop'");
-    while (server_->Value("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                          "'shop'") != "0") {
-    }
+    EXPECT_TRUE(testing::Becomes([&] {
+      return server_->Value(
+                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                 "'shop'") == "0";
+    }));
   }
 
   testing::PostgresServer* server_ = nullptr;
@@ -184,15 +189,13 @@ class MysqlLoadTest : public ::testing::Test {
             .value();
     const std::string query = "DO SLEEP(1000)";
     EXPECT_EQ(mysql_send_query(session->get(), query.data(), query.size()), 0);
-    while (Sleeping() != "1") {
-    }
+    EXPECT_TRUE(testing::Becomes([&] { return Sleeping() == "1"; }));
     return session;
   }
   void EndBusy() {
     server_->Sql("KILL " + server_->Value("SELECT id FROM information_schema.processlist WHERE "
                                           "info = 'DO SLEEP(1000)'"));
-    while (Sleeping() != "0") {
-    }
+    EXPECT_TRUE(testing::Becomes([&] { return Sleeping() == "0"; }));
   }
   // Asks until it is so, or has been something else a thousand times: what a session does while it
   // begins and ends shows for a moment.
@@ -249,11 +252,12 @@ TEST_F(MysqlLoadTest, AConnectionThatWasCutIsMadeAgain) {
   // For a moment it still seems to be in its query, and sessions of ours that end seem to sleep:
   // each look is such a session.
   std::string id, before;
-  do {
+  ASSERT_TRUE(testing::Becomes([&] {
     before = std::exchange(
         id, server_->Value("SELECT COALESCE(MIN(id), '') FROM information_schema.processlist WHERE "
                            "command = 'Sleep' AND user = 'root'"));
-  } while (id.empty() || id != before);
+    return !id.empty() && id == before;
+  }));
   server_->Sql("KILL " + id);
   EXPECT_TRUE(meter->Read().ok());
 }

@@ -49,7 +49,7 @@ std::string WriteTsv(const std::filesystem::path& folder) {
                    "\t-1\t9007199254740993.0\t2024-02-29 12:00:00.25\tfalse\t\xc3\xa4\n"
                    "NULL\t7\t1e-1\t\tFALSE\t\"two\r\nlines\"\n"
                    "\"\"\t3\t1.25e1\t2024-02-29 12:00:00\tTRUE\t\"a \"\"quoted\"\", name\"\n") +
-         "?key=id";
+         "?key=id&dialect=csv";
 }
 
 std::string WriteJsonl(const std::filesystem::path& folder) {

@@ -19,8 +19,8 @@ class AuditColumnsTest : public ::testing::Test {
   AuditColumnsTest() {
     options_.salt = std::string(16, 's');
     options_.now_seconds = [] { return 0.0; };
-    options_.recheck.seconds = 0;
-    options_.explain = true;
+    plan_.recheck.seconds = 0;
+    plan_.explain = true;
     left_rows_ = ManyRows(3000);
     right_rows_ = left_rows_;
     for (int64_t id = 100; id < 140; ++id) right_rows_[id] += "  ";
@@ -34,8 +34,7 @@ class AuditColumnsTest : public ::testing::Test {
   }
   Report Run() {
     Interrupt interrupt;
-    return RunAudit({{"left", "fake:left", left_.get()}, {"right", "fake:right", right_.get()}},
-                    options_, nullptr, &interrupt);
+    return RunAudit(plan_, {left_.get(), right_.get()}, options_, nullptr, &interrupt);
   }
   // All of it but the diagnostics.
   static std::vector<std::string> Essence(const Report& report) {
@@ -57,6 +56,7 @@ class AuditColumnsTest : public ::testing::Test {
     return rules;
   }
 
+  AuditPlan plan_{.replicas = {{"left", {"fake:left"}}, {"right", {"fake:right"}}}};
   AuditOptions options_;
   FakePeer::Rows left_rows_, right_rows_;
   std::unique_ptr<FakePeer> left_, right_;
@@ -114,7 +114,7 @@ TEST_F(AuditColumnsTest, AnAgentThatKnowsNothingOfTagsOnlyLacksTheDiagnostics) {
 }
 
 TEST_F(AuditColumnsTest, SwitchedOffNothingIsAskedFor) {
-  options_.explain = false;
+  plan_.explain = false;
   left_->fail_always["tags"] = absl::InternalError("asked for tags");
   const Report report = Run();
   EXPECT_EQ(report.statuses.confirmed, 41u);
@@ -185,7 +185,7 @@ TEST_F(AuditColumnsTest, AReadingThatFailsWithTagsIsDoneWithoutThem) {
 
 // Values that are read for the listing are a later reading of the same records.
 TEST_F(AuditColumnsTest, WhatWasKnownHoldsAfterAReadingWithoutTagsOfTheSameState) {
-  options_.show_values = true;
+  plan_.show_values = true;
   const Report same = Run();
   ASSERT_TRUE(same.columns);
   EXPECT_EQ(same.columns->examined, 40u);

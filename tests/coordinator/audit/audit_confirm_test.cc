@@ -1,4 +1,4 @@
-// The confirmation within an audit: what is read again and when, and what the report makes of it.
+// The confirmation within an audit: what is re-read and when, and what the report makes of it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,23 +29,23 @@ class AuditConfirmTest : public ::testing::Test {
 
   FakePeer* Add(const std::string& name, FakePeer::Rows rows) {
     peers_.push_back(std::make_unique<FakePeer>(std::move(rows)));
-    replicas_.push_back({name, "fake:" + name, peers_.back().get()});
+    plan_.replicas.push_back({name, {"fake:" + name}});
     return peers_.back().get();
   }
-  // The stores change once the walk is over: before the first record is read again.
+  // The stores change once the walk is over: before the first record is re-read.
   void AfterTheWalk(const std::function<void()>& change) {
-    options_.recheck.seconds = 1;
+    plan_.recheck.seconds = 1;
     on_wait_ = [this, change] {
       if (waits_.size() == 1) change();
     };
   }
 
   Report Run() {
-    const Report report = RunAudit(replicas_, options_, nullptr, &interrupt_);
+    const Report report = RunAudit(plan_, Pointers(peers_), options_, nullptr, &interrupt_);
     EXPECT_EQ(report.total, report.statuses.divergent());
     uint64_t missing_or_changed = report.changed;
     for (const uint64_t missing : report.missing) missing_or_changed += missing;
-    if (replicas_.size() == 2) {
+    if (plan_.replicas.size() == 2) {
       EXPECT_EQ(missing_or_changed, report.total);
     }
     return report;
@@ -61,12 +61,12 @@ class AuditConfirmTest : public ::testing::Test {
     return listed;
   }
 
+  AuditPlan plan_;
   AuditOptions options_;
   Interrupt interrupt_;
   std::vector<double> waits_;
   std::function<void()> on_wait_;
   std::vector<std::unique_ptr<FakePeer>> peers_;
-  std::vector<AuditReplica> replicas_;
   std::atomic<int> time_{0};
 };
 
@@ -98,11 +98,11 @@ TEST_F(AuditConfirmTest, ALiveSourceIsGivenTimeAndAnOptionDecides) {
   Run();
   EXPECT_THAT(waits_, ElementsAre(kLiveRecheckSeconds));
   waits_.clear();
-  options_.recheck.seconds = 0.5;
+  plan_.recheck.seconds = 0.5;
   Run();
   EXPECT_THAT(waits_, ElementsAre(0.5));
   waits_.clear();
-  options_.recheck.seconds = 0;
+  plan_.recheck.seconds = 0;
   Run();
   EXPECT_THAT(waits_, IsEmpty());
 }
@@ -182,7 +182,7 @@ TEST_F(AuditConfirmTest, AReplicaWithoutAFilterIsNotAskedForMoreThanItHas) {
 
 TEST_F(AuditConfirmTest, WhatCannotBeReadWithoutTheFilterStaysUnconfirmed) {
   for (const bool fails : {true, false}) {
-    peers_.clear(), replicas_.clear(), waits_.clear();
+    peers_.clear(), plan_.replicas.clear(), waits_.clear();
     FakePeer::Rows rows = ManyRows(100);
     FakePeer* left = Add("left", rows);
     left->description.filter = "id < 50";
@@ -214,7 +214,7 @@ TEST_F(AuditConfirmTest, ShownValuesDoNotMakeOfWhatLeftAFilterWhatIsInFlight) {
   FakePeer::Rows other = rows;
   other.erase(7);
   Add("right", other);
-  options_.show_values = true;
+  plan_.show_values = true;
   left->before_read = [=] {
     if (left->reads == 2) left->SetRows(other);
   };
@@ -231,7 +231,7 @@ TEST_F(AuditConfirmTest, EachClassIsCountedAndListedApart) {
   rows[3] = "unstable";
   rows.erase(4);
   FakePeer* right = Add("right", rows);
-  options_.recheck.seconds = 1;
+  plan_.recheck.seconds = 1;
   on_wait_ = [&] {
     rows[2] = ManyRows(3000)[2];
     rows[3] += "!";
@@ -256,7 +256,7 @@ TEST_F(AuditConfirmTest, ARunIsReadAgainKeyByKeyAlsoWhereItIsNotListed) {
   Add("left", rows);
   for (int64_t id = 5001; id <= 8000; ++id) rows.erase(id);
   FakePeer* right = Add("right", rows);
-  options_.records_listed_max = 3;
+  plan_.records_listed_max = 3;
   AfterTheWalk([&] {
     for (int64_t id = 5001; id <= 6500; ++id) rows[id] = "name " + std::to_string(id);
     rows[7000] = "came, but not as it is on the left";
@@ -286,7 +286,7 @@ TEST_F(AuditConfirmTest, BeyondTheMaximumNothingIsConfirmedNorDismissed) {
   for (int64_t id = 5001; id <= 8000; ++id) behind.erase(id);
   for (int64_t id = 1; id <= 5; ++id) behind[id] = "x";
   FakePeer* right = Add("right", behind);
-  options_.recheck.keys_max = 105;
+  plan_.recheck.keys_max = 105;
   AfterTheWalk([=] { right->SetRows(rows); });
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
@@ -296,7 +296,7 @@ TEST_F(AuditConfirmTest, BeyondTheMaximumNothingIsConfirmedNorDismissed) {
   EXPECT_THAT(report.missing, ElementsAre(0, 2900));
   EXPECT_THAT(report.warnings,
               ElementsAre("2,900 divergent keys were not re-read: that is done with at most 105 "
-                          "(--recheck-max)"));
+                          "(recheck.keys_max)"));
   EXPECT_THAT(Listed(report), Not(IsEmpty()));
 }
 
@@ -306,7 +306,7 @@ TEST_F(AuditConfirmTest, SwitchedOffAllIsUnconfirmedAndNothingIsRead) {
   for (int64_t id = 5001; id <= 8000; ++id) rows.erase(id);
   rows[1] = "x";
   Add("right", rows);
-  options_.recheck.enabled = false;
+  plan_.recheck.enabled = false;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_EQ(report.statuses.unconfirmed, 3001u);
@@ -321,7 +321,7 @@ TEST_F(AuditConfirmTest, AnyFailureOfTheReReadLeavesTheDivergence) {
     for (size_t failing = 0; failing < 2; ++failing) {
       SCOPED_TRACE("fails with " + std::to_string(code));
       peers_.clear();
-      replicas_.clear();
+      plan_.replicas.clear();
       waits_.clear();
       FakePeer::Rows rows = ManyRows(300);
       Add("left", rows);
@@ -396,7 +396,7 @@ TEST_F(AuditConfirmTest, AnAgentLostInTheWalkLeavesWhatWasFoundUnconfirmed) {
   right->before_query = [right] {
     if (right->queries > 0) right->fail_always["query"] = absl::UnavailableError("killed");
   };
-  options_.recheck.seconds = 1;
+  plan_.recheck.seconds = 1;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kIncomplete);
   EXPECT_EQ(report.statuses.in_flight + report.statuses.confirmed, 0u);
@@ -429,7 +429,7 @@ TEST_F(AuditConfirmTest, ThreeReplicasAreReadAtOnceAndMustAllAgree) {
 TEST_F(AuditConfirmTest, ValuesShownAreThoseOfTheStateReported) {
   Add("left", {{1, "a"}, {2, "b"}, {3, "c"}, {4, "d"}});
   FakePeer* right = Add("right", {{1, "A"}, {2, "B"}, {4, "d"}});
-  options_.show_values = true;
+  plan_.show_values = true;
   // Confirmed first; what changes after that is seen when the values are read.
   right->before_read = [right] {
     if (right->reads == 2) right->SetRows({{1, "A2"}, {2, "b"}, {3, "C"}, {4, "d"}});
@@ -447,7 +447,7 @@ TEST_F(AuditConfirmTest, ValuesShownAreThoseOfTheStateReported) {
 TEST_F(AuditConfirmTest, ValuesThatCantBeReadLeaveTheConfirmationAsItWas) {
   Add("left", {{1, "a"}});
   FakePeer* right = Add("right", {{1, "A"}});
-  options_.show_values = true;
+  plan_.show_values = true;
   right->before_read = [right] {
     if (right->reads == 2) right->fail_always["read"] = absl::UnavailableError("gone");
   };
@@ -459,20 +459,20 @@ TEST_F(AuditConfirmTest, ValuesThatCantBeReadLeaveTheConfirmationAsItWas) {
 TEST_F(AuditConfirmTest, AnInterruptInThePauseEndsItWith130AndReadsNothing) {
   Add("left", ManyRows(10));
   Add("right", ManyRows(9));
-  options_.recheck.seconds = 3600;
+  plan_.recheck.seconds = 3600;
   options_.wait_seconds = nullptr;  // the interrupt's own wait
   interrupt_.Raise();
   EXPECT_TRUE(interrupt_.WaitFor(3600));
-  const Report report = RunAudit(replicas_, options_, nullptr, &interrupt_);
+  const Report report = RunAudit(plan_, Pointers(peers_), options_, nullptr, &interrupt_);
   EXPECT_EQ(ExitCode(report), 130);
 
   Interrupt other;
   peers_.clear();
-  replicas_.clear();
+  plan_.replicas.clear();
   Add("left", ManyRows(10));
   Add("right", ManyRows(9));
   options_.wait_seconds = [&](double) { other.Raise(); };
-  const Report paused = RunAudit(replicas_, options_, nullptr, &other);
+  const Report paused = RunAudit(plan_, Pointers(peers_), options_, nullptr, &other);
   EXPECT_EQ(ExitCode(paused), 130);
   EXPECT_EQ(paused.verdict, Verdict::kIncomplete);
   EXPECT_EQ(paused.statuses.unconfirmed, 1u);

@@ -30,7 +30,7 @@ class AuditShardsTest : public ::testing::Test {
   }
   FakePeer* Add(const std::string& name, FakePeer::Rows rows) {
     FakePeer* const peer = AddPeer(std::move(rows));
-    replicas_.emplace_back(name, "fake:" + name, peer);
+    plan_.replicas.push_back({name, {"fake:" + name}});
     return peer;
   }
   // Sources a, b and c, by the remainder of the key: a has 3, 6, 9, …
@@ -42,25 +42,26 @@ class AuditShardsTest : public ::testing::Test {
   std::vector<FakePeer*> AddSources(const std::string& name,
                                     const std::vector<FakePeer::Rows>& shards) {
     std::vector<FakePeer*> peers;
-    std::vector<AuditSource> sources;
+    PlannedReplica replica{name, {}};
     for (size_t i = 0; i < shards.size(); ++i) {
       peers.push_back(AddPeer(shards[i]));
-      sources.push_back({std::string(1, static_cast<char>('a' + i)), "fake:", peers.back()});
+      replica.sources.push_back("fake:");
+      replica.source_names.emplace_back(1, static_cast<char>('a' + i));
     }
-    replicas_.emplace_back(name, std::move(sources));
+    plan_.replicas.push_back(std::move(replica));
     return peers;
   }
   void Clear() {
     peers_.clear();
-    replicas_.clear();
+    plan_.replicas.clear();
   }
 
-  Report Run() { return RunAudit(replicas_, options_, nullptr, &interrupt_); }
+  Report Run() { return RunAudit(plan_, Pointers(peers_), options_, nullptr, &interrupt_); }
 
   AuditOptions options_;
   Interrupt interrupt_;
   std::vector<std::unique_ptr<FakePeer>> peers_;
-  std::vector<AuditReplica> replicas_;
+  AuditPlan plan_;
   std::atomic<int> time_{0};
 };
 
@@ -112,7 +113,7 @@ TEST_F(AuditShardsTest, DriftOfEachKindIsFoundAsWhatItIs) {
   with_duplicates[400] = rows[400];
   with_duplicates[500] = "another value";
   shards[0]->SetRows(with_duplicates);
-  options_.show_values = true;
+  plan_.show_values = true;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_EQ(ExitCode(report), 1);
@@ -145,7 +146,7 @@ TEST_F(AuditShardsTest, TheReportIsThatOfUnshardedCopies) {
   const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937_64 random(seed);
-  options_.explain = true;
+  plan_.explain = true;
   for (int round = 0; round < 40; ++round) {
     SCOPED_TRACE("round " + std::to_string(round));
     std::vector<FakePeer::Rows> copies(2 + random() % 2, ManyRows(1 + random() % 3000));
@@ -157,7 +158,7 @@ TEST_F(AuditShardsTest, TheReportIsThatOfUnshardedCopies) {
     const auto at = static_cast<int64_t>(random() % 3000);
     for (int64_t id = at; id < at + static_cast<int64_t>(random() % 2500); ++id)
       copies[1].erase(id);
-    options_.records_listed_max = random() % 2 == 0 ? 10'000 : 7;
+    plan_.records_listed_max = random() % 2 == 0 ? 10'000 : 7;
     Clear();
     for (size_t i = 0; i < copies.size(); ++i) Add("r" + std::to_string(i), copies[i]);
     const Report expected = Run();
@@ -237,7 +238,7 @@ TEST_F(AuditShardsTest, WhatIsADuplicateWhenItIsReadAgainIsNeverInFlight) {
 TEST_F(AuditShardsTest, ADuplicateThatWasNotReadAgainIsUnconfirmedAndDivergent) {
   Add("copy", ManyRows(300));
   AddSources("shards", {ManyRows(300), {{7, "name 7"}}, {}});
-  options_.recheck.enabled = false;
+  plan_.recheck.enabled = false;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_THAT(Listed(report), ElementsAre("7 duplicate unconfirmed"));
@@ -318,7 +319,7 @@ TEST_F(AuditShardsTest, OneSourceThatIsNoConsistentSnapshotMakesTheReplicaOne) {
   EXPECT_EQ(report.verdict, Verdict::kIncomplete);
   EXPECT_EQ(report.gaps[0].replica, 1u);
   EXPECT_EQ(report.gaps[0].source, "b");
-  replicas_[1].allow_not_point_in_time = true;
+  plan_.replicas[1].allow_not_point_in_time = true;
   report = Run();
   EXPECT_EQ(report.verdict, Verdict::kIdentical);
   EXPECT_THAT(report.not_point_in_time, ElementsAre(1));
@@ -335,7 +336,7 @@ TEST_F(AuditShardsTest, SourcesMustAgreeOnTheSchemaAsReplicasDo) {
 TEST_F(AuditShardsTest, RecordsWithoutKeyAreRefused) {
   Add("copy", ManyRows(30));
   AddShards("shards", ManyRows(30));
-  options_.reconcile.key = {"*"};
+  plan_.reconcile.key = {"*"};
   const Report report = Run();
   EXPECT_EQ(ExitCode(report), 2);
   EXPECT_THAT(report.error->message, HasSubstr("several sources"));
@@ -343,8 +344,8 @@ TEST_F(AuditShardsTest, RecordsWithoutKeyAreRefused) {
 
 // Where nearly all differs, a sample is taken by the copy's keys.
 TEST_F(AuditShardsTest, ASampleOfShardsSeesWhatOneOfCopiesSees) {
-  options_.estimate_above = 100;
-  options_.recheck.enabled = false;
+  plan_.estimate_above = 100;
+  plan_.recheck.enabled = false;
   FakePeer::Rows other;
   for (const auto& [id, name] : ManyRows(20'000)) other[id] = "changed";
   Add("left", ManyRows(20'000));
@@ -363,8 +364,8 @@ TEST_F(AuditShardsTest, ASampleOfShardsSeesWhatOneOfCopiesSees) {
 
 // No source holds enough of the records to cut blocks of all of them by its keys.
 TEST_F(AuditShardsTest, WithoutASourceThatHoldsAWholeReplicaEverythingIsCompared) {
-  options_.estimate_above = 100;
-  options_.recheck.enabled = false;
+  plan_.estimate_above = 100;
+  plan_.recheck.enabled = false;
   FakePeer::Rows other;
   for (const auto& [id, name] : ManyRows(2000)) other[id] = "changed";
   AddShards("left", ManyRows(2000));

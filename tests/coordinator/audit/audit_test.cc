@@ -25,16 +25,16 @@ class AuditTest : public ::testing::Test {
 
   FakePeer* Add(const std::string& name, FakePeer::Rows rows) {
     peers_.push_back(std::make_unique<FakePeer>(std::move(rows)));
-    replicas_.push_back({name, "fake:" + name, peers_.back().get()});
+    plan_.replicas.push_back({name, {"fake:" + name}});
     return peers_.back().get();
   }
 
-  Report Run() { return RunAudit(replicas_, options_, nullptr, &interrupt_); }
+  Report Run() { return RunAudit(plan_, Pointers(peers_), options_, nullptr, &interrupt_); }
 
+  AuditPlan plan_;
   AuditOptions options_;
   Interrupt interrupt_;
   std::vector<std::unique_ptr<FakePeer>> peers_;
-  std::vector<AuditReplica> replicas_;
   std::atomic<int> time_{0};
 };
 
@@ -97,18 +97,18 @@ TEST_F(AuditTest, Ledger16TotalsStayExactWhenTheListIsCapped) {
   for (int64_t id = 5001; id <= 8000; ++id) rows.erase(id);  // a run
   for (int64_t id = 1; id <= 40; ++id) rows[id] = "x";
   Add("right", rows);
-  options_.records_listed_max = 10;
+  plan_.records_listed_max = 10;
   Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_EQ(report.total, 3040u);
   EXPECT_EQ(report.changed, 40u);
   EXPECT_THAT(report.missing, ElementsAre(0, 3000));
   EXPECT_THAT(report.records, SizeIs(10));
-  options_.records_listed_max = 0;
+  plan_.records_listed_max = 0;
   report = Run();
   EXPECT_EQ(report.total, 3040u);
   EXPECT_THAT(report.records, SizeIs(0));
-  options_.records_listed_max = 100000;
+  plan_.records_listed_max = 100000;
   report = Run();
   EXPECT_THAT(report.records, SizeIs(3040));
   EXPECT_TRUE(
@@ -127,7 +127,7 @@ TEST_F(AuditTest, Ledger22ZeroRecordsOnEverySideWarns) {
 TEST_F(AuditTest, ValuesAreShownWithTheColumnsThatDiffer) {
   Add("left", {{1, "a"}, {2, "b"}});
   Add("right", {{1, "A"}, {3, "c"}});
-  options_.show_values = true;
+  plan_.show_values = true;
   const Report report = Run();
   ASSERT_THAT(Ids(report), ElementsAre(1, 2, 3));
   EXPECT_EQ((*report.records[0].values[0])[0].text, "a");
@@ -141,8 +141,8 @@ TEST_F(AuditTest, ARecordThatChangedSinceTheWalkIsNoted) {
   Add("left", {{1, "a"}, {2, "b"}, {3, "c"}, {4, "d"}});
   FakePeer* right = Add("right", {{1, "A"}, {2, "B"}, {4, "d"}});
   right->before_query = [right] { right->SetRows({{1, "A2"}, {3, "c"}, {4, "d"}}); };
-  options_.show_values = true;
-  options_.recheck.enabled = false;
+  plan_.show_values = true;
+  plan_.recheck.enabled = false;
   const Report report = Run();
   ASSERT_THAT(Ids(report), ElementsAre(1, 2, 3));
   EXPECT_THAT(report.records[0].notes, ElementsAre(HasSubstr("right: the record has changed")));
@@ -153,7 +153,7 @@ TEST_F(AuditTest, ARecordThatChangedSinceTheWalkIsNoted) {
 TEST_F(AuditTest, ValuesThatCannotBeReadAreSaidSoAndTheVerdictStays) {
   Add("left", {{1, "a"}});
   Add("right", {{1, "A"}})->fail_always["read"] = absl::UnavailableError("gone");
-  options_.show_values = true;
+  plan_.show_values = true;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: the values could not be read"),
@@ -164,7 +164,7 @@ TEST_F(AuditTest, ValuesThatCannotBeReadAreSaidSoAndTheVerdictStays) {
 TEST_F(AuditTest, AnAgentThatKeepsValuesBackIsAnErrorBeforeTheScan) {
   Add("left", {{1, "a"}});
   Add("right", {{1, "A"}})->description.values_allowed = false;
-  options_.show_values = true;
+  plan_.show_values = true;
   const Report report = Run();
   EXPECT_EQ(ExitCode(report), 2);
   EXPECT_EQ(report.error->replica, 1u);
@@ -179,7 +179,7 @@ TEST_F(AuditTest, AStatedFaultDecidesBetweenErrorAndIncomplete) {
       const auto status_code = static_cast<absl::StatusCode>(code);
       SCOPED_TRACE(absl::StatusCodeToString(status_code));
       peers_.clear();
-      replicas_.clear();
+      plan_.replicas.clear();
       Add("left", ManyRows(300));
       Add("right", ManyRows(299));
       peers_[1]->fail_always["prepare"] = WithFault(absl::Status(status_code, "broken"), fault);
@@ -195,7 +195,7 @@ TEST_F(AuditTest, AnyFailureOfAnyCallIsNeitherIdenticalNorDivergent) {
       for (size_t failing = 0; failing < 2; ++failing) {
         SCOPED_TRACE(call + " fails with " + std::to_string(code));
         peers_.clear();
-        replicas_.clear();
+        plan_.replicas.clear();
         Add("left", ManyRows(300));
         Add("right", ManyRows(299));
         const auto status_code = static_cast<absl::StatusCode>(code);
@@ -246,7 +246,7 @@ TEST_F(AuditTest, ALostAgentIsNotAskedAgainForValuesOrGoodbye) {
   right->before_query = [right] {
     if (right->queries > 0) right->fail_always["query"] = absl::UnavailableError("killed");
   };
-  options_.show_values = true;
+  plan_.show_values = true;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kIncomplete);
   EXPECT_EQ(right->reads, 0);
@@ -326,19 +326,19 @@ TEST_F(AuditTest, WhatIsNotPointInTimeAndAllowedToBeIsSaidBesideTheVerdict) {
   Add("left", rows);
   FakePeer* const right = Add("right", rows);
   right->not_point_in_time = "its engine has no snapshots";
-  replicas_[0].allow_not_point_in_time = true;
+  plan_.replicas[0].allow_not_point_in_time = true;
   EXPECT_EQ(ExitCode(Run()), 3);  // that was another
-  replicas_[1].allow_not_point_in_time = true;
+  plan_.replicas[1].allow_not_point_in_time = true;
   const Report identical = Run();
   EXPECT_EQ(identical.verdict, Verdict::kIdentical);
   EXPECT_THAT(identical.not_point_in_time, ElementsAre(1));
-  EXPECT_THAT(VerdictLine(identical), EndsWith("; not point-in-time: right"));
+  EXPECT_THAT(VerdictLine(identical), EndsWith("; not a consistent snapshot: right"));
   EXPECT_THAT(identical.warnings, ElementsAre(HasSubstr("its engine has no snapshots")));
   rows[5] = "x";
   right->SetRows(rows);
   const Report divergent = Run();
   EXPECT_EQ(divergent.verdict, Verdict::kDivergent);
-  EXPECT_THAT(VerdictLine(divergent), EndsWith("; not point-in-time: right"));
+  EXPECT_THAT(VerdictLine(divergent), EndsWith("; not a consistent snapshot: right"));
 }
 
 TEST_F(AuditTest, AWrongAnswerIsIncompleteAndNamesTheAgent) {
@@ -368,7 +368,7 @@ TEST_F(AuditTest, AnInterruptWhileIndexingEndsItWith130) {
    private:
     Interrupt* const interrupt_;
   } observer(&interrupt_);
-  const Report report = RunAudit(replicas_, options_, &observer, &interrupt_);
+  const Report report = RunAudit(plan_, Pointers(peers_), options_, &observer, &interrupt_);
   EXPECT_EQ(ExitCode(report), 130);
   EXPECT_EQ(report.verdict, Verdict::kIncomplete);
   EXPECT_FALSE(report.complete);
@@ -387,7 +387,7 @@ TEST_F(AuditTest, AnInterruptInTheWalkNeverLooksComplete) {
 TEST_F(AuditTest, UnparsedAndUnkeyedAreReported) {
   peers_.push_back(std::make_unique<FakePeer>(ManyRows(3), merkle::DigestKey::Unkeyed()));
   peers_.push_back(std::make_unique<FakePeer>(ManyRows(3), merkle::DigestKey::Unkeyed()));
-  replicas_ = {{"left", "", peers_[0].get()}, {"right", "", peers_[1].get()}};
+  plan_.replicas = {{"left", {""}}, {"right", {""}}};
   peers_[1]->unparsed = 5;
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kIdentical);

@@ -58,9 +58,14 @@ std::string SchemaText(const absl::StatusOr<Reconciled>& result) {
   return text;
 }
 
+// As a command line might write them.
+std::string Word(Setting setting, std::string_view value) {
+  return "--" + PlanSettingText(setting, value);
+}
+
 std::string Text(const std::vector<DescribedSource>& replicas,
                  const ReconcileOptions& options = {}) {
-  return SchemaText(Reconcile(replicas, options));
+  return SchemaText(Reconcile(replicas, options, Word));
 }
 
 TEST(ReconcileTest, TextualColumnsTakeTheTypeOfTheSideThatKnows) {
@@ -209,7 +214,8 @@ TEST(ReconcileTest, NamesThatDifferInCaseOnlyAreTwoColumnsAndSaidSo) {
 }
 
 TEST(ReconcileTest, Ledger14NoKeyIsAnErrorNotASkip) {
-  const auto result = Reconcile({Replica("left", "a -, b -"), Replica("right", "a -, b -")}, {});
+  const auto result =
+      Reconcile({Replica("left", "a -, b -"), Replica("right", "a -, b -")}, {}, Word);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(SchemaText(result), AllOf(HasSubstr("no key"), HasSubstr("--key"), HasSubstr("a, b"),
                                         HasSubstr("--key '*'")));
@@ -243,10 +249,10 @@ TEST(ReconcileTest, ARuleThatCanDoNothingIsRefused) {
   const auto with = [](const std::string& rule) {
     return SchemaText(Reconcile({Replica("left", "id integer, t timestamp, d decimal", {"id"}),
                                  Replica("right", "id integer, t timestamp, d decimal", {"id"})},
-                                WithRules({rule})));
+                                WithRules({rule}), Word));
   };
   EXPECT_THAT(with("dd:round=2"),
-              AllOf(HasSubstr("--rule: no replica has a column 'dd'"), HasSubstr("'d'?")));
+              AllOf(HasSubstr("--rules: no replica has a column 'dd'"), HasSubstr("'d'?")));
   EXPECT_THAT(with("t:round=2"), HasSubstr("does nothing to column 't'"));
 }
 
@@ -254,14 +260,32 @@ TEST(ReconcileTest, BinaryAndDecimalNumbersCompareWhereARuleSaysHow) {
   const auto with = [](const std::vector<std::string>& rules) {
     return SchemaText(Reconcile({Replica("left", "id integer, x float64", {"id"}),
                                  Replica("right", "id integer, x decimal", {"id"})},
-                                WithRules(rules)));
+                                WithRules(rules), Word));
   };
   EXPECT_EQ(with({"x:round=2"}), "id integer; | x decimal; ");
   EXPECT_EQ(with({"x:float=15"}), "id integer; | x float64; ");
   EXPECT_EQ(with({"x:float=32"}), "id integer; | x float64; ");
   EXPECT_THAT(with({}), AllOf(HasSubstr("types that don't compare"),
-                              HasSubstr("--rule x:round=N or x:float=N")));
+                              HasSubstr("--rules x:round=N or x:float=N")));
   EXPECT_THAT(with({"x:empty=null"}), HasSubstr("types that don't compare"));
+}
+
+TEST(ReconcileTest, WithoutACommandLineAdviceNamesThePlansSettings) {
+  const auto text = [](const std::string& left, const std::string& right,
+                       const ReconcileOptions& options = {}) {
+    return SchemaText(
+        Reconcile({Replica("left", left, {"id"}), Replica("right", right, {"id"})}, options));
+  };
+  ReconcileOptions typo;
+  typo.types = {{"ä", ColumnType::kText}};
+  const std::vector<std::pair<std::string, std::string>> messages = {
+      {text("id integer, a text", "id integer"), "leave them out with ignore a"},
+      {text("id integer, t timestamptz", "id integer, t timestamp"), "with zone right:t=UTC+N"},
+      {text("id integer, x float64", "id integer, x decimal"), "with rules x:round=N"},
+      {text("id integer", "id integer", typo), "types: no replica has a column 'ä'"}};
+  for (const auto& [message, advice] : messages) {
+    EXPECT_THAT(message, AllOf(HasSubstr(advice), Not(HasSubstr("--"))));
+  }
 }
 
 TEST(ReconcileTest, LocalTimesAgainstInstantsAskForAZone) {
@@ -394,8 +418,8 @@ TEST(ReconcileTest, Ledger21AgentsWithOtherDigestKeysAreRefused) {
                              HasSubstr("--digest-key-file")));
 }
 
-// An honest export may have 50,000 columns, and a peer may say what it likes: nothing is compared with
-// everything.
+// An honest export may have 50,000 columns, and a peer may say what it likes: nothing is compared
+// with everything.
 TEST(ReconcileTest, VeryManyColumnsAreReconciledAndVeryManyThatDifferAreCounted) {
   constexpr int kColumns = 100'000;
   DescribedSource left = Replica("left", "id integer", {"id"});

@@ -61,7 +61,7 @@ class FakeConnector final : public Connector {
   ~FakeConnector() override { --world_->connectors; }
 
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                const std::function<bool()>&) override {
+                                                const std::stop_token&) override {
     const size_t at = spec.url.find("?table=");
     std::string name = spec.url.substr(at + 7);
     name = name.substr(0, name.find('&'));
@@ -75,8 +75,7 @@ class FakeConnector final : public Connector {
     return std::unique_ptr<Peer>(std::move(peer));
   }
 
-  absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
-                                       const std::function<bool()>&) override {
+  absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec, const std::stop_token&) override {
     ++world_->listings;
     if (world_->before_listing) world_->before_listing(world_->listings);
     if (world_->listing_fails.contains(spec.url)) return world_->listing_fails[spec.url];

@@ -34,7 +34,7 @@ std::string ReadFile(const std::filesystem::path& path) {
 class FakeConnector final : public Connector {
  public:
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
-                                                const std::function<bool()>&) override {
+                                                const std::stop_token&) override {
     if (spec.url == "csv:unreachable") return absl::InvalidArgumentError("unknown parameter 'x'");
     FakePeer::Rows rows = ManyRows(100);
     if (spec.url == "csv:other") rows[7] = "seven";
@@ -147,9 +147,9 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   options_.stores[1] = "nosuch:x";
   fails("postgresql://USER@HOST/DB?table=T, newdb://USER@HOST/DB?table=T, agent:HOST:PORT/DATASET");
   options_.stores[1] = "ndb:x";
-  fails("'ndb:x' is no store URL; wanted newdb://USER@HOST/DB?table=T");
+  fails("'ndb:x' is no store URL; expected newdb://USER@HOST/DB?table=T");
   options_.stores[1] = "agent:host/orders";
-  fails("wanted agent:HOST:PORT/DATASET");
+  fails("expected agent:HOST:PORT/DATASET");
   options_.names = {"a"};
   fails("--name is given 1 time for 2 replicas");
   options_.names = {"a", "a"};
@@ -159,7 +159,7 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   options_.types = {"name=txet"};
   fails("did you mean 'text'?");
   options_.types = {"name"};
-  fails("wanted COLUMN=TYPE");
+  fails("expected COLUMN=TYPE");
   options_.types = {"name=text,name=bytes"};
   fails("twice");
   options_.columns = {"a,,b"};

@@ -4,9 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <stop_token>
+#include <thread>
 
 #include "tests/testing/temp_dir.h"
 
@@ -96,21 +101,50 @@ TEST(AgentProcessTest, AMissingProgramIsNamed) {
 }
 
 TEST(AgentProcessTest, SilenceEndsInADeadlineAndLeavesNoProcess) {
-  const testing::TempDir folder;
-  AgentProcessOptions options =
-      Script("echo $$ > " + (folder / "pid").string() + "; exec cat > /dev/null");
+  AgentProcessOptions options = Script("exec cat > /dev/null");
   options.start_timeout = milliseconds(200);
   const auto process = AgentProcess::Start(options);
   EXPECT_EQ(process.status().code(), absl::StatusCode::kDeadlineExceeded);
-  pid_t pid = 0;
-  std::ifstream(folder / "pid") >> pid;
-  EXPECT_TRUE(pid == 0 || !Exists(pid));
+  // No child is left, neither running nor waiting to be reaped.
+  EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG), -1);
+  EXPECT_EQ(errno, ECHILD);
 }
 
 TEST(AgentProcessTest, AnInterruptEndsTheWaiting) {
-  AgentProcessOptions options = Script("cat");
-  options.cancelled = [] { return true; };
-  EXPECT_EQ(AgentProcess::Start(options).status().code(), absl::StatusCode::kCancelled);
+  const testing::TempDir folder;
+  const std::string fifo = (folder / "begun").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  AgentProcessOptions options = Script("echo > " + fifo + "; exec cat");
+  options.start_timeout = std::chrono::hours(1);
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  for (const bool whole_output : {false, true}) {
+    std::thread stopping([&] {
+      std::ifstream begun(fifo);
+      begun.get();
+      stop.request_stop();
+    });
+    const absl::Status status = whole_output ? AgentProcess::Output(options).status()
+                                             : AgentProcess::Start(options).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+    stopping.join();
+  }
+}
+
+// A shell that is killed leaves its child behind, with the outputs open.
+TEST(AgentProcessTest, OneWhoseChildHoldsItsOutputsEndsWhenItEnds) {
+  const testing::TempDir folder;
+  const std::string fifo = (folder / "held").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  {
+    const auto process = AgentProcess::Start(
+        Script("echo listening on unix:/x; cat " + fifo + " & echo last words >&2; exit 3"));
+    ASSERT_TRUE(process.ok()) << process.status();
+    const std::string end = (*process)->DescribeEnd(std::chrono::minutes(1));
+    EXPECT_THAT(end, HasSubstr("exit status 3"));
+    EXPECT_THAT(end, HasSubstr("last words"));
+  }
+  std::ofstream(fifo) << "end";
 }
 
 TEST(AgentProcessTest, AllOutputOfOneThatEndsWellIsReturned) {
@@ -127,9 +161,11 @@ TEST(AgentProcessTest, OutputOfOneThatFailsIsNoOutput) {
   output = AgentProcess::Output(Script("echo a list; kill -KILL $$"));
   EXPECT_EQ(output.status().code(), absl::StatusCode::kUnavailable);
   AgentProcessOptions options = Script("cat");
-  options.cancelled = [] { return true; };
+  std::stop_source stop;
+  stop.request_stop();
+  options.stop = stop.get_token();
   EXPECT_EQ(AgentProcess::Output(options).status().code(), absl::StatusCode::kCancelled);
-  options.cancelled = nullptr;
+  options.stop = {};
   options.start_timeout = milliseconds(100);
   EXPECT_EQ(AgentProcess::Output(options).status().code(), absl::StatusCode::kDeadlineExceeded);
 }

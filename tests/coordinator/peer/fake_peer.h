@@ -1,14 +1,18 @@
 // A Peer over records in memory, with a fault for each of its calls.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -79,7 +83,10 @@ class FakePeer final : public Peer {
                                         const ProgressCallback& on_progress) override {
     prepared_with_force.push_back(force);
     on_progress({rows_.size() / 2, rows_.size() / 2});
-    while (hang_in_prepare && !cancelled_) std::this_thread::yield();
+    if (hang_in_prepare) {
+      std::unique_lock lock(mutex_);
+      EXPECT_TRUE(changed_.wait_for(lock, std::chrono::minutes(1), [this] { return cancelled(); }));
+    }
     if (const absl::Status fault = Fault("prepare"); !fault.ok()) return fault;
     merkle::RecordHasher hasher(key_);
     tree_ = std::make_unique<merkle::MemoryTree>(key_, merkle::TreeParams{});
@@ -162,7 +169,11 @@ class FakePeer final : public Peer {
   }
 
   void CloseSnapshot() override { ++closed; }
-  void Cancel() override { cancelled_ = true; }
+  void Cancel() override {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+    changed_.notify_all();
+  }
   bool cancelled() const { return cancelled_; }
 
  private:
@@ -199,6 +210,8 @@ class FakePeer final : public Peer {
   Rows rows_;
   std::unique_ptr<merkle::MemoryTree> tree_;
   std::unique_ptr<merkle::QuerySession> session_;
+  std::mutex mutex_;  // for `changed_`: what was cancelled
+  std::condition_variable changed_;
   std::atomic<bool> cancelled_{false};
 };
 
@@ -206,6 +219,12 @@ inline FakePeer::Rows ManyRows(int64_t count) {
   FakePeer::Rows rows;
   for (int64_t id = 1; id <= count; ++id) rows[id] = "name " + std::to_string(id);
   return rows;
+}
+
+inline std::vector<Peer*> Pointers(const std::vector<std::unique_ptr<FakePeer>>& peers) {
+  std::vector<Peer*> pointers;
+  for (const auto& peer : peers) pointers.push_back(peer.get());
+  return pointers;
 }
 
 }  // namespace driftwood::coordinator

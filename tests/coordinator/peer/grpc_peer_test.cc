@@ -20,6 +20,7 @@
 #include "proto/grpc_status.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -149,7 +150,7 @@ class FakeAgent final : public v1::Agent::Service {
  private:
   grpc::Status Hang(grpc::ServerContext* context) {
     if (in_hang) in_hang();
-    while (!context->IsCancelled()) std::this_thread::yield();
+    EXPECT_TRUE(testing::Becomes([&] { return context->IsCancelled(); }));
     return grpc::Status::CANCELLED;
   }
 };
@@ -203,10 +204,10 @@ TEST_F(GrpcPeerTest, AnAuditOverGrpcFindsWhatIsThere) {
   AuditOptions options;
   options.salt = std::string(16, 's');
   options.now_seconds = [] { return 0.0; };
-  options.show_values = true;
+  AuditPlan plan{.replicas = {{"left", {""}}, {"right", {""}}}};
+  plan.show_values = true;
   Interrupt interrupt;
-  const Report report =
-      RunAudit({{"left", "", &left}, {"right", "", &right}}, options, nullptr, &interrupt);
+  const Report report = RunAudit(plan, {&left, &right}, options, nullptr, &interrupt);
   EXPECT_EQ(report.verdict, Verdict::kDivergent) << VerdictLine(report);
   EXPECT_EQ(report.total, 11u);
   ASSERT_THAT(report.records, SizeIs(11));

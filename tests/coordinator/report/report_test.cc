@@ -1,4 +1,4 @@
-// Golden files pin every format. To write them anew after a wanted change (and to raise
+// Golden files pin every format. To write them anew after a change that is meant (and to raise
 // kReportSchemaVersion if a program reading them would notice):
 //   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
 #include "coordinator/report/report.h"
@@ -160,7 +160,7 @@ Report Empty() {
   return report;
 }
 
-// All that differed agreed when it was read again.
+// All that differed agreed when it was re-read.
 Report InFlight() {
   Report report = Identical();
   report.records_proven_equal = 988;
@@ -170,7 +170,7 @@ Report InFlight() {
   return report;
 }
 
-// Composite keys, three replicas, a run, big integers, bytes, nulls, unparsed values, values that
+// Composite keys, three replicas, a run, big integers, bytes, nulls, type mismatches, values that
 // need quoting.
 Report Divergent() {
   Report report = Base({"billing", "warehouse", "archive"});
@@ -437,7 +437,7 @@ TEST(ReportValuesTest, TextThatIsNoUnicodeOpaqueTextBitsListsAndSetsAreShown) {
                         R"json("b":{"unparsed":{"hex":"61","character_set":"UTF-16LE"}},)json"
                         R"json("c":"[1,2)","d":"0101","e":["1",null,["a"]],"f":["a","b"]})json"));
   const std::string table = Render(report, ReportFormat::kTable);
-  for (const char* shown : {"\\x61ff (unparsed)", "[1,2)", "0101", "{1,NULL,{a}}", "{a,b}"}) {
+  for (const char* shown : {"\\x61ff (type mismatch)", "[1,2)", "0101", "{1,NULL,{a}}", "{a,b}"}) {
     EXPECT_THAT(table, HasSubstr(shown));
   }
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "merkle/hash/digest.h"
+#include "tests/testing/seed.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -48,10 +49,11 @@ std::vector<std::string> HashAll(const Sha256Lanes& lanes,
 }
 
 TEST(Sha256LanesTest, EachLaneGivesTheDigestOfItsMessage) {
+  const testing::Seed seed;
   for (const Sha256Lanes& lanes : RunnableSha256Lanes()) {
     SCOPED_TRACE(lanes.name);
     ASSERT_LE(lanes.lanes, kSha256LanesMax);
-    std::mt19937 random(5);
+    std::mt19937_64 random(seed.value());
     for (const size_t size : {0u, 3u, 55u, 56u, 64u, 119u, 120u, 1000u}) {
       std::vector<std::string> messages;
       for (size_t lane = 0; lane < lanes.lanes; ++lane) {

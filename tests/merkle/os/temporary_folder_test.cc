@@ -26,7 +26,7 @@ class TemporaryFolderTest : public ::testing::Test {
         std::distance(fs::directory_iterator(parent_.path()), fs::directory_iterator()));
   }
 
-  // Makes a folder with a file in it, in a process that is killed then.
+  // Makes a directory with a file in it, in a process that is killed then.
   std::string LeaveOne() const {
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);

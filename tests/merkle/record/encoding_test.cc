@@ -23,7 +23,7 @@ using TextParser = bool (*)(std::string_view, Place, std::string*);
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The column's bytes as a value; empty if it does not parse.
+// The column's bytes as a value; empty if it is refused.
 std::string Parsed(TextParser parser, std::string_view text) {
   std::string bytes;
   parser(text, Place::kValue, &bytes);
@@ -33,7 +33,7 @@ std::string Parsed(TextParser parser, std::string_view text) {
 // As people read it.
 std::string Display(TextParser parser, std::string_view text) {
   const std::string bytes = Parsed(parser, text);
-  if (bytes.empty()) return "does not parse";
+  if (bytes.empty()) return "refused";
   return DecodeValues(bytes, 1).value().front().ToDisplay();
 }
 
@@ -316,7 +316,7 @@ TEST(EncodingTest, BytesThatNoValueEncodesToDoNotDecode) {
       "20000000056162",        // a length beyond the end
       "20ffffffff",            //
       "2000000001ff",          // text that is not UTF-8
-      "5000000001ff",          // unparsed text that is not UTF-8
+      "5000000001ff",          // mismatched text that is not UTF-8
       "1200000000",            // a decimal without a body
       "12000000028014",        // more than the body
       "12000000029000",        // 0 written as a finite number

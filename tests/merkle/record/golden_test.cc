@@ -53,7 +53,7 @@ Place PlaceOf(std::string_view name) {
   return Place::kKeyLast;
 }
 
-// One entry of encoding.h: false if the input does not parse.
+// One entry of encoding.h: false if the input is refused.
 using Append = std::function<bool(std::string_view input, Place place, std::string* out)>;
 
 // For what cannot fail.

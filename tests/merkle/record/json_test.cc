@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "merkle/record/encoding.h"
+#include "tests/testing/seed.h"
 
 // What this program has allocated, and the most that it had since the last reset.
 namespace {
@@ -154,7 +155,8 @@ TEST(JsonTest, ARefusalSaysWhereAndWhy) {
 
 // Members are compared by the bytes that their names stand for, however those are escaped.
 TEST(JsonTest, MembersAreSortedAsAMapSortsThem) {
-  std::mt19937_64 random(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()));
+  const testing::Seed seed;
+  std::mt19937_64 random(seed.value());
   const std::vector<std::pair<std::string, std::string>> characters = {
       {R"(\u0000)", std::string(1, '\0')},
       {R"(\u001f)", "\x1f"},

@@ -397,7 +397,7 @@ TEST_F(IndexTest, AnIndexOfOtherParametersKeyOrFingerprintIsRefused) {
   other.params.fanout = 16;
   absl::Status status = Index::Open(path_, other).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(status.message().find("fanout 32, wanted leaf_size 16 and fanout 16"),
+  EXPECT_NE(status.message().find("fanout 32, expected leaf_size 16 and fanout 16"),
             absl::string_view::npos)
       << status;
   other = options_;
@@ -434,8 +434,8 @@ TEST_F(IndexTest, AnIndexOfAnotherFormatVersionIsRefusedByName) {
   EXPECT_NE(status.message().find("format version 77"), absl::string_view::npos) << status;
 }
 
-// Whoever may write to the file, but doesn't hold the digest key, would claim that it stands for the
-// source as it is now.
+// Whoever may write to the file, but doesn't hold the digest key, would claim that it stands for
+// the source as it is now.
 TEST_F(IndexTest, AnIndexWhoseMetadataWasForgedIsDamaged) {
   Build({{"k", DigestOf(1)}});
   index_.reset();

@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "tests/testing/seed.h"
+
 namespace driftwood {
 namespace {
 
@@ -38,7 +40,8 @@ std::vector<std::string> SomeTexts(std::mt19937_64* random) {
 }
 
 TEST(TableListTest, WhatIsWrittenIsReadAsItWas) {
-  std::mt19937_64 random(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed()));
+  const testing::Seed seed;
+  std::mt19937_64 random(seed.value());
   for (int round = 0; round < 500; ++round) {
     TableList list;
     list.source = SomeText(&random);

@@ -24,6 +24,8 @@ class NaiveCsv {
   NaiveCsv(std::string_view text, char delimiter, Field null_text, size_t columns)
       : text_(text), delimiter_(delimiter), null_text_(std::move(null_text)), columns_(columns) {
     if (text_.substr(0, 3) == "\xEF\xBB\xBF") at_ = 3;
+    carriage_returns_ = HasCarriageReturnsOnly();
+    DropBlankLinesAtTheEnd();
     while (!error_ && at_ < text_.size()) ParseRecord();
   }
   const std::vector<Row>& rows() const { return rows_; }
@@ -41,7 +43,26 @@ class NaiveCsv {
 
  private:
   bool Is(size_t at, char c) const { return at < text_.size() && text_[at] == c; }
+  bool HasCarriageReturnsOnly() const {
+    bool in_quotes = false, found = false;
+    for (const char c : text_.substr(at_)) {
+      if (c == '"') in_quotes = !in_quotes;
+      if (!in_quotes && c == '\n') return false;
+      if (!in_quotes && c == '\r') found = true;
+    }
+    return found;
+  }
+  void DropBlankLinesAtTheEnd() {
+    const char end = carriage_returns_ ? '\r' : '\n';
+    while (text_.size() > at_ && text_.back() == end) {
+      size_t begin = text_.size() - 1;
+      if (!carriage_returns_ && begin > at_ && text_[begin - 1] == '\r') --begin;
+      if (begin > at_ && text_[begin - 1] != end) return;
+      text_ = text_.substr(0, begin);
+    }
+  }
   bool AtLineEnd() const {
+    if (carriage_returns_) return at_ == text_.size() || Is(at_, '\r');
     return at_ == text_.size() || Is(at_, '\n') ||
            (Is(at_, '\r') && (at_ + 1 == text_.size() || Is(at_ + 1, '\n')));
   }
@@ -101,7 +122,7 @@ class NaiveCsv {
       return;
     }
     while (!Is(at_, delimiter_) && !AtLineEnd()) {
-      if (Is(at_, '"') || Is(at_, '\r') || Is(at_, '\0')) return Fail(at_);
+      if (Is(at_, '"') || Is(at_, '\r') || Is(at_, '\n') || Is(at_, '\0')) return Fail(at_);
       text += text_[at_++];
     }
     if (text != null_text_) value = text;
@@ -109,27 +130,20 @@ class NaiveCsv {
 
   // The position of the '\n', or where it is missing.
   size_t ParseLineEnd() {
-    const bool carriage_return = Is(at_, '\r');
-    if (carriage_return) ++at_;
+    if (Is(at_, '\r') && !carriage_returns_) ++at_;
     const size_t newline = at_;
-    const std::string kind = carriage_return ? "crlf" : "lf";
-    const bool exempt = at_ == text_.size() && !carriage_return;
-    if (!exempt) {
-      if (kind_.empty()) kind_ = kind;
-      if (kind_ != kind) Fail(newline);
-    }
     if (at_ < text_.size()) ++at_;
     return newline;
   }
 
   void Fail(size_t at) { error_ = at; }
 
-  const std::string_view text_;
+  std::string_view text_;
   const char delimiter_;
   const Field null_text_;
   const size_t columns_;
   size_t at_ = 0;
-  std::string kind_;
+  bool carriage_returns_ = false;
   std::optional<size_t> error_;
   std::vector<Row> rows_;
   std::vector<uint64_t> origins_;
@@ -183,6 +197,14 @@ TEST(CsvTest, Rfc4180) {
       {"white space belongs to a field", " 1 ,\t2, 3\n", {{" 1 ", "\t2", " 3"}}},
       {"UTF-8", "ä,€,\"😀\"\n", {{"ä", "€", "😀"}}},
       {"a byte order mark", "\xEF\xBB\xBF\"1\",2,3\n", {{"1", "2", "3"}}},
+      {"lines that end with LF and with CR LF",
+       "1,2,3\n4,5,6\r\n",
+       {{"1", "2", "3"}, {"4", "5", "6"}}},
+      {"lines that end with CR", "1,2,3\r4,5,6\r", {{"1", "2", "3"}, {"4", "5", "6"}}},
+      {"CR, no line end at the end", "1,2,\"3\n\"\r4,5,6", {{"1", "2", "3\n"}, {"4", "5", "6"}}},
+      {"a blank line at the end", "1,2,3\n\n", {{"1", "2", "3"}}},
+      {"blank lines at the end, CR LF", "1,2,3\r\n\r\n\r\n", {{"1", "2", "3"}}},
+      {"blank lines only", "\n\n", {}},
       {"no record", "", {}},
       {"only a byte order mark", "\xEF\xBB\xBF", {}},
       {"NULL is unquoted and empty", ",\"\",\n", {{std::nullopt, "", std::nullopt}}},
@@ -209,7 +231,7 @@ TEST(CsvTest, TheDelimiterIsAsked) {
                    "2\x01\n"),
             rows);
   EXPECT_EQ(RowsOf("tsv:t?header=no&columns=a,b,c", "1,1\t2\t\n"), rows);
-  EXPECT_EQ(RowsOf("tsv:t", "a\tb\r\n\"\t\"\t2\r\n"), (std::vector<Row>{{"\t", "2"}}));
+  EXPECT_EQ(RowsOf("tsv:t?dialect=csv", "a\tb\r\n\"\t\"\t2\r\n"), (std::vector<Row>{{"\t", "2"}}));
 }
 
 TEST(CsvTest, TheNullMarkerIsAsked) {
@@ -240,8 +262,7 @@ TEST(CsvTest, MalformedRecordsAreNamedByLineAndColumn) {
       {"1,2,3\n4,5", "line 2, column 4: this record has 2 fields instead of 3"},
       {"1,2,3\n4,5,6,7\n", "line 2, column 7: this record has more than 3 fields"},
       {"1,2,3\n\n4,5,6\n", "line 2, column 1: a blank line, where a record has 3 fields"},
-      {"1,2,3\r\n\r\n", "line 2, column 2: a blank line"},
-      {"1,2,3\n4,5,6\n\n", "line 3, column 1: a blank line"},
+      {"1,2,3\r\n\r\n4,5,6\r\n", "line 2, column 2: a blank line"},
       {"1,\"2\n2\",3\n4,5\"5,6\n", "line 3, column 4: a quote in the middle of an unquoted field"},
       {"1,2,3\n4,\"5\"5,6\n", "line 2, column 6: text after a closing quote"},
       {"1,2,3\n4,\"5\" ,6\n", "line 2, column 6: text after a closing quote"},
@@ -251,8 +272,7 @@ TEST(CsvTest, MalformedRecordsAreNamedByLineAndColumn) {
       {std::string("1,2,3\n4,\0,6\n", 12), "line 2, column 3: a NUL byte"},
       {std::string("1,2,3\n4,\"\0\",6\n", 14), "line 2, column 4: a NUL byte"},
       {"1,2,3\n4,5\r5,6\n", "line 2, column 4: a carriage return in an unquoted field"},
-      {"1,2,3\n4,5,6\r\n", "line 2, column 7: this line ends with CR LF"},
-      {"1,2,3\r\n4,5,6\n", "line 2, column 6: this line ends with LF"},
+      {"1,2,3\r4,5\r", "line 1, column 10: this record has 2 fields instead of 3"},
   };
   for (const auto& c : cases) EXPECT_THAT(ErrorOf(kThree, c.text), HasSubstr(c.error)) << c.text;
 }
@@ -260,13 +280,20 @@ TEST(CsvTest, MalformedRecordsAreNamedByLineAndColumn) {
 TEST(CsvTest, HeadersThatNameNothingAreRefused) {
   EXPECT_THAT(ErrorOf("csv:t.csv", ""), HasSubstr("t.csv is empty: expected a header line"));
   EXPECT_THAT(ErrorOf("csv:t.csv", "\xEF\xBB\xBF"), HasSubstr("is empty"));
-  EXPECT_THAT(ErrorOf("csv:t.csv", "a,,c\n"), HasSubstr("line 1: column 2 has no name"));
+  EXPECT_THAT(ErrorOf("csv:t.csv", "column_2,,c\n"),
+              HasSubstr("columns 1 and 2 are both named column_2"));
   EXPECT_THAT(ErrorOf("csv:t.csv", "\n"), HasSubstr("column 1 has no name"));
   EXPECT_THAT(ErrorOf("csv:t.csv", "a,b,a\n"),
               HasSubstr("line 1: columns 1 and 3 are both named a"));
   EXPECT_THAT(ErrorOf("csv:t.csv", "a,b\"\n"),
               HasSubstr("line 1, column 4: a quote in the middle"));
   EXPECT_THAT(ErrorOf("csv:t.csv", "a,\"b\n1,2\n"), HasSubstr("line 1, column 3"));
+}
+
+TEST(CsvTest, AColumnWithoutANameIsCalledByItsPlace) {
+  const auto table = Parse("csv:t", ",id,\n0,1,\n");
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(table->columns, ElementsAre("column_1", "id", "column_3"));
 }
 
 TEST(CsvTest, ParametersThatMakeNoSenseAreRefused) {

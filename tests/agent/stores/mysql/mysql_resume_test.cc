@@ -18,6 +18,7 @@
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/socket_relay.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::agent {
 namespace {
@@ -65,6 +66,15 @@ class MysqlResumeTest : public ::testing::Test {
     server_->Sql("BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR 1094 SELECT 1; KILL " + victim +
                  "; END");
     return true;
+  }
+  // Until a statement that begins so waits for whoever has the table.
+  bool WaitsForTheTable(const std::string& statement) {
+    return testing::Becomes([&] {
+      return server_->Value(
+                 "SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
+                 "'Waiting for table metadata lock%' AND info LIKE '" +
+                 statement + "%'") == "1";
+    });
   }
   // All connections but those whose statement begins so.
   void KillAllBut(const std::string& statement) {
@@ -279,9 +289,7 @@ TEST_F(MysqlResumeTest, ATableThatWasAlteredMeanwhileIsNotReadOn) {
     // It waits until no connection of the scan holds the table, and the new one waits for it.
     const std::string alter = "ALTER TABLE t " + std::string(change);
     std::thread altering([&] { server_->Sql(alter); });
-    while (server_->Value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
-                          "'Waiting for table metadata lock%' AND info LIKE 'ALTER%'") != "1") {
-    }
+    EXPECT_TRUE(WaitsForTheTable("ALTER"));
     KillAllBut("ALTER");
     const ScanOutcome outcome = ReadScan(**scan);
     altering.join();
@@ -299,9 +307,7 @@ TEST_F(MysqlResumeTest, ATableThatIsGoneMeanwhileIsAnError) {
   ASSERT_TRUE(scan.ok()) << scan.status();
   ASSERT_TRUE((*scan)->Next().ok());
   std::thread dropping([&] { server_->Sql("DROP TABLE t"); });
-  while (server_->Value("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE "
-                        "'Waiting for table metadata lock%' AND info LIKE 'DROP%'") != "1") {
-  }
+  EXPECT_TRUE(WaitsForTheTable("DROP"));
   EXPECT_TRUE(KillAReader());
   const ScanOutcome outcome = ReadScan(**scan);
   dropping.join();
@@ -388,8 +394,7 @@ TEST_F(MysqlResumeTest, WaitingForTheNextTryAndForTheTableEndsWhenItIsInterrupte
   auto scan = store->StartScan({"v", "pad", "id"});
   ASSERT_TRUE(scan.ok()) << scan.status();
   std::thread interrupting([&] {
-    while (retries_->taken() == 0) {
-    }
+    EXPECT_TRUE(testing::Becomes([&] { return retries_->taken() > 0; }));
     (*scan)->Interrupt();
   });
   const ScanOutcome outcome = ReadBatches(**scan, [&](size_t batch) {

@@ -3,6 +3,7 @@
 #include "tests/agent/stores/mysql/mysql_store_fixture.h"
 #include "tests/testing/mysql_relay.h"
 #include "tests/testing/temp_dir.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::agent {
 namespace {
@@ -134,9 +135,10 @@ TEST_F(MysqlSessionTest, ALockThatIsLostBetweenTwoRangesEndsTheScan) {
     killed =
         server_->Value("SELECT MIN(ID) FROM information_schema.PROCESSLIST WHERE USER = 'keeper'");
     server_->Sql("KILL " + killed);
-    while (server_->Value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = " +
-                          killed) != "0") {
-    }
+    EXPECT_TRUE(testing::Becomes([&] {
+      return server_->Value("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = " +
+                            killed) == "0";
+    }));
     return false;
   });
   const ScanOutcome outcome = ReadAll(*OpenRelayed("t", "&connections=2", "keeper"), {"id", "v"});

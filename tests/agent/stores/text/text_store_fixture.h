@@ -1,4 +1,4 @@
-// What the tests of the stores over text files share: files in a temporary folder with a settled
+// What the tests of the stores over text files share: files in a temporary directory with a settled
 // modification time, a clock that stands still, whole scans as plain values.
 #pragma once
 

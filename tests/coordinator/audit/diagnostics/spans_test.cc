@@ -17,7 +17,7 @@ class SpansTest : public ::testing::Test {
   SpansTest() {
     options_.salt = std::string(16, 's');
     options_.now_seconds = [] { return 0.0; };
-    options_.recheck.seconds = 0;
+    plan_.recheck.seconds = 0;
   }
 
   Report Compare(FakePeer::Rows left, FakePeer::Rows right) {
@@ -25,8 +25,7 @@ class SpansTest : public ::testing::Test {
     right_ = std::make_unique<FakePeer>(std::move(right));
     if (prepare_) prepare_();
     Interrupt interrupt;
-    return RunAudit({{"left", "fake:left", left_.get()}, {"right", "fake:right", right_.get()}},
-                    options_, nullptr, &interrupt);
+    return RunAudit(plan_, {left_.get(), right_.get()}, options_, nullptr, &interrupt);
   }
 
   static int64_t Id(const ReportKey& key) { return key.columns->at(0).number; }
@@ -37,6 +36,7 @@ class SpansTest : public ::testing::Test {
     return keys;
   }
 
+  AuditPlan plan_{.replicas = {{"left", {"fake:left"}}, {"right", {"fake:right"}}}};
   AuditOptions options_;
   std::unique_ptr<FakePeer> left_;
   std::unique_ptr<FakePeer> right_;

@@ -1,0 +1,249 @@
+// The server has no word for what is volatile, and new functions come with each version. So those
+// are listed whose value follows from their arguments (and from settings that each of our sessions
+// makes), and every other name before a "(" moves.
+#include "agent/stores/mysql/mysql_volatile.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+#include <vector>
+
+namespace driftwood::agent {
+namespace {
+
+// clang-format off
+// Reserved words, which no function without quotes has for a name.
+constexpr std::string_view kKeywords[] = {
+    "all", "and", "as", "between", "bigint", "binary", "by", "case", "char", "cross", "decimal",
+    "distinct", "div", "double", "else", "except", "exists", "float", "from", "group", "having",
+    "in", "inner", "int", "integer", "intersect", "interval", "is", "join", "key", "like", "mod",
+    "not", "numeric", "on", "or", "order", "over", "partition", "range", "regexp", "rlike", "rows",
+    "select", "smallint", "straight_join", "then", "tinyint", "union", "using", "values",
+    "varbinary", "varchar", "when", "where", "with", "xor"};
+constexpr std::string_view kStill[] = {
+    "abs", "acos", "adddate", "addtime", "add_months", "aes_decrypt", "aes_encrypt", "any",
+    "any_value", "ascii", "asin", "atan", "atan2", "avg", "bin", "bin_to_uuid", "bit_and",
+    "bit_count", "bit_length", "bit_or", "bit_xor", "cast", "ceil", "ceiling", "character_length",
+    "charset", "char_length", "chr", "coalesce", "coercibility", "collation", "column_check",
+    "column_create", "column_exists", "column_get", "column_json", "column_list", "compress",
+    "concat", "concat_operator_oracle", "concat_ws", "conv", "convert", "convert_tz", "cos", "cot",
+    "count", "crc32", "crc32c", "cume_dist", "current_role", "current_user", "database", "date",
+    "datediff", "date_add", "date_format", "date_sub", "day", "dayname", "dayofmonth", "dayofweek",
+    "dayofyear", "decode", "decode_oracle", "degrees", "dense_rank", "des_decrypt", "elt", "encode",
+    "exp", "export_set", "extract", "extractvalue", "field", "find_in_set", "first_value", "floor",
+    "format", "from_base64", "from_days", "from_unixtime", "get_format", "greatest", "group_concat",
+    "grouping", "hex", "hour", "if", "ifnull", "inet6_aton", "inet6_ntoa", "inet_aton", "inet_ntoa",
+    "insert", "instr", "isnull", "is_ipv4", "is_ipv4_compat", "is_ipv4_mapped", "is_ipv6",
+    "is_uuid", "json_array", "json_arrayagg", "json_array_append", "json_array_insert",
+    "json_compact", "json_contains", "json_contains_path", "json_depth", "json_detailed",
+    "json_equals", "json_exists", "json_extract", "json_insert", "json_keys", "json_length",
+    "json_loose", "json_merge", "json_merge_patch", "json_merge_preserve", "json_normalize",
+    "json_object", "json_objectagg", "json_overlaps", "json_pretty", "json_query", "json_quote",
+    "json_remove", "json_replace", "json_search", "json_set", "json_table", "json_type",
+    "json_unquote", "json_valid", "json_value", "lag", "last_day", "last_value", "lcase", "lead",
+    "least", "left", "length", "lengthb", "ln", "locate", "log", "log10", "log2", "lower", "lpad",
+    "lpad_oracle", "ltrim", "ltrim_oracle", "makedate", "maketime", "make_set", "max", "md5",
+    "median", "microsecond", "mid", "min", "minute", "month", "monthname", "name_const",
+    "natural_sort_key", "nth_value", "ntile", "nullif", "nvl", "nvl2", "oct", "octet_length",
+    "old_password", "ord", "password", "percentile_cont", "percentile_disc", "percent_rank",
+    "period_add", "period_diff", "pi", "point", "position", "pow", "power", "quarter", "quote",
+    "radians", "rank", "regexp_instr", "regexp_like", "regexp_replace", "regexp_substr", "repeat",
+    "replace", "replace_oracle", "reverse", "right", "round", "row", "row_number", "rpad",
+    "rpad_oracle", "rtrim", "rtrim_oracle", "schema", "second", "sec_to_time", "sformat", "sha",
+    "sha1", "sha2", "sign", "sin", "some", "soundex", "space", "sqrt", "std", "stddev",
+    "stddev_pop", "stddev_samp", "strcmp", "str_to_date", "st_asbinary", "st_astext", "st_aswkb",
+    "st_aswkt", "st_distance", "st_geomfromtext", "st_srid", "st_x", "st_y", "subdate", "substr",
+    "substring", "substring_index", "substr_oracle", "subtime", "sum", "tan", "time", "timediff",
+    "timestamp", "timestampadd", "timestampdiff", "time_format", "time_to_sec", "to_base64",
+    "to_char", "to_days", "to_seconds", "trim", "trim_oracle", "truncate", "ucase", "uncompress",
+    "uncompressed_length", "unhex", "unix_timestamp", "updatexml", "upper", "uuid_to_bin",
+    "variance", "var_pop", "var_samp", "vec_fromtext", "vec_totext", "version", "week", "weekday",
+    "weekofyear", "weight_string", "year", "yearweek"};
+// When the statement began. They stand without "()" too.
+constexpr std::string_view kClocks[] = {
+    "curdate", "current_date", "current_time", "current_timestamp", "curtime", "localtime",
+    "localtimestamp", "now", "utc_date", "utc_time", "utc_timestamp"};
+// clang-format on
+
+template <size_t kCount>
+bool Among(std::string_view word, const std::string_view (&words)[kCount]) {
+  return std::find(std::begin(words), std::end(words), word) != std::end(words);
+}
+
+bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
+bool IsNamePart(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' ||
+         (c & 0x80) != 0;
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return lower;
+}
+
+// A name or a keyword, and what stands around it.
+struct Word {
+  std::string text;
+  bool is_quoted = false;
+  bool is_qualified = false;   // a dot stands before it or behind it
+  bool is_called = false;      // "(" follows
+  bool has_arguments = false;  // and then no ")"
+};
+
+struct Words {
+  std::vector<Word> words;
+  bool has_variable = false;  // "@"
+  bool is_readable = true;
+};
+
+class Reader {
+ public:
+  explicit Reader(std::string_view sql) : sql_(sql) {}
+
+  Words Read() {
+    Words found;
+    found.is_readable = LeaveOutComments();
+    bool after_dot = false;
+    while (at_ < text_.size()) {
+      const char c = text_[at_];
+      if (c == '`' || IsNamePart(c)) {
+        Word& word = found.words.emplace_back();
+        word.is_qualified = after_dot;
+        ReadWord(&word);
+      } else if (c == '\'' || c == '"') {
+        at_ = TextEnd(text_, at_);
+      } else {
+        found.has_variable = found.has_variable || c == '@';
+        ++at_;
+      }
+      after_dot = c == '.' || (after_dot && IsSpace(c));
+    }
+    return found;
+  }
+
+ private:
+  static char At(std::string_view text, size_t at) { return at < text.size() ? text[at] : '\0'; }
+
+  // Behind what is in quotes from `begin` on.
+  static size_t TextEnd(std::string_view text, size_t begin) {
+    const char quote = text[begin];
+    for (size_t at = begin + 1; at < text.size(); ++at) {
+      if (text[at] == '\\' && quote != '`') {
+        ++at;
+      } else if (text[at] == quote && At(text, ++at) != quote) {
+        return at;
+      }
+    }
+    return text.size() + 1;  // it has no end
+  }
+
+  // A comment separates words as a space does. False: there is something that has no end, or the
+  // server runs what is in a comment.
+  bool LeaveOutComments() {
+    for (size_t at = 0; at < sql_.size();) {
+      const char c = sql_[at], next = At(sql_, at + 1);
+      const size_t begin = at;
+      if (c == '\'' || c == '"' || c == '`') {
+        at = TextEnd(sql_, at);
+        if (at > sql_.size()) return false;
+        text_ += sql_.substr(begin, at - begin);
+      } else if (c == '/' && next == '*') {
+        const char kind = At(sql_, at + 2);
+        at = sql_.find("*/", at + 2);
+        if (at == std::string_view::npos || kind == '!' || kind == 'M') return false;
+        at += 2;
+        text_ += ' ';
+      } else if (c == '#' ||
+                 (c == '-' && next == '-' && static_cast<unsigned char>(At(sql_, at + 2)) <= ' ')) {
+        // "--" begins one only before a space or a control character.
+        at = std::min(sql_.find('\n', at), sql_.size());
+      } else {
+        text_ += sql_[at++];
+      }
+    }
+    return true;
+  }
+
+  void ReadWord(Word* word) {
+    word->is_quoted = text_[at_] == '`';
+    if (word->is_quoted) {
+      const size_t end = TextEnd(text_, at_);
+      for (size_t i = at_ + 1; i + 1 < end; ++i) {
+        word->text += text_[i];
+        if (text_[i] == '`') ++i;
+      }
+      at_ = end;
+    } else {
+      while (at_ < text_.size() && IsNamePart(text_[at_])) word->text += text_[at_++];
+    }
+    const size_t next = SkipSpace(at_);
+    word->is_qualified = word->is_qualified || At(text_, next) == '.';
+    word->is_called = At(text_, next) == '(' && !IsTableHead(next);
+    word->has_arguments = word->is_called && At(text_, SkipSpace(next + 1)) != ')';
+  }
+
+  // "with recursive name(columns) as (", from the "(" on: no call.
+  bool IsTableHead(size_t at) const {
+    int depth = 0;
+    do {
+      const char c = At(text_, at);
+      if (c == '(') ++depth;
+      if (c == ')') --depth;
+      at = c == '\'' || c == '"' || c == '`' ? TextEnd(text_, at) : at + 1;
+    } while (depth > 0 && at < text_.size());
+    at = SkipSpace(at);
+    if (at + 2 > text_.size() || Lower(std::string_view(text_).substr(at, 2)) != "as") return false;
+    return At(text_, SkipSpace(at + 2)) == '(';
+  }
+
+  size_t SkipSpace(size_t at) const {
+    while (at < text_.size() && IsSpace(text_[at])) ++at;
+    return at;
+  }
+
+  const std::string_view sql_;
+  std::string text_;  // without comments
+  size_t at_ = 0;
+};
+
+// Whether `words[i]` may give another value; the words around it count too.
+bool Moves(const std::vector<Word>& words, size_t i, bool clocks) {
+  const Word& word = words[i];
+  const std::string name = Lower(word.text);
+  // Of a database's own, or a column.
+  if (word.is_quoted || word.is_qualified) return word.is_called;
+  const std::string before = i == 0 ? "" : Lower(words[i - 1].text);
+  const bool is_sequence = name == "value" && (before == "next" || before == "previous");
+  if (is_sequence || Among(name, kClocks)) return is_sequence || clocks;
+  // "cast(x as datetime(6))"
+  if (!word.is_called || Among(name, kKeywords) || before == "as") return false;
+  if (name == "unix_timestamp" && !word.has_arguments) return clocks;
+  return !Among(name, kStill);
+}
+
+}  // namespace
+
+MysqlNames MysqlNamesIn(std::string_view sql) {
+  const Words found = Reader(sql).Read();
+  MysqlNames names;
+  for (const Word& word : found.words) {
+    const std::string lower = Lower(word.text);
+    names.has_query = names.has_query || lower == "select" || lower == "table";
+    names.all.insert(word.text);
+    if (word.is_called) names.called.insert(lower);
+  }
+  return names;
+}
+
+std::string MysqlMovingFunctionIn(std::string_view sql, bool clocks) {
+  const Words found = Reader(sql).Read();
+  if (!found.is_readable) return "what can't be read";
+  if (found.has_variable) return "a variable";
+  for (size_t i = 0; i < found.words.size(); ++i) {
+    if (Moves(found.words, i, clocks)) return Lower(found.words[i].text) + "()";
+  }
+  return "";
+}
+
+}  // namespace driftwood::agent

@@ -1,0 +1,95 @@
+#include "coordinator/diff/diff_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "coordinator/diff/option_tables.h"
+#include "merkle/record/rule.h"
+#include "tests/coordinator/peer/fake_store_kinds.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::StartsWith;
+
+TEST(DiffPlanTest, WhatWasTypedBecomesAPlanThatKnowsNoCommandLine) {
+  DiffOptions options;
+  options.stores = {"csv:a.csv", "agent:db1:7000/orders"};
+  options.names = {"billing,warehouse"};
+  options.key = {"region,id"};
+  options.columns = {"a", "b"};
+  options.ignore = {"c"};
+  options.types = {"a=text"};
+  options.rules = {"b:rtrim", "d:ignore"};
+  options.show_values = true;
+  options.explain = false;
+  options.exhaustive = true;
+  options.allow_not_point_in_time = {"warehouse"};
+  options.no_recheck = true;
+  options.recheck_seconds = 1.5;
+  options.recheck_max = 7;
+  options.recheck_times = 2;
+  const auto made = MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const AuditPlan& plan = made->audit;
+  ASSERT_EQ(plan.replicas.size(), 2u);
+  EXPECT_EQ(plan.replicas[0].name, "billing");
+  EXPECT_THAT(plan.replicas[0].sources, ElementsAre("csv:a.csv"));
+  EXPECT_FALSE(plan.replicas[0].allow_not_point_in_time);
+  EXPECT_TRUE(plan.replicas[1].allow_not_point_in_time);
+  EXPECT_THAT(plan.replicas[1].sources, ElementsAre("agent:db1:7000/orders"));
+  EXPECT_THAT(plan.reconcile.key, ElementsAre("region", "id"));
+  EXPECT_THAT(plan.reconcile.columns, ElementsAre("a", "b"));
+  EXPECT_THAT(plan.reconcile.ignore, ElementsAre("c", "d"));
+  EXPECT_EQ(plan.reconcile.types.at("a"), merkle::ColumnType::kText);
+  ASSERT_EQ(plan.reconcile.rules.size(), 1u);
+  EXPECT_EQ(plan.reconcile.rules[0].column, "b");
+  EXPECT_TRUE(plan.show_values);
+  EXPECT_FALSE(plan.explain);
+  EXPECT_FALSE(plan.plan_only);
+  EXPECT_FALSE(plan.estimate_above);
+  EXPECT_FALSE(plan.recheck.enabled);
+  EXPECT_EQ(plan.recheck.seconds, 1.5);
+  EXPECT_EQ(plan.recheck.keys_max, 7u);
+  EXPECT_EQ(plan.recheck.passes_max, 2u);
+}
+
+TEST(DiffPlanTest, EverySettingHasAnOptionOfItsOwn) {
+  std::set<std::string> options;
+  for (size_t i = 0; i < kSettings; ++i) {
+    const auto setting = static_cast<Setting>(i);
+    EXPECT_TRUE(OptionText(setting, "").starts_with("--"));
+    options.insert(OptionText(setting, ""));
+  }
+  EXPECT_EQ(options.size(), kSettings);
+  EXPECT_EQ(OptionText(Setting::kTypes, "price=TYPE"), "--types price=TYPE");
+  EXPECT_EQ(OptionText(Setting::kRecheckPassesMax, ""), "--recheck-times");
+}
+
+// Else the URL would become the name of a file, or an argument of another program.
+TEST(DiffPlanTest, NoOptionTakesAStoreForItsValue) {
+  const auto refused = [](const char* name, const auto& set) {
+    DiffOptions options;
+    options.stores = {"csv:a.csv", "csv:b.csv"};
+    set(&options);
+    const auto plan = MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds);
+    EXPECT_THAT(std::string(plan.status().message()),
+                StartsWith(std::string(name) + " needs a value, got the store URL "));
+  };
+  const std::string url = "postgresql://u:secret@h/d";
+  for (const ListOption& option : kListOptions) {
+    refused(option.name, [&](DiffOptions* options) { options->*option.values = {url}; });
+  }
+  for (const TextOption& option : kTextOptions) {
+    refused(option.name, [&](DiffOptions* options) { options->*option.value = url; });
+  }
+  for (const ReadingOption& option : kReadingOptions) {
+    refused(option.name, [&](DiffOptions* options) { options->reading.*option.value = url; });
+  }
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator

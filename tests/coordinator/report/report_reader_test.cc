@@ -1,0 +1,267 @@
+#include "coordinator/report/report_reader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+
+#include "tests/coordinator/report/random_report.h"
+#include "tests/testing/paths.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr ReportFormat kFormats[] = {ReportFormat::kJson, ReportFormat::kJsonLines,
+                                     ReportFormat::kTable, ReportFormat::kCsv,
+                                     ReportFormat::kRawCsv};
+
+template <typename AnyReport>
+std::string Render(const AnyReport& report, ReportFormat format, size_t columns = 0) {
+  std::string text;
+  TableStyle style;
+  style.columns = columns;
+  EXPECT_TRUE(WriteReport(report, format, style, [&](std::string_view bytes) {
+                text += bytes;
+                return absl::OkStatus();
+              }).ok());
+  return text;
+}
+
+std::string FileText(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+absl::StatusOr<Report> Read(const std::string& json, const Report*) { return ReadReport(json); }
+absl::StatusOr<DatabaseReport> Read(const std::string& json, const DatabaseReport*) {
+  return ReadDatabaseReport(json);
+}
+
+// What comes back is in every format, and by its exit code, what was written.
+template <typename AnyReport>
+void ExpectComesBack(const AnyReport& report) {
+  const std::string json = Render(report, ReportFormat::kJson);
+  const absl::StatusOr<AnyReport> read = Read(json, static_cast<const AnyReport*>(nullptr));
+  ASSERT_TRUE(read.ok()) << read.status() << "\n" << json;
+  for (const ReportFormat format : kFormats) {
+    for (const size_t columns : {size_t{0}, size_t{60}}) {
+      ASSERT_EQ(Render(*read, format, columns), Render(report, format, columns)) << json;
+    }
+  }
+  EXPECT_EQ(ExitCode(*read), ExitCode(report));
+}
+
+template <typename AnyReport>
+void ExpectGoldenComesBack(const std::filesystem::path& path) {
+  SCOPED_TRACE(path);
+  const auto read = Read(FileText(path), static_cast<const AnyReport*>(nullptr));
+  ASSERT_TRUE(read.ok()) << read.status();
+  const std::pair<ReportFormat, const char*> files[] = {{ReportFormat::kJson, ".json"},
+                                                        {ReportFormat::kJsonLines, ".jsonl"},
+                                                        {ReportFormat::kTable, ".txt"},
+                                                        {ReportFormat::kCsv, ".csv"}};
+  for (const auto& [format, extension] : files) {
+    std::filesystem::path other = path;
+    EXPECT_EQ(Render(*read, format), FileText(other.replace_extension(extension)));
+  }
+}
+
+TEST(ReportReaderTest, EveryGoldenDocumentGivesAllItsOtherGoldenFormats) {
+  size_t seen = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(testing::TestdataDir() + "/report")) {
+    if (entry.path().extension() != ".json") continue;
+    ++seen;
+    if (entry.path().filename().string().starts_with("all_")) {
+      ExpectGoldenComesBack<DatabaseReport>(entry.path());
+    } else {
+      ExpectGoldenComesBack<Report>(entry.path());
+    }
+  }
+  EXPECT_GE(seen, 14u);
+}
+
+TEST(ReportReaderTest, RandomReportsComeBackInEveryFormat) {
+  const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
+  for (uint32_t i = 0; i < 150; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", report " + std::to_string(i));
+    RandomReport random(seed * 1000 + i);
+    ExpectComesBack(random.Make());
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ReportReaderTest, RandomReportsOfDatabasesComeBackInEveryFormat) {
+  const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
+  for (uint32_t i = 0; i < 40; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", report " + std::to_string(i));
+    RandomReport random(seed * 1000 + i);
+    ExpectComesBack(random.MakeOfDatabases());
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(ReportReaderTest, ValuesOfEveryKindInColumnsOfEveryTypeComeBack) {
+  const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
+  for (uint8_t type = 1; merkle::IsColumnType(static_cast<merkle::ColumnType>(type)); ++type) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", type " + std::to_string(type));
+    RandomReport random(seed);
+    ExpectComesBack(random.OfEveryValue(static_cast<merkle::ColumnType>(type)));
+  }
+}
+
+// A bound that does not decode looks like a key of such a column.
+TEST(ReportReaderTest, AKeyColumnNamedAsAnEncodedKeyIsNoneOfThose) {
+  RandomReport random(1);
+  Report report = random.OfEveryValue(merkle::ColumnType::kText);
+  report.schema->key = {{"key_encoded", merkle::ColumnType::kText}};
+  report.records.resize(1);
+  report.total = report.changed = report.statuses.confirmed = 1;
+  report.records[0].key = MakeReportKey("\x20letters", 1);
+  report.verdict = Verdict::kIncomplete;
+  report.complete = report.exact = false;
+  report.gaps.push_back({MakeReportKey("\x99\x98", 1), MakeReportKey("\x20z", 1), 0, "lost"});
+  ExpectComesBack(report);
+}
+
+std::string Refusal(const std::string& json) {
+  const absl::Status status = ReadReport(json).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  return std::string(status.message());
+}
+
+class MalformedReportTest : public ::testing::Test {
+ protected:
+  MalformedReportTest()
+      : text_(FileText(testing::TestdataDir() + "/report/divergent.json")),
+        document_(nlohmann::json::parse(text_)) {}
+
+  std::string Changed(const std::string& pointer, const nlohmann::json& value) const {
+    nlohmann::json changed = document_;
+    changed[nlohmann::json::json_pointer(pointer)] = value;
+    return Refusal(changed.dump());
+  }
+
+  const std::string text_;
+  const nlohmann::json document_;
+};
+
+TEST_F(MalformedReportTest, TheWhitespaceAndOrderOfADocumentAreFree) {
+  const absl::StatusOr<Report> read = ReadReport(document_.dump());
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(Render(*read, ReportFormat::kJson), text_);
+}
+
+TEST_F(MalformedReportTest, WhatIsNotThereOrOfAnotherKindIsNamed) {
+  EXPECT_THAT(Changed("/verdict", "GREEN"), HasSubstr("verdict is not a verdict"));
+  EXPECT_THAT(Changed("/divergences/total", -1), HasSubstr("divergences.total is not a count"));
+  EXPECT_THAT(Changed("/divergences/total", 1.5), HasSubstr("divergences.total is not a count"));
+  EXPECT_THAT(Changed("/records/1/status", "fine"), HasSubstr("records[1].status is not"));
+  EXPECT_THAT(Changed("/records/1/states", nlohmann::json::object()),
+              HasSubstr("records[1].states.billing is not there"));
+  EXPECT_THAT(Changed("/records/0/key/id", "x"), HasSubstr("records[0].key is not a key"));
+  EXPECT_THAT(Changed("/records/0/values/billing/big", "x"),
+              HasSubstr("records[0].values.billing.big is not a value of its column"));
+  EXPECT_THAT(Changed("/records/0/columns/0", "none"), HasSubstr("records[0].columns[0] is not"));
+  EXPECT_THAT(Changed("/runs/0/begin", {{"key_encoded", "0"}}), HasSubstr("runs[0].begin is not"));
+  EXPECT_THAT(Changed("/spans/0/column/name", "none"), HasSubstr("spans[0].column.name is not"));
+  EXPECT_THAT(Changed("/compared/values/0/type", "number"), HasSubstr("type is not a column type"));
+  EXPECT_THAT(Changed("/compared/values/1/name", "amount"), HasSubstr("different columns"));
+  EXPECT_THAT(Changed("/replicas/1/name", "billing"), HasSubstr("the name of one replica"));
+  EXPECT_THAT(Changed("/unkeyed/0", "none"), HasSubstr("unkeyed[0] is not the name of a replica"));
+  EXPECT_THAT(Changed("/error", {{"code", "ODD"}, {"message", ""}, {"replica", nullptr}}),
+              HasSubstr("error.code is not"));
+  EXPECT_THAT(Changed("/explanation/keys/example", nlohmann::json::array()),
+              HasSubstr("explanation.keys.example is not two keys"));
+  for (const auto& [name, value] : document_.items()) {
+    nlohmann::json without = document_;
+    without.erase(name);
+    if (name == "values_shown") continue;  // may be missing, and then says something else
+    EXPECT_THAT(Refusal(without.dump()), HasSubstr(name));
+  }
+}
+
+TEST_F(MalformedReportTest, WhatSaysMoreOrOtherThanWasReadIsRefused) {
+  EXPECT_THAT(Changed("/only_half", true), HasSubstr("only_half is not known here"));
+  EXPECT_THAT(Changed("/coverage/half", true), HasSubstr("coverage.half is not known here"));
+  EXPECT_THAT(Changed("/divergences/listed", 3),
+              HasSubstr("divergences.listed is 3 where the rest of the report says 2"));
+  EXPECT_THAT(Changed("/records/0/kind", "missing"), HasSubstr("records[0].kind is"));
+  EXPECT_THAT(Changed("/runs/0/missing_in/0", "archive"), HasSubstr("runs[0].missing_in[0] is"));
+}
+
+TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
+  EXPECT_THAT(Changed("/verdict", "IDENTICAL"), HasSubstr("its verdict is IDENTICAL"));
+  EXPECT_THAT(Changed("/coverage/complete", false), HasSubstr("its verdict is DIVERGENT"));
+  EXPECT_THAT(Changed("/interrupted", true), HasSubstr("its verdict is DIVERGENT"));
+  nlohmann::json all =
+      nlohmann::json::parse(FileText(testing::TestdataDir() + "/report/all_divergent.json"));
+  all["verdict"] = "IDENTICAL";
+  const absl::Status status = ReadDatabaseReport(all.dump()).status();
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("its verdict is IDENTICAL, its tables come to DIVERGENT"));
+  all["verdict"] = "DIVERGENT";
+  all["tables"][0]["result"] = "identical";
+  EXPECT_FALSE(ReadDatabaseReport(all.dump()).ok());
+}
+
+TEST_F(MalformedReportTest, OtherVersionsAndTooMuchAreRefused) {
+  nlohmann::json newer = document_;
+  newer["schema_version"] = 4;
+  absl::Status status = ReadReport(newer.dump()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("version 4; this program reads 3"));
+  status = ReadReport(text_, text_.size() - 1).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(ReadReport(text_, text_.size()).ok());
+  for (const std::string odd : {"", "null", "[]", "{}", "{\"schema_version\":\"3\"}"}) Refusal(odd);
+}
+
+TEST_F(MalformedReportTest, AMemberThatStandsTwiceIsRefused) {
+  std::string twice = text_;
+  twice.replace(twice.find("\"verdict\""), 0, "\"verdict\": \"IDENTICAL\", ");
+  EXPECT_THAT(Refusal(twice), HasSubstr("'verdict' stands in one object twice"));
+}
+
+TEST_F(MalformedReportTest, DepthIsBounded) {
+  for (const char* open : {"[", "{\"a\":"}) {
+    std::string deep = "{\"schema_version\":3,\"x\":";
+    for (int i = 0; i < 100'000; ++i) deep += open;
+    EXPECT_THAT(Refusal(deep), HasSubstr("nested deeper"));
+  }
+}
+
+TEST_F(MalformedReportTest, CutOffAtAnyByteItIsNoReport) {
+  // What is behind the last brace is white space.
+  for (size_t size = 0; size < text_.rfind('}'); ++size) {
+    ASSERT_FALSE(ReadReport(text_.substr(0, size)).ok()) << size;
+  }
+}
+
+// Whatever a byte becomes: an error, or a report that writes what was read.
+TEST_F(MalformedReportTest, AChangedByteIsNeverPassedOver) {
+  const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  for (int i = 0; i < 1000; ++i) {
+    std::string changed = text_;
+    changed[random() % changed.size()] =
+        static_cast<char>(random() % 4 == 0 ? random() : "0\"{}[],:1ntf"[random() % 12]);
+    const absl::StatusOr<Report> read = ReadReport(changed);
+    if (!read.ok()) continue;
+    ASSERT_EQ(nlohmann::json::parse(Render(*read, ReportFormat::kJson)),
+              nlohmann::json::parse(changed));
+  }
+}
+
+}  // namespace
+}  // namespace driftwood::coordinator
