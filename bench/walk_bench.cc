@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -165,7 +166,18 @@ struct Bench {
   }
 };
 
-void Compare(const char* name, const std::vector<const Records*>& replicas) {
+// In three, by a hash of the keys or by ranges.
+std::vector<Records> InThree(const Records& records, bool by_hash) {
+  std::vector<Records> shards(3);
+  for (size_t i = 0; i < records.size(); ++i) {
+    const size_t hash = std::hash<std::string>()(records[i].key) % 3;
+    shards[by_hash ? hash : i * 3 / records.size()].push_back(records[i]);
+  }
+  return shards;
+}
+
+void Compare(const char* name, const std::vector<const Records*>& replicas,
+             const coordinator::SourceMap& sources) {
   const merkle::TreeParams params;
   std::vector<std::unique_ptr<ArrayTree>> trees;
   std::vector<std::unique_ptr<merkle::QuerySession>> sessions;
@@ -177,7 +189,7 @@ void Compare(const char* name, const std::vector<const Records*>& replicas) {
     roots.push_back(trees.back()->root());
   }
   const auto start = std::chrono::steady_clock::now();
-  coordinator::Walk walk(roots, params, coordinator::WalkOptions());
+  coordinator::Walk walk(roots, sources, params, coordinator::WalkOptions());
   uint64_t messages = 2 * replicas.size();  // the roots
   while (!walk.done()) {
     const std::vector<std::string> batches = walk.NextRound();
@@ -204,6 +216,15 @@ void Compare(const char* name, const std::vector<const Records*>& replicas) {
               total == 0 ? 0.0 : static_cast<double>(bytes) / static_cast<double>(total),
               seconds.count(), result.complete ? "" : "INCOMPLETE");
   std::fflush(stdout);
+}
+
+void Compare(const char* name, const std::vector<const Records*>& replicas) {
+  Compare(name, replicas, coordinator::SourceMap(replicas.size()));
+}
+
+void CompareShards(const char* name, const Records& copy, const Records& other, bool by_hash) {
+  const std::vector<Records> shards = InThree(other, by_hash);
+  Compare(name, {&copy, &shards[0], &shards[1], &shards[2]}, coordinator::SourceMap({0, 1, 1, 1}));
 }
 
 void Main(uint64_t records) {
@@ -238,6 +259,18 @@ void Main(uint64_t records) {
   Compare("three: 10 changed, the third as the first", {&bench.base, &slightly, &bench.base});
   Compare("three: 10 changed, the third empty", {&bench.base, &slightly, &empty});
   Compare("three: 10 changed, the third all else", {&bench.base, &slightly, &far});
+  for (const bool by_hash : {true, false}) {
+    const std::string how = by_hash ? "shards by hash, " : "shards by range, ";
+    const auto sharded = [&](const char* what, const Records& other) {
+      CompareShards((how + what).c_str(), bench.base, other, by_hash);
+    };
+    sharded("changed: 10", slightly);
+    sharded("changed: 1,000", bench.ChangeScattered(1000));
+    sharded("missing or extra: 1,000", bench.MissingAndExtra(1000));
+    sharded("appended: 100,000", bench.With(records * 10 + 5, 10, 100000));
+    sharded("all changed", bench.ChangeScattered(records));
+    sharded("all else", far);
+  }
 }
 
 }  // namespace

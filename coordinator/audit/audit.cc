@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "coordinator/audit/audit_sources.h"
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
@@ -21,30 +22,21 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// A replica of the plan, connected.
-struct AuditReplica {
-  std::string name;
-  Peer* peer;
-  bool allow_not_point_in_time;
-};
-
 class Audit {
  public:
   Audit(const AuditPlan& plan, const std::vector<Peer*>& peers, const AuditOptions& options,
         AuditObserver* observer, Interrupt* interrupt)
-      : plan_(plan), options_(options), observer_(observer), interrupt_(interrupt) {
-    DRIFTWOOD_CHECK(plan.replicas.size() >= 2 && plan.replicas.size() == peers.size());
-    for (size_t i = 0; i < peers.size(); ++i) {
-      const PlannedReplica& planned = plan.replicas[i];
-      replicas_.push_back({planned.name, peers[i], planned.allow_not_point_in_time});
-      ReportReplica entry;
-      entry.name = planned.name;
-      entry.source = JoinNames(planned.sources);
-      report_.replicas.push_back(std::move(entry));
-    }
-    report_.missing.assign(peers.size(), 0);
+      : plan_(plan),
+        sources_(plan, peers),
+        options_(options),
+        observer_(observer),
+        interrupt_(interrupt),
+        states_(sources_.InitialStates()) {
+    DRIFTWOOD_CHECK(plan.replicas.size() >= 2);
+    report_.replicas = sources_.Report(states_);
+    report_.missing.assign(plan.replicas.size(), 0);
     report_.values_shown = plan.show_values;
-    lost_ = std::make_unique<bool[]>(peers.size());
+    lost_ = std::make_unique<bool[]>(count());
   }
 
   Report Run() {
@@ -59,13 +51,16 @@ class Audit {
       }
       if (!interrupt_->raised()) CloseSnapshots();
     }
+    report_.replicas = sources_.Report(states_);
     if (interrupt_->raised()) MarkInterrupted();
     Phase(AuditObserver::Phase::kDone);
     return std::move(report_);
   }
 
  private:
-  size_t count() const { return replicas_.size(); }
+  // Of the sources. What is numbered here is by source, unless it says otherwise.
+  size_t count() const { return sources_.count(); }
+  const SourceMap& map() const { return sources_.map(); }
   std::string Say(Setting setting, std::string_view value = "") const {
     return options_.setting(setting, value);
   }
@@ -73,19 +68,19 @@ class Audit {
     if (observer_ != nullptr) observer_->OnPhase(phase);
   }
   void CancelAll() {
-    for (const AuditReplica& replica : replicas_) replica.peer->Cancel();
+    for (Peer* const peer : sources_.peers()) peer->Cancel();
   }
   // A lost agent is not asked again: it would only cost the time until it is given up once more.
   void CloseSnapshots() {
     if (!snapshots_open_) return;
-    ForEachReplica(count(), [this](size_t i) {
-      if (!lost_[i]) replicas_[i].peer->CloseSnapshot();
+    ForEachSource(count(), [this](size_t i) {
+      if (!lost_[i]) sources_.peer(i).CloseSnapshot();
       return absl::OkStatus();
     });
   }
 
   // Reports all failures of a step. The first one that is no mere consequence (we cancelled the
-  // others) becomes the report's error; `first` is the replica that failed before we cancelled
+  // others) becomes the report's error; `first` is the source that failed before we cancelled
   // any, which is how one whose own failure is CANCELLED is told from them. True if there was none.
   bool AllOk(const std::vector<absl::Status>& statuses, std::optional<size_t> first = {}) {
     bool ok = true;
@@ -104,35 +99,43 @@ class Audit {
     return ok && !any_failed;
   }
 
-  void Fail(std::optional<size_t> replica, const absl::Status& status) {
+  void Fail(std::optional<size_t> source, const absl::Status& status) {
+    const ReportError error = ErrorOf(source, status);
     if (FaultOf(status) == Fault::kUser || !scan_began_) {
-      if (report_.error && report_.verdict == Verdict::kError) {
-        return AlsoFailed(replica, std::string(status.message()));
-      }
+      if (report_.error && report_.verdict == Verdict::kError) return AlsoFailed(error);
       report_.verdict = Verdict::kError;
-      const std::optional<ReportError> earlier =
-          std::exchange(report_.error, ErrorOf(replica, status));
-      if (earlier) AlsoFailed(earlier->replica, earlier->message);
+      const std::optional<ReportError> earlier = std::exchange(report_.error, error);
+      if (earlier) AlsoFailed(*earlier);
       return;
     }
     if (!report_.error) {
       report_.verdict = Verdict::kIncomplete;
-      report_.error = ErrorOf(replica, status);
+      report_.error = error;
     }
-    AddGap(replica, std::string(status.message()));
+    AddGap(source, std::string(status.message()));
   }
 
-  static ReportError ErrorOf(std::optional<size_t> replica, const absl::Status& status) {
-    return {status.code(), std::string(status.message()), replica};
+  // Of one of several sources the message begins with its name.
+  ReportError ErrorOf(std::optional<size_t> source, const absl::Status& status) const {
+    const std::string message(status.message());
+    if (!source) return {status.code(), message, std::nullopt};
+    const std::string& name = sources_.names_within()[*source];
+    return {status.code(), name.empty() ? message : name + ": " + message,
+            map().ReplicaOf(*source)};
   }
-  // One error, whatever the number of replicas that failed, and none of them left out.
-  void AlsoFailed(std::optional<size_t> replica, const std::string& message) {
-    report_.error->message += "; and " + (replica ? replicas_[*replica].name + ": " : "") + message;
+  // One error, whatever the number of sources that failed, and none of them left out.
+  void AlsoFailed(const ReportError& error) {
+    report_.error->message += "; and " +
+                              (error.replica ? report_.replicas[*error.replica].name + ": " : "") +
+                              error.message;
   }
   // The whole key space.
-  void AddGap(std::optional<size_t> replica, std::string reason) {
+  void AddGap(std::optional<size_t> source, std::string reason) {
     ReportGap gap;
-    gap.replica = replica;
+    if (source) {
+      gap.replica = map().ReplicaOf(*source);
+      gap.source = sources_.names_within()[*source];
+    }
     gap.reason = std::move(reason);
     report_.gaps.push_back(std::move(gap));
   }
@@ -140,9 +143,9 @@ class Audit {
   bool Describe() {
     Phase(AuditObserver::Phase::kDescribing);
     described_.resize(count());
-    const std::vector<absl::Status> statuses = ForEachReplica(count(), [&](size_t i) {
-      described_[i].name = replicas_[i].name;
-      absl::StatusOr<DatasetDescription> description = replicas_[i].peer->Describe();
+    const std::vector<absl::Status> statuses = ForEachSource(count(), [&](size_t i) {
+      described_[i].name = sources_.name(i);
+      absl::StatusOr<DatasetDescription> description = sources_.peer(i).Describe();
       if (!description.ok()) return description.status();
       described_[i].description = *std::move(description);
       if (observer_ != nullptr) observer_->OnDescribed(i, described_[i].description);
@@ -151,13 +154,14 @@ class Audit {
     for (size_t i = 0; i < count(); ++i) {
       if (!statuses[i].ok()) continue;
       const DatasetDescription& description = described_[i].description;
-      report_.replicas[i].source = description.source;
-      report_.replicas[i].unkeyed = !description.keyed;
-      report_.replicas[i].filter = description.filter;
+      states_[i].source = description.source;
+      states_[i].unkeyed = !description.keyed;
+      states_[i].filter = description.filter;
       for (const std::string& warning : description.warnings) {
-        report_.warnings.push_back(replicas_[i].name + ": " + warning);
+        report_.warnings.push_back(sources_.name(i) + ": " + warning);
       }
     }
+    report_.replicas = sources_.Report(states_);
     return AllOk(statuses);
   }
 
@@ -170,6 +174,14 @@ class Audit {
     }
     if (plan_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
+    if (agreement_.schema.multiset && map().sharded()) {
+      // Their digests say how many copies there are, so that those of two sources don't add up.
+      Fail(std::nullopt, absl::InvalidArgumentError(
+                             "records without a key can't be compared where a replica has several "
+                             "sources, as their copies can't be added up; name a key: " +
+                             Say(Setting::kKey)));
+      return false;
+    }
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
@@ -190,7 +202,7 @@ class Audit {
     scan_began_ = true;
     std::mutex mutex;
     std::optional<size_t> first_failed;
-    const std::vector<absl::Status> statuses = ForEachReplica(count(), [&](size_t i) {
+    const std::vector<absl::Status> statuses = ForEachSource(count(), [&](size_t i) {
       const absl::Status status = merkle::Guarded([this, i] {
         const absl::Status once = PrepareOne(i, /*force=*/false);
         return absl::IsDataLoss(once) ? PrepareOne(i, /*force=*/true) : once;
@@ -203,40 +215,41 @@ class Audit {
       CancelAll();  // Nothing can come of the others any more.
       return status;
     });
+    report_.replicas = sources_.Report(states_);
     return AllOk(statuses, first_failed);
   }
 
   absl::Status PrepareOne(size_t i, bool force) {
     const double start = options_.now_seconds();
     const absl::StatusOr<PrepareResult> prepared =
-        replicas_[i].peer->Prepare(agreement_, force, [this, i](const PrepareProgress& progress) {
+        sources_.peer(i).Prepare(agreement_, force, [this, i](const PrepareProgress& progress) {
           if (observer_ != nullptr) observer_->OnIndexing(i, progress);
         });
     if (!prepared.ok()) return prepared.status();
-    ReportReplica& entry = report_.replicas[i];
-    TakeCounts(prepared->root, prepared->records, &entry);
-    entry.unparsed = prepared->unparsed;
-    entry.index_seconds = options_.now_seconds() - start;
-    entry.index_reused = prepared->reused;
-    if (observer_ != nullptr) observer_->OnIndexed(i, *entry.records);
+    SourceState& state = states_[i];
+    TakeCounts(prepared->root, prepared->records, &state);
+    state.unparsed = prepared->unparsed;
+    state.index_seconds = options_.now_seconds() - start;
+    state.index_reused = prepared->reused;
+    if (observer_ != nullptr) observer_->OnIndexed(i, *state.records);
     return absl::OkStatus();
   }
 
   // `records` with copies, of which the root of a multiset knows nothing.
-  void TakeCounts(const merkle::Summary& root, uint64_t records, ReportReplica* entry) const {
+  void TakeCounts(const merkle::Summary& root, uint64_t records, SourceState* state) const {
     const bool multiset = agreement_.schema.multiset;
-    entry->records = multiset ? records : root.count;
-    if (multiset) entry->distinct = root.count;
+    state->records = multiset ? records : root.count;
+    if (multiset) state->distinct = root.count;
   }
 
   // A damaged index is made anew, never repaired by guessing. One that is not prepared any more
   // (its agent was restarted, or serves another comparison too) is prepared once more.
   absl::StatusOr<OpenedSnapshot> OpenOne(size_t i) {
-    absl::StatusOr<OpenedSnapshot> snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+    absl::StatusOr<OpenedSnapshot> snapshot = sources_.peer(i).OpenSnapshot(agreement_);
     const bool damaged = absl::IsDataLoss(snapshot.status());
     if (!damaged && !absl::IsFailedPrecondition(snapshot.status())) return snapshot;
     RETURN_IF_ERROR(PrepareOne(i, /*force=*/damaged));
-    snapshot = replicas_[i].peer->OpenSnapshot(agreement_);
+    snapshot = sources_.peer(i).OpenSnapshot(agreement_);
     if (!absl::IsFailedPrecondition(snapshot.status())) return snapshot;
     // It was prepared a moment ago: no command has to change, it is in use.
     return WithFault(
@@ -248,7 +261,7 @@ class Audit {
   bool OpenSnapshots(std::vector<merkle::Summary>* roots) {
     std::vector<OpenedSnapshot> opened(count());
     snapshots_open_ = true;
-    const std::vector<absl::Status> statuses = ForEachReplica(count(), [&](size_t i) {
+    const std::vector<absl::Status> statuses = ForEachSource(count(), [&](size_t i) {
       absl::StatusOr<OpenedSnapshot> snapshot = OpenOne(i);
       lost_[i] = IsLost(snapshot.status());
       if (!snapshot.ok()) return snapshot.status();
@@ -260,16 +273,17 @@ class Audit {
     not_point_in_time_.clear();
     for (size_t i = 0; i < count(); ++i) {
       const std::string difference = merkle::DescribeDifference(
-          replicas_[i].name, opened[i].agreement, "this comparison", agreement_);
+          sources_.name(i), opened[i].agreement, "this comparison", agreement_);
       if (!difference.empty()) {
         Fail(i, absl::FailedPreconditionError(difference));
         return false;
       }
-      TakeCounts(opened[i].root, opened[i].records, &report_.replicas[i]);
-      report_.replicas[i].unparsed = opened[i].unparsed;
+      TakeCounts(opened[i].root, opened[i].records, &states_[i]);
+      states_[i].unparsed = opened[i].unparsed;
       not_point_in_time_.push_back(opened[i].not_point_in_time);
       roots->push_back(opened[i].root);
     }
+    report_.replicas = sources_.Report(states_);
     return true;
   }
 
@@ -302,7 +316,7 @@ class Audit {
     WalkOptions walk_options = options_.walk;
     walk_options.run_keys_listed_max =
         std::max(plan_.records_listed_max, plan_.recheck.keys_within_reach());
-    auto walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
+    auto walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
     walk_error_.reset();
@@ -316,7 +330,7 @@ class Audit {
         CountTraffic(walk->Result());
         if (TakeSample()) return false;
         // Its ranges are lost to the sample's questions.
-        walk = std::make_unique<Walk>(roots_, agreement_.params, walk_options);
+        walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
         continue;
       }
       if (observer_ != nullptr) observer_->OnRound(++round);
@@ -334,17 +348,16 @@ class Audit {
   }
 
   bool MustSample(const Walk& walk) const {
-    return plan_.estimate_above && !sample_taken_ && walk.RecordsToStream() > *plan_.estimate_above;
+    return plan_.estimate_above && !sample_taken_ &&
+           walk.RecordsToStream() > *plan_.estimate_above && SamplePivot(roots_, map());
   }
 
   // True if the sample is to be the result. Where it could not be taken the walk goes on: it meets
   // the same failure, if it lasts.
   bool TakeSample() {
     sample_taken_ = true;
-    std::vector<Peer*> peers;
-    for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
     absl::StatusOr<KeySample> sample =
-        SampleKeySpace(peers, roots_, agreement_.params, options_.sample);
+        SampleKeySpace(sources_.peers(), roots_, map(), agreement_.params, options_.sample);
     if (!sample.ok() || sample->share_to_stream() <= 0.5) return false;
     sample_ = *std::move(sample);
     result_ = WalkResult();
@@ -358,7 +371,7 @@ class Audit {
         " records would have to be compared one by one and most of them differ, so that only a "
         "sample was compared; " +
         Say(Setting::kEstimateAbove) + " compares all";
-    result_.gaps.push_back({"", std::nullopt, count(), reason});
+    result_.gaps.push_back({"", std::nullopt, map().replicas(), reason});  // of none of them
     walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
     return true;
   }
@@ -377,12 +390,12 @@ class Audit {
     report_.estimate = EstimateFrom(*sample_, divergent);
   }
 
-  // Asks all replicas at once. True if a snapshot has expired.
+  // Asks all sources at once. True if a snapshot has expired.
   bool Round(Walk* walk) {
     const std::vector<std::string> questions = walk->NextRound();
     std::vector<absl::StatusOr<std::string>> replies(count());
-    const std::vector<absl::Status> asked = ForEachReplica(count(), [&](size_t i) {
-      if (!questions[i].empty()) replies[i] = replicas_[i].peer->Query(questions[i]);
+    const std::vector<absl::Status> asked = ForEachSource(count(), [&](size_t i) {
+      if (!questions[i].empty()) replies[i] = sources_.peer(i).Query(questions[i]);
       return absl::OkStatus();
     });
     bool expired = false;
@@ -406,12 +419,12 @@ class Audit {
 
   // What the walk found, read again, counted and listed.
   void Settle() {
-    const WalkedAudit walked{
-        plan_,  options_, described_, agreement_,
-        roots_, result_,  interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
-    std::vector<Peer*> peers;
-    for (const AuditReplica& replica : replicas_) peers.push_back(replica.peer);
-    LiveReader reader(std::move(peers), agreement_, lost_.get());
+    const WalkedAudit walked{plan_,      options_,
+                             map(),      sources_.names_within(),
+                             described_, agreement_,
+                             roots_,     result_,
+                             interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
+    LiveReader reader(sources_.peers(), agreement_, lost_.get());
     Settlement settlement(walked, &reader, &report_);
     settlement.Run();
     if (sample_) MakeEstimate(settlement.confirmation());
@@ -422,20 +435,27 @@ class Audit {
   void DecideVerdict() {
     for (size_t i = 0; i < count(); ++i) {
       if (not_point_in_time_[i].empty()) continue;
-      if (!replicas_[i].allow_not_point_in_time) {
+      const PlannedReplica& replica = sources_.replica(i);
+      if (!replica.allow_not_point_in_time) {
         AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; " +
-                      Say(Setting::kAllowNotPointInTime, replicas_[i].name) +
+                      Say(Setting::kAllowNotPointInTime, replica.name) +
                       " gives a verdict all the same");
         continue;
       }
-      report_.not_point_in_time.push_back(i);
+      std::vector<size_t>& allowed = report_.not_point_in_time;
+      if (allowed.empty() || allowed.back() != map().ReplicaOf(i)) {
+        allowed.push_back(map().ReplicaOf(i));
+      }
       report_.warnings.push_back(
-          replicas_[i].name + " is not point-in-time, which was allowed: " + not_point_in_time_[i]);
+          sources_.name(i) + " is not point-in-time, which was allowed: " + not_point_in_time_[i]);
     }
     if (result_.complete && result_.gaps.empty()) {
-      for (size_t i = 0; i < count(); ++i) {
-        const std::string wrong = CheckTotals(result_, roots_, i);
-        if (!wrong.empty()) AddGap(i, wrong);
+      const std::vector<merkle::Summary> roots = map().Sum(roots_);
+      for (size_t i = 0; i < roots.size(); ++i) {
+        const std::string wrong = CheckTotals(result_, roots, i);
+        if (wrong.empty()) continue;
+        AddGap(std::nullopt, wrong);
+        report_.gaps.back().replica = i;
       }
       for (const std::string& wrong :
            {CheckStatuses(result_, report_), CheckMultisets(result_, report_)}) {
@@ -476,18 +496,20 @@ class Audit {
   }
 
   const AuditPlan& plan_;
+  const AuditSources sources_;
   const AuditOptions& options_;
-  std::vector<AuditReplica> replicas_;
   AuditObserver* const observer_;
   Interrupt* const interrupt_;
 
   bool scan_began_ = false;
   bool snapshots_open_ = false;
-  std::unique_ptr<bool[]> lost_;  // by replica: each written by its own thread
-  std::vector<DescribedReplica> described_;
+  // Each written by its own thread.
+  std::unique_ptr<bool[]> lost_;
+  std::vector<SourceState> states_;
+  std::vector<DescribedSource> described_;
   merkle::Agreement agreement_;
   std::vector<merkle::Summary> roots_;
-  std::vector<std::string> not_point_in_time_;  // by replica
+  std::vector<std::string> not_point_in_time_;
   WalkResult result_;
   bool sample_taken_ = false;
   std::optional<KeySample> sample_;  // absent: result_ is the walk's

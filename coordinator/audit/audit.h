@@ -16,8 +16,8 @@ namespace driftwood::coordinator {
 // Never fails: what goes wrong is in the report, and then its verdict is neither IDENTICAL nor
 // DIVERGENT. A failure that is the user's fault (proto/contract/fault.h: the command, the
 // configuration or the data must change) is an ERROR, whenever it comes; any other leaves the run
-// INCOMPLETE once a scan has begun. `peers` are of the plan's replicas, in their order; the plan
-// has passed CheckPlan(). `observer` may be null.
+// INCOMPLETE once a scan has begun. `peers` are of the plan's sources, replica by replica, in their
+// order; the plan has passed CheckPlan(). `observer` may be null.
 Report RunAudit(const AuditPlan& plan, const std::vector<Peer*>& peers, const AuditOptions& options,
                 AuditObserver* observer, Interrupt* interrupt);
 

@@ -25,7 +25,7 @@ struct AuditOptions {
   SettingText setting = PlanSettingText;  // in messages
 };
 
-// Told what goes on, from any thread, several at once.
+// Told what goes on, from any thread, several at once. Sources are numbered in the replicas' order.
 class AuditObserver {
  public:
   enum class Phase : uint8_t {
@@ -38,9 +38,9 @@ class AuditObserver {
   };
   virtual ~AuditObserver() = default;
   virtual void OnPhase(Phase phase) = 0;
-  virtual void OnDescribed(size_t replica, const DatasetDescription& description) = 0;
-  virtual void OnIndexing(size_t replica, const PrepareProgress& progress) = 0;
-  virtual void OnIndexed(size_t replica, uint64_t records) = 0;
+  virtual void OnDescribed(size_t source, const DatasetDescription& description) = 0;
+  virtual void OnIndexing(size_t source, const PrepareProgress& progress) = 0;
+  virtual void OnIndexed(size_t source, uint64_t records) = 0;
   virtual void OnRound(uint32_t round) = 0;
 };
 

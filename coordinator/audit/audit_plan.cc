@@ -1,6 +1,7 @@
 #include "coordinator/audit/audit_plan.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "merkle/status_macros.h"
@@ -10,7 +11,7 @@ namespace driftwood::coordinator {
 
 namespace {
 
-bool IsReplicaName(const std::string& name) {
+bool IsName(const std::string& name) {
   return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
            c == '_' || c == '.';
@@ -42,22 +43,29 @@ absl::Status CheckList(const std::vector<std::string>& names, Setting which,
                                     ": an empty name; expected COLUMN,COLUMN,…");
 }
 
-}  // namespace
-
-absl::Status CheckReplicaNames(const std::vector<std::string>& names, const SettingText& setting) {
+// Of replicas or sources (`what`); `given` says what is wrong with one.
+absl::Status CheckNames(const std::vector<std::string>& names, const std::string& what,
+                        const std::function<std::string(const std::string&)>& given) {
   std::set<std::string> seen;
   for (const std::string& name : names) {
-    const std::string given = setting(Setting::kReplicaName, "'" + name + "'");
-    if (!IsReplicaName(name)) {
-      return absl::InvalidArgumentError(
-          given + " is no replica name; expected 1 to 64 letters, digits, '-', '_' or '.'");
+    if (!IsName(name)) {
+      return absl::InvalidArgumentError(given(name) + " is no " + what +
+                                        " name; expected 1 to 64 letters, digits, '-', '_' or '.'");
     }
     if (!seen.insert(name).second) {
-      return absl::InvalidArgumentError(given +
-                                        " is given twice; each replica needs a name of its own");
+      return absl::InvalidArgumentError(given(name) + " is given twice; each " + what +
+                                        " needs a name of its own");
     }
   }
   return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckReplicaNames(const std::vector<std::string>& names, const SettingText& setting) {
+  return CheckNames(names, "replica", [&](const std::string& name) {
+    return setting(Setting::kReplicaName, "'" + name + "'");
+  });
 }
 
 absl::Status CheckPlan(const AuditPlan& plan, const SettingText& setting) {
@@ -71,6 +79,14 @@ absl::Status CheckPlan(const AuditPlan& plan, const SettingText& setting) {
     if (replica.sources.empty()) {
       return absl::InvalidArgumentError("replica '" + replica.name + "' has no source");
     }
+    if (replica.source_names.empty()) continue;
+    if (replica.source_names.size() != replica.sources.size()) {
+      return absl::InvalidArgumentError("replica '" + replica.name +
+                                        "' has names for some of its sources only");
+    }
+    RETURN_IF_ERROR(CheckNames(replica.source_names, "source", [&](const std::string& name) {
+      return "replica '" + replica.name + "': '" + name + "'";
+    }));
   }
   RETURN_IF_ERROR(CheckReplicaNames(names, setting));
   RETURN_IF_ERROR(CheckList(plan.reconcile.key, Setting::kKey, setting));

@@ -17,10 +17,15 @@ struct PlannedReplica {
   std::string name;
   // Where its records are, as messages and reports show it: store URLs and addresses of agents,
   // without passwords. At least one.
+  // Several are shards, each of which holds a part of the records; a key that two of them hold is a
+  // divergence of its own kind. Each is read at one moment, but not all at the same: what moves
+  // from one to another meanwhile is looked up once more, as all that differs is.
   std::vector<std::string> sources;
   // Without a consistent snapshot of all of it there is a verdict all the same, which
   // says so.
   bool allow_not_point_in_time = false;
+  // What messages and reports call each of several sources; empty: "1", "2" and so on.
+  std::vector<std::string> source_names{};
 };
 
 // How divergences are confirmed (coordinator/audit/confirm/confirm.h).

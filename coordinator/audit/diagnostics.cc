@@ -19,6 +19,8 @@ constexpr size_t kExplainRecordsMax = 100;
 std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
   std::vector<const Candidate*> divergent;
   for (const Candidate& candidate : confirmation.candidates()) {
+    // Of a duplicate there is no one record to explain.
+    if (!candidate.duplicates().empty()) continue;
     if (candidate.status != RecordStatus::kInFlight) divergent.push_back(&candidate);
   }
   const size_t size = std::min(divergent.size(), kExplainRecordsMax);
@@ -54,15 +56,15 @@ void Diagnostics::Explain(Report* report) {
   if (walked_.schema().multiset) return;  // there is nothing that makes two records one
   const std::vector<std::string> keys = SampleKeys(confirmation_);
   if (keys.empty() || Over()) return;
-  const bool allowed = std::all_of(
-      walked_.replicas.begin(), walked_.replicas.end(),
-      [](const DescribedReplica& replica) { return replica.description.values_allowed; });
+  const bool allowed =
+      std::all_of(walked_.described.begin(), walked_.described.end(),
+                  [](const DescribedSource& source) { return source.description.values_allowed; });
   walked_.on_phase(AuditObserver::Phase::kReadingValues);
   allowed ? ExplainValues(keys, report) : ExplainTags(keys, report);
 }
 
 void Diagnostics::ExplainValues(const std::vector<std::string>& keys, Report* report) {
-  const Readings readings = reader_.Read(keys, /*with_values=*/true);
+  const Readings readings = ByReplica(reader_.Read(keys, /*with_values=*/true), walked_.sources);
   if (!AllOk(readings)) return;
   report->explanation = coordinator::Explain(walked_.schema(), report->ReplicaNames(),
                                              SampleOf(keys, readings, walked_.schema()));
@@ -74,7 +76,7 @@ void Diagnostics::ExplainTags(const std::vector<std::string>& keys, Report* repo
   const std::vector<RuleTest> tests = RuleTests(schema, columns, kTagRulesMax);
   std::vector<std::string> rules;
   for (const RuleTest& test : tests) rules.push_back(RuleTestText(schema, test));
-  const Readings readings = reader_.ReadTagged(keys, rules);
+  const Readings readings = ByReplica(reader_.ReadTagged(keys, rules), walked_.sources);
   if (!AllOk(readings)) return;
   const std::vector<TaggedRecord> sample = TaggedSampleOf(keys, readings, schema, !tests.empty());
   if (sample.empty()) return;  // not all agents gave any
@@ -111,8 +113,14 @@ void Diagnostics::Locate(Report* report) {
   for (size_t i = 1; i < roots.size(); ++i) {
     if (roots[i].count > roots[largest].count) largest = i;
   }
-  const absl::StatusOr<std::vector<KeyPart>> parts =
+  absl::StatusOr<std::vector<KeyPart>> parts =
       CutKeySpace(reader_.peer(largest), roots[largest].count, walked_.agreement.params);
+  for (size_t i = 0; i < roots.size() && parts.ok(); ++i) {
+    const bool beside = walked_.sources.ReplicaOf(i) == walked_.sources.ReplicaOf(largest);
+    if (!beside || i == largest || roots[i].count == 0) continue;
+    const absl::Status added = AddRecords(reader_.peer(i), roots[i].count, &*parts);
+    if (!added.ok()) parts = added;
+  }
   if (!parts.ok()) return;
   report->spans = FindSpans(*parts, walked_.result, confirmation_, walked_.schema().key_columns());
 }
@@ -124,15 +132,20 @@ AlikeKeys Diagnostics::FindAlike() {
   });
   if (!has_text || Over()) return {};
   const std::vector<std::vector<std::string>> missing =
-      FirstMissing(walked_.result, confirmation_, reader_.count(), kAlikeKeysMax);
-  AlikeKeys alike(reader_.count());
+      FirstMissing(walked_.result, confirmation_, walked_.sources.replicas(), kAlikeKeysMax);
+  AlikeKeys by_source(reader_.count());
   reader_.AskEach([&](size_t i, Peer& peer) {
-    if (missing[i].empty()) return absl::OkStatus();
-    const auto found = peer.FindAlike(walked_.agreement, missing[i]);
+    const std::vector<std::string>& keys = missing[walked_.sources.ReplicaOf(i)];
+    if (keys.empty()) return absl::OkStatus();
+    const auto found = peer.FindAlike(walked_.agreement, keys);
     if (!found.ok()) return found.status();
-    for (const AlikeKey& pair : *found) alike[i].emplace(pair.key, pair.held);
+    for (const AlikeKey& pair : *found) by_source[i].emplace(pair.key, pair.held);
     return absl::OkStatus();
   });
+  AlikeKeys alike(walked_.sources.replicas());
+  for (size_t i = 0; i < by_source.size(); ++i) {
+    alike[walked_.sources.ReplicaOf(i)].merge(std::move(by_source[i]));
+  }
   return alike;
 }
 

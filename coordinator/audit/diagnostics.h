@@ -27,7 +27,7 @@ class Diagnostics {
   // Of a sample, evenly spread over all divergences within reach, what they differ by: as their
   // values say, or, where not all agents give values away, column tags.
   void Explain(Report* report);
-  // In which parts of the key space the divergences lie, as the largest replica's tree cuts it.
+  // In which parts of the key space the divergences lie, as the tree of the largest source cuts it.
   void Locate(Report* report);
   // Why keys are missing that a store can't hold: its collation takes them for others that it has.
   AlikeKeys FindAlike();

@@ -21,8 +21,8 @@ Reading Checked(const std::vector<std::string>& keys, Reading reading) {
 
 }  // namespace
 
-std::vector<absl::Status> ForEachReplica(size_t count,
-                                         const std::function<absl::Status(size_t)>& work) {
+std::vector<absl::Status> ForEachSource(size_t count,
+                                        const std::function<absl::Status(size_t)>& work) {
   std::vector<absl::Status> ended(count);
   const absl::Status ran = merkle::ForEachOnThreads(count, [&work, &ended](size_t i) {
     ended[i] = merkle::Guarded([&work, i] { return work(i); });

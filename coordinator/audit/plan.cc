@@ -22,8 +22,8 @@ std::string Size(const DatasetDescription& description) {
 }
 
 // As its source words it, else what is known of it.
-std::string SourceType(const DescribedReplica& replica, const std::string& name) {
-  for (const SourceColumn& column : replica.description.columns) {
+std::string SourceType(const DescribedSource& source, const std::string& name) {
+  for (const SourceColumn& column : source.description.columns) {
     if (column.name != name) continue;
     if (!column.declared.empty()) return EscapeForDisplay(column.declared);
     const std::string type(merkle::ColumnTypeName(column.type));
@@ -61,20 +61,20 @@ std::string Aligned(const std::vector<std::vector<std::string>>& rows) {
 
 }  // namespace
 
-std::string PlanText(const std::vector<DescribedReplica>& replicas, const Reconciled& reconciled) {
+std::string PlanText(const std::vector<DescribedSource>& described, const Reconciled& reconciled) {
   const merkle::Agreement& agreement = reconciled.agreement;
   std::vector<std::vector<std::string>> sources;
   std::vector<std::vector<std::string>> columns = {{"column"}};
-  for (const DescribedReplica& replica : replicas) {
+  for (const DescribedSource& source : described) {
     sources.push_back(
-        {replica.name, Size(replica.description), EscapeForDisplay(replica.description.source)});
-    columns[0].push_back(replica.name);
+        {source.name, Size(source.description), EscapeForDisplay(source.description.source)});
+    columns[0].push_back(source.name);
   }
   columns[0].push_back("compared as");
   const auto add = [&](const std::string& name, const std::string& as) {
     std::vector<std::string>& row = columns.emplace_back();
     row.push_back(EscapeForDisplay(name));
-    for (const DescribedReplica& replica : replicas) row.push_back(SourceType(replica, name));
+    for (const DescribedSource& source : described) row.push_back(SourceType(source, name));
     row.push_back(as);
   };
   const auto add_column = [&](const merkle::Column& column, const std::string& prefix) {

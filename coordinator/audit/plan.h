@@ -1,4 +1,4 @@
-// --explain: what a comparison would do, from what the replicas' agents say of their sources before
+// --explain: what a comparison would do, from what the agents say of their sources before
 // any is scanned. Pure.
 #pragma once
 
@@ -9,8 +9,8 @@
 
 namespace driftwood::coordinator {
 
-// For people: the replicas with their sizes, then each column with its type on each side and the
+// For people: the sources with their sizes, then each column with its type on each side and the
 // one that it would be compared as.
-std::string PlanText(const std::vector<DescribedReplica>& replicas, const Reconciled& reconciled);
+std::string PlanText(const std::vector<DescribedSource>& described, const Reconciled& reconciled);
 
 }  // namespace driftwood::coordinator

@@ -31,7 +31,7 @@ constexpr size_t kNamedMax = 100;
 using NameSet = std::set<std::string_view>;
 NameSet SetOf(const Names& names) { return {names.begin(), names.end()}; }
 
-Names ColumnNames(const DescribedReplica& replica) {
+Names ColumnNames(const DescribedSource& replica) {
   Names names;
   for (const SourceColumn& column : replica.description.columns) names.push_back(column.name);
   return names;
@@ -49,10 +49,10 @@ std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + 
 
 class Reconciler {
  public:
-  Reconciler(const std::vector<DescribedReplica>& replicas, const ReconcileOptions& options,
+  Reconciler(const std::vector<DescribedSource>& replicas, const ReconcileOptions& options,
              const SettingText& setting)
       : replicas_(replicas), options_(options), setting_(setting) {
-    for (const DescribedReplica& replica : replicas) {
+    for (const DescribedSource& replica : replicas) {
       auto& columns = columns_[&replica];
       for (const SourceColumn& column : replica.description.columns) {
         columns.emplace(column.name, &column);  // of several of one name the first
@@ -102,7 +102,7 @@ class Reconciler {
     return setting_(setting, value);
   }
 
-  const SourceColumn* FindColumn(const DescribedReplica& replica, const std::string& name) const {
+  const SourceColumn* FindColumn(const DescribedSource& replica, const std::string& name) const {
     const auto& columns = columns_.at(&replica);
     const auto found = columns.find(name);
     return found == columns.end() ? nullptr : found->second;
@@ -110,8 +110,8 @@ class Reconciler {
 
   // Digests of another encoding or key can't be compared at all.
   absl::Status CheckAgents() const {
-    const DescribedReplica& first = replicas_[0];
-    for (const DescribedReplica& replica : replicas_) {
+    const DescribedSource& first = replicas_[0];
+    for (const DescribedSource& replica : replicas_) {
       const DatasetDescription& description = replica.description;
       if (description.encoding_version != merkle::kEncodingVersion) {
         return absl::FailedPreconditionError(
@@ -125,11 +125,11 @@ class Reconciler {
     return absl::OkStatus();
   }
 
-  static std::string KeyIdText(const DescribedReplica& replica) {
+  static std::string KeyIdText(const DescribedSource& replica) {
     if (!replica.description.keyed) return replica.name + " has none";
     return replica.name + " has " + Hex(replica.description.key_id).substr(0, 16) + "…";
   }
-  static absl::Status DigestKeysDiffer(const DescribedReplica& a, const DescribedReplica& b) {
+  static absl::Status DigestKeysDiffer(const DescribedSource& a, const DescribedSource& b) {
     return absl::FailedPreconditionError(
         "digest key differs: " + KeyIdText(a) + ", " + KeyIdText(b) +
         "; serve running agents with the same --digest-key-file, and give that file here too if "
@@ -178,8 +178,8 @@ class Reconciler {
   // The same columns in another order identify the same records: the first replica's order counts.
   absl::StatusOr<Names> DecideKey() const {
     if (!options_.key.empty()) return options_.key;
-    const DescribedReplica* decided = nullptr;
-    for (const DescribedReplica& replica : replicas_) {
+    const DescribedSource* decided = nullptr;
+    for (const DescribedSource& replica : replicas_) {
       if (replica.description.key.empty()) continue;
       if (decided == nullptr) decided = &replica;
       if (Sorted(replica.description.key) != Sorted(decided->description.key)) {
@@ -205,7 +205,7 @@ class Reconciler {
   // Else a column that one may not see would silently be compared nowhere.
   absl::Status CheckColumnsAreSeen() const {
     if (!options_.columns.empty()) return absl::OkStatus();
-    for (const DescribedReplica& replica : replicas_) {
+    for (const DescribedSource& replica : replicas_) {
       if (!replica.description.hides_columns) continue;
       return absl::FailedPreconditionError(
           replica.name +
@@ -217,7 +217,7 @@ class Reconciler {
   }
 
   absl::Status CheckMultiset() const {
-    for (const DescribedReplica& replica : replicas_) {
+    for (const DescribedSource& replica : replicas_) {
       if (!replica.description.always_keyed) continue;
       return absl::FailedPreconditionError(
           Say(Setting::kKey, "*") + " is for records without a key, and those of " + replica.name +
@@ -228,7 +228,7 @@ class Reconciler {
   }
 
   absl::Status CheckKeyColumns() const {
-    for (const DescribedReplica& replica : replicas_) {
+    for (const DescribedSource& replica : replicas_) {
       for (const std::string& name : key_) {
         if (FindColumn(replica, name) != nullptr) continue;
         const Names names = ColumnNames(replica);
@@ -258,7 +258,7 @@ class Reconciler {
     }
     std::sort(values.begin(), values.end());
     for (const std::string& name : values) {
-      for (const DescribedReplica& replica : replicas_) {
+      for (const DescribedSource& replica : replicas_) {
         if (FindColumn(replica, name) == nullptr) {
           return chosen ? ChosenColumnMissing(name, replica) : ColumnsNotEverywhere(values);
         }
@@ -267,7 +267,7 @@ class Reconciler {
     return values;
   }
 
-  absl::Status ChosenColumnMissing(const std::string& name, const DescribedReplica& replica) const {
+  absl::Status ChosenColumnMissing(const std::string& name, const DescribedSource& replica) const {
     const Names names = ColumnNames(replica);
     return absl::FailedPreconditionError(Say(Setting::kColumns) + ": '" + name + "' is not in " +
                                          replica.name + DidYouMean(name, names) + "; it has " +
@@ -279,7 +279,7 @@ class Reconciler {
     Names common, partial, details;
     for (const std::string& name : values) {
       Names having;
-      for (const DescribedReplica& replica : replicas_) {
+      for (const DescribedSource& replica : replicas_) {
         if (FindColumn(replica, name) != nullptr) having.push_back(replica.name);
       }
       if (having.size() == replicas_.size()) {
@@ -349,9 +349,9 @@ class Reconciler {
     if (chosen != options_.types.end()) return chosen->second;
     std::set<ColumnType> declared;
     std::set<ColumnType> observed;
-    const DescribedReplica* textual = nullptr;
-    const DescribedReplica* dynamic = nullptr;
-    for (const DescribedReplica& replica : replicas_) {
+    const DescribedSource* textual = nullptr;
+    const DescribedSource* dynamic = nullptr;
+    for (const DescribedSource& replica : replicas_) {
       const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
       if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
@@ -416,7 +416,7 @@ class Reconciler {
 
   absl::Status TypesDiffer(const std::string& name) const {
     std::string sides;
-    for (const DescribedReplica& replica : replicas_) {
+    for (const DescribedSource& replica : replicas_) {
       const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge != TypeKnowledge::kTyped &&
           column.knowledge != TypeKnowledge::kObserved) {
@@ -436,9 +436,9 @@ class Reconciler {
 
   // What makes such types comparable without reading them as something else.
   std::string OrConvert(const std::string& name) const {
-    const DescribedReplica* local = nullptr;
+    const DescribedSource* local = nullptr;
     bool zoned = false, binary = false, decimal = false;
-    for (const DescribedReplica& replica : replicas_) {
+    for (const DescribedSource& replica : replicas_) {
       const ColumnType type = FindColumn(replica, name)->type;
       if (type == ColumnType::kTimestamp) local = &replica;
       zoned = zoned || type == ColumnType::kTimestampTz;
@@ -478,16 +478,16 @@ class Reconciler {
   // Columns of any replica, each once, sorted.
   Names AllColumns() const {
     std::set<std::string> names;
-    for (const DescribedReplica& replica : replicas_) {
+    for (const DescribedSource& replica : replicas_) {
       for (const SourceColumn& column : replica.description.columns) names.insert(column.name);
     }
     return {names.begin(), names.end()};
   }
 
-  const std::vector<DescribedReplica>& replicas_;
+  const std::vector<DescribedSource>& replicas_;
   const ReconcileOptions& options_;
   const SettingText& setting_;
-  std::map<const DescribedReplica*, std::map<std::string_view, const SourceColumn*>> columns_;
+  std::map<const DescribedSource*, std::map<std::string_view, const SourceColumn*>> columns_;
   Names key_;
 };
 
@@ -506,7 +506,7 @@ std::optional<ColumnType> MergeTypes(ColumnType a, ColumnType b) {
   return std::nullopt;
 }
 
-absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedReplica>& replicas,
+absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedSource>& replicas,
                                      const ReconcileOptions& options, const SettingText& setting) {
   return Reconciler(replicas, options, setting).Run();
 }

@@ -1,5 +1,5 @@
-// From what the replicas' sources say about themselves, and the user's options, to the one schema
-// under which all are compared, or one clear error. Pure.
+// From what all sources of all replicas say about themselves, and the user's options, to the one
+// schema under which all are compared, or one clear error. Pure.
 #pragma once
 
 #include <map>
@@ -26,8 +26,8 @@ struct ReconcileOptions {
   merkle::TreeParams params;
 };
 
-struct DescribedReplica {
-  std::string name;
+struct DescribedSource {
+  std::string name;  // the replica's, or, of one of several sources, "warehouse/east"
   DatasetDescription description;
 };
 
@@ -39,7 +39,7 @@ struct Reconciled {
 // FailedPrecondition or InvalidArgument: one line that names the replicas, columns and types, and
 // the setting that would help, in the words of `setting`. README.md has the lattice of types as a
 // table.
-absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedReplica>& replicas,
+absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedSource>& replicas,
                                      const ReconcileOptions& options,
                                      const SettingText& setting = PlanSettingText);
 

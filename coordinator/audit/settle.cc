@@ -23,10 +23,10 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
     : walked_(walked),
       reader_(*reader),
       report_(*report),
-      confirmation_(walked.result, walked.plan.recheck.keys_within_reach(),
+      confirmation_(walked.result, walked.sources, walked.plan.recheck.keys_within_reach(),
                     static_cast<int>(std::max<uint64_t>(walked.plan.recheck.passes_max, 1))) {
-  for (const DescribedReplica& replica : walked.replicas) {
-    filtered_.push_back(!replica.description.filter.empty());
+  for (const DescribedSource& source : walked.described) {
+    filtered_.push_back(!source.description.filter.empty());
   }
 }
 
@@ -64,8 +64,8 @@ void Settlement::Confirm() {
 
 void Settlement::Pause() {
   double seconds = 0;
-  for (const DescribedReplica& replica : walked_.replicas) {
-    if (replica.description.live) seconds = kLiveRecheckSeconds;
+  for (const DescribedSource& source : walked_.described) {
+    if (source.description.live) seconds = kLiveRecheckSeconds;
   }
   seconds = walked_.plan.recheck.seconds.value_or(seconds);
   if (seconds <= 0) return;
@@ -128,13 +128,14 @@ void Settlement::ReadValues() {
   }
   if (keys.empty() || walked_.interrupt->raised()) return;
   walked_.on_phase(AuditObserver::Phase::kReadingValues);
-  values_ = reader_.Read(keys, /*with_values=*/true);
-  for (size_t i = 0; i < values_.size(); ++i) {
-    if (values_[i].ok()) continue;
-    report_.warnings.push_back(NameOf(i) + ": the values could not be read: " +
-                               std::string(values_[i].status().message()));
+  Readings values = reader_.Read(keys, /*with_values=*/true);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].ok()) continue;
+    report_.warnings.push_back(
+        NameOf(i) + ": the values could not be read: " + std::string(values[i].status().message()));
   }
-  Take(keys, values_);
+  Take(keys, values);
+  values_ = ByReplica(std::move(values), walked_.sources);
 }
 
 void Settlement::List(const AlikeKeys& alike) {
@@ -144,7 +145,8 @@ void Settlement::List(const AlikeKeys& alike) {
   const std::vector<ListedKey> listed =
       ListedDivergences(walked_.result, confirmation_, walked_.plan.records_listed_max);
   for (const ListedKey& one : listed) {
-    report_.records.push_back(MakeReportRecord(one, walked_.schema(), versions));
+    report_.records.push_back(
+        MakeReportRecord(one, walked_.schema(), versions, walked_.source_names));
   }
   if (walked_.schema().multiset) ListCopies(listed);
   if (!values_.empty()) AddValues(listed, values_, walked_.schema(), &report_);
@@ -164,7 +166,7 @@ void Settlement::ListCopies(const std::vector<ListedKey>& listed) {
       return absl::OkStatus();
     });
   }
-  AddCopies(listed, indexed, &report_);
+  AddCopies(listed, ByReplica(std::move(indexed), walked_.sources), &report_);
 }
 
 void Settlement::ListRuns() {
@@ -186,7 +188,8 @@ void Settlement::ListGaps() {
     ReportGap entry;
     entry.begin = MakeKey(gap.begin);
     if (gap.end) entry.end = MakeKey(*gap.end);
-    if (gap.replica < reader_.count()) entry.replica = gap.replica;
+    if (gap.replica < walked_.sources.replicas()) entry.replica = gap.replica;
+    if (gap.source) entry.source = walked_.source_names[*gap.source];
     entry.reason = gap.reason;
     report_.gaps.push_back(std::move(entry));
   }
@@ -209,8 +212,8 @@ void Settlement::WarnOfUnconfirmed() {
   const uint64_t unconfirmed = report_.statuses.unconfirmed;
   const RecheckOptions& recheck = walked_.plan.recheck;
   if (unconfirmed == 0 || !recheck.enabled || walked_.interrupt->raised()) return;
-  for (const auto& [replica, status] : reread_errors_) {
-    report_.warnings.push_back(NameOf(replica) + ": divergent records could not be re-read: " +
+  for (const auto& [source, status] : reread_errors_) {
+    report_.warnings.push_back(NameOf(source) + ": divergent records could not be re-read: " +
                                std::string(status.message()));
   }
   const uint64_t found = report_.total + report_.statuses.in_flight;

@@ -52,15 +52,15 @@ class Settlement {
   ReportKey MakeKey(const std::string& encoded) const {
     return MakeReportKey(encoded, walked_.schema().key_columns());
   }
-  const std::string& NameOf(size_t replica) const { return walked_.replicas[replica].name; }
+  const std::string& NameOf(size_t source) const { return walked_.described[source].name; }
 
   const WalkedAudit& walked_;
   LiveReader& reader_;
   Report& report_;
-  std::vector<bool> filtered_;                    // by replica: it has a filter
+  std::vector<bool> filtered_;                    // by source: it has a filter
   Confirmation confirmation_;                     // of walked_.result
-  std::map<size_t, absl::Status> reread_errors_;  // by replica: the last one
-  Readings values_;                               // of what is listed; empty: not read
+  std::map<size_t, absl::Status> reread_errors_;  // by source: the last one
+  Readings values_;                               // by replica, of what is listed; empty: not read
 };
 
 }  // namespace driftwood::coordinator

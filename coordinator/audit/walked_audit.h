@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "coordinator/audit/audit_options.h"
 #include "coordinator/audit/audit_plan.h"
 #include "coordinator/audit/reconcile.h"
 #include "coordinator/peer/interrupt.h"
+#include "coordinator/walk/source_map.h"
 #include "coordinator/walk/walk_types.h"
 #include "merkle/record/agreement.h"
 
@@ -17,9 +19,11 @@ namespace driftwood::coordinator {
 struct WalkedAudit {
   const AuditPlan& plan;
   const AuditOptions& options;
-  const std::vector<DescribedReplica>& replicas;
+  const SourceMap& sources;
+  const std::vector<std::string>& source_names;   // by source: within its replica
+  const std::vector<DescribedSource>& described;  // by source
   const merkle::Agreement& agreement;
-  const std::vector<merkle::Summary>& roots;
+  const std::vector<merkle::Summary>& roots;  // by source
   const WalkResult& result;
   Interrupt* interrupt;
   std::function<void(AuditObserver::Phase)> on_phase;

@@ -12,8 +12,8 @@ CsvCells Header(const DatabaseReport& report) {
   for (const std::string& name : report.ReplicaNames()) cells.push_back("records@" + name);
   cells.push_back("divergences");
   for (const std::string& name : report.ReplicaNames()) cells.push_back("missing@" + name);
-  for (const char* const name : {"changed", "confirmed", "unstable", "unconfirmed", "in_flight",
-                                 "gone", "seconds", "note"}) {
+  for (const char* const name : {"changed", "duplicate", "confirmed", "unstable", "unconfirmed",
+                                 "in_flight", "gone", "seconds", "note"}) {
     cells.push_back(name);
   }
   return cells;
@@ -35,6 +35,7 @@ CsvCells TableCells(const TableReport& table, CsvForm form) {
     cells.push_back(number(i < report.missing.size() ? report.missing[i] : 0));
   }
   cells.push_back(number(report.changed));
+  cells.push_back(number(report.duplicate));
   cells.push_back(number(report.statuses.confirmed));
   cells.push_back(number(report.statuses.unstable));
   cells.push_back(number(report.statuses.unconfirmed));

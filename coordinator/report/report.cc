@@ -19,6 +19,7 @@ std::string Breakdown(const Report& report) {
     parts.push_back(GroupDigits(report.missing[i]) + " missing in " + report.replicas[i].name);
   }
   if (report.changed > 0) parts.push_back(GroupDigits(report.changed) + " changed");
+  if (report.duplicate > 0) parts.push_back(GroupDigits(report.duplicate) + " duplicate");
   return parts.empty() ? "" : " (" + JoinNames(parts) + ")";
 }
 
@@ -71,7 +72,7 @@ std::string FirstReason(const Report& report) {
   const ReportGap& gap = report.gaps.front();
   const std::string reason = EscapeForDisplay(gap.reason);
   if (!gap.replica) return reason;
-  const std::string& name = report.replicas[*gap.replica].name;
+  const std::string name = GapName(report, gap);
   return reason.starts_with(name) ? reason : name + ": " + reason;
 }
 
@@ -144,8 +145,29 @@ uint64_t& StatusCounts::Of(RecordStatus status) {
   return unconfirmed;
 }
 
-bool ReportRecord::missing() const {
-  return std::any_of(states.begin(), states.end(), [](const auto& s) { return !s; });
+std::string_view ReportRecord::kind() const {
+  if (!duplicates.empty()) return "duplicate";
+  const bool missing =
+      std::any_of(states.begin(), states.end(), [](const auto& state) { return !state; });
+  return missing ? "missing" : "changed";
+}
+
+std::vector<std::string> ReportRecord::DuplicateTexts(
+    const std::vector<std::string>& replica_names) const {
+  std::vector<std::string> texts;
+  for (const ReportDuplicate& duplicate : duplicates) {
+    std::vector<std::string> held;
+    for (const auto& [source, version] : duplicate.held) {
+      held.push_back(source + " (" + version + ")");
+    }
+    texts.push_back(replica_names[duplicate.replica] + ": in its sources " + JoinAnd(held));
+  }
+  return texts;
+}
+
+std::string GapName(const Report& report, const ReportGap& gap) {
+  if (!gap.replica) return "";
+  return report.replicas[*gap.replica].name + (gap.source.empty() ? "" : "/" + gap.source);
 }
 
 ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {

@@ -46,9 +46,16 @@ struct ReportKey {
 };
 ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
 
+// One of several sources of a replica.
+struct ReportSource {
+  std::string name;  // within the replica
+  std::string source;
+  std::optional<uint64_t> records;  // absent: not known
+};
+
 struct ReportReplica {
   std::string name;
-  std::string source;
+  std::string source;                // of several: all, in their order
   std::optional<uint64_t> records;   // absent: not known
   std::optional<uint64_t> distinct;  // of a multiset: how many of them differ from each other
   std::optional<uint64_t> unparsed;
@@ -56,6 +63,8 @@ struct ReportReplica {
   // Only its rows for which this holds were compared; of a database, only this part of it. Empty:
   // all.
   std::string filter{};
+  std::vector<ReportSource>
+      sources{};  // if there are several; what stands above is of all together
   // --stats only.
   double index_seconds = 0;
   bool index_reused = false;
@@ -63,11 +72,18 @@ struct ReportReplica {
 
 std::vector<std::string> NamesOf(const std::vector<ReportReplica>& replicas);
 
+// A replica of which several sources hold one key: their names, and the version that each holds.
+struct ReportDuplicate {
+  size_t replica = 0;
+  std::vector<std::pair<std::string, std::string>> held;
+};
+
 // One divergence. Vectors are by replica unless they say otherwise.
 struct ReportRecord {
   ReportKey key;
   RecordStatus status = RecordStatus::kUnconfirmed;  // never kInFlight
-  // As last read. Version; absent: the replica lacks the key.
+  // As last read. Version; absent: the replica lacks the key. Of a duplicate that of the first
+  // source which holds it.
   std::vector<std::optional<std::string>> states;
   // Of a multiset, as last read: how many copies there are, 0 where it is missing; absent: not
   // known. Empty if it is none.
@@ -77,9 +93,13 @@ struct ReportRecord {
   std::vector<std::optional<std::vector<merkle::Value>>> values;
   // By value column, of the replicas that have the record; empty: not known.
   std::vector<bool> differs;
-  std::vector<std::string> notes;  // what a reader of the values should know
+  std::vector<std::string> notes;             // what a reader of the values should know
+  std::vector<ReportDuplicate> duplicates{};  // as last read
 
-  bool missing() const;  // kind "missing", else "changed"
+  // "duplicate" if any replica holds the key twice; else "missing" if any lacks it; else "changed".
+  std::string_view kind() const;
+  // "left: in its sources east (5f0c…) and west (97aa…)", for each duplicate.
+  std::vector<std::string> DuplicateTexts(const std::vector<std::string>& replica_names) const;
 };
 
 struct ReportRun {
@@ -104,6 +124,7 @@ struct ReportSpan {
   uint64_t changed = 0;
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
   std::optional<SpanColumn> column{};
+  uint64_t duplicate = 0;
 };
 
 struct ReportGap {
@@ -111,6 +132,7 @@ struct ReportGap {
   std::optional<ReportKey> end;  // absent: +inf
   std::optional<size_t> replica;
   std::string reason;
+  std::string source{};  // which of several sources of the replica; empty: none in particular
 };
 
 struct ReportError {
@@ -189,6 +211,7 @@ struct Report {
   // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
   uint64_t changed = 0;
+  uint64_t duplicate = 0;             // of these neither `missing` nor `changed` counts any
   std::vector<ReportRecord> records;  // of `total`, by key, as far as asked for
   std::vector<ReportRun> runs;        // without those that are in flight altogether
   // Where those outside runs lie; empty if they are too few, or that could not be asked.
@@ -240,6 +263,8 @@ std::string StatusLine(const Report& report);
 std::string ColumnsLine(const Report& report);
 // The names of the columns in which a record differs, as far as it is known.
 std::vector<std::string> DifferingNames(const Report& report, const ReportRecord& record);
+// "left", "left/east"; empty if it is of no replica in particular.
+std::string GapName(const Report& report, const ReportGap& gap);
 // "left: no such file: …"
 std::string ErrorLine(const Report& report);
 

@@ -67,15 +67,18 @@ CsvCells Header(const Report& report, CsvForm form) {
   return cells;
 }
 
-std::string NoteText(const ReportRecord& record) {
+std::string NoteText(const Report& report, const ReportRecord& record) {
   std::string text;
+  for (const std::string& held : record.DuplicateTexts(report.ReplicaNames())) {
+    text += (text.empty() ? "" : "; ") + held;
+  }
   for (const std::string& note : record.notes) text += (text.empty() ? "" : "; ") + note;
   return text;
 }
 
 CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm form) {
   CsvCells cells;
-  std::string note = NoteText(record);
+  std::string note = NoteText(report, record);
   if (record.key.columns && report.multiset()) {
     cells.push_back(Hex(record.key.columns->front().text));
   } else if (record.key.columns) {
@@ -86,7 +89,7 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm f
     note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
   }
   cells.resize(KeyColumns(report));
-  cells.push_back(record.missing() ? "missing" : "changed");
+  cells.emplace_back(record.kind());
   cells.push_back(std::string(RecordStatusName(record.status)));
   for (const auto& state : record.states) cells.push_back(state.value_or(""));
   for (const auto& copies : record.copies) {

@@ -76,11 +76,18 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
   if (object["key"].is_null() || !JsonSaysAll(report.schema, record.key)) {
     object["key_encoded"] = Hex(record.key.encoded);
   }
-  object["kind"] = record.missing() ? "missing" : "changed";
+  object["kind"] = record.kind();
   object["status"] = RecordStatusName(record.status);
   Json& states = object["states"] = Json::object();
   for (size_t i = 0; i < record.states.size(); ++i) {
     states[report.replicas[i].name] = record.states[i] ? Json(*record.states[i]) : Json(nullptr);
+  }
+  if (!record.duplicates.empty()) {
+    Json& duplicates = object["duplicates"] = Json::object();
+    for (const ReportDuplicate& duplicate : record.duplicates) {
+      Json& held = duplicates[report.replicas[duplicate.replica].name] = Json::object();
+      for (const auto& [source, version] : duplicate.held) held[source] = version;
+    }
   }
   if (!record.copies.empty()) {
     Json& copies = object["copies"] = Json::object();
@@ -107,6 +114,12 @@ Json ReplicasJson(const Report& report) {
     if (replica.distinct) object["distinct"] = *replica.distinct;
     object["source"] = replica.source;
     if (!replica.filter.empty()) object["filter"] = replica.filter;
+    for (const ReportSource& source : replica.sources) {
+      object["sources"].push_back(
+          {{"name", source.name},
+           {"records", source.records ? Json(*source.records) : Json(nullptr)},
+           {"source", source.source}});
+    }
     array.push_back(std::move(object));
   }
   return array;
@@ -150,6 +163,7 @@ Json DivergencesJson(const Report& report) {
                  {"exact", report.exact},
                  {"missing", missing},
                  {"changed", report.changed},
+                 {"duplicate", report.duplicate},
                  {"listed", report.records.size()}};
   AddStatuses(report.statuses, &object);
   if (report.estimate) {
@@ -214,6 +228,7 @@ Json SpansJson(const Report& report) {
     object.update({{"records", span.records},
                    {"changed", span.changed},
                    {"missing", std::move(missing)},
+                   {"duplicate", span.duplicate},
                    {"column", SpanColumnJson(report, span)}});
     array.push_back(std::move(object));
   }
@@ -266,6 +281,7 @@ Json CoverageJson(const Report& report) {
     AddBound(report, "begin", &gap.begin, &object);
     AddBound(report, "end", gap.end ? &*gap.end : nullptr, &object);
     object["replica"] = gap.replica ? Json(report.replicas[*gap.replica].name) : Json(nullptr);
+    if (!gap.source.empty()) object["source"] = gap.source;
     object["reason"] = gap.reason;
   }
   Json moving = Json::array();

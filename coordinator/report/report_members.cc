@@ -170,6 +170,12 @@ void ReportMembers::ReadReplicas(const JsonNode& document) {
     if (const auto distinct = entry.Find("distinct")) replica.distinct = distinct->Count();
     replica.source = entry["source"].Text();
     if (const auto filter = entry.Find("filter")) replica.filter = filter->Text();
+    if (const auto sources = entry.Find("sources")) {
+      for (const JsonNode& source : sources->Elements()) {
+        replica.sources.push_back(
+            {source["name"].Text(), source["source"].Text(), CountOrNull(source["records"])});
+      }
+    }
     const bool twice = std::find(names_.begin(), names_.end(), replica.name) != names_.end();
     if (twice) entry["name"].Fail("the name of one replica");
     names_.push_back(replica.name);
@@ -203,6 +209,7 @@ void ReportMembers::ReadDivergences(const JsonNode& divergences) {
   report_.exact = divergences["exact"].Flag();
   report_.missing = CountsByReplica(divergences["missing"]);
   report_.changed = divergences["changed"].Count();
+  report_.duplicate = divergences["duplicate"].Count();
   report_.statuses = ReadStatuses(divergences);
   if (const auto estimate = divergences.Find("estimate")) {
     report_.estimate =
@@ -222,6 +229,7 @@ ReportRecord ReportMembers::ReadRecord(const JsonNode& object) {
   ForEachReplica(object["states"], names_, [&](size_t, const JsonNode& state) {
     record.states.push_back(state.is_null() ? std::nullopt : std::optional(state.Text()));
   });
+  if (const auto duplicates = object.Find("duplicates")) ReadDuplicates(*duplicates, &record);
   if (const auto copies = object.Find("copies")) {
     ForEachReplica(*copies, names_, [&](size_t, const JsonNode& count) {
       record.copies.push_back(CountOrNull(count));
@@ -237,6 +245,19 @@ ReportRecord ReportMembers::ReadRecord(const JsonNode& object) {
   }
   if (const auto notes = object.Find("notes")) record.notes = notes->Texts();
   return record;
+}
+
+void ReportMembers::ReadDuplicates(const JsonNode& duplicates, ReportRecord* record) {
+  for (size_t i = 0; i < names_.size(); ++i) {
+    const auto sources = duplicates.Find(names_[i]);
+    if (!sources) continue;
+    ReportDuplicate& duplicate = record->duplicates.emplace_back();
+    duplicate.replica = i;
+    for (const ReportSource& source : report_.replicas[i].sources) {
+      const auto version = sources->Find(source.name);
+      if (version) duplicate.held.emplace_back(source.name, version->Text());
+    }
+  }
 }
 
 void ReportMembers::ReadValues(const JsonNode& object, ReportRecord* record) {
@@ -289,6 +310,7 @@ void ReportMembers::ReadSpans(const JsonNode& spans) {
     span.records = object["records"].Count();
     span.changed = object["changed"].Count();
     span.missing = CountsByReplica(object["missing"]);
+    span.duplicate = object["duplicate"].Count();
     const JsonNode column = object["column"];
     if (column.is_null()) continue;
     span.column =
@@ -355,6 +377,7 @@ void ReportMembers::ReadCoverage(const JsonNode& coverage) {
     gap.end = ReadBound(object, "end");
     const JsonNode replica = object["replica"];
     if (!replica.is_null()) gap.replica = ReplicaOf(replica);
+    if (const auto source = object.Find("source")) gap.source = source->Text();
     gap.reason = object["reason"].Text();
   }
 }

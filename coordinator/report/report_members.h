@@ -30,6 +30,7 @@ class ReportMembers {
   void ReadExplanation(const JsonNode& explanation);
   void ReadCoverage(const JsonNode& coverage);
   ReportRecord ReadRecord(const JsonNode& record);
+  void ReadDuplicates(const JsonNode& duplicates, ReportRecord* record);
   void ReadValues(const JsonNode& object, ReportRecord* record);
   std::vector<merkle::Value> ReadRow(const JsonNode& row, const std::optional<JsonNode>& encodings);
   ExplainedKeys ReadExplainedKeys(const JsonNode& keys);

@@ -71,7 +71,8 @@ class TableWriter {
     for (const ReportReplica& replica : report_.replicas) {
       rows.push_back({replica.name,
                       replica.records ? Plural(*replica.records, "record", "records") : "not known",
-                      EscapeForDisplay(replica.source)});
+                      replica.sources.empty() ? EscapeForDisplay(replica.source)
+                                              : GroupDigits(replica.sources.size()) + " sources:"});
     }
     const std::vector<size_t> widths = Widths(rows);
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -85,8 +86,20 @@ class TableWriter {
       }
       if (replica.unkeyed) line += "  (unkeyed)";
       RETURN_IF_ERROR(Line(line));
+      RETURN_IF_ERROR(Sources(replica));
     }
     return absl::OkStatus();
+  }
+
+  // Of a replica that has several, one below the other.
+  absl::Status Sources(const ReportReplica& replica) {
+    std::vector<TableRow> rows;
+    for (const ReportSource& source : replica.sources) {
+      rows.push_back({"    " + EscapeForDisplay(source.name),
+                      source.records ? Plural(*source.records, "record", "records") : "not known",
+                      EscapeForDisplay(source.source)});
+    }
+    return AsTable(rows, Widths(rows));
   }
 
   absl::Status Compared() {
@@ -144,6 +157,7 @@ class TableWriter {
       if (span.missing[i] == 0) continue;
       kinds.push_back(GroupDigits(span.missing[i]) + " missing in " + report_.replicas[i].name);
     }
+    if (span.duplicate > 0) kinds.push_back(GroupDigits(span.duplicate) + " duplicate");
     return JoinNames(kinds);
   }
 
@@ -210,7 +224,7 @@ class TableWriter {
     RETURN_IF_ERROR(Line("Not proven either way:"));
     for (const ReportGap& gap : report_.gaps) {
       std::string line = "  " + RangeText(report_, gap.begin, gap.end) + ": ";
-      if (gap.replica) line += report_.replicas[*gap.replica].name + ": ";
+      if (gap.replica) line += GapName(report_, gap) + ": ";
       RETURN_IF_ERROR(Line(line + EscapeForDisplay(gap.reason)));
     }
     return absl::OkStatus();
@@ -278,12 +292,16 @@ class TableWriter {
     } else {
       for (const merkle::Value& value : *record.key.columns) row.push_back(ShowValue(value));
     }
-    row.push_back(record.missing() ? "missing" : "changed");
+    row.emplace_back(record.kind());
     row.push_back(std::string(RecordStatusName(record.status)));
     for (size_t i = 0; i < record.states.size(); ++i) {
       row.push_back(!record.states[i]        ? "(missing)"
                     : CopiesKnown(record, i) ? Plural(*record.copies[i], "copy", "copies")
                                              : *record.states[i]);
+    }
+    for (const ReportDuplicate& duplicate : record.duplicates) {
+      row[row.size() - record.states.size() + duplicate.replica] =
+          "(in " + GroupDigits(duplicate.held.size()) + " sources)";
     }
     if (any_differs_) row.push_back(DiffersIn(record));
     return row;
@@ -337,6 +355,9 @@ class TableWriter {
   }
 
   absl::Status Notes(const ReportRecord& record) {
+    for (const std::string& held : record.DuplicateTexts(report_.ReplicaNames())) {
+      RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(held)));
+    }
     for (const std::string& note : record.notes) {
       RETURN_IF_ERROR(Line("  note: " + EscapeForDisplay(note)));
     }
@@ -350,15 +371,20 @@ class TableWriter {
         if (!record.states[i]) lacking.push_back(report_.replicas[i].name);
       }
       RETURN_IF_ERROR(Line(KeyText(report_, record.key)));
-      RETURN_IF_ERROR(Line("  " + (lacking.empty() ? "changed" : "missing in " + JoinAnd(lacking)) +
-                           ", " + std::string(RecordStatusName(record.status)) +
-                           CopiesText(record)));
+      RETURN_IF_ERROR(
+          Line("  " + (lacking.empty() ? std::string(record.kind()) : KindIn(record, lacking)) +
+               ", " + std::string(RecordStatusName(record.status)) + CopiesText(record)));
       const std::string differs = record.values.empty() ? DiffersIn(record) : "";
       if (!differs.empty()) RETURN_IF_ERROR(Line("  differs in " + differs));
       RETURN_IF_ERROR(record.values.empty() ? Versions(record) : Values(record));
       RETURN_IF_ERROR(Notes(record));
     }
     return absl::OkStatus();
+  }
+
+  // "missing in left", "duplicate, missing in left"
+  static std::string KindIn(const ReportRecord& record, const std::vector<std::string>& lacking) {
+    return (record.duplicates.empty() ? "" : "duplicate, ") + ("missing in " + JoinAnd(lacking));
   }
 
   absl::Status Versions(const ReportRecord& record) {

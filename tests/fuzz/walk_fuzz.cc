@@ -2,12 +2,16 @@
 // bytes changed, or bytes of the input's own. Whatever arrives, the walk ends, and is complete only
 // with an empty list of gaps.
 //
-// Input: one byte for the replicas and options, then for each reply one byte of what is done to it
-// (below) and the bytes that this needs. After the end of the input all replies are honest.
+// Input: one byte for the replicas, their sources and options, then for each reply one byte of what
+// is done to it (below) and the bytes that this needs. After the end of the input all replies are
+// honest.
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "coordinator/walk/walk.h"
@@ -38,6 +42,49 @@ const std::vector<MemoryTree>& Replicas() {
     return made;
   }();
   return *replicas;
+}
+
+// The first `replicas` of them in sources: each in one; or some in three, by a hash of the keys or
+// by ranges, with a key that is in two of them.
+struct Sharded {
+  std::vector<MemoryTree> trees;
+  std::vector<size_t> replica_of;
+};
+
+enum class Sharding : uint8_t { kNone, kHashOfOne, kHashOfAll, kRangesOfAll };
+
+Sharded Shard(size_t replicas, Sharding how) {
+  Sharded sharded;
+  for (size_t r = 0; r < replicas; ++r) {
+    const MemoryTree& replica = Replicas()[r];
+    if (how == Sharding::kNone || (how == Sharding::kHashOfOne && r != 1)) {
+      sharded.trees.push_back(replica);
+      sharded.replica_of.push_back(r);
+      continue;
+    }
+    std::vector<MemoryTree> trees(
+        3, MemoryTree(merkle::DigestKey::Unkeyed(), merkle::TreeParams{4, 4}));
+    size_t number = 0;
+    for (const auto& [key, digest] : replica.records()) {
+      const size_t shard = how == Sharding::kRangesOfAll ? number * 3 / replica.records().size()
+                                                         : std::hash<std::string>()(key) % 3;
+      trees[shard].Put(key, digest);
+      if (number == 77) trees[(shard + 1) % 3].Put(key, digest);
+      ++number;
+    }
+    for (MemoryTree& tree : trees) {
+      sharded.trees.push_back(std::move(tree));
+      sharded.replica_of.push_back(r);
+    }
+  }
+  return sharded;
+}
+
+const Sharded& Shards(size_t replicas, Sharding how) {
+  static auto* const made = new std::map<std::pair<size_t, Sharding>, Sharded>();
+  const auto found = made->find({replicas, how});
+  if (found != made->end()) return found->second;
+  return made->emplace(std::pair(replicas, how), Shard(replicas, how)).first->second;
 }
 
 class Input {
@@ -100,17 +147,17 @@ void Fuzz(std::string_view bytes) {
   merkle::QueryLimits limits;
   if ((setup & 32) != 0) limits.reply_bytes_max = 100;
 
+  const Sharded& sharded = Shards(replicas, static_cast<Sharding>(setup >> 6));
   std::vector<merkle::Summary> roots;
   std::vector<std::unique_ptr<merkle::QuerySession>> sessions;
-  for (size_t r = 0; r < replicas; ++r) {
-    const MemoryTree& tree = Replicas()[r];
+  for (const MemoryTree& tree : sharded.trees) {
     roots.push_back(tree.root());
     sessions.push_back(std::make_unique<merkle::QuerySession>(&tree, limits));
   }
-  Walk walk(roots, merkle::TreeParams{4, 4}, options);
+  Walk walk(roots, SourceMap(sharded.replica_of), merkle::TreeParams{4, 4}, options);
   while (!walk.done()) {
     const std::vector<std::string> batches = walk.NextRound();
-    for (size_t r = 0; r < replicas; ++r) {
+    for (size_t r = 0; r < batches.size(); ++r) {
       if (batches[r].empty()) continue;
       auto reply = sessions[r]->Answer(batches[r]);
       if (reply.ok()) {

@@ -1,6 +1,7 @@
 #include "coordinator/audit/confirm/confirm.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -43,8 +44,9 @@ bool Candidate::ChangedColumnsKnown(size_t columns) const {
          std::all_of(now.begin(), now.end(), [](const auto& state) { return state.has_value(); });
 }
 
-Confirmation::Confirmation(const WalkResult& result, uint64_t keys_max, int passes_max)
-    : passes_max_(passes_max) {
+Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t keys_max,
+                           int passes_max)
+    : sources_(std::move(sources)), passes_max_(passes_max) {
   DRIFTWOOD_CHECK(passes_max >= 1);
   const auto add = [&](const Divergence& divergence, std::optional<size_t> run) {
     if (candidates_.size() >= keys_max) return false;
@@ -90,28 +92,39 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
         candidates_.begin(), candidates_.end(), key,
         [](const Candidate& a, const std::string& wanted) { return a.found->key < wanted; });
     if (candidate == candidates_.end() || candidate->found->key != key) continue;
-    if (!complete || readings.size() != candidate->found->states.size()) {
+    if (!complete || readings.size() != sources_.sources()) {
       if (IsOpen(*candidate)) {
         candidate->status = RecordStatus::kUnconfirmed;
         ++candidate->passes;
       }
       continue;
     }
-    States now;
-    std::vector<const FoundRecord*> records;
-    candidate->copies.clear();
-    for (RecordCursor& cursor : cursors) {
-      const FoundRecord* const found = cursor.Find(key);
-      now.push_back(found != nullptr ? std::optional(found->digest) : std::nullopt);
-      candidate->copies.push_back(found != nullptr ? found->copies : 0);
-      if (found != nullptr) records.push_back(found);
-    }
+    std::vector<const FoundRecord*> found;
+    for (RecordCursor& cursor : cursors) found.push_back(cursor.Find(key));
     ++candidate->passes;
     candidate->outside_filter = outside_filter;
-    const bool same_as_before = now == candidate->now;
-    Judge(&*candidate, std::move(now));
-    TakeTags(&*candidate, same_as_before, records);
+    Judge(&*candidate, See(found));
   }
+}
+
+Confirmation::Seen Confirmation::See(const std::vector<const FoundRecord*>& by_source) const {
+  Seen seen;
+  seen.states.resize(sources_.replicas());
+  seen.copies.resize(sources_.replicas(), 0);
+  std::vector<Duplicate> held(sources_.replicas());
+  for (size_t s = 0; s < by_source.size(); ++s) {
+    const FoundRecord* const found = by_source[s];
+    if (found == nullptr) continue;
+    const size_t replica = sources_.ReplicaOf(s);
+    held[replica].replica = replica;
+    held[replica].held.push_back({s, found->digest});
+    seen.copies[replica] += found->copies;
+    if (!seen.states[replica]) seen.states[replica] = found->digest;
+    seen.records.push_back(found);
+  }
+  std::erase_if(held, [](const Duplicate& one) { return one.held.size() < 2; });
+  seen.duplicates = std::move(held);
+  return seen;
 }
 
 // `found` are the records that `candidate->now` stands for.
@@ -122,6 +135,7 @@ void Confirmation::TakeTags(Candidate* candidate, bool same_as_before,
                                     [](const auto* one) { return !one->column_tags.empty(); });
   if (!tagged && same_as_before) return;  // what was known still holds
   candidate->differs.clear();
+  if (!candidate->duplicates_now.empty()) return;  // no two records are there to be compared
   const bool differ = std::any_of(found.begin(), found.end(), [&](const FoundRecord* one) {
     return one->digest != found.front()->digest;
   });
@@ -131,15 +145,22 @@ void Confirmation::TakeTags(Candidate* candidate, bool same_as_before,
   tags_contradicted_ = true;
 }
 
-void Confirmation::Judge(Candidate* candidate, States now) const {
-  if (AllAgree(now)) {
+void Confirmation::Judge(Candidate* candidate, Seen seen) {
+  const Divergence& found = *candidate->found;
+  const bool same_as_found = seen.states == found.states && seen.duplicates == found.duplicates;
+  const bool same_as_before =
+      seen.states == candidate->now && seen.duplicates == candidate->duplicates_now;
+  if (AllAgree(seen.states) && seen.duplicates.empty()) {
     candidate->status = RecordStatus::kInFlight;
-  } else if (now == candidate->found->states || now == candidate->now) {
+  } else if (same_as_found || same_as_before) {
     candidate->status = RecordStatus::kConfirmed;
   } else {
     candidate->status = RecordStatus::kUnstable;
   }
-  candidate->now = std::move(now);
+  candidate->now = std::move(seen.states);
+  candidate->duplicates_now = std::move(seen.duplicates);
+  candidate->copies = std::move(seen.copies);
+  TakeTags(candidate, same_as_before, seen.records);
 }
 
 const Candidate* Confirmation::Find(const std::string& key) const {
@@ -166,6 +187,28 @@ std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
     if (!found) not_found.push_back(key);
   }
   return not_found;
+}
+
+Readings ByReplica(Readings by_source, const SourceMap& sources) {
+  if (!sources.sharded()) return by_source;
+  Readings by_replica(sources.replicas(), std::vector<FoundRecord>());
+  for (size_t s = 0; s < by_source.size(); ++s) {
+    auto& reading = by_replica[sources.ReplicaOf(s)];
+    if (!reading.ok()) continue;
+    if (!by_source[s].ok()) {
+      reading = by_source[s].status();
+      continue;
+    }
+    std::move(by_source[s]->begin(), by_source[s]->end(), std::back_inserter(*reading));
+  }
+  for (auto& reading : by_replica) {
+    if (!reading.ok()) continue;
+    const auto by_key = [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; };
+    const auto same = [](const FoundRecord& a, const FoundRecord& b) { return a.key == b.key; };
+    std::stable_sort(reading->begin(), reading->end(), by_key);
+    reading->erase(std::unique(reading->begin(), reading->end(), same), reading->end());
+  }
+  return by_replica;
 }
 
 absl::Status CheckReading(const std::vector<std::string>& keys,

@@ -5,6 +5,7 @@
 // sockets, clocks or threads. One thread at a time.
 //
 //   all replicas agree now, also in that none has the key .......... in flight
+//   several sources of one replica hold the key, whatever they hold . never in flight
 //   none has the key any more under its filter, which may move ..... as it is without the filters
 //   differs as in the walk or as in the reading before ............. confirmed
 //   differs in another way each time ................................ unstable
@@ -23,11 +24,13 @@
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/report/report.h"
+#include "coordinator/walk/source_map.h"
 #include "coordinator/walk/walk_types.h"
 
 namespace driftwood::coordinator {
 
-// What a replica holds for a key; absent: it lacks the key. By replica.
+// What a replica holds for a key; absent: it lacks the key. By replica. Of a duplicate what the
+// first of the sources holds that have it.
 using States = std::vector<std::optional<merkle::Digest>>;
 
 // A divergence within reach of the confirmation.
@@ -39,7 +42,8 @@ struct Candidate {
   States now;      // as last read from all replicas; empty: never
   // Of a multiset: how many copies each replica had then; empty: never read.
   std::vector<uint64_t> copies{};
-  bool outside_filter = false;  // `now` is what there is without the replicas' filters
+  std::vector<Duplicate> duplicates_now{};  // beside `now`
+  bool outside_filter = false;              // `now` is what there is without the replicas' filters
   // By value column, in what `now` stands for: whether replicas that have the record differ there.
   // Empty: not known, as no column tags came with it. Nothing but diagnostics is made of it.
   std::vector<bool> differs{};
@@ -47,11 +51,14 @@ struct Candidate {
   // In flight, and no replica has it any more.
   bool GoneEverywhere() const;
   const States& states() const { return now.empty() ? found->states : now; }
+  const std::vector<Duplicate>& duplicates() const {
+    return now.empty() ? found->duplicates : duplicates_now;
+  }
   // Divergent, of the kind "changed", and it is known in which of the `columns` it differs.
   bool ChangedColumnsKnown(size_t columns) const;
 };
 
-// What each replica gave for one batch of keys; by replica.
+// What each source gave for one batch of keys; by source, unless it is said to be by replica.
 using Readings = std::vector<absl::StatusOr<std::vector<FoundRecord>>>;
 
 // Walks along one reading, which is in key order, as keys that ascend are gone through. The reading
@@ -76,10 +83,10 @@ std::vector<RecordCursor> CursorsOf(const Readings& readings);
 
 class Confirmation {
  public:
-  // `result` must outlive it. Within reach are the first `keys_max` of its divergences: those
-  // outside missing runs first, then the listed ones of the runs. `passes_max`: how often one is
-  // read that keeps changing; at least 1.
-  Confirmation(const WalkResult& result, uint64_t keys_max, int passes_max);
+  // `result` must outlive it; its sources are those of `sources`. Within reach are the first
+  // `keys_max` of its divergences: those outside missing runs first, then the listed ones of the
+  // runs. `passes_max`: how often one is read that keeps changing; at least 1.
+  Confirmation(const WalkResult& result, SourceMap sources, uint64_t keys_max, int passes_max);
 
   // The keys to be read in the next pass, ascending; empty: nothing is open any more.
   std::vector<std::string> OpenKeys() const;
@@ -99,11 +106,20 @@ class Confirmation {
   bool tags_contradicted() const { return tags_contradicted_; }
 
  private:
-  void Judge(Candidate* candidate, States now) const;
+  // What the replicas hold of one key, from what was found of it in each source.
+  struct Seen {
+    States states;
+    std::vector<Duplicate> duplicates;
+    std::vector<uint64_t> copies;
+    std::vector<const FoundRecord*> records;
+  };
+  Seen See(const std::vector<const FoundRecord*>& by_source) const;
+  void Judge(Candidate* candidate, Seen seen);
   void TakeTags(Candidate* candidate, bool same_as_before,
                 const std::vector<const FoundRecord*>& found);
   bool IsOpen(const Candidate& candidate) const;
 
+  const SourceMap sources_;
   const int passes_max_;
   std::vector<Candidate> candidates_;
   bool tags_contradicted_ = false;
@@ -112,6 +128,10 @@ class Confirmation {
 // Those of `keys` (ascending) that are in none of `readings`, all of which have come.
 std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
                                       const Readings& readings);
+
+// By replica: the records of its sources together, in key order. Of a duplicate that of the first
+// source; no answer if any source gave none.
+Readings ByReplica(Readings by_source, const SourceMap& sources);
 
 // What an agent said is there must be among what it was asked for, each key once and in order:
 // else it is no answer. Internal.

@@ -13,15 +13,34 @@ namespace driftwood::coordinator {
 
 namespace {
 
+// As far as it is known: of a key that several sources of a replica hold, and that is not listed,
+// the run counts all records.
 uint64_t KeysOf(const MissingRun& run) {
   uint64_t keys = 0;
-  for (const merkle::Summary& summary : run.summaries) keys = std::max(keys, summary.count);
+  for (size_t i = 0; i < run.summaries.size(); ++i) {
+    uint64_t records = run.summaries[i].count;
+    for (const Divergence& one : run.listed) {
+      records -= std::max<uint64_t>(one.RecordsIn(i), 1) - 1;
+    }
+    keys = std::max(keys, records);
+  }
   return keys;
 }
 
+uint64_t DuplicatesIn(const MissingRun& run) {
+  return static_cast<uint64_t>(
+      std::count_if(run.listed.begin(), run.listed.end(),
+                    [](const Divergence& one) { return !one.duplicates.empty(); }));
+}
+
 // Counts one key with these states in the report's breakdown, or takes it out.
-void Tally(const States& states, Report* report, bool add) {
+void Tally(const States& states, const std::vector<Duplicate>& duplicates, Report* report,
+           bool add) {
   const uint64_t one = add ? 1 : ~uint64_t{0};  // minus one, modulo 2^64
+  if (!duplicates.empty()) {
+    report->duplicate += one;
+    return;
+  }
   bool missing = false;
   for (size_t i = 0; i < states.size(); ++i) {
     if (states[i]) continue;
@@ -104,13 +123,23 @@ merkle::Schema ReportSchema(merkle::Schema schema) {
 }
 
 ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
-                              const VersionMaker& versions) {
+                              const VersionMaker& versions,
+                              const std::vector<std::string>& source_names) {
   ReportRecord record;
   record.key = MakeReportKey(listed.found->key, schema.key_columns());
   record.status = listed.status;
   if (listed.differs != nullptr) record.differs = *listed.differs;
   for (const auto& state : *listed.states) {
     record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
+  }
+  if (listed.duplicates != nullptr) {
+    for (const Duplicate& duplicate : *listed.duplicates) {
+      ReportDuplicate& entry = record.duplicates.emplace_back();
+      entry.replica = duplicate.replica;
+      for (const Duplicate::Held& held : duplicate.held) {
+        entry.held.emplace_back(source_names.at(held.source), versions.Version(held.digest));
+      }
+    }
   }
   if (listed.outside_filter) {
     record.notes.push_back(
@@ -122,22 +151,24 @@ ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& sch
 void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report) {
   for (const Divergence& divergence : result.divergences) {
     ++report->statuses.unconfirmed;
-    Tally(divergence.states, report, /*add=*/true);
+    Tally(divergence.states, divergence.duplicates, report, /*add=*/true);
   }
   for (const MissingRun& run : result.runs) {
     const uint64_t keys = KeysOf(run);
+    const uint64_t duplicate = DuplicatesIn(run);
     report->statuses.unconfirmed += keys;
+    report->duplicate += duplicate;
     for (size_t i = 0; i < run.summaries.size(); ++i) {
-      if (run.summaries[i].count == 0) report->missing[i] += keys;
+      if (run.summaries[i].count == 0) report->missing[i] += keys - duplicate;
     }
   }
   // Those re-read count as what they are now.
   for (const Candidate& candidate : confirmation.candidates()) {
     --report->statuses.unconfirmed;
-    Tally(candidate.found->states, report, /*add=*/false);
+    Tally(candidate.found->states, candidate.found->duplicates, report, /*add=*/false);
     CountStatus(candidate, &report->statuses);
     if (candidate.status != RecordStatus::kInFlight)
-      Tally(candidate.states(), report, /*add=*/true);
+      Tally(candidate.states(), candidate.duplicates(), report, /*add=*/true);
   }
   report->total = report->statuses.divergent();
 }
@@ -165,6 +196,7 @@ void ForEachDivergence(const WalkResult& result, const Confirmation& confirmatio
   for (const Divergence* found : known) {
     const Candidate* candidate = confirmation.Find(found->key);
     ListedKey listed{found, &found->states, RecordStatus::kUnconfirmed};
+    listed.duplicates = &found->duplicates;
     if (candidate != nullptr) {
       if (candidate->status == RecordStatus::kInFlight) continue;
       listed = {found,
@@ -172,7 +204,8 @@ void ForEachDivergence(const WalkResult& result, const Confirmation& confirmatio
                 candidate->status,
                 candidate->copies.empty() ? nullptr : &candidate->copies,
                 candidate->differs.empty() ? nullptr : &candidate->differs,
-                candidate->outside_filter};
+                candidate->outside_filter,
+                &candidate->duplicates()};
     }
     if (!take(listed)) return;
   }
@@ -227,7 +260,7 @@ std::string CheckMultisets(const WalkResult& result, const Report& report) {
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                         size_t i) {
   uint64_t parts = result.records_proven_equal;
-  for (const Divergence& divergence : result.divergences) parts += divergence.states[i] ? 1 : 0;
+  for (const Divergence& divergence : result.divergences) parts += divergence.RecordsIn(i);
   for (const MissingRun& run : result.runs) parts += run.summaries[i].count;
   if (parts == roots[i].count) return "";
   return "the parts of the comparison add up to " + GroupDigits(parts) + " records, not to the " +
@@ -304,7 +337,7 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                        i, &record);
     }
     // Of fewer values than there are they would say too little.
-    bool all_known = true;
+    bool all_known = record.duplicates.empty();
     for (size_t i = 0; i < found.size(); ++i) {
       all_known = all_known && (record.values[i] || !(*listed[r].states)[i]);
     }

@@ -21,18 +21,22 @@ struct ListedKey {
   const Divergence* found = nullptr;  // of the walk's result
   const States* states = nullptr;     // as last read: of the confirmation or the walk's result
   RecordStatus status = RecordStatus::kUnconfirmed;
-  const std::vector<uint64_t>* copies = nullptr;  // of a multiset, as last read; null: never
-  const std::vector<bool>* differs = nullptr;     // Candidate::differs; null: not known
-  bool outside_filter = false;                    // Candidate::outside_filter
+  const std::vector<uint64_t>* copies = nullptr;       // of a multiset, as last read; null: never
+  const std::vector<bool>* differs = nullptr;          // Candidate::differs; null: not known
+  bool outside_filter = false;                         // Candidate::outside_filter
+  const std::vector<Duplicate>* duplicates = nullptr;  // beside `states`; null: none
 };
 
 // As reports have it: a multiset's key is the column '*'.
 merkle::Schema ReportSchema(merkle::Schema schema);
 
+// `source_names`: of all sources, within their replica; empty where no replica has several.
 ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
-                              const VersionMaker& versions);
+                              const VersionMaker& versions,
+                              const std::vector<std::string>& source_names);
 
-// Fills `total`, `statuses`, `missing` and `changed`: keys inside runs included, listed or not.
+// Fills `total`, `statuses`, `missing`, `changed` and `duplicate`: keys inside runs included,
+// listed or not.
 void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report);
 
 // Of each run of `result`, what became of its keys.
@@ -58,8 +62,8 @@ std::string CheckStatuses(const WalkResult& result, const Report& report);
 // Empty unless multisets were found equal and yet differ in their numbers of records.
 std::string CheckMultisets(const WalkResult& result, const Report& report);
 
-// Empty if replica `i`'s root count is what the walk's parts add up to; else what is wrong. A
-// last check of our own arithmetic, independent of the walk's.
+// `roots` by replica. Empty if replica `i`'s root count is what the walk's parts add up to; else
+// what is wrong. A last check of our own arithmetic, independent of the walk's.
 std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                         size_t i);
 
@@ -71,6 +75,7 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
 
 // Fills the copies of report->records, which stand for `listed`: as last read, else from `indexed`,
 // what the indexes that were compared say of KeysWithoutCopies().
+// `indexed` by replica.
 void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report);
 
 // Fills values, notes and, where the values say so, differing columns of report->records, which

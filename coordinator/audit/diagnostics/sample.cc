@@ -170,8 +170,8 @@ absl::StatusOr<std::vector<Summary>> CutAt(Peer& peer, const Summary& root,
 class Sampler {
  public:
   Sampler(const std::vector<Peer*>& peers, const std::vector<Summary>& roots,
-          const merkle::TreeParams& params, const SampleOptions& options)
-      : peers_(peers), roots_(roots), params_(params), options_(options) {}
+          const SourceMap& sources, const merkle::TreeParams& params, const SampleOptions& options)
+      : peers_(peers), roots_(roots), sources_(sources), params_(params), options_(options) {}
 
   absl::StatusOr<KeySample> Run() {
     RETURN_IF_ERROR(ChooseCells());
@@ -179,11 +179,16 @@ class Sampler {
       ASSIGN_OR_RETURN(std::vector<Summary> cells, CutAt(*peers_[r], roots_[r], keys_));
       summaries_.push_back(std::move(cells));
     }
-    for (const size_t cell : cells_) sample_.blocks.push_back(Judge(cell));
+    for (const size_t cell : cells_) {
+      std::vector<Summary> by_source;
+      for (const std::vector<Summary>& summaries : summaries_) by_source.push_back(summaries[cell]);
+      sample_.blocks.push_back(Judge(sources_.Sum(by_source)));
+      all_equal_.push_back(AllEqual(sources_.Sum(by_source)));
+    }
     std::vector<std::vector<WalkedRecord>> found(cells_.size());
     for (size_t r = 0; r < peers_.size(); ++r) RETURN_IF_ERROR(Read(r, &found));
     for (size_t i = 0; i < cells_.size(); ++i) {
-      sample_.blocks[i].divergences = Join(found[i], SourceMap(peers_.size()));
+      sample_.blocks[i].divergences = Join(found[i], sources_);
     }
     return std::move(sample_);
   }
@@ -191,11 +196,11 @@ class Sampler {
  private:
   // The keys to cut at, and which of the cells between them are the blocks.
   absl::Status ChooseCells() {
-    const auto most =
-        std::max_element(roots_.begin(), roots_.end(),
-                         [](const Summary& a, const Summary& b) { return a.count < b.count; });
+    const std::optional<size_t> pivot = SamplePivot(roots_, sources_);
+    if (!pivot) return absl::FailedPreconditionError("no source holds all records of its replica");
+    const Summary& root = roots_[*pivot];
     const uint64_t size = options_.block_records;
-    sample_.blocks_in_all = most->count / size + (most->count % size == 0 ? 0 : 1);
+    sample_.blocks_in_all = root.count / size + (root.count % size == 0 ? 0 : 1);
     const std::vector<uint64_t> blocks =
         ChooseBlocks(sample_.blocks_in_all, options_.blocks_wanted, options_.seed);
     std::vector<uint64_t> ranks;
@@ -206,17 +211,16 @@ class Sampler {
       cells_.push_back(ranks.size());
       if (block + 1 < sample_.blocks_in_all) ranks.push_back((block + 1) * size);
     }
-    Peer& pivot = *peers_[static_cast<size_t>(most - roots_.begin())];
-    ASSIGN_OR_RETURN(keys_, KeysAt(pivot, *most, params_, ranks));
+    ASSIGN_OR_RETURN(keys_, KeysAt(*peers_[*pivot], root, params_, ranks));
     return absl::OkStatus();
   }
 
-  SampledBlock Judge(size_t cell) const {
+  // From the replicas' summaries.
+  SampledBlock Judge(const std::vector<Summary>& summaries) const {
     SampledBlock block;
     std::optional<Summary> present;
     bool absent = false, agree = true;
-    for (const std::vector<Summary>& summaries : summaries_) {
-      const Summary& summary = summaries[cell];
+    for (const Summary& summary : summaries) {
       block.records = std::max(block.records, summary.count);
       absent = absent || summary.count == 0;
       if (summary.count == 0) continue;
@@ -225,38 +229,37 @@ class Sampler {
     }
     block.is_missing_run = absent && agree;
     const bool too_many = block.records > options_.block_records_max;
-    if (too_many && !AllEqual(cell)) block.unread = block.records;
+    if (too_many && !AllEqual(summaries)) block.unread = block.records;
     return block;
   }
 
-  bool AllEqual(size_t cell) const {
-    return std::all_of(summaries_.begin(), summaries_.end(), [&](const auto& summaries) {
-      return summaries[cell] == summaries_[0][cell];
-    });
+  static bool AllEqual(const std::vector<Summary>& summaries) {
+    return std::all_of(summaries.begin(), summaries.end(),
+                       [&](const Summary& summary) { return summary == summaries[0]; });
   }
 
-  // A replica's records of the blocks that differ.
-  absl::Status Read(size_t replica, std::vector<std::vector<WalkedRecord>>* found) const {
+  // A source's records of the blocks that differ.
+  absl::Status Read(size_t source, std::vector<std::vector<WalkedRecord>>* found) const {
     std::vector<Wanted> wanted;
     std::vector<size_t> blocks;
     for (size_t i = 0; i < cells_.size(); ++i) {
-      const uint64_t count = summaries_[replica][cells_[i]].count;
-      if (count == 0 || sample_.blocks[i].unread > 0 || AllEqual(cells_[i])) continue;
+      const uint64_t count = summaries_[source][cells_[i]].count;
+      if (count == 0 || sample_.blocks[i].unread > 0 || all_equal_[i]) continue;
       Wanted one{{0, static_cast<uint32_t>(cells_[i]), 1}, {}};
       one.positions.resize(count);
       std::iota(one.positions.begin(), one.positions.end(), uint64_t{0});
       wanted.push_back(std::move(one));
       blocks.push_back(i);
     }
-    RETURN_IF_ERROR(ReadAll(*peers_[replica], kWithDigests, &wanted));
+    RETURN_IF_ERROR(ReadAll(*peers_[source], kWithDigests, &wanted));
     for (size_t i = 0; i < wanted.size(); ++i) {
       Summary sum;
       for (uint64_t rank = 0; rank < wanted[i].records.size(); ++rank) {
         AnswerRecord& record = wanted[i].records[rank];
         sum.Add(record.digest);
-        (*found)[blocks[i]].push_back({0, replica, rank, std::move(record.key), record.digest});
+        (*found)[blocks[i]].push_back({0, source, rank, std::move(record.key), record.digest});
       }
-      if (sum != summaries_[replica][cells_[blocks[i]]]) {
+      if (sum != summaries_[source][cells_[blocks[i]]]) {
         return Wrong("named records that do not add up to their sum");
       }
     }
@@ -265,12 +268,14 @@ class Sampler {
 
   const std::vector<Peer*>& peers_;
   const std::vector<Summary>& roots_;
+  const SourceMap& sources_;
   const merkle::TreeParams& params_;
   const SampleOptions& options_;
 
   std::vector<std::string> keys_;
   std::vector<size_t> cells_;  // of the cells between the keys, those of the sample
-  std::vector<std::vector<Summary>> summaries_;  // by replica, of all cells
+  std::vector<std::vector<Summary>> summaries_;  // by source, of all cells
+  std::vector<bool> all_equal_;                  // by block
   KeySample sample_;
 };
 
@@ -288,11 +293,26 @@ double KeySample::share_to_stream() const {
   return blocks.empty() ? 0 : static_cast<double>(to_stream) / static_cast<double>(blocks.size());
 }
 
+std::optional<size_t> SamplePivot(const std::vector<Summary>& roots, const SourceMap& sources) {
+  // What lies behind the pivot's last record is in one block; more than this would be too much.
+  constexpr uint64_t kPartOutside = 64;
+  const std::vector<Summary> replicas = sources.Sum(roots);
+  uint64_t most = 0;
+  for (const Summary& replica : replicas) most = std::max(most, replica.count);
+  std::optional<size_t> pivot;
+  for (size_t s = 0; s < roots.size(); ++s) {
+    if (roots[s].count < replicas[sources.ReplicaOf(s)].count) continue;
+    if (!pivot || roots[s].count > roots[*pivot].count) pivot = s;
+  }
+  if (!pivot || roots[*pivot].count < most - most / kPartOutside) return std::nullopt;
+  return pivot;
+}
+
 absl::StatusOr<KeySample> SampleKeySpace(const std::vector<Peer*>& peers,
                                          const std::vector<Summary>& roots,
-                                         const merkle::TreeParams& params,
+                                         const SourceMap& sources, const merkle::TreeParams& params,
                                          const SampleOptions& options) {
-  return Sampler(peers, roots, params, options).Run();
+  return Sampler(peers, roots, sources, params, options).Run();
 }
 
 Estimate EstimateFrom(const KeySample& sample, const std::vector<uint64_t>& divergent) {

@@ -1,19 +1,22 @@
 // A sample of the key space, compared record by record: how much of it differs, where comparing all
 // of it would take long.
 //
-// The largest replica's records, in key order, are parted into blocks of equally many. Some blocks,
-// spread evenly but for a random shift of each (stratified sampling), are read from all replicas'
-// open snapshots, together with what else the other replicas have up to the next block. Each key
+// One source's records, in key order, are parted into blocks of equally many: that of the largest
+// replica, if it is one source. Some blocks, spread evenly but for a random shift of each
+// (stratified sampling), are read from all sources' open snapshots, together with what else the
+// others have up to the next block. Each key
 // belongs to exactly one block, so that the number of divergent keys in a block, times the number
 // of blocks, is on average the number of all.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
 #include "coordinator/report/report.h"
+#include "coordinator/walk/source_map.h"
 #include "coordinator/walk/walk_types.h"
 #include "merkle/hash/digest.h"
 #include "merkle/hash/level.h"
@@ -45,11 +48,17 @@ struct KeySample {
   double share_to_stream() const;
 };
 
-// Ends the walk of each snapshot. `roots` are theirs, at least one of them not empty. DataLoss: an
-// answer does not add up; any other error is a peer's.
+// The source that the blocks are cut by: the largest that holds all of a replica, if that is about
+// as large as the largest one. Absent: none is, and blocks of a part of the records would say
+// nothing of the rest. `roots` by source.
+std::optional<size_t> SamplePivot(const std::vector<merkle::Summary>& roots,
+                                  const SourceMap& sources);
+
+// Ends the walk of each snapshot. `roots` are theirs, by source, with a SamplePivot() that is not
+// empty. DataLoss: an answer does not add up; any other error is a peer's.
 absl::StatusOr<KeySample> SampleKeySpace(const std::vector<Peer*>& peers,
                                          const std::vector<merkle::Summary>& roots,
-                                         const merkle::TreeParams& params,
+                                         const SourceMap& sources, const merkle::TreeParams& params,
                                          const SampleOptions& options);
 
 // The number of divergent keys that the sample lets expect, and bounds within which it lies with

@@ -73,6 +73,7 @@ struct Stretch {
   const Divergence* last = nullptr;
   uint64_t records = 0;
   uint64_t changed = 0;
+  uint64_t duplicate = 0;
   uint64_t keys = 0;
   std::vector<uint64_t> missing;
   uint64_t examined = 0;          // of how many changed ones the differing columns are known
@@ -87,11 +88,15 @@ struct Stretch {
     return density() <= kAlikeWithin * other.density() &&
            other.density() <= kAlikeWithin * density();
   }
-  void Count(const Divergence& divergence, const States& states) {
+  void Count(const Divergence& divergence, const States& states, bool is_duplicate) {
     if (first == nullptr) first = &divergence;
     last = &divergence;
     ++keys;
     missing.resize(states.size());
+    if (is_duplicate) {
+      ++duplicate;
+      return;
+    }
     bool lacking = false;
     for (size_t i = 0; i < states.size(); ++i) {
       if (states[i]) continue;
@@ -116,6 +121,7 @@ struct Stretch {
     if (next.last != nullptr) last = next.last;
     records += next.records;
     changed += next.changed;
+    duplicate += next.duplicate;
     keys += next.keys;
     missing.resize(std::max(missing.size(), next.missing.size()));
     for (size_t i = 0; i < next.missing.size(); ++i) missing[i] += next.missing[i];
@@ -134,8 +140,11 @@ std::vector<Stretch> CountParts(const std::vector<KeyPart>& parts, const WalkRes
     if (InFlight(divergence.key, confirmation)) continue;
     while (part + 1 < parts.size() && parts[part + 1].begin <= divergence.key) ++part;
     const Candidate* const candidate = confirmation.Find(divergence.key);
-    stretches[part].Count(divergence,
-                          candidate == nullptr ? divergence.states : candidate->states());
+    if (candidate == nullptr) {
+      stretches[part].Count(divergence, divergence.states, !divergence.duplicates.empty());
+    } else {
+      stretches[part].Count(divergence, candidate->states(), !candidate->duplicates().empty());
+    }
     if (candidate != nullptr) stretches[part].CountColumns(*candidate);
   }
   return stretches;
@@ -165,6 +174,25 @@ absl::StatusOr<std::vector<KeyPart>> CutKeySpace(Peer& peer, uint64_t records,
   return parts;
 }
 
+absl::Status AddRecords(Peer& peer, uint64_t records, std::vector<KeyPart>* parts) {
+  Question question;
+  question.kind = QuestionKind::kCut;
+  for (size_t i = 1; i < parts->size(); ++i) question.keys.push_back((*parts)[i].begin);
+  if (question.keys.empty()) {
+    parts->front().records += records;
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const Answer answer, Ask(peer, question));
+  if (answer.cells.size() != parts->size()) return absl::DataLossError("parts are missing");
+  uint64_t left = records;
+  for (size_t i = 0; i < answer.cells.size(); ++i) {
+    if (answer.cells[i].count > left) return absl::DataLossError("parts hold more than the whole");
+    left -= answer.cells[i].count;
+    (*parts)[i].records += answer.cells[i].count;
+  }
+  return left == 0 ? absl::OkStatus() : absl::DataLossError("parts hold less than the whole");
+}
+
 // Greedy, from the left: a part joins the span before if it is like all of that together. A density
 // that rises slowly is one span or several, depending on where it is met. A step of more than that
 // is seen.
@@ -183,7 +211,7 @@ std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkR
     if (stretch.keys == 0) continue;
     spans.push_back({MakeReportKey(stretch.first->key, key_columns),
                      MakeReportKey(stretch.last->key, key_columns), stretch.records,
-                     stretch.changed, stretch.missing, stretch.MostChanged()});
+                     stretch.changed, stretch.missing, stretch.MostChanged(), stretch.duplicate});
   }
   return spans;
 }

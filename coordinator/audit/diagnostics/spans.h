@@ -29,6 +29,9 @@ struct KeyPart {
 absl::StatusOr<std::vector<KeyPart>> CutKeySpace(Peer& peer, uint64_t records,
                                                  const merkle::TreeParams& params);
 
+// Adds to `parts` the `records` of another source of the same replica. Fails as CutKeySpace().
+absl::Status AddRecords(Peer& peer, uint64_t records, std::vector<KeyPart>* parts);
+
 // The divergences outside missing runs, without those in flight, counted over `parts`; neighbouring
 // parts that diverge about equally often are one span. By key. Pure.
 std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkResult& result,

@@ -55,7 +55,7 @@ class AuditConfirmTest : public ::testing::Test {
     std::vector<std::string> listed;
     for (const ReportRecord& record : report.records) {
       listed.push_back(std::to_string(record.key.columns->at(0).number) + " " +
-                       (record.missing() ? "missing " : "changed ") +
+                       std::string(record.kind()) + " " +
                        std::string(RecordStatusName(record.status)));
     }
     return listed;

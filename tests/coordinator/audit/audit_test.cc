@@ -87,7 +87,7 @@ TEST_F(AuditTest, ThreeReplicasAreComparedAtOnce) {
   Add("c", rows);
   const Report report = Run();
   EXPECT_THAT(Ids(report), ElementsAre(5));
-  EXPECT_TRUE(report.records[0].missing());
+  EXPECT_EQ(report.records[0].kind(), "missing");
   EXPECT_THAT(report.missing, ElementsAre(0, 0, 1));
 }
 

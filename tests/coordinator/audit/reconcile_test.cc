@@ -16,9 +16,9 @@ using ::testing::Not;
 
 // "id integer, name text, note ?, n ~decimal": '?' is a dynamic column, '-' a textual one, '~'
 // begins an observed type.
-DescribedReplica Replica(const std::string& name, const std::string& columns,
+DescribedSource Replica(const std::string& name, const std::string& columns,
                          std::vector<std::string> key = {}) {
-  DescribedReplica replica;
+  DescribedSource replica;
   replica.name = name;
   replica.description.key_id = merkle::DigestKey::Unkeyed().KeyId();
   replica.description.key = std::move(key);
@@ -63,7 +63,7 @@ std::string Word(Setting setting, std::string_view value) {
   return "--" + PlanSettingText(setting, value);
 }
 
-std::string Text(const std::vector<DescribedReplica>& replicas,
+std::string Text(const std::vector<DescribedSource>& replicas,
                  const ReconcileOptions& options = {}) {
   return SchemaText(Reconcile(replicas, options, Word));
 }
@@ -304,7 +304,7 @@ TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
 }
 
 TEST(ReconcileTest, AStarForAKeyMakesAMultisetOfAllColumns) {
-  const std::vector<DescribedReplica> replicas = {Replica("left", "b integer, a text, c -", {"b"}),
+  const std::vector<DescribedSource> replicas = {Replica("left", "b integer, a text, c -", {"b"}),
                                                   Replica("right", "a -, b -, c -")};
   ReconcileOptions options;
   options.key = {"*"};
@@ -334,17 +334,17 @@ TEST(ReconcileTest, AStarStandsAloneAndNeedsColumnsThatMayBeEqual) {
   EXPECT_THAT(Text({Replica("left", "a text"), Replica("right", "a text")}, options),
               HasSubstr("no column"));
   options.ignore.clear();
-  DescribedReplica lmdb = Replica("right", "a text", {"a"});
+  DescribedSource lmdb = Replica("right", "a text", {"a"});
   lmdb.description.always_keyed = true;
   EXPECT_THAT(Text({Replica("left", "a text"), lmdb}, options),
               AllOf(HasSubstr("right"), HasSubstr("always have one (a)")));
 }
 
 TEST(ReconcileTest, WhoMayNotSeeAllColumnsMustNameThoseToCompare) {
-  DescribedReplica limited = Replica("right", "id integer, a text", {"id"});
+  DescribedSource limited = Replica("right", "id integer, a text", {"id"});
   limited.description.hides_columns = true;
   for (const std::string whole : {"id integer, a text", "id integer, a text, secret text"}) {
-    const DescribedReplica left = Replica("left", whole, {"id"});
+    const DescribedSource left = Replica("left", whole, {"id"});
     EXPECT_THAT(Text({left, limited}), AllOf(HasSubstr("right's user may not see all columns"),
                                              HasSubstr("--columns"), HasSubstr("it sees id, a")));
   }
@@ -369,7 +369,7 @@ TEST(ReconcileTest, AMissingKeyColumnIsNamedWithTheNearestOne) {
 }
 
 TEST(ReconcileTest, OptionsThatNameNoColumnAreErrors) {
-  const std::vector<DescribedReplica> replicas = {Replica("left", "id -, amount -", {"id"}),
+  const std::vector<DescribedSource> replicas = {Replica("left", "id -, amount -", {"id"}),
                                                   Replica("right", "id -, amount -", {"id"})};
   ReconcileOptions options;
   options.ignore = {"amont"};
@@ -422,8 +422,8 @@ TEST(ReconcileTest, Ledger21AgentsWithOtherDigestKeysAreRefused) {
 // with everything.
 TEST(ReconcileTest, VeryManyColumnsAreReconciledAndVeryManyThatDifferAreCounted) {
   constexpr int kColumns = 100'000;
-  DescribedReplica left = Replica("left", "id integer", {"id"});
-  DescribedReplica right = Replica("right", "id integer", {"id"});
+  DescribedSource left = Replica("left", "id integer", {"id"});
+  DescribedSource right = Replica("right", "id integer", {"id"});
   for (int i = 0; i < kColumns; ++i) {
     SourceColumn column;
     column.name = "column " + std::to_string(i);

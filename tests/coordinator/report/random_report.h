@@ -140,6 +140,10 @@ class RandomReport {
     if (Below(4) > 0) replica.unparsed = Below(3);
     replica.unkeyed = Below(4) == 0;
     replica.filter = Below(4) == 0 ? Text() : "";
+    for (size_t s = Below(3) == 0 ? 2 + Below(3) : 0; s > 0; --s) {
+      const std::optional<uint64_t> records = Below(4) > 0 ? std::optional(Count()) : std::nullopt;
+      replica.sources.push_back({"s" + std::to_string(s), Text(), records});
+    }
     return replica;
   }
 
@@ -284,6 +288,12 @@ class RandomReport {
       for (size_t c = 0; c < columns; ++c) record.differs.push_back(Below(2) == 0);
     }
     record.notes = Texts(2);
+    for (size_t i = 0; i < report.replicas.size(); ++i) {
+      const std::vector<ReportSource>& sources = report.replicas[i].sources;
+      if (sources.empty() || Below(2) == 0) continue;
+      record.duplicates.push_back(
+          {i, {{sources[0].name, Version()}, {sources.back().name, Version()}}});
+    }
     return record;
   }
 
@@ -295,6 +305,7 @@ class RandomReport {
     }
     report->total = report->records.size() + Below(3);
     report->changed = Below(report->total + 1);
+    report->duplicate = Below(3);
     for (size_t i = Below(3); i > 0; --i) {
       ReportRun& run = report->runs.emplace_back();
       if (Below(2) == 0) run.begin = AnyKey(*report);
@@ -350,6 +361,7 @@ class RandomReport {
       if (Below(2) == 0) gap.begin = AnyKey(*report);
       if (Below(2) == 0) gap.end = AnyKey(*report);
       if (Below(2) == 0) gap.replica = Below(replicas);
+      if (gap.replica && Below(3) == 0) gap.source = Text();
       gap.reason = Text();
     }
   }

@@ -264,6 +264,44 @@ Report Columns() {
   return report;
 }
 
+// The second replica has three sources; one of them was lost, and keys are in two of them.
+Report Sharded() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kIncomplete;
+  report.complete = false;
+  report.exact = false;
+  report.replicas[1].records = 1002;
+  report.replicas[1].source = "csv:/data/a.csv, csv:/data/b.csv, csv:/data/c.csv";
+  report.replicas[1].sources = {{"east", "csv:/data/a.csv", 500},
+                                {"north", "csv:/data/b.csv", 0},
+                                {"west", "csv:/data/c.csv", 502}};
+  report.total = 3;
+  report.statuses.confirmed = 3;
+  report.duplicate = 2;
+  report.changed = 1;
+  report.records_proven_equal = 500;
+  const auto add = [&](int64_t id, std::vector<std::optional<std::string>> states) {
+    ReportRecord& record = report.records.emplace_back();
+    record.key = Key({Integer(id)});
+    record.status = RecordStatus::kConfirmed;
+    record.states = std::move(states);
+    return &record;
+  };
+  add(7, {"00000000000000aa", "00000000000000aa"})->duplicates = {
+      {1, {{"east", "00000000000000aa"}, {"west", "00000000000000aa"}}}};
+  add(8, {"00000000000000aa", "00000000000000bb"});
+  add(9, {std::nullopt, "00000000000000bb"})->duplicates = {
+      {1, {{"east", "00000000000000bb"}, {"west", "00000000000000cc"}}}};
+  report.spans = {{report.records[0].key, report.records[2].key, 400, 1, {0, 0}}};
+  report.spans[0].duplicate = 2;
+  ReportGap gap;
+  gap.replica = 1;
+  gap.source = "north";
+  gap.reason = "its agent (pid 17) was killed by signal 9 (Killed)";
+  report.gaps.push_back(gap);
+  return report;
+}
+
 Report Incomplete() {
   Report report = Base({"left", "right"});
   report.verdict = Verdict::kIncomplete;
@@ -359,7 +397,8 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(GoldenCase{"identical", Identical}, GoldenCase{"empty", Empty},
                       GoldenCase{"in_flight", InFlight}, GoldenCase{"divergent", Divergent},
                       GoldenCase{"columns", Columns}, GoldenCase{"incomplete", Incomplete},
-                      GoldenCase{"error", Error}, GoldenCase{"multiset", Multiset},
+                      GoldenCase{"sharded", Sharded}, GoldenCase{"error", Error},
+                      GoldenCase{"multiset", Multiset},
                       GoldenCase{"multiset_values", MultisetWithValues},
                       GoldenCase{"multiset_identical", IdenticalMultisets}),
     [](const auto& test) { return std::string(test.param.name); });

@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+#include "coordinator/walk/walk_findings.h"
+
 namespace driftwood::coordinator {
 namespace {
 
@@ -36,7 +38,12 @@ class ConfirmTest : public ::testing::Test {
   }
 
   void Begin(uint64_t keys_max = 100, int passes = 3) {
-    confirmation_ = std::make_unique<Confirmation>(walk_, keys_max, passes);
+    const Divergence& any =
+        walk_.divergences.empty() ? walk_.runs.front().listed.front() : walk_.divergences.front();
+    BeginWith(SourceMap(any.states.size()), keys_max, passes);
+  }
+  void BeginWith(SourceMap sources, uint64_t keys_max = 100, int passes = 3) {
+    confirmation_ = std::make_unique<Confirmation>(walk_, std::move(sources), keys_max, passes);
   }
 
   // One pass in which the open keys are read: by key what the replicas have; a '!' is a failure of
@@ -303,6 +310,80 @@ TEST_F(ConfirmTest, RandomHistoriesAreJudgedAsTheDefinitionSays) {
     ASSERT_TRUE(Done());
     ASSERT_TRUE(settled || confirmation_->Find("k")->passes == passes);
   }
+}
+
+// --- Replicas of several sources: of each key "xyz" is what sources 0, 1 and 2 hold; the last two
+// are one replica.
+
+class ConfirmShardsTest : public ConfirmTest {
+ protected:
+  // As a walk would find it.
+  void DiffersInSources(const std::string& key, const std::string& letters) {
+    std::vector<WalkedRecord> records;
+    for (size_t s = 0; s < letters.size(); ++s) {
+      if (letters[s] != ' ') records.push_back({0, s, 0, key, *Digest(letters[s])});
+    }
+    for (Divergence& one : Join(records, sources_)) walk_.divergences.push_back(std::move(one));
+  }
+
+  const SourceMap sources_{{0, 1, 1}};
+};
+
+TEST_F(ConfirmShardsTest, WhicheverSourceHasTheRecordItIsTheReplicas) {
+  DiffersInSources("a", "xy ");
+  DiffersInSources("b", "x  ");
+  BeginWith(sources_);
+  Pass({{"a", "x y"}, {"b", "x x"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kInFlight);
+}
+
+TEST_F(ConfirmShardsTest, ADuplicateIsNeverInFlightWhateverItsSourcesHold) {
+  for (const char* const key : {"a", "b", "c"}) DiffersInSources(key, "xy ");
+  BeginWith(sources_);
+  const std::map<std::string, std::string> now = {{"a", "xxx"}, {"b", "xxy"}, {"c", "xyx"}};
+  Pass(now);
+  for (const char* const key : {"a", "b", "c"}) {
+    EXPECT_EQ(Status(key), RecordStatus::kUnstable);
+    ASSERT_EQ(confirmation_->Find(key)->duplicates().size(), 1u);
+    EXPECT_EQ(confirmation_->Find(key)->duplicates()[0].held.size(), 2u);
+  }
+  Pass(now);
+  for (const char* const key : {"a", "b", "c"}) EXPECT_EQ(Status(key), RecordStatus::kConfirmed);
+}
+
+TEST_F(ConfirmShardsTest, ADuplicateThatStaysIsConfirmedAndOneThatGoesWasInFlight) {
+  for (const char* const key : {"a", "b", "c"}) DiffersInSources(key, "xxx");
+  BeginWith(sources_);
+  Pass({{"a", "xxx"}, {"b", "x x"}, {"c", "xxy"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kInFlight);
+  EXPECT_TRUE(confirmation_->Find("b")->duplicates().empty());
+  EXPECT_EQ(Status("c"), RecordStatus::kUnstable);
+}
+
+TEST_F(ConfirmShardsTest, OneSourceThatCannotBeReadLeavesAllUnconfirmed) {
+  DiffersInSources("a", "xy ");
+  BeginWith(sources_, 100, 1);
+  Pass({{"a", "xx!"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnconfirmed);
+}
+
+TEST_F(ConfirmShardsTest, ReadingsByReplicaAreInKeyOrderWithEachKeyOnce) {
+  const auto record = [](const char* key, char letter) {
+    return FoundRecord{key, *Digest(letter), ""};
+  };
+  const Readings by_source = {std::vector<FoundRecord>{record("b", 'x')},
+                              std::vector<FoundRecord>{record("a", 'x'), record("d", 'x')},
+                              std::vector<FoundRecord>{record("a", 'y'), record("c", 'y')}};
+  const Readings by_replica = ByReplica(by_source, sources_);
+  ASSERT_EQ(by_replica.size(), 2u);
+  EXPECT_THAT(*by_replica[0], ElementsAre(record("b", 'x')));
+  EXPECT_THAT(*by_replica[1], ElementsAre(record("a", 'x'), record("c", 'y'), record("d", 'x')));
+  Readings failed = by_source;
+  failed[2] = absl::UnavailableError("lost");
+  EXPECT_TRUE(ByReplica(failed, sources_)[0].ok());
+  EXPECT_TRUE(absl::IsUnavailable(ByReplica(failed, sources_)[1].status()));
 }
 
 }  // namespace

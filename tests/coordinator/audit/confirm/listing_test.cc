@@ -80,7 +80,7 @@ TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
   add(&walk.divergences, "e", false, true);
   walk.runs.resize(1);
   add(&walk.runs[0].listed, "bb", true, false);
-  const Confirmation confirmation(walk, 0, 1);
+  const Confirmation confirmation(walk, SourceMap(2), 0, 1);
   EXPECT_THAT(FirstMissing(walk, confirmation, 2, 3),
               ElementsAre(ElementsAre("e"), ElementsAre("b", "bb", "c")));
 }

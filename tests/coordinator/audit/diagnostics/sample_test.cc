@@ -60,7 +60,9 @@ class SampleTest : public ::testing::Test {
       roots_.push_back(peers_.back()->OpenSnapshot({})->root);
     }
   }
-  absl::StatusOr<KeySample> Sample() { return SampleKeySpace(peers_, roots_, {}, options_); }
+  absl::StatusOr<KeySample> Sample() {
+    return SampleKeySpace(peers_, roots_, SourceMap(peers_.size()), {}, options_);
+  }
 
   static std::vector<uint64_t> Counts(const KeySample& sample) {
     std::vector<uint64_t> counts;
@@ -302,6 +304,42 @@ TEST_F(EstimateTest, WhereNoSampleCanBeTakenTheAuditIsExact) {
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_EQ(report.total, 10'000u);
   EXPECT_FALSE(report.estimate);
+}
+
+TEST_F(SampleTest, BlocksAreCutByTheLargestSourceThatHoldsAWholeReplica) {
+  const auto roots = [](std::vector<uint64_t> counts) {
+    std::vector<merkle::Summary> summaries;
+    for (const uint64_t count : counts) summaries.push_back({count, {}});
+    return summaries;
+  };
+  EXPECT_EQ(SamplePivot(roots({10, 30, 20}), SourceMap(3)), 1u);
+  const SourceMap sharded({0, 1, 1});
+  EXPECT_EQ(SamplePivot(roots({1000, 500, 500}), sharded), 0u);
+  EXPECT_EQ(SamplePivot(roots({990, 500, 500}), sharded), 0u);
+  EXPECT_EQ(SamplePivot(roots({900, 500, 500}), sharded), std::nullopt);
+  EXPECT_EQ(SamplePivot(roots({10, 1000, 0}), sharded), 1u);
+  EXPECT_EQ(SamplePivot(roots({5, 5, 5, 5}), SourceMap({0, 0, 1, 1})), std::nullopt);
+}
+
+TEST_F(SampleTest, ASampleOfEverythingFindsWhatDiffersBetweenShardsToo) {
+  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 20; ++round) {
+    FakePeer::Rows first = EveryTenth(static_cast<int64_t>(100 + random() % 900));
+    FakePeer::Rows other = Drifted(first, 0.3, &random);
+    for (int64_t i = 0; other.size() > first.size(); ++i) first[1'000'000 + i] = "behind";
+    std::vector<FakePeer::Rows> sources(4);
+    sources[0] = first;
+    for (const auto& [id, name] : other) sources[1 + random() % 3][id] = name;
+    Open(sources);
+    options_.block_records = 1 + random() % 50;
+    options_.blocks_wanted = 1'000'000;
+    const absl::StatusOr<KeySample> sample =
+        SampleKeySpace(peers_, roots_, SourceMap({0, 1, 1, 1}), {}, options_);
+    ASSERT_TRUE(sample.ok()) << sample.status();
+    ASSERT_EQ(EstimateOf(*sample).divergent, Differing({first, other})) << "round " << round;
+  }
 }
 
 }  // namespace
