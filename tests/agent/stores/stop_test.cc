@@ -189,10 +189,12 @@ void WriteLmdbFile(const std::string& path) {
   mdb_env_close(env);
 }
 
-// Asks until the query's value is that.
+// Asks until the query's value is that; a minute at most.
 template <typename Server>
 void Await(Server& server, const std::string& query, const std::string& value) {
+  const auto end = steady_clock::now() + std::chrono::minutes(1);
   while (server.Value(query) != value) {
+    ASSERT_LT(steady_clock::now(), end) << query;
   }
 }
 
