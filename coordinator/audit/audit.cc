@@ -178,8 +178,8 @@ class Audit {
       // Their digests say how many copies there are, so that those of two sources don't add up.
       Fail(std::nullopt, absl::InvalidArgumentError(
                              "records without a key can't be compared where a replica has several "
-                             "sources, as their copies can't be added up; name a key: " +
-                             Say(Setting::kKey)));
+                             "sources, as their copies can't be added up; name a key (" +
+                             Say(Setting::kKey) + ")"));
       return false;
     }
     report_.schema = ReportSchema(agreement_.schema);
@@ -293,9 +293,10 @@ class Audit {
       report_.warnings.push_back(
           replica.name + ": " + GroupDigits(*replica.unparsed) +
           (*replica.unparsed == 1
-               ? " value does not parse as its column's type; it is compared as what it is"
-               : " values do not parse as their column's type; they are compared as what they "
-                 "are"));
+               ? " type mismatch: a value that can't be read as its column's type, and is compared "
+                 "as what it is"
+               : " type mismatches: values that can't be read as their column's type, and are "
+                 "compared as what they are"));
     }
   }
 
@@ -417,7 +418,7 @@ class Audit {
     return expired;
   }
 
-  // What the walk found, read again, counted and listed.
+  // What the walk found, re-read, counted and listed.
   void Settle() {
     const WalkedAudit walked{plan_,      options_,
                              map(),      sources_.names_within(),
@@ -430,14 +431,14 @@ class Audit {
     if (sample_) MakeEstimate(settlement.confirmation());
   }
 
-  // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a gap
-  // is INCOMPLETE.
+  // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a
+  // gap is INCOMPLETE.
   void DecideVerdict() {
     for (size_t i = 0; i < count(); ++i) {
       if (not_point_in_time_[i].empty()) continue;
       const PlannedReplica& replica = sources_.replica(i);
       if (!replica.allow_not_point_in_time) {
-        AddGap(i, "not point-in-time: " + not_point_in_time_[i] + "; " +
+        AddGap(i, "not a consistent snapshot: " + not_point_in_time_[i] + "; " +
                       Say(Setting::kAllowNotPointInTime, replica.name) +
                       " gives a verdict all the same");
         continue;
@@ -447,7 +448,8 @@ class Audit {
         allowed.push_back(map().ReplicaOf(i));
       }
       report_.warnings.push_back(
-          sources_.name(i) + " is not point-in-time, which was allowed: " + not_point_in_time_[i]);
+          sources_.name(i) +
+          " is not a consistent snapshot, which was allowed: " + not_point_in_time_[i]);
     }
     if (result_.complete && result_.gaps.empty()) {
       const std::vector<merkle::Summary> roots = map().Sum(roots_);

@@ -63,8 +63,7 @@ struct ReportReplica {
   // Only its rows for which this holds were compared; of a database, only this part of it. Empty:
   // all.
   std::string filter{};
-  std::vector<ReportSource>
-      sources{};  // if there are several; what stands above is of all together
+  std::vector<ReportSource> sources{};  // if there are several; the rest is of all together
   // --stats only.
   double index_seconds = 0;
   bool index_reused = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -38,6 +39,11 @@ StatusCounts ReadStatuses(const JsonNode& object) {
 
 std::optional<uint64_t> CountOrNull(const JsonNode& node) {
   return node.is_null() ? std::nullopt : std::optional(node.Count());
+}
+
+bool HasSource(const ReportReplica& replica, const std::string& name) {
+  return std::any_of(replica.sources.begin(), replica.sources.end(),
+                     [&](const ReportSource& source) { return source.name == name; });
 }
 
 RecordStatus ReadStatus(const JsonNode& node) {
@@ -170,12 +176,7 @@ void ReportMembers::ReadReplicas(const JsonNode& document) {
     if (const auto distinct = entry.Find("distinct")) replica.distinct = distinct->Count();
     replica.source = entry["source"].Text();
     if (const auto filter = entry.Find("filter")) replica.filter = filter->Text();
-    if (const auto sources = entry.Find("sources")) {
-      for (const JsonNode& source : sources->Elements()) {
-        replica.sources.push_back(
-            {source["name"].Text(), source["source"].Text(), CountOrNull(source["records"])});
-      }
-    }
+    if (const auto sources = entry.Find("sources")) ReadSources(*sources, &replica);
     const bool twice = std::find(names_.begin(), names_.end(), replica.name) != names_.end();
     if (twice) entry["name"].Fail("the name of one replica");
     names_.push_back(replica.name);
@@ -187,6 +188,18 @@ void ReportMembers::ReadReplicas(const JsonNode& document) {
     const size_t i = ReplicaOf(name);
     if (i < names_.size()) report_.replicas[i].unkeyed = true;
   }
+}
+
+void ReportMembers::ReadSources(const JsonNode& sources, ReportReplica* replica) {
+  std::set<std::string> names;
+  for (const JsonNode& entry : sources.Elements()) {
+    ReportSource& source = replica->sources.emplace_back();
+    source.name = entry["name"].Text();
+    source.records = CountOrNull(entry["records"]);
+    source.source = entry["source"].Text();
+    if (!names.insert(source.name).second) entry["name"].Fail("the name of one source");
+  }
+  if (replica->sources.size() < 2) sources.Fail("a list of several sources");
 }
 
 void ReportMembers::ReadCompared(const JsonNode& compared) {
@@ -247,16 +260,18 @@ ReportRecord ReportMembers::ReadRecord(const JsonNode& object) {
   return record;
 }
 
+// In the order of the replica's sources, which its members may have lost.
 void ReportMembers::ReadDuplicates(const JsonNode& duplicates, ReportRecord* record) {
   for (size_t i = 0; i < names_.size(); ++i) {
-    const auto sources = duplicates.Find(names_[i]);
-    if (!sources) continue;
+    const auto held = duplicates.Find(names_[i]);
+    if (!held) continue;
     ReportDuplicate& duplicate = record->duplicates.emplace_back();
     duplicate.replica = i;
     for (const ReportSource& source : report_.replicas[i].sources) {
-      const auto version = sources->Find(source.name);
+      const auto version = held->Find(source.name);
       if (version) duplicate.held.emplace_back(source.name, version->Text());
     }
+    if (duplicate.held.size() < 2) held->Fail("what several sources of the replica hold");
   }
 }
 
@@ -377,7 +392,12 @@ void ReportMembers::ReadCoverage(const JsonNode& coverage) {
     gap.end = ReadBound(object, "end");
     const JsonNode replica = object["replica"];
     if (!replica.is_null()) gap.replica = ReplicaOf(replica);
-    if (const auto source = object.Find("source")) gap.source = source->Text();
+    if (const auto source = object.Find("source")) {
+      gap.source = source->Text();
+      const bool known = gap.replica && *gap.replica < names_.size() &&
+                         HasSource(report_.replicas[*gap.replica], gap.source);
+      if (!known) source->Fail("the name of a source of the replica");
+    }
     gap.reason = object["reason"].Text();
   }
 }

@@ -29,6 +29,7 @@ class ReportMembers {
   void ReadColumns(const JsonNode& columns);
   void ReadExplanation(const JsonNode& explanation);
   void ReadCoverage(const JsonNode& coverage);
+  void ReadSources(const JsonNode& sources, ReportReplica* replica);
   ReportRecord ReadRecord(const JsonNode& record);
   void ReadDuplicates(const JsonNode& duplicates, ReportRecord* record);
   void ReadValues(const JsonNode& object, ReportRecord* record);

@@ -32,13 +32,8 @@ const std::map<std::string, std::set<std::string>>& StillThere() {
       {"unparsed",
        {"coordinator/report/json_values.cc", "coordinator/report/report_json.cc",
         "coordinator/report/report_members.cc"}},
-      // The option --allow-not-point-in-time, and what an audit says of it.
-      {"point-in-time",
-       {"coordinator/audit/audit.cc", "coordinator/diff/diff_plan.cc",
-        "coordinator/diff/option_tables.h"}},
-      {"does not parse", {"coordinator/audit/audit.cc"}},
-      {"do not parse", {"coordinator/audit/audit.cc"}},
-      {"read again", {"coordinator/audit/audit.cc"}},
+      // The option --allow-not-point-in-time.
+      {"point-in-time", {"coordinator/diff/diff_plan.cc", "coordinator/diff/option_tables.h"}},
       {"wanted", {"coordinator/walk/walk_ask.cc", "coordinator/walk/walk_segment.h"}},
   };
   return files;

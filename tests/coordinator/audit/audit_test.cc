@@ -393,7 +393,8 @@ TEST_F(AuditTest, UnparsedAndUnkeyedAreReported) {
   EXPECT_EQ(report.verdict, Verdict::kIdentical);
   EXPECT_TRUE(report.replicas[0].unkeyed);
   EXPECT_EQ(report.replicas[1].unparsed, 5u);
-  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: 5 values do not parse as their")));
+  EXPECT_THAT(report.warnings,
+              ElementsAre(HasSubstr("right: 5 type mismatches: values that can't be")));
 }
 
 }  // namespace

@@ -141,8 +141,10 @@ class RandomReport {
     replica.unkeyed = Below(4) == 0;
     replica.filter = Below(4) == 0 ? Text() : "";
     for (size_t s = Below(3) == 0 ? 2 + Below(3) : 0; s > 0; --s) {
-      const std::optional<uint64_t> records = Below(4) > 0 ? std::optional(Count()) : std::nullopt;
-      replica.sources.push_back({"s" + std::to_string(s), Text(), records});
+      ReportSource& source = replica.sources.emplace_back();
+      source.name = "s" + std::to_string(s);
+      source.source = Text();
+      if (Below(4) > 0) source.records = Count();
     }
     return replica;
   }
@@ -267,6 +269,19 @@ class RandomReport {
     return KeyOf(values);
   }
 
+  // Of a record in several of its replica's sources: any two or more of them.
+  void AddDuplicate(const Report& report, size_t replica, ReportRecord* record) {
+    ReportDuplicate duplicate;
+    duplicate.replica = replica;
+    const std::vector<ReportSource>& sources = report.replicas[replica].sources;
+    for (size_t s = 0; s < sources.size(); ++s) {
+      const bool needed = duplicate.held.size() + sources.size() - s <= 2;
+      if (needed || Below(2) == 0) duplicate.held.emplace_back(sources[s].name, Version());
+    }
+    record->states[replica] = duplicate.held.front().second;
+    record->duplicates.push_back(std::move(duplicate));
+  }
+
   ReportRecord Record(const Report& report) {
     ReportRecord record;
     record.key = AnyKey(report);
@@ -277,6 +292,8 @@ class RandomReport {
       if (report.multiset()) {
         record.copies.push_back(Below(4) == 0 ? std::nullopt : std::optional(Count()));
       }
+      const bool several = report.replicas[i].sources.size() > 1;
+      if (several && Below(3) == 0) AddDuplicate(report, i, &record);
     }
     for (size_t i = 0; report.values_shown && i < report.replicas.size(); ++i) {
       auto& row = record.values.emplace_back();
@@ -288,12 +305,6 @@ class RandomReport {
       for (size_t c = 0; c < columns; ++c) record.differs.push_back(Below(2) == 0);
     }
     record.notes = Texts(2);
-    for (size_t i = 0; i < report.replicas.size(); ++i) {
-      const std::vector<ReportSource>& sources = report.replicas[i].sources;
-      if (sources.empty() || Below(2) == 0) continue;
-      record.duplicates.push_back(
-          {i, {{sources[0].name, Version()}, {sources.back().name, Version()}}});
-    }
     return record;
   }
 
@@ -305,7 +316,7 @@ class RandomReport {
     }
     report->total = report->records.size() + Below(3);
     report->changed = Below(report->total + 1);
-    report->duplicate = Below(3);
+    report->duplicate = Below(report->total - report->changed + 1);
     for (size_t i = Below(3); i > 0; --i) {
       ReportRun& run = report->runs.emplace_back();
       if (Below(2) == 0) run.begin = AnyKey(*report);
@@ -317,6 +328,7 @@ class RandomReport {
       const ReportKey first = AnyKey(*report);
       ReportSpan span{first, Below(2) == 0 ? first : AnyKey(*report), Count(), 1 + Below(9),
                       Counts(replicas)};
+      span.duplicate = Below(3);
       if (columns > 0 && Below(2) == 0) span.column = SpanColumn{Below(columns), 1, 1 + Below(9)};
       report->spans.push_back(std::move(span));
     }
@@ -342,7 +354,7 @@ class RandomReport {
     switch (report->verdict) {
       case Verdict::kIdentical:
         report->records.clear();
-        report->total = report->changed = 0;
+        report->total = report->changed = report->duplicate = 0;
         report->complete = report->exact = true;
         return;
       case Verdict::kDivergent:
@@ -361,7 +373,10 @@ class RandomReport {
       if (Below(2) == 0) gap.begin = AnyKey(*report);
       if (Below(2) == 0) gap.end = AnyKey(*report);
       if (Below(2) == 0) gap.replica = Below(replicas);
-      if (gap.replica && Below(3) == 0) gap.source = Text();
+      if (gap.replica && Below(2) == 0) {
+        const std::vector<ReportSource>& sources = report->replicas[*gap.replica].sources;
+        if (!sources.empty()) gap.source = sources[Below(sources.size())].name;
+      }
       gap.reason = Text();
     }
   }

@@ -247,6 +247,33 @@ TEST_F(MalformedReportTest, CutOffAtAnyByteItIsNoReport) {
   }
 }
 
+TEST_F(MalformedReportTest, WhatIsSaidOfSourcesThatTheReplicaDoesNotHaveIsRefused) {
+  const nlohmann::json sharded =
+      nlohmann::json::parse(FileText(testing::TestdataDir() + "/report/sharded.json"));
+  const auto changed = [&](const std::string& pointer, const nlohmann::json& value) {
+    nlohmann::json document = sharded;
+    document[nlohmann::json::json_pointer(pointer)] = value;
+    return Refusal(document.dump());
+  };
+  EXPECT_THAT(changed("/replicas/1/sources/1/name", "east"), HasSubstr("the name of one source"));
+  EXPECT_THAT(changed("/replicas/0/sources", nlohmann::json::array()),
+              HasSubstr("replicas[0].sources is not a list of several sources"));
+  EXPECT_THAT(changed("/records/0/duplicates/right", {{"east", "00000000000000aa"}}),
+              HasSubstr("records[0].duplicates.right is not what several sources"));
+  EXPECT_THAT(changed("/records/0/duplicates/left", sharded["records"][0]["duplicates"]["right"]),
+              HasSubstr("records[0].duplicates.left is not what several sources"));
+  EXPECT_THAT(changed("/records/0/duplicates/right/south", "00000000000000aa"),
+              HasSubstr("records[0].duplicates.right.south is not known here"));
+  EXPECT_THAT(changed("/records/1/duplicates", nlohmann::json::object()),
+              HasSubstr("records[1].duplicates is not known here"));
+  EXPECT_THAT(changed("/records/0/kind", "changed"), HasSubstr("records[0].kind is"));
+  EXPECT_THAT(changed("/divergences/duplicate", -1), HasSubstr("duplicate is not a count"));
+  EXPECT_THAT(changed("/coverage/gaps/0/source", "south"),
+              HasSubstr("coverage.gaps[0].source is not the name of a source"));
+  EXPECT_THAT(changed("/coverage/gaps/0/replica", nullptr),
+              HasSubstr("coverage.gaps[0].source is not the name of a source"));
+}
+
 // Whatever a byte becomes: an error, or a report that writes what was read.
 TEST_F(MalformedReportTest, AChangedByteIsNeverPassedOver) {
   const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
