@@ -123,9 +123,7 @@ std::vector<std::string> AgentArguments(const DiffOptions& options) {
   return arguments;
 }
 
-int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
-  Interrupt interrupt;
-  SignalWatch signals(&interrupt);
+DiffEnvironment MakeEnvironment(const merkle::Secrets& secrets, Interrupt* interrupt) {
   DiffEnvironment environment;
   environment.make_connector =
       [](const DiffOptions& o) -> absl::StatusOr<std::unique_ptr<Connector>> {
@@ -147,10 +145,35 @@ int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
     return std::chrono::duration<double>(now).count();
   };
   environment.salt = RandomSalt();
-  environment.interrupt = &interrupt;
+  environment.interrupt = interrupt;
   environment.secrets = secrets;
+  return environment;
+}
+
+int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
+  Interrupt interrupt;
+  SignalWatch signals(&interrupt);
+  DiffEnvironment environment = MakeEnvironment(secrets, &interrupt);
   environment.on_cleaned_up = [&signals] { signals.EndAtOnce(); };
   return RunDiff(options, environment);
+}
+
+// Yesterday's report must not stand for a command that was wrong today.
+void ReplaceOutput(int argc, char** argv, const std::string& message,
+                   const merkle::Secrets& secrets) {
+  DiffOptions options;
+  const auto take = [&](const std::string& name, std::string* value) {
+    for (int i = 2; i < argc; ++i) {
+      const std::string argument = argv[i];
+      if (argument == name && i + 1 < argc) *value = argv[i + 1];
+      if (argument.starts_with(name + "=")) *value = argument.substr(name.size() + 1);
+    }
+  };
+  take("--output", &options.output);
+  take("--format", &options.format);
+  if (options.output.empty() || std::string_view(argv[1]) != "diff") return;
+  Interrupt interrupt;
+  WriteWrongCommand(message, options, MakeEnvironment(secrets, &interrupt));
 }
 
 std::string Capitalised(std::string text) {
@@ -211,6 +234,12 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
       ->capture_default_str();
   number("--recheck-times", &options->recheck_times, "How often one that keeps changing is re-read")
       ->capture_default_str();
+  diff->add_flag("--allow-empty", options->allow_empty,
+                 "Give a verdict though no replica has a record, else an error");
+  diff->add_flag("--allow-same", options->allow_same,
+                 "Give a verdict though two replicas are the same source, else an error");
+  diff->add_flag("--exact-names", options->exact_names,
+                 "Names that differ in letter case only are different names");
   diff->add_flag("--exhaustive", options->exhaustive,
                  "Compare everything, even where a million records and more differ; else a sample "
                  "says about how many do, and by what");
@@ -257,16 +286,13 @@ std::string DescribeExtra(const CLI::App& app, const std::string& extra) {
          (is_store ? " (did you mean 'driftwood diff URL URL'?)" : DidYouMean(extra, known));
 }
 
-int ReportParseError(const CLI::App& app, const CLI::ParseError& error,
-                     const merkle::Secrets& secrets) {
+std::string DescribeParseError(const CLI::App& app, const CLI::ParseError& error) {
   std::string message = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
     if (!extras.empty()) message = DescribeExtra(app, extras.front());
   }
-  std::fprintf(stderr, "driftwood: %s; see driftwood diff --help\n",
-               EscapeForDisplay(secrets.Hide(message)).c_str());
-  return kExitError;
+  return message + "; see driftwood diff --help";
 }
 
 // Help and version are data: a failed write is an error here too.
@@ -298,7 +324,10 @@ int Main(int argc, char** argv) {
   } catch (const CLI::CallForHelp&) {
     return Print(app.help());
   } catch (const CLI::ParseError& error) {
-    return ReportParseError(app, error, secrets);
+    const std::string message = DescribeParseError(app, error);
+    std::fprintf(stderr, "driftwood: %s\n", EscapeForDisplay(secrets.Hide(message)).c_str());
+    ReplaceOutput(argc, argv, message, secrets);
+    return kExitError;
   }
   for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
   if (diff->parsed()) return Diff(options, secrets);

@@ -19,19 +19,19 @@ bool IsName(const std::string& name) {
 }
 
 absl::Status CheckRecheck(const RecheckOptions& recheck, const SettingText& setting) {
-  const auto wanted = [&](Setting which, const std::string& what) {
-    return absl::InvalidArgumentError(setting(which, "") + ": wanted " + what);
+  const auto expected = [&](Setting which, const std::string& what) {
+    return absl::InvalidArgumentError(setting(which, "") + ": expected " + what);
   };
   // Written so that what is no number fails too.
   if (recheck.seconds && !(*recheck.seconds >= 0 && *recheck.seconds <= kRecheckSecondsMax)) {
-    return wanted(Setting::kRecheckSeconds,
-                  "0 to " + GroupDigits(static_cast<uint64_t>(kRecheckSecondsMax)) + " seconds");
+    return expected(Setting::kRecheckSeconds,
+                    "0 to " + GroupDigits(static_cast<uint64_t>(kRecheckSecondsMax)) + " seconds");
   }
   if (recheck.keys_max > kRecheckKeysMax) {
-    return wanted(Setting::kRecheckKeysMax, "at most " + GroupDigits(kRecheckKeysMax) + " keys");
+    return expected(Setting::kRecheckKeysMax, "at most " + GroupDigits(kRecheckKeysMax) + " keys");
   }
   if (recheck.passes_max < 1 || recheck.passes_max > kRecheckPassesMax) {
-    return wanted(Setting::kRecheckPassesMax, "1 to " + GroupDigits(kRecheckPassesMax));
+    return expected(Setting::kRecheckPassesMax, "1 to " + GroupDigits(kRecheckPassesMax));
   }
   return absl::OkStatus();
 }
@@ -39,7 +39,8 @@ absl::Status CheckRecheck(const RecheckOptions& recheck, const SettingText& sett
 absl::Status CheckList(const std::vector<std::string>& names, Setting which,
                        const SettingText& setting) {
   if (std::find(names.begin(), names.end(), "") == names.end()) return absl::OkStatus();
-  return absl::InvalidArgumentError(setting(which, "") + ": an empty name; wanted COLUMN,COLUMN,…");
+  return absl::InvalidArgumentError(setting(which, "") +
+                                    ": an empty name; expected COLUMN,COLUMN,…");
 }
 
 // Of replicas or sources (`what`); `given` says what is wrong with one.
@@ -49,7 +50,7 @@ absl::Status CheckNames(const std::vector<std::string>& names, const std::string
   for (const std::string& name : names) {
     if (!IsName(name)) {
       return absl::InvalidArgumentError(given(name) + " is no " + what +
-                                        " name; wanted 1 to 64 letters, digits, '-', '_' or '.'");
+                                        " name; expected 1 to 64 letters, digits, '-', '_' or '.'");
     }
     if (!seen.insert(name).second) {
       return absl::InvalidArgumentError(given(name) + " is given twice; each " + what +
@@ -69,7 +70,7 @@ absl::Status CheckReplicaNames(const std::vector<std::string>& names, const Sett
 
 absl::Status CheckPlan(const AuditPlan& plan, const SettingText& setting) {
   if (plan.replicas.size() < 2) {
-    return absl::InvalidArgumentError("a comparison needs at least two replicas, got " +
+    return absl::InvalidArgumentError("a comparison needs at least two replicas, not " +
                                       std::to_string(plan.replicas.size()));
   }
   std::vector<std::string> names;

@@ -21,7 +21,7 @@ struct PlannedReplica {
   // divergence of its own kind. Each is read at one moment, but not all at the same: what moves
   // from one to another meanwhile is looked up once more, as all that differs is.
   std::vector<std::string> sources;
-  // Without one point in time that all of it was read at there is a verdict all the same, which
+  // Without a consistent snapshot of all of it there is a verdict all the same, which
   // says so.
   bool allow_not_point_in_time = false;
   // What messages and reports call each of several sources; empty: "1", "2" and so on.
@@ -37,7 +37,7 @@ struct RecheckOptions {
   uint64_t keys_max = 100'000;
   uint64_t passes_max = 3;
 
-  // How many divergent keys are read again.
+  // How many divergent keys are re-read.
   uint64_t keys_within_reach() const { return enabled ? keys_max : 0; }
 };
 inline constexpr double kLiveRecheckSeconds = 2;

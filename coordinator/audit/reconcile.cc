@@ -40,6 +40,11 @@ Names ColumnNames(const DescribedSource& replica) {
 // What stands for a key where there is none, and records are compared with their copy counts.
 const Names kNoKey = {"*"};
 
+Names Sorted(Names names) {
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 std::string Parenthesised(const Names& names) { return "(" + JoinNames(names) + ")"; }
 
 class Reconciler {
@@ -73,16 +78,9 @@ class Reconciler {
     agreement.key_id = replicas_[0].description.key_id;
     agreement.params = options_.params;
     agreement.schema.multiset = multiset;
-    for (const std::string& name : key_) {
-      ASSIGN_OR_RETURN(const ColumnType type, DecideType(name));
-      agreement.schema.key.push_back({name, type});
-    }
-    for (const std::string& name : values) {
-      ASSIGN_OR_RETURN(const ColumnType type, DecideType(name));
-      agreement.schema.values.push_back({name, type});
-    }
+    RETURN_IF_ERROR(DecideTypes(key_, values, &agreement.schema));
     if (multiset && values.empty()) {
-      return absl::InvalidArgumentError(Say(Setting::kKey, "'*'") +
+      return absl::InvalidArgumentError(Say(Setting::kKey, "*") +
                                         ": no column is left to be compared");
     }
     RETURN_IF_ERROR(CheckTypesAreUsed(values));
@@ -150,7 +148,7 @@ class Reconciler {
       for (const std::string& name : *names) {
         if (names == &options_.key && name == kNoKey[0] && !known.contains(name)) {
           return absl::InvalidArgumentError(
-              Say(Setting::kKey, "'*'") +
+              Say(Setting::kKey, "*") +
               " says that no column identifies a record: it stands alone");
         }
         if (!seen.insert(name).second) {
@@ -177,13 +175,14 @@ class Reconciler {
     return absl::OkStatus();
   }
 
+  // The same columns in another order identify the same records: the first replica's order counts.
   absl::StatusOr<Names> DecideKey() const {
     if (!options_.key.empty()) return options_.key;
     const DescribedSource* decided = nullptr;
     for (const DescribedSource& replica : replicas_) {
       if (replica.description.key.empty()) continue;
       if (decided == nullptr) decided = &replica;
-      if (replica.description.key != decided->description.key) {
+      if (Sorted(replica.description.key) != Sorted(decided->description.key)) {
         return absl::FailedPreconditionError(
             "the keys differ: " + decided->name + " has " +
             Parenthesised(decided->description.key) + ", " + replica.name + " has " +
@@ -199,7 +198,7 @@ class Reconciler {
   }
 
   std::string OrNoKey() const {
-    return ", or " + Say(Setting::kKey, "'*'") +
+    return ", or " + Say(Setting::kKey, "*") +
            " to compare records without one, by their copy counts";
   }
 
@@ -221,8 +220,8 @@ class Reconciler {
     for (const DescribedSource& replica : replicas_) {
       if (!replica.description.always_keyed) continue;
       return absl::FailedPreconditionError(
-          Say(Setting::kKey, "'*'") + " is for records without a key, and those of " +
-          replica.name + " always have one (" + JoinNames(replica.description.key) + "): leave " +
+          Say(Setting::kKey, "*") + " is for records without a key, and those of " + replica.name +
+          " always have one (" + JoinNames(replica.description.key) + "): leave " +
           Say(Setting::kKey) + " out, or name the columns that are its key elsewhere");
     }
     return absl::OkStatus();
@@ -319,6 +318,30 @@ class Reconciler {
       list += (&name == &names.front() ? "" : ",") + ListItem(name);
     }
     return list;
+  }
+
+  // All columns that don't compare are named at once: who has to say something of each does so in
+  // one go.
+  absl::Status DecideTypes(const Names& key, const Names& values, merkle::Schema* schema) const {
+    Names wrong;
+    const auto decide = [&](const Names& names, std::vector<merkle::Column>* columns) {
+      for (const std::string& name : names) {
+        const absl::StatusOr<ColumnType> type = DecideType(name);
+        if (type.ok())
+          columns->push_back({name, *type});
+        else
+          wrong.emplace_back(type.status().message());
+      }
+    };
+    decide(key, &schema->key);
+    decide(values, &schema->values);
+    if (wrong.empty()) return absl::OkStatus();
+    const size_t more = wrong.size() - std::min(wrong.size(), kNamedMax);
+    wrong.resize(wrong.size() - more);
+    std::string message;
+    for (const std::string& one : wrong) message += (message.empty() ? "" : "; ") + one;
+    if (more > 0) message += "; and " + std::to_string(more) + " columns more";
+    return absl::FailedPreconditionError(message);
   }
 
   absl::StatusOr<ColumnType> DecideType(const std::string& name) const {
@@ -429,7 +452,7 @@ class Reconciler {
     }
     if (binary && decimal) {
       return ", or how exactly they must agree with " + Say(Setting::kRules, column + ":round=N") +
-             " or " + column + ":float=N";
+             " or " + Say(Setting::kRules, column + ":float=N");
     }
     return "";
   }

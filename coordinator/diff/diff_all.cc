@@ -25,6 +25,9 @@ constexpr uint64_t kDivergencesMaxDefault = 1000;
 // Of each table, below the line that says how many there are.
 constexpr uint64_t kDivergencesMaxForPeople = 10;
 
+// Of the tables in one message.
+constexpr size_t kNamedMax = 5;
+
 // --key '*', which with --all is for the tables that have no key.
 bool AllowsMultisets(const DiffOptions& options) {
   return JoinLists(options.key) == std::vector<std::string>{"*"};
@@ -61,8 +64,9 @@ class DiffAll {
       report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
     }
     report_.seconds = environment_.now_seconds() - start;
-    WarnOfEmptyTables();
+    const bool all_empty = LookForEmptyTables();
     DecideVerdict(&report_);
+    if (all_empty && report_.verdict == Verdict::kIdentical) RefuseNothing();
     return Finish();
   }
 
@@ -86,10 +90,12 @@ class DiffAll {
     ASSIGN_OR_RETURN(const DiffPlan plan, MakeDiffPlan(plain, format_, environment_.store_kinds));
     databases_ = plan.replicas;
     for (const ReplicaSpec& database : databases_) names_.push_back(database.name);
+    RETURN_IF_ERROR(CheckAreNotTheSame(databases_, options_));
     ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
     RETURN_IF_ERROR(List(&listings_));
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
+      report_.replicas[i].filter = listings_[i].scope;
       for (const std::string& warning : listings_[i].warnings) {
         report_.warnings.push_back(names_[i] + ": " + warning);
       }
@@ -100,6 +106,12 @@ class DiffAll {
     if (selection.tables.empty()) return NothingToCompare();
     ASSIGN_OR_RETURN(const ColumnOptions columns,
                      ColumnOptions::Create(options_, names_, selection.tables));
+    if (const std::vector<std::string> others = OtherCases(selection.tables, names_);
+        !others.empty()) {
+      report_.warnings.push_back(
+          "names are matched in all but letter case: " + JoinNames(others, kNamedMax) +
+          "; with --exact-names they are told apart");
+    }
     AnnounceTables(selection.tables, columns);
     for (const MatchedTable& table : selection.tables) {
       const std::string label = "[" + std::to_string(report_.tables.size() + 1) + "/" +
@@ -113,8 +125,8 @@ class DiffAll {
 
   absl::Status List(std::vector<TableList>* listings) {
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableList> listing = connector_->ListTables(
-          databases_[i], environment_.interrupt->token());
+      absl::StatusOr<TableList> listing =
+          connector_->ListTables(databases_[i], environment_.interrupt->token());
       if (!listing.ok()) {
         Fail(listing.status(), i);
         return listing.status();
@@ -269,7 +281,19 @@ class DiffAll {
     table->report.gaps.push_back({{}, std::nullopt, std::nullopt, why});
   }
 
-  void WarnOfEmptyTables() {
+  // A verdict on nothing would pass for one on the data.
+  void RefuseNothing() {
+    if (options_.allow_empty) return;
+    report_.verdict = Verdict::kError;
+    report_.error = ReportError{absl::StatusCode::kFailedPrecondition,
+                                "nothing was compared: no table has a record in any replica; check "
+                                "the databases' names and what their users are allowed to see, or "
+                                "say --allow-empty",
+                                std::nullopt};
+  }
+
+  // True if all are.
+  bool LookForEmptyTables() {
     std::vector<std::string> empty;
     uint64_t compared = 0;
     for (const TableReport& table : report_.tables) {
@@ -279,15 +303,13 @@ class DiffAll {
                                         [](const ReportReplica& r) { return r.records == 0; });
       if (is_empty) empty.push_back(table.table);
     }
-    if (empty.empty()) return;
-    if (compared == report_.tables.size() && empty.size() == compared) {
-      report_.warnings.push_back(
-          "every table has zero records in every replica, so nothing was compared; check the "
-          "databases' names and what their users are allowed to see");
-    } else {
+    if (empty.empty()) return false;
+    const bool all = compared == report_.tables.size() && empty.size() == compared;
+    if (!all || options_.allow_empty) {
       report_.warnings.push_back(Plural(empty.size(), "table has", "tables have") +
                                  " zero records in every replica: " + JoinNames(empty));
     }
+    return all;
   }
 
   int Finish() {
@@ -324,7 +346,7 @@ class DiffAll {
     if (ReportIsSeen(format_, options_, environment_)) return;
     if (report_.verdict == Verdict::kError) {
       Say(environment_, "driftwood: " + VerdictLine(report_).substr(sizeof("ERROR: ") - 1));
-    } else if (report_.verdict == Verdict::kIncomplete) {
+    } else if (report_.verdict == Verdict::kIncomplete || OutputIsUsable(options_)) {
       Say(environment_, "driftwood: " + VerdictLine(report_));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "coordinator/audit/audit.h"
 #include "coordinator/diff/diff_all.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
@@ -22,21 +23,43 @@ void SayMessages(const Report& report, ReportFormat format, const DiffOptions& o
   if (ReportIsSeen(format, options, environment) || report.plan) return;
   if (report.verdict == Verdict::kError) {
     Say(environment, "driftwood: " + ErrorLine(report));
-  } else if (report.verdict == Verdict::kIncomplete) {
+  } else if (report.verdict == Verdict::kIncomplete || OutputIsUsable(options)) {
     Say(environment, "driftwood: " + VerdictLine(report));
   }
+}
+
+// A verdict on nothing would pass for one on the data.
+void RefuseNothing(const DiffOptions& options, Report* report) {
+  if (options.allow_empty || report->verdict != Verdict::kIdentical) return;
+  for (const ReportReplica& replica : report->replicas) {
+    if (replica.records != 0) return;
+  }
+  std::erase(report->warnings, kAllEmptyWarning);
+  report->verdict = Verdict::kError;
+  report->error = ReportError{absl::StatusCode::kFailedPrecondition,
+                              "nothing was compared: no replica has a record; check the names of "
+                              "files and tables, and what the reader is allowed to see, or say "
+                              "--allow-empty",
+                              std::nullopt};
 }
 
 Report Compare(ReportFormat format, const DiffOptions& options,
                const DiffEnvironment& environment) {
   absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
   if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment);
+  const absl::Status same = CheckAreNotTheSame(plan->replicas, options);
+  if (!same.ok()) plan->audit.plan_only = true;  // what else is wrong with them is said first
   plan->audit.records_listed_max = options.max_divergences.value_or(kDivergencesMaxDefault);
   const absl::StatusOr<std::unique_ptr<Connector>> connector = environment.make_connector(options);
   if (!connector.ok()) {
     return MakeErrorReport(connector.status(), std::nullopt, options, environment);
   }
-  return CompareReplicas(*plan, options, environment, connector->get(), /*label=*/"");
+  Report report = CompareReplicas(*plan, options, environment, connector->get(), /*label=*/"");
+  if (!same.ok() && report.verdict != Verdict::kIncomplete && !report.error) {
+    return MakeErrorReport(same, std::nullopt, options, environment);
+  }
+  RefuseNothing(options, &report);
+  return report;
 }
 
 // One table, or what takes its place.
@@ -71,6 +94,22 @@ int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
   }
   return options.all ? RunDiffAll(*format, options, environment)
                      : RunDiffOfOne(*format, options, environment);
+}
+
+void WriteWrongCommand(const std::string& message, const DiffOptions& options,
+                       const DiffEnvironment& environment) {
+  if (!OutputIsUsable(options)) return;
+  Report report =
+      MakeErrorReport(absl::InvalidArgumentError(message), std::nullopt, options, environment);
+  HideSecrets(environment, &report);
+  const ReportFormat format = ReportFormatFromName(options.format).value_or(ReportFormat::kTable);
+  const absl::Status written =
+      WriteOutput(options, environment, [&](const TableStyle& style, const ReportSink& sink) {
+        return WriteReport(report, format, style, sink);
+      });
+  if (!written.ok()) {
+    Say(environment, "driftwood: " + EscapeForDisplay(std::string(written.message())));
+  }
 }
 
 }  // namespace driftwood::coordinator

@@ -2,11 +2,18 @@
 // of the command line's syntax: main.cc wires those.
 #pragma once
 
+#include <string>
+
 #include "coordinator/diff/diff_options.h"
 
 namespace driftwood::coordinator {
 
 // The exit code: 0, 1, 2, 3 or 130. A report is written whatever happens, in the format asked for.
 int RunDiff(const DiffOptions& options, const DiffEnvironment& environment);
+
+// For a command line that could not be read: where it names an --output, that file says so too, and
+// not what it said yesterday.
+void WriteWrongCommand(const std::string& message, const DiffOptions& options,
+                       const DiffEnvironment& environment);
 
 }  // namespace driftwood::coordinator

@@ -30,6 +30,7 @@ struct DiffOptions {
   std::vector<std::string> types;    // "column=type"
   std::vector<std::string> rules;    // "column:rule"
   std::vector<std::string> renames;  // "replica:column=name"
+  bool exact_names = false;          // else names of another letter case match, if only one does
   std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
   std::string output;                       // empty: stdout
@@ -39,6 +40,8 @@ struct DiffOptions {
   bool explain = true;
   bool exhaustive = false;
   std::vector<std::string> allow_not_point_in_time;  // names of replicas; commas separate too
+  bool allow_empty = false;                          // a verdict though no replica has a record
+  bool allow_same = false;                           // a verdict though two replicas are one source
   bool no_recheck = false;
   std::optional<double> recheck_seconds;  // absent: by the kind of the sources
   uint64_t recheck_max = 100'000;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "coordinator/diff/option_tables.h"
+#include "coordinator/diff/shell_text.h"
 #include "coordinator/report/output.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -168,13 +169,33 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
 
 }  // namespace
 
+absl::Status RenameColumns(const std::vector<std::string>& renames,
+                           std::vector<ReplicaSpec>* replicas) {
+  return MapColumns("rename", renames, replicas);
+}
+
+absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
+                                const DiffOptions& options) {
+  if (options.allow_same) return absl::OkStatus();
+  std::map<std::string, const ReplicaSpec*> seen;
+  for (const ReplicaSpec& replica : replicas) {
+    const auto [first, is_new] = seen.emplace(StoreIdentity(replica.url), &replica);
+    if (is_new) continue;
+    return absl::InvalidArgumentError(
+        first->second->name + " and " + replica.name + " are the same source (" +
+        merkle::Redacted(replica.url) +
+        "), which agrees with itself whatever it holds; name the other copy, or say --allow-same");
+  }
+  return absl::OkStatus();
+}
+
 std::string OptionText(Setting setting, std::string_view value) {
   static constexpr std::array<std::string_view, kSettings> kOptions = {
       "--name",    "--key",         "--columns",      "--ignore",     "--types",
       "--rule",    "--zone",        "--show-values",  "--exhaustive", "--allow-not-point-in-time",
       "--recheck", "--recheck-max", "--recheck-times"};
   std::string text(kOptions[static_cast<size_t>(setting)]);
-  if (!value.empty()) text.append(" ").append(value);
+  if (!value.empty()) text += " " + ShellWord(value);
   return text;
 }
 

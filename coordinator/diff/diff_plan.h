@@ -21,6 +21,15 @@ struct DiffPlan {
   std::vector<ReplicaSpec> replicas;  // those of `audit`: how to connect to them
 };
 
+// Columns of some replicas get other names; items as those of --rename, and replicas are asked for
+// their sources under these.
+absl::Status RenameColumns(const std::vector<std::string>& renames,
+                           std::vector<ReplicaSpec>* replicas);
+
+// InvalidArgument if two replicas are one source, which agrees with itself whatever it holds.
+absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
+                                const DiffOptions& options);
+
 // "--types price=TYPE": as messages to who typed the command advise.
 std::string OptionText(Setting setting, std::string_view value);
 

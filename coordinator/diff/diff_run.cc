@@ -10,15 +10,20 @@
 #include <vector>
 
 #include "coordinator/audit/audit.h"
+#include "coordinator/diff/letter_case.h"
 #include "coordinator/diff/progress.h"
 #include "coordinator/report/output.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::coordinator {
 
 namespace {
+
+// Of the columns in one message.
+constexpr size_t kNamedMax = 5;
 
 void WriteAll(int fd, std::string_view text) {
   while (!text.empty()) {
@@ -45,26 +50,89 @@ std::unique_ptr<TerminalProgress> MakeProgress(const DiffPlan& plan, const DiffO
 
 }  // namespace
 
-Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
+namespace {
+
+using Peers = std::vector<std::unique_ptr<Peer>>;
+
+// Those that are there already stay. A failure's replica is the one after the last.
+absl::Status ConnectAll(const std::vector<ReplicaSpec>& replicas, Connector* connector,
+                        const DiffEnvironment& environment, Peers* peers) {
+  for (size_t i = peers->size(); i < replicas.size(); ++i) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Peer> peer,
+                     connector->Connect(replicas[i], environment.interrupt->token()));
+    peers->push_back(std::move(peer));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> ColumnNames(const DatasetDescription& description) {
+  std::vector<std::string> names;
+  for (const SourceColumn& column : description.columns) names.push_back(column.name);
+  return names;
+}
+
+// A --rename for each column that another replica than the first writes in another letter case.
+// None where a replica can't be asked: the audit meets the same failure.
+std::vector<std::string> RenamesOf(const DiffPlan& plan, const Peers& peers) {
+  std::vector<std::string> renames, reference;
+  for (size_t i = 0; i < peers.size(); ++i) {
+    const absl::StatusOr<DatasetDescription> description = peers[i]->Describe();
+    if (!description.ok()) return {};
+    const ReplicaSpec& replica = plan.replicas[i];
+    if (i == 0) reference = ColumnNames(*description);
+    // What its URL or its agent calls a column is what its user wants it to be called.
+    if (i == 0 || replica.running_agent || replica.url.find("rename=") != std::string::npos) {
+      continue;
+    }
+    for (const CaseRename& rename : RenamesByCase(reference, ColumnNames(*description))) {
+      renames.push_back(ListItem(replica.name + ":" + rename.from + "=" + rename.to));
+    }
+  }
+  return renames;
+}
+
+}  // namespace
+
+Report CompareReplicas(const DiffPlan& given, const DiffOptions& options,
                        const DiffEnvironment& environment, Connector* connector,
                        const std::string& label) {
-  std::vector<std::unique_ptr<Peer>> owned;
-  std::vector<Peer*> peers;
-  for (const ReplicaSpec& spec : plan.replicas) {
-    absl::StatusOr<std::unique_ptr<Peer>> peer =
-        connector->Connect(spec, environment.interrupt->token());
-    if (!peer.ok()) return MakeErrorReport(peer.status(), peers.size(), options, environment);
-    peers.push_back(peer->get());
-    owned.push_back(*std::move(peer));
+  DiffPlan plan = given;
+  Peers peers;
+  const auto failed = [&](const absl::Status& status) {
+    return MakeErrorReport(status, peers.size(), options, environment);
+  };
+  if (const absl::Status status = ConnectAll(plan.replicas, connector, environment, &peers);
+      !status.ok()) {
+    return failed(status);
+  }
+  std::vector<std::string> renames;
+  if (!options.exact_names) renames = RenamesOf(plan, peers);
+  if (!renames.empty()) {
+    if (const absl::Status renamed = RenameColumns(renames, &plan.replicas); !renamed.ok()) {
+      return failed(renamed);
+    }
+    peers.resize(1);  // the first one's names count
+    if (const absl::Status status = ConnectAll(plan.replicas, connector, environment, &peers);
+        !status.ok()) {
+      return failed(status);
+    }
   }
   AuditOptions audit;
   audit.sample.seed = std::random_device()();
   audit.salt = environment.salt;
   audit.now_seconds = environment.now_seconds;
   audit.setting = OptionText;
+  std::vector<Peer*> asked;
+  for (const std::unique_ptr<Peer>& peer : peers) asked.push_back(peer.get());
   const std::unique_ptr<TerminalProgress> progress =
       MakeProgress(plan, options, environment, label);
-  return RunAudit(plan.audit, peers, audit, progress.get(), environment.interrupt);
+  Report report = RunAudit(plan.audit, asked, audit, progress.get(), environment.interrupt);
+  if (!renames.empty()) {
+    report.warnings.push_back(
+        "columns are matched in all but letter case: " + JoinNames(renames, kNamedMax) +
+        "; with --exact-names they are told apart");
+  }
+  return report;
 }
 
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,

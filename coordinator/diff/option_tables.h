@@ -54,7 +54,7 @@ inline constexpr std::array<ListOption, 11> kListOptions = {{
     {"--zone", &DiffOptions::zones, "REPLICA:COLUMN=ZONE",
      "The zone of one replica's timestamps without zone: UTC, UTC+2 or UTC-09:30", true},
     {"--allow-not-point-in-time", &DiffOptions::allow_not_point_in_time, "REPLICA",
-     "Give a verdict though this replica can't be read at one point in time, else INCOMPLETE; "
+     "Give a verdict though this replica has no consistent snapshot, else INCOMPLETE; "
      "a scan of it that lost its server goes on where it was, if it can"},
 }};
 

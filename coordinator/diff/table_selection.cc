@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "coordinator/diff/diff_plan.h"
+#include "coordinator/diff/letter_case.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -22,12 +23,35 @@ bool Contains(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::map<std::string, MatchedTable> MatchTables(const std::vector<TableList>& listings) {
+// What tables are matched by: their names, or those in lower case where no replica has two of them.
+std::map<std::string, std::string> MatchingNames(const std::vector<TableList>& listings,
+                                                 bool exact) {
+  std::map<std::string, Names> by_folded;
+  std::set<std::string> ambiguous;
+  for (const TableList& listing : listings) {
+    std::set<std::string> seen;
+    for (const TableEntry& table : listing.tables) {
+      const std::string folded = Lowercase(table.name);
+      by_folded[folded].push_back(table.name);
+      if (!seen.insert(folded).second) ambiguous.insert(folded);
+    }
+  }
+  std::map<std::string, std::string> matching;
+  for (const auto& [folded, names] : by_folded) {
+    const bool by_case = exact || ambiguous.contains(folded);
+    for (const std::string& name : names) matching[name] = by_case ? name : names.front();
+  }
+  return matching;
+}
+
+std::map<std::string, MatchedTable> MatchTables(const std::vector<TableList>& listings,
+                                                bool exact) {
+  const std::map<std::string, std::string> matching = MatchingNames(listings, exact);
   std::map<std::string, MatchedTable> matched;
   for (size_t i = 0; i < listings.size(); ++i) {
     for (const TableEntry& table : listings[i].tables) {
-      MatchedTable& match = matched[table.name];
-      match.name = table.name;
+      MatchedTable& match = matched[matching.at(table.name)];
+      match.name = matching.at(table.name);
       match.entries.resize(listings.size());
       match.entries[i] = &table;
     }
@@ -97,7 +121,7 @@ bool MatchedTable::HasKey() const {
 absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listings,
                                             const std::vector<std::string>& names,
                                             const DiffOptions& options, bool must_exist) {
-  const std::map<std::string, MatchedTable> matched = MatchTables(listings);
+  const std::map<std::string, MatchedTable> matched = MatchTables(listings, options.exact_names);
   ASSIGN_OR_RETURN(const Names only, TableNames("--tables", options.tables, matched, must_exist));
   ASSIGN_OR_RETURN(const Names skip,
                    TableNames("--skip-tables", options.skip_tables, matched, must_exist));
@@ -120,6 +144,21 @@ absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listin
   return selection;
 }
 
+Names OtherCases(const std::vector<MatchedTable>& tables, const Names& names) {
+  Names texts;
+  for (const MatchedTable& table : tables) {
+    Names others;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const TableEntry* const entry = table.entries[i];
+      if (entry != nullptr && entry->name != table.name) {
+        others.push_back(entry->name + " in " + names[i]);
+      }
+    }
+    if (!others.empty()) texts.push_back(table.name + " (" + JoinNames(others) + ")");
+  }
+  return texts;
+}
+
 std::string OtherSpellings(const MatchedTable& table, const std::vector<TableList>& listings,
                            const std::vector<std::string>& names) {
   std::string text;
@@ -135,7 +174,7 @@ std::string OtherSpellings(const MatchedTable& table, const std::vector<TableLis
   return text;
 }
 
-ColumnOptions::ColumnOptions(const DiffOptions& options, const Names& names) {
+ColumnOptions::ColumnOptions(const DiffOptions& options, const Names& names) : names_(names) {
   for (const ListOption& list : kListOptions) {
     if (list.of_columns) Add(list, options, names);
   }
@@ -162,21 +201,37 @@ Names ColumnOptions::Columns(const MatchedTable& table, size_t replica) {
   return entry == nullptr ? Names() : entry->columns;
 }
 
+Names ColumnOptions::NamesIn(const MatchedTable& table, size_t replica) const {
+  Names columns = Columns(table, replica);
+  for (std::string& column : columns) {
+    for (const Option& option : options_) {
+      if (option.replica == replica && !option.rename_to.empty() && option.column == column) {
+        column = option.rename_to;
+        break;
+      }
+    }
+  }
+  return columns;
+}
+
 Names ColumnOptions::NamesIn(const MatchedTable& table) const {
   Names all;
   for (size_t i = 0; i < table.entries.size(); ++i) {
-    Names columns = Columns(table, i);
-    for (std::string& column : columns) {
-      for (const Option& option : options_) {
-        if (option.replica == i && !option.rename_to.empty() && option.column == column) {
-          column = option.rename_to;
-          break;
-        }
-      }
-    }
+    const Names columns = NamesIn(table, i);
     all.insert(all.end(), columns.begin(), columns.end());
   }
   return all;
+}
+
+void ColumnOptions::RenameByCase(const MatchedTable& table, DiffOptions* options) const {
+  const Names reference = NamesIn(table, 0);
+  for (size_t i = 1; i < table.entries.size(); ++i) {
+    const Names columns = Columns(table, i);
+    for (const CaseRename& rename : RenamesByCase(reference, NamesIn(table, i))) {
+      if (!Contains(columns, rename.from)) continue;  // renamed already, as its user said
+      options->renames.push_back(ListItem(names_[i] + ":" + rename.from + "=" + rename.to));
+    }
+  }
 }
 
 bool ColumnOptions::IsFor(const Option& option, const MatchedTable& table) const {
@@ -212,6 +267,7 @@ void ColumnOptions::Apply(const MatchedTable& table, DiffOptions* options) const
   for (const Option& option : options_) {
     if (IsFor(option, table)) (options->*option.list->values).push_back(ListItem(option.item));
   }
+  if (!options->exact_names) RenameByCase(table, options);
 }
 
 }  // namespace driftwood::coordinator

@@ -13,7 +13,8 @@
 
 namespace driftwood::coordinator {
 
-// A table by its name, and what each replica has of that name: null if it has none.
+// A table by its name, and what each replica has of that name: null if it has none. The name is the
+// first replica's that has it; others may write it in another letter case.
 struct MatchedTable {
   std::string name;
   std::vector<const TableEntry*> entries;
@@ -26,6 +27,10 @@ struct TableSelection {
   std::vector<MatchedTable> tables;   // to be compared, by name
   std::vector<SkippedTable> skipped;  // not to be: the user said so, or they are no tables
 };
+
+// "Album (album in right)": each table that not all replicas write alike.
+std::vector<std::string> OtherCases(const std::vector<MatchedTable>& tables,
+                                    const std::vector<std::string>& names);
 
 // InvalidArgument for a name in --tables or --skip-tables that no replica has, if it `must_exist`.
 // The selection lives as long as `listings`.
@@ -46,7 +51,8 @@ class ColumnOptions {
   static absl::StatusOr<ColumnOptions> Create(const DiffOptions& options,
                                               const std::vector<std::string>& names,
                                               const std::vector<MatchedTable>& tables);
-  // Sets those of `table`, and leaves out all others.
+  // Sets those of `table`, and leaves out all others. Adds a --rename for each column that a
+  // replica writes in another letter case, unless --exact-names.
   void Apply(const MatchedTable& table, DiffOptions* options) const;
 
  private:
@@ -63,9 +69,13 @@ class ColumnOptions {
            const std::vector<std::string>& names);
   // As the replica has them, or as the comparison does.
   static std::vector<std::string> Columns(const MatchedTable& table, size_t replica);
+  // As the comparison calls the columns of one replica.
+  std::vector<std::string> NamesIn(const MatchedTable& table, size_t replica) const;
   std::vector<std::string> NamesIn(const MatchedTable& table) const;
+  void RenameByCase(const MatchedTable& table, DiffOptions* options) const;
   bool IsFor(const Option& option, const MatchedTable& table) const;
 
+  const std::vector<std::string> names_;
   std::vector<Option> options_;
 };
 

@@ -1,6 +1,8 @@
 #include "coordinator/peer/connector.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -118,6 +120,20 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   }
   spec.password_variable = kind->password_variable;
   return spec;
+}
+
+std::string StoreIdentity(const std::string& url) {
+  const size_t server = url.find("://");
+  const size_t colon = url.find(':');
+  if (server != std::string::npos && server == colon) return url;
+  const size_t query = url.rfind('?');
+  const size_t path_end = query == std::string::npos || query < colon ? url.size() : query;
+  std::error_code error;
+  const std::filesystem::path path = StorePath(url);
+  const std::filesystem::path canonical =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  return url.substr(0, colon) + '\0' + (error ? path : canonical).string() + '\0' +
+         url.substr(path_end);
 }
 
 std::string StorePath(const std::string& url) {

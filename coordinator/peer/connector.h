@@ -40,6 +40,9 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
 // The file or directory of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);
 
+// Equal for URLs that mean the same data: one file has one identity, however its path is written.
+std::string StoreIdentity(const std::string& url);
+
 // Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it
 // ends what it started and removes what it made.
 class Connector {

@@ -34,21 +34,10 @@ absl::Status SystemError(const std::string& what, int error) {
   return absl::FailedPreconditionError(message);
 }
 
-// "csv:orders.csv?key=id" -> "csv-0123456789abcdef": the same file, however its path is written.
+// "csv:orders.csv?key=id" -> "csv-0123456789abcdef".
 std::string FolderName(const std::string& url) {
-  const size_t server = url.find("://");
-  if (server != std::string::npos && url.find(':') == server) {
-    return Lowercase(url.substr(0, server)) + "-" + Hex(merkle::Sha256(url).substr(0, 8));
-  }
-  const size_t colon = url.find(':');
-  const size_t query = url.rfind('?');
-  const size_t path_end = query == std::string::npos || query < colon ? url.size() : query;
-  std::error_code error;
-  const fs::path path = StorePath(url);
-  const fs::path canonical = fs::weakly_canonical(fs::absolute(path, error), error);
-  const std::string identity = url.substr(0, colon) + '\0' + (error ? path : canonical).string() +
-                               '\0' + url.substr(path_end);
-  return Lowercase(url.substr(0, colon)) + "-" + Hex(merkle::Sha256(identity).substr(0, 8));
+  return Lowercase(url.substr(0, url.find(':'))) + "-" +
+         Hex(merkle::Sha256(StoreIdentity(url)).substr(0, 8));
 }
 
 }  // namespace

@@ -63,6 +63,11 @@ std::string Provisos(const DatabaseReport& report) {
   if (const StatusCounts counts = InFlight(report); counts.in_flight > 0) {
     text += "; " + Plural(counts.in_flight, "key", "keys") + " in flight" + GoneEverywhere(counts);
   }
+  std::vector<std::string> scopes;
+  for (const ReportReplica& replica : report.replicas) {
+    if (!replica.filter.empty()) scopes.push_back(replica.filter + " of " + replica.name);
+  }
+  if (!scopes.empty()) text += "; only " + JoinAnd(scopes);
   if (!reasons.empty()) text += "; skipped: " + JoinNames(reasons);
   if (!columns.empty()) text += "; columns not compared: " + JoinNames(columns);
   if (!rules.empty()) text += "; under rules " + JoinNames({rules.begin(), rules.end()});

@@ -42,10 +42,11 @@ JsonMembers OfTable(const TableReport& table) {
 std::string ReplicasText(const DatabaseReport& report) {
   std::vector<std::string> items;
   for (const ReportReplica& replica : report.replicas) {
-    items.push_back(
-        Object({{"name", JsonString(replica.name)},
-                {"records", replica.records ? std::to_string(*replica.records) : "null"},
-                {"source", JsonString(replica.source)}}));
+    JsonMembers members = {{"name", JsonString(replica.name)},
+                           {"records", replica.records ? std::to_string(*replica.records) : "null"},
+                           {"source", JsonString(replica.source)}};
+    if (!replica.filter.empty()) members.emplace_back("scope", JsonString(replica.filter));
+    items.push_back(Object(members));
   }
   return Array(items);
 }

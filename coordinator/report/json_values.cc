@@ -36,7 +36,8 @@ Value Of(Tag tag, std::string text = "") {
   return value;
 }
 
-// What a string in a column of this type stands for, appended to `out`. False if it does not parse.
+// What a string in a column of this type stands for, appended to `out`. False if it is no such
+// value.
 bool AppendString(const merkle::Column& column, const std::string& text, std::string* out) {
   constexpr Place kPlace = Place::kValue;
   switch (column.type) {

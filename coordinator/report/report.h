@@ -60,7 +60,9 @@ struct ReportReplica {
   std::optional<uint64_t> distinct;  // of a multiset: how many of them differ from each other
   std::optional<uint64_t> unparsed;
   bool unkeyed = false;
-  std::string filter{};  // only its rows for which this holds were compared; empty: all
+  // Only its rows for which this holds were compared; of a database, only this part of it. Empty:
+  // all.
+  std::string filter{};
   std::vector<ReportSource>
       sources{};  // if there are several; what stands above is of all together
   // --stats only.

@@ -176,6 +176,7 @@ DatabaseReport ReadDatabase(const JsonNode& document) {
     replica.name = entry["name"].Text();
     if (!entry["records"].is_null()) replica.records = entry["records"].Count();
     replica.source = entry["source"].Text();
+    if (const auto scope = entry.Find("scope")) replica.filter = scope->Text();
   }
   report.seconds = document["totals"]["seconds"].Number();
   for (const JsonNode& entry : document["skipped"].Elements()) {

@@ -88,9 +88,10 @@ absl::StatusOr<TableEntry> TableOf(const Json& line) {
 absl::Status TakeEnd(const Json& line, TableList* list) {
   const auto count = Member<uint64_t>(line, "tables");
   const auto source = Member<std::string>(line, "source");
+  const auto scope = Member<std::string>(line, "scope");
   const auto folds_names = Member<bool>(line, "folds_names");
   auto warnings = Member<Strings>(line, "warnings");
-  if (!count || !source || !folds_names || !warnings) {
+  if (!count || !source || !scope || !folds_names || !warnings) {
     return Malformed("its end lacks one of its members");
   }
   if (*count != list->tables.size()) {
@@ -98,6 +99,7 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
                      std::to_string(*count));
   }
   list->source = *source;
+  list->scope = *scope;
   list->folds_names = *folds_names;
   list->warnings = *std::move(warnings);
   return absl::OkStatus();
@@ -123,7 +125,8 @@ std::string TableListText(const TableList& list) {
             ",\"columns\":" + QuotedList(table.columns) + ",\"url\":" + Quoted(table.url) + "}\n";
   }
   return text + "{\"tables\":" + std::to_string(list.tables.size()) +
-         ",\"source\":" + Quoted(list.source) + ",\"folds_names\":" + Bool(list.folds_names) +
+         ",\"source\":" + Quoted(list.source) + ",\"scope\":" + Quoted(list.scope) +
+         ",\"folds_names\":" + Bool(list.folds_names) +
          ",\"warnings\":" + QuotedList(list.warnings) + "}\n";
 }
 

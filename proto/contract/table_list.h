@@ -27,6 +27,7 @@ struct TableEntry {
 struct TableList {
   std::string source;  // the database's URL without any password
   std::vector<TableEntry> tables;
+  std::string scope{};  // the part of the database that was asked for: "the schema a"; empty: all
   std::vector<std::string> warnings;
   bool folds_names = false;  // the server keeps all tables' names in lower case
 

@@ -290,12 +290,14 @@ TEST_F(AllTablesTest, NamesSchemasAndKindsAreTakenAsTheyAre) {
   EXPECT_EQ(Results(document),
             (std::set<std::string>{"Orders: identical", "orders: identical", "a.b,c%: identical",
                                    "parent: missing in maria", "child: missing in maria",
-                                   "root: missing in maria"}));
-  EXPECT_NE(document["warnings"].dump().find("there are others in other"), std::string::npos)
-      << document["warnings"].dump();
+                                   "root: missing in maria", "other.t: missing in maria"}));
+  EXPECT_FALSE(document["replicas"][0].contains("scope")) << document["replicas"].dump();
   EXPECT_NE(document["skipped"].dump().find("materialised view in pg"), std::string::npos);
   document = All({}, 0, PostgresUrl("test", "&schema=other"), PostgresUrl("test", "&schema=other"));
   EXPECT_EQ(Results(document), (std::set<std::string>{"stray: identical", "t: identical"}));
+  EXPECT_EQ(document["replicas"][0]["scope"], "the schema other");
+  document = All({}, 0, PostgresUrl("test"), PostgresUrl("test"));
+  EXPECT_TRUE(Results(document).contains("other.t: identical"));
   document = All({}, 2, PostgresUrl("test", "&schema=oter"));
   EXPECT_NE(result_.err.find("no schema \"oter\""), std::string::npos) << result_.err;
   document = All({}, 2, PostgresUrl("test", "&table=orders"));
@@ -372,7 +374,8 @@ class AllTablesMidwayTest : public DiffTest {
     options.environment = {"TMPDIR=" + Path("tmp")};
     const std::string url = "postgresql://test@/postgres?host=" + server_->folder().string();
     diff_ = std::make_unique<Process>(
-        std::vector<std::string>{Program("driftwood"), "diff", "--all", url, url + "&schema=other",
+        std::vector<std::string>{Program("driftwood"), "diff", "--all", url + "&schema=public",
+                                 url + "&schema=other",
                                  "--recheck", "0", "--format", "csv"},
         options);
     ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());

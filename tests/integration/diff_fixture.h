@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "coordinator/report/report_reader.h"
 #include "merkle/check.h"
 #include "tests/testing/paths.h"
 #include "tests/testing/process.h"
@@ -106,6 +107,18 @@ class DiffTest : public ::testing::Test {
     return Driftwood(words);
   }
 
+  // Every report that a test here makes can be kept, and comes back as it was.
+  template <typename AnyReport>
+  static void ExpectComesBack(const absl::StatusOr<AnyReport>& read, const std::string& json) {
+    ASSERT_TRUE(read.ok()) << read.status() << "\n" << json;
+    std::string again;
+    ASSERT_TRUE(coordinator::WriteJson(*read, [&](std::string_view bytes) {
+                  again += bytes;
+                  return absl::OkStatus();
+                }).ok());
+    EXPECT_EQ(again, json);
+  }
+
   // `driftwood diff WORDS… --format json`, its document; exits are checked against the verdict.
   Json DiffJson(std::vector<std::string> words) {
     words.insert(words.end(), {"--format", "json"});
@@ -119,6 +132,11 @@ class DiffTest : public ::testing::Test {
     EXPECT_TRUE(codes.contains(verdict)) << result.out;
     if (codes.contains(verdict)) {
       EXPECT_EQ(result.exit_code, codes.at(verdict)) << result.err;
+    }
+    if (document.contains("tables")) {
+      ExpectComesBack(coordinator::ReadDatabaseReport(result.out), result.out);
+    } else {
+      ExpectComesBack(coordinator::ReadReport(result.out), result.out);
     }
     return document;
   }

@@ -152,7 +152,7 @@ class LiveIndexAuditTest : public ::testing::Test {
     MovingPeer left(service_.get(), "left", [this](When when) { left_.happens(when); });
     MovingPeer right(service_.get(), "right", [this](When when) { right_.happens(when); });
     coordinator::Interrupt interrupt;
-    return RunAudit({{"left", "", &left}, {"right", "", &right}}, audit_, nullptr, &interrupt);
+    return RunAudit(plan_, {&left, &right}, audit_, nullptr, &interrupt);
   }
   static std::set<int64_t> Found(const Report& report) {
     std::set<int64_t> found;
@@ -175,6 +175,7 @@ class LiveIndexAuditTest : public ::testing::Test {
   std::unique_ptr<agent::Service> service_;
   Replica left_{"left"};
   Replica right_{"right"};
+  coordinator::AuditPlan plan_{.replicas = {{"left", {"left"}}, {"right", {"right"}}}};
   coordinator::AuditOptions audit_;
   std::string fingerprint_ = ScriptedAgreement().Fingerprint();
   const int seed_ = ::testing::UnitTest::GetInstance()->random_seed();
@@ -213,7 +214,7 @@ TEST_F(LiveIndexAuditTest, WhatIsAppliedAfterOpeningMovesNoSnapshot) {
 
 // Without confirmation an audit's result is that of its snapshots, whatever happens beside it.
 TEST_F(LiveIndexAuditTest, UnderWritesAtEveryStepTheResultIsThatOfTheSnapshots) {
-  audit_.recheck.enabled = false;
+  plan_.recheck.enabled = false;
   std::mt19937 left_random(static_cast<uint32_t>(seed_));
   std::mt19937 right_random(static_cast<uint32_t>(seed_) + 1);
   const auto moves = [this](Replica* replica, std::mt19937* random) {

@@ -52,8 +52,8 @@ std::unique_ptr<RecordEnds> RecordEndsOf(const CsvDialect& dialect) {
   return std::make_unique<csv::EscapedRecordEnds>(dialect);
 }
 
-// The chunk's rows. Where a wanted column goes in a row is `slots`; there is one place more, where
-// the values that nobody wants go.
+// The chunk's rows. Where a column that is asked for goes in a row is `slots`; there is one place
+// more, where the other values go.
 template <typename FieldReader>
 ChunkDecoder::Result DecodeRows(FieldReader fields, const Chunk& chunk,
                                 const std::vector<uint32_t>& slots, size_t row_size,

@@ -145,8 +145,8 @@ void WatchSocket(MYSQL* connection) {
   ::setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
 }
 
-// What has come of what the library waits for: a stop is a wait that took too long, on a line that
-// is cut, so that the library goes its own way out.
+// What has come of what the library waits for: a stop is a wait that took too long, so that the
+// library goes its own way out.
 int Await(MYSQL* connection, int wait, const merkle::StopFd& stop) {
   short events = 0;
   if ((wait & MYSQL_WAIT_READ) != 0) events |= POLLIN;
@@ -160,7 +160,6 @@ int Await(MYSQL* connection, int wait, const merkle::StopFd& stop) {
     ready =
         ::poll(watched, 2, has_end ? static_cast<int>(mysql_get_timeout_value_ms(connection)) : -1);
   } while (ready < 0 && errno == EINTR);
-  if (watched[1].revents != 0) ::shutdown(socket, SHUT_RDWR);
   if (ready <= 0 || watched[1].revents != 0) return MYSQL_WAIT_TIMEOUT;
   const short got = watched[0].revents;
   int came = 0;
@@ -200,11 +199,10 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(const Mys
   }
   connection->session_ = mysql_thread_id(raw);
   WatchSocket(raw);
-  connection->socket_ = merkle::UniqueFd(::fcntl(mysql_get_socket(raw), F_DUPFD_CLOEXEC, 0));
+  connection->FollowSocket();
   if (connection->socket_.get() < 0) {
     return absl::ResourceExhaustedError("no file descriptor is left");
   }
-  connection->interrupt_.emplace(connection->stop_, [raw = connection.get()] { raw->Interrupt(); });
   RETURN_IF_ERROR(connection->SetUp());
   return connection;
 }
@@ -218,9 +216,17 @@ absl::Status MysqlConnection::Connect(const MysqlOptions& options) {
       &connected, connection_, OrNull(options.host), OrNull(options.user), OrNull(options.password),
       options.database.c_str(), options.port.value_or(0), OrNull(options.socket), 0);
   while (wait != 0) {
+    // Another address has another one. TLS waits for the server without giving that to us.
+    FollowSocket();
     wait = mysql_real_connect_cont(&connected, connection_, Await(connection_, wait, *stop));
   }
   return connected == nullptr || stop_.stop_requested() ? Error() : absl::OkStatus();
+}
+
+void MysqlConnection::FollowSocket() {
+  interrupt_.reset();
+  socket_ = merkle::UniqueFd(::fcntl(mysql_get_socket(connection_), F_DUPFD_CLOEXEC, 0));
+  interrupt_.emplace(stop_, [this] { Interrupt(); });
 }
 
 MysqlConnection::~MysqlConnection() {

@@ -47,7 +47,7 @@ class MysqlConnection {
  public:
   // PermissionDenied, NotFound (no such database), ResourceExhausted (too many connections),
   // Unavailable. Once `stop` is requested, by any thread, this and all that is asked later ends
-  // with Cancelled (but for the look-up of a host's name).
+  // with Cancelled (but for the lookup of a host's name).
   static absl::StatusOr<std::unique_ptr<MysqlConnection>> Open(const MysqlOptions& options,
                                                                std::stop_token stop = {});
   ~MysqlConnection();
@@ -93,6 +93,8 @@ class MysqlConnection {
         statement_timeout_s_(statement_timeout_s),
         stop_(std::move(stop)) {}
   absl::Status Connect(const MysqlOptions& options);
+  // A stop cuts the library's socket of now.
+  void FollowSocket();
   absl::Status SetUp();
   absl::StatusOr<std::string> ReadBack();
   absl::Status MakeError(unsigned code, const char* message) const;

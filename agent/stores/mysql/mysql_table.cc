@@ -140,8 +140,8 @@ absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
                                                  const MysqlTable& view, std::string* engine,
                                                  int depth);
 
-// Empty if what is read of the table or view is of one point in time, and so are others of the same
-// engine beside it.
+// Empty if what is read of the table or view is a consistent snapshot, and others of the same
+// engine are beside it.
 absl::StatusOr<std::string> WhyNotOnePoint(MysqlConnection& connection, const MysqlTable& table,
                                            std::string* engine, int depth) {
   if (table.is_view) return WhyViewIsNotOnePoint(connection, table, engine, depth);

@@ -48,7 +48,7 @@ struct MysqlTable {
 absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,
                                           const std::string& name);
 
-// Why what `where` leaves of the table is not of one point in time: it calls what moves (but for
+// Why what `where` leaves of the table is no consistent snapshot: it calls what moves (but for
 // the clock of its statement) or stored functions, or reads tables without snapshots. Else empty.
 absl::StatusOr<std::string> WhyMysqlFilterIsNotOnePoint(MysqlConnection& connection,
                                                         const MysqlTable& table,

@@ -1,5 +1,5 @@
 // Expressions that give other values although nothing was written: a clock, RAND(), a variable, a
-// function that is not known. What such a query reads is not of one point in time. Pure.
+// function that is not known. What such a query reads is no consistent snapshot. Pure.
 #pragma once
 
 #include <set>

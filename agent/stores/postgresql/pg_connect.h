@@ -1,4 +1,4 @@
-// How a connection comes about, without a wait that can't be ended. Only this folder's files
+// How a connection comes about, without a wait that can't be ended. Only this directory's files
 // include it.
 #pragma once
 

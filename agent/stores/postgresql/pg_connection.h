@@ -34,7 +34,7 @@ class PgConnection {
  public:
   // PermissionDenied (password, role, pg_hba.conf), NotFound (no such database), Unavailable.
   // Once `stop` is requested, by any thread, this and all that is asked later ends with Cancelled
-  // (but for the look-up of a host's name). The server's query ends when the connection does.
+  // (but for the lookup of a host's name). The server's query ends when the connection does.
   static absl::StatusOr<std::unique_ptr<PgConnection>> Open(
       const PgParameters& parameters, std::chrono::milliseconds statement_timeout = {},
       std::stop_token stop = {});

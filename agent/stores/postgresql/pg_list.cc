@@ -1,6 +1,8 @@
-// The tables of a schema, from the catalogue alone: no privilege on a table is needed to see it.
+// The tables of a database, or of one of its schemas, from the catalogue alone: no privilege on a
+// table is needed to see it.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "agent/source/messages.h"
@@ -37,35 +39,63 @@ std::string NamePart(const std::string& name) {
   return plain && !name.empty() ? name : PgQuoted(name);
 }
 
-absl::StatusOr<std::string> FindSchema(PgConnection& connection, const StoreUrl& url,
-                                       const std::string& schema) {
+struct Schema {
+  std::string oid;
+  std::string name;
+};
+
+// Those of the users: what the server keeps for itself is no data.
+constexpr char kSchemas[] =
+    "SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' "
+    "AND nspname <> 'information_schema' ORDER BY nspname COLLATE pg_catalog.\"C\"";
+
+absl::StatusOr<std::vector<Schema>> AllSchemas(PgConnection& connection) {
+  ASSIGN_OR_RETURN(const PgResult found, connection.Query(kSchemas));
+  std::vector<Schema> schemas;
+  for (int i = 0; i < found.rows(); ++i) schemas.push_back({found.Text(i, 0), found.Text(i, 1)});
+  return schemas;
+}
+
+absl::StatusOr<std::vector<Schema>> OneSchema(PgConnection& connection, const std::string& name) {
   ASSIGN_OR_RETURN(
       const PgResult found,
-      connection.Query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {schema}));
-  if (found.rows() == 1) return found.Text(0, 0);
-  ASSIGN_OR_RETURN(
-      const PgResult others,
-      connection.Query(
-          "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' "
-          "AND nspname <> 'information_schema' ORDER BY 1 LIMIT 1000"));
+      connection.Query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {name}));
+  if (found.rows() == 1) return std::vector<Schema>{{found.Text(0, 0), name}};
+  ASSIGN_OR_RETURN(const std::vector<Schema> others, AllSchemas(connection));
   std::vector<std::string> names;
-  for (int i = 0; i < others.rows(); ++i) names.push_back(others.Text(i, 0));
-  return absl::NotFoundError("the database has no schema \"" + Printable(schema) + "\"" +
-                             (url.Parameter("schema") ? "" : ": name another with &schema=NAME") +
+  for (const Schema& schema : others) names.push_back(schema.name);
+  return absl::NotFoundError("the database has no schema \"" + Printable(name) + "\"" +
                              " (it has: " + ListNames(names) + ")");
 }
 
-// Partitions are part of their root. One whose root is in another schema is listed for itself: here
-// nothing else stands for it.
-absl::StatusOr<PgResult> FindTables(PgConnection& connection, const std::string& schema_oid) {
+// What a table is called among those of all schemas. One of the schema public has the name that it
+// would have at a server without schemas.
+std::string NameAmongAll(const std::string& schema, const std::string& table) {
+  return schema == "public" ? table : NamePart(schema) + "." + NamePart(table);
+}
+
+// Where the schema public has a table that is named as another schema's would be called.
+void TellApart(TableList* list) {
+  std::map<std::string, size_t> uses;
+  for (const TableEntry& table : list->tables) ++uses[table.name];
+  for (TableEntry& table : list->tables) {
+    const bool is_public = table.url.find("table=public.") != std::string::npos;
+    if (uses[table.name] > 1 && is_public) table.name = "public." + PgQuoted(table.name);
+  }
+}
+
+// Partitions are part of their root. One whose root is in another schema is listed for itself if
+// that schema is not: nothing else stands for it then.
+absl::StatusOr<PgResult> FindTables(PgConnection& connection, const std::string& schema_oid,
+                                    bool all_schemas) {
   return connection.Query(
       "SELECT c.oid, c.relname, c.relkind, c.relispartition FROM pg_catalog.pg_class c "
       "WHERE c.relnamespace = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
       "AND (c.relispartition AND EXISTS (SELECT FROM pg_catalog.pg_class r WHERE "
-      "r.oid = pg_catalog.pg_partition_root(c.oid) AND r.relnamespace = c.relnamespace)) IS NOT "
-      "TRUE "
+      "r.oid = pg_catalog.pg_partition_root(c.oid) "
+      "AND ($2 = 'all' OR r.relnamespace = c.relnamespace))) IS NOT TRUE "
       "ORDER BY c.relname COLLATE pg_catalog.\"C\"",
-      {schema_oid});
+      {schema_oid, all_schemas ? "all" : "one"});
 }
 
 // The second column's values by the first's.
@@ -99,22 +129,24 @@ constexpr char kKeys[] =
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
     "WHERE k.n <= i.indnkeyatts ORDER BY i.indrelid, k.n";
 
-absl::Status WarnOfOtherSchemas(PgConnection& connection, const std::string& schema,
-                                const std::string& schema_oid, TableList* list) {
-  ASSIGN_OR_RETURN(
-      const PgResult result,
-      connection.Query(
-          "SELECT DISTINCT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
-          "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
-          "AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> "
-          "'information_schema' AND n.oid <> $1::pg_catalog.oid ORDER BY 1",
-          {schema_oid}));
-  if (result.rows() == 0) return absl::OkStatus();
-  std::vector<std::string> names;
-  for (int i = 0; i < result.rows(); ++i) names.push_back(Printable(result.Text(i, 0)));
-  list->warnings.push_back("only the tables of the schema " + Printable(schema) +
-                           " are compared; there are others in " + ListNames(names) +
-                           " (&schema=NAME)");
+absl::Status AddTables(PgConnection& connection, const Schema& schema, bool all_schemas,
+                       const StoreUrl& base, TableList* list) {
+  ASSIGN_OR_RETURN(const PgResult found, FindTables(connection, schema.oid, all_schemas));
+  ASSIGN_OR_RETURN(NamesByOid columns, Names(connection, kColumns, schema.oid));
+  ASSIGN_OR_RETURN(NamesByOid keys, Names(connection, kKeys, schema.oid));
+  for (int i = 0; i < found.rows(); ++i) {
+    const std::string table_oid = found.Text(i, 0);
+    const std::string name = found.Text(i, 1);
+    const char relkind = found.Text(i, 2)[0];
+    TableEntry entry;
+    entry.name = all_schemas ? NameAmongAll(schema.name, name) : name;
+    entry.kind = KindOf(relkind, found.Bool(i, 3));
+    entry.is_table = relkind == 'r' || relkind == 'p';
+    entry.key = std::move(keys[table_oid]);
+    entry.columns = std::move(columns[table_oid]);
+    entry.url = base.With("table", NamePart(schema.name) + "." + NamePart(name)).ToString();
+    list->tables.push_back(std::move(entry));
+  }
   return absl::OkStatus();
 }
 
@@ -125,31 +157,21 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
     return absl::InvalidArgumentError("store URL \"" + url.ToString() +
                                       "\": write postgresql://USER@HOST:PORT/DATABASE");
   }
-  const std::string schema = url.Parameter("schema").value_or("public");
+  const std::optional<std::string> schema = url.Parameter("schema");
   const StoreUrl base = url.Without("schema");
   ASSIGN_OR_RETURN(const PgParameters parameters, PgParametersOf(base));
   ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
                    PgConnection::Open(parameters, options.statement_timeout));
   RETURN_IF_ERROR(connection->Begin());
-  ASSIGN_OR_RETURN(const std::string oid, FindSchema(*connection, url, schema));
-  ASSIGN_OR_RETURN(const PgResult found, FindTables(*connection, oid));
-  ASSIGN_OR_RETURN(NamesByOid columns, Names(*connection, kColumns, oid));
-  ASSIGN_OR_RETURN(NamesByOid keys, Names(*connection, kKeys, oid));
+  ASSIGN_OR_RETURN(const std::vector<Schema> schemas,
+                   schema ? OneSchema(*connection, *schema) : AllSchemas(*connection));
   TableList list;
   list.source = url.ToString();
-  for (int i = 0; i < found.rows(); ++i) {
-    const std::string table_oid = found.Text(i, 0);
-    const char relkind = found.Text(i, 2)[0];
-    TableEntry entry;
-    entry.name = found.Text(i, 1);
-    entry.kind = KindOf(relkind, found.Bool(i, 3));
-    entry.is_table = relkind == 'r' || relkind == 'p';
-    entry.key = std::move(keys[table_oid]);
-    entry.columns = std::move(columns[table_oid]);
-    entry.url = base.With("table", NamePart(schema) + "." + NamePart(entry.name)).ToString();
-    list.tables.push_back(std::move(entry));
+  if (schema) list.scope = "the schema " + Printable(*schema);
+  for (const Schema& one : schemas) {
+    RETURN_IF_ERROR(AddTables(*connection, one, /*all_schemas=*/!schema, base, &list));
   }
-  RETURN_IF_ERROR(WarnOfOtherSchemas(*connection, schema, oid, &list));
+  if (!schema) TellApart(&list);
   return list;
 }
 

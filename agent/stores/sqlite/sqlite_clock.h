@@ -1,5 +1,5 @@
 // Who asks what time it is: a view over a clock shows other rows although nothing was written. Only
-// this folder's files include it.
+// this directory's files include it.
 #pragma once
 
 #include <cstdint>

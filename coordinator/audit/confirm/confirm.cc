@@ -16,23 +16,6 @@ bool AllAgree(const States& states) {
                      [&](const auto& state) { return state == states.front(); });
 }
 
-// Walks along a replica's records as the keys are gone through in order.
-class Cursor {
- public:
-  explicit Cursor(const std::vector<FoundRecord>& records)
-      : at_(records.begin()), end_(records.end()) {}
-
-  // Null: it lacks the key.
-  const FoundRecord* Find(const std::string& key) {
-    while (at_ != end_ && at_->key < key) ++at_;
-    return at_ == end_ || at_->key != key ? nullptr : &*at_;
-  }
-
- private:
-  std::vector<FoundRecord>::const_iterator at_;
-  const std::vector<FoundRecord>::const_iterator end_;
-};
-
 // By column: whether any two differ there. Empty if none does, or they have not as many tags.
 std::vector<bool> DifferingTags(const std::vector<const FoundRecord*>& found) {
   const std::string_view first = found.front()->column_tags;
@@ -100,12 +83,10 @@ std::vector<std::string> Confirmation::OpenKeys() const {
 
 void Confirmation::Take(const std::vector<std::string>& keys, const Readings& readings,
                         bool outside_filter) {
-  bool complete = true;
-  std::vector<Cursor> cursors;
-  for (const auto& reading : readings) {
-    complete = complete && reading.ok() && CheckReading(keys, *reading).ok();
-    if (complete) cursors.emplace_back(*reading);
-  }
+  const bool complete = std::all_of(readings.begin(), readings.end(), [&](const auto& reading) {
+    return reading.ok() && CheckReading(keys, *reading).ok();
+  });
+  std::vector<RecordCursor> cursors = CursorsOf(readings);
   for (const std::string& key : keys) {
     const auto candidate = std::lower_bound(
         candidates_.begin(), candidates_.end(), key,
@@ -119,7 +100,7 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
       continue;
     }
     std::vector<const FoundRecord*> found;
-    for (Cursor& cursor : cursors) found.push_back(cursor.Find(key));
+    for (RecordCursor& cursor : cursors) found.push_back(cursor.Find(key));
     ++candidate->passes;
     candidate->outside_filter = outside_filter;
     Judge(&*candidate, See(found));
@@ -189,14 +170,20 @@ const Candidate* Confirmation::Find(const std::string& key) const {
   return candidate == candidates_.end() || candidate->found->key != key ? nullptr : &*candidate;
 }
 
+std::vector<RecordCursor> CursorsOf(const Readings& readings) {
+  static const std::vector<FoundRecord> kNothing;
+  std::vector<RecordCursor> cursors;
+  for (const auto& reading : readings) cursors.emplace_back(reading.ok() ? *reading : kNothing);
+  return cursors;
+}
+
 std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
                                       const Readings& readings) {
-  std::vector<Cursor> cursors;
-  for (const auto& reading : readings) cursors.emplace_back(*reading);
+  std::vector<RecordCursor> cursors = CursorsOf(readings);
   std::vector<std::string> not_found;
   for (const std::string& key : keys) {
     bool found = false;
-    for (Cursor& cursor : cursors) found = cursor.Find(key) != nullptr || found;
+    for (RecordCursor& cursor : cursors) found = cursor.Find(key) != nullptr || found;
     if (!found) not_found.push_back(key);
   }
   return not_found;

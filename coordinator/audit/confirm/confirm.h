@@ -61,6 +61,26 @@ struct Candidate {
 // What each source gave for one batch of keys; by source, unless it is said to be by replica.
 using Readings = std::vector<absl::StatusOr<std::vector<FoundRecord>>>;
 
+// Walks along one reading, which is in key order, as keys that ascend are gone through. The reading
+// must outlive it.
+class RecordCursor {
+ public:
+  explicit RecordCursor(const std::vector<FoundRecord>& records)
+      : at_(records.begin()), end_(records.end()) {}
+
+  // Null: the replica lacks the key. Lives as long as the reading.
+  const FoundRecord* Find(const std::string& key) {
+    while (at_ != end_ && at_->key < key) ++at_;
+    return at_ == end_ || at_->key != key ? nullptr : &*at_;
+  }
+
+ private:
+  std::vector<FoundRecord>::const_iterator at_;
+  std::vector<FoundRecord>::const_iterator end_;
+};
+// One for each reading; along one that failed nothing is found.
+std::vector<RecordCursor> CursorsOf(const Readings& readings);
+
 class Confirmation {
  public:
   // `result` must outlive it; its sources are those of `sources`. Within reach are the first

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "merkle/record/encoding.h"
@@ -302,11 +300,7 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
 }
 
 void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report) {
-  std::vector<std::map<std::string_view, const FoundRecord*>> by_key(indexed.size());
-  for (size_t i = 0; i < indexed.size(); ++i) {
-    if (!indexed[i].ok()) continue;
-    for (const FoundRecord& record : *indexed[i]) by_key[i][record.key] = &record;
-  }
+  std::vector<RecordCursor> cursors = CursorsOf(indexed);
   for (size_t r = 0; r < listed.size(); ++r) {
     const States& states = *listed[r].states;
     std::vector<std::optional<uint64_t>>& copies = report->records[r].copies;
@@ -316,12 +310,10 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
         copies[i] = 0;
       } else if (listed[r].copies != nullptr) {
         copies[i] = (*listed[r].copies)[i];
-      } else if (i < by_key.size()) {
+      } else if (i < cursors.size()) {
         // Of another index than the one that was compared it would be the number of something else.
-        const auto found = by_key[i].find(listed[r].found->key);
-        if (found != by_key[i].end() && found->second->digest == *states[i]) {
-          copies[i] = found->second->copies;
-        }
+        const FoundRecord* const found = cursors[i].Find(listed[r].found->key);
+        if (found != nullptr && found->digest == *states[i]) copies[i] = found->copies;
       }
     }
   }
@@ -330,11 +322,7 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
                const merkle::Schema& schema, Report* report) {
   const size_t columns = schema.values.size();
-  std::vector<std::map<std::string_view, const FoundRecord*>> by_key(found.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    if (!found[i].ok()) continue;
-    for (const FoundRecord& record : *found[i]) by_key[i][record.key] = &record;
-  }
+  std::vector<RecordCursor> cursors = CursorsOf(found);
   for (size_t r = 0; r < listed.size(); ++r) {
     ReportRecord& record = report->records[r];
     record.values.resize(found.size());
@@ -345,9 +333,8 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
         continue;
       }
       if (listed[r].outside_filter) continue;  // what there is without the filters has no values
-      const auto place = by_key[i].find(listed[r].found->key);
-      AddReplicaValues(name, (*listed[r].states)[i],
-                       place == by_key[i].end() ? nullptr : place->second, columns, i, &record);
+      AddReplicaValues(name, (*listed[r].states)[i], cursors[i].Find(listed[r].found->key), columns,
+                       i, &record);
     }
     // Of fewer values than there are they would say too little.
     bool all_known = record.duplicates.empty();

@@ -1,39 +1,43 @@
 #include "coordinator/audit/diagnostics/sampled_records.h"
 
-#include <map>
-#include <set>
+#include <algorithm>
+#include <optional>
 #include <utility>
 
-#include "coordinator/audit/confirm/listing.h"
+#include "coordinator/audit/confirm/confirm.h"
 #include "merkle/record/encoding.h"
 
 namespace driftwood::coordinator {
 
+namespace {
+
+// A replica's values, or nothing if they can't be had of a record that is there.
+std::optional<std::vector<merkle::Value>> ValuesOf(const FoundRecord& found, size_t columns) {
+  auto values = merkle::DecodeValues(found.value, columns);
+  if (found.value_too_long || !values.ok()) return std::nullopt;
+  return *std::move(values);
+}
+
+}  // namespace
+
 std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
                                     const merkle::Schema& schema) {
-  std::map<std::string, SampledRecord> records;
-  std::set<std::string> unusable;
-  for (const std::string& key : keys) {
-    SampledRecord& record = records[key];
-    record.key = MakeReportKey(key, schema.key_columns());
-    record.values.resize(readings.size());
-  }
-  for (size_t i = 0; i < readings.size(); ++i) {
-    for (const FoundRecord& found : *readings[i]) {
-      auto values = merkle::DecodeValues(found.value, schema.values.size());
-      if (found.value_too_long || !values.ok()) {
-        unusable.insert(found.key);
-      } else {
-        records[found.key].values[i] = *std::move(values);
-      }
-    }
-  }
   std::vector<SampledRecord> sample;
-  for (auto& [key, record] : records) {
+  std::vector<RecordCursor> cursors = CursorsOf(readings);
+  for (const std::string& key : keys) {
+    SampledRecord record{MakeReportKey(key, schema.key_columns()), {}};
+    bool usable = true;
+    for (RecordCursor& cursor : cursors) {
+      const FoundRecord* const found = cursor.Find(key);
+      auto& values = record.values.emplace_back();
+      if (found == nullptr) continue;
+      values = ValuesOf(*found, schema.values.size());
+      usable = usable && values.has_value();
+    }
     const auto& first = record.values.front();
     const bool agree = std::all_of(record.values.begin(), record.values.end(),
                                    [&](const auto& values) { return values == first; });
-    if (!agree && !unusable.contains(key)) sample.push_back(std::move(record));
+    if (usable && !agree) sample.push_back(std::move(record));
   }
   return sample;
 }
@@ -41,32 +45,28 @@ std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const 
 std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
                                          const Readings& readings, const merkle::Schema& schema,
                                          bool with_rules) {
-  std::map<std::string, TaggedRecord> records;
-  std::set<std::string> unusable;
-  for (const std::string& key : keys) {
-    TaggedRecord& record = records[key];
-    record.key = MakeReportKey(key, schema.key_columns());
-    record.tags.resize(readings.size());
-  }
-  for (size_t i = 0; i < readings.size(); ++i) {
-    for (const FoundRecord& found : *readings[i]) {
-      if (found.column_tags.empty() || (with_rules && found.rule_tags.empty())) {
-        unusable.insert(found.key);
-      }
-      records[found.key].tags[i] = TaggedRecord::Tags{found.column_tags, found.rule_tags};
-    }
-  }
   std::vector<TaggedRecord> sample;
-  for (auto& [key, record] : records) {
-    const auto& all = record.tags;
-    const auto& first = all.front();
-    const bool missing =
-        std::any_of(all.begin(), all.end(), [](const auto& tags) { return !tags.has_value(); });
-    const bool agree = std::all_of(all.begin(), all.end(), [&first](const auto& tags) {
-      return tags.has_value() == first.has_value() && (!tags || tags->columns == first->columns);
-    });
+  std::vector<RecordCursor> cursors = CursorsOf(readings);
+  for (const std::string& key : keys) {
+    TaggedRecord record{MakeReportKey(key, schema.key_columns()), {}};
+    bool usable = true;
+    bool missing = false;
+    for (RecordCursor& cursor : cursors) {
+      const FoundRecord* const found = cursor.Find(key);
+      auto& tags = record.tags.emplace_back();
+      missing = missing || found == nullptr;
+      if (found == nullptr) continue;
+      tags = TaggedRecord::Tags{found->column_tags, found->rule_tags};
+      usable = usable && !tags->columns.empty() && !(with_rules && tags->rules.empty());
+    }
+    const auto& first = record.tags.front();
+    const bool agree =
+        std::all_of(record.tags.begin(), record.tags.end(), [&first](const auto& tags) {
+          return tags.has_value() == first.has_value() &&
+                 (!tags || tags->columns == first->columns);
+        });
     // Of a missing record it is enough to know who has it.
-    if (!agree && (missing || !unusable.contains(key))) sample.push_back(std::move(record));
+    if (!agree && (missing || usable)) sample.push_back(std::move(record));
   }
   return sample;
 }

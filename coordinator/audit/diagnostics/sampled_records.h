@@ -36,8 +36,8 @@ struct RuleTest {
   merkle::Rule rule;
 };
 
-// The records read for `keys`, for their explanation. All readings are OK. Left out are those whose
-// values were too long to be sent, do not decode, or agree by now.
+// The records read for `keys`, which ascend, for their explanation. All readings are OK. Left out
+// are those whose values were too long to be sent, do not decode, or agree by now.
 std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
                                     const merkle::Schema& schema);
 

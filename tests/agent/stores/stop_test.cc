@@ -84,11 +84,11 @@ void ExpectStoppable(Store& store, const std::function<absl::Status(Store&)>& ca
 class SilentServer {
  public:
   explicit SilentServer(int listener) : listener_(listener) {}
-  void AwaitConnection() {
+  int AwaitConnection() {
     connections_.emplace_back(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     DRIFTWOOD_CHECK(connections_.back().get() >= 0);
+    return connections_.back().get();
   }
-  int fd() const { return listener_.get(); }
 
  private:
   UniqueFd listener_;
@@ -131,6 +131,30 @@ TEST(StopTest, AConnectToAServerThatSaysNothingEnds) {
   ExpectConnectStoppable("mysql://u@127.0.0.1:" + port + "/d?table=t", tcp);
 }
 
+// A server of MariaDB's that offers TLS, and says nothing once the client has begun it.
+std::string Greeting() {
+  std::string packet = "\x0a";
+  packet += "10.11.1-MariaDB";
+  packet += std::string(1, '\0') + std::string(4, '\1') + std::string(8, 'x') + '\0';
+  packet += "\xfe\xff\x21\x02";
+  packet += std::string(1, '\0') + "\xff\x81\x15" + std::string(10, '\0') + std::string(12, 'x');
+  packet += '\0';
+  packet += std::string("mysql_native_password") + '\0';
+  return std::string{static_cast<char>(packet.size()), 0, 0, 0} + packet;
+}
+
+TEST(StopTest, AnAgreementOnTlsThatTheServerLeavesOpenEnds) {
+  std::string port;
+  SilentServer server(ListenOnLoopback(&port));
+  const auto store = Open("mysql://u@127.0.0.1:" + port + "/d?table=t&ssl=required");
+  ExpectStoppable(*store, Calls()[0].second, [&] {
+    const int client = server.AwaitConnection();
+    EXPECT_TRUE(testing::SendAll(client, Greeting()));
+    std::string begun;  // the packet that asks for it, and the first bytes of it
+    EXPECT_TRUE(testing::ReceiveMore(client, 36 + 5, &begun));
+  });
+}
+
 // As libpq itself goes on to the next host of a list.
 TEST(StopTest, AHostThatSaysNothingIsLeftOutWhenItsTimeIsOver) {
   auto* const server = testing::PostgresServer::Get();
@@ -165,10 +189,12 @@ void WriteLmdbFile(const std::string& path) {
   mdb_env_close(env);
 }
 
-// Asks until the query's value is that.
+// Asks until the query's value is that; a minute at most.
 template <typename Server>
 void Await(Server& server, const std::string& query, const std::string& value) {
+  const auto end = steady_clock::now() + std::chrono::minutes(1);
   while (server.Value(query) != value) {
+    ASSERT_LT(steady_clock::now(), end) << query;
   }
 }
 

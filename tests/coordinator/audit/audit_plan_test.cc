@@ -44,7 +44,7 @@ TEST(AuditPlanTest, APlanMadeByHandIsTaken) {
 
 TEST(AuditPlanTest, WhatIsWrongIsSaidInThePlansWords) {
   EXPECT_THAT(Refusal([](AuditPlan* plan) { plan->replicas.pop_back(); }),
-              HasSubstr("at least two replicas, got 1"));
+              HasSubstr("at least two replicas, not 1"));
   EXPECT_THAT(Refusal([](AuditPlan* plan) {
                 plan->replicas[0].source_names = {"a", "b"};
               }),
@@ -70,13 +70,13 @@ TEST(AuditPlanTest, WhatIsWrongIsSaidInThePlansWords) {
               HasSubstr("columns: an empty name"));
   for (const double bad : {-1.0, 86'401.0, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(Refusal([&](AuditPlan* plan) { plan->recheck.seconds = bad; }),
-                HasSubstr("recheck.seconds: wanted 0 to 86,400 seconds"));
+                HasSubstr("recheck.seconds: expected 0 to 86,400 seconds"));
   }
   EXPECT_THAT(Refusal([](AuditPlan* plan) { plan->recheck.keys_max = 50'000'001; }),
-              HasSubstr("recheck.keys_max: wanted at most 50,000,000 keys"));
+              HasSubstr("recheck.keys_max: expected at most 50,000,000 keys"));
   for (const uint64_t bad : {uint64_t{0}, uint64_t{101}, uint64_t{1} << 40}) {
     EXPECT_THAT(Refusal([&](AuditPlan* plan) { plan->recheck.passes_max = bad; }),
-                HasSubstr("recheck.passes_max: wanted 1 to 100"));
+                HasSubstr("recheck.passes_max: expected 1 to 100"));
   }
 }
 

@@ -1,19 +1,13 @@
 #include "coordinator/diff/diff_all.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
-#include "coordinator/diff/diff_command.h"
+#include "tests/coordinator/diff/diff_fixture.h"
 #include "tests/coordinator/peer/fake_peer.h"
-#include "tests/coordinator/peer/fake_store_kinds.h"
-#include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -23,13 +17,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 struct FakeTable {
   FakePeer::Rows rows = ManyRows(10);
@@ -96,20 +83,11 @@ class FakeConnector final : public Connector {
   World* const world_;
 };
 
-class DiffAllTest : public ::testing::Test {
+class DiffAllTest : public DiffTest {
  protected:
-  DiffAllTest() {
-    environment_.make_connector =
-        [this](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
-      return std::unique_ptr<Connector>(std::make_unique<FakeConnector>(&world_));
-    };
-    environment_.store_kinds = FakeStoreKinds;
-    environment_.terminal_columns = [] { return size_t{80}; };
-    environment_.now_seconds = [] { return 0.0; };
-    environment_.salt = std::string(16, 's');
-    environment_.interrupt = &interrupt_;
+  DiffAllTest() : DiffTest({"sqlite:l", "sqlite:r"}) {
+    ConnectBy([this] { return std::make_unique<FakeConnector>(&world_); });
     options_.all = true;
-    options_.stores = {"sqlite:l", "sqlite:r"};
     for (const char* table : {"a", "b", "c"}) Left()[table] = Right()[table] = FakeTable();
   }
 
@@ -117,15 +95,7 @@ class DiffAllTest : public ::testing::Test {
   FakeDatabase& Right() { return world_.databases["sqlite:r"]; }
 
   int Run() {
-    const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    const int err = ::open((folder_ / "err").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    environment_.stdout_fd = out;
-    environment_.stderr_fd = err;
-    const int code = RunDiff(options_, environment_);
-    ::close(out);
-    ::close(err);
-    out_ = ReadFile(folder_ / "out");
-    err_ = ReadFile(folder_ / "err");
+    const int code = DiffTest::Run();
     EXPECT_EQ(world_.connectors, 0);
     return code;
   }
@@ -142,13 +112,7 @@ class DiffAllTest : public ::testing::Test {
     return results;
   }
 
-  testing::TempDir folder_;
   World world_;
-  Interrupt interrupt_;
-  DiffOptions options_;
-  DiffEnvironment environment_;
-  std::string out_;
-  std::string err_;
   nlohmann::json document_;
 };
 
@@ -280,8 +244,11 @@ TEST_F(DiffAllTest, EmptyTablesAreWarnedOfOnce) {
   for (FakeDatabase* database : {&Left(), &Right()}) {
     for (auto& [name, table] : *database) table.rows = {};
   }
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("nothing was compared"));
+  options_.allow_empty = true;
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(err_, HasSubstr("every table has zero records in every replica"));
+  EXPECT_EQ(err_, "driftwood: warning: 3 tables have zero records in every replica: a, b, c\n");
 }
 
 TEST_F(DiffAllTest, TablesAreChosenAndSkippedByName) {

@@ -8,12 +8,11 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "coordinator/diff/progress.h"
+#include "tests/coordinator/diff/diff_fixture.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/coordinator/peer/fake_store_kinds.h"
-#include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -21,14 +20,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 // Peers by URL: "csv:equal", "csv:other", "csv:lost".
 class FakeConnector final : public Connector {
@@ -36,7 +29,7 @@ class FakeConnector final : public Connector {
   absl::StatusOr<std::unique_ptr<Peer>> Connect(const ReplicaSpec& spec,
                                                 const std::stop_token&) override {
     if (spec.url == "csv:unreachable") return absl::InvalidArgumentError("unknown parameter 'x'");
-    FakePeer::Rows rows = ManyRows(100);
+    FakePeer::Rows rows = spec.url == "csv:empty" ? FakePeer::Rows() : ManyRows(100);
     if (spec.url == "csv:other") rows[7] = "seven";
     auto peer = std::make_unique<FakePeer>(rows);
     if (spec.url == "csv:lost") {
@@ -47,41 +40,12 @@ class FakeConnector final : public Connector {
   }
 };
 
-class DiffCommandTest : public ::testing::Test {
+class DiffCommandTest : public DiffTest {
  protected:
-  DiffCommandTest() {
-    environment_.make_connector =
-        [](const DiffOptions&) -> absl::StatusOr<std::unique_ptr<Connector>> {
-      return std::unique_ptr<Connector>(std::make_unique<FakeConnector>());
-    };
-    environment_.store_kinds = FakeStoreKinds;
-    environment_.terminal_columns = [] { return size_t{80}; };
-    environment_.now_seconds = [] { return 0.0; };
-    environment_.salt = std::string(16, 's');
-    environment_.interrupt = &interrupt_;
-    options_.stores = {"csv:equal", "csv:equal"};
+  DiffCommandTest() : DiffTest({"csv:equal", "csv:equal"}) {
+    ConnectBy([] { return std::make_unique<FakeConnector>(); });
+    options_.allow_same = true;
   }
-
-  int Run() {
-    const int out = ::open((folder_ / "out").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    const int err = ::open((folder_ / "err").c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
-    if (!stdout_is_set_) environment_.stdout_fd = out;
-    environment_.stderr_fd = err;
-    const int code = RunDiff(options_, environment_);
-    ::close(out);
-    ::close(err);
-    out_ = ReadFile(folder_ / "out");
-    err_ = ReadFile(folder_ / "err");
-    return code;
-  }
-
-  testing::TempDir folder_;
-  Interrupt interrupt_;
-  DiffOptions options_;
-  DiffEnvironment environment_;
-  bool stdout_is_set_ = false;
-  std::string out_;
-  std::string err_;
 };
 
 TEST_F(DiffCommandTest, IdenticalIsZeroAndSaysNothingOnStderr) {
@@ -196,12 +160,46 @@ TEST_F(DiffCommandTest, AFullStdoutIsTwoWhateverTheVerdict) {
   ::close(environment_.stdout_fd);
 }
 
+TEST_F(DiffCommandTest, ASourceComparedWithItselfGivesNoVerdict) {
+  options_.allow_same = false;
+  for (const std::string format : {"table", "json"}) {
+    options_.format = format;
+    EXPECT_EQ(Run(), 2);
+    EXPECT_THAT(err_, HasSubstr("are the same source"));
+    EXPECT_THAT(out_, Not(HasSubstr("IDENTICAL")));
+  }
+  options_.stores[1] = "csv:./equal";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("--allow-same"));
+}
+
+TEST_F(DiffCommandTest, NothingComparedGivesNoVerdict) {
+  options_.stores = {"csv:empty", "csv:empty"};
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("--allow-empty"));
+  EXPECT_THAT(out_, StartsWith("ERROR: nothing was compared"));
+  options_.allow_empty = true;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 0 records"));
+}
+
+TEST_F(DiffCommandTest, AWrongCommandReplacesYesterdaysReport) {
+  options_.output = (folder_ / "report.json").string();
+  options_.format = "json";
+  std::ofstream(options_.output) << "yesterday";
+  WriteWrongCommand("unknown option '--fromat'", options_, environment_);
+  const auto document = nlohmann::json::parse(ReadFile(options_.output));
+  EXPECT_EQ(document["verdict"], "ERROR");
+  EXPECT_EQ(document["error"]["message"], "unknown option '--fromat'");
+}
+
 TEST_F(DiffCommandTest, OutputGoesToTheFileAndNothingToStdout) {
   options_.output = (folder_ / "report.json").string();
   options_.format = "json";
   options_.stores[1] = "csv:other";
   EXPECT_EQ(Run(), 1);
   EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("driftwood: DIVERGENT: "));  // no silent red
   EXPECT_EQ(nlohmann::json::parse(ReadFile(options_.output))["verdict"], "DIVERGENT");
 }
 

@@ -77,7 +77,7 @@ TEST(DiffPlanTest, NoOptionTakesAStoreForItsValue) {
     set(&options);
     const auto plan = MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds);
     EXPECT_THAT(std::string(plan.status().message()),
-                StartsWith(std::string(name) + " needs a value, got the store URL "));
+                StartsWith(std::string(name) + " needs a value, not the store URL "));
   };
   const std::string url = "postgresql://u:secret@h/d";
   for (const ListOption& option : kListOptions) {

@@ -39,7 +39,9 @@ std::vector<std::string> Skipped(const TableSelection& selection) {
 TEST(TableSelectionTest, TablesAreMatchedByTheirExactNames) {
   const std::vector<TableList> listings = {Listing({Table("a"), Table("B"), Table("c ")}),
                                            Listing({Table("a"), Table("b"), Table("c")})};
-  const TableSelection selection = *SelectTables(listings, kNames, {}, true);
+  DiffOptions exact;
+  exact.exact_names = true;
+  const TableSelection selection = *SelectTables(listings, kNames, exact, true);
   EXPECT_THAT(Names(selection), ElementsAre("B", "a", "b", "c", "c "));
   EXPECT_THAT(selection.tables[0].MissingIn(), ElementsAre(1));
   EXPECT_THAT(selection.tables[1].MissingIn(), IsEmpty());
@@ -48,10 +50,37 @@ TEST(TableSelectionTest, TablesAreMatchedByTheirExactNames) {
   EXPECT_EQ(OtherSpellings(selection.tables[3], listings, kNames), "");
 }
 
+TEST(TableSelectionTest, NamesOfAnotherLetterCaseMatchWhereOnlyOneCouldBeMeant) {
+  TableEntry album = Table("Album", {"AlbumId"});
+  album.columns = {"AlbumId", "Title", "note"};
+  TableEntry folded = Table("album", {"albumid"});
+  folded.columns = {"albumid", "title", "note"};
+  const std::vector<TableList> listings = {Listing({album, Table("Two"), Table("two")}),
+                                           Listing({folded, Table("TWO"), Table("two")})};
+  DiffOptions options;
+  const TableSelection selection = *SelectTables(listings, kNames, options, true);
+  EXPECT_THAT(Names(selection), ElementsAre("Album", "TWO", "Two", "two"));
+  EXPECT_THAT(selection.tables[0].MissingIn(), IsEmpty());
+  EXPECT_THAT(selection.tables[1].MissingIn(), ElementsAre(0));
+  EXPECT_THAT(OtherCases(selection.tables, kNames), ElementsAre("Album (album in right)"));
+  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
+  EXPECT_THAT(options.renames, ElementsAre("right:albumid=AlbumId", "right:title=Title"));
+  options = {};
+  options.renames = {"right:title=Title"};  // what its user says is not said again
+  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
+  EXPECT_THAT(options.renames, ElementsAre("right:title=Title", "right:albumid=AlbumId"));
+  options = {};
+  options.exact_names = true;
+  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
+  EXPECT_THAT(options.renames, IsEmpty());
+}
+
 TEST(TableSelectionTest, AServerThatFoldsNamesIsSaidToDoSo) {
   std::vector<TableList> listings = {Listing({Table("Orders")}), Listing({Table("orders")})};
   listings[1].folds_names = true;
-  const TableSelection selection = *SelectTables(listings, kNames, {}, true);
+  DiffOptions exact;
+  exact.exact_names = true;
+  const TableSelection selection = *SelectTables(listings, kNames, exact, true);
   EXPECT_THAT(OtherSpellings(selection.tables[0], listings, kNames),
               HasSubstr("lower_case_table_names"));
 }

@@ -116,9 +116,9 @@ TEST(AgentProcessTest, AnInterruptEndsTheWaiting) {
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   AgentProcessOptions options = Script("echo > " + fifo + "; exec cat");
   options.start_timeout = std::chrono::hours(1);
-  std::stop_source stop;
-  options.stop = stop.get_token();
   for (const bool whole_output : {false, true}) {
+    std::stop_source stop;
+    options.stop = stop.get_token();
     std::thread stopping([&] {
       std::ifstream begun(fifo);
       begun.get();

@@ -91,7 +91,7 @@ TEST(MysqlVolatileTest, NamesAreAllThatMayBeNames) {
 
 class MysqlVolatileStoreTest : public MysqlStoreTest {
  protected:
-  // Why a scan of it is not of one point in time; empty if it is.
+  // Why a scan of it is no consistent snapshot; empty if it is.
   std::string Why(const std::string& table, const std::string& where = "",
                   const std::string& user = "root") {
     const std::string more = where.empty() ? "" : "&where=" + where;

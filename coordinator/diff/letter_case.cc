@@ -1,0 +1,33 @@
+#include "coordinator/diff/letter_case.h"
+
+#include <map>
+
+#include "merkle/text/names.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+using ByFolded = std::map<std::string, std::vector<std::string>>;
+
+ByFolded Folded(const std::vector<std::string>& names) {
+  ByFolded folded;
+  for (const std::string& name : names) folded[Lowercase(name)].push_back(name);
+  return folded;
+}
+
+}  // namespace
+
+std::vector<CaseRename> RenamesByCase(const std::vector<std::string>& reference,
+                                      const std::vector<std::string>& names) {
+  const ByFolded known = Folded(reference);
+  std::vector<CaseRename> renames;
+  for (const auto& [folded, same] : Folded(names)) {
+    const auto found = known.find(folded);
+    if (found == known.end() || found->second.size() != 1 || same.size() != 1) continue;
+    if (same[0] != found->second[0]) renames.push_back({same[0], found->second[0]});
+  }
+  return renames;
+}
+
+}  // namespace driftwood::coordinator
