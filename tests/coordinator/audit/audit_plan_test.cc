@@ -45,6 +45,17 @@ TEST(AuditPlanTest, APlanMadeByHandIsTaken) {
 TEST(AuditPlanTest, WhatIsWrongIsSaidInThePlansWords) {
   EXPECT_THAT(Refusal([](AuditPlan* plan) { plan->replicas.pop_back(); }),
               HasSubstr("at least two replicas, not 1"));
+  EXPECT_THAT(Refusal([](AuditPlan* plan) {
+                plan->replicas[0].source_names = {"a", "b"};
+              }),
+              HasSubstr("names for some of its sources only"));
+  EXPECT_THAT(Refusal([](AuditPlan* plan) { plan->replicas[0].source_names = {"a/b"}; }),
+              HasSubstr("'a/b' is no source name"));
+  EXPECT_THAT(Refusal([](AuditPlan* plan) {
+                plan->replicas[0].sources = {"csv:a", "csv:b"};
+                plan->replicas[0].source_names = {"a", "a"};
+              }),
+              HasSubstr("'a' is given twice; each source needs a name of its own"));
   EXPECT_THAT(Refusal([](AuditPlan* plan) { plan->replicas[1].sources.clear(); }),
               HasSubstr("'warehouse' has no source"));
   for (const std::string bad : {"", "a b", "ä", std::string(65, 'a').c_str()}) {

@@ -218,7 +218,7 @@ TEST_F(AuditShardsTest, ADuplicateThatIsNoneAnyMoreWasInFlight) {
   EXPECT_EQ(report.duplicate, 0u);
 }
 
-// And one that is in two of them only when it is read again.
+// And one that is in two of them only when it is re-read.
 TEST_F(AuditShardsTest, WhatIsADuplicateWhenItIsReadAgainIsNeverInFlight) {
   Add("copy", ManyRows(300));
   FakePeer::Rows rows = ManyRows(300);
