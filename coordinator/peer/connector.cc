@@ -10,6 +10,7 @@
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
+#include "proto/contract/standard_input.h"
 
 namespace driftwood::coordinator {
 
@@ -118,6 +119,10 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   }
   spec.password_variable = kind->password_variable;
   return spec;
+}
+
+bool ReadsStandardInput(const ReplicaSpec& spec) {
+  return !spec.running_agent && IsStandardInput(StorePath(spec.url));
 }
 
 std::string StorePath(const std::string& url) {

@@ -13,6 +13,7 @@
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
 #include "merkle/text/names.h"
+#include "proto/contract/standard_input.h"
 
 namespace driftwood::coordinator {
 
@@ -45,7 +46,10 @@ std::string FolderName(const std::string& url) {
   const size_t path_end = query == std::string::npos || query < colon ? url.size() : query;
   std::error_code error;
   const fs::path path = StorePath(url);
-  const fs::path canonical = fs::weakly_canonical(fs::absolute(path, error), error);
+  // What a pipe of a process leads to is another one in each run: /proc/1234/fd/pipe:[5678].
+  const bool is_pipe = IsStandardInput(path.string()) || fs::is_fifo(path, error);
+  const fs::path canonical =
+      is_pipe ? path : fs::weakly_canonical(fs::absolute(path, error), error);
   const std::string identity = url.substr(0, colon) + '\0' + (error ? path : canonical).string() +
                                '\0' + url.substr(path_end);
   return Lowercase(url.substr(0, colon)) + "-" + Hex(merkle::Sha256(identity).substr(0, 8));
