@@ -44,6 +44,7 @@
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
 #include "proto/contract/reading_options.h"
+#include "proto/contract/standard_input.h"
 #include "proto/contract/store_url.h"
 #include "proto/contract/token.h"
 
@@ -64,6 +65,7 @@ struct Options {
   std::string digest_key_file;
   std::string token_file;
   ReadingOptions reading;
+  int input_fd = -1;
   bool resume = false;
   bool unkeyed = false;
   bool allow_values = false;
@@ -111,12 +113,15 @@ void DefineOptions(CLI::App* app, Options* options) {
     app->add_option(option.name, options->reading.*option.value, option.help)
         ->type_name(option.value_name);
   }
-  app->add_flag(
-      "--resume", options->resume,
-      "let such a scan go on where it was, if its store can: what it reads is then not a "
-      "consistent snapshot");
+  app->add_flag("--resume", options->resume,
+                "let such a scan go on where it was, if its store can: what it reads is then not a "
+                "consistent snapshot");
   app->add_flag("--allow-values", options->allow_values,
                 "let coordinators read the values of records");
+  app->add_option("--input-fd", options->input_fd,
+                  "the descriptor that - stands for in a URL, as in csv:- (default: stdin)")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
                 "end when stdin closes, and log errors only (for a parent process)");
   app->add_flag("--insecure", options->insecure,
@@ -158,6 +163,9 @@ absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
   if (!options.reading.statement_timeout.empty()) {
     ASSIGN_OR_RETURN(result.statement_timeout, ParseTime(options.reading.statement_timeout));
   }
+  result.standard_input = options.input_fd;
+  // With a parent at its other end, stdin says only that the parent is there.
+  if (options.input_fd < 0 && !options.exit_on_stdin_eof) result.standard_input = STDIN_FILENO;
   return result;
 }
 
@@ -184,6 +192,7 @@ absl::StatusOr<Gentleness> MakeGentleness(const Options& options) {
 }
 
 absl::Status AddDatasets(const Options& options, const Gentleness& gentleness, Service* service) {
+  std::string reads_input;  // the dataset that does
   for (const std::string& dataset : options.datasets) {
     const size_t equals = dataset.find('=');
     if (equals == std::string::npos || dataset.find(':') < equals) {
@@ -192,6 +201,13 @@ absl::Status AddDatasets(const Options& options, const Gentleness& gentleness, S
     }
     const std::string url = dataset.substr(equals + 1);
     ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
+    if (IsStandardInput(parsed.path)) {
+      if (!reads_input.empty()) {
+        return absl::InvalidArgumentError("two datasets can't both read stdin: " + reads_input +
+                                          " and " + dataset.substr(0, equals));
+      }
+      reads_input = dataset.substr(0, equals);
+    }
     ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed, gentleness.store));
     if (gentleness.pacer != nullptr) store = MakePacedStore(std::move(store), gentleness.pacer);
     // Not Redacted(), by which two stores may look the same: by this a kept index is found again.

@@ -1,4 +1,4 @@
-// What an agent's options ask of the servers that it reads.
+// What an agent's options ask of the sources that it reads.
 #pragma once
 
 #include <chrono>
@@ -12,12 +12,13 @@
 
 namespace driftwood::agent {
 
-// Stores without a server have no use for them. What a store's URL says comes first.
+// Each kind of store uses those that mean something to it. What a store's URL says comes first.
 struct StoreOptions {
   static constexpr uint64_t kConnectionsMax = 64;
 
   std::optional<uint64_t> connections;            // of one scan, at most
   std::chrono::milliseconds statement_timeout{};  // 0: the server's own
+  int standard_input = -1;  // the descriptor that "-" in a text file's URL stands for; -1: none
 };
 
 // "4". InvalidArgument for anything but 1 to kConnectionsMax.

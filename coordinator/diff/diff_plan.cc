@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "coordinator/diff/option_tables.h"
@@ -106,6 +108,28 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
     values.erase(found);
   }
   return values.empty() ? absl::OkStatus() : NoReplica(parameter, values.begin()->first, *replicas);
+}
+
+// What can be read once only, by one of them.
+absl::Status CheckStreams(const std::vector<ReplicaSpec>& replicas) {
+  const auto is_same = [](const ReplicaSpec& a, const ReplicaSpec& b) {
+    if (a.running_agent || b.running_agent) return false;
+    if (ReadsStandardInput(a)) return ReadsStandardInput(b);
+    std::error_code error;
+    return std::filesystem::is_fifo(StorePath(a.url), error) &&
+           std::filesystem::equivalent(StorePath(a.url), StorePath(b.url), error);
+  };
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!is_same(replicas[j], replicas[i])) continue;
+      return absl::InvalidArgumentError(
+          replicas[j].name + " and " + replicas[i].name + " both read " +
+          (ReadsStandardInput(replicas[i]) ? "stdin" : merkle::Redacted(replicas[i].url)) +
+          ", which can be read once only; give one of them a file, or a pipe of its own, as "
+          "csv:<(…) is in bash");
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status AllowNotPointInTime(const std::vector<std::string>& lists,
@@ -275,6 +299,7 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
     ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i], store_kinds));
     plan.replicas.push_back(std::move(spec));
   }
+  RETURN_IF_ERROR(CheckStreams(plan.replicas));
   RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));
   RETURN_IF_ERROR(MapColumns("zone", options.zones, &plan.replicas));
   RETURN_IF_ERROR(AllowNotPointInTime(options.allow_not_point_in_time, &plan.replicas));

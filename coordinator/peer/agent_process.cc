@@ -82,6 +82,8 @@ absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, 
   posix_spawn_file_actions_adddup2(&actions, in.read, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out.write, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err.write, STDERR_FILENO);
+  // Onto itself: it is then not closed in the child.
+  if (options.input >= 0) posix_spawn_file_actions_adddup2(&actions, options.input, options.input);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes,

@@ -23,6 +23,8 @@ struct AgentProcessOptions {
   std::vector<std::string> arguments;  // without the program's name
   // "NAME=value", instead of our own environment's NAME. For what no process list may show.
   std::vector<std::string> environment;
+  // A descriptor of ours that the program gets under the same number; -1: none.
+  int input = -1;
   std::chrono::milliseconds start_timeout = std::chrono::seconds(30);
   // Requested by any thread, it ends the waiting with Cancelled.
   std::stop_token stop;

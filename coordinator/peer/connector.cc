@@ -12,6 +12,7 @@
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
+#include "proto/contract/standard_input.h"
 
 namespace driftwood::coordinator {
 
@@ -130,10 +131,17 @@ std::string StoreIdentity(const std::string& url) {
   const size_t path_end = query == std::string::npos || query < colon ? url.size() : query;
   std::error_code error;
   const std::filesystem::path path = StorePath(url);
+  // What a pipe of a process leads to is another one in each run: /proc/1234/fd/pipe:[5678].
+  const bool is_pipe = IsStandardInput(path.string()) || std::filesystem::is_fifo(path, error);
   const std::filesystem::path canonical =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+      is_pipe ? path
+              : std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
   return url.substr(0, colon) + '\0' + (error ? path : canonical).string() + '\0' +
          url.substr(path_end);
+}
+
+bool ReadsStandardInput(const ReplicaSpec& spec) {
+  return !spec.running_agent && IsStandardInput(StorePath(spec.url));
 }
 
 std::string StorePath(const std::string& url) {

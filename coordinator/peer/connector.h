@@ -37,6 +37,9 @@ using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
 absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
                                              const StoreKindsSource& store_kinds);
 
+// True if that is what our own stdin is to be read for ("csv:-").
+bool ReadsStandardInput(const ReplicaSpec& spec);
+
 // The file or directory of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);
 

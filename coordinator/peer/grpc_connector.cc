@@ -1,8 +1,11 @@
 #include "coordinator/peer/grpc_connector.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -12,6 +15,7 @@
 #include "coordinator/peer/agent_process.h"
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
+#include "merkle/os/unique_fd.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/token.h"
 
@@ -38,6 +42,15 @@ absl::StatusOr<std::string> FindAgentProgram() {
                                "; it must stand beside driftwood");
   }
   return program.string();
+}
+
+// Under a number that is free, so that it hides no descriptor that a URL names (/dev/fd/63).
+absl::StatusOr<merkle::UniqueFd> StandardInput() {
+  merkle::UniqueFd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  if (input.get() < 0) {
+    return absl::InvalidArgumentError(std::string("stdin can't be read: ") + std::strerror(errno));
+  }
+  return input;
 }
 
 class GrpcConnector final : public Connector {
@@ -177,7 +190,13 @@ class GrpcConnector final : public Connector {
       arguments.push_back(one.dataset + "=" + one.spec.url);
     }
     if (spec.allow_not_point_in_time) arguments.push_back("--resume");
-    const AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), stop);
+    merkle::UniqueFd input;
+    if (ReadsStandardInput(spec)) {
+      ASSIGN_OR_RETURN(input, StandardInput());
+      arguments.insert(arguments.end(), {"--input-fd", std::to_string(input.get())});
+    }
+    AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), stop);
+    process.input = input.get();
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
     return std::shared_ptr<AgentProcess>(std::move(started));
   }

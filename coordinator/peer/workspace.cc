@@ -13,6 +13,7 @@
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
 #include "merkle/text/names.h"
+#include "proto/contract/standard_input.h"
 
 namespace driftwood::coordinator {
 

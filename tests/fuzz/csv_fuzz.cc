@@ -31,6 +31,10 @@ constexpr const char* kUrls[] = {
     "tsv:t?dialect=mysql&null=NULL",
     "csv:t?escape=%5C",
     "csv:t?delimiter=,&dialect=mysql&quote=%22",
+    "csv:t?encoding=windows-1252",
+    "csv:t?encoding=latin1&header=no&columns=a,b",
+    "csv:t?encoding=utf-16le",
+    "tsv:t?encoding=utf-16&dialect=copy",
 };
 
 void Require(bool condition, const char* what) {

@@ -274,6 +274,15 @@ TEST_F(IncludeRuleTest, ADatabaseClientIsIncludedOnlyByItsStore) {
   }
 }
 
+TEST_F(IncludeRuleTest, ArchivesAreUnpackedInOneFile) {
+  for (const Include& include : Includes()) {
+    if (Folder(include.file) == "tests") continue;
+    if (StartsWith(include.header, "zlib") || StartsWith(include.header, "zstd")) {
+      EXPECT_EQ(include.file, "agent/stores/text/decompress.cc") << Where(include);
+    }
+  }
+}
+
 TEST_F(IncludeRuleTest, TheCommandLineParserIsIncludedOnlyByTheMains) {
   for (const Include& include : Includes()) {
     if (StartsWith(include.header, "CLI/")) {

@@ -5,15 +5,23 @@
 namespace driftwood::agent {
 
 const StoreKind& CsvKind() {
-  static const StoreKind kind{
-      {
-          .schemes = {"csv", "tsv"},
-          .url_form = "csv:PATH?key=a,b",
-          .endings = {{".csv", "csv"}, {".tsv", "tsv"}},
-          .file_parameters = "?key=COLUMN",
-      },
-      [](const StoreUrl& url, const StoreOptions&) { return OpenCsvStore(url); },
-      nullptr};
+  static const StoreKind kind{{
+                                  .schemes = {"csv", "tsv"},
+                                  .url_form = "csv:PATH?key=a,b",
+                                  .endings = {{".csv", "csv"},
+                                              {".csv.gz", "csv"},
+                                              {".csv.zst", "csv"},
+                                              {".tsv", "tsv"},
+                                              {".tsv.gz", "tsv"},
+                                              {".tsv.zst", "tsv"}},
+                                  .file_parameters = "?key=COLUMN",
+                              },
+                              [](const StoreUrl& url, const StoreOptions& options) {
+                                FileScanOptions scan;
+                                scan.standard_input = options.standard_input;
+                                return OpenCsvStore(url, scan);
+                              },
+                              nullptr};
   return kind;
 }
 

@@ -34,7 +34,8 @@ struct Failure {
 };
 
 inline constexpr char kNulMessage[] =
-    "a NUL byte: CSV is text, without them; is the file damaged, or UTF-16? Convert it to UTF-8";
+    "a NUL byte: CSV is text, without them; is the file damaged, or UTF-16 without a byte order "
+    "mark? Then say encoding=utf-16le or utf-16be";
 inline constexpr char kQuoteMessage[] =
     "a quote in the middle of an unquoted field; quote the whole field and double the quotes in it";
 inline constexpr char kCarriageReturnMessage[] =

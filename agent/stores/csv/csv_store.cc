@@ -7,7 +7,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/csv/csv_parser.h"
-#include "agent/stores/text/file_snapshot.h"
+#include "agent/stores/text/text_input.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -18,6 +18,7 @@ struct CsvOptions {
   bool header = true;
   std::vector<std::string> columns;  // given, where there is no header
   std::vector<std::string> key;
+  std::optional<Encoding> encoding;
 };
 
 // The column names and where the records begin.
@@ -55,7 +56,7 @@ std::vector<std::string> NamedByPlace(std::vector<std::string> names) {
 
 absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
   RETURN_IF_ERROR(url.OnlyKnows(
-      {"key", "header", "columns", "null", "delimiter", "dialect", "quote", "escape"}));
+      {"key", "header", "columns", "null", "delimiter", "dialect", "quote", "escape", "encoding"}));
   CsvOptions options;
   ASSIGN_OR_RETURN(options.dialect, CsvDialectOf(url));
   const std::string header = url.Parameter("header").value_or("yes");
@@ -71,6 +72,7 @@ absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
         "header=no: name the file's columns with columns=a,b,... in their order");
   RETURN_IF_ERROR(CheckNames("columns=", options.columns));
   options.key = url.List("key");
+  ASSIGN_OR_RETURN(options.encoding, EncodingOf(url));
   return options;
 }
 
@@ -122,6 +124,8 @@ std::string ReadingOf(const CsvOptions& options) {
   std::string reading = "csv2 " + std::string(options.header ? "header" : "no-header");
   for (const std::string& name : options.columns)
     reading += " " + std::to_string(name.size()) + ":" + name;
+  if (options.encoding)
+    reading += " encoding " + std::to_string(static_cast<int>(*options.encoding));
   return reading + " " + options.dialect.ToString();
 }
 
@@ -130,15 +134,17 @@ class CsvStore final : public Store {
   CsvStore(StoreUrl url, CsvOptions options, FileScanOptions scan_options)
       : url_(std::move(url)),
         options_(std::move(options)),
-        scan_options_(std::move(scan_options)) {}
+        scan_options_(std::move(scan_options)),
+        input_({url_.path, options_.encoding, scan_options_.clock, scan_options_.standard_input,
+                SpoolOptions()}) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
+    ASSIGN_OR_RETURN(const auto file, input_.Open(stop_));
     ASSIGN_OR_RETURN(const CsvLayout layout,
-                     ReadLayout(*file, url_.path, options_, scan_options_.chunks));
-    RETURN_IF_ERROR(CheckKeyColumns(url_.path, layout.columns, options_.key));
+                     ReadLayout(*file, file->name(), options_, scan_options_.chunks));
+    RETURN_IF_ERROR(CheckKeyColumns(file->name(), layout.columns, options_.key));
     SourceDescription description;
     description.source = url_.ToString();
     for (const std::string& name : layout.columns)
@@ -153,11 +159,11 @@ class CsvStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, scan_options_.clock, stop_));
+    ASSIGN_OR_RETURN(auto file, input_.Open(stop_));
     // The header is read anew: the file may be another one than was described.
     ASSIGN_OR_RETURN(CsvLayout layout,
-                     ReadLayout(*file, url_.path, options_, scan_options_.chunks));
-    ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url_.path, layout.columns, columns));
+                     ReadLayout(*file, file->name(), options_, scan_options_.chunks));
+    ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(file->name(), layout.columns, columns));
     FileScanJob job;
     job.file = std::move(file);
     job.decoder = std::make_unique<CsvDecoder>(layout.dialect, std::move(slots), columns.size());
@@ -169,11 +175,12 @@ class CsvStore final : public Store {
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
-    return FileSnapshot::IsUnchanged(url_.path, ReadingOf(options_), position);
+    return input_.IsUnchanged(ReadingOf(options_), position);
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin, stop_);
+    ASSIGN_OR_RETURN(const auto file, input_.Open(stop_));
+    return DescribeLine(*file, origin);
   }
 
  private:
@@ -181,6 +188,7 @@ class CsvStore final : public Store {
   const CsvOptions options_;
   const FileScanOptions scan_options_;
   std::stop_token stop_;
+  TextInput input_;
 };
 
 class TableSink final : public RowSink {
@@ -213,7 +221,9 @@ absl::StatusOr<std::unique_ptr<Store>> OpenCsvStore(const StoreUrl& url,
 absl::StatusOr<CsvTable> ParseCsvText(const StoreUrl& url, std::string_view text,
                                       const ChunkOptions& options) {
   ASSIGN_OR_RETURN(const CsvOptions csv_options, ParseOptions(url));
-  const MemorySource source(text);
+  ASSIGN_OR_RETURN(const std::string decoded,
+                   DecodeTextInMemory(text, csv_options.encoding, url.path));
+  const MemorySource source(decoded);
   ASSIGN_OR_RETURN(CsvLayout layout, ReadLayout(source, url.path, csv_options, options));
   CsvTable table;
   table.columns = layout.columns;

@@ -9,9 +9,11 @@
 //   escape=X       the character before one that is meant as it stands, or none
 //   null=TEXT      unquoted fields with this text are NULL; default: unquoted empty ones, as in
 //                  COPY's CSV, and \N in the dialects copy and mysql; null=none: no field is
+//   encoding=NAME  utf-8, latin1, windows-1252, utf-16, … (text/transcode.h)
 //
-// The file is read with pread() in chunks, in bounded memory, not through a memory map: if it is
-// truncated during the scan, the scan fails, where a map would kill the agent with SIGBUS.
+// What the file may be is in text/text_input.h. It is read with pread() in chunks, in bounded
+// memory, not through a memory map: if it is truncated during the scan, the scan fails, where a map
+// would kill the agent with SIGBUS.
 #pragma once
 
 #include <memory>

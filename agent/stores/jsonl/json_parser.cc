@@ -4,6 +4,7 @@
 #include <bitset>
 #include <cstring>
 #include <string>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -17,10 +18,23 @@ namespace {
 // Arrays and objects in one another; a limit on what a hostile line can do.
 constexpr size_t kDepthMax = 1024;
 constexpr char kCutOff[] = "the line ends inside its object; is it cut off?";
+constexpr char kCutOffInArray[] = "the array ends inside an object; is the file cut off?";
 constexpr char kOpenString[] = "the string that begins here is not closed in its line";
+constexpr char kOpenStringInArray[] = "the string that begins here is not closed";
+// What programs write though JSON has no such numbers, and what to write.
+constexpr std::pair<std::string_view, const char*> kNoNumbers[] = {
+    {"NaN",
+     "NaN, which JSON does not have; write null, or the string \"NaN\", where this file is made"},
+    {"Infinity",
+     "Infinity, which JSON does not have; write null, or the string \"Infinity\", where this file "
+     "is made"},
+    {"-Infinity",
+     "-Infinity, which JSON does not have; write null, or the string \"-Infinity\", where this "
+     "file is made"},
+};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 // The first byte from `at` on that a string can't simply contain: '"', '\', a control character or
 // one that is not ASCII; `end` if there is none.
@@ -58,7 +72,7 @@ char* WriteUtf8(char* to, unsigned code) {
 
 }  // namespace
 
-JsonLine::JsonLine(char* begin, char* end) : at_(begin), end_(end) {
+JsonLine::JsonLine(char* begin, char* end, Text text) : at_(begin), end_(end), text_(text) {
   SkipSpace();
   blank_ = at_ == end_;
   done_ = blank_;
@@ -71,6 +85,8 @@ bool JsonLine::Fail(const char* at, const char* error) {
   return false;
 }
 
+bool JsonLine::FailCutOff() { return Fail(at_, text_ == Text::kLine ? kCutOff : kCutOffInArray); }
+
 void JsonLine::SkipSpace() {
   while (at_ < end_ && IsSpace(*at_)) ++at_;
 }
@@ -79,13 +95,16 @@ bool JsonLine::Next() {
   if (done_) return false;
   if (!begun_) {
     begun_ = true;
-    if (*at_ != '{') return Fail(at_, "each line must be one JSON object, beginning with {");
+    if (*at_ != '{')
+      return Fail(at_, text_ == Text::kLine
+                           ? "each line must be one JSON object, beginning with {"
+                           : "each element of the array must be a JSON object, beginning with {");
     ++at_;
     SkipSpace();
     if (at_ < end_ && *at_ == '}') return Finish();
   } else {
     SkipSpace();
-    if (at_ == end_) return Fail(at_, kCutOff);
+    if (at_ == end_) return FailCutOff();
     if (*at_ == '}') return Finish();
     if (*at_ != ',') return Fail(at_, "expected , or } after a member");
     ++at_;
@@ -96,12 +115,12 @@ bool JsonLine::Next() {
 
 // And the ':' after it.
 bool JsonLine::ParseName() {
-  if (at_ == end_) return Fail(at_, kCutOff);
+  if (at_ == end_) return FailCutOff();
   if (*at_ != '"') return Fail(at_, "expected the name of a member in quotes");
   name_position_ = at_;
   if (!ParseText(&name_, true)) return false;
   SkipSpace();
-  if (at_ == end_) return Fail(at_, kCutOff);
+  if (at_ == end_) return FailCutOff();
   if (*at_ != ':') return Fail(at_, "expected : after the name of a member");
   ++at_;
   SkipSpace();
@@ -111,14 +130,15 @@ bool JsonLine::ParseName() {
 // At the object's '}'.
 bool JsonLine::Finish() {
   ++at_;
+  done_ = true;
+  if (text_ == Text::kInArray) return false;
   SkipSpace();
   if (at_ != end_) return Fail(at_, "text after the object; put one object on each line");
-  done_ = true;
   return false;
 }
 
 bool JsonLine::ParseValue() {
-  if (at_ == end_) return Fail(at_, kCutOff);
+  if (at_ == end_) return FailCutOff();
   const char* const begin = at_;
   const auto parsed = [&] { return std::string_view(begin, static_cast<size_t>(at_ - begin)); };
   switch (*at_) {
@@ -164,6 +184,10 @@ bool JsonLine::ParseNumber() {
     return at_ != begin;
   };
   const char* const begin = at_;
+  const std::string_view left(begin, static_cast<size_t>(end_ - begin));
+  for (const auto& [name, error] : kNoNumbers) {
+    if (left.starts_with(name)) return Fail(begin, error);
+  }
   if (*at_ == '-') ++at_;
   if (at_ == end_ || !IsDigit(*at_))
     return Fail(begin, *begin == '-' ? "a minus sign without a number" : "expected a JSON value");
@@ -197,7 +221,7 @@ bool JsonLine::ParseText(std::string_view* text, bool unescape) {
     const auto length = static_cast<size_t>(at_ - plain);
     if (unescape && written != plain) std::memmove(written, plain, length);
     written += length;
-    if (at_ == end_) return Fail(opening, kOpenString);
+    if (at_ == end_) return Fail(opening, text_ == Text::kLine ? kOpenString : kOpenStringInArray);
     if (*at_ == '"') {
       ++at_;
       *text = {begin, static_cast<size_t>(written - begin)};
@@ -208,7 +232,7 @@ bool JsonLine::ParseText(std::string_view* text, bool unescape) {
       continue;
     }
     const size_t bytes = merkle::Utf8CharacterBytes(at_, end_);
-    if (bytes == 0) return Fail(at_, "a byte that is not UTF-8; convert the file to UTF-8");
+    if (bytes == 0) return Fail(at_, "a byte that is not UTF-8; say which encoding= the file has");
     if (bytes == 1) return Fail(at_, "a control character in a string; write it as \\u00XX");
     if (unescape && written != at_) std::memmove(written, at_, bytes);
     written += bytes;
@@ -269,7 +293,7 @@ bool JsonLine::ParseNested() {
   size_t depth = 0;
   while (true) {
     // At a value.
-    if (at_ == end_) return Fail(at_, kCutOff);
+    if (at_ == end_) return FailCutOff();
     const char c = *at_;
     bool value_ended = true;
     if (c == '{' || c == '[') {
@@ -289,7 +313,7 @@ bool JsonLine::ParseNested() {
     while (value_ended) {
       if (depth == 0) return true;
       SkipSpace();
-      if (at_ == end_) return Fail(at_, kCutOff);
+      if (at_ == end_) return FailCutOff();
       const bool in_object = is_object[depth - 1];
       const char next = *at_;
       if (next != ',' && next != (in_object ? '}' : ']'))
@@ -304,11 +328,11 @@ bool JsonLine::ParseNested() {
     }
     if (!is_object[depth - 1]) continue;
     std::string_view ignored;
-    if (at_ == end_) return Fail(at_, kCutOff);
+    if (at_ == end_) return FailCutOff();
     if (*at_ != '"') return Fail(at_, "expected the name of a member in quotes");
     if (!ParseText(&ignored, false)) return false;
     SkipSpace();
-    if (at_ == end_) return Fail(at_, kCutOff);
+    if (at_ == end_) return FailCutOff();
     if (*at_ != ':') return Fail(at_, "expected : after the name of a member");
     ++at_;
     SkipSpace();

@@ -8,6 +8,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/jsonl/json_parser.h"
+#include "merkle/status_macros.h"
 
 namespace driftwood::agent {
 namespace {
@@ -82,28 +83,108 @@ RecordError TwiceError(const Chunk& chunk, const JsonLine& line) {
                  "member " + Printable(line.name(), 64) + " is there twice; keep one");
 }
 
-// Parses a chunk's lines. `member(line)` takes each member and returns the error that it is, if
-// any; `record(origin)` follows an object's last member and returns false to stop.
+bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+uint64_t OffsetOf(const Chunk& chunk, const char* at) {
+  return chunk.offset + static_cast<uint64_t>(at - chunk.begin());
+}
+
+// One object: `member(line)` takes each member and returns the error that it is, if any.
+template <typename Member>
+std::optional<RecordError> TakeMembers(const Chunk& chunk, JsonLine& line, const Member& member) {
+  while (line.Next()) {
+    std::optional<RecordError> error = member(line);
+    if (error) return error;
+  }
+  if (line.error() == nullptr) return std::nullopt;
+  return ErrorAt(chunk, line.error_position(), line.error());
+}
+
 template <typename Member, typename Record>
 std::optional<RecordError> ForEachLine(const Chunk& chunk, const Member& member,
                                        const Record& record) {
   char* begin = chunk.begin();
-  if (chunk.offset == 0 && std::string_view(begin, chunk.size).substr(0, kMark.size()) == kMark)
-    begin += kMark.size();
   while (begin < chunk.end()) {
     const auto left = static_cast<size_t>(chunk.end() - begin);
     auto* const newline = static_cast<char*>(std::memchr(begin, '\n', left));
     JsonLine line(begin, newline);
-    while (line.Next()) {
-      std::optional<RecordError> error = member(line);
-      if (error) return error;
-    }
-    if (line.error() != nullptr) return ErrorAt(chunk, line.error_position(), line.error());
-    if (!line.blank() && !record(chunk.offset + static_cast<uint64_t>(begin - chunk.begin())))
-      return std::nullopt;
+    std::optional<RecordError> error = TakeMembers(chunk, line, member);
+    if (error) return error;
+    if (!line.blank() && !record(OffsetOf(chunk, begin))) return std::nullopt;
     begin = newline + 1;
   }
   return std::nullopt;
+}
+
+// A chunk has whole elements, all but the array's last one with the comma behind it.
+template <typename Member, typename Record>
+std::optional<RecordError> ForEachElement(const Chunk& chunk, const JsonLayout& array,
+                                          const Member& member, const Record& record) {
+  char* const end = chunk.end() - (chunk.newline_added ? 1 : 0);
+  const bool is_last = OffsetOf(chunk, end) == array.end;
+  bool after_comma = chunk.offset != array.begin;
+  char* at = chunk.begin();
+  while (true) {
+    while (at < end && IsSpace(*at)) ++at;
+    if (at == end) {
+      if (!is_last || !after_comma) return std::nullopt;
+      return ErrorAt(chunk, at,
+                     "a comma before the end of the array; remove it, or see whether "
+                     "an object is lost");
+    }
+    JsonLine line(at, end, JsonLine::Text::kInArray);
+    std::optional<RecordError> error = TakeMembers(chunk, line, member);
+    if (error) return error;
+    if (!record(OffsetOf(chunk, at))) return std::nullopt;
+    at = line.object_end();
+    while (at < end && IsSpace(*at)) ++at;
+    if (at == end && is_last) return std::nullopt;
+    if (at == end || *at != ',')
+      return ErrorAt(chunk, at, "expected , between the objects of the array, or its end");
+    ++at;
+    after_comma = true;
+  }
+}
+
+// Parses a chunk. `record(origin)` follows an object's last member and returns false to stop.
+template <typename Member, typename Record>
+std::optional<RecordError> ForEachObject(const Chunk& chunk, const JsonLayout& layout,
+                                         const Member& member, const Record& record) {
+  if (layout.is_array) return ForEachElement(chunk, layout, member, record);
+  return ForEachLine(chunk, member, record);
+}
+
+// The first byte from `begin` on that is no white space; the source's size if there is none.
+absl::StatusOr<uint64_t> SkipSpace(const ByteSource& source, uint64_t begin) {
+  char block[4096];
+  for (uint64_t at = begin; at < source.size();) {
+    const auto count = static_cast<size_t>(std::min<uint64_t>(sizeof block, source.size() - at));
+    RETURN_IF_ERROR(source.ReadAt(at, {block, count}));
+    for (size_t i = 0; i < count; ++i) {
+      if (!IsSpace(block[i])) return at + i;
+    }
+    at += count;
+  }
+  return source.size();
+}
+
+// Behind the last byte before `end` that is no white space; `begin` if there is none.
+absl::StatusOr<uint64_t> SkipSpaceBack(const ByteSource& source, uint64_t begin, uint64_t end) {
+  char block[4096];
+  while (end > begin) {
+    const auto count = static_cast<size_t>(std::min<uint64_t>(sizeof block, end - begin));
+    RETURN_IF_ERROR(source.ReadAt(end - count, {block, count}));
+    for (size_t i = count; i > 0; --i) {
+      if (!IsSpace(block[i - 1])) return end - count + i;
+    }
+    end -= count;
+  }
+  return begin;
+}
+
+std::unique_ptr<RecordEnds> EndsOf(const JsonLayout& layout) {
+  if (layout.is_array) return std::make_unique<ElementEnds>();
+  return std::make_unique<LineEnds>();
 }
 
 }  // namespace
@@ -124,13 +205,61 @@ size_t ColumnNames::Add(std::string_view name) {
   return place->second;
 }
 
-JsonlDecoder::JsonlDecoder(const std::vector<std::string>& columns, std::vector<uint32_t> slots,
-                           size_t row_size)
-    : columns_(columns), slots_(std::move(slots)), row_size_(row_size) {}
-
-std::unique_ptr<RecordEnds> JsonlDecoder::NewRecordEnds() const {
-  return std::make_unique<LineEnds>();
+absl::StatusOr<JsonLayout> ReadJsonLayout(const ByteSource& source, const std::string& name) {
+  JsonLayout layout;
+  layout.end = source.size();
+  char mark[kMark.size()];
+  if (source.size() >= kMark.size()) {
+    RETURN_IF_ERROR(source.ReadAt(0, mark));
+    if (std::string_view(mark, kMark.size()) == kMark) layout.begin = kMark.size();
+  }
+  ASSIGN_OR_RETURN(const uint64_t first, SkipSpace(source, layout.begin));
+  char character = 0;
+  if (first < source.size()) RETURN_IF_ERROR(source.ReadAt(first, {&character, 1}));
+  if (character != '[') return layout;
+  layout.is_array = true;
+  layout.begin = first + 1;
+  ASSIGN_OR_RETURN(const uint64_t last, SkipSpaceBack(source, layout.begin, source.size()));
+  character = 0;
+  if (last > layout.begin) RETURN_IF_ERROR(source.ReadAt(last - 1, {&character, 1}));
+  if (character != ']')
+    return DescribeRecordError(
+        source, name,
+        {first, "the array that begins here does not end with the file; is the file cut off?"});
+  layout.end = last - 1;
+  return layout;
 }
+
+size_t ElementEnds::After(std::string_view fresh) {
+  size_t after = 0;
+  for (size_t i = 0; i < fresh.size(); ++i) {
+    const char c = fresh[i];
+    if (in_string_) {
+      if (escaped_)
+        escaped_ = false;
+      else if (c == '\\')
+        escaped_ = true;
+      else
+        in_string_ = c != '"';
+      continue;
+    }
+    if (c == '"')
+      in_string_ = true;
+    else if (c == '{' || c == '[')
+      ++depth_;
+    else if ((c == '}' || c == ']') && depth_ > 0)
+      --depth_;
+    else if (c == ',' && depth_ == 0)
+      after = i + 1;
+  }
+  return after;
+}
+
+JsonlDecoder::JsonlDecoder(const JsonLayout& layout, const std::vector<std::string>& columns,
+                           std::vector<uint32_t> slots, size_t row_size)
+    : layout_(layout), columns_(columns), slots_(std::move(slots)), row_size_(row_size) {}
+
+std::unique_ptr<RecordEnds> JsonlDecoder::NewRecordEnds() const { return EndsOf(layout_); }
 
 ChunkDecoder::Result JsonlDecoder::Decode(Chunk& chunk, RowSink& sink) const {
   // One place more, where the values that nobody wants go.
@@ -156,7 +285,7 @@ ChunkDecoder::Result JsonlDecoder::Decode(Chunk& chunk, RowSink& sink) const {
     return std::nullopt;
   };
   Result result;
-  result.error = ForEachLine(chunk, member, [&](uint64_t origin) {
+  result.error = ForEachObject(chunk, layout_, member, [&](uint64_t origin) {
     result.sink = sink.Row(std::span<const SourceValue>(row).first(row_size_), origin);
     std::fill(row.begin(), row.end(), SourceValue());
     ++record_number;
@@ -166,14 +295,13 @@ ChunkDecoder::Result JsonlDecoder::Decode(Chunk& chunk, RowSink& sink) const {
   return result;
 }
 
-JsonlSurvey::JsonlSurvey(const std::vector<std::string>& given) : seen_(std::make_unique<Seen>()) {
+JsonlSurvey::JsonlSurvey(const JsonLayout& layout, const std::vector<std::string>& given)
+    : layout_(layout), seen_(std::make_unique<Seen>()) {
   for (const std::string& name : given) seen_->columns.Add(name);
   seen_->kinds.resize(seen_->columns.size(), 0);
 }
 
-std::unique_ptr<RecordEnds> JsonlSurvey::NewRecordEnds() const {
-  return std::make_unique<LineEnds>();
-}
+std::unique_ptr<RecordEnds> JsonlSurvey::NewRecordEnds() const { return EndsOf(layout_); }
 
 ChunkDecoder::Result JsonlSurvey::Decode(Chunk& chunk, RowSink& sink) const {
   Seen& seen = *seen_;
@@ -201,7 +329,7 @@ ChunkDecoder::Result JsonlSurvey::Decode(Chunk& chunk, RowSink& sink) const {
     return std::nullopt;
   };
   Result result;
-  result.error = ForEachLine(chunk, member, [&](uint64_t origin) {
+  result.error = ForEachObject(chunk, layout_, member, [&](uint64_t origin) {
     result.sink = sink.Row({}, origin);
     ++record_number;
     guess = 0;

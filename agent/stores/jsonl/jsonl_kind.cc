@@ -5,15 +5,26 @@
 namespace driftwood::agent {
 
 const StoreKind& JsonlKind() {
-  static const StoreKind kind{
-      {
-          .schemes = {"jsonl"},
-          .url_form = "jsonl:PATH?key=a",
-          .endings = {{".jsonl", "jsonl"}, {".ndjson", "jsonl"}},
-          .file_parameters = "?key=COLUMN",
-      },
-      [](const StoreUrl& url, const StoreOptions&) { return OpenJsonlStore(url); },
-      nullptr};
+  static const StoreKind kind{{
+                                  .schemes = {"jsonl"},
+                                  .url_form = "jsonl:PATH?key=a",
+                                  .endings = {{".jsonl", "jsonl"},
+                                              {".jsonl.gz", "jsonl"},
+                                              {".jsonl.zst", "jsonl"},
+                                              {".ndjson", "jsonl"},
+                                              {".ndjson.gz", "jsonl"},
+                                              {".ndjson.zst", "jsonl"},
+                                              {".json", "jsonl"},
+                                              {".json.gz", "jsonl"},
+                                              {".json.zst", "jsonl"}},
+                                  .file_parameters = "?key=COLUMN",
+                              },
+                              [](const StoreUrl& url, const StoreOptions& options) {
+                                FileScanOptions scan;
+                                scan.standard_input = options.standard_input;
+                                return OpenJsonlStore(url, scan);
+                              },
+                              nullptr};
   return kind;
 }
 

@@ -6,7 +6,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/jsonl/jsonl_decoder.h"
-#include "agent/stores/text/file_snapshot.h"
+#include "agent/stores/text/text_input.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
 
@@ -15,6 +15,11 @@ namespace {
 
 // Raised when the same bytes are read in another way than before.
 constexpr char kReading[] = "jsonl1";
+
+std::string ReadingOf(const std::optional<Encoding>& encoding) {
+  if (!encoding) return kReading;
+  return std::string(kReading) + " encoding " + std::to_string(static_cast<int>(*encoding));
+}
 
 class CountingSink final : public RowSink {
  public:
@@ -37,38 +42,42 @@ std::vector<std::string> NamesOf(const std::vector<SourceColumn>& columns) {
 }
 
 // A whole pass over the source.
-absl::StatusOr<Survey> SurveyOf(const ByteSource& source, const std::string& path,
+absl::StatusOr<Survey> SurveyOf(const ByteSource& source, const std::string& name,
                                 const std::vector<std::string>& given, const ChunkOptions& chunks) {
-  const JsonlSurvey decoder(given);
+  ASSIGN_OR_RETURN(const JsonLayout layout, ReadJsonLayout(source, name));
+  const JsonlSurvey decoder(layout, given);
   CountingSink sink;
-  const ChunkDecoder::Result result = DecodeAll(source, 0, source.size(), chunks, decoder, sink);
+  const ChunkDecoder::Result result =
+      DecodeAll(source, layout.begin, layout.end, chunks, decoder, sink);
   RETURN_IF_ERROR(result.sink);
-  if (result.error) return DescribeRecordError(source, path, *result.error);
+  if (result.error) return DescribeRecordError(source, name, *result.error);
   return Survey{decoder.Columns(), sink.rows};
 }
 
 class JsonlStore final : public Store {
  public:
-  JsonlStore(StoreUrl url, FileScanOptions options)
+  JsonlStore(StoreUrl url, std::optional<Encoding> encoding, FileScanOptions options)
       : url_(std::move(url)),
         key_(url_.List("key")),
         given_(url_.List("columns")),
-        options_(std::move(options)) {}
+        reading_(ReadingOf(encoding)),
+        options_(std::move(options)),
+        input_({url_.path, encoding, options_.clock, options_.standard_input, SpoolOptions()}) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(url_.path, options_.clock, stop_));
+    ASSIGN_OR_RETURN(const auto file, input_.Open(stop_));
     ASSIGN_OR_RETURN(const Survey survey, CachedSurvey(*file));
     SourceDescription description;
     description.source = url_.ToString();
     description.columns = ColumnsOf(survey);
-    RETURN_IF_ERROR(CheckKeyColumns(url_.path, NamesOf(description.columns), key_));
+    RETURN_IF_ERROR(CheckKeyColumns(file->name(), NamesOf(description.columns), key_));
     description.key = key_;
     description.records_estimate = survey.records;
     description.bytes = file->size();
     if (survey.records == 0)
-      description.warnings.push_back(Printable(url_.path) +
+      description.warnings.push_back(Printable(file->name()) +
                                      " has no records, and so only the columns that its URL names "
                                      "(key=, columns=)");
     return description;
@@ -76,24 +85,27 @@ class JsonlStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    ASSIGN_OR_RETURN(auto file, FileSnapshot::Open(url_.path, options_.clock, stop_));
+    ASSIGN_OR_RETURN(auto file, input_.Open(stop_));
     ASSIGN_OR_RETURN(const std::vector<std::string> known, KnownColumns(*file));
-    ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url_.path, known, columns));
+    ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(file->name(), known, columns));
+    ASSIGN_OR_RETURN(const JsonLayout layout, ReadJsonLayout(*file, file->name()));
     FileScanJob job;
-    job.end = file->size();
+    job.first_record = layout.begin;
+    job.end = layout.end;
     job.file = std::move(file);
-    job.decoder = std::make_unique<JsonlDecoder>(known, std::move(slots), columns.size());
+    job.decoder = std::make_unique<JsonlDecoder>(layout, known, std::move(slots), columns.size());
     job.chunks = options_.chunks;
-    job.reading = kReading;
+    job.reading = reading_;
     return NewFileScan(std::move(job));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
-    return FileSnapshot::IsUnchanged(url_.path, kReading, position);
+    return input_.IsUnchanged(reading_, position);
   }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    return DescribeLine(url_.path, origin, stop_);
+    ASSIGN_OR_RETURN(const auto file, input_.Open(stop_));
+    return DescribeLine(*file, origin);
   }
 
  private:
@@ -112,18 +124,18 @@ class JsonlStore final : public Store {
   }
 
   // The survey costs a whole pass: it is kept for as long as the file provably stays as it was.
-  absl::StatusOr<Survey> CachedSurvey(const FileSnapshot& file) DRIFTWOOD_EXCLUDES(mutex_) {
+  absl::StatusOr<Survey> CachedSurvey(const TextFile& file) DRIFTWOOD_EXCLUDES(mutex_) {
     merkle::MutexLock lock(&mutex_);
-    if (survey_ && FileSnapshot::IsUnchanged(url_.path, kReading, survey_position_) &&
-        file.ChangeSinceOpen().empty())
-      return *survey_;
-    ASSIGN_OR_RETURN(survey_, SurveyOf(file, url_.path, given_, options_.chunks));
-    survey_position_ = file.Finish(kReading).position;
+    const bool same = file.IsStream() || (input_.IsUnchanged(reading_, survey_position_) &&
+                                          file.ChangeSinceOpen().empty());
+    if (survey_ && same) return *survey_;
+    ASSIGN_OR_RETURN(survey_, SurveyOf(file, file.name(), given_, options_.chunks));
+    survey_position_ = file.Finish(reading_).position;
     return *survey_;
   }
 
   // Those of the last Describe(), which the caller's plan came from; else of a survey now.
-  absl::StatusOr<std::vector<std::string>> KnownColumns(const FileSnapshot& file)
+  absl::StatusOr<std::vector<std::string>> KnownColumns(const TextFile& file)
       DRIFTWOOD_EXCLUDES(mutex_) {
     {
       merkle::MutexLock lock(&mutex_);
@@ -136,8 +148,10 @@ class JsonlStore final : public Store {
   const StoreUrl url_;
   const std::vector<std::string> key_;
   const std::vector<std::string> given_;
+  const std::string reading_;
   const FileScanOptions options_;
   std::stop_token stop_;
+  TextInput input_;
 
   merkle::Mutex mutex_;
   std::optional<Survey> survey_ DRIFTWOOD_GUARDED_BY(mutex_);
@@ -166,21 +180,26 @@ class TableSink final : public RowSink {
 
 absl::StatusOr<std::unique_ptr<Store>> OpenJsonlStore(const StoreUrl& url,
                                                       const FileScanOptions& options) {
-  RETURN_IF_ERROR(url.OnlyKnows({"key", "columns"}));
-  return std::make_unique<JsonlStore>(url, options);
+  RETURN_IF_ERROR(url.OnlyKnows({"key", "columns", "encoding"}));
+  ASSIGN_OR_RETURN(const std::optional<Encoding> encoding, EncodingOf(url));
+  return std::make_unique<JsonlStore>(url, encoding, options);
 }
 
 absl::StatusOr<JsonlTable> ParseJsonlText(const StoreUrl& url, std::string_view text,
                                           const ChunkOptions& options) {
-  const MemorySource source(text);
+  ASSIGN_OR_RETURN(const std::optional<Encoding> encoding, EncodingOf(url));
+  ASSIGN_OR_RETURN(const std::string decoded, DecodeTextInMemory(text, encoding, url.path));
+  const MemorySource source(decoded);
+  ASSIGN_OR_RETURN(const JsonLayout layout, ReadJsonLayout(source, url.path));
   ASSIGN_OR_RETURN(const Survey survey, SurveyOf(source, url.path, url.List("columns"), options));
   JsonlTable table;
   table.columns = survey.columns;
   const std::vector<std::string> names = NamesOf(survey.columns);
   ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(url.path, names, names));
-  const JsonlDecoder decoder(names, std::move(slots), names.size());
+  const JsonlDecoder decoder(layout, names, std::move(slots), names.size());
   TableSink sink(&table);
-  const ChunkDecoder::Result result = DecodeAll(source, 0, source.size(), options, decoder, sink);
+  const ChunkDecoder::Result result =
+      DecodeAll(source, layout.begin, layout.end, options, decoder, sink);
   RETURN_IF_ERROR(result.sink);
   if (result.error) return DescribeRecordError(source, url.path, *result.error);
   return table;

@@ -1,14 +1,16 @@
 // JSON Lines files: "jsonl:PATH?key=a,b". Each line is one object, its members are the columns; a
-// blank line is skipped. Parameters:
+// blank line is skipped. Or all of the file is one array of objects. Parameters:
 //   key=a,b        the key columns, in key order
 //   columns=a,b,c  members that are columns even where no line has them
+//   encoding=NAME  as of CSV files
 //
 // An absent member and null are NULL. A file has no schema, so Describe() reads it whole to learn
 // the columns and their types; a scan that then meets a member that Describe() did not is an error,
 // never a column left out.
 //
-// The file is read with pread() in chunks, in bounded memory, not through a memory map: if it is
-// truncated during the scan, the scan fails, where a map would kill the agent with SIGBUS.
+// What the file may be is in text/text_input.h. It is read with pread() in chunks, in bounded
+// memory, not through a memory map: if it is truncated during the scan, the scan fails, where a map
+// would kill the agent with SIGBUS.
 #pragma once
 
 #include <memory>

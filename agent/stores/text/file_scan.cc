@@ -41,14 +41,14 @@ class SharedJob {
   absl::Status Explain(const RecordError& seen) const {
     const std::string change = job_.file->ChangeSinceOpen();
     if (!change.empty())
-      return absl::AbortedError(Printable(job_.file->path()) + " changed while it was read (" +
+      return absl::AbortedError(Printable(job_.file->name()) + " changed while it was read (" +
                                 change + "), and a record was wrong (" + seen.message +
                                 "); compare it again when nothing writes to it");
     NullSink sink;
     ChunkDecoder::Result first =
         DecodeAll(*job_.file, job_.first_record, job_.end, job_.chunks, *job_.decoder, sink);
     RETURN_IF_ERROR(first.sink);
-    return DescribeRecordError(*job_.file, job_.file->path(), first.error ? *first.error : seen);
+    return DescribeRecordError(*job_.file, job_.file->name(), first.error ? *first.error : seen);
   }
 
   const FileScanJob job_;
@@ -99,7 +99,7 @@ class FileScan final : public Scan {
     RETURN_IF_ERROR(job_->failure());
     RETURN_IF_ERROR(error_);
     if (!at_end_)
-      return absl::InternalError(Printable((*job_)->file->path()) + " was not read to its end");
+      return absl::InternalError(Printable((*job_)->file->name()) + " was not read to its end");
     return (*job_)->file->Finish((*job_)->reading);
   }
 
@@ -116,12 +116,12 @@ std::unique_ptr<Scan> NewFileScan(FileScanJob job) {
   return std::make_unique<FileScan>(std::move(job));
 }
 
-absl::Status DescribeRecordError(const ByteSource& source, const std::string& path,
+absl::Status DescribeRecordError(const ByteSource& source, const std::string& name,
                                  const RecordError& error) {
   ASSIGN_OR_RETURN(const LineAndColumn place, LocateByte(source, error.offset));
-  return absl::Status(error.code, Printable(path) + ", line " + std::to_string(place.line) +
-                                      ", column " + std::to_string(place.column) + ": " +
-                                      error.message);
+  return absl::Status(error.code, Printable(name) + ", line " + std::to_string(place.line) +
+                                      ", column " + std::to_string(place.column) +
+                                      std::string(source.PlaceNote()) + ": " + error.message);
 }
 
 ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, uint64_t end,
@@ -146,11 +146,9 @@ ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, 
   }
 }
 
-absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset,
-                                         std::stop_token stop) {
-  ASSIGN_OR_RETURN(const auto file, FileSnapshot::Open(path, SystemWallClock(), std::move(stop)));
-  ASSIGN_OR_RETURN(const LineAndColumn place, LocateByte(*file, offset));
-  return "line " + std::to_string(place.line);
+absl::StatusOr<std::string> DescribeLine(const ByteSource& source, uint64_t offset) {
+  ASSIGN_OR_RETURN(const LineAndColumn place, LocateByte(source, offset));
+  return "line " + std::to_string(place.line) + std::string(source.PlaceNote());
 }
 
 absl::StatusOr<std::vector<uint32_t>> SlotsOfPlan(const std::string& source,

@@ -16,14 +16,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
-#include "agent/stores/text/file_snapshot.h"
 #include "agent/stores/text/record_chunks.h"
+#include "agent/stores/text/text_input.h"
 
 namespace driftwood::agent {
 
 struct FileScanOptions {
   ChunkOptions chunks;
   WallClock clock = SystemWallClock();
+  int standard_input = -1;  // TextInputOptions
 };
 
 // One format's parser. Constant: several threads decode at once.
@@ -42,17 +43,17 @@ class ChunkDecoder {
 
 // What is scanned; one for a scan and all of its batches.
 struct FileScanJob {
-  std::unique_ptr<FileSnapshot> file;
+  std::unique_ptr<TextFile> file;
   std::unique_ptr<ChunkDecoder> decoder;
   uint64_t first_record = 0;  // its offset
   uint64_t end = 0;           // of the last record
   ChunkOptions chunks;
-  std::string reading;  // FileSnapshot::Finish
+  std::string reading;  // TextFile::Finish
 };
 std::unique_ptr<Scan> NewFileScan(FileScanJob job);
 
-// The status for a wrong record: "PATH, line 17, column 5: MESSAGE".
-absl::Status DescribeRecordError(const ByteSource& source, const std::string& path,
+// The status for a wrong record: "NAME, line 17, column 5: MESSAGE".
+absl::Status DescribeRecordError(const ByteSource& source, const std::string& name,
                                  const RecordError& error);
 
 // All rows of `source`, one thread, for tests and fuzz targets and for reading a header; ends at
@@ -61,9 +62,8 @@ ChunkDecoder::Result DecodeAll(const ByteSource& source, uint64_t first_record, 
                                const ChunkOptions& options, const ChunkDecoder& decoder,
                                RowSink& sink);
 
-// "line 17", by counting from the start of the file.
-absl::StatusOr<std::string> DescribeLine(const std::string& path, uint64_t offset,
-                                         std::stop_token stop = {});
+// "line 17", by counting from the start of the text.
+absl::StatusOr<std::string> DescribeLine(const ByteSource& source, uint64_t offset);
 
 // Columns of a plan as positions among `columns`. InvalidArgument for one that isn't there or that
 // the plan has twice.

@@ -75,9 +75,12 @@ Scan::End FileSnapshot::Finish(std::string_view reading) const {
     if (got < 0) end.not_point_in_time = read_on + "reading its end: " + std::strerror(errno);
   }
   if (end.not_point_in_time.empty()) end.not_point_in_time = watch_->WhyNotOneState();
-  if (end.not_point_in_time.empty() && watch_->IsProofForLater(false))
-    end.position = EncodePosition(watch_->state(), reading);
+  if (end.not_point_in_time.empty()) end.position = Position(reading);
   return end;
+}
+
+std::string FileSnapshot::Position(std::string_view reading) const {
+  return watch_->IsProofForLater(false) ? EncodePosition(watch_->state(), reading) : "";
 }
 
 bool FileSnapshot::IsUnchanged(const std::string& path, std::string_view reading,

@@ -30,6 +30,9 @@ class ByteSource {
   // Fills `to` from `offset`; the range lies within size(). Aborted if the source has
   // become shorter.
   virtual absl::Status ReadAt(uint64_t offset, std::span<char> to) const = 0;
+  // Said behind a line and a column of it, where they are not those of the file that the user has:
+  // " of its decompressed text".
+  virtual std::string_view PlaceNote() const { return ""; }
 };
 
 // `text` must outlive it.
@@ -64,6 +67,9 @@ class FileSnapshot final : public ByteSource {
   // At the end of a scan. `reading` says how the bytes were read (the format and its options): the
   // same bytes read in another way are another state.
   Scan::End Finish(std::string_view reading) const;
+  // The position of the file as it was opened; empty if a change could have gone unseen. It is for
+  // who knows that what was read is of that state: Finish() looks first.
+  std::string Position(std::string_view reading) const;
 
   // True only if `position` came from Finish() and the file at `path` still is in that state.
   static bool IsUnchanged(const std::string& path, std::string_view reading,

@@ -1,11 +1,13 @@
 // Shell scripts play the agent.
 #include "coordinator/peer/agent_process.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -41,6 +43,20 @@ TEST(AgentProcessTest, StartsWhenItListensAndIsGoneAfterwards) {
     EXPECT_EQ((*process)->DescribeEnd(milliseconds(0)), "");
   }
   EXPECT_FALSE(Exists(pid));
+}
+
+// Of ours, which are closed in every program that we start.
+TEST(AgentProcessTest, GetsTheDescriptorThatIsItsInputAndNoOther) {
+  int ends[2], others[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  ASSERT_EQ(::pipe2(others, O_CLOEXEC), 0);
+  ASSERT_EQ(::write(ends[1], "some input\n", 11), 11);
+  ::close(ends[1]);
+  AgentProcessOptions options = Script("cat /dev/fd/" + std::to_string(ends[0]) + "; cat /dev/fd/" +
+                                       std::to_string(others[0]) + " 2>/dev/null || echo none");
+  options.input = ends[0];
+  EXPECT_EQ(AgentProcess::Output(options).value_or("failed"), "some input\nnone\n");
+  for (const int fd : {ends[0], others[0], others[1]}) ::close(fd);
 }
 
 // Its number must not become another process's while it may still be signalled.

@@ -79,6 +79,25 @@ TEST(WorkspaceTest, OneFileHasOneNameHoweverItsPathIsWritten) {
   EXPECT_EQ(b, a + "-2");
 }
 
+// Else each run with a pipe would leave something behind.
+TEST(WorkspaceTest, APipeIsNamedByItsPathAndNotByWhereItLeads) {
+  const testing::TempDir folder;
+  std::string first;
+  for (int run = 0; run < 2; ++run) {
+    int ends[2], more[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    ASSERT_EQ(::pipe(more), 0);
+    constexpr int kNumber = 63;
+    ASSERT_EQ(::dup2(run == 0 ? ends[0] : more[0], kNumber), kNumber);
+    const auto workspace = Workspace::Create({folder.path().string(), ""});
+    ASSERT_TRUE(workspace.ok());
+    const std::string name = (*workspace)->DatasetName("csv:/dev/fd/63?key=id");
+    if (run == 0) first = name;
+    EXPECT_EQ(name, first);
+    for (const int fd : {ends[0], ends[1], more[0], more[1], kNumber}) ::close(fd);
+  }
+}
+
 // Digest key and indexes that lie there would be believed.
 TEST(WorkspaceTest, AStateFolderThatOthersMayWriteToIsRefused) {
   const testing::TempDir folder;
