@@ -24,12 +24,31 @@ absl::Status Malformed(const std::string& message) {
 // DigestKey::KeyId().
 constexpr size_t kKeyIdBytes = 16;
 
+template <typename Message>
+void TypeToProto(const merkle::ValueType& type, Message* out) {
+  out->set_type(std::string(merkle::ColumnTypeName(type.type)));
+  out->set_opaque(type.opaque);
+  if (type.element != merkle::ColumnType::kDynamic) {
+    out->set_element(std::string(merkle::ColumnTypeName(type.element)));
+  }
+}
+
+// Nothing if one of its names is unknown.
+template <typename Message>
+std::optional<merkle::ValueType> TypeFromProto(const Message& message) {
+  const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(message.type());
+  std::optional<merkle::ColumnType> element = merkle::ColumnType::kDynamic;
+  if (!message.element().empty()) element = merkle::ColumnTypeFromName(message.element());
+  if (!type || !element) return std::nullopt;
+  return merkle::ValueType(*type, message.opaque(), *element);
+}
+
 void ColumnsToProto(const std::vector<merkle::Column>& columns,
                     google::protobuf::RepeatedPtrField<v1::Column>* out) {
   for (const merkle::Column& column : columns) {
     v1::Column* added = out->Add();
     added->set_name(column.name);
-    added->set_type(std::string(merkle::ColumnTypeName(column.type)));
+    TypeToProto(column.value_type(), added);
   }
 }
 
@@ -38,12 +57,12 @@ absl::StatusOr<std::vector<merkle::Column>> ColumnsFromProto(
   std::vector<merkle::Column> result;
   result.reserve(static_cast<size_t>(columns.size()));
   for (const v1::Column& column : columns) {
-    const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(column.type());
+    std::optional<merkle::ValueType> type = TypeFromProto(column);
     if (!type) {
       return absl::InvalidArgumentError("column '" + column.name() + "' has the unknown type '" +
                                         column.type() + "'");
     }
-    result.push_back({column.name(), *type});
+    result.push_back({column.name(), type->type, std::move(type->opaque), type->element});
   }
   return result;
 }
@@ -63,6 +82,13 @@ void GiveTexts(std::vector<std::string> texts, Texts* out) {
 absl::Status CheckColumnName(const std::string& name) {
   if (ValidUtf8(name) == name) return absl::OkStatus();
   return absl::FailedPreconditionError("the name of column '" + name +
+                                       "' is not UTF-8; rename it at the source");
+}
+
+// And so must that of a type.
+absl::Status CheckTypeName(const SourceColumn& column) {
+  if (ValidUtf8(column.opaque) == column.opaque) return absl::OkStatus();
+  return absl::FailedPreconditionError("the name of the type of column '" + column.name +
                                        "' is not UTF-8; rename it at the source");
 }
 
@@ -110,13 +136,15 @@ absl::StatusOr<SourceColumn> ColumnFromProto(const v1::SourceColumn& message) {
   }
   column.knowledge = *knowledge;
   if (!HasType(*knowledge)) return column;
-  const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(message.type());
-  if (!type || *type == merkle::ColumnType::kDynamic || !merkle::IsSelectable(*type)) {
+  std::optional<merkle::ValueType> type = TypeFromProto(message);
+  if (!type || type->type == merkle::ColumnType::kDynamic || !merkle::IsWellFormed(*type)) {
     return absl::FailedPreconditionError(
         "column '" + column.name + "' has type '" + message.type() +
         "', which this program does not know; run the same version of driftwood on all sides");
   }
-  column.type = *type;
+  column.type = type->type;
+  column.opaque = std::move(type->opaque);
+  column.element = type->element;
   return column;
 }
 
@@ -223,11 +251,12 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
   reply.set_source(ValidUtf8(description.source));
   for (const SourceColumn& column : description.columns) {
     RETURN_IF_ERROR(CheckColumnName(column.name));
+    RETURN_IF_ERROR(CheckTypeName(column));
     v1::SourceColumn* const added = reply.add_columns();
     added->set_name(column.name);
     added->set_knowledge(KnowledgeToProto(column.knowledge));
     if (HasType(column.knowledge)) {
-      added->set_type(std::string(merkle::ColumnTypeName(column.type)));
+      TypeToProto(column.value_type(), added);
     }
     added->set_declared(ValidUtf8(column.declared));
   }

@@ -4,11 +4,14 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 
 #include "merkle/check.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/elements.h"
 #include "merkle/record/hashed_form.h"
+#include "merkle/record/opaque.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
 
@@ -94,8 +97,25 @@ bool Natural(const SourceValue& value, Place place, std::string* out) {
     case Kind::kForeignText:
       merkle::AppendForeignText(value.character_set, value.text, place, out);
       break;
+    case Kind::kOpaque:
+      merkle::AppendUnparsedText(value.text, place, out);
+      break;
+    case Kind::kBits:
+      if (!merkle::AppendBitsText(value.text, place, out)) {
+        merkle::AppendUnparsedText(value.text, place, out);
+      }
+      break;
   }
   return false;
+}
+
+// The number that bits are in binary. They are equally many in all rows, so that none are lost.
+std::optional<uint64_t> NumberOfBits(std::string_view digits) {
+  uint64_t number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [rest, error] = std::from_chars(digits.data(), end, number, 2);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return number;
 }
 
 // The digits and the power of ten of a JSON number.
@@ -176,6 +196,9 @@ bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
     case Kind::kStored:
     case Kind::kNumber:
       return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
+    case Kind::kBits:
+      return TextOr(value.text.size() == 1 && merkle::AppendBoolText(value.text, out), value, place,
+                    out);
     default:
       return Natural(value, place, out);
   }
@@ -197,6 +220,12 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
       return TextOr(merkle::AppendIntegerText(value.text, place, out), value, place, out);
     case Kind::kNumber:
       return TextOr(AppendIntegralNumber(value.text, place, out), value, place, out);
+    case Kind::kBits: {
+      const std::optional<uint64_t> number = NumberOfBits(value.text);
+      if (!number) return Natural(value, place, out);
+      merkle::AppendUnsigned(*number, place, out);
+      return true;
+    }
     default:
       return Natural(value, place, out);
   }
@@ -218,6 +247,12 @@ bool AppendAsDecimal(const SourceValue& value, Place place, std::string* out) {
     case Kind::kStored:
     case Kind::kNumber:
       return TextOr(merkle::AppendDecimalText(value.text, place, out), value, place, out);
+    case Kind::kBits: {
+      const std::optional<uint64_t> number = NumberOfBits(value.text);
+      if (!number) return Natural(value, place, out);
+      merkle::AppendDecimalUnsigned(*number, place, out);
+      return true;
+    }
     default:
       return Natural(value, place, out);
   }
@@ -261,6 +296,8 @@ bool AppendAsText(const SourceValue& value, Place place, std::string* out) {
     case Kind::kText:
     case Kind::kString:
     case Kind::kStored:
+    case Kind::kOpaque:
+    case Kind::kBits:
       return merkle::AppendText(value.text, place, out);
     case Kind::kDate:
     case Kind::kTime:
@@ -392,6 +429,8 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
       return true;
     case Kind::kJson:
       return AppendAsJson(value, place, out);
+    case Kind::kOpaque:
+    case Kind::kBits:
     case Kind::kForeignText:
     case Kind::kNull:
       break;
@@ -399,17 +438,42 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
   return Natural(value, place, out);
 }
 
+// "0101", and as literals B'0101' and b'0101'. Not 0x05: how many bits those are, nothing tells.
 bool AppendAsBits(const SourceValue& value, Place place, std::string* out) {
-  return (value.IsText() && merkle::AppendBitsText(value.text, place, out)) ||
+  std::string_view digits = value.text;
+  if (value.IsText() && digits.size() >= 3 && (digits[0] == 'B' || digits[0] == 'b') &&
+      digits[1] == '\'' && digits.back() == '\'') {
+    digits = digits.substr(2, digits.size() - 3);
+  }
+  const bool may_be_bits =
+      value.IsText() || value.kind == Kind::kBits || value.kind == Kind::kOpaque;
+  return (may_be_bits && merkle::AppendBitsText(digits, place, out)) || Natural(value, place, out);
+}
+
+// What a server calls a list, and what may be one's export, is an array's text; a JSON string is
+// never the JSON that it may spell. A store that tells JSON from text has no array's text: "{}" is
+// an object there.
+bool AppendAsList(const SourceValue& value, merkle::ElementType of, Place place, std::string* out) {
+  const bool is_untyped = value.kind == Kind::kText;
+  const bool may_be_array =
+      is_untyped || value.kind == Kind::kOpaque || value.kind == Kind::kString;
+  const bool may_be_json = is_untyped || value.kind == Kind::kStored || value.kind == Kind::kJson;
+  return (may_be_array && merkle::AppendListText(value.text, place, out, of)) ||
+         (may_be_json && merkle::AppendListJson(value.text, place, out, of)) ||
          Natural(value, place, out);
 }
 
-// A JSON string is a string, whatever it spells.
-template <bool (*kAppendJson)(std::string_view, Place, std::string*)>
-bool AppendAsElements(const SourceValue& value, Place place, std::string* out) {
-  const bool may_be_json =
-      value.kind == Kind::kJson || (value.IsText() && value.kind != Kind::kString);
-  return (may_be_json && kAppendJson(value.text, place, out)) || Natural(value, place, out);
+bool AppendAsDynamicList(const SourceValue& value, Place place, std::string* out) {
+  return AppendAsList(value, {}, place, out);
+}
+
+bool AppendAsSet(const SourceValue& value, Place place, std::string* out) {
+  const bool parsed =
+      value.IsText() ? merkle::AppendSetText(value.text, place, out)
+      : value.kind == Kind::kOpaque
+          ? merkle::AppendSetArrayText(value.text, place, out)
+          : value.kind == Kind::kJson && merkle::AppendSetJson(value.text, place, out);
+  return parsed || Natural(value, place, out);
 }
 
 }  // namespace
@@ -453,9 +517,9 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
     case merkle::ColumnType::kBits:
       return AppendAsBits;
     case merkle::ColumnType::kList:
-      return AppendAsElements<merkle::AppendListJson>;
+      return AppendAsDynamicList;
     case merkle::ColumnType::kSet:
-      return AppendAsElements<merkle::AppendSetJson>;
+      return AppendAsSet;
     case merkle::ColumnType::kOpaque:
       return Natural;  // what is no text
   }
@@ -465,9 +529,11 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
 
 RowEncoder::ColumnPlan RowEncoder::PlanOf(const merkle::Column& column, Place place,
                                           std::vector<merkle::Rule> rules) {
-  ColumnPlan plan{column.type, AppendFunctionOf(column.type), place, std::move(rules),
-                  column.opaque};
-  plan.is_plain = plan.rules.empty() && plan.opaque.empty();
+  ColumnPlan plan{column.type,   AppendFunctionOf(column.type),
+                  place,         std::move(rules),
+                  column.opaque, column.element};
+  plan.is_plain =
+      plan.rules.empty() && plan.opaque.empty() && plan.element == merkle::ColumnType::kDynamic;
   return plan;
 }
 
@@ -568,8 +634,12 @@ void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::s
 
 bool RowEncoder::AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, Place place,
                                 std::string* out) {
-  if (plan.type == merkle::ColumnType::kOpaque && value.IsText()) {
-    return merkle::AppendOpaque(plan.opaque, value.text, place, out);
+  if (plan.type == merkle::ColumnType::kList) {
+    return AppendAsList(value, {plan.element, plan.opaque}, place, out);
+  }
+  if (plan.type == merkle::ColumnType::kOpaque && (value.IsText() || value.kind == Kind::kOpaque)) {
+    return merkle::AppendOpaqueText(plan.opaque, value.text, place, out) ||
+           Natural(value, place, out);
   }
   return plan.append(value, place, out);
 }

@@ -72,7 +72,8 @@ class RowEncoder {
     merkle::Place place;
     std::vector<merkle::Rule> rules;  // mostly none
     std::string opaque;               // merkle::Column::opaque
-    bool is_plain = true;             // neither of the two
+    merkle::ColumnType element = merkle::ColumnType::kDynamic;
+    bool is_plain = true;  // none of the three
   };
   static AppendFunction AppendFunctionOf(merkle::ColumnType type);
   static ColumnPlan PlanOf(const merkle::Column& column, merkle::Place place,

@@ -10,6 +10,7 @@
 #include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/hashed_form.h"
+#include "merkle/record/opaque.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
@@ -88,13 +89,16 @@ LongColumn OfJson(std::string_view text, bool parsed) {
 // Nothing for what is no text, or whose bytes have to be made in another way: numbers, say.
 std::optional<LongColumn> ColumnOf(ColumnType type, std::string_view opaque,
                                    const SourceValue& value) {
-  if (value.IsText()) {
-    if (type == ColumnType::kText || type == ColumnType::kDynamic) {
+  const bool is_opaque = value.kind == Kind::kOpaque;
+  if (value.IsText() || is_opaque) {
+    if (type == ColumnType::kText || (type == ColumnType::kDynamic && !is_opaque)) {
       return OfText(Tag::kText, true, value.text);
     }
-    if (type == ColumnType::kOpaque && merkle::IsUtf8(value.text)) {
+    if (type == ColumnType::kOpaque && !merkle::ReadsOpaqueText(opaque) &&
+        merkle::IsUtf8(value.text)) {
       return Named(Tag::kOpaque, true, opaque, value.text);
     }
+    if (is_opaque) return std::nullopt;
     if (type == ColumnType::kJson && value.kind != Kind::kString) return OfJson(value.text, true);
     if (type != ColumnType::kBytes) return std::nullopt;
     if (value.kind == Kind::kStored || !IsHexText(value.text)) {
@@ -117,11 +121,13 @@ std::optional<LongColumn> ColumnOf(ColumnType type, std::string_view opaque,
   return std::nullopt;
 }
 
-// How many times as long as its text a column may be that is made from it.
-size_t GrowthMax(ColumnType type) {
+// How many times as long as its text a column may be that is made from it. An element of a list has
+// two characters at least, and perhaps its type's name.
+size_t GrowthMax(ColumnType type, std::string_view opaque) {
   if (type == ColumnType::kJson) return 6;  // a control character is "\u00xx"
+  if (type != ColumnType::kList && type != ColumnType::kSet) return 1;
   // Each list around a zero byte escapes it once more.
-  return type == ColumnType::kList || type == ColumnType::kSet ? merkle::kListDepthMax + 1 : 1;
+  return (merkle::kListDepthMax + 1) * (1 + opaque.size());
 }
 
 // The same as a value that rules can change. Those that have names are under no rule that does.
@@ -164,7 +170,7 @@ absl::StatusOr<LongColumn> RowEncoder::MakeLong(const ColumnPlan& plan, const So
   std::optional<LongColumn> column = ColumnOf(plan.type, plan.opaque, value);
   if (!column) {
     constexpr size_t kSlackBytes = 16;
-    if (value.text.size() > kBytesMax / GrowthMax(plan.type) - kSlackBytes) {
+    if (value.text.size() > kBytesMax / GrowthMax(plan.type, plan.opaque) - kSlackBytes) {
       return TooLong(value.text.size());
     }
     column.emplace();

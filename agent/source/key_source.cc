@@ -54,7 +54,7 @@ SourceValue AsSource(const merkle::Value& value, std::deque<std::string>* bytes)
       return MomentOf(Kind::kTimestamp, value);
     case Tag::kTimestampTz:
       return MomentOf(Kind::kTimestampTz, value);
-    // No store has these yet, and none can look this up: it says so.
+    // No store can look these up: it says so.
     case Tag::kOpaque:
     case Tag::kBits:
     case Tag::kList:

@@ -32,6 +32,10 @@ struct SourceValue {
     // Characters that can't be given as Unicode without loss, in the bytes of `character_set`:
     // never the same as bytes, nor as those bytes of another set.
     kForeignText,
+    // The text of a value that the server has and JSON, numbers and dates are not: an array, a
+    // range, a composite. Read as its own type, or as text; as nothing else, whatever it spells.
+    kOpaque,
+    kBits,  // bits as their digits, "0101", of which a column has equally many in all rows
   };
 
   Kind kind = Kind::kNull;

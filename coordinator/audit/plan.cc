@@ -26,7 +26,7 @@ std::string SourceType(const DescribedSource& source, const std::string& name) {
   for (const SourceColumn& column : source.description.columns) {
     if (column.name != name) continue;
     if (!column.declared.empty()) return EscapeForDisplay(column.declared);
-    const std::string type(merkle::ColumnTypeName(column.type));
+    const std::string type = EscapeForDisplay(merkle::TypeText(column.value_type()));
     switch (column.knowledge) {
       case TypeKnowledge::kTyped:
         return type;
@@ -78,7 +78,7 @@ std::string PlanText(const std::vector<DescribedSource>& described, const Reconc
     row.push_back(as);
   };
   const auto add_column = [&](const merkle::Column& column, const std::string& prefix) {
-    std::string as = prefix + std::string(merkle::ColumnTypeName(column.type));
+    std::string as = prefix + EscapeForDisplay(merkle::TypeText(column.value_type()));
     for (const merkle::Rule& rule : merkle::RulesOf(agreement.rules, column.name)) {
       as += ", " + merkle::RuleText(rule);
     }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "coordinator/audit/type_lattice.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
@@ -16,13 +17,17 @@ namespace driftwood::coordinator {
 namespace {
 
 using merkle::ColumnType;
+using merkle::ValueType;
+using Types = std::vector<ValueType>;  // each once
 using Names = std::vector<std::string>;
 
 bool Contains(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-std::string TypeText(ColumnType type) { return std::string(merkle::ColumnTypeName(type)); }
+void AddType(const ValueType& type, Types* types) {
+  if (std::find(types->begin(), types->end(), type) == types->end()) types->push_back(type);
+}
 
 // More of them are counted in a message, and not named: it is one line that somebody reads.
 constexpr size_t kNamedMax = 100;
@@ -326,9 +331,9 @@ class Reconciler {
     Names wrong;
     const auto decide = [&](const Names& names, std::vector<merkle::Column>* columns) {
       for (const std::string& name : names) {
-        const absl::StatusOr<ColumnType> type = DecideType(name);
+        const absl::StatusOr<ValueType> type = DecideType(name);
         if (type.ok())
-          columns->push_back({name, *type});
+          columns->push_back({name, type->type, type->opaque, type->element});
         else
           wrong.emplace_back(type.status().message());
       }
@@ -344,48 +349,85 @@ class Reconciler {
     return absl::FailedPreconditionError(message);
   }
 
-  absl::StatusOr<ColumnType> DecideType(const std::string& name) const {
+  absl::StatusOr<ValueType> DecideType(const std::string& name) const {
     const auto chosen = options_.types.find(name);
-    if (chosen != options_.types.end()) return chosen->second;
-    std::set<ColumnType> declared;
-    std::set<ColumnType> observed;
+    if (chosen != options_.types.end()) return ChosenType(name, chosen->second);
+    Types declared;
+    Types observed;
     const DescribedSource* textual = nullptr;
     const DescribedSource* dynamic = nullptr;
     for (const DescribedSource& replica : replicas_) {
       const SourceColumn& column = *FindColumn(replica, name);
-      if (column.knowledge == TypeKnowledge::kTyped) declared.insert(column.type);
-      if (column.knowledge == TypeKnowledge::kObserved) observed.insert(column.type);
+      if (column.knowledge == TypeKnowledge::kTyped) AddType(column.value_type(), &declared);
+      if (column.knowledge == TypeKnowledge::kObserved) AddType(column.value_type(), &observed);
       if (column.knowledge == TypeKnowledge::kTextual) textual = &replica;
       if (column.knowledge == TypeKnowledge::kDynamic) dynamic = &replica;
     }
     if (!declared.empty()) {
-      observed.erase(ColumnType::kText);  // strings hold what JSON has no type for
-      declared.merge(observed);
+      for (const ValueType& type : observed) {
+        // Strings hold what JSON has no type for.
+        if (type.type != ColumnType::kText) AddType(type, &declared);
+      }
       return MergeAll(name, declared);
     }
     if (dynamic == nullptr) return TypeOfValues(name, observed);
-    if (textual == nullptr) return ColumnType::kDynamic;
+    if (textual == nullptr) return ValueType(ColumnType::kDynamic);
     return absl::FailedPreconditionError(
         "column '" + name + "': " + dynamic->name + " has values of several types there and " +
         textual->name + " has only characters, so no side says how to read them; say " +
         Say(Setting::kTypes, CommaList({name}) + "=TYPE") + OrIgnore(name));
   }
 
+  // As the user says, if all sides can be read so.
+  absl::StatusOr<ValueType> ChosenType(const std::string& name, ValueType chosen) const {
+    for (const DescribedSource& replica : replicas_) {
+      const SourceColumn& column = *FindColumn(replica, name);
+      if (!HasType(column)) continue;
+      if (!IsReadAs(column, chosen)) return NotReadAs(name, chosen, replica);
+      if (chosen == ValueType(ColumnType::kList) && column.type == ColumnType::kList) {
+        chosen = column.value_type();
+      }
+    }
+    return chosen;
+  }
+
+  static bool HasType(const SourceColumn& column) {
+    return column.knowledge == TypeKnowledge::kTyped ||
+           column.knowledge == TypeKnowledge::kObserved;
+  }
+
+  absl::Status NotReadAs(const std::string& name, const ValueType& chosen,
+                         const DescribedSource& replica) const {
+    return absl::InvalidArgumentError(
+        Say(Setting::kTypes, CommaList({name}) + "=" + merkle::TypeText(chosen)) + ": " +
+        replica.name + " has " + SourceText(*FindColumn(replica, name)) + ", which is not read so" +
+        OrTypes(name) + OrIgnore(name));
+  }
+
+  // "integer (smallint)".
+  static std::string SourceText(const SourceColumn& column) {
+    std::string text = merkle::TypeText(column.value_type());
+    if (!column.declared.empty() && Lowercase(column.declared) != text) {
+      text += " (" + column.declared + ")";
+    }
+    return text;
+  }
+
   // No side declares a type. What has one in each value is not read as another: the string "5" is
   // not the number 5.
-  absl::StatusOr<ColumnType> TypeOfValues(const std::string& name,
-                                          const std::set<ColumnType>& observed) const {
-    if (observed.empty()) return ColumnType::kText;
-    if (observed.size() > 1 && observed.count(ColumnType::kText) > 0) return TypesDiffer(name);
+  absl::StatusOr<ValueType> TypeOfValues(const std::string& name, const Types& observed) const {
+    if (observed.empty()) return ValueType(ColumnType::kText);
+    const bool has_text =
+        std::find(observed.begin(), observed.end(), ValueType(ColumnType::kText)) != observed.end();
+    if (observed.size() > 1 && has_text) return TypesDiffer(name);
     return MergeAll(name, observed);
   }
 
   // The one type of the set that all others can be read as, whatever the order of the replicas.
-  absl::StatusOr<ColumnType> MergeAll(const std::string& name,
-                                      const std::set<ColumnType>& types) const {
-    if (const auto number = NumberByRule(name, types)) return *number;
-    for (const ColumnType candidate : types) {
-      const bool fits = std::all_of(types.begin(), types.end(), [&](ColumnType other) {
+  absl::StatusOr<ValueType> MergeAll(const std::string& name, const Types& types) const {
+    if (const auto number = NumberByRule(name, types)) return ValueType(*number);
+    for (const ValueType& candidate : types) {
+      const bool fits = std::all_of(types.begin(), types.end(), [&](const ValueType& other) {
         return MergeTypes(candidate, other) == candidate;
       });
       if (fits) return candidate;
@@ -395,8 +437,9 @@ class Reconciler {
 
   // Binary and decimal numbers compare only where a rule says how exactly: round= makes decimals of
   // both, float= doubles.
-  std::optional<ColumnType> NumberByRule(const std::string& name,
-                                         const std::set<ColumnType>& types) const {
+  std::optional<ColumnType> NumberByRule(const std::string& name, const Types& all) const {
+    std::set<ColumnType> types;
+    for (const ValueType& type : all) types.insert(type.type);
     const std::set<ColumnType> numbers = {ColumnType::kInteger, ColumnType::kDecimal,
                                           ColumnType::kFloat64};
     if (types.size() < 2 || types.count(ColumnType::kFloat64) == 0 ||
@@ -418,20 +461,48 @@ class Reconciler {
     std::string sides;
     for (const DescribedSource& replica : replicas_) {
       const SourceColumn& column = *FindColumn(replica, name);
-      if (column.knowledge != TypeKnowledge::kTyped &&
-          column.knowledge != TypeKnowledge::kObserved) {
-        continue;
-      }
+      if (!HasType(column)) continue;
       if (!sides.empty()) sides += ", ";
-      sides += replica.name + " has " + TypeText(column.type);
-      if (!column.declared.empty() && Lowercase(column.declared) != TypeText(column.type)) {
-        sides += " (" + column.declared + ")";
-      }
+      sides += replica.name + " has " + SourceText(column);
     }
-    return absl::FailedPreconditionError(
-        "column '" + name + "' has types that don't compare: " + sides +
-        "; say how to read it with " + Say(Setting::kTypes, CommaList({name}) + "=TYPE") +
-        OrConvert(name) + OrIgnore(name));
+    return absl::FailedPreconditionError("column '" + name + "' has types that don't compare: " +
+                                         sides + OrTypes(name) + OrConvert(name) + OrIgnore(name));
+  }
+
+  // Where one of the sides is of a kind of its own, only the types as which all sides are read.
+  std::string OrTypes(const std::string& name) const {
+    std::vector<const SourceColumn*> columns;
+    bool is_own = false;
+    for (const DescribedSource& replica : replicas_) {
+      const SourceColumn& column = *FindColumn(replica, name);
+      if (!HasType(column)) continue;
+      columns.push_back(&column);
+      is_own = is_own || IsOwnKind(column.type);
+    }
+    if (!is_own) {
+      return "; say how to read it with " + Say(Setting::kTypes, CommaList({name}) + "=TYPE");
+    }
+    Names ways;
+    for (const ValueType& type :
+         {ValueType::Opaque(std::string(merkle::kIntervalType)), ValueType(ColumnType::kBits),
+          ValueType(ColumnType::kList), ValueType(ColumnType::kSet),
+          ValueType(ColumnType::kInteger), ValueType(ColumnType::kText)}) {
+      const bool works = std::all_of(columns.begin(), columns.end(), [&](const SourceColumn* each) {
+        return IsReadAs(*each, type) && IsMeantAs(*each, type);
+      });
+      if (works)
+        ways.push_back(Say(Setting::kTypes, CommaList({name}) + "=" + merkle::TypeText(type)));
+    }
+    if (ways.empty()) {
+      return "; compare a view that casts it, or write it as text where it was exported";
+    }
+    return "; say how to read it with " + JoinOr(ways);
+  }
+
+  static std::string JoinOr(const Names& ways) {
+    std::string text;
+    for (const std::string& way : ways) text += (text.empty() ? "" : " or ") + way;
+    return text;
   }
 
   // What makes such types comparable without reading them as something else.
@@ -492,19 +563,6 @@ class Reconciler {
 };
 
 }  // namespace
-
-std::optional<ColumnType> MergeTypes(ColumnType a, ColumnType b) {
-  if (a == b) return a;
-  const auto are = [&](ColumnType x, ColumnType y) {
-    return (a == x && b == y) || (a == y && b == x);
-  };
-  if (are(ColumnType::kInteger, ColumnType::kDecimal)) return ColumnType::kDecimal;
-  if (are(ColumnType::kBool, ColumnType::kInteger)) return ColumnType::kBool;
-  if (are(ColumnType::kText, ColumnType::kUuid)) return ColumnType::kUuid;
-  if (are(ColumnType::kText, ColumnType::kBool)) return ColumnType::kBool;
-  if (are(ColumnType::kText, ColumnType::kJson)) return ColumnType::kJson;
-  return std::nullopt;
-}
 
 absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedSource>& replicas,
                                      const ReconcileOptions& options, const SettingText& setting) {

@@ -21,7 +21,7 @@ struct ReconcileOptions {
   std::vector<std::string> key;      // empty: the replicas' own; {"*"}: none, a multiset
   std::vector<std::string> columns;  // empty: all
   std::vector<std::string> ignore;
-  std::map<std::string, merkle::ColumnType> types;
+  std::map<std::string, merkle::ValueType> types;
   std::vector<merkle::ColumnRule> rules;
   merkle::TreeParams params;
 };
@@ -42,9 +42,5 @@ struct Reconciled {
 absl::StatusOr<Reconciled> Reconcile(const std::vector<DescribedSource>& replicas,
                                      const ReconcileOptions& options,
                                      const SettingText& setting = PlanSettingText);
-
-// The type under which values declared `a` on one side and `b` on the other are compared; nothing
-// if only the user can decide. Commutative.
-std::optional<merkle::ColumnType> MergeTypes(merkle::ColumnType a, merkle::ColumnType b);
 
 }  // namespace driftwood::coordinator

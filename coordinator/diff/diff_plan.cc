@@ -21,18 +21,17 @@ namespace driftwood::coordinator {
 
 namespace {
 
-std::vector<std::string> TypeNames() {
-  std::vector<std::string> names;
-  for (uint8_t number = 1; merkle::IsColumnType(merkle::ColumnType{number}); ++number) {
-    const merkle::ColumnType type{number};
-    if (merkle::IsSelectable(type)) names.emplace_back(merkle::ColumnTypeName(type));
-  }
+const std::vector<std::string>& TypeNames() {
+  static const std::vector<std::string> names = {
+      "bool",    "integer", "decimal",   "float64",     "text",      "bytes",
+      "date",    "time",    "timestamp", "timestamptz", "uuid",      "json",
+      "dynamic", "bits",    "interval",  "list",        "list:TYPE", "set"};
   return names;
 }
 
-absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
+absl::StatusOr<std::map<std::string, merkle::ValueType>> ParseTypes(
     const std::vector<std::string>& lists) {
-  std::map<std::string, merkle::ColumnType> types;
+  std::map<std::string, merkle::ValueType> types;
   for (const std::string& item : JoinLists(lists)) {
     const size_t equals = item.rfind('=');
     if (equals == std::string::npos || equals == 0) {
@@ -40,8 +39,8 @@ absl::StatusOr<std::map<std::string, merkle::ColumnType>> ParseTypes(
     }
     const std::string name = item.substr(0, equals);
     const std::string type_name = item.substr(equals + 1);
-    const std::optional<merkle::ColumnType> type = merkle::ColumnTypeFromName(type_name);
-    if (!type || !merkle::IsSelectable(*type)) {
+    const std::optional<merkle::ValueType> type = merkle::ValueTypeFromText(type_name);
+    if (!type) {
       return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
                                         DidYouMean(type_name, TypeNames()) + "; expected one of " +
                                         JoinNames(TypeNames(), 20));

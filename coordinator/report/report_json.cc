@@ -130,6 +130,9 @@ Json ColumnsJson(const std::vector<merkle::Column>& columns) {
   for (const merkle::Column& column : columns) {
     Json object = {{"name", column.name}, {"type", merkle::ColumnTypeName(column.type)}};
     if (!column.opaque.empty()) object["opaque"] = column.opaque;
+    if (column.element != merkle::ColumnType::kDynamic) {
+      object["element"] = merkle::ColumnTypeName(column.element);
+    }
     array.push_back(std::move(object));
   }
   return array;

@@ -23,6 +23,11 @@ std::vector<merkle::Column> ReadColumnList(const JsonNode& list) {
     if (!known) type.Fail("a column type");
     column.type = known.value_or(merkle::ColumnType::kDynamic);
     if (const auto opaque = entry.Find("opaque")) column.opaque = opaque->Text();
+    if (const auto element = entry.Find("element")) {
+      const auto of = merkle::ColumnTypeFromName(element->Text());
+      if (!of) element->Fail("a column type");
+      column.element = of.value_or(merkle::ColumnType::kDynamic);
+    }
   }
   return columns;
 }

@@ -26,12 +26,19 @@ void AppendFramed(std::string_view text, std::string* out) {
   out->append(text);
 }
 
+// An opaque type's, or that of a list's elements.
+bool HasOpaqueName(const Column& column) {
+  return column.type == ColumnType::kOpaque ||
+         (column.type == ColumnType::kList && column.element == ColumnType::kOpaque);
+}
+
 void AppendColumns(const std::vector<Column>& columns, std::string* out) {
   AppendNumber(columns.size(), out);
   for (const Column& column : columns) {
     AppendFramed(column.name, out);
     AppendNumber(static_cast<uint64_t>(column.type), out);
-    if (column.type == ColumnType::kOpaque) AppendFramed(column.opaque, out);
+    if (column.type == ColumnType::kList) AppendNumber(static_cast<uint64_t>(column.element), out);
+    if (HasOpaqueName(column)) AppendFramed(column.opaque, out);
   }
 }
 
@@ -41,11 +48,20 @@ absl::Status ValidateColumn(const Column& column, std::set<std::string_view>* se
     return absl::InvalidArgumentError("column " + Quoted(column.name) + " has the unknown type " +
                                       std::to_string(static_cast<int>(column.type)));
   }
-  const bool is_opaque = column.type == ColumnType::kOpaque;
-  if (is_opaque == column.opaque.empty() || column.opaque.find('\0') != std::string::npos) {
+  if (column.type != ColumnType::kList && column.element != ColumnType::kDynamic) {
     return absl::InvalidArgumentError("column " + Quoted(column.name) +
-                                      (is_opaque ? " is opaque, and of no type that has a name"
-                                                 : " is not opaque, and has a type's name"));
+                                      " has elements, and is no list");
+  }
+  if (!IsElementType(column.element)) {
+    return absl::InvalidArgumentError("column " + Quoted(column.name) + " is a list of " +
+                                      std::string(ColumnTypeName(column.element)) +
+                                      ", which no list is made of");
+  }
+  if (!IsWellFormed(column.value_type())) {
+    return absl::InvalidArgumentError("column " + Quoted(column.name) +
+                                      (HasOpaqueName(column)
+                                           ? " is opaque, and of no type that has a name"
+                                           : " is not opaque, and has a type's name"));
   }
   if (!seen->insert(column.name).second) {
     return absl::InvalidArgumentError("column " + Quoted(column.name) + " is there twice");
@@ -53,13 +69,9 @@ absl::Status ValidateColumn(const Column& column, std::set<std::string_view>* se
   return absl::OkStatus();
 }
 
-std::string TypeText(const Column& column) {
-  std::string text(ColumnTypeName(column.type));
-  if (!column.opaque.empty()) text += " " + Quoted(column.opaque);
-  return text;
+std::string DescribeColumn(const Column& column) {
+  return column.name + " " + TypeText(column.value_type());
 }
-
-std::string DescribeColumn(const Column& column) { return column.name + " " + TypeText(column); }
 
 template <typename Items, typename Describe>
 std::string DescribeList(const Items& items, const Describe& describe) {
@@ -97,7 +109,7 @@ const Column* Find(const std::vector<Column>& columns, std::string_view name) {
 std::string DescribeValueColumns(const Sentence& sentence, const std::vector<Column>& left,
                                  const std::vector<Column>& right) {
   const auto with_type = [](const Column* column) {
-    return column == nullptr ? std::string("none") : "type " + TypeText(*column);
+    return column == nullptr ? std::string("none") : "type " + TypeText(column->value_type());
   };
   std::vector<Column> all = left;
   all.insert(all.end(), right.begin(), right.end());

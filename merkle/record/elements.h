@@ -13,6 +13,7 @@
 
 #include "merkle/record/encoding.h"
 #include "merkle/record/encoding_format.h"
+#include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::merkle {
@@ -23,9 +24,26 @@ void AppendList(std::string_view elements, Place place, std::string* out);
 // In any order, and each as often as it likes.
 void AppendSet(std::vector<std::string> elements, Place place, std::string* out);
 
-// A JSON array of scalars and such arrays. False, with `out` as it was, if it is none.
-bool AppendListJson(std::string_view json, Place place, std::string* out);
+// What the elements of a list are read as. Of kDynamic: as a JSON array has them, strings as texts.
+struct ElementType {
+  ColumnType type = ColumnType::kDynamic;  // IsElementType()
+  std::string_view opaque{};               // of kOpaque
+};
+
+// All below return false, with `out` as it was, if the text is none of theirs, or one of its
+// elements is not of that type.
+
+// A JSON array of scalars and such arrays. A string is a number only if JSON has none for it (NaN
+// and the infinities); a bool is no text, nor the other way round.
+bool AppendListJson(std::string_view json, Place place, std::string* out, ElementType of = {});
+// An array as PostgreSQL writes it (array_text.h).
+bool AppendListText(std::string_view text, Place place, std::string* out, ElementType of = {});
+
 bool AppendSetJson(std::string_view json, Place place, std::string* out);
+// MySQL's text of a set: "a,b"; "" has no element. What begins like an array or an object is none.
+bool AppendSetText(std::string_view text, Place place, std::string* out);
+// The same of an array as PostgreSQL writes it.
+bool AppendSetArrayText(std::string_view text, Place place, std::string* out);
 
 // Calls `take` with each element of a body. False if it is not in canonical form: `take` may have
 // had some of it.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace driftwood::merkle {
@@ -23,18 +24,18 @@ enum class ColumnType : uint8_t {
   kUuid = 11,
   kJson = 12,
   kDynamic = 13,  // no declared type on any side: each value keeps the type that it has
-  // These are prepared: no store has them yet, and nobody can choose them (IsSelectable()).
-  kOpaque = 14,  // text of a type that is only known by its name
+  kOpaque = 14,   // text of a type that is only known by its name
   kBits = 15,
-  kList = 16,
-  kSet = 17,
+  kList = 16,  // of elements of one type
+  kSet = 17,   // of texts, or of what a JSON array holds
 };
 
 // Whether it is one of those.
 bool IsColumnType(ColumnType type);
 
-// Whether a column can be read as that type today.
-bool IsSelectable(ColumnType type);
+// Whether its elements can be of that type: scalars, whose text shows their value. kDynamic: each
+// as a JSON array has it.
+bool IsElementType(ColumnType type);
 
 // "bool", "integer", "decimal", "float64", "text", "bytes", "date", "time", "timestamp",
 // "timestamptz", "uuid", "json", "dynamic", "opaque", "bits", "list", "set": the names of --types
@@ -42,10 +43,42 @@ bool IsSelectable(ColumnType type);
 std::string_view ColumnTypeName(ColumnType type);
 std::optional<ColumnType> ColumnTypeFromName(std::string_view name);
 
+// The type whose texts are read as intervals, in each of PostgreSQL's styles (interval.h).
+inline constexpr std::string_view kIntervalType = "interval";
+
+// What values are read as: a type, and what belongs to it. Any ColumnType is one.
+struct ValueType {
+  ColumnType type = ColumnType::kDynamic;
+  std::string opaque{};  // of kOpaque, and lists of that: the declared type's name, no zero byte
+  ColumnType element = ColumnType::kDynamic;  // of kList
+
+  ValueType() = default;
+  ValueType(ColumnType only) : type(only) {}
+  ValueType(ColumnType what, std::string name, ColumnType of = ColumnType::kDynamic)
+      : type(what), opaque(std::move(name)), element(of) {}
+  static ValueType Opaque(std::string name) { return {ColumnType::kOpaque, std::move(name)}; }
+  // `of` is an element's type.
+  static ValueType ListOf(const ValueType& of) { return {ColumnType::kList, of.opaque, of.type}; }
+  // Of a list.
+  ValueType Element() const { return {element, opaque}; }
+  friend bool operator==(const ValueType&, const ValueType&) = default;
+};
+
+// Whether it has what belongs to its type and nothing else.
+bool IsWellFormed(const ValueType& type);
+
+// "integer", "list:text", "opaque \"public.pair\"", "interval": for messages and reports.
+std::string TypeText(const ValueType& type);
+// The same that --types takes: "integer", "list", "list:text", "interval". Nothing for other names.
+std::optional<ValueType> ValueTypeFromText(std::string_view text);
+
 struct Column {
   std::string name;
   ColumnType type = ColumnType::kDynamic;
-  std::string opaque{};  // of kOpaque alone: the declared type's name, without a zero byte
+  std::string opaque{};  // as in ValueType
+  ColumnType element = ColumnType::kDynamic;
+
+  ValueType value_type() const { return {type, opaque, element}; }
   friend bool operator==(const Column&, const Column&) = default;
 };
 

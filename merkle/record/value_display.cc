@@ -48,11 +48,13 @@ std::string DisplayBits(const Value& value) {
 }
 
 std::string DisplayElements(const Value& value) {
-  std::string text;
-  ForEachElement(value.text, [&text](const Value& element) {
-    text += (text.empty() ? "" : ",") + element.ToDisplay();
+  std::string text = "{";
+  bool is_first = true;  // and perhaps empty
+  ForEachElement(value.text, [&](const Value& element) {
+    text += (is_first ? "" : ",") + element.ToDisplay();
+    is_first = false;
   });
-  return "{" + text + "}";
+  return text + "}";
 }
 
 }  // namespace

@@ -24,7 +24,10 @@ struct SourceColumn {
   TypeKnowledge knowledge = TypeKnowledge::kTextual;
   merkle::ColumnType type = merkle::ColumnType::kText;  // kTyped, kObserved
   std::string declared;                                 // as the source words it: "VARCHAR(20)"
+  std::string opaque{};                                 // as in merkle::ValueType
+  merkle::ColumnType element = merkle::ColumnType::kDynamic;
 
+  merkle::ValueType value_type() const { return {type, opaque, element}; }
   friend bool operator==(const SourceColumn&, const SourceColumn&) = default;
 };
 

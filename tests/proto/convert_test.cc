@@ -61,6 +61,7 @@ class Some {
     merkle::Agreement agreement = SomeAgreement();
     agreement.schema.values[0].name += Text();
     agreement.schema.values[1].name = "z" + Text();
+    GiveType(&agreement.schema.values[1]);
     agreement.rules.clear();
     if (Bool()) {
       agreement.schema.key.clear();
@@ -73,8 +74,23 @@ class Some {
     SourceColumn column{Text(), static_cast<TypeKnowledge>(Below(4)), {}, Text()};
     const bool has_type =
         column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved;
-    column.type = has_type && Bool() ? merkle::ColumnType::kInteger : merkle::ColumnType::kText;
+    column.type = merkle::ColumnType::kText;
+    if (has_type) GiveType(&column);
     return column;
+  }
+  // Any that is well-formed.
+  template <typename Column>
+  void GiveType(Column* column) {
+    const auto some = [this] { return static_cast<merkle::ColumnType>(1 + Below(17)); };
+    do {
+      column->type = some();
+      column->element =
+          column->type == merkle::ColumnType::kList ? some() : merkle::ColumnType::kDynamic;
+      const bool is_opaque = column->type == merkle::ColumnType::kOpaque ||
+                             column->element == merkle::ColumnType::kOpaque;
+      column->opaque = is_opaque ? "x" + Text() : "";
+    } while (column->type == merkle::ColumnType::kDynamic ||
+             !merkle::IsWellFormed({column->type, column->opaque, column->element}));
   }
   DatasetDescription Description() {
     DatasetDescription description;

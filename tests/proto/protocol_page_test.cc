@@ -191,10 +191,16 @@ Results OfColumnTag(const Vector& vector) {
 
 std::vector<merkle::Column> Columns(const std::vector<std::string>& texts) {
   std::vector<merkle::Column> columns;
-  for (const std::string& text : texts) {
-    const size_t blank = text.rfind(' ');
-    columns.push_back(
-        {text.substr(0, blank), merkle::ColumnTypeFromName(text.substr(blank + 1)).value()});
+  for (const std::string& text : texts) {  // "NAME TYPE", "NAME list:TYPE", "NAME opaque OPAQUE"
+    std::istringstream words(text);
+    merkle::Column& column = columns.emplace_back();
+    std::string type;
+    words >> column.name >> type >> column.opaque;
+    const size_t colon = std::min(type.find(':'), type.size());
+    column.type = merkle::ColumnTypeFromName(type.substr(0, colon)).value();
+    if (colon != type.size()) {
+      column.element = merkle::ColumnTypeFromName(type.substr(colon + 1)).value();
+    }
   }
   return columns;
 }

@@ -135,20 +135,27 @@ int64_t SignExtended(uint64_t value, size_t size) {
   }
 }
 
-absl::Status DecodeBit(std::string_view bytes, SourceValue* value) {
-  if (bytes.size() > 8) return Malformed("more than 64 bits");
+// As digits, as many as the column has; above them the first byte has zeros.
+absl::Status DecodeBit(unsigned count, std::string_view bytes, std::pmr::memory_resource* arena,
+                       SourceValue* value) {
+  if (count == 0 || count > 64 || bytes.size() != (count + 7) / 8) {
+    return Malformed("other bits than the column has");
+  }
   uint64_t bits = 0;
   for (const char c : bytes) bits = bits << 8 | static_cast<unsigned char>(c);
-  *value = SourceValue::Uint64(bits);
+  if (count < 64 && bits >> count != 0) return Malformed("more bits than the column has");
+  char* const digits = static_cast<char*>(arena->allocate(count, 1));
+  for (unsigned i = 0; i < count; ++i) digits[i] = (bits >> (count - 1 - i) & 1) != 0 ? '1' : '0';
+  *value = SourceValue::OfText(Kind::kBits, {digits, count});
   return absl::OkStatus();
 }
 
 // `value` may live as long as `arena` and `bytes`, a value without its length. DataLoss if `bytes`
 // are not of that form.
-absl::Status DecodeValue(MysqlForm form, std::string_view bytes, std::pmr::memory_resource* arena,
-                         SourceValue* value) {
+absl::Status DecodeValue(const MysqlColumnForm& column, std::string_view bytes,
+                         std::pmr::memory_resource* arena, SourceValue* value) {
   const auto* const at = reinterpret_cast<const unsigned char*>(bytes.data());
-  switch (form) {
+  switch (column.form) {
     case MysqlForm::kInteger:
       *value = SourceValue::Int64(SignExtended(GetLittle(at, bytes.size()), bytes.size()));
       break;
@@ -170,11 +177,15 @@ absl::Status DecodeValue(MysqlForm form, std::string_view bytes, std::pmr::memor
     case MysqlForm::kUuidText:
       *value = SourceValue::Text(bytes);
       break;
+    case MysqlForm::kStored:
+    case MysqlForm::kConvertedStored:
+      *value = SourceValue::OfText(Kind::kStored, bytes);
+      break;
     case MysqlForm::kBytes:
       *value = SourceValue::Bytes(bytes);
       break;
     case MysqlForm::kBit:
-      return DecodeBit(bytes, value);
+      return DecodeBit(column.bits, bytes, arena, value);
     case MysqlForm::kDate:
       return DecodeMoment(Kind::kDate, bytes, arena, value);
     case MysqlForm::kTime:
@@ -211,7 +222,7 @@ bool MysqlWireFits(MysqlForm form, MysqlWire wire) {
 
 size_t MysqlValueCount(const std::vector<MysqlColumnForm>& forms) {
   size_t count = forms.size();
-  for (const MysqlColumnForm& form : forms) count += form.form == MysqlForm::kConvertedText ? 1 : 0;
+  for (const MysqlColumnForm& form : forms) count += IsConverted(form.form) ? 1 : 0;
   return count;
 }
 
@@ -261,14 +272,14 @@ absl::StatusOr<std::string> MysqlBatch::LastInteger(size_t column) const {
   std::optional<std::string_view> bytes;
   bool taken = rows_ > 0 && reader.StartRow(MysqlValueCount(forms));
   for (size_t i = 0; taken && i <= column; ++i) {
-    const bool is_double = i > 0 && forms[i - 1].form == MysqlForm::kConvertedText;
+    const bool is_double = i > 0 && IsConverted(forms[i - 1].form);
     taken = (!is_double || reader.Take(MysqlWire::kBytes, &bytes)) &&
             reader.Take(forms[i].wire, &bytes);
   }
   std::pmr::monotonic_buffer_resource arena;
   SourceValue value;
   if (!taken || !bytes) return Malformed("a row without its key");
-  RETURN_IF_ERROR(DecodeValue(forms[column].form, *bytes, &arena, &value));
+  RETURN_IF_ERROR(DecodeValue(forms[column], *bytes, &arena, &value));
   if (value.kind == Kind::kInt64) return std::to_string(value.int64);
   if (value.kind == Kind::kUint64) return std::to_string(value.uint64);
   return Malformed("a key that is no integer");
@@ -287,13 +298,13 @@ absl::Status MysqlBatch::Decode(RowSink& sink) {
       const MysqlColumnForm& form = forms[column];
       std::optional<std::string_view> value, stored;
       if (!reader.Take(form.wire, &value)) return Malformed("a row cut short");
-      if (form.form == MysqlForm::kConvertedText && !reader.Take(MysqlWire::kBytes, &stored)) {
+      if (IsConverted(form.form) && !reader.Take(MysqlWire::kBytes, &stored)) {
         return Malformed("a row cut short");
       }
       if (stored) {
         row[column] = SourceValue::Bytes(*stored);
       } else if (value) {
-        RETURN_IF_ERROR(DecodeValue(form.form, *value, &arena, &row[column]));
+        RETURN_IF_ERROR(DecodeValue(form, *value, &arena, &row[column]));
       } else {
         row[column] = SourceValue::Null();
       }

@@ -70,7 +70,10 @@ inline const unsigned char* MysqlValueEnd(MysqlWire wire, const unsigned char* a
 // A column of the result.
 struct MysqlColumnForm {
   MysqlForm form = MysqlForm::kUnmapped;
-  MysqlWire wire = MysqlWire::kUnknown;  // of kConvertedText: of the first of its two
+  MysqlWire wire = MysqlWire::kUnknown;  // of what comes twice: of the first of the two
+  unsigned bits = 0;                     // of kBit: how many, 1 to 64
+
+  friend bool operator==(const MysqlColumnForm&, const MysqlColumnForm&) = default;
 };
 
 // Whether the server's column can be read in that form.
@@ -113,7 +116,7 @@ class MysqlBatch final : public NumberedBatch {
   uint64_t rows_ = 0;
 };
 
-// Values of the result: two for each kConvertedText.
+// Values of the result: two for each that is converted.
 size_t MysqlValueCount(const std::vector<MysqlColumnForm>& forms);
 
 }  // namespace driftwood::agent

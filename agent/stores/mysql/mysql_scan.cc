@@ -29,8 +29,9 @@ absl::StatusOr<Forms> FormsOf(const std::vector<MysqlForm>& wanted,
     if (value >= wires.size() || !MysqlWireFits(form, wires[value])) return changed;
     if (form == MysqlForm::kInteger && statement.is_unsigned()[value]) form = MysqlForm::kUnsigned;
     if (form == MysqlForm::kUnsigned && !statement.is_unsigned()[value]) form = MysqlForm::kInteger;
-    forms.push_back({form, wires[value++]});
-    if (form != MysqlForm::kConvertedText) continue;
+    const unsigned bits = form == MysqlForm::kBit ? statement.lengths()[value] : 0;
+    forms.push_back({form, wires[value++], bits});
+    if (!IsConverted(form)) continue;
     if (value >= wires.size() || wires[value++] != MysqlWire::kBytes) return changed;
   }
   if (value != wires.size()) return changed;
@@ -201,7 +202,7 @@ class MysqlScan final : public Scan {
   absl::Status ReadResult(MysqlStatement& statement, size_t number, std::string* last_key) {
     ASSIGN_OR_RETURN(const Forms forms, FormsOf(plan_.forms, statement));
     for (size_t i = 0; i < forms.size(); ++i) {
-      if (forms[i].form != (*forms_)[i].form || forms[i].wire != (*forms_)[i].wire) {
+      if (forms[i] != (*forms_)[i]) {
         return absl::AbortedError("the table's columns have changed just now");
       }
     }

@@ -62,6 +62,7 @@ absl::StatusOr<std::unique_ptr<MysqlStatement>> MysqlStatement::Prepare(MysqlCon
   for (unsigned i = 0; i < mysql_num_fields(metadata.get()); ++i) {
     statement->wires_.push_back(WireOf(fields[i].type));
     statement->is_unsigned_.push_back((fields[i].flags & UNSIGNED_FLAG) != 0);
+    statement->lengths_.push_back(static_cast<unsigned>(fields[i].length));
   }
   statement->nulls_.resize((statement->wires_.size() + 7) / 8);
   return statement;

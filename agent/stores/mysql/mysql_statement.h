@@ -26,6 +26,8 @@ class MysqlStatement {
   const std::vector<MysqlWire>& wires() const { return wires_; }
   // Whether each column of integers is unsigned.
   const std::vector<bool>& is_unsigned() const { return is_unsigned_; }
+  // How long each is, as the server puts it: bits have that many.
+  const std::vector<unsigned>& lengths() const { return lengths_; }
 
   absl::Status Execute();
   // False at the end of data. An error is never an end; nothing may be fetched after it.
@@ -46,6 +48,7 @@ class MysqlStatement {
   MYSQL_STMT* const statement_;
   std::vector<MysqlWire> wires_;
   std::vector<bool> is_unsigned_;
+  std::vector<unsigned> lengths_;
   // The current row.
   std::string nulls_;
   std::string_view values_;

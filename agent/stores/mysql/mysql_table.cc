@@ -77,7 +77,7 @@ absl::Status FindJson(MysqlConnection& connection, MysqlTable* table) {
       connection.JsonColumns("SELECT " + list + " FROM " + table->Quoted() + " LIMIT 0"));
   for (MysqlColumn& column : table->columns) {
     if (std::find(names.begin(), names.end(), column.name) != names.end()) {
-      column.mapping.type = merkle::ColumnType::kJson;
+      column.mapping = {StoredForm(column.mapping.form), merkle::ColumnType::kJson};
       column.declared = "json";
     }
   }

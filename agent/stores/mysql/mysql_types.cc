@@ -22,7 +22,7 @@ constexpr KnownType kKnown[] = {
     {"int", MysqlForm::kInteger, ColumnType::kInteger},
     {"bigint", MysqlForm::kInteger, ColumnType::kInteger},
     {"year", MysqlForm::kYear, ColumnType::kInteger},
-    {"bit", MysqlForm::kBit, ColumnType::kInteger},
+    {"bit", MysqlForm::kBit, ColumnType::kBits},
     {"float", MysqlForm::kFloat, ColumnType::kFloat64},
     {"double", MysqlForm::kDouble, ColumnType::kFloat64},
     {"decimal", MysqlForm::kDecimal, ColumnType::kDecimal},
@@ -33,10 +33,10 @@ constexpr KnownType kKnown[] = {
     {"mediumtext", MysqlForm::kText, ColumnType::kText},
     {"longtext", MysqlForm::kText, ColumnType::kText},
     {"enum", MysqlForm::kText, ColumnType::kText},
-    {"set", MysqlForm::kText, ColumnType::kText},
+    {"set", MysqlForm::kStored, ColumnType::kSet},
     {"inet4", MysqlForm::kText, ColumnType::kText},
     {"inet6", MysqlForm::kText, ColumnType::kText},
-    {"json", MysqlForm::kText, ColumnType::kJson},  // of MySQL
+    {"json", MysqlForm::kStored, ColumnType::kJson},  // of MySQL
     {"uuid", MysqlForm::kUuidText, ColumnType::kUuid},
     {"binary", MysqlForm::kBytes, ColumnType::kBytes},
     {"varbinary", MysqlForm::kBytes, ColumnType::kBytes},
@@ -69,19 +69,25 @@ MysqlMapping MapMysqlType(const MysqlType& type) {
     mapping.form = MysqlForm::kUnsigned;
   }
   // latin1 has a character for each byte and each of those is another: converting loses nothing.
-  const bool is_text = mapping.form == MysqlForm::kText;
-  if (is_text && !IsUtf8(type.character_set) && type.character_set != "latin1") {
-    mapping.form = MysqlForm::kConvertedText;
+  if (!IsUtf8(type.character_set) && type.character_set != "latin1") {
+    if (mapping.form == MysqlForm::kText) mapping.form = MysqlForm::kConvertedText;
+    if (mapping.form == MysqlForm::kStored) mapping.form = MysqlForm::kConvertedStored;
   }
   return mapping;
 }
 
+MysqlForm StoredForm(MysqlForm form) {
+  if (form == MysqlForm::kText) return MysqlForm::kStored;
+  return form == MysqlForm::kConvertedText ? MysqlForm::kConvertedStored : form;
+}
+
 std::string MysqlSelectItem(MysqlForm form, const std::string& character_set,
                             const std::string& quoted) {
-  if (form != MysqlForm::kText && form != MysqlForm::kConvertedText) return quoted;
+  const bool is_text = form == MysqlForm::kText || form == MysqlForm::kStored;
+  if (!is_text && !IsConverted(form)) return quoted;
   if (IsUtf8(character_set)) return quoted;
   const std::string converted = "CONVERT(" + quoted + " USING utf8mb4)";
-  if (form == MysqlForm::kText) return converted;
+  if (is_text) return converted;
   // A character that UTF-8 has not becomes a '?', which is another when it is converted back.
   return converted + ", IF(CAST(CONVERT(" + converted + " USING " + character_set +
          ") AS BINARY) <=> CAST(" + quoted + " AS BINARY), NULL, CAST(" + quoted + " AS BINARY))";

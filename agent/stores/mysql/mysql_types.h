@@ -21,6 +21,9 @@ enum class MysqlForm : uint8_t {
   kText,           // comes in UTF-8
   kConvertedText,  // comes twice: converted to UTF-8, and as it is stored where that loses
                    // something
+  // The same of what is never an array's text, whatever it spells: JSON and sets.
+  kStored,
+  kConvertedStored,
   kBytes,
   kDate,
   kTime,
@@ -41,10 +44,18 @@ struct MysqlMapping {
   merkle::ColumnType type = merkle::ColumnType::kText;
 };
 
+// Whether a value comes twice.
+inline bool IsConverted(MysqlForm form) {
+  return form == MysqlForm::kConvertedText || form == MysqlForm::kConvertedStored;
+}
+
+// That of a column of such text that holds JSON.
+MysqlForm StoredForm(MysqlForm form);
+
 MysqlMapping MapMysqlType(const MysqlType& type);
 
 // What a query asks for to get the column `quoted` in that form: one expression, or two joined by a
-// comma (kConvertedText).
+// comma (IsConverted()).
 std::string MysqlSelectItem(MysqlForm form, const std::string& character_set,
                             const std::string& quoted);
 

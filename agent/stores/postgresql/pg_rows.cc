@@ -233,6 +233,12 @@ absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory
       if (bytes.empty() || bytes[0] != 1) return Malformed("jsonb of an unknown version");
       *value = SourceValue::OfText(Kind::kStored, bytes.substr(1));
       break;
+    case PgForm::kOpaque:
+      *value = SourceValue::OfText(Kind::kOpaque, bytes);
+      break;
+    case PgForm::kBits:
+      *value = SourceValue::OfText(Kind::kBits, bytes);
+      break;
     case PgForm::kUnmapped:
       return absl::InternalError("a column without a mapping was read");
   }

@@ -126,9 +126,25 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
               "UNION SELECT p.part FROM used JOIN parts p ON p.oid = used.oid WHERE p.part <> 0) "
               "SELECT t.oid, t.typname, n.nspname = 'pg_catalog', t.typtype, p.part, "
               "t.typcategory = 'A' AND t.typelem <> 0 AND t.typtype = 'b' "
-              "AND t.typname NOT IN ('int2vector', 'oidvector') FROM used "
+              "AND t.typname NOT IN ('int2vector', 'oidvector'), t.typdelim, "
+              // An extension may be in any schema.
+              "CASE WHEN n.nspname = 'pg_catalog' THEN pg_catalog.format_type(t.oid, NULL) "
+              "WHEN EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e' "
+              "AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid) "
+              "AND t.typname <> 'interval' THEN t.typname "
+              "ELSE pg_catalog.quote_ident(n.nspname) || '.' || "
+              "pg_catalog.quote_ident(t.typname) END, "
+              // Else a cast does the same, and needs no rights on a schema.
+              "CASE WHEN o.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_catalog.pg_cast c "
+              "WHERE c.castsource = t.oid AND c.castmethod = 'f' "
+              "AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype) "
+              "THEN pg_catalog.quote_ident(o.nspname) || '.' || "
+              "pg_catalog.quote_ident(f.proname) ELSE '' END FROM used "
               "JOIN pg_catalog.pg_type t ON t.oid = used.oid JOIN parts p ON p.oid = t.oid "
-              "JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace",
+              "JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
+              "JOIN pg_catalog.pg_proc f ON f.oid = t.typoutput "
+              "JOIN pg_catalog.pg_namespace o ON o.oid = f.pronamespace "
+              "ORDER BY t.oid, p.part <> 0 DESC",
           {oid}));
   PgTypes types;
   for (int i = 0; i < result.rows(); ++i) {
@@ -138,8 +154,11 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
     type.name = result.Text(i, 1);
     type.is_system = result.Bool(i, 2);
     type.kind = result.Text(i, 3)[0];
-    type.base = static_cast<uint32_t>(part);
+    type.parts.push_back(static_cast<uint32_t>(part));
     type.is_array = result.Bool(i, 5);
+    type.delimiter = result.Text(i, 6)[0];
+    type.opaque = result.Text(i, 7);
+    type.output = result.Text(i, 8);
   }
   return types;
 }
@@ -154,8 +173,14 @@ absl::Status ReadColumns(PgConnection& connection, const std::string& oid, PgTab
                                     {oid}));
   for (int i = 0; i < result.rows(); ++i) {
     ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
-    table->columns.push_back(
-        {result.Text(i, 0), result.Text(i, 1), MapPgType(types, static_cast<uint32_t>(type))});
+    PgColumn& column = table->columns.emplace_back();
+    column.name = result.Text(i, 0);
+    column.declared = result.Text(i, 1);
+    column.mapping = MapPgType(types, static_cast<uint32_t>(type));
+    // Without a length, as a query may have made it, each row has as many as it likes.
+    if (column.mapping.form == PgForm::kBits && !column.declared.starts_with("bit(")) {
+      column.mapping.form = PgForm::kOpaque;
+    }
   }
   return absl::OkStatus();
 }
@@ -213,7 +238,11 @@ std::string PgTypeParts(const PgConnection& connection) {
          "WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem "
          "ELSE coalesce((SELECT r.rngsubtype FROM pg_catalog.pg_range r "
          "WHERE t.oid IN (r.rngtypid, " +
-         multirange + ")), 0) END AS part FROM pg_catalog.pg_type t";
+         multirange +
+         ")), 0) END AS part FROM pg_catalog.pg_type t UNION ALL "
+         "SELECT t.oid, a.atttypid FROM pg_catalog.pg_type t "
+         "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid "
+         "WHERE t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped";
 }
 
 absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string& name) {

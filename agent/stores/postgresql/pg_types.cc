@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 #include <string_view>
+#include <utility>
 
 namespace driftwood::agent {
 namespace {
@@ -40,18 +41,17 @@ constexpr BinaryType kBinary[] = {
     {"jsonb", PgForm::kJsonb, ColumnType::kJson},
 };
 
-// Types of pg_catalog with one text for each value, given the session's settings. Not among them:
-// money (lc_monetary), reg* (search_path, and names that change).
-constexpr std::string_view kAsText[] = {
-    "char",          "timetz",      "interval", "inet",       "cidr",     "macaddr",
-    "macaddr8",      "bit",         "varbit",   "xml",        "tsvector", "tsquery",
-    "point",         "line",        "lseg",     "box",        "path",     "polygon",
-    "circle",        "pg_lsn",      "xid",      "xid8",       "cid",      "tid",
-    "txid_snapshot", "pg_snapshot", "jsonpath", "int2vector", "oidvector"};
+// Types of pg_catalog that other stores have as texts, and so are texts; each value has one.
+constexpr std::string_view kAsText[] = {"char", "timetz", "inet", "cidr", "macaddr", "macaddr8"};
 
-// The same for types of extensions that come with PostgreSQL.
-constexpr std::string_view kExtensionAsText[] = {"citext", "hstore", "ltree", "isbn",
-                                                 "isbn13", "ean13",  "cube",  "seg"};
+// The same of an extension that comes with PostgreSQL.
+constexpr std::string_view kCitext = "citext";
+
+// What stands for something else in the catalogue, whose names may change under a scan; and money,
+// whose text is that of lc_monetary, but which is a number where it stands alone.
+constexpr std::string_view kNoText[] = {
+    "money",   "regproc",      "regprocedure", "regoper",   "regoperator",   "regclass", "regtype",
+    "regrole", "regnamespace", "regcollation", "regconfig", "regdictionary", "aclitem"};
 
 bool Among(const auto& names, std::string_view name) {
   return std::find(std::begin(names), std::end(names), name) != std::end(names);
@@ -65,43 +65,86 @@ const BinaryType* FindBinary(const PgType& type) {
   return nullptr;
 }
 
-// Whether ::text gives one text for each value.
+constexpr int kDepthMax = 32;  // of types within types
+
+// Whether a type's output function gives one text for each value.
 bool HasText(const PgTypes& types, uint32_t oid, int depth = 0) {
-  constexpr int kDepthMax = 32;
   const auto found = types.find(oid);
   if (found == types.end() || depth > kDepthMax) return false;
   const PgType& type = found->second;
-  if (type.kind == 'd' || type.kind == 'r' || type.kind == 'm' || type.is_array) {
-    return HasText(types, type.base, depth + 1);
-  }
   if (type.kind == 'e') return true;
-  if (type.kind != 'b') return false;
-  return FindBinary(type) != nullptr ||
-         (type.is_system ? Among(kAsText, type.name) : Among(kExtensionAsText, type.name));
+  if (type.kind == 'b' && !type.is_array) return !type.is_system || !Among(kNoText, type.name);
+  if (type.kind == 'p') return false;
+  return std::all_of(type.parts.begin(), type.parts.end(),
+                     [&](uint32_t part) { return part == 0 || HasText(types, part, depth + 1); });
+}
+
+// The type itself, or what a domain is based on.
+const PgType* BaseOf(const PgTypes& types, uint32_t* oid) {
+  auto found = types.find(*oid);
+  for (size_t i = 0; i <= types.size() && found != types.end() && found->second.kind == 'd'; ++i) {
+    *oid = found->second.base();
+    found = types.find(*oid);
+  }
+  return found == types.end() ? nullptr : &found->second;
+}
+
+std::string OpaqueName(const PgTypes& types, const PgType& type) {
+  if (!type.is_array) return type.opaque;
+  const auto element = types.find(type.base());
+  return (element == types.end() ? type.opaque : element->second.opaque) + "[]";
+}
+
+constexpr char kTextCast[] = "::pg_catalog.text";
+
+// What its own output function gives: a cast to text may call another, which leaves something out.
+PgMapping OwnText(PgForm form, merkle::ValueType as, const PgType& type) {
+  return {form, std::move(as), kTextCast, type.output};
+}
+
+// Lists have no room for elements that are JSON, since arrays of them would be too.
+PgMapping MapArray(const PgTypes& types, uint32_t oid, const PgType& type) {
+  const auto declared = types.find(type.base());
+  uint32_t element_oid = type.base();
+  const PgType* const element = BaseOf(types, &element_oid);
+  if (element == nullptr || declared == types.end()) return {};
+  if (element->is_system && element->name == "money") {
+    const merkle::ValueType decimals = merkle::ValueType::ListOf(ColumnType::kDecimal);
+    return {PgForm::kOpaque, decimals, "::pg_catalog.numeric[]::pg_catalog.text", ""};
+  }
+  if (!HasText(types, oid)) return {};
+  const PgMapping mapping = MapPgType(types, element_oid);
+  const bool is_list = mapping.form != PgForm::kUnmapped &&
+                       merkle::IsElementType(mapping.type.type) &&
+                       declared->second.delimiter == ',';
+  return OwnText(PgForm::kOpaque,
+                 is_list ? merkle::ValueType::ListOf(mapping.type)
+                         : merkle::ValueType::Opaque(OpaqueName(types, type)),
+                 type);
 }
 
 }  // namespace
 
 PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
-  auto found = types.find(oid);
-  for (size_t i = 0; i <= types.size() && found != types.end() && found->second.kind == 'd'; ++i) {
-    found = types.find(found->second.base);
-  }
-  if (found == types.end()) return {};
-  const PgType& type = found->second;
+  const PgType* const found = BaseOf(types, &oid);
+  if (found == nullptr) return {};
+  const PgType& type = *found;
   if (type.kind == 'e') return {PgForm::kText, ColumnType::kText, "", ""};
-  if (const BinaryType* const binary = FindBinary(type); binary != nullptr && !type.is_array) {
+  if (type.is_array) return MapArray(types, oid, type);
+  if (const BinaryType* const binary = FindBinary(type); binary != nullptr) {
     return {binary->form, binary->type, "", ""};
   }
   if (type.is_system && type.name == "money") {
     return {PgForm::kNumeric, ColumnType::kDecimal, "::pg_catalog.numeric", ""};
   }
-  if (type.is_system && type.name == "inet") {
-    // Its cast to text appends "/32", which its own text form, and so every export, has not.
-    return {PgForm::kText, ColumnType::kText, "::pg_catalog.text", "pg_catalog.inet_out"};
+  if (type.is_system && type.name == "bit") return OwnText(PgForm::kBits, ColumnType::kBits, type);
+  if (type.is_system && type.name == "varbit") {
+    return OwnText(PgForm::kOpaque, ColumnType::kBits, type);
   }
-  if (HasText(types, oid)) return {PgForm::kText, ColumnType::kText, "::pg_catalog.text", ""};
-  return {};
+  const bool is_text = type.is_system ? Among(kAsText, type.name) : type.opaque == kCitext;
+  if (is_text) return OwnText(PgForm::kText, ColumnType::kText, type);
+  if (!HasText(types, oid)) return {};
+  return OwnText(PgForm::kOpaque, merkle::ValueType::Opaque(type.opaque), type);
 }
 
 }  // namespace driftwood::agent

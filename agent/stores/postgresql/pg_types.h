@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "merkle/record/schema.h"
 
@@ -30,22 +31,32 @@ enum class PgForm : uint8_t {
   kTimestampTz,
   kUuid,
   kJsonb,
+  kOpaque,  // what the server writes for a type of its own
+  kBits,    // digits, equally many in all rows
 };
 
 // A row of pg_type.
 struct PgType {
   std::string name;
   bool is_system = false;  // of pg_catalog
-  char kind = 'b';         // typtype: base, composite, domain, enum, pseudo, range, multirange
-  uint32_t base = 0;       // a domain's base type, an array's element or a range's subtype
+  // By which a type that has no other mapping is known, the same on all servers: pg_catalog's and
+  // those of extensions by their name alone, others with their schema. Never of an array.
+  std::string opaque{};
+  std::string output{};  // its output function, to be called as it stands here
+  char kind = 'b';       // typtype: base, composite, domain, enum, pseudo, range, multirange
+  // A domain's base type, an array's element, a range's subtype, the types of a composite's fields.
+  std::vector<uint32_t> parts{};
   bool is_array = false;
+  char delimiter = ',';  // between elements of arrays of it
+
+  uint32_t base() const { return parts.empty() ? 0 : parts.front(); }
 };
 
 using PgTypes = std::map<uint32_t, PgType>;
 
 struct PgMapping {
   PgForm form = PgForm::kUnmapped;
-  merkle::ColumnType type = merkle::ColumnType::kText;
+  merkle::ValueType type = merkle::ColumnType::kText;
   std::string
       cast;  // what follows the column's name in the query: "::pg_catalog.text"; may be empty
   std::string function;  // what is called with the column: "pg_catalog.inet_out"; may be empty

@@ -89,6 +89,10 @@ std::string WitnessSql(const PgConnection& connection, const PgRelations& relati
                 "(SELECT " + Joined({"'t'", "t.oid", "t.xmin"}) +
                     " AS item FROM pg_catalog.pg_type t JOIN used ON used.oid = t.oid UNION ALL "
                     "SELECT " +
+                    Joined({"'a'", "t.oid", "a.attnum", "a.attname", "a.xmin"}) +
+                    " FROM pg_catalog.pg_type t JOIN used ON used.oid = t.oid "
+                    "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid AND t.typtype = 'c' "
+                    "WHERE a.attnum > 0 UNION ALL SELECT " +
                     Joined({"'e'", "e.oid", "e.xmin"}) +
                     " FROM pg_catalog.pg_enum e JOIN used ON used.oid = e.enumtypid UNION ALL "
                     "SELECT " +

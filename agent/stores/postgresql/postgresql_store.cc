@@ -130,8 +130,9 @@ class PostgresqlStore final : public Store {
     std::vector<std::string> names;
     for (const PgColumn& column : table.columns) {
       names.push_back(column.name);
-      description.columns.push_back(
-          {column.name, TypeKnowledge::kTyped, column.mapping.type, column.declared});
+      const merkle::ValueType& type = column.mapping.type;
+      description.columns.push_back({column.name, TypeKnowledge::kTyped, type.type, column.declared,
+                                     type.opaque, type.element});
       if (column.mapping.form != PgForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }

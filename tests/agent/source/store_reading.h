@@ -56,6 +56,10 @@ inline std::string ShowValue(const SourceValue& value) {
       return "timestamptz " + DisplayText(value);
     case Kind::kUuid:
       return "uuid " + DisplayText(value);
+    case Kind::kOpaque:
+      return "opaque " + std::string(value.text);
+    case Kind::kBits:
+      return "bits " + std::string(value.text);
     case Kind::kForeignText:
       return std::string("foreign ") + value.character_set + " " + std::string(value.text);
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "coordinator/audit/type_lattice.h"
 #include "merkle/hash/digest.h"
 
 namespace driftwood::coordinator {
@@ -13,6 +14,12 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+// A name that no type has is that of an opaque one; "list:…" is a list of such.
+merkle::ValueType ValueTypeOf(const std::string& name) {
+  if (name.starts_with("list:")) return merkle::ValueType::ListOf(ValueTypeOf(name.substr(5)));
+  return merkle::ValueTypeFromText(name).value_or(merkle::ValueType::Opaque(name));
+}
 
 // "id integer, name text, note ?, n ~decimal": '?' is a dynamic column, '-' a textual one, '~'
 // begins an observed type.
@@ -37,7 +44,10 @@ DescribedSource Replica(const std::string& name, const std::string& columns,
       column.type = *merkle::ColumnTypeFromName(type.substr(1));
     } else {
       column.knowledge = TypeKnowledge::kTyped;
-      column.type = *merkle::ColumnTypeFromName(type);
+      const merkle::ValueType value_type = ValueTypeOf(type);
+      column.type = value_type.type;
+      column.opaque = value_type.opaque;
+      column.element = value_type.element;
       column.declared = "SQL " + type;
     }
     replica.description.columns.push_back(column);
@@ -50,7 +60,7 @@ std::string SchemaText(const absl::StatusOr<Reconciled>& result) {
   if (!result.ok()) return std::string(result.status().message());
   std::string text;
   const auto add = [&](const merkle::Column& column) {
-    text += column.name + " " + std::string(merkle::ColumnTypeName(column.type)) + "; ";
+    text += column.name + " " + merkle::TypeText(column.value_type()) + "; ";
   };
   for (const auto& column : result->agreement.schema.key) add(column);
   text += "| ";
@@ -416,6 +426,66 @@ TEST(ReconcileTest, Ledger21AgentsWithOtherDigestKeysAreRefused) {
   const std::string message = Text({left, right});
   EXPECT_THAT(message, AllOf(HasSubstr("digest key differs"), HasSubstr("left has none"),
                              HasSubstr("--digest-key-file")));
+}
+
+TEST(ReconcileTest, WhatAServerWritesForATypeOfItsOwnMeetsItselfAndUntypedText) {
+  const auto type = [](const std::string& left, const std::string& right,
+                       const ReconcileOptions& options = {}) {
+    return Text({Replica("left", "id integer, v " + left, {"id"}),
+                 Replica("right", "id integer, v " + right, {"id"})},
+                options);
+  };
+  EXPECT_EQ(type("hstore", "hstore"), "id integer; | v opaque \"hstore\"; ");
+  EXPECT_EQ(type("hstore", "-"), "id integer; | v opaque \"hstore\"; ");
+  EXPECT_EQ(type("?", "hstore"), "id integer; | v opaque \"hstore\"; ");
+  EXPECT_EQ(type("hstore", "~text"), "id integer; | v opaque \"hstore\"; ");
+  EXPECT_EQ(type("interval", "~text"), "id integer; | v interval; ");
+  EXPECT_EQ(type("bits", "-"), "id integer; | v bits; ");
+  EXPECT_EQ(type("list:text", "~json"), "id integer; | v list:text; ");
+  EXPECT_EQ(type("json", "list:integer"), "id integer; | v list:integer; ");
+  EXPECT_EQ(type("list:hstore", "-"), "id integer; | v list:opaque \"hstore\"; ");
+  EXPECT_EQ(type("set", "~text"), "id integer; | v set; ");
+  for (const char* own : {"hstore", "bits", "list:text", "set", "interval"}) {
+    for (const char* other : {"text", "integer", "~integer", "decimal", "uuid", "date", "bytes"}) {
+      EXPECT_THAT(type(own, other), HasSubstr("types that don't compare")) << own << " " << other;
+      EXPECT_THAT(type(other, own), HasSubstr("types that don't compare")) << own << " " << other;
+    }
+  }
+  EXPECT_THAT(type("hstore", "json"), HasSubstr("types that don't compare"));
+  EXPECT_THAT(type("hstore", "~json"), HasSubstr("compare a view that casts it"));
+  EXPECT_THAT(type("hstore", "bool"), HasSubstr("compare a view that casts it"));
+  EXPECT_THAT(type("hstore", "int4range"), HasSubstr("say how to read it with --types v=text,"));
+  EXPECT_THAT(type("interval", "text"), HasSubstr("--types v=interval or --types v=text"));
+  EXPECT_THAT(type("list:text", "list:date"), HasSubstr("--types v=list or"));
+  EXPECT_THAT(type("set", "text"), HasSubstr("--types v=set or --types v=text"));
+  EXPECT_THAT(type("bits", "integer"), HasSubstr("--types v=integer"));
+}
+
+TEST(ReconcileTest, TypesThatAreSaidMustBeReadableOnAllSides) {
+  const auto said = [](const std::string& left, const std::string& right, const char* type) {
+    ReconcileOptions options;
+    options.types = {{"v", *merkle::ValueTypeFromText(type)}};
+    return Text({Replica("left", "id integer, v " + left, {"id"}),
+                 Replica("right", "id integer, v " + right, {"id"})},
+                options);
+  };
+  EXPECT_EQ(said("hstore", "json", "text"), "id integer; | v text; ");
+  EXPECT_EQ(said("bits", "bits", "integer"), "id integer; | v integer; ");
+  EXPECT_EQ(said("bits", "bits", "text"), "id integer; | v text; ");
+  EXPECT_EQ(said("interval", "text", "interval"), "id integer; | v interval; ");
+  EXPECT_EQ(said("list:text", "-", "list"), "id integer; | v list:text; ");
+  EXPECT_EQ(said("-", "~json", "list:integer"), "id integer; | v list:integer; ");
+  EXPECT_EQ(said("list:text", "set", "set"), "id integer; | v set; ");
+  for (const char* type : {"json", "uuid", "bool", "integer", "decimal", "date", "bytes", "list",
+                           "dynamic", "bits", "interval"}) {
+    EXPECT_THAT(said("hstore", "-", type),
+                AllOf(HasSubstr("left has opaque \"hstore\""), HasSubstr("which is not read so"),
+                      HasSubstr("--types v=text")))
+        << type;
+  }
+  EXPECT_THAT(said("list:text", "-", "json"), HasSubstr("which is not read so"));
+  EXPECT_THAT(said("bits", "-", "date"), HasSubstr("which is not read so"));
+  EXPECT_THAT(said("integer", "-", "list"), HasSubstr("which is not read so"));
 }
 
 // An honest export may have 50,000 columns, and a peer may say what it likes: nothing is compared

@@ -124,6 +124,23 @@ TEST(SchemaTest, AnOpaqueColumnsTypeIsPartOfTheAgreement) {
   EXPECT_NE(one.Fingerprint(), other.Fingerprint());
 }
 
+TEST(SchemaTest, WhatAListIsMadeOfIsPartOfTheAgreement) {
+  Agreement agreement = Orders();
+  agreement.rules.pop_back();
+  std::set<std::string> fingerprints;
+  for (const ColumnType element :
+       {ColumnType::kDynamic, ColumnType::kText, ColumnType::kInteger, ColumnType::kBits}) {
+    agreement.schema.values[1] = {"note", ColumnType::kList, "", element};
+    EXPECT_TRUE(agreement.Validate().ok()) << agreement.Validate();
+    EXPECT_TRUE(fingerprints.insert(agreement.Fingerprint()).second);
+  }
+  for (const char* name : {"tsrange", "daterange"}) {
+    agreement.schema.values[1] = {"note", ColumnType::kList, name, ColumnType::kOpaque};
+    EXPECT_TRUE(agreement.Validate().ok()) << agreement.Validate();
+    EXPECT_TRUE(fingerprints.insert(agreement.Fingerprint()).second);
+  }
+}
+
 TEST(SchemaTest, AnAgreementIsValidated) {
   EXPECT_TRUE(Orders().Validate().ok());
   const std::vector<Change> bad = {
@@ -139,6 +156,16 @@ TEST(SchemaTest, AnAgreementIsValidated) {
        "column \"note\" is opaque, and of no type that has a name"},
       {[](Agreement* a) { a->schema.values[1].opaque = "tsrange"; },
        "column \"note\" is not opaque, and has a type's name"},
+      {[](Agreement* a) { a->schema.values[1].element = ColumnType::kText; },
+       "column \"note\" has elements, and is no list"},
+      {[](Agreement* a) {
+         a->schema.values[1] = {"note", ColumnType::kList, "", ColumnType::kJson};
+       },
+       "column \"note\" is a list of json, which no list is made of"},
+      {[](Agreement* a) {
+         a->schema.values[1] = {"note", ColumnType::kList, "", ColumnType::kOpaque};
+       },
+       "column \"note\" is opaque, and of no type that has a name"},
       {[](Agreement* a) {
          a->rules.pop_back();
          a->schema.values[1] = {"note", ColumnType::kOpaque, std::string("ts\0range", 8)};
@@ -168,10 +195,6 @@ TEST(SchemaTest, TypesHaveNames) {
   EXPECT_EQ(ColumnTypeName(ColumnType::kTimestampTz), "timestamptz");
   EXPECT_EQ(ColumnTypeName(ColumnType::kDynamic), "dynamic");
   EXPECT_EQ(ColumnTypeFromName("varchar"), std::nullopt);
-  EXPECT_TRUE(IsSelectable(ColumnType::kDynamic));
-  for (const char* prepared : {"opaque", "bits", "list", "set"}) {
-    EXPECT_FALSE(IsSelectable(ColumnTypeFromName(prepared).value())) << prepared;
-  }
   EXPECT_EQ(ColumnTypeFromName(""), std::nullopt);
 }
 

@@ -20,6 +20,7 @@
 #include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/hashed_form.h"
+#include "merkle/record/opaque.h"
 #include "merkle/record/schema.h"
 #include "tests/testing/paths.h"
 
@@ -108,7 +109,21 @@ const std::map<std::string, Append>& Appends() {
          EXPECT_TRUE(AppendOpaque(type, text, place, out));
        })},
       {"bits", AppendBitsText},
-      {"list", AppendListJson},
+      {"list", [](S json, Place place, P out) { return AppendListJson(json, place, out); }},
+      {"list_text", [](S text, Place place, P out) { return AppendListText(text, place, out); }},
+      {"list_integer",
+       [](S text, Place place, P out) {
+         return AppendListText(text, place, out, {ColumnType::kInteger});
+       }},
+      {"list_date", [](S text, Place place,
+                       P out) { return AppendListText(text, place, out, {ColumnType::kDate}); }},
+      {"list_interval",
+       [](S text, Place place, P out) {
+         return AppendListText(text, place, out, {ColumnType::kOpaque, kIntervalType});
+       }},
+      {"interval", [](S text, Place place,
+                      P out) { return AppendOpaqueText(kIntervalType, text, place, out); }},
+      {"set_text", AppendSetText},
       {"set", AppendSetJson},
   };
   return appends;

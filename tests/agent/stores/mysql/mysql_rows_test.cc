@@ -38,7 +38,14 @@ std::string Bytes(std::initializer_list<int> bytes) {
 TEST(MysqlRowsTest, ValuesOfEachFormAreDecoded) {
   EXPECT_EQ(*DecodeOne(MysqlForm::kInteger, MysqlWire::k2, Bytes({0xFE, 0xFF})), "int -2");
   EXPECT_EQ(*DecodeOne(MysqlForm::kUnsigned, MysqlWire::k2, Bytes({0xFE, 0xFF})), "uint 65534");
-  EXPECT_EQ(*DecodeOne(MysqlForm::kBit, MysqlWire::kBytes, Bytes({2, 1, 2})), "uint 258");
+  const auto bits = [](unsigned count, const std::string& value) {
+    return Decode({{MysqlForm::kBit, MysqlWire::kBytes, count}}, std::string(1, '\0'), value);
+  };
+  EXPECT_EQ(bits(10, Bytes({2, 1, 2}))->at(0), "bits 0100000010");
+  EXPECT_EQ(bits(1, Bytes({1, 0}))->at(0), "bits 0");
+  EXPECT_EQ(bits(64, "\x08" + std::string(8, '\xFF'))->at(0), "bits " + std::string(64, '1'));
+  EXPECT_EQ(bits(10, Bytes({2, 4, 0})).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(bits(10, Bytes({1, 2})).status().code(), absl::StatusCode::kDataLoss);
   EXPECT_EQ(*DecodeOne(MysqlForm::kFloat, MysqlWire::k4, Bytes({0, 0, 0x80, 0x3F})),
             "real 1.000000");
   EXPECT_EQ(*DecodeOne(MysqlForm::kDecimal, MysqlWire::kBytes, "\x03.14"), "number .14");
@@ -117,7 +124,9 @@ TEST(MysqlRowsTest, RandomBytesAreRowsOrDataLoss) {
                      {MysqlForm::kYear, MysqlWire::k2},
                      {MysqlForm::kFloat, MysqlWire::k4},
                      {MysqlForm::kDouble, MysqlWire::k8},
-                     {MysqlForm::kBit, MysqlWire::kBytes},
+                     {MysqlForm::kBit, MysqlWire::kBytes, 8},
+                     {MysqlForm::kStored, MysqlWire::kBytes},
+                     {MysqlForm::kConvertedStored, MysqlWire::kBytes},
                      {MysqlForm::kDecimal, MysqlWire::kBytes},
                      {MysqlForm::kText, MysqlWire::kBytes},
                      {MysqlForm::kConvertedText, MysqlWire::kBytes},

@@ -53,7 +53,7 @@ class PostgresqlStoreTest : public ::testing::Test {
     server_->Sql("DROP TABLE IF EXISTS v; CREATE TABLE v AS SELECT " + expression + " AS x");
     if (declared != nullptr) {
       const SourceColumn column = Describe("v").columns.at(0);
-      *declared = std::string(merkle::ColumnTypeName(column.type));
+      *declared = merkle::TypeText(column.value_type());
     }
     const Rows rows = Read("v", {"x"});
     return rows.size() == 1 ? rows[0][0] : "no row";

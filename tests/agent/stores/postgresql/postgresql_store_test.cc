@@ -61,19 +61,32 @@ TEST_F(PostgresqlStoreTest, EveryTypeIsReadAsWhatItMeans) {
        "uuid a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"},
       {"'{\"a\":  1.0}'::json", "json", "text {\"a\":  1.0}"},
       {"'{\"a\":  1.0}'::jsonb", "json", "text {\"a\": 1.0}"},
-      {"'1 year 2 months -3 days 4:05:06.7'::interval", "text", "text P1Y2M-3DT4H5M6.7S"},
+      {"'1 year 2 months -3 days 4:05:06.7'::interval", "interval", "opaque P1Y2M-3DT4H5M6.7S"},
       {"'12:00:00+02'::timetz", "text", "text 12:00:00+02"},
       {"'10.0.0.1'::inet", "text", "text 10.0.0.1"},
       {"'10.0.0.0/8'::cidr", "text", "text 10.0.0.0/8"},
       {"'08002b010203'::macaddr", "text", "text 08:00:2b:01:02:03"},
-      {"ARRAY[1, NULL, 3]", "text", "text {1,NULL,3}"},
-      {"ARRAY['a,b', 'NULL', '']", "text", "text {\"a,b\",\"NULL\",\"\"}"},
-      {"'{}'::text[]", "text", "text {}"},
-      {"'[1,5)'::int4range", "text", "text [1,5)"},
-      {"'{[1,2),[3,4)}'::int4multirange", "text", "text {[1,2),[3,4)}"},
-      {"B'0101'", "text", "text 0101"},
-      {"'<a>b</a>'::xml", "text", "text <a>b</a>"},
-      {"'a b'::tsvector", "text", "text 'a' 'b'"},
+      {"ARRAY[1, NULL, 3]", "list:integer", "opaque {1,NULL,3}"},
+      {"ARRAY[[1, 2], [3, 4]]", "list:integer", "opaque {{1,2},{3,4}}"},
+      {"'[0:1]={1,2}'::int[]", "list:integer", "opaque [0:1]={1,2}"},
+      {"ARRAY['a,b', 'NULL', '']", "list:text", "opaque {\"a,b\",\"NULL\",\"\"}"},
+      {"'{}'::text[]", "list:text", "opaque {}"},
+      {"ARRAY['10.0.0.1'::inet]", "list:text", "opaque {10.0.0.1}"},
+      {"ARRAY['1 day'::interval]", "list:interval", "opaque {P1D}"},
+      {"ARRAY['1.5'::money]", "list:decimal", "opaque {1.50}"},
+      {"ARRAY['2024-01-01 12:00+02'::timestamptz]", "list:timestamptz",
+       "opaque {\"2024-01-01 10:00:00+00\"}"},
+      {"ARRAY['[1,5)'::int4range]", "list:opaque \"int4range\"", "opaque {\"[1,5)\"}"},
+      {"ARRAY['{}'::json]", "opaque \"json[]\"", "opaque {\"{}\"}"},
+      {"ARRAY['(1,1),(0,0)'::box]", "opaque \"box[]\"", "opaque {(1,1),(0,0)}"},
+      {"'1 2'::int2vector", "opaque \"int2vector\"", "opaque 1 2"},
+      {"'[1,5)'::int4range", "opaque \"int4range\"", "opaque [1,5)"},
+      {"'{[1,2),[3,4)}'::int4multirange", "opaque \"int4multirange\"", "opaque {[1,2),[3,4)}"},
+      {"B'0101'::bit(4)", "bits", "bits 0101"},
+      {"B'0101'::varbit", "bits", "opaque 0101"},
+      {"'<a>b</a>'::xml", "opaque \"xml\"", "opaque <a>b</a>"},
+      {"'a b'::tsvector", "opaque \"tsvector\"", "opaque 'a' 'b'"},
+      {"'(1,2)'::point", "opaque \"point\"", "opaque (1,2)"},
       {"0.1::float8", "float64", nullptr},
   };
   for (const Case& c : cases) {
@@ -101,12 +114,30 @@ TEST_F(PostgresqlStoreTest, EnumsAndDomainsAreReadAsLabelsAndBaseTypes) {
   EXPECT_EQ(description.columns[0].type, ColumnType::kText);
   EXPECT_EQ(description.columns[1].type, ColumnType::kInteger);
   EXPECT_EQ(Read("t", {"m", "s", "a"}),
-            (Rows{{"text happy day", "int 3", "text {sad,\"happy day\"}"}}));
+            (Rows{{"text happy day", "int 3", "opaque {sad,\"happy day\"}"}}));
+}
+
+TEST_F(PostgresqlStoreTest, CompositesAndTypesOfUsersAreTextOfTheirOwnName) {
+  server_->Sql(
+      "DROP SCHEMA IF EXISTS \"My\" CASCADE; CREATE SCHEMA \"My\";"
+      "CREATE TYPE \"My\".pair AS (a int, b text[]); CREATE DOMAIN pairs AS \"My\".pair[];"
+      "CREATE TABLE t(p \"My\".pair, ps pairs, r \"My\".pair);"
+      "INSERT INTO t VALUES ((2, '{x,y}'), ARRAY[ROW(1, NULL)::\"My\".pair, NULL], (NULL, NULL));"
+      // Which a cast would run.
+      "CREATE FUNCTION cut(\"My\".pair) RETURNS text LANGUAGE sql AS $$ SELECT text 'cut' $$;"
+      "CREATE CAST (\"My\".pair AS text) WITH FUNCTION cut(\"My\".pair)");
+  const SourceDescription description = Describe("t");
+  EXPECT_EQ(merkle::TypeText(description.columns[0].value_type()), "opaque \"\"My\".pair\"");
+  EXPECT_EQ(merkle::TypeText(description.columns[1].value_type()), "list:opaque \"\"My\".pair\"");
+  EXPECT_TRUE(description.warnings.empty());
+  EXPECT_EQ(Read("t", {"p", "ps", "r"}),
+            (Rows{{"opaque (2,\"{x,y}\")", "opaque {\"(1,)\",NULL}", "opaque (,)"}}));
+  server_->Sql("DROP SCHEMA \"My\" CASCADE");
 }
 
 TEST_F(PostgresqlStoreTest, ATypeWithoutAMappingStopsOnlyTheScanThatAsksForIt) {
   server_->Sql(
-      "CREATE TYPE pair AS (a int, b int); CREATE TABLE t(id int PRIMARY KEY, p pair, "
+      "CREATE TYPE pair AS (a int, b money); CREATE TABLE t(id int PRIMARY KEY, p pair, "
       "r regclass, ps pair[]); INSERT INTO t VALUES (1, (2, 3), 'pg_class', '{}')");
   EXPECT_EQ(Describe("t").warnings.size(), 3u);
   EXPECT_EQ(Read("t", {"id"}), (Rows{{"int 1"}}));
