@@ -214,8 +214,8 @@ class TableWriter {
     return Line("Missing here and there under another spelling: " +
                 Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " by " +
                 keys.text + " only, such as " + KeyText(report_, keys.example.first) + " and " +
-                KeyText(report_, keys.example.second) + " (--rule " + EscapeForDisplay(keys.rule) +
-                ")");
+                KeyText(report_, keys.example.second) +
+                (keys.rule.empty() ? "" : " (--rule " + EscapeForDisplay(keys.rule) + ")"));
   }
 
   absl::Status Gaps() {
@@ -403,10 +403,14 @@ class TableWriter {
       const bool differs = c < record.differs.size() && record.differs[c];
       TableRow row = {(differs ? "  * " : "    ") +
                       EscapeForDisplay(report_.schema->values[c].name)};
+      std::vector<std::string> having, shown;
       for (size_t i = 0; i < record.values.size(); ++i) {
         if (!record.values[i]) continue;
-        row.push_back(report_.replicas[i].name + ": " + ShowValue((*record.values[i])[c]));
+        having.push_back(report_.replicas[i].name);
+        shown.push_back(ShowValue((*record.values[i])[c]));
       }
+      shown = Shortened(std::move(shown));
+      for (size_t i = 0; i < shown.size(); ++i) row.push_back(having[i] + ": " + shown[i]);
       rows.push_back(std::move(row));
     }
     return AsTable(rows, Widths(rows));
@@ -418,8 +422,8 @@ class TableWriter {
                                      [](const auto& one) { return one.has_value(); });
     std::vector<TableRow> rows;
     for (size_t c = 0; values != record.values.end() && c < (*values)->size(); ++c) {
-      rows.push_back(
-          {"    " + EscapeForDisplay(report_.schema->values[c].name), ShowValue((**values)[c])});
+      rows.push_back({"    " + EscapeForDisplay(report_.schema->values[c].name),
+                      Shortened({ShowValue((**values)[c])}).front()});
     }
     return AsTable(rows, Widths(rows));
   }

@@ -18,6 +18,10 @@ std::string Trimmed(std::string line);
 // Of each column the widest cell's.
 std::vector<size_t> Widths(const std::vector<TableRow>& rows);
 
+// Texts of one column that are too long to be read, cut to what stands around their first
+// difference: "…abcX… (1,000,000 bytes)". Each stays as it is if none is long.
+std::vector<std::string> Shortened(std::vector<std::string> texts);
+
 // Green for what agrees, red for what differs, else yellow; plain if `style` has no colour.
 std::string Coloured(const std::string& text, Verdict verdict, const TableStyle& style);
 // A verdict's line: what stands before its ':' is coloured.

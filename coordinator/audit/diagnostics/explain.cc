@@ -8,11 +8,16 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "coordinator/audit/diagnostics/explain_evidence.h"
 #include "merkle/record/encoding.h"
+#include "merkle/text/display.h"
+#include "merkle/text/percent.h"
+#include "merkle/text/uuid.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -132,6 +137,18 @@ class ColumnExplainer {
       if (const auto offset = evidence_.Offset(i, place_)) offsets.push_back(*offset);
       if (const auto cut = evidence_.Cut(i, place_)) cuts.push_back(*cut);
     }
+    std::vector<std::pair<size_t, std::string>> nulls;
+    for (const size_t i : differing_) {
+      if (auto null = evidence_.NullWord(i, place_)) nulls.push_back(*std::move(null));
+    }
+    if (const auto common = MostCommon(nulls); common && common->second > 1) {
+      const auto& [writer, word] = common->first;
+      result->hypotheses.push_back({"NULL is the text " + EscapeForDisplay(word) + " in " +
+                                        names_[writer] +
+                                        ", which null=" + PercentEncode(word, "%&?#\\ ") +
+                                        " in the URL of a CSV file would read as NULL",
+                                    "", common->second});
+    }
     // One alone is no constant.
     if (const auto common = MostCommon(offsets); common && common->second > 1) {
       result->hypotheses.push_back({names_[1] + " is at a constant offset of " +
@@ -185,9 +202,46 @@ struct MissingRecord {
   std::vector<bool> has;  // by replica
 };
 
-// Pairs of keys that each only some replicas have, and that a rule makes one: a record that was
-// copied under another spelling is missing on both sides, once each.
-ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Rule& rule,
+// Another spelling of one key, and what makes the two one.
+struct Spelling {
+  std::string text;  // what they differ by
+  std::function<void(Value*)> fold;
+  std::optional<Rule> rule{};                   // that does so; else
+  std::optional<merkle::ColumnType> read_as{};  // the type as which both are one value
+};
+
+// "007" and "7". Values that are no such text stay as they are.
+void FoldLeadingZeros(Value* value) {
+  if (value->tag != merkle::Tag::kText || value->text.empty()) return;
+  const std::string& text = value->text;
+  if (text.find_first_not_of("0123456789") != std::string::npos) return;
+  value->text = text.substr(std::min(text.find_first_not_of('0'), text.size() - 1));
+}
+
+void FoldUuid(Value* value) {
+  if (value->tag != merkle::Tag::kText) return;
+  if (const auto uuid = merkle::ParseUuid(value->text)) {
+    value->text = merkle::FormatUuid(uuid->data());
+  }
+}
+
+// The least invasive first: of two that explain as many, the first is told.
+std::vector<Spelling> KeySpellings() {
+  std::vector<Spelling> spellings;
+  for (const RuleKind kind :
+       {RuleKind::kTrimEnd, RuleKind::kNfc, RuleKind::kCaseFold, RuleKind::kTrim}) {
+    const Rule rule = {kind, 0};
+    spellings.push_back(
+        {InWords(rule), [rule](Value* value) { merkle::ApplyRule(rule, value); }, rule});
+  }
+  spellings.push_back({"leading zeros", FoldLeadingZeros, {}, merkle::ColumnType::kInteger});
+  spellings.push_back({"the form of UUIDs", FoldUuid, {}, merkle::ColumnType::kUuid});
+  return spellings;
+}
+
+// Pairs of keys that each only some replicas have, and that are one in another spelling: a record
+// that was copied under it is missing on both sides, once each.
+ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Spelling& spelling,
                           const std::vector<MissingRecord>& missing) {
   ExplainedKeys result;
   std::map<std::string, const MissingRecord*> first;
@@ -195,7 +249,7 @@ ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Rule& rule,
     if (!record.key->columns) continue;
     std::string folded;
     for (Value value : *record.key->columns) {
-      merkle::ApplyRule(rule, &value);
+      spelling.fold(&value);
       merkle::AppendValue(value, merkle::Place::kValue, &folded);
     }
     const auto [other, is_new] = first.emplace(folded, &record);
@@ -207,11 +261,18 @@ ExplainedKeys ExplainKeys(const merkle::Schema& schema, const Rule& rule,
     if (both) continue;
     if (result.pairs++ == 0) {
       result.example = {*other->second->key, *record.key};
+      std::string types;
       for (const merkle::Column& column : schema.key) {
         if (column.type != merkle::ColumnType::kText) continue;
-        result.rule += (result.rule.empty() ? "" : ",") + column.name + ":" + RuleText(rule);
+        if (spelling.rule) {
+          result.rule +=
+              (result.rule.empty() ? "" : ",") + column.name + ":" + RuleText(*spelling.rule);
+        } else {
+          types += (types.empty() ? "" : ",") + column.name + "=" +
+                   std::string(merkle::ColumnTypeName(*spelling.read_as));
+        }
       }
-      result.text = InWords(rule);
+      result.text = spelling.text + (types.empty() ? "" : " (--types " + types + ")");
     }
   }
   return result;
@@ -248,8 +309,8 @@ Explanation ExplainBy(const Evidence& evidence, const std::vector<MissingRecord>
       explanation.columns.begin(), explanation.columns.end(),
       [](const ExplainedColumn& a, const ExplainedColumn& b) { return a.differing > b.differing; });
   explanation.missing_sampled = missing.size();
-  for (const RuleKind kind : {RuleKind::kTrimEnd, RuleKind::kNfc, RuleKind::kCaseFold}) {
-    ExplainedKeys keys = ExplainKeys(schema, {kind, 0}, missing);
+  for (const Spelling& spelling : KeySpellings()) {
+    ExplainedKeys keys = ExplainKeys(schema, spelling, missing);
     if (keys.pairs > explanation.keys.pairs) explanation.keys = std::move(keys);
   }
   return explanation;

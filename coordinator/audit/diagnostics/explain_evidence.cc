@@ -97,6 +97,21 @@ std::optional<std::pair<size_t, size_t>> ValueEvidence::Cut(size_t record, size_
   return std::nullopt;
 }
 
+std::optional<std::pair<size_t, std::string>> ValueEvidence::NullWord(size_t record,
+                                                                      size_t column) const {
+  static constexpr std::string_view kWords[] = {"NULL", "null", "Null", "\\N", "N/A",    "n/a",
+                                                "NA",   "None", "nan",  "NaN", "(null)", "nil"};
+  const std::vector<const Value*> versions = Versions(record, column);
+  for (const size_t writer : {size_t{0}, size_t{1}}) {
+    const Value& written = *versions[writer];
+    const bool is_text = written.tag == Tag::kText || written.tag == Tag::kUnparsedText;
+    if (versions[1 - writer]->tag != Tag::kNull || !is_text) continue;
+    if (std::find(std::begin(kWords), std::end(kWords), written.text) == std::end(kWords)) continue;
+    return std::pair{writer, written.text};
+  }
+  return std::nullopt;
+}
+
 TagEvidence::TagEvidence(const std::vector<RuleTest>& tests,
                          std::vector<const TaggedRecord*> changed)
     : changed_(std::move(changed)) {

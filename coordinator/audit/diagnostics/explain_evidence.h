@@ -32,6 +32,9 @@ class Evidence {
   virtual std::optional<int64_t> Offset(size_t record, size_t column) const = 0;
   // Which of the two is the beginning of the other, and how many characters it has.
   virtual std::optional<std::pair<size_t, size_t>> Cut(size_t record, size_t column) const = 0;
+  // Where the other has NULL: which one has a word that programs write for it, and that.
+  virtual std::optional<std::pair<size_t, std::string>> NullWord(size_t record,
+                                                                 size_t column) const = 0;
 };
 
 class ValueEvidence final : public Evidence {
@@ -46,6 +49,8 @@ class ValueEvidence final : public Evidence {
   bool Explains(const merkle::Rule& rule, size_t record, size_t column) const override;
   std::optional<int64_t> Offset(size_t record, size_t column) const override;
   std::optional<std::pair<size_t, size_t>> Cut(size_t record, size_t column) const override;
+  std::optional<std::pair<size_t, std::string>> NullWord(size_t record,
+                                                         size_t column) const override;
 
  private:
   // By replica.
@@ -65,6 +70,9 @@ class TagEvidence final : public Evidence {
   bool Explains(const merkle::Rule& rule, size_t record, size_t column) const override;
   std::optional<int64_t> Offset(size_t, size_t) const override { return std::nullopt; }
   std::optional<std::pair<size_t, size_t>> Cut(size_t, size_t) const override {
+    return std::nullopt;
+  }
+  std::optional<std::pair<size_t, std::string>> NullWord(size_t, size_t) const override {
     return std::nullopt;
   }
 

@@ -159,6 +159,51 @@ TEST(ExplainTest, KeysUnderAnotherSpellingArePairedAcrossReplicasOnly) {
       << "one replica has both: they are two records";
 }
 
+TEST(ExplainTest, OtherSpellingsOfKeysAreToldWithWhatReadsThem) {
+  const merkle::Schema schema{{{"k", ColumnType::kText}}, {{"v", ColumnType::kText}}};
+  const struct {
+    std::vector<std::string> left, right;
+    const char* text;
+    const char* rule;
+  } cases[] = {
+      {{" S1", " S2"}, {"S1", "S2"}, "spaces around", "k:trim"},
+      {{"S1 ", "S2"}, {"S1", "S3"}, "trailing spaces", "k:rtrim"},
+      {{"001", "000"}, {"1", "0"}, "leading zeros (--types k=integer)", ""},
+      {{"{00112233-4455-6677-8899-aabbccddeeff}"},
+       {"00112233445566778899AABBCCDDEEFF"},
+       "the form of UUIDs (--types k=uuid)",
+       ""},
+      {{"0a", "1"}, {"a", "10"}, "", ""},
+  };
+  for (const auto& c : cases) {
+    std::vector<SampledRecord> sample;
+    for (const auto& [keys, has] : {std::pair{&c.left, 0}, std::pair{&c.right, 1}}) {
+      for (const std::string& key : *keys) {
+        SampledRecord& record = sample.emplace_back();
+        record.key.columns = {Text(key)};
+        record.values.resize(2);
+        record.values[static_cast<size_t>(has)] = std::vector{Text("x")};
+      }
+    }
+    const Explanation explanation = Explain(schema, {"left", "right"}, sample);
+    EXPECT_EQ(explanation.keys.text, c.text);
+    EXPECT_EQ(explanation.keys.rule, c.rule);
+  }
+}
+
+TEST(ExplainTest, AWordForNullIsNamedWithTheParameterThatReadsIt) {
+  const SampledRecord null = Changed(Value(), Text("NULL"));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {null, null, Changed(Value(), Text("x"))}),
+              ElementsAre("2 NULL is the text NULL in right, which null=NULL in the URL of a CSV "
+                          "file would read as NULL"));
+  Value unparsed = Text("\\N");
+  unparsed.tag = Tag::kUnparsedText;
+  const SampledRecord escaped = Changed(unparsed, Value());
+  EXPECT_THAT(Hypotheses(ColumnType::kInteger, {escaped, escaped}),
+              ElementsAre(::testing::HasSubstr("in left, which null=%5CN in the URL")));
+  EXPECT_THAT(Hypotheses(ColumnType::kText, {null}), IsEmpty()) << "one alone is no constant";
+}
+
 TEST(ExplainTest, NotANumberIsOneValue) {
   Value nan;
   nan.tag = Tag::kFloat64;
