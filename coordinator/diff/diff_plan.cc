@@ -1,11 +1,11 @@
 #include "coordinator/diff/diff_plan.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <map>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "coordinator/diff/option_tables.h"
@@ -114,9 +114,11 @@ absl::Status CheckStreams(const std::vector<ReplicaSpec>& replicas) {
   const auto is_same = [](const ReplicaSpec& a, const ReplicaSpec& b) {
     if (a.running_agent || b.running_agent) return false;
     if (ReadsStandardInput(a)) return ReadsStandardInput(b);
-    std::error_code error;
-    return std::filesystem::is_fifo(StorePath(a.url), error) &&
-           std::filesystem::equivalent(StorePath(a.url), StorePath(b.url), error);
+    struct stat of_a {};
+    struct stat of_b {};
+    return ::stat(StorePath(a.url).c_str(), &of_a) == 0 && S_ISFIFO(of_a.st_mode) &&
+           ::stat(StorePath(b.url).c_str(), &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
   };
   for (size_t i = 0; i < replicas.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {

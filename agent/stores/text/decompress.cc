@@ -72,6 +72,7 @@ class GzipStream final : public ByteStream {
       : input_(std::move(packed)), name_(std::move(name)) {
     constexpr int kWindowBits = 15, kOnlyGzip = 16;
     DRIFTWOOD_CHECK(::inflateInit2(&zlib_, kWindowBits + kOnlyGzip) == Z_OK);
+    TakeHeader();
   }
   ~GzipStream() override { ::inflateEnd(&zlib_); }
 
@@ -84,8 +85,12 @@ class GzipStream final : public ByteStream {
       }
       if (between_members_) {
         if (zlib_.avail_in == 0 && !input_.ended()) continue;
-        if (zlib_.avail_in == 0) return 0;
+        if (zlib_.avail_in == 0) {
+          if (IsBlockOfBgzip() && zlib_.total_out > 0) return CutOff(name_, "gzip", input_.total());
+          return 0;
+        }
         DRIFTWOOD_CHECK(::inflateReset(&zlib_) == Z_OK);
+        TakeHeader();
         between_members_ = false;
       }
       ASSIGN_OR_RETURN(const size_t count, Inflate(to));
@@ -94,6 +99,18 @@ class GzipStream final : public ByteStream {
   }
 
  private:
+  // Of the next member.
+  void TakeHeader() {
+    header_ = {};
+    header_.extra = extra_;
+    header_.extra_max = sizeof extra_;
+    DRIFTWOOD_CHECK(::inflateGetHeader(&zlib_, &header_) == Z_OK);
+  }
+  // bgzip writes many members, marked so, and an empty one at the end: one that lacks was cut off.
+  bool IsBlockOfBgzip() const {
+    return header_.done == 1 && header_.extra != nullptr && header_.extra_len >= 6 &&
+           extra_[0] == 'B' && extra_[1] == 'C';
+  }
   // What comes of the input that is there, perhaps nothing.
   absl::StatusOr<size_t> Inflate(std::span<char> to) {
     constexpr size_t kAtOnceMax = size_t{1} << 30;  // zlib counts in 32 bits
@@ -126,6 +143,8 @@ class GzipStream final : public ByteStream {
   PackedInput input_;
   const std::string name_;
   z_stream zlib_ = {};
+  gz_header header_ = {};
+  Bytef extra_[2] = {};
   bool between_members_ = false;
   uint64_t members_ = 0;
 };

@@ -3,7 +3,7 @@
 // An archive has one or more members (gzip) or frames (zstd), one behind the other; their texts are
 // one text. One that is cut off, damaged (both have checksums), or followed by anything else is an
 // error, never a shorter text. An archive that was cut off exactly between two members can't be
-// told from a whole one.
+// told from a whole one, unless bgzip wrote it.
 //
 // Memory: some 64 KiB for gzip, and the window that a zstd frame asks for, at most 128 MiB. How
 // much text comes out is for who reads it to limit.

@@ -130,6 +130,36 @@ INSTANTIATE_TEST_SUITE_P(Formats, DecompressTest,
                                                [](std::string_view text) { return Zstd(text); }}),
                          [](const auto& one) { return one.param.name; });
 
+// bgzip marks its members, and ends with an empty one.
+TEST(GzipTest, AnArchiveOfBgzipThatWasCutOffBetweenItsMembersIsSeen) {
+  const auto block = [](std::string_view text) {
+    z_stream zlib = {};
+    DRIFTWOOD_CHECK(deflateInit2(&zlib, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    Bytef extra[6] = {'B', 'C', 2, 0, 0, 0};
+    gz_header header = {};
+    header.extra = extra;
+    header.extra_len = sizeof extra;
+    DRIFTWOOD_CHECK(deflateSetHeader(&zlib, &header) == Z_OK);
+    std::string packed(1000, '\0');
+    zlib.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    zlib.avail_in = static_cast<uInt>(text.size());
+    zlib.next_out = reinterpret_cast<Bytef*>(packed.data());
+    zlib.avail_out = static_cast<uInt>(packed.size());
+    DRIFTWOOD_CHECK(deflate(&zlib, Z_FINISH) == Z_STREAM_END);
+    packed.resize(zlib.total_out);
+    deflateEnd(&zlib);
+    return packed;
+  };
+  const auto unpack = [](const std::string& packed) {
+    return ReadToEnd(
+        *Decompressed(Compression::kGzip, std::make_unique<PieceStream>(packed, 7), "t"), 100);
+  };
+  EXPECT_EQ(unpack(block("a\n") + block("b\n") + block("")).value(), "a\nb\n");
+  EXPECT_EQ(unpack(block("a\n") + block("") + Gzip("b\n")).value(), "a\nb\n");
+  for (const std::string& cut : {block("a\n"), block("a\n") + block("b\n")})
+    EXPECT_THAT(std::string(unpack(cut).status().message()), HasSubstr("is cut off"));
+}
+
 TEST(ZstdTest, AFrameToBeSkippedIsNoText) {
   const std::string skipped("\x5A\x2A\x4D\x18\x03\0\0\0abc", 11);
   EXPECT_EQ(CompressionOf(skipped), Compression::kZstd);

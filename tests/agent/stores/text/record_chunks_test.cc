@@ -33,7 +33,7 @@ TEST_F(RecordChunksTest, ChunksOfWholeLinesAddUpToTheFileWhateverTheirSize) {
     const uint64_t begin = random_() % (text.size() + 1);
     ChunkOptions options;
     options.chunk_bytes = 1 + random_() % 60;
-    RecordChunks chunks(source, begin, options, std::make_unique<LineEnds>());
+    RecordChunks chunks(source, begin, source.size(), options, std::make_unique<LineEnds>());
     std::string joined;
     for (;;) {
       auto step = chunks.Next();
@@ -62,7 +62,7 @@ TEST_F(RecordChunksTest, ARecordThatIsTooLongIsAnErrorWhereItBegins) {
   ChunkOptions options;
   options.chunk_bytes = 10;
   options.record_bytes_max = 50;
-  RecordChunks chunks(source, 0, options, std::make_unique<LineEnds>());
+  RecordChunks chunks(source, 0, source.size(), options, std::make_unique<LineEnds>());
   auto first = chunks.Next();
   ASSERT_TRUE(first.ok() && std::holds_alternative<Chunk>(*first));
   const auto second = chunks.Next();
