@@ -1,4 +1,4 @@
-// How many values did not parse as their column's type, by column, with an example of each.
+// How many type mismatches there are in each column, with an example.
 #pragma once
 
 #include <cstddef>

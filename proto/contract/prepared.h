@@ -29,7 +29,7 @@ struct PrepareProgress {
   friend bool operator==(const PrepareProgress&, const PrepareProgress&) = default;
 };
 
-// A column of which some values did not parse as its type.
+// A column that has type mismatches.
 struct UnparsedColumn {
   std::string column;
   uint64_t count = 0;

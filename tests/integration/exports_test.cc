@@ -1,6 +1,7 @@
 // A table and what its own engine's program writes of it with default settings are identical, for
-// every scalar type. Not among the values: what such an export has lost (the digits of a float in
-// MariaDB's, of a REAL in SQLite's, blobs in SQLite's).
+// every scalar type. Not among the values: what such an export has lost (digits of a float in
+// MariaDB's and of a REAL in SQLite's csv, blobs in SQLite's) or made up (SQLite's json has digits
+// that a double has not: 12.30000000000000071).
 #include <gtest/gtest.h>
 
 #include <string>
@@ -45,7 +46,7 @@ constexpr char kPgTable[] =
     "nm name, ch \"char\", raw bytea, da date, ti time, ts timestamp, tz timestamptz, u uuid, "
     "j json, jb jsonb, e mood);"
     "INSERT INTO exported VALUES "
-    "(1, true, -32768, 9223372036854775807, 4294967295, 'NaN', 12345678.9, -1234567.89::money, "
+    "(1, true, -32768, 9223372036854775807, 4294967295, 'NaN', 12345678.9, (-1234567.89)::money, "
     "0.1, 0.1, 'näme, \"x\"\n', 'a b ', 'x', 'nm', 'c', '\\x00ff5c', '2024-02-29', '24:00:00', "
     "'2024-02-29 12:34:56.123456', '2024-02-29 12:34:56.1+02', "
     "'6ba7b810-9dad-11d1-80b4-00c04fd430c8', '{\"a\": [1, 2.50], \"A\": null}', '{\"a\": 1e2}', "
@@ -70,7 +71,7 @@ TEST_F(ExportsTest, PostgresqlTablesAreTheirCsvAndTheirJson) {
     return command;
   };
   Export(with("\\copy exported to stdout csv header"), "t.csv");
-  std::vector<std::string> json = with("SELECT row_to_json(t) FROM exported t");
+  std::vector<std::string> json = with("SELECT row_to_json(x) FROM exported x");
   json.insert(json.end() - 2, "-At");
   Export(json, "t.jsonl");
   ExpectIdentical({server->Url("exported"), "csv:t.csv"});
@@ -131,7 +132,7 @@ TEST_F(ExportsTest, SqliteTablesAreTheirCsvAndTheirJson) {
   Sql("s.db",
       "CREATE TABLE t(id INTEGER PRIMARY KEY, i INT, r REAL, n NUMERIC, de DECIMAL(10,2), t TEXT, "
       "vc VARCHAR(9), d DATE, ts TIMESTAMP, b BOOLEAN, u UUID);"
-      "INSERT INTO t VALUES (1, 9223372036854775807, 0.1, 1.5, 12.30, 'n\xc3\xa4me, \"x\"', ' a ', "
+      "INSERT INTO t VALUES (1, 9223372036854775807, 0.1, 1.5, 12.25, 'n\xc3\xa4me, \"x\"', ' a ', "
       "'2024-02-29', '2024-02-29 12:34:56.5', 1, '6ba7b810-9dad-11d1-80b4-00c04fd430c8'),"
       "(2, -1, 1e300, 7, 0, '', '', '1970-01-01', '1970-01-01 00:00:00', 0, "
       "'00000000-0000-0000-0000-000000000000');"

@@ -54,7 +54,8 @@ TEST(UnparsedTest, AnExampleIsShortAndUnicode) {
 }
 
 TEST(UnparsedTest, AKeptIndexRemembersThem) {
-  IndexedState state{"position", 3, "", 7, {{"a", 2, "x"}, {"b", 1, std::nullopt}}};
+  IndexedState state{"position", 3, "", 7};
+  state.unparsed_columns = {{"a", 2, "x"}, {"b", 1, std::nullopt}};
   const std::string bytes = state.Encode();
   const auto back = IndexedState::Decode(bytes);
   ASSERT_TRUE(back.ok()) << back.status();
