@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
 #include "proto/contract/limits.h"
@@ -49,6 +50,7 @@ void ColumnsToProto(const std::vector<merkle::Column>& columns,
     v1::Column* added = out->Add();
     added->set_name(column.name);
     TypeToProto(column.value_type(), added);
+    added->set_reading(column.reading);
   }
 }
 
@@ -62,7 +64,8 @@ absl::StatusOr<std::vector<merkle::Column>> ColumnsFromProto(
       return absl::InvalidArgumentError("column '" + column.name() + "' has the unknown type '" +
                                         column.type() + "'");
     }
-    result.push_back({column.name(), type->type, std::move(type->opaque), type->element});
+    result.push_back({column.name(), type->type, std::move(type->opaque), type->element,
+                      column.reading()});
   }
   return result;
 }
@@ -145,7 +148,35 @@ absl::StatusOr<SourceColumn> ColumnFromProto(const v1::SourceColumn& message) {
   column.type = type->type;
   column.opaque = std::move(type->opaque);
   column.element = type->element;
+  column.reading = message.reading();
+  if (!merkle::Reading::Of(column.type, column.reading).ok()) {
+    return absl::FailedPreconditionError(
+        "column '" + column.name + "' is read as '" + column.reading +
+        "', which this program does not know; run the same version of driftwood on all sides");
+  }
   return column;
+}
+
+void UnparsedToProto(const std::vector<UnparsedColumn>& columns,
+                     google::protobuf::RepeatedPtrField<v1::UnparsedColumn>* out) {
+  for (const UnparsedColumn& column : columns) {
+    v1::UnparsedColumn* const added = out->Add();
+    added->set_column(column.column);
+    added->set_count(column.count);
+    if (column.example) added->set_example(ValidUtf8(*column.example));
+  }
+}
+
+std::vector<UnparsedColumn> UnparsedFromProto(
+    const google::protobuf::RepeatedPtrField<v1::UnparsedColumn>& messages) {
+  std::vector<UnparsedColumn> columns;
+  for (const v1::UnparsedColumn& message : messages) {
+    UnparsedColumn& column = columns.emplace_back();
+    column.column = message.column();
+    column.count = message.count();
+    if (message.has_example()) column.example = message.example();
+  }
+  return columns;
 }
 
 v1::PrepareResult ResultToProto(const PrepareResult& result) {
@@ -153,6 +184,7 @@ v1::PrepareResult ResultToProto(const PrepareResult& result) {
   *message.mutable_root() = ToProto(result.root);
   message.set_records(result.records);
   message.set_unparsed(result.unparsed);
+  UnparsedToProto(result.unparsed_columns, message.mutable_unparsed_columns());
   message.set_reused(result.reused);
   message.set_not_point_in_time(ValidUtf8(result.not_point_in_time));
   return message;
@@ -163,6 +195,7 @@ absl::StatusOr<PrepareResult> ResultFromProto(const v1::PrepareResult& message) 
   ASSIGN_OR_RETURN(result.root, FromProto(message.root()));
   result.records = message.records();
   result.unparsed = message.unparsed();
+  result.unparsed_columns = UnparsedFromProto(message.unparsed_columns());
   result.reused = message.reused();
   result.not_point_in_time = message.not_point_in_time();
   return result;
@@ -257,6 +290,7 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
     added->set_knowledge(KnowledgeToProto(column.knowledge));
     if (HasType(column.knowledge)) {
       TypeToProto(column.value_type(), added);
+      added->set_reading(column.reading);
     }
     added->set_declared(ValidUtf8(column.declared));
   }
@@ -390,6 +424,7 @@ v1::OpenSnapshotReply ToProto(const OpenedSnapshot& opened) {
   reply.set_records(opened.records);
   *reply.mutable_agreement() = ToProto(opened.agreement);
   reply.set_unparsed(opened.unparsed);
+  UnparsedToProto(opened.unparsed_columns, reply.mutable_unparsed_columns());
   reply.set_not_point_in_time(ValidUtf8(opened.not_point_in_time));
   reply.set_lease_ms(static_cast<uint32_t>(opened.lease.count()));
   *reply.mutable_freshness() = ToProto(opened.freshness);
@@ -404,6 +439,7 @@ absl::StatusOr<OpenedSnapshot> FromProto(const v1::OpenSnapshotReply& reply) {
   opened.records = reply.records();
   ASSIGN_OR_RETURN(opened.agreement, FromProto(reply.agreement()));
   opened.unparsed = reply.unparsed();
+  opened.unparsed_columns = UnparsedFromProto(reply.unparsed_columns());
   opened.not_point_in_time = reply.not_point_in_time();
   opened.lease = std::chrono::milliseconds(reply.lease_ms());
   ASSIGN_OR_RETURN(opened.freshness, FromProto(reply.freshness()));

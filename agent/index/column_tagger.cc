@@ -67,7 +67,7 @@ absl::StatusOr<std::string> ColumnTagger::TagRules(const EncodedRecord& record) 
       decoded = rule.column;
     }
     merkle::Value value = values->front();
-    merkle::ApplyRule(rule.rule, &value);
+    merkle::ApplyRule(rule.rule, columns_[rule.column], &value);
     std::string encoding;
     merkle::AppendValue(value, merkle::Place::kValue, &encoding);
     merkle::HashColumnIfLong(0, &body_hasher_, &encoding);

@@ -44,7 +44,7 @@ class IndexRun::HashingSink final : public RowSink {
         hasher_(key) {}
 
   void Into(Chunk* chunk) { chunk_ = chunk; }
-  uint64_t unparsed() const { return encoder_.unparsed(); }
+  const Unparsed& unparsed() const { return encoder_.unparsed_columns(); }
   // Of the row that Row() refused.
   std::optional<uint64_t> refused_origin() const { return refused_origin_; }
 
@@ -99,7 +99,8 @@ IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agre
       order_(WaitingBytesMax(options)),
       agreement_(agreement),
       options_(options),
-      threads_(ThreadCount(options.threads)) {}
+      threads_(ThreadCount(options.threads)),
+      unparsed_(agreement.schema) {}
 
 absl::Status IndexRun::Run() {
   const InterruptOnCancel interrupt(options_.cancellation, scan_);
@@ -143,7 +144,7 @@ std::optional<uint64_t> IndexRun::refused_origin() const {
   return refused_origin_;
 }
 
-uint64_t IndexRun::unparsed() const {
+Unparsed IndexRun::unparsed() const {
   merkle::MutexLock lock(&mutex_);
   return unparsed_;
 }
@@ -178,7 +179,7 @@ void IndexRun::Work() {
     Deliver(ticket.sequence, std::move(chunk));
   }
   merkle::MutexLock lock(&mutex_);
-  unparsed_ += sink.unparsed();
+  unparsed_.Add(sink.unparsed());
 }
 
 bool IndexRun::IsCancelled() const { return agent::IsCancelled(options_.cancellation); }

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "agent/index/indexer_options.h"
 #include "agent/index/part_order.h"
+#include "agent/index/unparsed.h"
 #include "agent/source/store.h"
 #include "merkle/mutex.h"
 #include "merkle/record/agreement.h"
@@ -42,7 +43,7 @@ class IndexRun {
 
   // After Run().
   uint64_t records() const DRIFTWOOD_EXCLUDES(mutex_);
-  uint64_t unparsed() const DRIFTWOOD_EXCLUDES(mutex_);
+  Unparsed unparsed() const DRIFTWOOD_EXCLUDES(mutex_);
   // After an error that one row is the reason of: where it stands (Store::DescribeOrigin).
   std::optional<uint64_t> refused_origin() const DRIFTWOOD_EXCLUDES(mutex_);
 
@@ -124,7 +125,7 @@ class IndexRun {
   std::map<uint64_t, std::unique_ptr<Chunk>> ready_ DRIFTWOOD_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Chunk>> spare_ DRIFTWOOD_GUARDED_BY(mutex_);
   uint64_t records_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
-  uint64_t unparsed_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
+  Unparsed unparsed_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace driftwood::agent

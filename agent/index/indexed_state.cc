@@ -5,7 +5,7 @@
 namespace driftwood::agent {
 namespace {
 
-constexpr char kStateVersion = 3;
+constexpr char kStateVersion = 4;
 
 // Bytes of the state: its version, numbers of eight bytes little-endian, and texts after their
 // lengths. A freshness begins with its number in the variant.
@@ -23,6 +23,12 @@ class StateWriter {
   void Basis(const Freshness& freshness) {
     Byte(freshness.index());
     std::visit([this](const auto& basis) { Write(basis); }, freshness);
+  }
+  void Column(const UnparsedColumn& column) {
+    Text(column.column);
+    Number(column.count);
+    Byte(column.example ? 1 : 0);
+    if (column.example) Text(*column.example);
   }
   std::string Take() { return std::move(out_); }
 
@@ -88,6 +94,12 @@ class StateReader {
         return ProvedUnchanged{Time()};
     }
   }
+  UnparsedColumn Column() {
+    UnparsedColumn column{Text(), Number()};
+    if (Byte(2) == 1) column.example = Text();
+    return column;
+  }
+  bool ok() const { return ok_; }
   bool AtEnd() const { return ok_ && rest_.empty(); }
 
  private:
@@ -104,6 +116,8 @@ std::string IndexedState::Encode() const {
   writer.Number(unparsed);
   writer.Text(position);
   writer.Text(not_point_in_time);
+  writer.Number(unparsed_columns.size());
+  for (const UnparsedColumn& column : unparsed_columns) writer.Column(column);
   writer.Basis(freshness);
   writer.Byte(contradicted ? 1 : 0);
   if (contradicted) {
@@ -121,6 +135,9 @@ absl::StatusOr<IndexedState> IndexedState::Decode(std::string_view bytes) {
   state.unparsed = reader.Number();
   state.position = reader.Text();
   state.not_point_in_time = reader.Text();
+  for (uint64_t columns = reader.Number(); columns > 0 && reader.ok(); --columns) {
+    state.unparsed_columns.push_back(reader.Column());
+  }
   state.freshness = reader.Basis();
   if (reader.Byte(2) == 1) {
     std::string key = reader.Text();

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "proto/contract/freshness.h"
+#include "proto/contract/prepared.h"
 
 namespace driftwood::agent {
 
@@ -31,6 +33,7 @@ struct IndexedState {
   uint64_t records = 0;  // of the scan, copies too
   Freshness freshness{};
   std::optional<ContradictedKey> contradicted{};
+  std::vector<UnparsedColumn> unparsed_columns{};  // `unparsed` by column
 
   std::string Encode() const;
   // DataLoss: not such bytes.

@@ -41,8 +41,14 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
   // What is no consistent snapshot is no state that could be proven unchanged.
   if (!end.not_point_in_time.empty()) end.position.clear();
 
-  const IndexedState state{end.position, run.unparsed(), end.not_point_in_time, run.records(),
-                           ProvedUnchanged{began}};
+  const Unparsed unparsed = run.unparsed();
+  const IndexedState state{end.position,
+                           unparsed.count(),
+                           end.not_point_in_time,
+                           run.records(),
+                           ProvedUnchanged{began},
+                           std::nullopt,
+                           unparsed.Columns()};
   ASSIGN_OR_RETURN(const merkle::Summary root, builder.Finish(state.Encode()));
   // The builder of a multiset has checked that its copies add up.
   const bool adds_up = agreement.schema.multiset
@@ -52,7 +58,7 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
     return absl::InternalError("the scan gave " + std::to_string(run.records()) +
                                " records and the index has " + std::to_string(root.count));
   }
-  return IndexerResult{root, run.records(), run.unparsed(), end.position, end.not_point_in_time};
+  return IndexerResult{root, run.records(), unparsed.count(), end.position, end.not_point_in_time};
 }
 
 }  // namespace

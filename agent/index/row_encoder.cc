@@ -1,5 +1,6 @@
 #include "agent/index/row_encoder.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -14,10 +15,12 @@
 #include "merkle/record/opaque.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
 
+using merkle::ColumnType;
 using merkle::Place;
 using Kind = SourceValue::Kind;
 
@@ -118,59 +121,35 @@ std::optional<uint64_t> NumberOfBits(std::string_view digits) {
   return number;
 }
 
-// The digits and the power of ten of a JSON number.
-struct NumberParts {
-  bool negative = false;
-  std::string digits;  // without leading or trailing zeros; empty for zero
-  int64_t exponent = 0;
-};
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
-bool SplitNumber(std::string_view text, NumberParts* parts) {
-  size_t i = 0;
-  if (i < text.size() && text[i] == '-') parts->negative = true, ++i;
-  const size_t first = i;
-  for (; i < text.size() && IsDigit(text[i]); ++i) parts->digits += text[i];
-  if (i == first) return false;
-  if (i < text.size() && text[i] == '.') {
-    for (++i; i < text.size() && IsDigit(text[i]); ++i, --parts->exponent) parts->digits += text[i];
-  }
-  if (i < text.size()) {
-    if (text[i] != 'e' && text[i] != 'E') return false;
-    std::string_view power = text.substr(i + 1);
-    if (!power.empty() && power[0] == '+') power.remove_prefix(1);
-    int32_t exponent = 0;  // one that does not fit makes no int64 anyway, unless the number is 0
-    const auto [end, error] = std::from_chars(power.data(), power.data() + power.size(), exponent);
-    if (error == std::errc::result_out_of_range) exponent = power[0] == '-' ? INT32_MIN : INT32_MAX;
-    if (error == std::errc::invalid_argument || end != power.data() + power.size()) return false;
-    parts->exponent += exponent;
-  }
-  while (!parts->digits.empty() && parts->digits.back() == '0') {
-    parts->digits.pop_back();
-    ++parts->exponent;
-  }
-  parts->digits.erase(0, parts->digits.find_first_not_of('0'));
-  return true;
-}
-
-// "1.0" and "1e0" are the integer 1.
-bool AppendIntegralNumber(std::string_view text, Place place, std::string* out) {
-  if (merkle::AppendIntegerText(text, place, out)) return true;
-  constexpr int64_t kDigitsMax = 20;  // of a uint64
-  NumberParts parts;
-  if (!SplitNumber(text, &parts)) return false;
-  if (parts.digits.empty()) return merkle::AppendIntegerText("0", place, out);
-  if (parts.exponent < 0 || parts.exponent > kDigitsMax) return false;
-  const std::string digits = parts.digits + std::string(static_cast<size_t>(parts.exponent), '0');
-  return merkle::AppendIntegerText((parts.negative ? "-" : "") + digits, place, out);
-}
-
 bool AppendIntegralDouble(double value, Place place, std::string* out) {
   constexpr double kExactMax = 9007199254740992.0;  // 2^53
   if (!(std::fabs(value) <= kExactMax) || std::trunc(value) != value) return false;
   merkle::AppendInteger(static_cast<int64_t>(value), place, out);
   return true;
+}
+
+// A field of a file that writes "1234,5" and no points, with a point; nothing if it has one.
+std::optional<std::string> WithPoint(std::string_view text) {
+  if (text.find('.') != std::string_view::npos) return std::nullopt;
+  std::string plain(text);
+  if (const size_t comma = plain.find(','); comma != std::string::npos) plain[comma] = '.';
+  return plain;
+}
+
+// Text that is read as a number, and the text of one.
+template <bool (*kAppendText)(std::string_view, Place, std::string*)>
+bool AppendNumber(const SourceValue& value, Place place, std::string* out) {
+  if (value.kind == Kind::kText && value.forms != nullptr && value.forms->decimal_comma) {
+    const std::optional<std::string> plain = WithPoint(value.text);
+    return (plain && kAppendText(*plain, place, out)) || Natural(value, place, out);
+  }
+  return kAppendText(value.text, place, out) || Natural(value, place, out);
+}
+
+bool IsWordAmong(const std::vector<std::string>& words, std::string_view text) {
+  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
+    return word.size() == text.size() && Lowercase(word) == Lowercase(text);
+  });
 }
 
 // Ends an append of text that may have parsed.
@@ -192,6 +171,17 @@ bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendBool(value.uint64 == 1, out);
       return true;
     case Kind::kText:
+      if (value.forms == nullptr || !value.forms->has_words()) {
+        return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
+      }
+      if (IsWordAmong(value.forms->true_words, value.text)) {
+        merkle::AppendBool(true, out);
+      } else if (IsWordAmong(value.forms->false_words, value.text)) {
+        merkle::AppendBool(false, out);
+      } else {
+        return Natural(value, place, out);
+      }
+      return true;
     case Kind::kString:
     case Kind::kStored:
     case Kind::kNumber:
@@ -217,9 +207,8 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
     case Kind::kText:
     case Kind::kString:
     case Kind::kStored:
-      return TextOr(merkle::AppendIntegerText(value.text, place, out), value, place, out);
     case Kind::kNumber:
-      return TextOr(AppendIntegralNumber(value.text, place, out), value, place, out);
+      return AppendNumber<merkle::AppendIntegerText>(value, place, out);
     case Kind::kBits: {
       const std::optional<uint64_t> number = NumberOfBits(value.text);
       if (!number) return Natural(value, place, out);
@@ -246,7 +235,7 @@ bool AppendAsDecimal(const SourceValue& value, Place place, std::string* out) {
     case Kind::kString:
     case Kind::kStored:
     case Kind::kNumber:
-      return TextOr(merkle::AppendDecimalText(value.text, place, out), value, place, out);
+      return AppendNumber<merkle::AppendDecimalText>(value, place, out);
     case Kind::kBits: {
       const std::optional<uint64_t> number = NumberOfBits(value.text);
       if (!number) return Natural(value, place, out);
@@ -284,7 +273,7 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
     case Kind::kString:
     case Kind::kStored:
     case Kind::kNumber:
-      return TextOr(merkle::AppendFloat64Text(value.text, place, out), value, place, out);
+      return AppendNumber<merkle::AppendFloat64Text>(value, place, out);
     default:
       return Natural(value, place, out);
   }
@@ -327,8 +316,34 @@ bool AppendAsBytes(const SourceValue& value, Place place, std::string* out) {
     merkle::AppendBytes(value.text, place, out);
     return true;
   }
+  if (value.kind == Kind::kText && value.forms != nullptr && value.forms->raw_bytes) {
+    merkle::AppendBytes(value.text, place, out);
+    return true;
+  }
   const bool from_text = value.kind == Kind::kText || value.kind == Kind::kString;
   return (from_text && AppendHexText(value.text, place, out)) || Natural(value, place, out);
+}
+
+// A date is the midnight of its day without a zone, and such a midnight the date: only types that
+// the user has said make one meet the other.
+std::optional<merkle::Instant> DayAsMoment(const SourceValue& value, ColumnType to) {
+  constexpr int64_t kDay = int64_t{86'400} * 1'000'000;
+  merkle::Instant moment{value.special, value.int64};
+  if (value.kind == Kind::kDate && to == ColumnType::kTimestamp) {
+    if (__builtin_mul_overflow(moment.number, kDay, &moment.number)) return std::nullopt;
+    return moment;
+  }
+  if (value.kind == Kind::kTimestamp && to == ColumnType::kDate) {
+    if (moment.number % kDay != 0) return std::nullopt;
+    moment.number /= kDay;
+    return moment;
+  }
+  return std::nullopt;
+}
+
+merkle::Tag MomentTag(ColumnType type) {
+  if (type == ColumnType::kDate) return merkle::Tag::kDate;
+  return type == ColumnType::kTimestamp ? merkle::Tag::kTimestamp : merkle::Tag::kTimestampTz;
 }
 
 // Dates, times and timestamps come as text from all stores without types of their own. Nothing
@@ -339,7 +354,42 @@ bool AppendAsTemporal(const SourceValue& value, Place place, std::string* out) {
     AppendMoment(value, place, out);
     return true;
   }
+  if constexpr (kKind == Kind::kDate || kKind == Kind::kTimestamp) {
+    constexpr ColumnType kTo = kKind == Kind::kDate ? ColumnType::kDate : ColumnType::kTimestamp;
+    if (const std::optional<merkle::Instant> moment = DayAsMoment(value, kTo)) {
+      merkle::AppendInstant(MomentTag(kTo), *moment, place, out);
+      return true;
+    }
+  }
   return (value.IsText() && kAppendText(value.text, place, out)) || Natural(value, place, out);
+}
+
+// What counts seconds: the text of a number, whatever its kind. Nothing if it is none.
+std::optional<std::string> NumberText(const SourceValue& value) {
+  std::array<char, 32> buffer;
+  switch (value.kind) {
+    case Kind::kInt64:
+      return std::to_string(value.int64);
+    case Kind::kUint64:
+      return std::to_string(value.uint64);
+    case Kind::kDouble:
+      if (!std::isfinite(value.real)) return std::nullopt;
+      return std::string(merkle::ShortestDecimal(value.real, buffer));
+    case Kind::kNumber:
+      return std::string(value.text);
+    default:
+      return std::nullopt;
+  }
+}
+
+bool AppendNumberAsMoment(const merkle::Reading& reading, ColumnType type, const SourceValue& value,
+                          Place place, std::string* out) {
+  const std::optional<std::string> number =
+      value.IsText() ? std::string(value.text) : NumberText(value);
+  const std::optional<merkle::Instant> moment =
+      number ? reading.Moment(*number) : std::optional<merkle::Instant>();
+  if (moment) merkle::AppendInstant(MomentTag(type), *moment, place, out);
+  return moment.has_value();
 }
 
 bool AppendAsUuid(const SourceValue& value, Place place, std::string* out) {
@@ -527,29 +577,32 @@ RowEncoder::AppendFunction RowEncoder::AppendFunctionOf(merkle::ColumnType type)
   return nullptr;
 }
 
-RowEncoder::ColumnPlan RowEncoder::PlanOf(const merkle::Column& column, Place place,
+RowEncoder::ColumnPlan RowEncoder::PlanOf(const merkle::Column& column, size_t number, Place place,
                                           std::vector<merkle::Rule> rules) {
-  ColumnPlan plan{column.type,   AppendFunctionOf(column.type),
-                  place,         std::move(rules),
-                  column.opaque, column.element};
-  plan.is_plain =
-      plan.rules.empty() && plan.opaque.empty() && plan.element == merkle::ColumnType::kDynamic;
+  ColumnPlan plan{column, number, AppendFunctionOf(column.type), place, std::move(rules)};
+  const absl::StatusOr<merkle::Reading> reading = merkle::Reading::Of(column.type, column.reading);
+  DRIFTWOOD_CHECK(reading.ok());  // of a valid agreement
+  plan.reading = *reading;
+  plan.is_plain = plan.rules.empty() && column.opaque.empty() && column.reading.empty() &&
+                  column.element == ColumnType::kDynamic;
   return plan;
 }
 
-RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules) {
+RowEncoder::RowEncoder(const merkle::Schema& schema, const std::vector<std::string>& rules)
+    : unparsed_(schema) {
   const auto by_column = merkle::RulesByColumn(rules);
   const auto rules_of = [&](const std::string& column) {
     const auto found = by_column.find(column);
     return found == by_column.end() ? std::vector<merkle::Rule>() : found->second;
   };
+  size_t number = 0;
   for (const merkle::Column& column : schema.key) {
     const bool last = &column == &schema.key.back();
     key_plans_.push_back(
-        PlanOf(column, last ? Place::kKeyLast : Place::kKey, rules_of(column.name)));
+        PlanOf(column, number++, last ? Place::kKeyLast : Place::kKey, rules_of(column.name)));
   }
   for (const merkle::Column& column : schema.values) {
-    value_plans_.push_back(PlanOf(column, Place::kValue, rules_of(column.name)));
+    value_plans_.push_back(PlanOf(column, number++, Place::kValue, rules_of(column.name)));
   }
 }
 
@@ -628,20 +681,50 @@ void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::s
     merkle::AppendNull(out);
   } else if (!(plan.is_plain ? plan.append(value, plan.place, out)
                              : AppendUnderRules(plan, value, out))) {
-    ++unparsed_;
+    unparsed_.Add(plan.number, value);
   }
 }
 
 bool RowEncoder::AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, Place place,
                                 std::string* out) {
-  if (plan.type == merkle::ColumnType::kList) {
-    return AppendAsList(value, {plan.element, plan.opaque}, place, out);
+  if (plan.column.type == ColumnType::kList) {
+    return AppendAsList(value, {plan.column.element, plan.column.opaque}, place, out);
   }
-  if (plan.type == merkle::ColumnType::kOpaque && (value.IsText() || value.kind == Kind::kOpaque)) {
-    return merkle::AppendOpaqueText(plan.opaque, value.text, place, out) ||
+  if (plan.column.type == ColumnType::kOpaque &&
+      (value.IsText() || value.kind == Kind::kOpaque)) {
+    return merkle::AppendOpaqueText(plan.column.opaque, value.text, place, out) ||
            Natural(value, place, out);
   }
+  switch (plan.reading.kind()) {
+    case merkle::Reading::Kind::kPlain:
+      break;
+    case merkle::Reading::Kind::kPadded:
+      if (value.IsText()) return plan.append(Unpadded(value), place, out);
+      break;
+    case merkle::Reading::Kind::kSingle:
+      if (value.IsText() || value.kind == Kind::kNumber) {
+        return AppendNumber<merkle::AppendFloat32Text>(value, place, out);
+      }
+      break;
+    case merkle::Reading::Kind::kMoney:
+      if (const auto plain = value.IsText() ? merkle::PlainMoney(value.text) : std::nullopt) {
+        return merkle::AppendDecimalText(*plain, place, out);
+      }
+      break;
+    case merkle::Reading::Kind::kUnix:
+    case merkle::Reading::Kind::kFormat:
+      if (plan.reading.kind() == merkle::Reading::Kind::kFormat && !value.IsText()) break;
+      if (AppendNumberAsMoment(plan.reading, plan.column.type, value, place, out)) return true;
+      if (value.IsText()) return Natural(value, place, out);
+      break;
+  }
   return plan.append(value, place, out);
+}
+
+SourceValue RowEncoder::Unpadded(const SourceValue& value) {
+  SourceValue plain = value;
+  plain.text = value.text.substr(0, value.text.find_last_not_of(' ') + 1);
+  return plain;
 }
 
 bool RowEncoder::AppendUnderRules(const ColumnPlan& plan, const SourceValue& value,
@@ -655,9 +738,10 @@ bool RowEncoder::AppendUnderRules(const ColumnPlan& plan, const SourceValue& val
     return parsed;
   }
   merkle::Value& canonical = decoded->front();
-  for (const merkle::Rule& rule : plan.rules) merkle::ApplyRule(rule, &canonical);
+  const merkle::Tag before = canonical.tag;
+  for (const merkle::Rule& rule : plan.rules) merkle::ApplyRule(rule, plan.column, &canonical);
   merkle::AppendValue(canonical, plan.place, out);
-  return parsed || canonical.tag == merkle::Tag::kNull;
+  return parsed || canonical.tag != before;  // NULL, or read after all
 }
 
 }  // namespace driftwood::agent

@@ -14,11 +14,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/index/unparsed.h"
 #include "agent/source/source_value.h"
 #include "merkle/hash/batch_hasher.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/reading.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
 
@@ -60,23 +62,24 @@ class RowEncoder {
                            const std::function<void()>& end_column = nullptr);
 
   // Type mismatches so far.
-  uint64_t unparsed() const { return unparsed_; }
+  uint64_t unparsed() const { return unparsed_.count(); }
+  const Unparsed& unparsed_columns() const { return unparsed_; }
 
  private:
   // Appends a value that is not NULL; false if it is a type mismatch.
   using AppendFunction = bool (*)(const SourceValue& value, merkle::Place place, std::string* out);
   // How one column is encoded. Chosen once, so that no row asks for a column's type again.
   struct ColumnPlan {
-    merkle::ColumnType type;
+    merkle::Column column;
+    size_t number;  // as ScanColumns() has it
     AppendFunction append;
     merkle::Place place;
     std::vector<merkle::Rule> rules;  // mostly none
-    std::string opaque;               // merkle::Column::opaque
-    merkle::ColumnType element = merkle::ColumnType::kDynamic;
-    bool is_plain = true;  // none of the three
+    merkle::Reading reading{};
+    bool is_plain = true;  // no rule, no opaque type, no list's, no reading
   };
   static AppendFunction AppendFunctionOf(merkle::ColumnType type);
-  static ColumnPlan PlanOf(const merkle::Column& column, merkle::Place place,
+  static ColumnPlan PlanOf(const merkle::Column& column, size_t number, merkle::Place place,
                            std::vector<merkle::Rule> rules);
 
   absl::Status AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
@@ -85,6 +88,8 @@ class RowEncoder {
   void HashLong(size_t begin, merkle::BatchHasher* batch);
   void AppendKey(std::span<const SourceValue> row);
   void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
+  // Text as char(n) has it: spaces at its end are none of it.
+  static SourceValue Unpadded(const SourceValue& value);
   // Without rules. Whether it parsed.
   static bool AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, merkle::Place place,
                              std::string* out);
@@ -110,7 +115,7 @@ class RowEncoder {
   std::string scratch_;
   std::optional<merkle::BodyHasher> hasher_;
   absl::Status error_;
-  uint64_t unparsed_ = 0;
+  Unparsed unparsed_;
 };
 
 }  // namespace driftwood::agent

@@ -101,6 +101,9 @@ std::optional<LongColumn> ColumnOf(ColumnType type, std::string_view opaque,
     if (is_opaque) return std::nullopt;
     if (type == ColumnType::kJson && value.kind != Kind::kString) return OfJson(value.text, true);
     if (type != ColumnType::kBytes) return std::nullopt;
+    if (value.kind == Kind::kText && value.forms != nullptr && value.forms->raw_bytes) {
+      return Framed(Tag::kBytes, true, value.text);
+    }
     if (value.kind == Kind::kStored || !IsHexText(value.text)) {
       return OfText(Tag::kUnparsedText, false, value.text);
     }
@@ -148,9 +151,10 @@ bool HasOnlyBytes(Tag tag) {
          tag == Tag::kUnparsedText || tag == Tag::kUnparsedBytes;
 }
 
-void UnderRules(const std::vector<merkle::Rule>& rules, LongColumn* column) {
+void UnderRules(const merkle::Column& of, const std::vector<merkle::Rule>& rules,
+                LongColumn* column) {
   merkle::Value value = ValueOf(std::move(*column));
-  for (const merkle::Rule& rule : rules) merkle::ApplyRule(rule, &value);
+  for (const merkle::Rule& rule : rules) merkle::ApplyRule(rule, of, &value);
   column->source = "";
   column->is_hex = false;
   if (HasOnlyBytes(value.tag)) {
@@ -166,11 +170,14 @@ void UnderRules(const std::vector<merkle::Rule>& rules, LongColumn* column) {
 
 }  // namespace
 
-absl::StatusOr<LongColumn> RowEncoder::MakeLong(const ColumnPlan& plan, const SourceValue& value) {
-  std::optional<LongColumn> column = ColumnOf(plan.type, plan.opaque, value);
+absl::StatusOr<LongColumn> RowEncoder::MakeLong(const ColumnPlan& plan, const SourceValue& source) {
+  const bool padded = plan.reading.kind() == merkle::Reading::Kind::kPadded && source.IsText();
+  const SourceValue value = padded ? Unpadded(source) : source;
+  const ColumnType type = plan.column.type;
+  std::optional<LongColumn> column = ColumnOf(type, plan.column.opaque, value);
   if (!column) {
     constexpr size_t kSlackBytes = 16;
-    if (value.text.size() > kBytesMax / GrowthMax(plan.type, plan.opaque) - kSlackBytes) {
+    if (value.text.size() > kBytesMax / GrowthMax(type, plan.column.opaque) - kSlackBytes) {
       return TooLong(value.text.size());
     }
     column.emplace();
@@ -179,10 +186,10 @@ absl::StatusOr<LongColumn> RowEncoder::MakeLong(const ColumnPlan& plan, const So
                                    : AppendUnderRules(plan, value, &*column->made);
     RETURN_IF_ERROR(TakeError());
   } else if (!plan.rules.empty() && column->front.empty()) {
-    UnderRules(plan.rules, &*column);
+    UnderRules(plan.column, plan.rules, &*column);
   }
   if (column->tag && column->body_bytes() > kBytesMax) return TooLong(column->body_bytes());
-  if (!column->parsed) ++unparsed_;
+  if (!column->parsed) unparsed_.Add(plan.number, source);
   return *std::move(column);
 }
 

@@ -185,7 +185,14 @@ absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
   ActiveCall call(this, control);
   absl::StatusOr<PrepareResult> result = found->Prepare(agreement, force, control);
   if (!result.ok()) return WhileStopping(result.status());
+  KeepValuesHome(&result->unparsed_columns);
   return result;
+}
+
+// An example is a value.
+void Service::KeepValuesHome(std::vector<UnparsedColumn>* columns) const {
+  if (options_.allow_values) return;
+  for (UnparsedColumn& column : *columns) column.example.reset();
 }
 
 absl::StatusOr<std::shared_ptr<LiveIndex>> Service::Live(std::string_view dataset,
@@ -206,7 +213,9 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                         snapshot.state.unparsed,
                         snapshot.state.not_point_in_time,
                         options_.snapshots.lease,
-                        snapshot.state.freshness};
+                        snapshot.state.freshness,
+                        snapshot.state.unparsed_columns};
+  KeepValuesHome(&opened.unparsed_columns);
   ASSIGN_OR_RETURN(opened.id, snapshots_.Open(live, std::move(snapshot.view)));
   return opened;
 }

@@ -122,6 +122,8 @@ class Service {
   void EndCall(CallControl* control);
   // What a call that Stop() cancelled fails with.
   absl::Status WhileStopping(absl::Status status) const;
+  // Takes the examples out unless they may leave.
+  void KeepValuesHome(std::vector<UnparsedColumn>* columns) const;
 
   const ServiceOptions options_;
   std::map<std::string, std::unique_ptr<Dataset>, std::less<>> datasets_;  // constant once served

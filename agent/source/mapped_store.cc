@@ -7,7 +7,7 @@
 
 #include "agent/source/forwarding_store.h"
 #include "agent/source/messages.h"
-#include "merkle/record/datetime.h"
+#include "merkle/record/datetime_forms.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -58,7 +58,8 @@ class ZoneSink final : public RowSink {
     if (value.kind == Kind::kTimestamp) {
       local = {value.special, value.int64};
     } else if (value.IsText()) {
-      const std::optional<merkle::Instant> parsed = merkle::ParseTimestamp(value.text, false);
+      const std::optional<merkle::Instant> parsed =
+          merkle::ReadTimestamp(value.text, /*zoned=*/false);
       if (!parsed) return value;
       local = *parsed;
     } else {

@@ -2,11 +2,24 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "merkle/record/value.h"
 
 namespace driftwood::agent {
+
+// How a text file writes what its reader has to know from its user. Lives as long as what refers to
+// it is read.
+struct TextForms {
+  bool decimal_comma = false;             // "1234,5"; then no number has a point
+  std::vector<std::string> true_words{};  // in place of the usual ones, unless both are empty
+  std::vector<std::string> false_words{};
+  bool raw_bytes = false;  // bytes stand there as they are
+
+  bool has_words() const { return !true_words.empty(); }
+};
 
 // A view: `text` lives as long as the batch that it came from.
 struct SourceValue {
@@ -45,6 +58,7 @@ struct SourceValue {
     int64_t int64;
     uint64_t uint64;
     double real;
+    const TextForms* forms;     // kText: null for the usual ones
     const char* character_set;  // its name, ended by a zero; lives as long as `text`
   };
   std::string_view text;
@@ -83,6 +97,7 @@ struct SourceValue {
   static SourceValue OfText(Kind kind, std::string_view text) {
     SourceValue s;
     s.kind = kind;
+    s.forms = nullptr;
     s.text = text;
     return s;
   }

@@ -11,6 +11,7 @@
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
 #include "coordinator/audit/settle.h"
+#include "coordinator/audit/unparsed_advice.h"
 #include "coordinator/walk/walk.h"
 #include "merkle/check.h"
 #include "merkle/os/threads.h"
@@ -37,6 +38,7 @@ class Audit {
     report_.missing.assign(plan.replicas.size(), 0);
     report_.values_shown = plan.show_values;
     lost_ = std::make_unique<bool[]>(count());
+    unparsed_columns_.resize(count());
   }
 
   Report Run() {
@@ -229,6 +231,7 @@ class Audit {
     SourceState& state = states_[i];
     TakeCounts(prepared->root, prepared->records, &state);
     state.unparsed = prepared->unparsed;
+    unparsed_columns_[i] = prepared->unparsed_columns;
     state.index_seconds = options_.now_seconds() - start;
     state.index_reused = prepared->reused;
     if (observer_ != nullptr) observer_->OnIndexed(i, *state.records);
@@ -280,6 +283,7 @@ class Audit {
       }
       TakeCounts(opened[i].root, opened[i].records, &states_[i]);
       states_[i].unparsed = opened[i].unparsed;
+      unparsed_columns_[i] = opened[i].unparsed_columns;
       not_point_in_time_.push_back(opened[i].not_point_in_time);
       roots->push_back(opened[i].root);
     }
@@ -288,15 +292,11 @@ class Audit {
   }
 
   void WarnOfUnparsed() {
-    for (const ReportReplica& replica : report_.replicas) {
-      if (replica.unparsed.value_or(0) == 0) continue;
-      report_.warnings.push_back(
-          replica.name + ": " + GroupDigits(*replica.unparsed) +
-          (*replica.unparsed == 1
-               ? " type mismatch: a value that can't be read as its column's type, and is compared "
-                 "as what it is"
-               : " type mismatches: values that can't be read as their column's type, and are "
-                 "compared as what they are"));
+    for (size_t i = 0; i < count(); ++i) {
+      if (states_[i].unparsed.value_or(0) == 0) continue;
+      report_.warnings.push_back(UnparsedWarning(*states_[i].unparsed, unparsed_columns_[i],
+                                                 agreement_.schema, described_[i], described_,
+                                                 options_.setting));
     }
   }
 
@@ -508,6 +508,7 @@ class Audit {
   // Each written by its own thread.
   std::unique_ptr<bool[]> lost_;
   std::vector<SourceState> states_;
+  std::vector<std::vector<UnparsedColumn>> unparsed_columns_;
   std::vector<DescribedSource> described_;
   merkle::Agreement agreement_;
   std::vector<merkle::Summary> roots_;

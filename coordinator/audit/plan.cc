@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "merkle/record/reading.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -78,7 +79,7 @@ std::string PlanText(const std::vector<DescribedSource>& described, const Reconc
     row.push_back(as);
   };
   const auto add_column = [&](const merkle::Column& column, const std::string& prefix) {
-    std::string as = prefix + EscapeForDisplay(merkle::TypeText(column.value_type()));
+    std::string as = prefix + EscapeForDisplay(merkle::ColumnTypeText(column));
     for (const merkle::Rule& rule : merkle::RulesOf(agreement.rules, column.name)) {
       as += ", " + merkle::RuleText(rule);
     }

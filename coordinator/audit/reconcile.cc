@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "coordinator/audit/readable_types.h"
 #include "coordinator/audit/type_lattice.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -27,6 +28,14 @@ bool Contains(const Names& names, const std::string& name) {
 
 void AddType(const ValueType& type, Types* types) {
   if (std::find(types->begin(), types->end(), type) == types->end()) types->push_back(type);
+}
+
+bool IsNumber(const ValueType& type) {
+  return type.type == ColumnType::kInteger || type.type == ColumnType::kDecimal;
+}
+
+bool IsDouble(const Types& declared) {
+  return declared.size() == 1 && declared[0].type == ColumnType::kFloat64;
 }
 
 // More of them are counted in a message, and not named: it is one line that somebody reads.
@@ -333,7 +342,8 @@ class Reconciler {
       for (const std::string& name : names) {
         const absl::StatusOr<ValueType> type = DecideType(name);
         if (type.ok())
-          columns->push_back({name, type->type, type->opaque, type->element});
+          columns->push_back(
+              {name, type->type, type->opaque, type->element, DecideReading(name, *type)});
         else
           wrong.emplace_back(type.status().message());
       }
@@ -365,8 +375,13 @@ class Reconciler {
     }
     if (!declared.empty()) {
       for (const ValueType& type : observed) {
-        // Strings hold what JSON has no type for.
-        if (type.type != ColumnType::kText) AddType(type, &declared);
+        // Strings hold what JSON has no type for, and it has no other numbers than those that are
+        // the doubles that are declared.
+        if (type.type == ColumnType::kText) continue;
+        if (IsDouble(declared) && IsNumber(type) && !NumberByRule(name, {declared[0], type})) {
+          continue;
+        }
+        AddType(type, &declared);
       }
       return MergeAll(name, declared);
     }
@@ -411,6 +426,20 @@ class Reconciler {
       text += " (" + column.declared + ")";
     }
     return text;
+  }
+
+  // As the user says; else what all that declare the type say of it.
+  std::string DecideReading(const std::string& name, const ValueType& type) const {
+    const auto chosen = options_.readings.find(name);
+    if (chosen != options_.readings.end()) return chosen->second;
+    std::optional<std::string> reading;
+    for (const DescribedSource& replica : replicas_) {
+      const SourceColumn& column = *FindColumn(replica, name);
+      if (column.knowledge != TypeKnowledge::kTyped) continue;
+      if (column.type != type.type || (reading && *reading != column.reading)) return "";
+      reading = column.reading;
+    }
+    return reading.value_or("");
   }
 
   // No side declares a type. What has one in each value is not read as another: the string "5" is
@@ -465,8 +494,11 @@ class Reconciler {
       if (!sides.empty()) sides += ", ";
       sides += replica.name + " has " + SourceText(column);
     }
-    return absl::FailedPreconditionError("column '" + name + "' has types that don't compare: " +
-                                         sides + OrTypes(name) + OrConvert(name) + OrIgnore(name));
+    std::string advice = OrTypes(name) + OrConvert(name) + OrIgnore(name);
+    if (advice.starts_with(", or ")) advice.replace(0, 5, "; ");
+    if (advice.empty()) advice = "; convert it in a view on one side";
+    return absl::FailedPreconditionError("column '" + name +
+                                         "' has types that don't compare: " + sides + advice);
   }
 
   // Where one of the sides is of a kind of its own, only the types as which all sides are read.
@@ -480,7 +512,9 @@ class Reconciler {
       is_own = is_own || IsOwnKind(column.type);
     }
     if (!is_own) {
-      return "; say how to read it with " + Say(Setting::kTypes, CommaList({name}) + "=TYPE");
+      Names types = ReadableTypes(columns);
+      for (std::string& type : types) type = Say(Setting::kTypes, CommaList({name}) + "=" + type);
+      return types.empty() ? "" : "; say how to read it with " + JoinOr(types);
     }
     Names ways;
     for (const ValueType& type :
@@ -518,14 +552,14 @@ class Reconciler {
     }
     const std::string column = CommaList({name});
     if (local != nullptr && zoned) {
-      return ", or which zone the local times are of with " +
-             Say(Setting::kZone, local->name + ":" + column + "=UTC+N");
+      return {"say which zone the local times are of with " +
+              Say(Setting::kZone, local->name + ":" + column + "=UTC+N")};
     }
     if (binary && decimal) {
       return ", or how exactly they must agree with " + Say(Setting::kRules, column + ":round=N") +
              " or " + Say(Setting::kRules, column + ":float=N");
     }
-    return "";
+    return {};
   }
 
   // A key column can't be left out.

@@ -22,6 +22,7 @@ struct ReconcileOptions {
   std::vector<std::string> columns;  // empty: all
   std::vector<std::string> ignore;
   std::map<std::string, merkle::ValueType> types;
+  std::map<std::string, std::string> readings{};  // of these types (merkle/record/reading.h)
   std::vector<merkle::ColumnRule> rules;
   merkle::TreeParams params;
 };

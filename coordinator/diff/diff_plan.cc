@@ -11,6 +11,7 @@
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/diff/shell_text.h"
 #include "coordinator/report/output.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
@@ -29,27 +30,46 @@ const std::vector<std::string>& TypeNames() {
   return names;
 }
 
-absl::StatusOr<std::map<std::string, merkle::ValueType>> ParseTypes(
-    const std::vector<std::string>& lists) {
-  std::map<std::string, merkle::ValueType> types;
+// "COLUMN=TYPE", or "COLUMN=TYPE:READING" (merkle/record/reading.h).
+absl::Status ParseTypes(const std::vector<std::string>& lists, ReconcileOptions* options) {
   for (const std::string& item : JoinLists(lists)) {
     const size_t equals = item.rfind('=');
     if (equals == std::string::npos || equals == 0) {
       return absl::InvalidArgumentError("--types '" + item + "': expected COLUMN=TYPE,…");
     }
     const std::string name = item.substr(0, equals);
-    const std::string type_name = item.substr(equals + 1);
-    const std::optional<merkle::ValueType> type = merkle::ValueTypeFromText(type_name);
-    if (!type) {
+    std::string type_name = item.substr(equals + 1);
+    std::string reading;
+    // What stands behind a list's colon is its elements' type.
+    if (const size_t colon = type_name.find(':');
+        colon != std::string::npos && !type_name.starts_with("list:")) {
+      reading = type_name.substr(colon + 1);
+      type_name.resize(colon);
+      if (reading.empty()) {
+        return absl::InvalidArgumentError("--types " + item + ": nothing follows the colon");
+      }
+    }
+    if (type_name == "float32" && reading.empty()) {
+      type_name = "float64";
+      reading = "single";
+    }
+    std::optional<merkle::ValueType> type = merkle::ValueTypeFromText(type_name);
+    if (!type) type = merkle::ColumnTypeFromAnyName(type_name);
+    if (!type || !merkle::IsWellFormed(*type)) {
       return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
                                         DidYouMean(type_name, TypeNames()) + "; expected one of " +
                                         JoinNames(TypeNames(), 20));
     }
-    if (!types.emplace(name, *type).second) {
+    const absl::Status valid = merkle::Reading::Of(type->type, reading).status();
+    if (!valid.ok()) {
+      return absl::InvalidArgumentError("--types " + name + ": " + std::string(valid.message()));
+    }
+    if (!options->types.emplace(name, *type).second) {
       return absl::InvalidArgumentError("--types names column '" + name + "' twice");
     }
+    if (!reading.empty()) options->readings.emplace(name, reading);
   }
-  return types;
+  return absl::OkStatus();
 }
 
 // "column:ignore" is another way to write --ignore column.
@@ -182,7 +202,7 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
   plan.reconcile.key = JoinLists(options.key);
   plan.reconcile.columns = JoinLists(options.columns);
   plan.reconcile.ignore = JoinLists(options.ignore);
-  ASSIGN_OR_RETURN(plan.reconcile.types, ParseTypes(options.types));
+  RETURN_IF_ERROR(ParseTypes(options.types, &plan.reconcile));
   RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
   plan.recheck = PlanRecheck(options);
   plan.show_values = options.show_values;

@@ -43,9 +43,9 @@ inline constexpr std::array<ListOption, 11> kListOptions = {{
     {"--ignore", &DiffOptions::ignore, "COLUMNS",
      "Leave these columns out", true},
     {"--types", &DiffOptions::types, "COLUMN=TYPE",
-     "How to read columns, as in a=text,b=date: bool, integer, decimal, float64, text, bytes, "
-     "date, time, timestamp, timestamptz, uuid, json, bits, interval, list, list:TYPE, set or "
-     "dynamic", true},
+     "How to read columns, as in a=text,b=timestamp:unix,c=date:%d.%m.%Y: bool, integer, decimal, "
+     "float32, float64, text, bytes, date, time, timestamp, timestamptz, uuid, json, bits, "
+     "interval, list, list:TYPE, set or dynamic", true},
     {"--rule", &DiffOptions::rules, "COLUMN:RULE",
      "What to leave out of account, as in total:round=2,name:rtrim: round=N, float=N, float=32, "
      "precision=s|ms|us, trim, rtrim, nfc, casefold, empty=null, json=number-as-double, ignore",

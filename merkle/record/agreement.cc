@@ -6,6 +6,7 @@
 #include "merkle/check.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/big_endian.h"
+#include "merkle/record/reading.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
@@ -36,9 +37,13 @@ void AppendColumns(const std::vector<Column>& columns, std::string* out) {
   AppendNumber(columns.size(), out);
   for (const Column& column : columns) {
     AppendFramed(column.name, out);
-    AppendNumber(static_cast<uint64_t>(column.type), out);
+    // Says besides whether a reading follows.
+    constexpr uint64_t kHasReading = 0x100;
+    AppendNumber(static_cast<uint64_t>(column.type) | (column.reading.empty() ? 0 : kHasReading),
+                 out);
     if (column.type == ColumnType::kList) AppendNumber(static_cast<uint64_t>(column.element), out);
     if (HasOpaqueName(column)) AppendFramed(column.opaque, out);
+    if (!column.reading.empty()) AppendFramed(column.reading, out);
   }
 }
 
@@ -66,11 +71,17 @@ absl::Status ValidateColumn(const Column& column, std::set<std::string_view>* se
   if (!seen->insert(column.name).second) {
     return absl::InvalidArgumentError("column " + Quoted(column.name) + " is there twice");
   }
+  if (const absl::Status status = Reading::Of(column.type, column.reading).status(); !status.ok()) {
+    return absl::InvalidArgumentError("column " + Quoted(column.name) + ": " +
+                                      std::string(status.message()));
+  }
   return absl::OkStatus();
 }
 
 std::string DescribeColumn(const Column& column) {
-  return column.name + " " + TypeText(column.value_type());
+  const std::string reading =
+      column.reading.empty() ? "" : " read as " + Quoted(column.reading);
+  return column.name + " " + TypeText(column.value_type()) + reading;
 }
 
 template <typename Items, typename Describe>

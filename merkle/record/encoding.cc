@@ -17,6 +17,7 @@
 #include "merkle/check.h"
 #include "merkle/record/big_endian.h"
 #include "merkle/record/datetime.h"
+#include "merkle/record/datetime_forms.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/encoding_format.h"
 #include "merkle/text/utf8.h"
@@ -99,17 +100,30 @@ void AppendDateLike(Tag tag, int64_t number, std::string* out) {
   out->append(column, sizeof column);
 }
 
-bool AppendInstant(Tag tag, const std::optional<Instant>& instant, Place place, std::string* out) {
-  if (!instant) return false;
-  if (instant->special != Value::Special::kNone) {
-    AppendSpecial(tag, instant->special, place, out);
-  } else {
-    AppendDateLike(tag, instant->number, out);
-  }
-  return true;
+bool AppendIfRead(Tag tag, const std::optional<Instant>& instant, Place place, std::string* out) {
+  if (instant) AppendInstant(tag, *instant, place, out);
+  return instant.has_value();
 }
 
-std::optional<double> ParseDouble(std::string_view text) {
+// A whole number in another spelling than its digits: "1234.0", "2e3", "5.". Never expanded beyond
+// what an integer can hold.
+std::optional<std::string> PlainInteger(std::string_view text) {
+  constexpr int64_t kDigitsMax = 20;  // of a uint64
+  const std::optional<Decimal> decimal = ParseDecimal(text);
+  if (!decimal) return std::nullopt;
+  if (decimal->kind == Decimal::Kind::kZero) return "0";
+  if (decimal->kind != Decimal::Kind::kFinite || decimal->exponent >= kDigitsMax ||
+      decimal->exponent + 1 < static_cast<int64_t>(decimal->digit_count)) {
+    return std::nullopt;
+  }
+  std::string plain;
+  AppendCanonicalDecimal(*decimal, &plain);
+  return plain;
+}
+
+// Of double or float. A value that it can't hold is not read.
+template <typename Real>
+std::optional<double> ParseReal(std::string_view text) {
   // The grammar is the decimals'; from_chars() alone takes other words and no '+'.
   const std::optional<Decimal> decimal = ParseDecimal(text);
   if (!decimal) return std::nullopt;
@@ -127,7 +141,7 @@ std::optional<double> ParseDouble(std::string_view text) {
   }
   if (text.front() == '+') text.remove_prefix(1);
   const char* const end = text.data() + text.size();
-  double value = 0;
+  Real value = 0;
   const std::from_chars_result result = std::from_chars(text.data(), end, value);
   // Too large or too small for a double: neither infinity nor zero is what the text says.
   if (result.ec != std::errc() || result.ptr != end || !std::isfinite(value) || value == 0) {
@@ -219,7 +233,9 @@ void AppendUnparsedBytes(std::string_view bytes, Place place, std::string* out) 
   AppendFramed(Tag::kUnparsedBytes, bytes, place, out);
 }
 
-bool AppendIntegerText(std::string_view text, Place place, std::string* out) {
+namespace {
+
+bool AppendPlainInteger(std::string_view text, Place place, std::string* out) {
   const char* p = text.data();
   const char* const end = p + text.size();
   const bool negative = p != end && *p == '-';
@@ -249,6 +265,14 @@ bool AppendIntegerText(std::string_view text, Place place, std::string* out) {
   return true;
 }
 
+}  // namespace
+
+bool AppendIntegerText(std::string_view text, Place place, std::string* out) {
+  if (AppendPlainInteger(text, place, out)) return true;
+  const std::optional<std::string> plain = PlainInteger(text);
+  return plain && AppendPlainInteger(*plain, place, out);
+}
+
 bool AppendDecimalText(std::string_view text, Place place, std::string* out) {
   char column[5 + kShortDecimalBytes];
   const size_t head = place == Place::kValue ? 5 : 1;
@@ -265,7 +289,14 @@ bool AppendDecimalText(std::string_view text, Place place, std::string* out) {
 }
 
 bool AppendFloat64Text(std::string_view text, Place place, std::string* out) {
-  const std::optional<double> value = ParseDouble(text);
+  const std::optional<double> value = ParseReal<double>(text);
+  if (!value) return false;
+  AppendFloat64(*value, place, out);
+  return true;
+}
+
+bool AppendFloat32Text(std::string_view text, Place place, std::string* out) {
+  const std::optional<double> value = ParseReal<float>(text);
   if (!value) return false;
   AppendFloat64(*value, place, out);
   return true;
@@ -279,7 +310,7 @@ bool AppendBoolText(std::string_view text, std::string* out) {
 }
 
 bool AppendDateText(std::string_view text, Place place, std::string* out) {
-  return AppendInstant(Tag::kDate, ParseDate(text), place, out);
+  return AppendIfRead(Tag::kDate, ReadDate(text), place, out);
 }
 
 bool AppendTimeText(std::string_view text, Place place, std::string* out) {
@@ -290,11 +321,11 @@ bool AppendTimeText(std::string_view text, Place place, std::string* out) {
 }
 
 bool AppendTimestampText(std::string_view text, Place place, std::string* out) {
-  return AppendInstant(Tag::kTimestamp, ParseTimestamp(text, false), place, out);
+  return AppendIfRead(Tag::kTimestamp, ReadTimestamp(text, false), place, out);
 }
 
 bool AppendTimestampTzText(std::string_view text, Place place, std::string* out) {
-  return AppendInstant(Tag::kTimestampTz, ParseTimestamp(text, true), place, out);
+  return AppendIfRead(Tag::kTimestampTz, ReadTimestamp(text, true), place, out);
 }
 
 bool AppendUuidText(std::string_view text, Place place, std::string* out) {
@@ -378,6 +409,14 @@ void AppendSpecial(Tag tag, Value::Special special, Place, std::string* out) {
   DRIFTWOOD_CHECK(special != Value::Special::kNone);
 }
 
+void AppendInstant(Tag tag, const Instant& instant, Place place, std::string* out) {
+  if (instant.special != Value::Special::kNone) {
+    AppendSpecial(tag, instant.special, place, out);
+  } else {
+    AppendDateLike(tag, instant.number, out);
+  }
+}
+
 void AppendUuid(const unsigned char bytes[16], Place, std::string* out) {
   char column[1 + 16];
   column[0] = static_cast<char>(Tag::kUuid);
@@ -400,8 +439,7 @@ void AppendValue(const Value& value, Place place, std::string* out) {
     case Tag::kDate:
     case Tag::kTimestamp:
     case Tag::kTimestampTz:
-      DRIFTWOOD_CHECK(AppendInstant(value.tag, Instant{value.special, value.number}, place, out));
-      return;
+      return AppendInstant(value.tag, Instant{value.special, value.number}, place, out);
     case Tag::kTime:
       return AppendTime(value.number, place, out);
     case Tag::kDecimal:

@@ -60,19 +60,23 @@ void AppendHead(Tag tag, uint32_t bytes, std::string* out);
 // These parse `text` as a column's type and append its canonical form. They return false, with
 // `out` as it was, if it is refused; the caller then appends it as what it is and counts it.
 // None trims, coerces or rounds.
-bool AppendIntegerText(std::string_view text, Place place, std::string* out);  // "-7", "+7", "007"
+bool AppendIntegerText(std::string_view text, Place place,
+                       std::string* out);  // "-7", "+7", "007", "7.0", "7.", "70e-1"
 bool AppendDecimalText(std::string_view text, Place place,
                        std::string* out);  // "1e3", ".14", "NaN"
 bool AppendFloat64Text(std::string_view text, Place place, std::string* out);  // shortest or not
+bool AppendFloat32Text(std::string_view text, Place place, std::string* out);  // nearest single
 bool AppendBoolText(std::string_view text, std::string* out);  // 0/1 t/f true/false, any case
-bool AppendDateText(std::string_view text, Place place,
-                    std::string* out);  // "2024-02-29", "infinity"
+// "2024-02-29", "infinity", and the forms of merkle/record/datetime_forms.h.
+bool AppendDateText(std::string_view text, Place place, std::string* out);
 bool AppendTimeText(std::string_view text, Place place, std::string* out);  // "12:34:56.123456"
-// ISO 8601 with ' ' or 'T' between; no zone suffix. More than six fractional digits are refused
-// unless the rest are zeros.
+// The same forms; no zone. More than six digits behind a second's point are refused unless the
+// rest are zeros.
 bool AppendTimestampText(std::string_view text, Place place, std::string* out);
-// The same with 'Z', '+02', '+02:00' or '-0930'; without a zone it is refused.
+// With a zone; without one it is refused.
 bool AppendTimestampTzText(std::string_view text, Place place, std::string* out);
+// A moment that was read in another way: `tag` is of a date or timestamp.
+void AppendInstant(Tag tag, const Instant& instant, Place place, std::string* out);
 bool AppendUuidText(std::string_view text, Place place, std::string* out);
 bool AppendJsonText(std::string_view json, Place place, std::string* out);
 bool AppendBitsText(std::string_view text, Place place, std::string* out);  // "0101", ""

@@ -13,6 +13,7 @@
 #include "merkle/check.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/unicode.h"
 
@@ -193,6 +194,31 @@ int64_t FloorTo(int64_t number, int64_t unit) {
   return number - (rest < 0 ? rest + unit : rest);
 }
 
+// Without the digits for which it did not parse: what the rule cuts off anyway.
+void ReadFinerDigits(const Column& column, Value* value) {
+  // A number that counts seconds is a decimal if it is of no use as a moment.
+  if (value->tag != Tag::kUnparsedText && value->tag != Tag::kDecimal) return;
+  Value read;
+  if (column.type == ColumnType::kTime && value->tag == Tag::kUnparsedText) {
+    const std::optional<int64_t> time = ReadTime(value->text, FinerDigits::kCut);
+    if (!time) return;
+    read.tag = Tag::kTime;
+    read.number = *time;
+  } else if (column.type == ColumnType::kTimestamp || column.type == ColumnType::kTimestampTz) {
+    const absl::StatusOr<Reading> reading = Reading::Of(column.type, column.reading);
+    DRIFTWOOD_CHECK(reading.ok());
+    if (value->tag == Tag::kDecimal && reading->kind() != Reading::Kind::kUnix) return;
+    const std::optional<Instant> instant = reading->Moment(value->text, FinerDigits::kCut);
+    if (!instant) return;
+    read.tag = column.type == ColumnType::kTimestamp ? Tag::kTimestamp : Tag::kTimestampTz;
+    read.special = instant->special;
+    read.number = instant->number;
+  } else {
+    return;
+  }
+  *value = std::move(read);
+}
+
 }  // namespace
 
 absl::StatusOr<Rule> ParseRule(std::string_view text) {
@@ -283,6 +309,11 @@ void ApplyRule(const Rule& rule, Value* value) {
     default:
       break;
   }
+}
+
+void ApplyRule(const Rule& rule, const Column& column, Value* value) {
+  if (rule.kind == RuleKind::kPrecision) ReadFinerDigits(column, value);
+  ApplyRule(rule, value);
 }
 
 std::map<std::string, std::vector<Rule>> RulesByColumn(const std::vector<std::string>& rules) {

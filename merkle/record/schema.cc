@@ -10,6 +10,17 @@ constexpr std::array<std::string_view, 17> kTypeNames = {
     "bool",        "integer", "decimal", "float64", "text",   "bytes", "date", "time", "timestamp",
     "timestamptz", "uuid",    "json",    "dynamic", "opaque", "bits",  "list", "set"};
 
+struct OtherName {
+  std::string_view name;
+  ColumnType type;
+};
+constexpr OtherName kOtherNames[] = {
+    {"int", ColumnType::kInteger},    {"bigint", ColumnType::kInteger},
+    {"string", ColumnType::kText},    {"datetime", ColumnType::kTimestamp},
+    {"boolean", ColumnType::kBool},   {"numeric", ColumnType::kDecimal},
+    {"double", ColumnType::kFloat64},
+};
+
 }  // namespace
 
 bool IsColumnType(ColumnType type) {
@@ -63,6 +74,13 @@ std::optional<ValueType> ValueTypeFromText(std::string_view text) {
   const std::optional<ColumnType> type = ColumnTypeFromName(text);
   if (!type || *type == ColumnType::kOpaque) return std::nullopt;
   return ValueType(*type);
+}
+
+std::optional<ColumnType> ColumnTypeFromAnyName(std::string_view name) {
+  for (const OtherName& other : kOtherNames) {
+    if (other.name == name) return other.type;
+  }
+  return ColumnTypeFromName(name);
 }
 
 }  // namespace driftwood::merkle

@@ -42,6 +42,8 @@ bool IsElementType(ColumnType type);
 // and of reports.
 std::string_view ColumnTypeName(ColumnType type);
 std::optional<ColumnType> ColumnTypeFromName(std::string_view name);
+// The same, and the names of databases and languages: "int", "string", "datetime", "boolean", …
+std::optional<ColumnType> ColumnTypeFromAnyName(std::string_view name);
 
 // The type whose texts are read as intervals, in each of PostgreSQL's styles (interval.h).
 inline constexpr std::string_view kIntervalType = "interval";
@@ -77,6 +79,7 @@ struct Column {
   ColumnType type = ColumnType::kDynamic;
   std::string opaque{};  // as in ValueType
   ColumnType element = ColumnType::kDynamic;
+  std::string reading{};  // how texts are read, beyond what the type says (merkle/record/reading.h)
 
   ValueType value_type() const { return {type, opaque, element}; }
   friend bool operator==(const Column&, const Column&) = default;

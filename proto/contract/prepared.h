@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
@@ -28,12 +29,22 @@ struct PrepareProgress {
   friend bool operator==(const PrepareProgress&, const PrepareProgress&) = default;
 };
 
+// A column that has type mismatches.
+struct UnparsedColumn {
+  std::string column;
+  uint64_t count = 0;
+  std::optional<std::string> example{};  // UTF-8, cut; absent if the agent gives no values away
+
+  friend bool operator==(const UnparsedColumn&, const UnparsedColumn&) = default;
+};
+
 struct PrepareResult {
   merkle::Summary root;
   uint64_t records = 0;  // with copies, where the agreement is of a multiset; else root.count
   uint64_t unparsed = 0;
-  bool reused = false;              // a kept index, proven current
-  std::string not_point_in_time{};  // why not; empty if it is
+  bool reused = false;                             // a kept index, proven current
+  std::string not_point_in_time{};                 // why not; empty if it is
+  std::vector<UnparsedColumn> unparsed_columns{};  // the same by column, as far as there are any
 
   friend bool operator==(const PrepareResult&, const PrepareResult&) = default;
 };
@@ -62,6 +73,7 @@ struct OpenedSnapshot {
   std::string not_point_in_time{};
   std::chrono::milliseconds lease{};  // it ends so long after its last use
   Freshness freshness{};
+  std::vector<UnparsedColumn> unparsed_columns{};  // PrepareResult::unparsed_columns
 
   friend bool operator==(const OpenedSnapshot&, const OpenedSnapshot&) = default;
 };

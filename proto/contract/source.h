@@ -26,6 +26,7 @@ struct SourceColumn {
   std::string declared;                                 // as the source words it: "VARCHAR(20)"
   std::string opaque{};                                 // as in merkle::ValueType
   merkle::ColumnType element = merkle::ColumnType::kDynamic;
+  std::string reading{};  // what it says beyond `type` (merkle/record/reading.h); kTyped
 
   merkle::ValueType value_type() const { return {type, opaque, element}; }
   friend bool operator==(const SourceColumn&, const SourceColumn&) = default;

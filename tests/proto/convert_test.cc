@@ -62,6 +62,7 @@ class Some {
     agreement.schema.values[0].name += Text();
     agreement.schema.values[1].name = "z" + Text();
     GiveType(&agreement.schema.values[1]);
+    if (Bool()) agreement.schema.values[0].reading = "money";
     agreement.rules.clear();
     if (Bool()) {
       agreement.schema.key.clear();
@@ -76,6 +77,7 @@ class Some {
         column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved;
     column.type = merkle::ColumnType::kText;
     if (has_type) GiveType(&column);
+    if (has_type && column.type == merkle::ColumnType::kText && Bool()) column.reading = "padded";
     return column;
   }
   // Any that is well-formed.
@@ -111,9 +113,18 @@ class Some {
     description.values_allowed = Bool();
     return description;
   }
+  std::vector<UnparsedColumn> Unparsed() {
+    std::vector<UnparsedColumn> columns(Below(3));
+    for (UnparsedColumn& column : columns) {
+      column = {Text(), Number(), Bool() ? std::optional<std::string>(Text()) : std::nullopt};
+    }
+    return columns;
+  }
   PrepareUpdate Update() {
     PrepareUpdate update{{Number(), Number(), Text()}};
-    if (Bool()) update.result = PrepareResult{Summary(), Number(), Number(), Bool(), Text()};
+    if (Bool()) {
+      update.result = PrepareResult{Summary(), Number(), Number(), Bool(), Text(), Unparsed()};
+    }
     return update;
   }
   WallTime Time() { return WallTime(std::chrono::microseconds(static_cast<int64_t>(Number()))); }
@@ -135,7 +146,8 @@ class Some {
             Number(),
             Text(),
             std::chrono::milliseconds(static_cast<uint32_t>(Number())),
-            Freshness()};
+            Freshness(),
+            Unparsed()};
   }
   ReadRequest Read() {
     ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(5))};

@@ -1,10 +1,13 @@
 #include "agent/stores/csv/csv_dialect.h"
 
+#include <set>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
@@ -101,6 +104,47 @@ absl::Status ApplyQuoteAndEscape(const StoreUrl& url, CsvDialect* dialect) {
   return absl::OkStatus();
 }
 
+// The words of true= and false=, which stand in place of the usual ones.
+absl::Status ParseWords(const StoreUrl& url, TextForms* forms) {
+  const bool has_true = url.Parameter("true").has_value();
+  if (has_true != url.Parameter("false").has_value())
+    return absl::InvalidArgumentError(
+        "true= and false= say together how booleans are written: give both, as in "
+        "true=yes&false=no");
+  if (!has_true) return absl::OkStatus();
+  forms->true_words = url.List("true");
+  forms->false_words = url.List("false");
+  std::set<std::string> seen;
+  for (const auto* words : {&forms->true_words, &forms->false_words}) {
+    for (const std::string& word : *words) {
+      if (word.empty())
+        return absl::InvalidArgumentError("true= and false=: an empty word says nothing");
+      if (!seen.insert(Lowercase(word)).second)
+        return absl::InvalidArgumentError("true= and false=: '" + Printable(word) +
+                                          "' is there twice (letter case does not count)");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseForms(const StoreUrl& url, CsvDialect* dialect) {
+  // What MySQL's programs write of a blob are its bytes.
+  dialect->forms.raw_bytes = dialect->escapes == Escapes::kMysql;
+  const std::string decimal = url.Parameter("decimal").value_or(".");
+  if (decimal != "." && decimal != ",")
+    return absl::InvalidArgumentError("decimal=" + Printable(decimal) +
+                                      ": numbers have a point or a comma; say decimal=, for the "
+                                      "comma");
+  dialect->forms.decimal_comma = decimal == ",";
+  return ParseWords(url, &dialect->forms);
+}
+
+std::string WordsText(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += std::to_string(word.size()) + ":" + word + ",";
+  return text;
+}
+
 }  // namespace
 
 absl::StatusOr<CsvDialect> CsvDialectOf(const StoreUrl& url) {
@@ -122,6 +166,7 @@ absl::StatusOr<CsvDialect> CsvDialectOf(const StoreUrl& url) {
       dialect.null_text = *null;
     RETURN_IF_ERROR(CheckNullText(*null, dialect));
   }
+  RETURN_IF_ERROR(ParseForms(url, &dialect));
   return dialect;
 }
 
@@ -130,6 +175,10 @@ std::string CsvDialect::ToString() const {
   text += " quote" + (quote ? std::string("=") + *quote : " off");
   text += " escapes=" + std::to_string(static_cast<int>(escapes)) + escape;
   text += std::string(" null") + (null_text ? "=" + *null_text : " off");
+  if (forms.decimal_comma) text += " decimal-comma";
+  if (forms.raw_bytes) text += " raw-bytes";
+  if (forms.has_words())
+    text += " true=" + WordsText(forms.true_words) + " false=" + WordsText(forms.false_words);
   return text + (null_word_refused ? " null-word-refused" : "");
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "agent/source/source_value.h"
 #include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
@@ -37,6 +38,7 @@ struct CsvDialect {
   // refused until null= says which it is.
   bool null_word_refused = false;
   LineEnd line_end = LineEnd::kLf;  // of the file: not said, seen
+  TextForms forms;                  // of what stands in the fields
 
   // RFC 4180 but for the delimiter and NULL, which has a fast parser.
   bool IsRfc4180() const {
@@ -47,8 +49,8 @@ struct CsvDialect {
   std::string ToString() const;
 };
 
-// Of the URL's dialect=, delimiter=, quote=, escape= and null=. InvalidArgument for what makes no
-// sense.
+// Of the URL's dialect=, delimiter=, quote=, escape=, null=, decimal=, true= and false=.
+// InvalidArgument for what makes no sense.
 absl::StatusOr<CsvDialect> CsvDialectOf(const StoreUrl& url);
 
 }  // namespace driftwood::agent

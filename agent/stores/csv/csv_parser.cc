@@ -57,9 +57,10 @@ std::unique_ptr<RecordEnds> RecordEndsOf(const CsvDialect& dialect) {
 template <typename FieldReader>
 ChunkDecoder::Result DecodeRows(FieldReader fields, const Chunk& chunk,
                                 const std::vector<uint32_t>& slots, size_t row_size,
-                                RowSink& sink) {
+                                const TextForms& forms, RowSink& sink) {
   const size_t columns = slots.size();
   std::vector<SourceValue> places(row_size + 1);
+  for (SourceValue& place : places) place.forms = &forms;
   SourceValue* const row = places.data();
   const std::span<const SourceValue> wanted(row, row_size);
   ChunkDecoder::Result result;
@@ -156,9 +157,9 @@ std::unique_ptr<RecordEnds> CsvDecoder::NewRecordEnds() const { return RecordEnd
 ChunkDecoder::Result CsvDecoder::Decode(Chunk& chunk, RowSink& sink) const {
   if (dialect_.IsRfc4180())
     return DecodeRows(csv::QuotedFields(chunk, chunk.begin(), dialect_), chunk, slots_, row_size_,
-                      sink);
+                      dialect_.forms, sink);
   return DecodeRows(csv::EscapedFields(chunk, chunk.begin(), dialect_), chunk, slots_, row_size_,
-                    sink);
+                    dialect_.forms, sink);
 }
 
 absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvDialect dialect,

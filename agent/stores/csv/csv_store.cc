@@ -55,8 +55,8 @@ std::vector<std::string> NamedByPlace(std::vector<std::string> names) {
 }
 
 absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
-  RETURN_IF_ERROR(url.OnlyKnows(
-      {"key", "header", "columns", "null", "delimiter", "dialect", "quote", "escape", "encoding"}));
+  RETURN_IF_ERROR(url.OnlyKnows({"key", "header", "columns", "null", "delimiter", "dialect",
+                                 "quote", "escape", "encoding", "decimal", "true", "false"}));
   CsvOptions options;
   ASSIGN_OR_RETURN(options.dialect, CsvDialectOf(url));
   const std::string header = url.Parameter("header").value_or("yes");

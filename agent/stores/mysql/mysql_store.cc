@@ -196,8 +196,9 @@ class MysqlStore final : public Store {
     std::vector<std::string> names;
     for (const MysqlColumn& column : table.columns) {
       names.push_back(column.name);
-      description.columns.push_back(
-          {column.name, TypeKnowledge::kTyped, column.mapping.type, column.declared});
+      description.columns.push_back({column.name, TypeKnowledge::kTyped, column.mapping.type,
+                                     column.declared, "",
+                                     merkle::ColumnType::kDynamic, column.mapping.reading});
       if (column.mapping.form != MysqlForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }

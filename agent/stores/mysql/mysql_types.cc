@@ -64,6 +64,8 @@ MysqlMapping MapMysqlType(const MysqlType& type) {
                    [&](const KnownType& k) { return k.name == type.data_type; });
   if (known == std::end(kKnown)) return {};
   MysqlMapping mapping{known->form, known->type};
+  if (mapping.form == MysqlForm::kFloat) mapping.reading = "single";
+  if (type.data_type == "char") mapping.reading = "padded";
   if (mapping.form == MysqlForm::kInteger &&
       type.column_type.find("unsigned") != std::string::npos) {
     mapping.form = MysqlForm::kUnsigned;

@@ -42,6 +42,7 @@ struct MysqlType {
 struct MysqlMapping {
   MysqlForm form = MysqlForm::kUnmapped;
   merkle::ColumnType type = merkle::ColumnType::kText;
+  std::string reading{};  // SourceColumn::reading
 };
 
 // Whether a value comes twice.

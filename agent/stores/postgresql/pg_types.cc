@@ -132,10 +132,12 @@ PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
   if (type.kind == 'e') return {PgForm::kText, ColumnType::kText, "", ""};
   if (type.is_array) return MapArray(types, oid, type);
   if (const BinaryType* const binary = FindBinary(type); binary != nullptr) {
-    return {binary->form, binary->type, "", ""};
+    const bool single = binary->form == PgForm::kFloat4;
+    const bool padded = binary->form == PgForm::kPaddedText;
+    return {binary->form, binary->type, "", "", single ? "single" : padded ? "padded" : ""};
   }
   if (type.is_system && type.name == "money") {
-    return {PgForm::kNumeric, ColumnType::kDecimal, "::pg_catalog.numeric", ""};
+    return {PgForm::kNumeric, ColumnType::kDecimal, "::pg_catalog.numeric", "", "money"};
   }
   if (type.is_system && type.name == "bit") return OwnText(PgForm::kBits, ColumnType::kBits, type);
   if (type.is_system && type.name == "varbit") {

@@ -59,7 +59,8 @@ struct PgMapping {
   merkle::ValueType type = merkle::ColumnType::kText;
   std::string
       cast;  // what follows the column's name in the query: "::pg_catalog.text"; may be empty
-  std::string function;  // what is called with the column: "pg_catalog.inet_out"; may be empty
+  std::string function;   // what is called with the column: "pg_catalog.inet_out"; may be empty
+  std::string reading{};  // SourceColumn::reading
 };
 
 PgMapping MapPgType(const PgTypes& types, uint32_t oid);

@@ -132,7 +132,7 @@ class PostgresqlStore final : public Store {
       names.push_back(column.name);
       const merkle::ValueType& type = column.mapping.type;
       description.columns.push_back({column.name, TypeKnowledge::kTyped, type.type, column.declared,
-                                     type.opaque, type.element});
+                                     type.opaque, type.element, column.mapping.reading});
       if (column.mapping.form != PgForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }

@@ -50,6 +50,7 @@ std::string InWords(const Rule& rule) {
                  : "more than " + std::to_string(rule.argument) +
                        (rule.argument == 1 ? " digit" : " digits") + " behind the point";
     case RuleKind::kPrecision:
+      if (rule.argument == 1) return "time finer than microseconds";
       return rule.argument == 1000 ? "time finer than milliseconds" : "time finer than seconds";
     case RuleKind::kJsonNumberAsDouble:
       return "the form of JSON numbers";
@@ -61,15 +62,11 @@ std::string InWords(const Rule& rule) {
 // few: a double has 17, of which 16 is the first that takes any away, and below 4 two numbers agree
 // by chance. Behind the point 15 are as far as a double near 1 goes.
 std::vector<Rule> CandidateRules(merkle::ColumnType type) {
-  std::vector<Rule> rules = {{RuleKind::kTrimEnd, 0},
-                             {RuleKind::kEmptyIsNull, 0},
-                             {RuleKind::kNfc, 0},
-                             {RuleKind::kCaseFold, 0},
-                             {RuleKind::kTrim, 0},
-                             {RuleKind::kPrecision, 1000},
-                             {RuleKind::kPrecision, 1'000'000},
-                             {RuleKind::kFloat32, 0},
-                             {RuleKind::kJsonNumberAsDouble, 0}};
+  std::vector<Rule> rules = {{RuleKind::kTrimEnd, 0},      {RuleKind::kEmptyIsNull, 0},
+                             {RuleKind::kNfc, 0},          {RuleKind::kCaseFold, 0},
+                             {RuleKind::kTrim, 0},         {RuleKind::kPrecision, 1},
+                             {RuleKind::kPrecision, 1000}, {RuleKind::kPrecision, 1'000'000},
+                             {RuleKind::kFloat32, 0},      {RuleKind::kJsonNumberAsDouble, 0}};
   for (int digits = 16; digits >= 4; --digits) rules.push_back({RuleKind::kFloatDigits, digits});
   for (int places = 15; places >= 0; --places) rules.push_back({RuleKind::kRound, places});
   std::erase_if(rules, [type](const Rule& rule) { return !merkle::RuleFits(rule, type); });
@@ -321,7 +318,7 @@ Explanation ExplainBy(const Evidence& evidence, const std::vector<MissingRecord>
 Explanation Explain(const merkle::Schema& schema, const std::vector<std::string>& names,
                     const std::vector<SampledRecord>& sample) {
   std::vector<MissingRecord> missing;
-  const ValueEvidence evidence(Divide(sample, &SampledRecord::values, &missing));
+  const ValueEvidence evidence(schema, Divide(sample, &SampledRecord::values, &missing));
   return ExplainBy(evidence, missing, schema, names);
 }
 

@@ -58,7 +58,7 @@ bool ValueEvidence::Explains(const Rule& rule, size_t record, size_t column) con
   std::vector<Value> values;
   bool one_stays = false;
   for (const Value* version : Versions(record, column)) {
-    merkle::ApplyRule(rule, &values.emplace_back(*version));
+    merkle::ApplyRule(rule, schema_.values[column], &values.emplace_back(*version));
     one_stays = one_stays || Same(values.back(), *version);
   }
   const bool equal = std::all_of(values.begin(), values.end(),

@@ -13,6 +13,7 @@
 
 #include "coordinator/audit/diagnostics/sampled_records.h"
 #include "merkle/record/rule.h"
+#include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::coordinator {
@@ -39,9 +40,9 @@ class Evidence {
 
 class ValueEvidence final : public Evidence {
  public:
-  // The records must outlive it.
-  explicit ValueEvidence(std::vector<const SampledRecord*> changed)
-      : changed_(std::move(changed)) {}
+  // Both must outlive it.
+  ValueEvidence(const merkle::Schema& schema, std::vector<const SampledRecord*> changed)
+      : schema_(schema), changed_(std::move(changed)) {}
 
   size_t records() const override { return changed_.size(); }
   bool Testable(size_t) const override { return true; }
@@ -56,6 +57,7 @@ class ValueEvidence final : public Evidence {
   // By replica.
   std::vector<const merkle::Value*> Versions(size_t record, size_t column) const;
 
+  const merkle::Schema& schema_;
   const std::vector<const SampledRecord*> changed_;
 };
 

@@ -71,7 +71,7 @@ Outcome RunOver(FakeStore& store, IndexerOptions options, std::optional<size_t> 
   IndexRun run(scan.get(), &outcome.builder, agreement, options);
   outcome.status = run.Run();
   outcome.records = run.records();
-  outcome.unparsed = run.unparsed();
+  outcome.unparsed = run.unparsed().count();
   return outcome;
 }
 

@@ -125,6 +125,16 @@ TEST(RowEncoderTest, IntegersReadFromNumbersTextAndIntegralReals) {
   for (const char* one : {"1.0", "1e0", "1E+0", "10e-1", "0.01e2", "100000e-5"}) {
     EXPECT_EQ(read(Number(one)), "integer 1") << one;
   }
+  // From the text of a file just as from JSON.
+  for (const char* one : {"1.0", "1.", "+1", "1e0", "1E+0", "10e-1", "0.01e2", "100000e-5"}) {
+    EXPECT_EQ(read(Text(one)), "integer 1") << one;
+    EXPECT_EQ(read(SourceValue::OfText(SourceValue::Kind::kString, one)), "integer 1") << one;
+  }
+  EXPECT_EQ(read(Text("9223372036854775807.0")), "integer 9223372036854775807");
+  EXPECT_EQ(read(Text("18446744073709551615.00")), "integer 18446744073709551615");
+  EXPECT_EQ(read(Text("18446744073709551616.0")), "mismatched-text 18446744073709551616.0 !");
+  EXPECT_EQ(read(Text("-9223372036854775808.0")), "integer -9223372036854775808");
+  EXPECT_EQ(read(Text("-9223372036854775809.0")), "mismatched-text -9223372036854775809.0 !");
   EXPECT_EQ(read(Number("-2.50e1")), "integer -25");
   EXPECT_EQ(read(Number("-0.0")), "integer 0");
   EXPECT_EQ(read(Number("0e999999999999")), "integer 0");
@@ -142,7 +152,11 @@ TEST(RowEncoderTest, WhatIsNoIntegerStaysWhatItIs) {
   EXPECT_EQ(read(Real(1.5)), "float64 1.5 !");
   EXPECT_EQ(read(Real(9007199254740994.0)).substr(0, 7), "float64");
   EXPECT_EQ(read(Real(std::nan(""))), "float64 NaN !");
-  EXPECT_EQ(read(Text("1.0")), "mismatched-text 1.0 !");
+  EXPECT_EQ(read(Text("1.5")), "mismatched-text 1.5 !");
+  EXPECT_EQ(read(Text("1e30")), "mismatched-text 1e30 !");
+  EXPECT_EQ(read(Text("1,000")), "mismatched-text 1,000 !");
+  EXPECT_EQ(read(Text("1e400000000000000000000")), "mismatched-text 1e400000000000000000000 !");
+  EXPECT_EQ(read(Text("NaN")), "mismatched-text NaN !");
   EXPECT_EQ(read(Text(" 1")), "mismatched-text  1 !");
   EXPECT_EQ(read(Text("")), "mismatched-text  !");
   EXPECT_EQ(read(Text("\xff")), "foreign-text() \\xff !");

@@ -57,6 +57,31 @@ TEST(DiffPlanTest, WhatWasTypedBecomesAPlanThatKnowsNoCommandLine) {
   EXPECT_EQ(plan.recheck.passes_max, 2u);
 }
 
+TEST(DiffPlanTest, TypesSayHowTextsAreReadToo) {
+  DiffOptions options;
+  options.stores = {"csv:a.csv", "csv:b.csv"};
+  options.types = {"a=timestamp:unix,b=date:%d.%m.%Y", "c=datetime:%d.%m.%Y %H:%M%2C%S",
+                   "d=float32,e=int,f=string"};
+  const auto made = MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds);
+  ASSERT_TRUE(made.ok()) << made.status();
+  const ReconcileOptions& reconcile = made->audit.reconcile;
+  EXPECT_EQ(reconcile.types.at("a"), merkle::ColumnType::kTimestamp);
+  EXPECT_EQ(reconcile.readings.at("a"), "unix");
+  EXPECT_EQ(reconcile.types.at("b"), merkle::ColumnType::kDate);
+  EXPECT_EQ(reconcile.readings.at("b"), "%d.%m.%Y");
+  EXPECT_EQ(reconcile.types.at("c"), merkle::ColumnType::kTimestamp);
+  EXPECT_EQ(reconcile.readings.at("c"), "%d.%m.%Y %H:%M,%S");
+  EXPECT_EQ(reconcile.types.at("d"), merkle::ColumnType::kFloat64);
+  EXPECT_EQ(reconcile.readings.at("d"), "single");
+  EXPECT_EQ(reconcile.types.at("e"), merkle::ColumnType::kInteger);
+  EXPECT_EQ(reconcile.types.at("f"), merkle::ColumnType::kText);
+  for (const char* wrong : {"a=timestamp:", "a=date:unix", "a=integer:unix", "a=date:%d.%m",
+                            "a=text:padded:x", "a=timestamptz:%d.%m.%Y", "a=flaot"}) {
+    options.types = {wrong};
+    EXPECT_FALSE(MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds).ok()) << wrong;
+  }
+}
+
 TEST(DiffPlanTest, EverySettingHasAnOptionOfItsOwn) {
   std::set<std::string> options;
   for (size_t i = 0; i < kSettings; ++i) {

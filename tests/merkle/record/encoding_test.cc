@@ -215,14 +215,36 @@ TEST(EncodingTest, EqualIntegersHaveOneEncodingWhateverTheyCameAs) {
   AppendUnsigned(static_cast<uint64_t>(std::numeric_limits<int64_t>::max()), Place::kKey,
                  &from_unsigned);
   EXPECT_EQ(from_signed, from_unsigned);
-  ExpectOneEncoding(AppendIntegerText, {"7", "+7", "007", "00000000000000000000000000000007"});
-  ExpectOneEncoding(AppendIntegerText, {"0", "-0", "+0", "000"});
+  ExpectOneEncoding(AppendIntegerText, {"7", "+7", "007", "00000000000000000000000000000007", "7.0",
+                                        "7.", "7e0", "70e-1", "0.07e2", "+7.000"});
+  ExpectOneEncoding(AppendIntegerText, {"0", "-0", "+0", "000", "0.0", "-0e99999999999999999999"});
   EXPECT_EQ(Display(AppendIntegerText, "-9223372036854775808"), "-9223372036854775808");
   EXPECT_EQ(Display(AppendIntegerText, "18446744073709551615"), "18446744073709551615");
-  ExpectDoNotParse(AppendIntegerText,
-                   {"", "-", "+", " 7", "7 ", "7.0", "0x7", "7e0", "--7", "18446744073709551616",
-                    "-9223372036854775809", "99999999999999999999", "1234567890123456789x",
-                    "12345678901234567890x", "٧"});
+  ExpectDoNotParse(AppendIntegerText, {"",
+                                       "-",
+                                       "+",
+                                       ".",
+                                       " 7",
+                                       "7 ",
+                                       "7.5",
+                                       "7,0",
+                                       "0x7",
+                                       "7e",
+                                       "7e-1",
+                                       "1e20",
+                                       "NaN",
+                                       "inf",
+                                       "1e99999999999999999999",
+                                       "1.0000000000000000000000001",
+                                       "--7",
+                                       "18446744073709551616",
+                                       "18446744073709551616.0",
+                                       "-9223372036854775808.5",
+                                       "-9223372036854775809",
+                                       "99999999999999999999",
+                                       "1234567890123456789x",
+                                       "12345678901234567890x",
+                                       "٧"});
 }
 
 TEST(EncodingTest, DoublesSortWithNaNAboveInfinity) {

@@ -1,6 +1,7 @@
 #include "agent/stores/csv/csv_dialect.h"
 
 #include <random>
+#include <set>
 
 #include "agent/stores/csv/csv_store.h"
 #include "gmock/gmock.h"
@@ -160,9 +161,28 @@ TEST(CsvDialectTest, ParametersThatMakeNoSenseAreRefused) {
   for (const char* url :
        {"tsv:t?dialect=excel", "tsv:t?dialect=copy&quote=%22", "tsv:t?dialect=mysql&escape=%5C",
         "csv:t?quote=ab", "csv:t?quote=,", "csv:t?escape=%22", "csv:t?escape=%0A",
-        "csv:t?dialect=copy&delimiter=%5C", "csv:t?quote='&null=a'b",
-        "tsv:t?dialect=copy&null=%09"})
+        "csv:t?dialect=copy&delimiter=%5C", "csv:t?quote='&null=a'b", "tsv:t?dialect=copy&null=%09",
+        "csv:t?decimal=;", "csv:t?true=yes", "csv:t?false=no", "csv:t?true=yes&false=Yes",
+        "csv:t?true=yes,&false=no"})
     EXPECT_EQ(OpenCsvStore(UrlOf(url)).status().code(), absl::StatusCode::kInvalidArgument) << url;
+}
+
+// A kept index of a file that was read in another way is of no use.
+TEST(CsvDialectTest, HowFieldsAreWrittenIsPartOfHowAFileIsRead) {
+  std::set<std::string> readings;
+  const std::vector<std::string> urls = {"csv:t",
+                                         "csv:t?decimal=,",
+                                         "csv:t?true=y&false=n",
+                                         "csv:t?true=a,b&false=n",
+                                         "csv:t?true=a&false=b,n",
+                                         "tsv:t?dialect=mysql",
+                                         "tsv:t?dialect=copy"};
+  for (const std::string& url : urls) readings.insert(CsvDialectOf(UrlOf(url))->ToString());
+  EXPECT_EQ(readings.size(), urls.size());
+  EXPECT_TRUE(CsvDialectOf(UrlOf("tsv:t?dialect=mysql"))->forms.raw_bytes);
+  EXPECT_FALSE(CsvDialectOf(UrlOf("tsv:t?dialect=copy"))->forms.raw_bytes);
+  EXPECT_EQ(CsvDialectOf(UrlOf("csv:t?decimal=."))->ToString(),
+            CsvDialectOf(UrlOf("csv:t"))->ToString());
 }
 
 // What the writers of the three programs would write of a value.
