@@ -64,8 +64,8 @@ absl::StatusOr<std::vector<merkle::Column>> ColumnsFromProto(
       return absl::InvalidArgumentError("column '" + column.name() + "' has the unknown type '" +
                                         column.type() + "'");
     }
-    result.push_back({column.name(), type->type, std::move(type->opaque), type->element,
-                      column.reading()});
+    result.push_back(
+        {column.name(), type->type, std::move(type->opaque), type->element, column.reading()});
   }
   return result;
 }

@@ -42,12 +42,8 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
   if (!end.not_point_in_time.empty()) end.position.clear();
 
   const Unparsed unparsed = run.unparsed();
-  const IndexedState state{end.position,
-                           unparsed.count(),
-                           end.not_point_in_time,
-                           run.records(),
-                           ProvedUnchanged{began},
-                           std::nullopt,
+  const IndexedState state{end.position,      unparsed.count(),       end.not_point_in_time,
+                           run.records(),     ProvedUnchanged{began}, std::nullopt,
                            unparsed.Columns()};
   ASSIGN_OR_RETURN(const merkle::Summary root, builder.Finish(state.Encode()));
   // The builder of a multiset has checked that its copies add up.

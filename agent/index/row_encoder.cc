@@ -690,8 +690,7 @@ bool RowEncoder::AppendAsColumn(const ColumnPlan& plan, const SourceValue& value
   if (plan.column.type == ColumnType::kList) {
     return AppendAsList(value, {plan.column.element, plan.column.opaque}, place, out);
   }
-  if (plan.column.type == ColumnType::kOpaque &&
-      (value.IsText() || value.kind == Kind::kOpaque)) {
+  if (plan.column.type == ColumnType::kOpaque && (value.IsText() || value.kind == Kind::kOpaque)) {
     return merkle::AppendOpaqueText(plan.column.opaque, value.text, place, out) ||
            Natural(value, place, out);
   }

@@ -53,6 +53,8 @@ std::string ExampleOf(const SourceValue& value) {
     case Kind::kString:
     case Kind::kStored:
     case Kind::kNumber:
+    case Kind::kOpaque:
+    case Kind::kBits:
     case Kind::kJson: {
       std::string text = Beginning(value.text);
       return merkle::IsUtf8(text) ? text : BytesText(value.text);

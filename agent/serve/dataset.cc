@@ -255,9 +255,12 @@ absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreemen
     ASSIGN_OR_RETURN(std::tie(prepared, now), Build(agreement, control));
   }
   Publish(prepared);
-  return PrepareResult{
-      now->root, now->records,   now->state.unparsed, reused, now->state.not_point_in_time,
-      now->state.unparsed_columns};
+  return PrepareResult{now->root,
+                       now->records,
+                       now->state.unparsed,
+                       reused,
+                       now->state.not_point_in_time,
+                       now->state.unparsed_columns};
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerprint,

@@ -56,8 +56,7 @@ std::string ZoneAdvice(const DescribedSource& replica, const std::string& item,
 
 std::string MomentAdvice(const std::string& example, const merkle::Column& column,
                          const DescribedSource& replica,
-                         const std::vector<DescribedSource>& replicas,
-                         const SettingText& setting) {
+                         const std::vector<DescribedSource>& replicas, const SettingText& setting) {
   const std::string item = ListItem(column.name);
   const bool zoned = column.type == ColumnType::kTimestampTz;
   if (column.type != ColumnType::kDate && column.reading.empty()) {
@@ -90,8 +89,8 @@ std::string MomentAdvice(const std::string& example, const merkle::Column& colum
 }  // namespace
 
 std::string HowToRead(const std::string& example, const merkle::Column& column,
-                      const DescribedSource& replica,
-                      const std::vector<DescribedSource>& replicas, const SettingText& setting) {
+                      const DescribedSource& replica, const std::vector<DescribedSource>& replicas,
+                      const SettingText& setting) {
   if (example.empty()) {
     return "if an empty text stands for NULL, say " +
            setting(Setting::kRules, ListItem(column.name) + ":empty=null");
@@ -123,9 +122,9 @@ std::string UnparsedWarning(uint64_t count, std::vector<UnparsedColumn> columns,
                             const std::vector<DescribedSource>& replicas,
                             const SettingText& setting) {
   std::string text = replica.name + ": " + GroupDigits(count) +
-                     (count == 1 ? " type mismatch: a value that does not parse as its column's "
+                     (count == 1 ? " type mismatch: a value that can't be read as its column's "
                                    "type, and is compared as what it is"
-                                 : " type mismatches: values that do not parse as their column's "
+                                 : " type mismatches: values that can't be read as their column's "
                                    "type, and are compared as what they are");
   std::stable_sort(columns.begin(), columns.end(),
                    [](const auto& a, const auto& b) { return a.count > b.count; });
@@ -139,7 +138,9 @@ std::string UnparsedWarning(uint64_t count, std::vector<UnparsedColumn> columns,
     }
     if (column == nullptr) continue;
     text += (i == 0 ? ": " : "; ") + GroupDigits(unparsed.count) + " of '" +
-            EscapeForDisplay(column->name) + "' as " + EscapeForDisplay(ColumnTypeText(*column));
+            EscapeForDisplay(column->name) +
+            (unparsed.count == 1 ? "' does not parse as " : "' do not parse as ") +
+            EscapeForDisplay(ColumnTypeText(*column));
     if (!unparsed.example) continue;
     text += ", such as '" + EscapeForDisplay(*unparsed.example) + "'";
     const std::string advice = HowToRead(*unparsed.example, *column, replica, replicas, setting);

@@ -15,8 +15,8 @@ namespace driftwood::coordinator {
 // The setting that would read `example`, a value of that replica, as `column` is compared, in words
 // that can stand after a comma; empty if no setting would, or more than one might.
 std::string HowToRead(const std::string& example, const merkle::Column& column,
-                      const DescribedSource& replica,
-                      const std::vector<DescribedSource>& replicas, const SettingText& setting);
+                      const DescribedSource& replica, const std::vector<DescribedSource>& replicas,
+                      const SettingText& setting);
 
 // One sentence about the `count` values of that replica, of which `columns` has those by column:
 // the first few of them, those with the most values first.

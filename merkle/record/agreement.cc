@@ -79,8 +79,7 @@ absl::Status ValidateColumn(const Column& column, std::set<std::string_view>* se
 }
 
 std::string DescribeColumn(const Column& column) {
-  const std::string reading =
-      column.reading.empty() ? "" : " read as " + Quoted(column.reading);
+  const std::string reading = column.reading.empty() ? "" : " read as " + Quoted(column.reading);
   return column.name + " " + TypeText(column.value_type()) + reading;
 }
 

@@ -28,11 +28,10 @@ absl::StatusOr<Reading> Reading::Of(ColumnType type, const std::string& text) {
   } else if ((text == "unix" || text == "unix_ms") && is_timestamp) {
     reading.kind_ = Kind::kUnix;
     reading.unit_us_ = text == "unix" ? kSecond : kMillisecond;
-  } else if (text.find('%') != std::string::npos &&
-             (is_timestamp || type == ColumnType::kDate)) {
+  } else if (text.find('%') != std::string::npos && (is_timestamp || type == ColumnType::kDate)) {
     reading.kind_ = Kind::kFormat;
-    ASSIGN_OR_RETURN(reading.format_, MomentFormat::Parse(text, is_timestamp,
-                                                          type == ColumnType::kTimestampTz));
+    ASSIGN_OR_RETURN(reading.format_,
+                     MomentFormat::Parse(text, is_timestamp, type == ColumnType::kTimestampTz));
   } else {
     return absl::InvalidArgumentError(
         "'" + text + "' is no way to read a " + std::string(ColumnTypeName(type)) +

@@ -197,8 +197,8 @@ class MysqlStore final : public Store {
     for (const MysqlColumn& column : table.columns) {
       names.push_back(column.name);
       description.columns.push_back({column.name, TypeKnowledge::kTyped, column.mapping.type,
-                                     column.declared, "",
-                                     merkle::ColumnType::kDynamic, column.mapping.reading});
+                                     column.declared, "", merkle::ColumnType::kDynamic,
+                                     column.mapping.reading});
       if (column.mapping.form != MysqlForm::kUnmapped) continue;
       description.warnings.push_back(Unmapped(table, column));
     }

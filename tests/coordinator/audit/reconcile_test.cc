@@ -25,7 +25,7 @@ merkle::ValueType ValueTypeOf(const std::string& name) {
 // "id integer, name text, note ?, n ~decimal": '?' is a dynamic column, '-' a textual one, '~'
 // begins an observed type.
 DescribedSource Replica(const std::string& name, const std::string& columns,
-                         std::vector<std::string> key = {}) {
+                        std::vector<std::string> key = {}) {
   DescribedSource replica;
   replica.name = name;
   replica.description.key_id = merkle::DigestKey::Unkeyed().KeyId();
@@ -374,7 +374,7 @@ TEST(ReconcileTest, KeyOptionWinsOverTheReplicasOwn) {
 
 TEST(ReconcileTest, AStarForAKeyMakesAMultisetOfAllColumns) {
   const std::vector<DescribedSource> replicas = {Replica("left", "b integer, a text, c -", {"b"}),
-                                                  Replica("right", "a -, b -, c -")};
+                                                 Replica("right", "a -, b -, c -")};
   ReconcileOptions options;
   options.key = {"*"};
   options.ignore = {"c"};
@@ -439,7 +439,7 @@ TEST(ReconcileTest, AMissingKeyColumnIsNamedWithTheNearestOne) {
 
 TEST(ReconcileTest, OptionsThatNameNoColumnAreErrors) {
   const std::vector<DescribedSource> replicas = {Replica("left", "id -, amount -", {"id"}),
-                                                  Replica("right", "id -, amount -", {"id"})};
+                                                 Replica("right", "id -, amount -", {"id"})};
   ReconcileOptions options;
   options.ignore = {"amont"};
   EXPECT_THAT(Text(replicas, options), HasSubstr("did you mean 'amount'?"));

@@ -78,11 +78,14 @@ TEST_F(UnparsedAdviceTest, TheWarningNamesColumnsNumbersAndExamples) {
                       schema, csv_, {pg_, csv_}, Word);
   EXPECT_THAT(
       text,
-      AllOf(HasSubstr("csv: 1,203 type mismatches: values"),
-            HasSubstr("1,200 of 'c' as timestamptz, such as '2024-03-01 10:20:30' (if"),
-            HasSubstr("2 of 'd' as date; 1 of 'id' as integer, such as 'x"), Not(HasSubstr("\n"))));
+      AllOf(
+          HasSubstr("csv: 1,203 type mismatches: values"),
+          HasSubstr("1,200 of 'c' do not parse as timestamptz, such as '2024-03-01 10:20:30' (if"),
+          HasSubstr(
+              "2 of 'd' do not parse as date; 1 of 'id' does not parse as integer, such as 'x"),
+          Not(HasSubstr("\n"))));
   EXPECT_THAT(UnparsedWarning(1, {}, schema, csv_, {pg_, csv_}, Word),
-              HasSubstr("csv: 1 type mismatch: a value that does not parse"));
+              HasSubstr("csv: 1 type mismatch: a value that can't be read"));
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ TEST(ReadingTest, ARuleThatCutsDigitsGetsTheDigits) {
   EXPECT_EQ(under("precision=ms", zoned, "2024-01-02T03:04:05.9999999Z"),
             "2024-01-02 03:04:05.999Z");
   EXPECT_EQ(under("precision=s", {"c", ColumnType::kTime}, "-00:00:00.0000001"), "-00:00:01");
-  EXPECT_EQ(under("precision=us", {"c", ColumnType::kTimestampTz, "", ColumnType::kDynamic, "unix"}, "0.0000001"),
+  EXPECT_EQ(under("precision=us", {"c", ColumnType::kTimestampTz, "", ColumnType::kDynamic, "unix"},
+                  "0.0000001"),
             "1970-01-01 00:00:00Z");
   // Anything else stays what it is.
   EXPECT_EQ(under("precision=us", local, "2024-01-02 03:04:05.9999999Z"),
@@ -72,7 +73,8 @@ TEST(ReadingTest, ARuleThatCutsDigitsGetsTheDigits) {
 }
 
 TEST(ReadingTest, ATypesTextHasItsReading) {
-  EXPECT_EQ(ColumnTypeText({"c", ColumnType::kTimestamp, "", ColumnType::kDynamic, "unix"}), "timestamp:unix");
+  EXPECT_EQ(ColumnTypeText({"c", ColumnType::kTimestamp, "", ColumnType::kDynamic, "unix"}),
+            "timestamp:unix");
   EXPECT_EQ(ColumnTypeText({"c", ColumnType::kText}), "text");
 }
 
