@@ -86,13 +86,13 @@ class RecordFinder final : public RowSink {
   std::optional<std::string> duplicate_;
 };
 
-struct Reading {
+struct SourceReading {
   std::unique_ptr<Scan> scan;
   bool by_key = false;
 };
 
-absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
-                                     const std::vector<std::string>& keys) {
+absl::StatusOr<SourceReading> LookupOrScan(Store& store, const Agreement& agreement,
+                                           const std::vector<std::string>& keys) {
   const merkle::Schema& schema = agreement.schema;
   const std::vector<std::string> columns = ScanColumns(schema);
   std::vector<std::vector<merkle::Value>> values;  // SourceValues are views of these
@@ -117,7 +117,7 @@ absl::StatusOr<Reading> LookupOrScan(Store& store, const Agreement& agreement,
   const bool by_key = !absl::IsUnimplemented(scan.status());
   if (!by_key) scan = store.StartScan(columns);
   RETURN_IF_ERROR(scan.status());
-  return Reading{*std::move(scan), by_key};
+  return SourceReading{*std::move(scan), by_key};
 }
 
 // The next keys, in order, of one lookup: what a store makes of it (a statement, say) has bounds
@@ -135,9 +135,12 @@ std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t
 }
 
 // The rows of `reading` that have one of `keys`.
-absl::StatusOr<std::vector<FoundRecord>> FindIn(
-    const Reading& reading, Store& store, const Agreement& agreement, const merkle::DigestKey& key,
-    const std::vector<std::string>& keys, const RecordParts& parts, Cancellation* cancellation) {
+absl::StatusOr<std::vector<FoundRecord>> FindIn(const SourceReading& reading, Store& store,
+                                                const Agreement& agreement,
+                                                const merkle::DigestKey& key,
+                                                const std::vector<std::string>& keys,
+                                                const RecordParts& parts,
+                                                Cancellation* cancellation) {
   RecordFinder finder(agreement, key, keys, parts);
   const absl::Status read = ForEachRow(*reading.scan, finder, cancellation);
   if (finder.duplicate()) {
@@ -169,7 +172,7 @@ absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkl
   if (not_found.empty() || !held_before) return absl::OkStatus();
   const std::vector<std::string> doubtful = held_before(not_found);
   if (doubtful.empty()) return absl::OkStatus();
-  Reading reading;
+  SourceReading reading;
   ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
   ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
                    FindIn(reading, store, agreement, key, doubtful, parts, cancellation));
@@ -189,7 +192,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement
   std::vector<FoundRecord> found;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);
-    ASSIGN_OR_RETURN(const Reading reading, LookupOrScan(store, agreement, part));
+    ASSIGN_OR_RETURN(const SourceReading reading, LookupOrScan(store, agreement, part));
     const bool by_key = reading.by_key;
     ASSIGN_OR_RETURN(
         std::vector<FoundRecord> records,

@@ -1,4 +1,4 @@
-// As which types the columns of all replicas can be read, for the advice of a refusal. Pure.
+// As which types the columns of all replicas can be read, for what a refusal says. Pure.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// What to say of the values that did not parse as their column's type: in which columns, how many,
-// one of them, and the setting that would read it. Pure.
+// What to say of type mismatches: in which columns, how many, one of them, and the setting that
+// would read it. Pure.
 #pragma once
 
 #include <string>

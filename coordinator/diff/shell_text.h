@@ -1,4 +1,4 @@
-// Words of advice as they are typed into a shell.
+// What a message says to add to a command, as it is typed into a shell.
 #pragma once
 
 #include <string>

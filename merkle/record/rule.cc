@@ -194,7 +194,7 @@ int64_t FloorTo(int64_t number, int64_t unit) {
   return number - (rest < 0 ? rest + unit : rest);
 }
 
-// Without the digits for which it did not parse: what the rule cuts off anyway.
+// Without the digits that made it a type mismatch: what the rule cuts off anyway.
 void ReadFinerDigits(const Column& column, Value* value) {
   // A number that counts seconds is a decimal if it is of no use as a moment.
   if (value->tag != Tag::kUnparsedText && value->tag != Tag::kDecimal) return;

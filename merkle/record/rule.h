@@ -52,7 +52,7 @@ absl::StatusOr<ColumnRule> ParseColumnRule(std::string_view text);
 // Applies one rule; what it does not act on, such as NULL or a type mismatch, stays as it is
 // (but an empty text is empty as a mismatch too). Idempotent.
 void ApplyRule(const Rule& rule, Value* value);
-// The same for a value of `column`: a text that did not parse there because its time has more
+// The same for a value of `column`: a text that is a type mismatch because its time has more
 // digits than microseconds is read without them under precision=.
 void ApplyRule(const Rule& rule, const Column& column, Value* value);
 

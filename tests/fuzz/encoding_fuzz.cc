@@ -59,11 +59,15 @@ void CheckColumn(std::string_view column, Place place, bool parsed) {
   }
 }
 
+bool AppendElementsOfJson(std::string_view text, Place place, std::string* out) {
+  return AppendListJson(text, place, out, {});
+}
+
 void Parse(std::string_view text) {
   static constexpr TextParser kParsers[] = {
       AppendIntegerText, AppendDecimalText,   AppendFloat64Text,     AppendDateText,
       AppendTimeText,    AppendTimestampText, AppendTimestampTzText, AppendUuidText,
-      AppendJsonText,    AppendBitsText,      AppendListJson,        AppendSetJson};
+      AppendJsonText,    AppendBitsText,      AppendElementsOfJson,  AppendSetJson};
   for (const Place place : kPlaces) {
     std::string column;
     for (const TextParser parse : kParsers) {

@@ -15,7 +15,7 @@ namespace {
 
 class ExportsTest : public DiffTest {
  protected:
-  // What the program writes, into a file of the test's folder.
+  // What the program writes, into a file of the test's directory.
   void Export(const std::vector<std::string>& command, const std::string& name) {
     const ProcessResult result = RunProcess(command);
     ASSERT_EQ(result.exit_code, 0) << command[0] << ": " << result.err;

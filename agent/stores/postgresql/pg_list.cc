@@ -39,7 +39,7 @@ std::string NamePart(const std::string& name) {
   return plain && !name.empty() ? name : PgQuoted(name);
 }
 
-struct Schema {
+struct PgSchema {
   std::string oid;
   std::string name;
 };
@@ -49,21 +49,21 @@ constexpr char kSchemas[] =
     "SELECT oid, nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg\\_%' "
     "AND nspname <> 'information_schema' ORDER BY nspname COLLATE pg_catalog.\"C\"";
 
-absl::StatusOr<std::vector<Schema>> AllSchemas(PgConnection& connection) {
+absl::StatusOr<std::vector<PgSchema>> AllSchemas(PgConnection& connection) {
   ASSIGN_OR_RETURN(const PgResult found, connection.Query(kSchemas));
-  std::vector<Schema> schemas;
+  std::vector<PgSchema> schemas;
   for (int i = 0; i < found.rows(); ++i) schemas.push_back({found.Text(i, 0), found.Text(i, 1)});
   return schemas;
 }
 
-absl::StatusOr<std::vector<Schema>> OneSchema(PgConnection& connection, const std::string& name) {
+absl::StatusOr<std::vector<PgSchema>> OneSchema(PgConnection& connection, const std::string& name) {
   ASSIGN_OR_RETURN(
       const PgResult found,
       connection.Query("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", {name}));
-  if (found.rows() == 1) return std::vector<Schema>{{found.Text(0, 0), name}};
-  ASSIGN_OR_RETURN(const std::vector<Schema> others, AllSchemas(connection));
+  if (found.rows() == 1) return std::vector<PgSchema>{{found.Text(0, 0), name}};
+  ASSIGN_OR_RETURN(const std::vector<PgSchema> others, AllSchemas(connection));
   std::vector<std::string> names;
-  for (const Schema& schema : others) names.push_back(schema.name);
+  for (const PgSchema& schema : others) names.push_back(schema.name);
   return absl::NotFoundError("the database has no schema \"" + Printable(name) + "\"" +
                              " (it has: " + ListNames(names) + ")");
 }
@@ -129,7 +129,7 @@ constexpr char kKeys[] =
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
     "WHERE k.n <= i.indnkeyatts ORDER BY i.indrelid, k.n";
 
-absl::Status AddTables(PgConnection& connection, const Schema& schema, bool all_schemas,
+absl::Status AddTables(PgConnection& connection, const PgSchema& schema, bool all_schemas,
                        const StoreUrl& base, TableList* list) {
   ASSIGN_OR_RETURN(const PgResult found, FindTables(connection, schema.oid, all_schemas));
   ASSIGN_OR_RETURN(NamesByOid columns, Names(connection, kColumns, schema.oid));
@@ -163,12 +163,12 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
   ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
                    PgConnection::Open(parameters, options.statement_timeout));
   RETURN_IF_ERROR(connection->Begin());
-  ASSIGN_OR_RETURN(const std::vector<Schema> schemas,
+  ASSIGN_OR_RETURN(const std::vector<PgSchema> schemas,
                    schema ? OneSchema(*connection, *schema) : AllSchemas(*connection));
   TableList list;
   list.source = url.ToString();
   if (schema) list.scope = "the schema " + Printable(*schema);
-  for (const Schema& one : schemas) {
+  for (const PgSchema& one : schemas) {
     RETURN_IF_ERROR(AddTables(*connection, one, /*all_schemas=*/!schema, base, &list));
   }
   if (!schema) TellApart(&list);

@@ -14,7 +14,7 @@ namespace {
 using merkle::ColumnType;
 using Kind = SourceValue::Kind;
 
-// The canonical value, with " !" behind it if it did not parse. The same however long a text is.
+// The canonical value, with " !" behind it if it is a type mismatch. The same however long a text is.
 std::string Read(const merkle::Column& column, const SourceValue& value,
                  const std::vector<std::string>& rules = {}) {
   const merkle::Schema schema{{{"k", ColumnType::kInteger}}, {column}};

@@ -44,7 +44,7 @@ TEST(ReadableTypesTest, CharactersCanBeReadAsAnything) {
               ElementsAre("decimal"));
 }
 
-// Advice that is refused in its turn would be none: what merges is readable too.
+// A way out that is refused in its turn would be none: what merges is readable too.
 TEST(ReadableTypesTest, WhatMergesCanBeReadAsWhatItMergesInto) {
   for (int a = 1; a <= static_cast<int>(ColumnType::kJson); ++a) {
     for (int b = 1; b <= static_cast<int>(ColumnType::kJson); ++b) {

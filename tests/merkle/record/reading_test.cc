@@ -44,7 +44,7 @@ TEST(ReadingTest, MoneyIsReadWhereItHasOneReading) {
   }
 }
 
-// What did not parse for its digits alone.
+// What is a type mismatch for its digits alone.
 TEST(ReadingTest, ARuleThatCutsDigitsGetsTheDigits) {
   const auto under = [](const std::string& rule, const Column& column, const std::string& text) {
     Value value;
