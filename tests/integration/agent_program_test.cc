@@ -149,8 +149,8 @@ TEST_F(AgentProgramTest, ATcpPortWantsAToken) {
   const std::string out = agent.out();
   const std::string url = "agent:" + out.substr(13, out.size() - 14) + "/rows";
   const auto diff = [&](const std::string& replica) {
-    return testing::RunProcess({testing::BinDir() + "/driftwood", "diff", replica, replica},
-                               options_);
+    return testing::RunProcess(
+        {testing::BinDir() + "/driftwood", "diff", "--allow-same", replica, replica}, options_);
   };
   EXPECT_EQ(diff(url).exit_code, 2);
   EXPECT_THAT(diff(url).err, HasSubstr("token_file"));
@@ -164,8 +164,9 @@ TEST_F(AgentProgramTest, AValueColumnIsNoKeyOfAnAgentThatGivesNoValues) {
   ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
   const std::string url = "agent:unix:a.sock/rows";
   const auto diff = [&](const std::string& key) {
-    return testing::RunProcess({testing::BinDir() + "/driftwood", "diff", url, url, "--key", key},
-                               options_);
+    return testing::RunProcess(
+        {testing::BinDir() + "/driftwood", "diff", "--allow-same", url, url, "--key", key},
+        options_);
   };
   EXPECT_EQ(diff("id").exit_code, 0);
   const auto refused = diff("note");
@@ -241,7 +242,8 @@ class AgentEndTest : public AgentProgramTest {
     ASSERT_TRUE(agent.WaitForOutput("listening on unix:a.sock\n"));
     // Of itself: of another agent it would want the same digest key first.
     const std::string replica = "agent:unix:a.sock/rows";
-    testing::Process diff({testing::BinDir() + "/driftwood", "diff", replica, replica}, options_);
+    testing::Process diff(
+        {testing::BinDir() + "/driftwood", "diff", "--allow-same", replica, replica}, options_);
     begun();
     const auto signalled = std::chrono::steady_clock::now();
     agent.Signal(SIGTERM);

@@ -147,7 +147,7 @@ class AllTablesTest : public DiffTest {
   Json All(std::vector<std::string> words, int exit_code, const std::string& left = "",
            const std::string& right = "") {
     words.insert(words.begin(),
-                 {"diff", "--all", left.empty() ? PostgresUrl() : left,
+                 {"diff", "--all", "--allow-same", left.empty() ? PostgresUrl() : left,
                   right.empty() ? MariadbUrl() : right, "--name", "pg,maria", "--recheck", "0"});
     words.insert(words.end(), {"--format", "json"});
     ProcessOptions options;
@@ -375,8 +375,7 @@ class AllTablesMidwayTest : public DiffTest {
     const std::string url = "postgresql://test@/postgres?host=" + server_->folder().string();
     diff_ = std::make_unique<Process>(
         std::vector<std::string>{Program("driftwood"), "diff", "--all", url + "&schema=public",
-                                 url + "&schema=other",
-                                 "--recheck", "0", "--format", "csv"},
+                                 url + "&schema=other", "--recheck", "0", "--format", "csv"},
         options);
     ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
   }

@@ -50,8 +50,7 @@ class ConfirmationTest : public DiffTest {
     std::set<std::string> found;
     for (const ReportRecord& record : report.records) {
       found.insert(std::to_string(record.key.columns->at(0).number) + " " +
-                   std::string(record.kind()) + " " +
-                   std::string(RecordStatusName(record.status)));
+                   std::string(record.kind()) + " " + std::string(RecordStatusName(record.status)));
     }
     return found;
   }

@@ -34,7 +34,7 @@ class LargeValuesTest : public DiffTest {
  protected:
   // A comparison's whole programs: the agents take most.
   ProcessResult DiffWithPeak(std::vector<std::string> words) {
-    words.insert(words.begin(), "diff");
+    words.insert(words.begin(), {"diff", "--allow-same"});
     words.insert(words.end(), {"--recheck", "0"});
     ProcessOptions options;
     options.limit = std::chrono::seconds(600);

@@ -199,9 +199,26 @@ TEST_F(LedgerTest, Row20AnIndexIsNotTrustedAfterAnUncleanStop) {
   EXPECT_EQ(Found(DiffJson(kept)), std::set<std::string>{"5000 changed"});
 }
 
-TEST_F(LedgerTest, Row22NoRecordsOnAnySideIsWarnedAbout) {
-  EXPECT_EQ(Csv("id,v\n", "id,v\n"), "IDENTICAL");
-  EXPECT_FALSE(document_.at("warnings").empty()) << document_;
+TEST_F(LedgerTest, Row22NoRecordsOnAnySideIsNoVerdict) {
+  EXPECT_EQ(Csv("id,v\n", "id,v\n"), "ERROR");
+  EXPECT_NE(document_.at("error").dump().find("nothing was compared"), std::string::npos);
+}
+
+TEST_F(LedgerTest, ASourceComparedWithItselfIsNoVerdict) {
+  WriteFile("a.csv", "id,v\n1,x\n");
+  for (const char* other : {"csv:a.csv?key=id", "csv:./a.csv?key=id"}) {
+    const ProcessResult result = Driftwood({"diff", "csv:a.csv?key=id", other});
+    EXPECT_EQ(result.exit_code, 2) << result.out;
+    EXPECT_NE(result.err.find("are the same source"), std::string::npos) << result.err;
+  }
+}
+
+TEST_F(LedgerTest, AWrongCommandReplacesYesterdaysReport) {
+  WriteFile("report.txt", "IDENTICAL");
+  const ProcessResult result =
+      Driftwood({"diff", "csv:a.csv?key=id", "csv:b.csv", "--output", "report.txt", "--fromat=x"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(ReadFile(dir_ / "report.txt").substr(0, 7), "ERROR: ");
 }
 
 TEST_F(LedgerTest, Row24ACommitIntoTheWriteAheadLogIsSeen) {

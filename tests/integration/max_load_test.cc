@@ -69,7 +69,7 @@ class PostgresqlLoadTest : public DiffTest {
     }
   }
   std::unique_ptr<Process> StartDiff(std::vector<std::string> words) {
-    words.insert(words.begin(), {Program("driftwood"), "diff"});
+    words.insert(words.begin(), {Program("driftwood"), "diff", "--allow-same"});
     ProcessOptions options;
     options.folder = dir_.path();
     return std::make_unique<Process>(words, options);

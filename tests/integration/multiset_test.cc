@@ -124,10 +124,13 @@ TEST_F(MultisetDiffTest, ColumnsIgnoredAndRulesMakeRecordsEqual) {
             "IDENTICAL");
 }
 
-TEST_F(MultisetDiffTest, NothingAgainstNothingIsIdenticalAndSaysSo) {
+TEST_F(MultisetDiffTest, NothingAgainstNothingIsRefusedUnlessAllowed) {
   WriteFile("a.csv", "n,t\n");
   WriteFile("b.csv", "n,t\n");
-  const Json document = DiffRows({"csv:a.csv", "csv:b.csv"});
+  Json document = DiffRows({"csv:a.csv", "csv:b.csv"});
+  EXPECT_EQ(document.value("verdict", ""), "ERROR");
+  EXPECT_NE(document.at("error").dump().find("--allow-empty"), std::string::npos);
+  document = DiffRows({"csv:a.csv", "csv:b.csv", "--allow-empty"});
   EXPECT_EQ(document.value("verdict", ""), "IDENTICAL");
   EXPECT_NE(document.at("warnings").dump().find("zero records"), std::string::npos);
   WriteFile("b.csv", "n,t\n,\n");
