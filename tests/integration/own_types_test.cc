@@ -66,8 +66,9 @@ TEST_F(OwnTypesTest, ATableEqualsAnotherOfTheSameTypeAndItsValuesDiffer) {
     MakeTable("c", each.type, {each.other, "NULL"});
     EXPECT_EQ(DiffJson({postgres_->Url("a"), postgres_->Url("b")}).value("verdict", ""),
               "IDENTICAL");
-    EXPECT_EQ(DiffJson({postgres_->Url("a"), postgres_->Url("c")}).value("verdict", ""),
-              "DIVERGENT");
+    EXPECT_EQ(
+        DiffJson({postgres_->Url("a"), postgres_->Url("c"), "--recheck", "0"}).value("verdict", ""),
+        "DIVERGENT");
     for (const char* type : {"json", "uuid", "date", "bytes"}) {
       const ProcessResult refused =
           Diff({postgres_->Url("a"), postgres_->Url("b"), "--types", std::string("v=") + type});
