@@ -552,14 +552,14 @@ class Reconciler {
     }
     const std::string column = CommaList({name});
     if (local != nullptr && zoned) {
-      return {"say which zone the local times are of with " +
-              Say(Setting::kZone, local->name + ":" + column + "=UTC+N")};
+      return ", or say which zone the local times are of with " +
+             Say(Setting::kZone, local->name + ":" + column + "=UTC+N");
     }
     if (binary && decimal) {
       return ", or how exactly they must agree with " + Say(Setting::kRules, column + ":round=N") +
              " or " + Say(Setting::kRules, column + ":float=N");
     }
-    return {};
+    return "";
   }
 
   // A key column can't be left out.

@@ -87,10 +87,11 @@ class Encoded final : public RowSink {
 };
 
 // Returns how many records it asked for.
-size_t ExpectEachRecordIsFound(Store& store, const std::string& column, ColumnType type) {
-  SCOPED_TRACE(column + " read as " + std::string(merkle::ColumnTypeName(type)));
+size_t ExpectEachRecordIsFound(Store& store, const std::string& column,
+                               const merkle::ValueType& type) {
+  SCOPED_TRACE(column + " read as " + merkle::TypeText(type));
   merkle::Agreement agreement;
-  agreement.schema = {{{"k", type}}, {{"v", ColumnType::kText}}};
+  agreement.schema = {{{"k", type.type, type.opaque, type.element}}, {{"v", ColumnType::kText}}};
   agreement.key_id = merkle::DigestKey::Unkeyed().KeyId();
   Encoded encoded(agreement.schema);
   auto scan = store.StartScan(ScanColumns(agreement.schema));
@@ -150,10 +151,12 @@ void ExpectAllFound(bool live, const std::vector<KeyColumn>& columns,
     // characters, as many as the table has spellings, as everything.
     const bool characters = columns[i].values.size() >= Texts().size();
     size_t asked = 0;
+    if (described.knowledge == TypeKnowledge::kTyped) {
+      asked += ExpectEachRecordIsFound(**store, columns[i].type, described.value_type());
+    }
     for (const ColumnType type : AllTypes()) {
-      const bool own = type == described.type && described.knowledge == TypeKnowledge::kTyped;
       const bool other = i == 0 && (type == ColumnType::kText || type == ColumnType::kDecimal);
-      if (!characters && !own && !other) continue;
+      if (!characters && !other) continue;
       asked += ExpectEachRecordIsFound(**store, columns[i].type, type);
     }
     EXPECT_GT(asked, 0u) << columns[i].type;

@@ -104,6 +104,7 @@ class FakeAgent final : public v1::Agent::Service {
     reply->set_snapshot(7);
     *reply->mutable_root() = proto::ToProto(opened->root);
     *reply->mutable_agreement() = proto::ToProto(agreement);
+    reply->mutable_freshness()->mutable_proved_unchanged();
     return grpc::Status::OK;
   }
 
