@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -89,7 +90,10 @@ class GrpcConnector final : public Connector {
   }
 
   void WillConnect(const std::vector<ReplicaSpec>& specs) override {
-    if (workspace_ == nullptr) return;
+    // A load gate keeps a connection for each dataset, so that many would take all that there are.
+    const bool gated = std::find(agent_arguments_.begin(), agent_arguments_.end(), "--max-load") !=
+                       agent_arguments_.end();
+    if (workspace_ == nullptr || gated) return;
     size_t bytes = 0;
     std::shared_ptr<Group> group;
     for (const ReplicaSpec& spec : specs) {
