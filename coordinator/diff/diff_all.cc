@@ -133,6 +133,7 @@ class DiffAll {
       }
       listings->push_back(*std::move(listing));
     }
+    QualifyAlike(listings);
     return absl::OkStatus();
   }
 
@@ -189,6 +190,14 @@ class DiffAll {
     const double start = environment_.now_seconds();
     DiffOptions options = OptionsOf(table, columns);
     TableReport result;
+    if (environment_.interrupt->raised()) {  // nothing is asked any more
+      result.table = table.name;
+      result.missing_in = table.MissingIn();
+      result.report =
+          MakeErrorReport(absl::CancelledError("interrupted"), std::nullopt, options, environment_);
+      result.result = TableResult::kIncomplete;
+      return result;
+    }
     result.table = table.name;
     result.missing_in = table.MissingIn();
     if (!result.missing_in.empty()) {

@@ -144,6 +144,21 @@ absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listin
   return selection;
 }
 
+void QualifyAlike(std::vector<TableList>* listings) {
+  const bool any = std::any_of(listings->begin(), listings->end(),
+                               [](const TableList& listing) { return listing.qualified; });
+  if (!any) return;
+  for (TableList& listing : *listings) {
+    if (listing.qualified) continue;
+    for (TableEntry& table : listing.tables) {
+      if (table.name.find('.') == std::string::npos) continue;
+      std::string quoted = "\"";
+      for (const char c : table.name) quoted += c == '"' ? "\"\"" : std::string(1, c);
+      table.name = quoted + "\"";
+    }
+  }
+}
+
 Names OtherCases(const std::vector<MatchedTable>& tables, const Names& names) {
   Names texts;
   for (const MatchedTable& table : tables) {

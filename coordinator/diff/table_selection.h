@@ -28,6 +28,10 @@ struct TableSelection {
   std::vector<SkippedTable> skipped;  // not to be: the user said so, or they are no tables
 };
 
+// Where some of the listings have the tables of several schemas, those of the others are called as
+// they would be there.
+void QualifyAlike(std::vector<TableList>* listings);
+
 // "Album (album in right)": each table that not all replicas write alike.
 std::vector<std::string> OtherCases(const std::vector<MatchedTable>& tables,
                                     const std::vector<std::string>& names);

@@ -89,9 +89,10 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
   const auto count = Member<uint64_t>(line, "tables");
   const auto source = Member<std::string>(line, "source");
   const auto scope = Member<std::string>(line, "scope");
+  const auto qualified = Member<bool>(line, "qualified");
   const auto folds_names = Member<bool>(line, "folds_names");
   auto warnings = Member<Strings>(line, "warnings");
-  if (!count || !source || !scope || !folds_names || !warnings) {
+  if (!count || !source || !scope || !qualified || !folds_names || !warnings) {
     return Malformed("its end lacks one of its members");
   }
   if (*count != list->tables.size()) {
@@ -100,6 +101,7 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
   }
   list->source = *source;
   list->scope = *scope;
+  list->qualified = *qualified;
   list->folds_names = *folds_names;
   list->warnings = *std::move(warnings);
   return absl::OkStatus();
@@ -126,7 +128,7 @@ std::string TableListText(const TableList& list) {
   }
   return text + "{\"tables\":" + std::to_string(list.tables.size()) +
          ",\"source\":" + Quoted(list.source) + ",\"scope\":" + Quoted(list.scope) +
-         ",\"folds_names\":" + Bool(list.folds_names) +
+         ",\"qualified\":" + Bool(list.qualified) + ",\"folds_names\":" + Bool(list.folds_names) +
          ",\"warnings\":" + QuotedList(list.warnings) + "}\n";
 }
 

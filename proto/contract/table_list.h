@@ -29,6 +29,8 @@ struct TableList {
   std::vector<TableEntry> tables;
   std::string scope{};  // the part of the database that was asked for: "the schema a"; empty: all
   std::vector<std::string> warnings;
+  // Names are those of several schemas: "a.b" is the table b of a, and "\"a.b\"" one of that name.
+  bool qualified = false;
   bool folds_names = false;  // the server keeps all tables' names in lower case
 
   friend bool operator==(const TableList&, const TableList&) = default;

@@ -69,19 +69,10 @@ absl::StatusOr<std::vector<PgSchema>> OneSchema(PgConnection& connection, const 
 }
 
 // What a table is called among those of all schemas. One of the schema public has the name that it
-// would have at a server without schemas.
+// would have at a server without schemas, in quotes if it could be read as another schema's.
 std::string NameAmongAll(const std::string& schema, const std::string& table) {
-  return schema == "public" ? table : NamePart(schema) + "." + NamePart(table);
-}
-
-// Where the schema public has a table that is named as another schema's would be called.
-void TellApart(TableList* list) {
-  std::map<std::string, size_t> uses;
-  for (const TableEntry& table : list->tables) ++uses[table.name];
-  for (TableEntry& table : list->tables) {
-    const bool is_public = table.url.find("table=public.") != std::string::npos;
-    if (uses[table.name] > 1 && is_public) table.name = "public." + PgQuoted(table.name);
-  }
+  if (schema != "public") return NamePart(schema) + "." + NamePart(table);
+  return table.find('.') == std::string::npos ? table : PgQuoted(table);
 }
 
 // Partitions are part of their root. One whose root is in another schema is listed for itself if
@@ -171,7 +162,7 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
   for (const PgSchema& one : schemas) {
     RETURN_IF_ERROR(AddTables(*connection, one, /*all_schemas=*/!schema, base, &list));
   }
-  if (!schema) TellApart(&list);
+  list.qualified = !schema;
   return list;
 }
 

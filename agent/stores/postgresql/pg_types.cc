@@ -114,7 +114,9 @@ PgMapping MapArray(const PgTypes& types, uint32_t oid, const PgType& type) {
   }
   if (!HasText(types, oid)) return {};
   const PgMapping mapping = MapPgType(types, element_oid);
-  const bool is_list = mapping.form != PgForm::kUnmapped &&
+  // The text of an element would be read as its type alone: 0.1 as the double, and padding as it
+  // is.
+  const bool is_list = mapping.form != PgForm::kUnmapped && mapping.reading.empty() &&
                        merkle::IsElementType(mapping.type.type) &&
                        declared->second.delimiter == ',';
   return OwnText(PgForm::kOpaque,

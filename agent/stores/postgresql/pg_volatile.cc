@@ -85,6 +85,8 @@ absl::StatusOr<std::string> MovingFunctionIn(
       if (names.words.contains(std::string(word))) return std::string(word);
     }
   }
+  // How a plan says that a sample is drawn ("Sampling: bernoulli"). Names in this case are quoted.
+  if (names.words.contains("Sampling")) return "TABLESAMPLE";
   if (names.called.empty()) return "";
   // In hexadecimal digits, which no setting of the session reads in another way.
   std::string list;

@@ -295,6 +295,10 @@ class PostgresqlStore final : public Store {
       ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain));
       ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/true, ask));
       if (!moving.empty()) return "the view " + name + " calls " + moving;
+      ASSIGN_OR_RETURN(const bool reads_moments, ReadsTextAsMoment(connection, table));
+      if (reads_moments) {
+        return "the view " + name + " reads text as a date or time, which may be 'now' or 'today'";
+      }
     }
     if (where_) {
       ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain + " WHERE (" + *where_ + "\n)"));
@@ -302,6 +306,28 @@ class PostgresqlStore final : public Store {
       if (!moving.empty()) return "where= of " + name + " calls " + moving;
     }
     return "";
+  }
+
+  // In the view or one that it reads: a cast of text to a date or time goes through its input
+  // function, which knows the words of the clock. A literal is read when the view is made. In the
+  // rule's tree such casts alone have a result type right before a collation.
+  static absl::StatusOr<bool> ReadsTextAsMoment(PgConnection& connection, const PgTable& table) {
+    ASSIGN_OR_RETURN(
+        const PgResult found,
+        connection.Query(
+            "WITH RECURSIVE views(oid) AS (SELECT $1::pg_catalog.oid UNION "
+            "SELECT c.oid FROM views JOIN pg_catalog.pg_rewrite r ON r.ev_class = views.oid "
+            "JOIN pg_catalog.pg_depend d ON d.objid = r.oid "
+            "AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass "
+            "AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass "
+            "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid WHERE c.relkind = 'v') "
+            "SELECT pg_catalog.count(*) FROM views JOIN pg_catalog.pg_rewrite r "
+            "ON r.ev_class = views.oid WHERE r.ev_action::pg_catalog.text ~ "
+            // date, time, timestamp, timestamptz, timetz, and their arrays
+            "':resulttype (1082|1083|1114|1184|1266|1182|1183|1115|1185|1270) :resultcollid'",
+            {std::to_string(table.oid)}));
+    ASSIGN_OR_RETURN(const int64_t casts, found.Int(0, 0));
+    return casts > 0;
   }
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,

@@ -58,7 +58,8 @@ TEST(AuditPlanTest, WhatIsWrongIsSaidInThePlansWords) {
               HasSubstr("'a' is given twice; each source needs a name of its own"));
   EXPECT_THAT(Refusal([](AuditPlan* plan) { plan->replicas[1].sources.clear(); }),
               HasSubstr("'warehouse' has no source"));
-  for (const std::string bad : {"", "a b", "ä", std::string(65, 'a').c_str()}) {
+  for (const std::string& bad :
+       {std::string(), std::string("a b"), std::string("ä"), std::string(65, 'a')}) {
     EXPECT_THAT(Refusal([&](AuditPlan* plan) { plan->replicas[1].name = bad; }),
                 HasSubstr("name '" + bad + "' is no replica name"));
   }

@@ -20,7 +20,7 @@ TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
             "\"key\":[\"id\"],\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=x\"}\n"
             "{\"table\":\"v\",\"kind\":\"view\",\"is_table\":false,\"key\":[],\"columns\":[],"
             "\"url\":\"sqlite:a.db?table=v\"}\n"
-            "{\"tables\":2,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"folds_names\":false,"
+            "{\"tables\":2,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_names\":false,"
             "\"warnings\":[\"beware\"]}\n");
 }
 
@@ -52,6 +52,7 @@ TEST(TableListTest, WhatIsWrittenIsReadAsItWas) {
     }
     list.warnings = SomeTexts(&random);
     list.scope = SomeText(&random);
+    list.qualified = random() % 2 == 0;
     list.folds_names = random() % 2 == 0;
     const auto read = ParseTableList(TableListText(list));
     ASSERT_TRUE(read.ok()) << read.status() << "\n" << TableListText(list);
@@ -63,7 +64,7 @@ constexpr char kTable[] =
     "{\"table\":\"or\\\"ders\",\"kind\":\"table\",\"is_table\":true,\"key\":[\"id\"],"
     "\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=orders\"}\n";
 constexpr char kEnd[] =
-    "{\"tables\":1,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"folds_names\":true,\"warnings\":[\"w\"]}\n";
+    "{\"tables\":1,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_names\":true,\"warnings\":[\"w\"]}\n";
 
 TEST(TableListTest, AListIsReadAsItWasWritten) {
   const auto list = ParseTableList(std::string(kTable) + kEnd);
