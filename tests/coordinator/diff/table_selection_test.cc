@@ -75,6 +75,17 @@ TEST(TableSelectionTest, NamesOfAnotherLetterCaseMatchWhereOnlyOneCouldBeMeant) 
   EXPECT_THAT(options.renames, IsEmpty());
 }
 
+TEST(TableSelectionTest, ADotInANameIsNoSchema) {
+  std::vector<TableList> listings = {Listing({Table("a.b"), Table("c")}),
+                                     Listing({Table("a.b"), Table("\"a.b\""), Table("c")})};
+  listings[1].qualified = true;
+  QualifyAlike(&listings);
+  const TableSelection selection = *SelectTables(listings, kNames, {}, true);
+  EXPECT_THAT(Names(selection), ElementsAre("\"a.b\"", "a.b", "c"));
+  EXPECT_THAT(selection.tables[0].MissingIn(), IsEmpty());
+  EXPECT_THAT(selection.tables[1].MissingIn(), ElementsAre(0));
+}
+
 TEST(TableSelectionTest, AServerThatFoldsNamesIsSaidToDoSo) {
   std::vector<TableList> listings = {Listing({Table("Orders")}), Listing({Table("orders")})};
   listings[1].folds_names = true;

@@ -207,7 +207,12 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
       "CREATE VIEW recent AS SELECT id FROM t WHERE at > now() - interval '1 day';"
       "CREATE VIEW dated AS SELECT id FROM t WHERE at::date <= CURRENT_DATE;"
       "CREATE VIEW ticking AS SELECT id FROM t WHERE at < clock_timestamp();"
-      "CREATE VIEW outer_view AS SELECT id FROM ticking");
+      "CREATE VIEW outer_view AS SELECT id FROM ticking;"
+      "CREATE VIEW sampled AS SELECT id FROM t TABLESAMPLE bernoulli(50);"
+      "CREATE VIEW worded AS SELECT id, 'today'::text::date AS d FROM t;"
+      "CREATE VIEW listed AS SELECT id, '{now}'::text::timestamptz[] AS d FROM t;"
+      "CREATE VIEW outer_words AS SELECT id FROM worded WHERE d IS NOT NULL;"
+      "CREATE VIEW days AS SELECT id, at::date AS d, '2020-01-01'::date AS e FROM t");
   const auto moving = [&](const std::string& table, const std::string& where = "") {
     const std::string more = where.empty() ? "" : "&where=" + where;
     const auto outcome = ReadAll(*Open(table, more), {"id"});
@@ -226,7 +231,9 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
   }
   EXPECT_EQ(moving("plain"), "");
   EXPECT_EQ(moving("plain", "id%20>%200"), "");
-  for (const char* const view : {"recent", "dated", "ticking", "outer_view"}) {
+  EXPECT_EQ(moving("days"), "");
+  for (const char* const view :
+       {"recent", "dated", "ticking", "outer_view", "sampled", "worded", "listed", "outer_words"}) {
     EXPECT_NE(moving(view).find("the view"), std::string::npos) << view;
   }
 }
