@@ -133,7 +133,17 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
               "AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid) "
               "AND t.typname <> 'interval' THEN t.typname "
               "ELSE pg_catalog.quote_ident(n.nspname) || '.' || "
-              "pg_catalog.quote_ident(t.typname) END, "
+              "pg_catalog.quote_ident(t.typname) || "
+              // What it is made of: another server may have another type of that name.
+              "coalesce(CASE t.typtype "
+              "WHEN 'c' THEN '(' || (SELECT "
+              "pg_catalog.string_agg(pg_catalog.quote_ident(a.attname) "
+              "|| ' ' || pg_catalog.format_type(a.atttypid, NULL), ', ' ORDER BY a.attnum) "
+              "FROM pg_catalog.pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 "
+              "AND NOT a.attisdropped) || ')' "
+              "WHEN 'd' THEN '(' || pg_catalog.format_type(t.typbasetype, NULL) || ')' "
+              "WHEN 'r' THEN '(' || pg_catalog.format_type((SELECT r.rngsubtype "
+              "FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid), NULL) || ')' END, '') END, "
               // Else a cast does the same, and needs no rights on a schema.
               "CASE WHEN o.nspname = 'pg_catalog' OR EXISTS (SELECT FROM pg_catalog.pg_cast c "
               "WHERE c.castsource = t.oid AND c.castmethod = 'f' "

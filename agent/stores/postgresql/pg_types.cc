@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <set>
 #include <string_view>
 #include <utility>
+
+#include "merkle/hash/digest.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::agent {
 namespace {
@@ -89,10 +93,35 @@ const PgType* BaseOf(const PgTypes& types, uint32_t* oid) {
   return found == types.end() ? nullptr : &found->second;
 }
 
+// The definitions of the types of users that `type` is made of, and itself.
+void AddDefinitions(const PgTypes& types, const PgType& type, int depth,
+                    std::set<std::string>* definitions) {
+  if (depth > kDepthMax) return;
+  if (!type.is_array) definitions->insert(type.opaque);
+  for (const uint32_t part : type.parts) {
+    const auto found = types.find(part);
+    if (found != types.end() && !(found->second.is_system && !found->second.is_array)) {
+      AddDefinitions(types, found->second, depth + 1, definitions);
+    }
+  }
+}
+
+// The type's name, and what all that it is made of is: the same text may be another value of a type
+// of that name at another server. A long one by its hash.
 std::string OpaqueName(const PgTypes& types, const PgType& type) {
-  if (!type.is_array) return type.opaque;
   const auto element = types.find(type.base());
-  return (element == types.end() ? type.opaque : element->second.opaque) + "[]";
+  const bool is_array = type.is_array && element != types.end();
+  const std::string& own = is_array ? element->second.opaque : type.opaque;
+  std::set<std::string> definitions;
+  AddDefinitions(types, type, 0, &definitions);
+  definitions.erase(own);
+  std::string name = own;
+  for (const std::string& definition : definitions) name += " of " + definition;
+  constexpr size_t kNameMax = 200;
+  if (name.size() > kNameMax) {
+    name = own.substr(0, own.find('(')) + " " + Hex(merkle::Sha256(name).substr(0, 16));
+  }
+  return name + (is_array ? "[]" : "");
 }
 
 constexpr char kTextCast[] = "::pg_catalog.text";
@@ -148,7 +177,7 @@ PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
   const bool is_text = type.is_system ? Among(kAsText, type.name) : type.opaque == kCitext;
   if (is_text) return OwnText(PgForm::kText, ColumnType::kText, type);
   if (!HasText(types, oid)) return {};
-  return OwnText(PgForm::kOpaque, merkle::ValueType::Opaque(type.opaque), type);
+  return OwnText(PgForm::kOpaque, merkle::ValueType::Opaque(OpaqueName(types, type)), type);
 }
 
 }  // namespace driftwood::agent

@@ -1,8 +1,10 @@
 #include "agent/stores/postgresql/postgresql_store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 
 #include "tests/agent/stores/postgresql/postgresql_store_fixture.h"
 
@@ -236,6 +238,29 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
        {"recent", "dated", "ticking", "outer_view", "sampled", "worded", "listed", "outer_words"}) {
     EXPECT_NE(moving(view).find("the view"), std::string::npos) << view;
   }
+}
+
+// Another server may have another type of that name, with the same texts.
+TEST_F(PostgresqlStoreTest, ATypeOfAUserIsKnownByWhatItIsMadeOf) {
+  server_->Sql(
+      "CREATE TYPE inner_type AS (x real); CREATE TYPE outer_type AS (\"A b\" inner_type, n int[]);"
+      "CREATE TYPE span AS RANGE (subtype = float8);"
+      "CREATE TABLE t(id int PRIMARY KEY, i inner_type, o outer_type, s span, a outer_type[], "
+      "r real[], c char(3)[], d float8[])");
+  const SourceDescription description = Open("t")->Describe().value();
+  std::map<std::string, std::string> types;
+  for (const SourceColumn& column : description.columns) {
+    types[column.name] = merkle::TypeText(column.value_type());
+  }
+  EXPECT_EQ(types["i"], "opaque \"public.inner_type(x real)\"");
+  EXPECT_THAT(types["o"], ::testing::HasSubstr("public.outer_type("));
+  EXPECT_THAT(types["o"], ::testing::HasSubstr(" of public.inner_type(x real)"));
+  EXPECT_THAT(types["a"], ::testing::HasSubstr(" of public.inner_type(x real)"));
+  EXPECT_EQ(types["s"], "opaque \"public.span(double precision)\"");
+  // Their texts would be read as other values than theirs.
+  EXPECT_EQ(types["r"], "opaque \"real[]\"");
+  EXPECT_EQ(types["c"], "opaque \"character[]\"");
+  EXPECT_EQ(types["d"], "list:float64");
 }
 
 TEST_F(PostgresqlStoreTest, RowLevelSecurityIsAnErrorAndNotAFilter) {
