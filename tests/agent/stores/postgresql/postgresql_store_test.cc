@@ -129,8 +129,10 @@ TEST_F(PostgresqlStoreTest, CompositesAndTypesOfUsersAreTextOfTheirOwnName) {
       "CREATE FUNCTION cut(\"My\".pair) RETURNS text LANGUAGE sql AS $$ SELECT text 'cut' $$;"
       "CREATE CAST (\"My\".pair AS text) WITH FUNCTION cut(\"My\".pair)");
   const SourceDescription description = Describe("t");
-  EXPECT_EQ(merkle::TypeText(description.columns[0].value_type()), "opaque \"\"My\".pair\"");
-  EXPECT_EQ(merkle::TypeText(description.columns[1].value_type()), "list:opaque \"\"My\".pair\"");
+  EXPECT_EQ(merkle::TypeText(description.columns[0].value_type()),
+            "opaque \"\"My\".pair(a integer, b text[])\"");
+  EXPECT_EQ(merkle::TypeText(description.columns[1].value_type()),
+            "list:opaque \"\"My\".pair(a integer, b text[])\"");
   EXPECT_TRUE(description.warnings.empty());
   EXPECT_EQ(Read("t", {"p", "ps", "r"}),
             (Rows{{"opaque (2,\"{x,y}\")", "opaque {\"(1,)\",NULL}", "opaque (,)"}}));
