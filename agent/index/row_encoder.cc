@@ -384,8 +384,12 @@ std::optional<std::string> NumberText(const SourceValue& value) {
 
 bool AppendNumberAsMoment(const merkle::Reading& reading, ColumnType type, const SourceValue& value,
                           Place place, std::string* out) {
-  const std::optional<std::string> number =
-      value.IsText() ? std::string(value.text) : NumberText(value);
+  std::optional<std::string> number = value.IsText() ? std::string(value.text) : NumberText(value);
+  const bool comma = value.kind == Kind::kText && value.forms != nullptr &&
+                     value.forms->decimal_comma && reading.kind() == merkle::Reading::Kind::kUnix;
+  if (comma && number->find_first_not_of("0123456789+-.,eE") == std::string::npos) {
+    number = WithPoint(*number);  // a time as people write it stays as it is
+  }
   const std::optional<merkle::Instant> moment =
       number ? reading.Moment(*number) : std::optional<merkle::Instant>();
   if (moment) merkle::AppendInstant(MomentTag(type), *moment, place, out);

@@ -1,6 +1,7 @@
 #include "coordinator/peer/grpc_connector.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,6 +48,11 @@ absl::StatusOr<std::string> FindAgentProgram() {
 
 // Under a number that is free, so that it hides no descriptor that a URL names (/dev/fd/63).
 absl::StatusOr<merkle::UniqueFd> StandardInput() {
+  // Where stdin was closed, a library's own descriptor may have its number: one of no file type.
+  struct stat info;
+  if (::fstat(STDIN_FILENO, &info) != 0 || (info.st_mode & S_IFMT) == 0) {
+    return absl::InvalidArgumentError("stdin is closed: give it a file or a pipe");
+  }
   merkle::UniqueFd input(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
   if (input.get() < 0) {
     return absl::InvalidArgumentError(std::string("stdin can't be read: ") + std::strerror(errno));

@@ -13,9 +13,12 @@ namespace driftwood::agent {
 
 struct CsvDialect {
   enum class LineEnd : uint8_t {
-    kLf,      // LF or CR LF
-    kLfOnly,  // a CR before it belongs to the value: MySQL does not escape it
-    kCr,      // CR alone, as old Macintosh programs write it
+    // LF. A CR before it may belong to the value, which few programs quote for it: an unquoted
+    // field
+    // that ends so is refused, or, in the dialect of MySQL, which never escapes a CR, has it.
+    kLf,
+    kCrLf,  // CR LF, or LF
+    kCr,    // CR alone, as old Macintosh programs write it
   };
   // What stands before a character that a field can't hold as it is.
   enum class Escapes : uint8_t {
@@ -42,7 +45,7 @@ struct CsvDialect {
 
   // RFC 4180 but for the delimiter and NULL, which has a fast parser.
   bool IsRfc4180() const {
-    return quote == '"' && escapes == Escapes::kNone && line_end == LineEnd::kLf;
+    return quote == '"' && escapes == Escapes::kNone && line_end != LineEnd::kCr;
   }
   bool has_escapes() const { return escapes != Escapes::kNone && escapes != Escapes::kUnsaid; }
   // Every row of the file is read in the same way if this text is the same.

@@ -71,22 +71,22 @@ After EscapedFields::Fail(const char* at, const char* message) {
   return After::kError;
 }
 
-size_t EscapedFields::LineEndAt(const char* at) const {
+size_t EscapedFields::LineEndAt(const char* at, bool quoted) const {
   if (dialect_.line_end == CsvDialect::LineEnd::kCr) {
     const bool added = newline_added_ && at + 1 == end_ && *at == '\n';
     return *at == '\r' || added ? 1 : 0;
   }
   if (*at == '\n') return 1;
-  if (dialect_.line_end == CsvDialect::LineEnd::kLfOnly) return 0;
+  if (dialect_.line_end == CsvDialect::LineEnd::kLf && !quoted) return 0;
   return *at == '\r' && at + 1 < end_ && at[1] == '\n' ? 2 : 0;
 }
 
-After EscapedFields::End(const char* at) {
+After EscapedFields::End(const char* at, bool quoted) {
   if (*at == dialect_.delimiter) {
     next_ += at - next_ + 1;
     return After::kDelimiter;
   }
-  next_ += at - next_ + static_cast<std::ptrdiff_t>(LineEndAt(at));
+  next_ += at - next_ + static_cast<std::ptrdiff_t>(LineEndAt(at, quoted));
   return After::kRecord;
 }
 
@@ -140,7 +140,7 @@ After EscapedFields::ReadPlain() {
       dialect_.has_escapes() && !(dialect_.escapes == Escapes::kCharacter && dialect_.quote);
   const char* from = field_;
   char* to = field_;
-  while (from < end_ && *from != dialect_.delimiter && LineEndAt(from) == 0) {
+  while (from < end_ && *from != dialect_.delimiter && LineEndAt(from, false) == 0) {
     if (!escapes || *from != dialect_.escape) {
       if (escapes && CheckPlain(from, from + 1) == After::kError) return After::kError;
       ++from;
@@ -167,7 +167,7 @@ After EscapedFields::ReadPlain() {
   } else {
     field_end_ = end;
   }
-  return End(end);
+  return End(end, false);
 }
 
 After EscapedFields::ReadQuoted(char* opening) {
@@ -193,9 +193,9 @@ After EscapedFields::ReadQuoted(char* opening) {
     }
     field_end_ = to;
     ++from;
-    if (from >= end_ || (*from != dialect_.delimiter && LineEndAt(from) == 0))
+    if (from >= end_ || (*from != dialect_.delimiter && LineEndAt(from, true) == 0))
       return Fail(from, kAfterQuoteMessage);
-    return End(from);
+    return End(from, true);
   }
   return Fail(opening, kUnterminatedMessage);
 }

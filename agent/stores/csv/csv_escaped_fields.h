@@ -32,9 +32,10 @@ class EscapedFields {
   After Fail(const char* at, const char* message);
   After ReadQuoted(char* opening);
   After ReadPlain();
-  // Whether a record ends at `at`, and with how many bytes; 0: it doesn't.
-  size_t LineEndAt(const char* at) const;
-  After End(const char* at);
+  // Whether a record ends at `at`, and with how many bytes; 0: it doesn't. In a file of LF a CR
+  // before it belongs to the line's end only behind a quoted field.
+  size_t LineEndAt(const char* at, bool quoted) const;
+  After End(const char* at, bool quoted);
   // An escape at `at` that a dialect which wasn't said would have.
   bool IsDoubtful(const char* at) const;
   After CheckPlain(const char* begin, const char* end);

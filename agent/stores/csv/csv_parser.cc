@@ -109,25 +109,35 @@ size_t TakeFirstRecord(FieldReader fields, const Chunk& chunk, CsvFirstRecord* f
   return static_cast<size_t>(fields.position() - chunk.begin());
 }
 
-// What the file's first lines end with, outside of quotes.
+// What the file's first line ends with, outside of quotes and escapes. `header`: that is no data.
 absl::StatusOr<CsvDialect::LineEnd> LineEndOf(const ByteSource& source, uint64_t begin,
-                                              const CsvDialect& dialect) {
+                                              const CsvDialect& dialect, bool header) {
   std::vector<char> bytes(
       static_cast<size_t>(std::min<uint64_t>(source.size() - begin, kLineEndBytes)));
   RETURN_IF_ERROR(source.ReadAt(begin, bytes));
+  // With quotes, a plain escape means something within them only.
+  const bool in_quotes_only = dialect.escapes == CsvDialect::Escapes::kCharacter && dialect.quote;
   bool in_quotes = false, carriage_return = false;
   for (size_t i = 0; i < bytes.size(); ++i) {
+    if (dialect.has_escapes() && bytes[i] == dialect.escape && (in_quotes || !in_quotes_only)) {
+      ++i;
+      continue;
+    }
     if (dialect.quote && bytes[i] == *dialect.quote) in_quotes = !in_quotes;
     if (in_quotes) continue;
     if (bytes[i] == '\n') {
-      const bool mysql = dialect.escapes == CsvDialect::Escapes::kMysql;
-      return mysql && (i == 0 || bytes[i - 1] != '\r') ? CsvDialect::LineEnd::kLfOnly
-                                                       : CsvDialect::LineEnd::kLf;
+      // A row of MySQL's may end in a CR that is data.
+      const bool may_be_data = dialect.escapes == CsvDialect::Escapes::kMysql && !header;
+      const bool pair = i > 0 && bytes[i - 1] == '\r' && !may_be_data;
+      return pair ? CsvDialect::LineEnd::kCrLf : CsvDialect::LineEnd::kLf;
     }
     if (bytes[i] == '\r') carriage_return = true;
   }
-  // A file of one line that ends in CR may be the first part of one that ends in CR LF.
-  return carriage_return ? CsvDialect::LineEnd::kCr : CsvDialect::LineEnd::kLf;
+  // In a file of MySQL's a CR ends nothing.
+  if (!carriage_return || dialect.escapes == CsvDialect::Escapes::kMysql) {
+    return CsvDialect::LineEnd::kLf;
+  }
+  return CsvDialect::LineEnd::kCr;
 }
 
 }  // namespace
@@ -163,7 +173,7 @@ ChunkDecoder::Result CsvDecoder::Decode(Chunk& chunk, RowSink& sink) const {
 }
 
 absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvDialect dialect,
-                                                  const ChunkOptions& options) {
+                                                  bool header, const ChunkOptions& options) {
   CsvFirstRecord first;
   char mark[kMarkSize];
   if (source.size() >= kMarkSize) {
@@ -171,7 +181,7 @@ absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvD
     if (std::memcmp(mark, kMarkBytes, kMarkSize) == 0) first.begin = kMarkSize;
   }
   first.end = first.begin;
-  ASSIGN_OR_RETURN(dialect.line_end, LineEndOf(source, first.begin, dialect));
+  ASSIGN_OR_RETURN(dialect.line_end, LineEndOf(source, first.begin, dialect, header));
   first.line_end = dialect.line_end;
   RecordChunks chunks(source, first.begin, source.size(), options, RecordEndsOf(dialect));
   ASSIGN_OR_RETURN(RecordChunks::Step step, chunks.Next());
@@ -221,7 +231,7 @@ absl::StatusOr<uint64_t> EndOfCsvRecords(const ByteSource& source, uint64_t firs
     ASSIGN_OR_RETURN(const bool line_end, is(end - 1, end_byte));
     if (!line_end) break;
     uint64_t begin = end - 1;
-    if (dialect.line_end == CsvDialect::LineEnd::kLf && begin > first_record) {
+    if (dialect.line_end == CsvDialect::LineEnd::kCrLf && begin > first_record) {
       ASSIGN_OR_RETURN(const bool pair, is(begin - 1, '\r'));
       if (pair) --begin;
     }

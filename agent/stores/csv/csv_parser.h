@@ -47,7 +47,7 @@ class CsvDecoder final : public ChunkDecoder {
   const size_t row_size_;
 };
 
-// The first record of a file, whatever its number of fields: a header.
+// The first record of a file, whatever its number of fields; a header, or data.
 struct CsvFirstRecord {
   std::vector<std::string> fields;
   CsvDialect::LineEnd line_end = CsvDialect::LineEnd::kLf;  // of the file
@@ -59,7 +59,7 @@ struct CsvFirstRecord {
   std::optional<uint64_t> records_estimate;
 };
 absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvDialect dialect,
-                                                  const ChunkOptions& options);
+                                                  bool header, const ChunkOptions& options);
 
 // Where the records end: line ends after the last one hold nothing. In a file of one column a blank
 // line is a record.

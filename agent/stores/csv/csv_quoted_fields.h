@@ -40,6 +40,10 @@ inline constexpr char kQuoteMessage[] =
     "a quote in the middle of an unquoted field; quote the whole field and double the quotes in it";
 inline constexpr char kCarriageReturnMessage[] =
     "a carriage return in an unquoted field, not part of a line end; quote the field";
+inline constexpr char kMixedLineEndMessage[] =
+    "this line ends with CR LF, the file's first with LF, so that the carriage return may belong "
+    "to "
+    "the value; quote the field, or convert the file's line ends";
 inline constexpr char kAfterQuoteMessage[] =
     "text after a closing quote; a quote inside a quoted field must be doubled";
 inline constexpr char kUnterminatedMessage[] =
@@ -110,7 +114,8 @@ class QuotedFields {
         end_(chunk.end()),
         delimiter_(dialect.delimiter),
         null_text_(dialect.null_text.value_or("")),
-        has_null_(dialect.null_text.has_value()) {}
+        has_null_(dialect.null_text.has_value()),
+        lf_only_(dialect.line_end == CsvDialect::LineEnd::kLf) {}
 
   bool AtEnd() const { return next_ >= end_; }
   const char* position() const { return next_; }
@@ -146,6 +151,7 @@ class QuotedFields {
       }
       if (c == '\r') {
         if (at[1] != '\n') return Fail(at, kCarriageReturnMessage);
+        if (lf_only_) return Fail(at, kMixedLineEndMessage);
         field_end_ = at;
         return EndRecord(specials_.Next());
       }
@@ -208,6 +214,7 @@ class QuotedFields {
   const char delimiter_;
   const std::string null_text_;
   const bool has_null_;
+  const bool lf_only_;
   bool quoted_ = false;
   Failure failure_;
 };

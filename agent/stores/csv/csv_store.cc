@@ -78,7 +78,8 @@ absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
 
 absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string& path,
                                      const CsvOptions& options, const ChunkOptions& chunks) {
-  ASSIGN_OR_RETURN(const CsvFirstRecord first, ReadFirstCsvRecord(source, options.dialect, chunks));
+  ASSIGN_OR_RETURN(const CsvFirstRecord first,
+                   ReadFirstCsvRecord(source, options.dialect, options.header, chunks));
   // Without a header the scan reports what is wrong, as it does with every record.
   CsvLayout layout;
   layout.dialect = options.dialect;
@@ -121,7 +122,7 @@ std::string OneColumnWarning(const CsvLayout& layout) {
 }
 
 std::string ReadingOf(const CsvOptions& options) {
-  std::string reading = "csv2 " + std::string(options.header ? "header" : "no-header");
+  std::string reading = "csv3 " + std::string(options.header ? "header" : "no-header");
   for (const std::string& name : options.columns)
     reading += " " + std::to_string(name.size()) + ":" + name;
   if (options.encoding)

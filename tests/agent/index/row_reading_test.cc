@@ -14,7 +14,8 @@ namespace {
 using merkle::ColumnType;
 using Kind = SourceValue::Kind;
 
-// The canonical value, with " !" behind it if it is a type mismatch. The same however long a text is.
+// The canonical value, with " !" behind it if it is a type mismatch. The same however long a text
+// is.
 std::string Read(const merkle::Column& column, const SourceValue& value,
                  const std::vector<std::string>& rules = {}) {
   const merkle::Schema schema{{{"k", ColumnType::kInteger}}, {column}};
@@ -149,6 +150,10 @@ TEST(RowReadingTest, AFileWithADecimalCommaHasNoPoints) {
   EXPECT_EQ(Read(decimal, In(forms, "1234,50")), "1234.5");
   EXPECT_EQ(Read(decimal, In(forms, "-,5")), "-0.5");
   EXPECT_EQ(Read(decimal, In(forms, "12")), "12");
+  const merkle::Column seconds = Of(ColumnType::kTimestamp, "unix");
+  EXPECT_EQ(Read(seconds, In(forms, "1,5")), "1970-01-01 00:00:01.5");
+  EXPECT_EQ(Read(seconds, In(forms, "1.709")), "1.709 !");
+  EXPECT_EQ(Read(seconds, In(forms, "1970-01-01 00:00:01.5")), "1970-01-01 00:00:01.5");
   for (const char* text : {"1.234,50", "1.234", "1,2,3", "1234.5"}) {
     EXPECT_EQ(Read(decimal, In(forms, text)), std::string(text) + " !");
   }

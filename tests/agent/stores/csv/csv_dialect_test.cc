@@ -110,6 +110,13 @@ TEST(CsvDialectTest, InMysqlACarriageReturnIsPartOfTheValueUnlessLinesEndWithIt)
   EXPECT_EQ(RowsOf("tsv:t?dialect=mysql", "a\tb\n1\t2\r\n3\r\t4\n"),
             (Rows{{"1", "2\r"}, {"3\r", "4"}}));
   EXPECT_EQ(RowsOf("tsv:t?dialect=mysql", "a\tb\r\n1\t2\r\n"), (Rows{{"1", "2"}}));
+  // Without a header the first line is data as well.
+  EXPECT_EQ(RowsOf(kMysql, "1\tx\r\n2\ty\n"), (Rows{{"1", "x\r"}, {"2", "y"}}));
+  EXPECT_EQ(RowsOf(kMysql, "1\tx\r\n2\ty\r\n"), (Rows{{"1", "x\r"}, {"2", "y\r"}}));
+  const std::string longer(70'000, 'z');
+  ChunkOptions chunks;
+  EXPECT_EQ(ParseCsvText(UrlOf(kMysql), "1\t" + longer + "\n2\tx\r\n", chunks)->rows,
+            (Rows{{"1", longer}, {"2", "x\r"}}));
 }
 
 TEST(CsvDialectTest, TheWordNullOfMysqlIsAskedAbout) {
@@ -136,6 +143,11 @@ TEST(CsvDialectTest, ATsvWhoseDialectWasNotSaidIsRefusedWhereItHasTwoReadings) {
             (Rows{{"C:\\dir", "5\" pipe"}, {std::nullopt, "x"}}));
   EXPECT_EQ(RowsOf("tsv:t?header=no&columns=a,b&dialect=csv", "a\\tb\t\"\"\"\t\"\n"),
             (Rows{{"a\\tb", "\"\t"}}));
+}
+
+TEST(CsvDialectTest, AnEscapedQuoteDoesNotHideTheLineEnd) {
+  EXPECT_EQ(RowsOf("csv:t?header=no&columns=a,b&escape=%5C", "1,\"a\\\"b\rc\"\n2,\"d\"\n"),
+            (Rows{{"1", "a\"b\rc"}, {"2", "d"}}));
 }
 
 TEST(CsvDialectTest, QuoteAndEscapeAreParametersOfTheirOwn) {

@@ -25,6 +25,7 @@ class NaiveCsv {
       : text_(text), delimiter_(delimiter), null_text_(std::move(null_text)), columns_(columns) {
     if (text_.substr(0, 3) == "\xEF\xBB\xBF") at_ = 3;
     carriage_returns_ = HasCarriageReturnsOnly();
+    pairs_ = HasPairs();
     DropBlankLinesAtTheEnd();
     while (!error_ && at_ < text_.size()) ParseRecord();
   }
@@ -56,13 +57,24 @@ class NaiveCsv {
     const char end = carriage_returns_ ? '\r' : '\n';
     while (text_.size() > at_ && text_.back() == end) {
       size_t begin = text_.size() - 1;
-      if (!carriage_returns_ && begin > at_ && text_[begin - 1] == '\r') --begin;
+      if (pairs_ && begin > at_ && text_[begin - 1] == '\r') --begin;
       if (begin > at_ && text_[begin - 1] != end) return;
       text_ = text_.substr(0, begin);
     }
   }
-  bool AtLineEnd() const {
+  // The first line end that is outside of quotes.
+  bool HasPairs() const {
+    bool in_quotes = false;
+    for (size_t i = at_; i < text_.size(); ++i) {
+      if (text_[i] == '"') in_quotes = !in_quotes;
+      if (!in_quotes && text_[i] == '\n') return i > at_ && text_[i - 1] == '\r';
+    }
+    return false;
+  }
+  // In a file of LF a CR before one may be data, unless the field is quoted.
+  bool AtLineEnd(bool quoted) const {
     if (carriage_returns_) return at_ == text_.size() || Is(at_, '\r');
+    if (Is(at_, '\r') && !pairs_ && !quoted) return false;
     return at_ == text_.size() || Is(at_, '\n') ||
            (Is(at_, '\r') && (at_ + 1 == text_.size() || Is(at_ + 1, '\n')));
   }
@@ -118,10 +130,10 @@ class NaiveCsv {
       }
       ++at_;
       value = text;
-      if (!AtLineEnd() && !Is(at_, delimiter_)) Fail(at_);
+      if (!AtLineEnd(true) && !Is(at_, delimiter_)) Fail(at_);
       return;
     }
-    while (!Is(at_, delimiter_) && !AtLineEnd()) {
+    while (!Is(at_, delimiter_) && !AtLineEnd(false)) {
       if (Is(at_, '"') || Is(at_, '\r') || Is(at_, '\n') || Is(at_, '\0')) return Fail(at_);
       text += text_[at_++];
     }
@@ -144,6 +156,7 @@ class NaiveCsv {
   const size_t columns_;
   size_t at_ = 0;
   bool carriage_returns_ = false;
+  bool pairs_ = false;
   std::optional<size_t> error_;
   std::vector<Row> rows_;
   std::vector<uint64_t> origins_;
@@ -197,9 +210,10 @@ TEST(CsvTest, Rfc4180) {
       {"white space belongs to a field", " 1 ,\t2, 3\n", {{" 1 ", "\t2", " 3"}}},
       {"UTF-8", "ä,€,\"😀\"\n", {{"ä", "€", "😀"}}},
       {"a byte order mark", "\xEF\xBB\xBF\"1\",2,3\n", {{"1", "2", "3"}}},
-      {"lines that end with LF and with CR LF",
-       "1,2,3\n4,5,6\r\n",
+      {"lines that end with CR LF and with LF",
+       "1,2,3\r\n4,5,6\n",
        {{"1", "2", "3"}, {"4", "5", "6"}}},
+      {"CR LF behind a quote", "1,2,3\n4,5,\"6\"\r\n", {{"1", "2", "3"}, {"4", "5", "6"}}},
       {"lines that end with CR", "1,2,3\r4,5,6\r", {{"1", "2", "3"}, {"4", "5", "6"}}},
       {"CR, no line end at the end", "1,2,\"3\n\"\r4,5,6", {{"1", "2", "3\n"}, {"4", "5", "6"}}},
       {"a blank line at the end", "1,2,3\n\n", {{"1", "2", "3"}}},
@@ -272,6 +286,7 @@ TEST(CsvTest, MalformedRecordsAreNamedByLineAndColumn) {
       {std::string("1,2,3\n4,\0,6\n", 12), "line 2, column 3: a NUL byte"},
       {std::string("1,2,3\n4,\"\0\",6\n", 14), "line 2, column 4: a NUL byte"},
       {"1,2,3\n4,5\r5,6\n", "line 2, column 4: a carriage return in an unquoted field"},
+      {"1,2,3\n4,5,6\r\n", "line 2, column 6: this line ends with CR LF, the file's first with LF"},
       {"1,2,3\r4,5\r", "line 1, column 10: this record has 2 fields instead of 3"},
   };
   for (const auto& c : cases) EXPECT_THAT(ErrorOf(kThree, c.text), HasSubstr(c.error)) << c.text;
