@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "tests/integration/diff_fixture.h"
 #include "tests/integration/relay.h"
@@ -102,7 +103,12 @@ TEST_F(FailuresTest, AnAgentThatHangsInTheWalkIsLostToo) {
   WriteKey();
   const auto left = StartAgent("a.sock", "csv:a.csv?key=id");
   const auto right = StartAgent("b.sock", "csv:b.csv?key=id");
-  Relay relay(Path("relay.sock"), Path("b.sock"), "Agent/Query", [&] { right->Signal(SIGSTOP); });
+  // A thread of it may still answer until all of them have stopped.
+  Relay relay(Path("relay.sock"), Path("b.sock"), "Agent/Query", [&] {
+    right->Signal(SIGSTOP);
+    siginfo_t stopped;
+    EXPECT_EQ(::waitid(P_PID, static_cast<id_t>(right->pid()), &stopped, WSTOPPED | WNOWAIT), 0);
+  });
   const ProcessResult result = Diff(AgentCopies("a.sock", "relay.sock"));
   EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
   EXPECT_NE(result.out.find("INCOMPLETE"), std::string::npos) << result.out;
