@@ -54,13 +54,14 @@ namespace {
 
 using Peers = std::vector<std::unique_ptr<Peer>>;
 
-// Those that are there already stay. A failure's replica is the one after the last.
+// Those that are there already stay. `failed`: the replica of a failure.
 absl::Status ConnectAll(const std::vector<ReplicaSpec>& replicas, Connector* connector,
-                        const DiffEnvironment& environment, Peers* peers) {
-  for (size_t i = peers->size(); i < replicas.size(); ++i) {
-    ASSIGN_OR_RETURN(std::unique_ptr<Peer> peer,
-                     connector->Connect(replicas[i], environment.interrupt->token()));
-    peers->push_back(std::move(peer));
+                        const DiffEnvironment& environment, Peers* peers, size_t* failed) {
+  peers->resize(replicas.size());
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    if ((*peers)[i] != nullptr) continue;
+    *failed = i;
+    ASSIGN_OR_RETURN((*peers)[i], connector->Connect(replicas[i], environment.interrupt->token()));
   }
   return absl::OkStatus();
 }
@@ -80,8 +81,10 @@ std::vector<std::string> RenamesOf(const DiffPlan& plan, const Peers& peers) {
     if (!description.ok()) return {};
     const ReplicaSpec& replica = plan.replicas[i];
     if (i == 0) reference = ColumnNames(*description);
-    // What its URL or its agent calls a column is what its user wants it to be called.
-    if (i == 0 || replica.running_agent || replica.url.find("rename=") != std::string::npos) {
+    // What its URL or its agent calls a column is what its user wants it to be called. A pipe has
+    // been read, and is empty for an agent that would call its columns otherwise.
+    if (i == 0 || replica.running_agent || IsReadOnce(replica) ||
+        replica.url.find("rename=") != std::string::npos) {
       continue;
     }
     for (const CaseRename& rename : RenamesByCase(reference, ColumnNames(*description))) {
@@ -98,10 +101,12 @@ Report CompareReplicas(const DiffPlan& given, const DiffOptions& options,
                        const std::string& label) {
   DiffPlan plan = given;
   Peers peers;
+  size_t replica = 0;
   const auto failed = [&](const absl::Status& status) {
-    return MakeErrorReport(status, peers.size(), options, environment);
+    return MakeErrorReport(status, replica, options, environment);
   };
-  if (const absl::Status status = ConnectAll(plan.replicas, connector, environment, &peers);
+  if (const absl::Status status =
+          ConnectAll(plan.replicas, connector, environment, &peers, &replica);
       !status.ok()) {
     return failed(status);
   }
@@ -111,8 +116,12 @@ Report CompareReplicas(const DiffPlan& given, const DiffOptions& options,
     if (const absl::Status renamed = RenameColumns(renames, &plan.replicas); !renamed.ok()) {
       return failed(renamed);
     }
-    peers.resize(1);  // the first one's names count
-    if (const absl::Status status = ConnectAll(plan.replicas, connector, environment, &peers);
+    // Only those whose names change are asked anew: the first one's count.
+    for (size_t i = 0; i < peers.size(); ++i) {
+      if (plan.replicas[i].url != given.replicas[i].url) peers[i].reset();
+    }
+    if (const absl::Status status =
+            ConnectAll(plan.replicas, connector, environment, &peers, &replica);
         !status.ok()) {
       return failed(status);
     }

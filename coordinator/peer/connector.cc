@@ -140,6 +140,12 @@ std::string StoreIdentity(const std::string& url) {
          url.substr(path_end);
 }
 
+bool IsReadOnce(const ReplicaSpec& spec) {
+  if (spec.running_agent || spec.url.find("://") != std::string::npos) return false;
+  std::error_code error;
+  return ReadsStandardInput(spec) || std::filesystem::is_fifo(StorePath(spec.url), error);
+}
+
 bool ReadsStandardInput(const ReplicaSpec& spec) {
   return !spec.running_agent && IsStandardInput(StorePath(spec.url));
 }

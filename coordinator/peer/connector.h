@@ -43,6 +43,9 @@ bool ReadsStandardInput(const ReplicaSpec& spec);
 // The file or directory of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
 std::string StorePath(const std::string& url);
 
+// Whether it can be read once only, by one agent: stdin, or another pipe.
+bool IsReadOnce(const ReplicaSpec& spec);
+
 // Equal for URLs that mean the same data: one file has one identity, however its path is written.
 std::string StoreIdentity(const std::string& url);
 

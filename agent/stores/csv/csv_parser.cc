@@ -17,8 +17,8 @@ using csv::After;
 
 constexpr char kMarkBytes[] = "\xEF\xBB\xBF";  // UTF-8's byte order mark
 constexpr size_t kMarkSize = 3;
-// How much of a file is looked at to see what its lines end with. A record that is longer, in a
-// file whose lines end with CR alone, is met as an error.
+// How much of a file is read at once to see what its lines end with; and in how much there is no
+// LF, where they end with CR alone.
 constexpr size_t kLineEndBytes = size_t{64} << 10;
 
 std::string Fields(size_t count) {
@@ -112,26 +112,32 @@ size_t TakeFirstRecord(FieldReader fields, const Chunk& chunk, CsvFirstRecord* f
 // What the file's first line ends with, outside of quotes and escapes. `header`: that is no data.
 absl::StatusOr<CsvDialect::LineEnd> LineEndOf(const ByteSource& source, uint64_t begin,
                                               const CsvDialect& dialect, bool header) {
-  std::vector<char> bytes(
-      static_cast<size_t>(std::min<uint64_t>(source.size() - begin, kLineEndBytes)));
-  RETURN_IF_ERROR(source.ReadAt(begin, bytes));
   // With quotes, a plain escape means something within them only.
   const bool in_quotes_only = dialect.escapes == CsvDialect::Escapes::kCharacter && dialect.quote;
-  bool in_quotes = false, carriage_return = false;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    if (dialect.has_escapes() && bytes[i] == dialect.escape && (in_quotes || !in_quotes_only)) {
-      ++i;
-      continue;
+  // A row of MySQL's may end in a CR that is data.
+  const bool may_be_data = dialect.escapes == CsvDialect::Escapes::kMysql && !header;
+  bool in_quotes = false, escaped = false, carriage_return = false;
+  char before = '\0';
+  std::vector<char> bytes;
+  // A line of many columns is long. But who has met a CR by then goes on no longer.
+  for (uint64_t at = begin; at < source.size() && !carriage_return; at += bytes.size()) {
+    bytes.resize(static_cast<size_t>(std::min<uint64_t>(source.size() - at, kLineEndBytes)));
+    RETURN_IF_ERROR(source.ReadAt(at, bytes));
+    for (const char c : bytes) {
+      const char previous = std::exchange(before, c);
+      if (std::exchange(escaped, false)) continue;
+      escaped = dialect.has_escapes() && c == dialect.escape && (in_quotes || !in_quotes_only);
+      if (escaped) continue;
+      if (dialect.quote && c == *dialect.quote) in_quotes = !in_quotes;
+      if (in_quotes) continue;
+      if (c == '\n') {
+        const bool pair = previous == '\r' && !may_be_data;
+        return pair ? CsvDialect::LineEnd::kCrLf : CsvDialect::LineEnd::kLf;
+      }
+      if (c == '\r') carriage_return = true;
     }
-    if (dialect.quote && bytes[i] == *dialect.quote) in_quotes = !in_quotes;
-    if (in_quotes) continue;
-    if (bytes[i] == '\n') {
-      // A row of MySQL's may end in a CR that is data.
-      const bool may_be_data = dialect.escapes == CsvDialect::Escapes::kMysql && !header;
-      const bool pair = i > 0 && bytes[i - 1] == '\r' && !may_be_data;
-      return pair ? CsvDialect::LineEnd::kCrLf : CsvDialect::LineEnd::kLf;
-    }
-    if (bytes[i] == '\r') carriage_return = true;
+    // Its LF may be the next byte.
+    if (before == '\r') carriage_return = at + bytes.size() == source.size();
   }
   // In a file of MySQL's a CR ends nothing.
   if (!carriage_return || dialect.escapes == CsvDialect::Escapes::kMysql) {

@@ -145,6 +145,18 @@ TEST(CsvDialectTest, ATsvWhoseDialectWasNotSaidIsRefusedWhereItHasTwoReadings) {
             (Rows{{"a\\tb", "\"\t"}}));
 }
 
+// Of a header of very many columns, too; also where the bytes that are read at once end within it.
+TEST(CsvDialectTest, ALongFirstLineSaysWhatLinesEndWith) {
+  for (const size_t size : {65'529u, 65'530u, 65'531u, 65'532u, 65'533u, 65'534u, 200'000u}) {
+    const std::string name(size, 'n');
+    const auto pairs =
+        ParseCsvText(UrlOf("csv:t"), "id," + name + "\r\n1,x\r\n2,y\n", ChunkOptions());
+    ASSERT_TRUE(pairs.ok()) << size << pairs.status().message().substr(0, 200);
+    EXPECT_EQ(pairs->rows, (Rows{{"1", "x"}, {"2", "y"}}));
+    EXPECT_FALSE(ParseCsvText(UrlOf("csv:t"), "id," + name + "\n1,x\r\n", ChunkOptions()).ok());
+  }
+}
+
 TEST(CsvDialectTest, AnEscapedQuoteDoesNotHideTheLineEnd) {
   EXPECT_EQ(RowsOf("csv:t?header=no&columns=a,b&escape=%5C", "1,\"a\\\"b\rc\"\n2,\"d\"\n"),
             (Rows{{"1", "a\"b\rc"}, {"2", "d"}}));
