@@ -23,6 +23,8 @@ namespace {
 
 using agent::LiveIndex;
 using agent::ScriptedAgreement;
+using agent::ScriptedDigest;
+using agent::ScriptedKey;
 using agent::ScriptedSource;
 using agent::ScriptedStore;
 using agent::TestKey;
@@ -31,19 +33,6 @@ using coordinator::Verdict;
 using merkle::Before;
 using merkle::Change;
 using Rows = std::map<int64_t, std::string>;
-
-std::string KeyOf(int64_t id) {
-  std::string key;
-  merkle::AppendInteger(id, merkle::Place::kKeyLast, &key);
-  return key;
-}
-
-merkle::Digest DigestOf(int64_t id, const std::string& note) {
-  merkle::RecordHasher hasher(TestKey());
-  std::string value;
-  merkle::AppendText(note, merkle::Place::kValue, &value);
-  return hasher.Hash(KeyOf(id), value);
-}
 
 enum class When { kBeforeOpening, kAfterOpening, kBeforeQuery, kAfterQuery };
 
@@ -134,9 +123,9 @@ class LiveIndexAuditTest : public ::testing::Test {
   std::string Fingerprint() const { return fingerprint_; }
   void Write(Replica* replica, int64_t id, const std::optional<std::string>& note) {
     const auto at = replica->rows.find(id);
-    Change change{KeyOf(id), std::nullopt, Before::Absent()};
-    if (at != replica->rows.end()) change.before = Before::Holding(DigestOf(id, at->second));
-    if (note) change.digest = DigestOf(id, *note);
+    Change change{ScriptedKey(id), std::nullopt, Before::Absent()};
+    if (at != replica->rows.end()) change.before = Before::Holding(ScriptedDigest(id, at->second));
+    if (note) change.digest = ScriptedDigest(id, *note);
     const absl::Status told = Tell(replica, {change});
     EXPECT_TRUE(told.ok()) << told;
     if (note) {
@@ -246,7 +235,8 @@ TEST_F(LiveIndexAuditTest, AContradictionDuringTheWalkIsNeverIdenticalAndTheNext
   bool once = false;
   left_.happens = [this, &once](When when) {
     if (when != When::kBeforeQuery || std::exchange(once, true)) return;
-    EXPECT_FALSE(Tell(&left_, {{KeyOf(6), DigestOf(6, "inserted"), Before::Absent()}}).ok());
+    EXPECT_FALSE(
+        Tell(&left_, {{ScriptedKey(6), ScriptedDigest(6, "inserted"), Before::Absent()}}).ok());
   };
   const Report report = Audit();
   EXPECT_EQ(report.verdict, Verdict::kIncomplete) << VerdictLine(report);
@@ -261,7 +251,7 @@ TEST_F(LiveIndexAuditTest, AContradictionBeforeOpeningIsScannedAnewInTheSameAudi
   bool once = false;
   left_.happens = [this, &once](When when) {
     if (when != When::kBeforeOpening || std::exchange(once, true)) return;
-    EXPECT_FALSE(Tell(&left_, {{KeyOf(6000), std::nullopt, Before::Present()}}).ok());
+    EXPECT_FALSE(Tell(&left_, {{ScriptedKey(6000), std::nullopt, Before::Present()}}).ok());
   };
   const Report report = Audit();
   EXPECT_EQ(report.verdict, Verdict::kIdentical) << VerdictLine(report);

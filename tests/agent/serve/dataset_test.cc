@@ -18,19 +18,6 @@ using merkle::Before;
 using merkle::Change;
 using ::testing::HasSubstr;
 
-std::string KeyOf(int64_t id) {
-  std::string key;
-  merkle::AppendInteger(id, merkle::Place::kKeyLast, &key);
-  return key;
-}
-
-merkle::Digest DigestOf(int64_t id, const std::string& note) {
-  merkle::RecordHasher hasher(TestKey());
-  std::string value;
-  merkle::AppendText(note, merkle::Place::kValue, &value);
-  return hasher.Hash(KeyOf(id), value);
-}
-
 WallTime At(int64_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
 
 // A dataset of one scripted source, whose index is also kept current by changes.
@@ -65,7 +52,7 @@ class DatasetTest : public ::testing::Test {
   // In the index, and not in the source.
   absl::Status Apply(int64_t id, const std::string& note, Before before = {}) {
     return (*Servable())
-        ->Apply(std::vector<Change>{{KeyOf(id), DigestOf(id, note), before}},
+        ->Apply(std::vector<Change>{{ScriptedKey(id), ScriptedDigest(id, note), before}},
                 Followed{"h", "0/9", now_});
   }
 
@@ -98,7 +85,7 @@ TEST_F(DatasetTest, AnIndexIsAsFreshAsItsScanOrItsLastProof) {
 TEST_F(DatasetTest, ReadingARecordProvesTheIndexToo) {
   ASSERT_TRUE(Prepare().ok());
   now_ = At(2000);
-  ASSERT_TRUE(dataset_->Read(agreement_.Fingerprint(), {KeyOf(7)}, false, &control_).ok());
+  ASSERT_TRUE(dataset_->Read(agreement_.Fingerprint(), {ScriptedKey(7)}, false, &control_).ok());
   EXPECT_EQ(FreshnessNow(), Freshness(ProvedUnchanged{At(2000)}));
 }
 
@@ -109,9 +96,10 @@ TEST_F(DatasetTest, AnIndexThatMovedIsServedWithItsOwnRoot) {
   ASSERT_TRUE(snapshot.ok()) << snapshot.status();
   EXPECT_EQ(snapshot->root.count, 51u);
   EXPECT_EQ(snapshot->records, 51u);
-  EXPECT_EQ(snapshot->root.sum, prepared->root.sum + DigestOf(51, "new"));
+  EXPECT_EQ(snapshot->root.sum, prepared->root.sum + ScriptedDigest(51, "new"));
   EXPECT_EQ(FreshnessNow(), Freshness(Followed{"h", "0/9", At(1000)}));
-  const auto indexed = dataset_->ReadIndexed(agreement_.Fingerprint(), {KeyOf(51)}, &control_);
+  const auto indexed =
+      dataset_->ReadIndexed(agreement_.Fingerprint(), {ScriptedKey(51)}, &control_);
   ASSERT_TRUE(indexed.ok()) << indexed.status();
   EXPECT_EQ(indexed->size(), 1u);
 }
@@ -120,9 +108,9 @@ TEST_F(DatasetTest, AnIndexThatMovedIsServedWithItsOwnRoot) {
 TEST_F(DatasetTest, AnIndexThatMovedIsNotProvenByTheStateThatWasScanned) {
   const auto prepared = Prepare();
   ASSERT_TRUE(Apply(7, "never written").ok());
-  const auto read = dataset_->Read(agreement_.Fingerprint(), {KeyOf(7)}, false, &control_);
+  const auto read = dataset_->Read(agreement_.Fingerprint(), {ScriptedKey(7)}, false, &control_);
   ASSERT_TRUE(read.ok()) << read.status();
-  EXPECT_EQ(read->at(0).digest, DigestOf(7, "order"));
+  EXPECT_EQ(read->at(0).digest, ScriptedDigest(7, "order"));
   Restart();
   const auto again = Prepare();
   ASSERT_TRUE(again.ok()) << again.status();
@@ -140,9 +128,10 @@ TEST_F(DatasetTest, AContradictedIndexIsNotServedAndBuiltAnew) {
     EXPECT_EQ(refused.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(std::string(refused.message()), HasSubstr("orders"));
     EXPECT_THAT(std::string(refused.message()), HasSubstr("0/9"));
-    EXPECT_EQ(
-        dataset_->ReadIndexed(agreement_.Fingerprint(), {KeyOf(7)}, &control_).status().code(),
-        absl::StatusCode::kDataLoss);
+    EXPECT_EQ(dataset_->ReadIndexed(agreement_.Fingerprint(), {ScriptedKey(7)}, &control_)
+                  .status()
+                  .code(),
+              absl::StatusCode::kDataLoss);
     log_.clear();
     if (restart) Restart();
     const auto again = Prepare();

@@ -30,12 +30,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string KeyOf(int64_t id) {
-  std::string key;
-  merkle::AppendInteger(id, merkle::Place::kKeyLast, &key);
-  return key;
-}
-
 std::string WholeQuestion() {
   merkle::Question question;
   question.kind = merkle::QuestionKind::kSummarize;
@@ -139,7 +133,7 @@ class GrpcServiceTest : public ::testing::Test {
     request.set_dataset("orders");
     request.set_fingerprint(agreement_.Fingerprint());
     request.set_with_values(true);
-    for (const int64_t id : ids) request.add_keys(KeyOf(id));
+    for (const int64_t id : ids) request.add_keys(ScriptedKey(id));
     return request;
   }
 
@@ -331,7 +325,7 @@ TEST_F(GrpcServiceTest, RecordsComeInPartsAndALongValueIsLeftOut) {
   ASSERT_TRUE(records.ok()) << records.status();
   ASSERT_EQ(records->size(), 8u);
   EXPECT_GE(parts_, 3);
-  EXPECT_EQ(records->at(0).key(), KeyOf(1));
+  EXPECT_EQ(records->at(0).key(), ScriptedKey(1));
   EXPECT_TRUE(records->at(0).value_too_long());
   EXPECT_EQ(records->at(0).value(), "");
   EXPECT_TRUE(records->at(0).has_digest());
@@ -368,7 +362,7 @@ TEST_F(GrpcServiceTest, WhatIsThereWithoutTheFilterIsReadFromTheStoreAndSaidToBe
   const auto records = Read(request);
   ASSERT_TRUE(records.ok()) << records.status();
   ASSERT_EQ(records->size(), 1u);
-  EXPECT_EQ(records->at(0).key(), KeyOf(100'000));
+  EXPECT_EQ(records->at(0).key(), ScriptedKey(100'000));
   EXPECT_EQ(records->at(0).value(), "");
   EXPECT_TRUE(last_part_.unfiltered());
   request = ReadMessage({7});

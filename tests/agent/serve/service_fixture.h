@@ -21,12 +21,6 @@
 
 namespace driftwood::agent {
 
-inline std::string KeyOf(int64_t id) {
-  std::string key;
-  merkle::AppendInteger(id, merkle::Place::kKeyLast, &key);
-  return key;
-}
-
 inline std::string WholeQuestion() {
   merkle::Question question;
   question.kind = merkle::QuestionKind::kSummarize;

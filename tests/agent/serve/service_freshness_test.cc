@@ -62,7 +62,7 @@ TEST_F(ServiceTest, Ledger20AnIndexOfAnEarlierAgentIsNotServedUntilProven) {
   ASSERT_TRUE(Prepare().ok());
   Restart();
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(Read({KeyOf(1)}).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Read({ScriptedKey(1)}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(ServiceTest, Ledger20AnIndexThatIsStaleAfterARestartIsBuiltAnew) {
@@ -123,7 +123,7 @@ TEST_F(ServiceTest, Ledger21AKeptIndexOfAnotherEncodingVersionIsBuiltAnew) {
   {
     auto builder = merkle::IndexBuilder::Create(IndexFile(), options);
     ASSERT_TRUE(builder.ok()) << builder.status();
-    ASSERT_TRUE((*builder)->Add(KeyOf(1), {1, 1}).ok());
+    ASSERT_TRUE((*builder)->Add(ScriptedKey(1), {1, 1}).ok());
     ASSERT_TRUE((*builder)->Finish(position).ok());
   }
   Restart();

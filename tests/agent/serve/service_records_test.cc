@@ -18,26 +18,26 @@ using ::testing::Not;
 TEST_F(ServiceTest, RecordsAreReadFromTheLiveStore) {
   ASSERT_TRUE(Prepare().ok());
   orders_->Put(5, "changed since");
-  const auto found = Read({KeyOf(9999), KeyOf(9), KeyOf(5), KeyOf(9)});
+  const auto found = Read({ScriptedKey(9999), ScriptedKey(9), ScriptedKey(5), ScriptedKey(9)});
   ASSERT_TRUE(found.ok()) << found.status();
   ASSERT_EQ(found->size(), 2u);
-  EXPECT_EQ(found->at(0).key, KeyOf(5));
-  EXPECT_EQ(found->at(1).key, KeyOf(9));
+  EXPECT_EQ(found->at(0).key, ScriptedKey(5));
+  EXPECT_EQ(found->at(1).key, ScriptedKey(9));
   EXPECT_EQ(found->at(0).value, "");
   merkle::RecordHasher hasher(TestKey());
   std::string value;
   merkle::AppendText("changed since", merkle::Place::kValue, &value);
-  EXPECT_EQ(found->at(0).digest, hasher.Hash(KeyOf(5), value));
+  EXPECT_EQ(found->at(0).digest, hasher.Hash(ScriptedKey(5), value));
 }
 
 TEST_F(ServiceTest, ASourceThatIsProvenUnchangedIsNotReadAgain) {
   ASSERT_TRUE(Prepare().ok());
-  const auto of_index = Read({KeyOf(9999), KeyOf(9), KeyOf(5)});
+  const auto of_index = Read({ScriptedKey(9999), ScriptedKey(9), ScriptedKey(5)});
   ASSERT_TRUE(of_index.ok()) << of_index.status();
   EXPECT_EQ(orders_->scans(), 1);
   orders_->gives_proof = false;
   ASSERT_TRUE(Prepare("orders", /*force=*/true).ok());
-  const auto of_store = Read({KeyOf(9999), KeyOf(9), KeyOf(5)});
+  const auto of_store = Read({ScriptedKey(9999), ScriptedKey(9), ScriptedKey(5)});
   ASSERT_TRUE(of_store.ok()) << of_store.status();
   EXPECT_EQ(orders_->scans(), 3);
   ASSERT_EQ(of_index->size(), 2u);
@@ -52,27 +52,27 @@ TEST_F(ServiceTest, AnUnchangedSourceIsReadForItsValues) {
   options_.allow_values = true;
   Restart();
   ASSERT_TRUE(Prepare().ok());
-  ASSERT_TRUE(Read({KeyOf(5)}, true).ok());
+  ASSERT_TRUE(Read({ScriptedKey(5)}, true).ok());
   EXPECT_EQ(orders_->scans(), 2);
 }
 
 TEST_F(ServiceTest, ADeletedRecordIsGoneAndOneThatAScanMayHaveMissedIsNot) {
   ASSERT_TRUE(Prepare().ok());
   orders_->Delete(5);
-  const auto found = Read({KeyOf(5)});
+  const auto found = Read({ScriptedKey(5)});
   ASSERT_TRUE(found.ok());
   EXPECT_TRUE(found->empty());
   orders_->not_point_in_time = "orders changed while it was read";
-  EXPECT_EQ(Read({KeyOf(5)}).status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(Read({ScriptedKey(5)}).status().code(), absl::StatusCode::kAborted);
 }
 
 TEST_F(ServiceTest, ValuesLeaveOnlyWhereThatIsAllowed) {
   ASSERT_TRUE(Prepare().ok());
-  EXPECT_EQ(Read({KeyOf(5)}, true).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Read({ScriptedKey(5)}, true).status().code(), absl::StatusCode::kPermissionDenied);
   options_.allow_values = true;
   Restart();
   ASSERT_TRUE(Prepare().ok());
-  const auto found = Read({KeyOf(5)}, true);
+  const auto found = Read({ScriptedKey(5)}, true);
   ASSERT_TRUE(found.ok());
   std::string value;
   merkle::AppendText("order 5", merkle::Place::kValue, &value);
@@ -91,16 +91,17 @@ TEST_F(ServiceTest, AKeyThatTheSourceDoesNotOfferIsAValue) {
     EXPECT_THAT(std::string(refused.message()), HasSubstr("'note'"));
     EXPECT_THAT(std::string(refused.message()), HasSubstr("--allow-values"));
     EXPECT_EQ(Open().status().code(), absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(Read({KeyOf(5)}).status().code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(Read({ScriptedKey(5)}).status().code(), absl::StatusCode::kFailedPrecondition);
     CallControl control;
-    EXPECT_EQ(service_->FindAlike("orders", agreement_.Fingerprint(), {KeyOf(5)}, &control)
+    EXPECT_EQ(service_->FindAlike("orders", agreement_.Fingerprint(), {ScriptedKey(5)}, &control)
                   .status()
                   .code(),
               absl::StatusCode::kFailedPrecondition);
-    EXPECT_EQ(service_->ReadTagged("orders", agreement_.Fingerprint(), {KeyOf(5)}, {}, &control)
-                  .status()
-                  .code(),
-              absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(
+        service_->ReadTagged("orders", agreement_.Fingerprint(), {ScriptedKey(5)}, {}, &control)
+            .status()
+            .code(),
+        absl::StatusCode::kFailedPrecondition);
   }
   EXPECT_EQ(orders_->scans(), 0);
   options_.allow_values = true;

@@ -20,6 +20,7 @@
 #include "merkle/check.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
+#include "merkle/record/encoding.h"
 #include "merkle/record/schema.h"
 
 namespace driftwood::agent {
@@ -172,6 +173,20 @@ inline merkle::Agreement ScriptedAgreement() {
   agreement.schema.values = {{"note", merkle::ColumnType::kText}};
   agreement.key_id = TestKey().KeyId();
   return agreement;
+}
+
+// The key and the digest of one of its records under that agreement.
+inline std::string ScriptedKey(int64_t id) {
+  std::string key;
+  merkle::AppendInteger(id, merkle::Place::kKeyLast, &key);
+  return key;
+}
+
+inline merkle::Digest ScriptedDigest(int64_t id, const std::string& note) {
+  merkle::RecordHasher hasher(TestKey());
+  std::string value;
+  merkle::AppendText(note, merkle::Place::kValue, &value);
+  return hasher.Hash(ScriptedKey(id), value);
 }
 
 }  // namespace driftwood::agent
