@@ -289,7 +289,7 @@ class PostgresqlStore final : public Store {
     const auto plan_of = [&](const std::string& sql) {
       return connection.QueryUnder(ScanPath(table), sql);
     };
-    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF) " + select;
+    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) " + select;
     const std::string name = Printable(table.Display());
     if (table.kind == 'v') {
       ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain));
