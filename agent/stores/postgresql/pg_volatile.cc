@@ -101,6 +101,20 @@ constexpr std::string_view kClockFunctions[] = {"now", "transaction_timestamp",
 constexpr std::string_view kClockWords[] = {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP",
                                             "LOCALTIME", "LOCALTIMESTAMP"};
 
+// Which of the functions of a name in the list are such that the next statement may get something
+// else of them. Where clocks count, so do functions of users that stand still within a statement
+// only, since they may hide one, and those that ask the server about its state or this connection.
+// What C code says of itself is believed: extensions' functions depend on settings, not on clocks.
+constexpr std::string_view kIsVolatile = "provolatile OPERATOR(pg_catalog.=) 'v'";
+constexpr std::string_view kMayHideAClock =
+    "(provolatile OPERATOR(pg_catalog.=) 'v' OR provolatile OPERATOR(pg_catalog.=) 's' AND "
+    "(oid OPERATOR(pg_catalog.>=) 16384::pg_catalog.oid AND prolang NOT IN (SELECT l.oid FROM "
+    "pg_catalog.pg_language l WHERE l.lanname IN ('internal', 'c')) "
+    "OR proname::pg_catalog.text OPERATOR(pg_catalog.~) "
+    "'^(pg_(stat|show)_|inet_(client|server)_|txid_|pg_(current_(snapshot|xact)|snapshot|listening|"
+    "cursor|prepared|backend_pid|postmaster_start_time|conf_load_time|my_temp_schema|relation_"
+    "file)|current_setting$|mxid_age$)'))";
+
 }  // namespace
 
 absl::StatusOr<std::string> MovingFunctionIn(
@@ -128,9 +142,9 @@ absl::StatusOr<std::string> MovingFunctionIn(
   }
   ASSIGN_OR_RETURN(const PgResult found,
                    ask("SELECT pg_catalog.min(proname::pg_catalog.text) FROM pg_catalog.pg_proc "
-                       "WHERE provolatile "
-                       "OPERATOR(pg_catalog.=) 'v' "
-                       "AND pg_catalog.encode(pg_catalog.convert_to(proname::pg_catalog.text, "
+                       "WHERE " +
+                       std::string(clocks ? kMayHideAClock : kIsVolatile) +
+                       " AND pg_catalog.encode(pg_catalog.convert_to(proname::pg_catalog.text, "
                        "pg_catalog.current_setting('client_encoding')), 'hex') "
                        "OPERATOR(pg_catalog.=) ANY (ARRAY[" +
                        list + "])"));

@@ -201,7 +201,7 @@ TEST_F(PostgresqlStoreTest, QuotedNamesGeneratedColumnsToastViewsPartitionsAndCh
 // Nothing has to be written for it to give other rows.
 TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePointInTime) {
   server_->Sql(
-      "CREATE TABLE t(id int PRIMARY KEY, v text, at timestamptz);"
+      "CREATE TABLE t(id int PRIMARY KEY, v text, at timestamptz, tz timetz);"
       "INSERT INTO t VALUES (1, 'a', now());"
       "CREATE FUNCTION \"My Clock\"() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
       "'SELECT clock_timestamp()';"
@@ -210,14 +210,28 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
       "CREATE VIEW plain AS SELECT id, upper(v) AS v, at::text AS at FROM t WHERE v <> 'now()';"
       "CREATE VIEW recent AS SELECT id FROM t WHERE at > now() - interval '1 day';"
       "CREATE VIEW dated AS SELECT id FROM t WHERE at::date <= CURRENT_DATE;"
-      "CREATE VIEW aged AS SELECT id FROM t WHERE age(at) < '1 day';"
       "CREATE VIEW ticking AS SELECT id FROM t WHERE at < clock_timestamp();"
       "CREATE VIEW outer_view AS SELECT id FROM ticking;"
       "CREATE VIEW sampled AS SELECT id FROM t TABLESAMPLE bernoulli(50);"
       "CREATE VIEW worded AS SELECT id, 'today'::text::date AS d FROM t;"
       "CREATE VIEW listed AS SELECT id, '{now}'::text::timestamptz[] AS d FROM t;"
       "CREATE VIEW outer_words AS SELECT id FROM worded WHERE d IS NOT NULL;"
-      "CREATE VIEW days AS SELECT id, at::date AS d, '2020-01-01'::date AS e FROM t");
+      "CREATE FUNCTION hides(timestamptz) RETURNS bool LANGUAGE plpgsql STABLE AS "
+      "'BEGIN RETURN $1 < now(); END';"
+      "CREATE VIEW hidden AS SELECT id FROM t WHERE hides(at);"
+      "CREATE VIEW zoned AS SELECT id, tz AT TIME ZONE 'Europe/Berlin' AS z FROM t;"
+      "CREATE VIEW zoned_function AS SELECT id, timezone('Europe/Berlin', tz) AS z FROM t;"
+      "CREATE VIEW aged AS SELECT id, age(xmin) AS a FROM t;"
+      "CREATE VIEW aged_days AS SELECT id FROM t WHERE age(at) < '9 years';"
+      "CREATE VIEW mine AS SELECT id FROM t WHERE id <> pg_backend_pid();"
+      "CREATE VIEW seen AS SELECT id FROM t WHERE pg_current_snapshot()::text <> v;"
+      "CREATE VIEW used AS SELECT id FROM t WHERE pg_stat_get_numscans('t'::regclass) > -1;"
+      "CREATE VIEW set_so AS SELECT id FROM t WHERE current_setting('application_name') <> v;"
+      "CREATE VIEW days AS SELECT id, at::date AS d, '2020-01-01'::date AS e, "
+      "to_char(at, 'TMMonth') AS m, at AT TIME ZONE 'Europe/Berlin' AS z, age(at, at) AS a, "
+      "tz AT TIME ZONE interval '1 hour' AS y, concat(id, v) AS c, to_jsonb(t.*) AS j FROM t "
+      "WHERE to_char(at, 'TMMonth') <> concat(v, 'x') AND age(at, at) = '0' AND "
+      "tz AT TIME ZONE interval '1 hour' IS NULL AND to_jsonb(t.*) IS NOT NULL");
   const auto moving = [&](const std::string& table, const std::string& where = "") {
     const std::string more = where.empty() ? "" : "&where=" + where;
     const auto outcome = ReadAll(*Open(table, more), {"id"});
@@ -240,8 +254,9 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
   EXPECT_EQ(moving("plain"), "");
   EXPECT_EQ(moving("plain", "id%20>%200"), "");
   EXPECT_EQ(moving("days"), "");
-  for (const char* const view :
-       {"recent", "dated", "aged", "ticking", "outer_view", "sampled", "worded", "listed", "outer_words"}) {
+  for (const char* const view : {"recent", "dated", "ticking", "outer_view", "sampled", "worded",
+                                 "listed", "outer_words", "hidden", "zoned", "zoned_function",
+                                 "aged", "aged_days", "mine", "seen", "used", "set_so"}) {
     EXPECT_NE(moving(view).find("the view"), std::string::npos) << view;
   }
 }
