@@ -28,20 +28,22 @@ struct TextOption {
 };
 
 // clang-format off
-inline constexpr std::array<ListOption, 11> kListOptions = {{
+inline constexpr std::array<ListOption, 12> kListOptions = {{
     {"--tables", &DiffOptions::tables, "TABLES",
-     "With --all: these tables only"},
+     "With --all: these tables only, as in 'shop_*,log'; \\* is a plain *"},
     {"--skip-tables", &DiffOptions::skip_tables, "TABLES",
      "With --all: all tables but these"},
+    {"--rename-table", &DiffOptions::table_renames, "REPLICA:TABLE=NAME",
+     "With --all: another name for a table of one replica"},
     {"--name", &DiffOptions::names, "NAME",
      "Name of a replica; once for each, in their order"},
     {"--key", &DiffOptions::key, "COLUMNS",
      "Columns that identify a record, as in a,b (default: the replicas' own key); '*': none does, "
-     "compare how many copies of each record there are"},
+     "compare how many copies of each record there are; with --all of one table: TABLE:a,b"},
     {"--columns", &DiffOptions::columns, "COLUMNS",
-     "Compare these columns only (besides the key)"},
+     "Compare these columns only (besides the key); with --all: TABLE.COLUMN"},
     {"--ignore", &DiffOptions::ignore, "COLUMNS",
-     "Leave these columns out", true},
+     "Leave these columns out; with --all also TABLE.COLUMN, as in all options of columns", true},
     {"--types", &DiffOptions::types, "COLUMN=TYPE",
      "How to read columns, as in a=text,b=timestamp:unix,c=date:%d.%m.%Y: bool, integer, decimal, "
      "float32, float64, text, bytes, date, time, timestamp, timestamptz, uuid, json, bits, "
