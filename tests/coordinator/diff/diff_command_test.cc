@@ -1,3 +1,4 @@
+// Covers diff_run.cc, progress.cc and coordinator/peer/connector.cc too.
 #include "coordinator/diff/diff_command.h"
 
 #include <fcntl.h>
