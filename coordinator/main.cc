@@ -238,6 +238,9 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
                  "Give a verdict though no replica has a record, else an error");
   diff->add_flag("--allow-same", options->allow_same,
                  "Give a verdict though two replicas are the same source, else an error");
+  diff->add_flag("--common-columns", options->common_columns,
+                 "Compare the columns that all replicas have; that some lack one is a finding of "
+                 "its own: DIVERGENT");
   diff->add_flag("--exact-names", options->exact_names,
                  "Names that differ in letter case only are different names");
   diff->add_flag("--exhaustive", options->exhaustive,

@@ -187,6 +187,7 @@ class Audit {
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
+    TakeSchemaDifferences(reconciled->partial);
     if (!plan_.show_values) return true;
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
@@ -197,6 +198,18 @@ class Audit {
       return false;
     }
     return true;
+  }
+
+  void TakeSchemaDifferences(const std::vector<PartialColumn>& partial) {
+    for (const PartialColumn& column : partial) {
+      SchemaDifference& difference = report_.schema_differences.emplace_back();
+      difference.column = column.name;
+      for (const size_t i : column.missing_in) {
+        const size_t replica = map().ReplicaOf(i);
+        std::vector<size_t>& missing = difference.missing_in;
+        if (missing.empty() || missing.back() != replica) missing.push_back(replica);
+      }
+    }
   }
 
   bool Prepare() {
@@ -477,7 +490,8 @@ class Audit {
       }
       return;
     }
-    report_.verdict = report_.total == 0 ? Verdict::kIdentical : Verdict::kDivergent;
+    const bool same = report_.total == 0 && report_.schema_differences.empty();
+    report_.verdict = same ? Verdict::kIdentical : Verdict::kDivergent;
     const bool all_empty = std::all_of(roots_.begin(), roots_.end(),
                                        [](const merkle::Summary& root) { return root.count == 0; });
     if (all_empty) report_.warnings.push_back(kAllEmptyWarning);
