@@ -174,6 +174,7 @@ class Audit {
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
+    TakeSchemaDifferences(reconciled->partial);
     if (!plan_.show_values) return true;
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
@@ -184,6 +185,18 @@ class Audit {
       return false;
     }
     return true;
+  }
+
+  void TakeSchemaDifferences(const std::vector<PartialColumn>& partial) {
+    for (const PartialColumn& column : partial) {
+      SchemaDifference& difference = report_.schema_differences.emplace_back();
+      difference.column = column.name;
+      for (const size_t i : column.missing_in) {
+        const size_t replica = map().ReplicaOf(i);
+        std::vector<size_t>& missing = difference.missing_in;
+        if (missing.empty() || missing.back() != replica) missing.push_back(replica);
+      }
+    }
   }
 
   bool Prepare() {

@@ -14,6 +14,7 @@ enum class Setting : uint8_t {
   kKey,
   kColumns,
   kIgnore,
+  kCommonColumns,
   kTypes,
   kRules,
   kZone,  // of one replica's timestamps, in its source's URL
@@ -24,7 +25,7 @@ enum class Setting : uint8_t {
   kRecheckKeysMax,
   kRecheckPassesMax
 };
-inline constexpr size_t kSettings = 13;
+inline constexpr size_t kSettings = 14;
 
 // A setting as its reader would write it, with a value behind it unless that is empty:
 // "--types price=TYPE" on a command line. Callable from any thread.

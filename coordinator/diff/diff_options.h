@@ -36,10 +36,11 @@ struct DiffOptions {
   std::vector<std::string> skip_tables;
   std::vector<std::string> table_renames;  // "replica:table=name"
   std::vector<TableItem> table_items;      // besides those that the lists have as TABLE.COLUMN
-  std::vector<std::string> names;  // none, or one for each store; commas separate too
-  std::vector<std::string> key;    // lists, as SplitList() reads them
+  std::vector<std::string> names;          // none, or one for each store; commas separate too
+  std::vector<std::string> key;            // lists, as SplitList() reads them
   std::vector<std::string> columns;
   std::vector<std::string> ignore;
+  bool common_columns = false;
   std::vector<std::string> types;    // "column=type"
   std::vector<std::string> rules;    // "column:rule"
   std::vector<std::string> renames;  // "replica:column=name"

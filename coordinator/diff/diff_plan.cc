@@ -225,6 +225,7 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
   plan.reconcile.key = JoinLists(options.key);
   plan.reconcile.columns = JoinLists(options.columns);
   plan.reconcile.ignore = JoinLists(options.ignore);
+  plan.reconcile.common_columns = options.common_columns;
   RETURN_IF_ERROR(ParseTypes(options.types, &plan.reconcile));
   RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
   plan.recheck = PlanRecheck(options);
@@ -258,10 +259,20 @@ absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
 }
 
 std::string OptionText(Setting setting, std::string_view value) {
-  static constexpr std::array<std::string_view, kSettings> kOptions = {
-      "--name",    "--key",         "--columns",      "--ignore",     "--types",
-      "--rule",    "--zone",        "--show-values",  "--exhaustive", "--allow-not-point-in-time",
-      "--recheck", "--recheck-max", "--recheck-times"};
+  static constexpr std::array<std::string_view, kSettings> kOptions = {"--name",
+                                                                       "--key",
+                                                                       "--columns",
+                                                                       "--ignore",
+                                                                       "--common-columns",
+                                                                       "--types",
+                                                                       "--rule",
+                                                                       "--zone",
+                                                                       "--show-values",
+                                                                       "--exhaustive",
+                                                                       "--allow-not-point-in-time",
+                                                                       "--recheck",
+                                                                       "--recheck-max",
+                                                                       "--recheck-times"};
   std::string text(kOptions[static_cast<size_t>(setting)]);
   if (!value.empty()) text += " " + ShellWord(value);
   return text;
@@ -333,8 +344,8 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
                                       std::to_string(options.stores.size()) +
                                       "; see driftwood diff --help");
   }
-  if (!options.all && !(options.tables.empty() && options.skip_tables.empty() &&
-                        options.table_renames.empty())) {
+  if (!options.all &&
+      !(options.tables.empty() && options.skip_tables.empty() && options.table_renames.empty())) {
     return absl::InvalidArgumentError(
         "--tables, --skip-tables and --rename-table are for --all; the table of one comparison is "
         "named in its URL: …?table=NAME");

@@ -61,10 +61,13 @@ struct FlagOption {
 };
 
 // clang-format off
-inline constexpr std::array<FlagOption, 11> kFlagOptions = {{
+inline constexpr std::array<FlagOption, 12> kFlagOptions = {{
     {"--all", &DiffOptions::all,
      "The stores are databases (postgresql://USER@HOST/DB, mysql://USER@HOST/DB, sqlite:PATH): "
      "compare all tables that they have, by name", OptionGroup::kWhat},
+    {"--common-columns", &DiffOptions::common_columns,
+     "Compare the columns that all replicas have; that some lack one is a finding of its own: "
+     "DIVERGENT", OptionGroup::kWhat},
     {"--exact-names", &DiffOptions::exact_names,
      "Names that differ in letter case only are different names", OptionGroup::kWhat},
     {"--show-values", &DiffOptions::show_values,

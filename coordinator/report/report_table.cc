@@ -104,12 +104,12 @@ class TableWriter {
 
   absl::Status Compared() {
     if (!report_.schema) return absl::OkStatus();
-    std::vector<std::string> key, values, left_out;
+    std::vector<std::string> key, values;
+    const std::vector<std::string> left_out = NotComparedTexts(report_);
     for (const auto& column : report_.schema->key) key.push_back(EscapeForDisplay(column.name));
     for (const auto& column : report_.schema->values) {
       values.push_back(EscapeForDisplay(column.name));
     }
-    for (const auto& name : report_.not_compared) left_out.push_back(EscapeForDisplay(name));
     std::string line = "  compared: key " + JoinNames(key);
     if (report_.multiset()) line = "  compared: records without key, by their copy counts";
     line += values.empty() ? "; no other columns" : "; columns " + JoinNames(values, 40);
