@@ -243,8 +243,11 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->add_flag("--exhaustive", options->exhaustive,
                  "Compare everything, even where a million records and more differ; else a sample "
                  "says about how many do, and by what");
-  diff->add_flag("--show-values", options->show_values,
-                 "Show the divergent records' values, differing columns marked");
+  diff->add_flag_callback(
+      "--no-values", [options] { options->show_values = false; },
+      "Don't show values: the keys of the rows that differ, and the columns");
+  // What scripts asked for when they were hidden unless asked for.
+  diff->add_flag("--show-values")->group("");
   diff->add_flag("--explain", options->plan_only,
                  "Show what would be read and compared as what, and compare nothing");
   diff->add_flag_callback(

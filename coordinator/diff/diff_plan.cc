@@ -236,8 +236,9 @@ absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
 
 std::string OptionText(Setting setting, std::string_view value) {
   static constexpr std::array<std::string_view, kSettings> kOptions = {
-      "--name",    "--key",         "--columns",      "--ignore",     "--types",
-      "--rule",    "--zone",        "--show-values",  "--exhaustive", "--allow-not-point-in-time",
+      "--name",    "--key",         "--columns",
+      "--ignore",  "--types",       "--rule",
+      "--zone",    "--exhaustive",  "--allow-not-point-in-time",
       "--recheck", "--recheck-max", "--recheck-times"};
   std::string text(kOptions[static_cast<size_t>(setting)]);
   if (!value.empty()) text += " " + ShellWord(value);
