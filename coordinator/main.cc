@@ -230,6 +230,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
         BothNames(option.short_name, option.name),
         [option, options] { options->*option.value = option.sets; }, option.help);
   }
+  // What scripts asked for when values were hidden unless asked for.
+  diff->add_flag("--show-values")->group("");
   // Each of these takes one value each time, so that it can't swallow the stores.
   for (const ListOption& option : kListOptions) {
     diff->add_option(BothNames(option.short_name, option.name), options->*option.values,

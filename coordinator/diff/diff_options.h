@@ -49,7 +49,7 @@ struct DiffOptions {
   std::string format = "table";
   std::string output;                       // empty: stdout
   std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
-  bool show_values = false;
+  bool show_values = true;
   bool plan_only = false;
   bool explain = true;
   bool exhaustive = false;
