@@ -79,6 +79,9 @@ bool Natural(const SourceValue& value, Place place, std::string* out) {
         merkle::AppendUnparsedText(value.text, place, out);
       }
       break;
+    case Kind::kGroups:
+      merkle::AppendDecimalGroups(value.grouped(), place, out);
+      break;
     case Kind::kJson:
       if (!merkle::AppendJsonText(value.text, place, out)) {
         merkle::AppendUnparsedText(value.text, place, out);
@@ -146,6 +149,13 @@ bool AppendNumber(const SourceValue& value, Place place, std::string* out) {
   return kAppendText(value.text, place, out) || Natural(value, place, out);
 }
 
+// A number in groups by its text, for what reads numbers so.
+template <bool (*kAppend)(const SourceValue&, Place, std::string*)>
+bool AppendSpelled(const SourceValue& value, Place place, std::string* out) {
+  const std::string text = DisplayText(value);
+  return kAppend(SourceValue::OfText(Kind::kNumber, text), place, out);
+}
+
 bool IsWordAmong(const std::vector<std::string>& words, std::string_view text) {
   return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
     return word.size() == text.size() && Lowercase(word) == Lowercase(text);
@@ -186,6 +196,8 @@ bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
     case Kind::kStored:
     case Kind::kNumber:
       return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
+    case Kind::kGroups:
+      return AppendSpelled<AppendAsBool>(value, place, out);
     case Kind::kBits:
       return TextOr(value.text.size() == 1 && merkle::AppendBoolText(value.text, out), value, place,
                     out);
@@ -209,6 +221,8 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
     case Kind::kStored:
     case Kind::kNumber:
       return AppendNumber<merkle::AppendIntegerText>(value, place, out);
+    case Kind::kGroups:
+      return AppendSpelled<AppendAsInteger>(value, place, out);
     case Kind::kBits: {
       const std::optional<uint64_t> number = NumberOfBits(value.text);
       if (!number) return Natural(value, place, out);
@@ -236,6 +250,9 @@ bool AppendAsDecimal(const SourceValue& value, Place place, std::string* out) {
     case Kind::kStored:
     case Kind::kNumber:
       return AppendNumber<merkle::AppendDecimalText>(value, place, out);
+    case Kind::kGroups:
+      merkle::AppendDecimalGroups(value.grouped(), place, out);
+      return true;
     case Kind::kBits: {
       const std::optional<uint64_t> number = NumberOfBits(value.text);
       if (!number) return Natural(value, place, out);
@@ -274,6 +291,8 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
     case Kind::kStored:
     case Kind::kNumber:
       return AppendNumber<merkle::AppendFloat64Text>(value, place, out);
+    case Kind::kGroups:
+      return AppendSpelled<AppendAsFloat64>(value, place, out);
     default:
       return Natural(value, place, out);
   }
@@ -377,6 +396,8 @@ std::optional<std::string> NumberText(const SourceValue& value) {
       return std::string(merkle::ShortestDecimal(value.real, buffer));
     case Kind::kNumber:
       return std::string(value.text);
+    case Kind::kGroups:
+      return DisplayText(value);
     default:
       return std::nullopt;
   }
@@ -425,7 +446,7 @@ std::string JsonString(std::string_view text) {
 
 bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
   std::array<char, 32> number;
-  std::string quoted;
+  std::string made;
   std::string_view json = value.text;
   const auto set_number = [&](const auto& n) {
     const auto result = std::to_chars(number.data(), number.data() + number.size(), n);
@@ -446,8 +467,12 @@ bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
       json = merkle::ShortestDecimal(value.real, number);
       break;
     case Kind::kString:
-      quoted = JsonString(value.text);
-      json = quoted;
+      made = JsonString(value.text);
+      json = made;
+      break;
+    case Kind::kGroups:
+      made = DisplayText(value);
+      json = made;
       break;
     case Kind::kText:
     case Kind::kStored:
@@ -467,6 +492,7 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
     case Kind::kUint64:
     case Kind::kDouble:
     case Kind::kNumber:
+    case Kind::kGroups:
       return AppendAsDecimal(value, place, out);
     case Kind::kText:
     case Kind::kString:
@@ -707,6 +733,9 @@ bool RowEncoder::AppendAsColumn(const ColumnPlan& plan, const SourceValue& value
     case merkle::Reading::Kind::kSingle:
       if (value.IsText() || value.kind == Kind::kNumber) {
         return AppendNumber<merkle::AppendFloat32Text>(value, place, out);
+      }
+      if (value.kind == Kind::kGroups) {
+        return AppendSpelled<AppendNumber<merkle::AppendFloat32Text>>(value, place, out);
       }
       break;
     case merkle::Reading::Kind::kMoney:
