@@ -19,12 +19,23 @@
 
 namespace driftwood::coordinator {
 
+struct DiffOptions;
+
+// With --all: an item of one of the options' lists that is for one table only.
+struct TableItem {
+  std::string table;
+  std::vector<std::string> DiffOptions::*list = nullptr;
+  std::string item;  // as the list has it
+};
+
 // As typed.
 struct DiffOptions {
   std::vector<std::string> stores;
   bool all = false;                 // the stores are databases: all of their tables (diff_all.h)
   std::vector<std::string> tables;  // lists; --all: these only
   std::vector<std::string> skip_tables;
+  std::vector<std::string> table_renames;  // "replica:table=name"
+  std::vector<TableItem> table_items;      // besides those that the lists have as TABLE.COLUMN
   std::vector<std::string> names;  // none, or one for each store; commas separate too
   std::vector<std::string> key;    // lists, as SplitList() reads them
   std::vector<std::string> columns;

@@ -333,10 +333,11 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
                                       std::to_string(options.stores.size()) +
                                       "; see driftwood diff --help");
   }
-  if (!options.all && !(options.tables.empty() && options.skip_tables.empty())) {
+  if (!options.all && !(options.tables.empty() && options.skip_tables.empty() &&
+                        options.table_renames.empty())) {
     return absl::InvalidArgumentError(
-        "--tables and --skip-tables are for --all; the table of one "
-        "comparison is named in its URL: …?table=NAME");
+        "--tables, --skip-tables and --rename-table are for --all; the table of one comparison is "
+        "named in its URL: …?table=NAME");
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ReplicaNames(options));
   for (size_t i = 0; i < names.size(); ++i) {

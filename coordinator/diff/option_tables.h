@@ -90,20 +90,24 @@ inline constexpr std::array<FlagOption, 11> kFlagOptions = {{
      OptionGroup::kVerdict},
 }};
 
-inline constexpr std::array<ListOption, 11> kListOptions = {{
+inline constexpr std::array<ListOption, 12> kListOptions = {{
     {"--tables", &DiffOptions::tables, "TABLES",
-     "With --all: these tables only", OptionGroup::kWhat},
+     "With --all: these tables only, as in 'shop_*,log'; \\* is a plain *", OptionGroup::kWhat},
     {"--skip-tables", &DiffOptions::skip_tables, "TABLES",
      "With --all: all tables but these", OptionGroup::kWhat},
+    {"--rename-table", &DiffOptions::table_renames, "REPLICA:TABLE=NAME",
+     "With --all: another name for a table of one replica", OptionGroup::kWhat},
     {"--name", &DiffOptions::names, "NAME",
      "Name of a replica; once for each, in their order", OptionGroup::kWhat},
     {"--key", &DiffOptions::key, "COLUMNS",
      "Columns that identify a record, as in a,b (default: the replicas' own key); '*': none does, "
-     "compare how many copies of each record there are", OptionGroup::kWhat, false, "-k"},
+     "compare how many copies of each record there are; with --all of one table: TABLE:a,b",
+     OptionGroup::kWhat, false, "-k"},
     {"--columns", &DiffOptions::columns, "COLUMNS",
-     "Compare these columns only (besides the key)", OptionGroup::kWhat},
+     "Compare these columns only (besides the key); with --all: TABLE.COLUMN", OptionGroup::kWhat},
     {"--ignore", &DiffOptions::ignore, "COLUMNS",
-     "Leave these columns out", OptionGroup::kWhat, true},
+     "Leave these columns out; with --all also TABLE.COLUMN, as in all options of columns",
+     OptionGroup::kWhat, true},
     {"--types", &DiffOptions::types, "COLUMN=TYPE",
      "How to read columns, as in a=text,b=timestamp:unix,c=date:%d.%m.%Y; driftwood help types has "
      "the types", OptionGroup::kReading, true},

@@ -1,0 +1,81 @@
+// `driftwood diff --all` over two SQLite databases: which tables are compared, and what is said of
+// one of them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/integration/diff_fixture.h"
+
+namespace driftwood::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class TableOptionsTest : public DiffTest {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"a.db", "b.db"}) {
+      Sql(name,
+          "CREATE TABLE account(id INTEGER PRIMARY KEY, a TEXT, n INTEGER);"
+          "INSERT INTO account VALUES (1, 'x', 1), (2, 'y', 2);"
+          "CREATE TABLE shop(id INTEGER PRIMARY KEY, a TEXT);"
+          "INSERT INTO shop VALUES (1, 'x');"
+          "CREATE TABLE log(line TEXT NOT NULL, at INTEGER NOT NULL);"
+          "INSERT INTO log VALUES ('x', 1), ('y', 2);");
+    }
+  }
+
+  Json All(std::vector<std::string> words) {
+    words.insert(words.begin(), {"--all", "sqlite:" + Path("a.db"), "sqlite:" + Path("b.db")});
+    return DiffJson(words);
+  }
+  void ExpectAllError(std::vector<std::string> words, const std::vector<std::string>& said) {
+    words.insert(words.begin(), {"--all", "sqlite:" + Path("a.db"), "sqlite:" + Path("b.db")});
+    ExpectError(words, said);
+  }
+  static std::vector<std::string> Results(const Json& document) {
+    std::vector<std::string> results;
+    for (const Json& table : document.value("tables", Json::array())) {
+      results.push_back(table.at("table").get<std::string>() + ": " +
+                        table.at("result").get<std::string>());
+    }
+    return results;
+  }
+};
+
+TEST_F(TableOptionsTest, OptionsOfOneTableLeaveTheOthersAsTheyAre) {
+  Sql("b.db", "UPDATE account SET a = 'z'; UPDATE shop SET a = 'z'");
+  EXPECT_THAT(Results(All({"--key", "log:line", "--ignore", "account.a"})),
+              ElementsAre("account: identical", "log: identical", "shop: divergent"));
+  EXPECT_THAT(Results(All({"--key", "log:*", "--columns", "account.n", "--rule", "shop.a:ignore"})),
+              ElementsAre("account: identical", "log: identical", "shop: identical"));
+  EXPECT_THAT(Results(All({"--tables", "account,shop"})),
+              ElementsAre("account: divergent", "shop: divergent"));
+}
+
+TEST_F(TableOptionsTest, TablesAreChosenByPatterns) {
+  EXPECT_THAT(Results(All({"--tables", "*o*", "--skip-tables", "l?g"})),
+              ElementsAre("account: identical", "shop: identical"));
+  ExpectAllError({"--tables", "acount*"}, {"'acount*'", "did you mean 'account'?"});
+}
+
+TEST_F(TableOptionsTest, ATableMayHaveAnotherNameInOneReplica) {
+  Sql("b.db", "ALTER TABLE account RENAME TO konto; UPDATE konto SET n = 7 WHERE id = 2");
+  const Json document =
+      All({"--rename-table", "right:konto=account", "--skip-tables", "log", "--ignore", "shop.a"});
+  EXPECT_THAT(Results(document), ElementsAre("account: divergent", "shop: identical"));
+  EXPECT_EQ(Found(document["tables"][0]), std::set<std::string>{"2 changed"});
+  EXPECT_THAT(document["tables"][0]["replicas"][1]["source"].get<std::string>(),
+              HasSubstr("table=konto"));
+  ExpectAllError({"--rename-table", "right:kont=account"}, {"did you mean 'konto'?"});
+}
+
+TEST_F(TableOptionsTest, WhatCouldMeanTwoThingsIsRefused) {
+  for (const char* name : {"a.db", "b.db"}) {
+    Sql(name, "CREATE TABLE t(id INTEGER PRIMARY KEY, \"shop.a\" TEXT)");
+  }
+  ExpectAllError({"--ignore", "shop.a"}, {"'shop.a' of 't'", "'a' of 'shop'"});
+}
+
+}  // namespace
+}  // namespace driftwood::testing
