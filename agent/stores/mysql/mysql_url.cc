@@ -85,7 +85,8 @@ absl::StatusOr<std::optional<uint64_t>> MysqlNumber(const StoreUrl& url, const s
   return std::optional<uint64_t>(number);
 }
 
-absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
+absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url,
+                                            const StoreOptions& store_options) {
   RETURN_IF_ERROR(url.OnlyKnows(
       {"table", "where", "key", "connections", "socket", "statement_timeout", "ssl", "ssl_ca"}));
   if (!url.IsServer()) return Malformed(url, "no host");
@@ -110,6 +111,10 @@ absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
   if (!options.password && password != nullptr) options.password = password;
   ASSIGN_OR_RETURN(options.statement_timeout_s,
                    MysqlNumber(url, "statement_timeout", kTimeoutMaxSeconds));
+  if (!options.statement_timeout_s && store_options.statement_timeout.count() > 0) {
+    options.statement_timeout_s = static_cast<uint64_t>(
+        std::chrono::ceil<std::chrono::seconds>(store_options.statement_timeout).count());
+  }
   RETURN_IF_ERROR(ReadTls(url, &options));
   return options;
 }
