@@ -113,10 +113,15 @@ absl::Status CheckSame(const Json& document, const AnyReport& report) {
 
 // A verdict that is no failure must be what the rest of the report comes to.
 absl::Status CheckVerdict(const Report& report) {
-  const bool compared = report.complete && report.exact && report.gaps.empty() &&
-                        !report.interrupted && !report.error && !report.replicas.empty();
+  const bool ended = report.gaps.empty() && !report.interrupted && !report.error &&
+                     !report.replicas.empty() && report.complete == report.exact;
+  // A sample proves what was confirmed in it, and never that there is nothing else.
+  const bool compared = ended && report.exact && !report.estimate;
+  const bool sampled =
+      ended && !report.exact && report.estimate && report.total >= report.certain();
+  const bool differs = (compared && report.total > 0) || (sampled && report.certain() > 0);
   const bool holds = report.verdict == Verdict::kIdentical   ? compared && report.total == 0
-                     : report.verdict == Verdict::kDivergent ? compared && report.total > 0
+                     : report.verdict == Verdict::kDivergent ? differs
                                                              : true;
   if (holds) return absl::OkStatus();
   return absl::InvalidArgumentError("not a report: its verdict is " +
