@@ -1,3 +1,4 @@
+// Covers reconcile_refusals.cc and described_source.cc too.
 #include "coordinator/audit/reconcile.h"
 
 #include <gmock/gmock.h>
