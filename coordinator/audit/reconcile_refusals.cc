@@ -179,6 +179,7 @@ absl::Status ReconcileRefusals::ColumnsNotEverywhere(const Names& values) const 
   if (!common.empty() && common.size() <= kNamedMax) {
     message += ", or say what to compare with " + Say(Setting::kColumns, CommaList(common));
   }
+  message += ", or compare those that all have with " + Say(Setting::kCommonColumns);
   return absl::FailedPreconditionError(message);
 }
 

@@ -66,8 +66,8 @@ void DecideVerdict(const WalkResult& result, const std::vector<merkle::Summary>&
   report->complete = report->gaps.empty() && !report->estimate;
   report->exact = report->complete;
   if (report->gaps.empty()) {
-    report->verdict =
-        report->exact && report->total == 0 ? Verdict::kIdentical : Verdict::kDivergent;
+    const bool same = report->exact && report->total == 0 && report->schema_differences.empty();
+    report->verdict = same ? Verdict::kIdentical : Verdict::kDivergent;
     return;
   }
   report->verdict = Verdict::kIncomplete;

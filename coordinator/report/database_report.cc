@@ -62,8 +62,8 @@ std::string Provisos(const DatabaseReport& report) {
     reasons.push_back(JoinNames(tables, 5) + " (" + why + ")");
   }
   for (const TableReport& table : report.tables) {
-    for (const std::string& column : table.report.not_compared) {
-      columns.push_back(EscapeForDisplay(table.table + "." + column));
+    for (const std::string& column : NotComparedTexts(table.report)) {
+      columns.push_back(EscapeForDisplay(table.table) + "." + column);
     }
     for (const std::string& rule : table.report.rules) rules.insert(EscapeForDisplay(rule));
     if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
@@ -242,7 +242,7 @@ std::string WhyLine(const TableReport& table) {
     case TableResult::kIdentical:
       return "";
     case TableResult::kDivergent:
-      return table.report.estimate ? VerdictLine(table.report) : "";
+      return table.report.estimate ? VerdictLine(table.report) : SchemaLine(table.report);
     case TableResult::kMissing:
     case TableResult::kNoKey:
     case TableResult::kError:

@@ -115,13 +115,13 @@ absl::Status CheckSame(const Json& document, const AnyReport& report) {
 absl::Status CheckVerdict(const Report& report) {
   const bool ended = report.gaps.empty() && !report.interrupted && !report.error &&
                      !report.replicas.empty() && report.complete == report.exact;
+  const bool found = report.total > 0 || !report.schema_differences.empty();
   // A sample proves what was confirmed in it, and never that there is nothing else.
   const bool compared = ended && report.exact && !report.estimate;
-  const bool sampled =
-      ended && !report.exact && report.estimate && report.total >= report.certain();
-  const bool differs = (compared && report.total > 0) || (sampled && report.certain() > 0);
-  const bool holds = report.verdict == Verdict::kIdentical   ? compared && report.total == 0
-                     : report.verdict == Verdict::kDivergent ? differs
+  const bool sampled = ended && !report.exact && report.estimate && report.statuses.confirmed > 0 &&
+                       report.total >= report.statuses.confirmed;
+  const bool holds = report.verdict == Verdict::kIdentical   ? compared && !found
+                     : report.verdict == Verdict::kDivergent ? (compared && found) || sampled
                                                              : true;
   if (holds) return absl::OkStatus();
   return absl::InvalidArgumentError("not a report: its verdict is " +

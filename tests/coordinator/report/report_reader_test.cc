@@ -1,3 +1,4 @@
+// Covers report_members.cc and json_values.cc too.
 #include "coordinator/report/report_reader.h"
 
 #include <gmock/gmock.h>
@@ -212,6 +213,16 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
   all["verdict"] = "DIVERGENT";
   all["tables"][0]["result"] = "identical";
   EXPECT_FALSE(ReadDatabaseReport(all.dump()).ok());
+}
+
+TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForDivergent) {
+  Report report = *ReadReport(FileText(testing::TestdataDir() + "/report/identical.json"));
+  ASSERT_EQ(report.total, 0u);
+  report.not_compared = {"note"};
+  report.schema_differences = {{"note", {0}}};
+  EXPECT_THAT(Refusal(Render(report, ReportFormat::kJson)), HasSubstr("its verdict is IDENTICAL"));
+  report.verdict = Verdict::kDivergent;
+  ExpectComesBack(report);
 }
 
 // DIVERGENT by a sample takes a difference that was confirmed, and says that it isn't all.
