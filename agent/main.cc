@@ -40,6 +40,7 @@
 #include "merkle/os/private_path.h"
 #include "merkle/os/temporary_folder.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/man_page.h"
 #include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
@@ -373,6 +374,31 @@ std::string DescribeParseError(const CLI::App& app, const CLI::ParseError& error
          (nearest.empty() ? "" : " (did you mean '" + nearest + "'?)");
 }
 
+// From the options as --help has them.
+std::string ManualPage(const CLI::App& app) {
+  ManPage page;
+  page.name = "driftwood-agent";
+  page.version = DRIFTWOOD_VERSION;
+  page.summary = "serve datasets of local stores to driftwood";
+  page.synopsis = {"driftwood-agent --listen ADDRESS --dataset NAME=URL [OPTIONS]"};
+  page.description =
+      "Reads the store beside which it runs, and never writes to it; keeps a tree of hashes over "
+      "each dataset; and answers what driftwood asks about it. Values leave it only with "
+      "--allow-values.";
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;
+    OptionHelp help;
+    for (const std::string& name : option->get_snames()) help.names.push_back("-" + name);
+    for (const std::string& name : option->get_lnames()) help.names.push_back("--" + name);
+    help.value_name = option->get_expected_max() == 0 ? "" : option->get_type_name();
+    help.help = option->get_description();
+    help.group = "Options";
+    page.options.push_back(help);
+  }
+  page.see_also = {"driftwood(1)"};
+  return ManPageText(page);
+}
+
 int Main(int argc, char** argv) {
   // Indexes, keys and sockets are nobody else's.
   ::umask(S_IRWXG | S_IRWXO);
@@ -383,6 +409,10 @@ int Main(int argc, char** argv) {
   CLI::App app("Serves datasets of local stores to driftwood coordinators.", "driftwood-agent");
   app.set_version_flag("--version", "driftwood-agent " DRIFTWOOD_VERSION);
   DefineOptions(&app, &options);
+  if (argc == 2 && std::string_view(argv[1]) == "--manual") {  // for packages: no help names it
+    std::cout << ManualPage(app) << std::flush;
+    return std::cout ? kExitOk : kExitError;
+  }
   try {
     app.parse(argc, argv);
     for (const char* const name : {"--listen", "--dataset"}) {

@@ -26,6 +26,7 @@
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/help/completions.h"
 #include "coordinator/help/help_text.h"
+#include "coordinator/help/manual.h"
 #include "coordinator/peer/grpc_connector.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/report/output.h"
@@ -335,6 +336,7 @@ int Run(const std::vector<std::string>& words, const merkle::Secrets& secrets,
   if (first == "diff") return DiffCommand(others, secrets, hide_passwords);
   if (first == "help") return HelpCommand(others, secrets);
   if (first == "completions") return CompletionsCommand(others, secrets);
+  if (first == "manual") return Print(ManualPage(DRIFTWOOD_VERSION));
   if (first == "-h" || first == "--help") return Print(ProgramHelp(TerminalColumns()));
   if (first == "version" || first == "-V" || first == "--version") {
     return Print("driftwood " DRIFTWOOD_VERSION "\n");

@@ -55,6 +55,7 @@ const std::vector<CommandHelp>& Commands() {
       {"help", "Say more about a topic or a command"},
       {"version", "Print the version"},
       {"completions", "Print a script for the completions of bash, zsh or fish"},
+      {"manual", "Print the manual page, for man -l -"},
   };
   return commands;
 }
