@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/report/json_values.h"
 #include "merkle/record/encoding.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
 

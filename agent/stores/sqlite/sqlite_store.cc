@@ -8,6 +8,7 @@
 #include "agent/stores/sqlite/sqlite_scan.h"
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::agent {
 namespace {
@@ -126,13 +127,7 @@ class SqliteStore final : public Store {
     if (value.kind != SourceValue::Kind::kText) {
       return absl::UnimplementedError("only texts and integers are looked up so");
     }
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string literal = "CAST(x'";
-    for (const char c : value.text) {
-      literal += kDigits[static_cast<unsigned char>(c) >> 4];
-      literal += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return literal + "' AS TEXT)";
+    return "CAST(x'" + Hex(value.text) + "' AS TEXT)";
   }
 
   absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect() const { return Connect(stop_); }
