@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "coordinator/audit/audit_sources.h"
+#include "coordinator/audit/column_order.h"
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
@@ -37,7 +38,6 @@ class Audit {
     DRIFTWOOD_CHECK(plan.replicas.size() >= 2);
     report_.replicas = sources_.Report(states_);
     report_.missing.assign(plan.replicas.size(), 0);
-    report_.values_shown = plan.show_values;
     lost_ = std::make_unique<bool[]>(count());
     unparsed_columns_.resize(count());
   }
@@ -57,6 +57,7 @@ class Audit {
       if (!interrupt_->raised()) CloseSnapshots();
     }
     report_.replicas = sources_.Report(states_);
+    if (!described_.empty()) OrderColumns(described_.front().description.columns, &report_);
     if (interrupt_->raised()) MarkInterrupted(&report_);
     Phase(AuditObserver::Phase::kDone);
     return std::move(report_);
@@ -175,16 +176,20 @@ class Audit {
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
     TakeSchemaDifferences(reconciled->partial);
-    if (!plan_.show_values) return true;
+    if (plan_.show_values) AskForValues();
+    return true;
+  }
+
+  // They are shown if all agents give them away: of one side alone they would say what it holds,
+  // and not what differs.
+  void AskForValues() {
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
-      Fail(i, absl::PermissionDeniedError("its agent does not give values away (" +
-                                          Say(Setting::kShowValues) +
-                                          "); serve it with --allow-values, or leave " +
-                                          Say(Setting::kShowValues) + " out"));
-      return false;
+      const size_t replica = map().ReplicaOf(i);
+      std::vector<size_t>& withheld = report_.values_withheld;
+      if (withheld.empty() || withheld.back() != replica) withheld.push_back(replica);
     }
-    return true;
+    report_.values_shown = report_.values_withheld.empty();
   }
 
   void TakeSchemaDifferences(const std::vector<PartialColumn>& partial) {

@@ -49,6 +49,7 @@ struct AuditPlan {
   std::vector<PlannedReplica> replicas;  // two or more
   ReconcileOptions reconcile{};          // key, columns, types, rules
   uint64_t records_listed_max = 1000;
+  // Those of the records listed, where all agents give them away.
   bool show_values = false;
   bool plan_only = false;  // describes and reconciles; the report has a plan, and no verdict
   bool explain = false;    // samples divergent records and says what they differ by

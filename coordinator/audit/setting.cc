@@ -13,7 +13,6 @@ std::string PlanSettingText(Setting setting, std::string_view value) {
                                                                      "types",
                                                                      "rules",
                                                                      "zone",
-                                                                     "show_values",
                                                                      "no estimate_above",
                                                                      "allow_not_point_in_time",
                                                                      "recheck.seconds",

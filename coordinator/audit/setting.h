@@ -17,15 +17,14 @@ enum class Setting : uint8_t {
   kCommonColumns,
   kTypes,
   kRules,
-  kZone,  // of one replica's timestamps, in its source's URL
-  kShowValues,
+  kZone,           // of one replica's timestamps, in its source's URL
   kEstimateAbove,  // to be left out, so that all is compared
   kAllowNotPointInTime,
   kRecheckSeconds,
   kRecheckKeysMax,
   kRecheckPassesMax
 };
-inline constexpr size_t kSettings = 14;
+inline constexpr size_t kSettings = 13;
 
 // A setting as its reader would write it, with a value behind it unless that is empty:
 // "--types price=TYPE" on a command line. Callable from any thread.

@@ -47,6 +47,11 @@ class DiffAll {
     NameReplicas();
     const absl::Status status = CompareDatabases();
     if (!status.ok() && !report_.error) Fail(status, std::nullopt);
+    if (connector_ != nullptr) {
+      for (std::string& notice : connector_->TakeNotices()) {
+        report_.warnings.push_back(std::move(notice));
+      }
+    }
     report_.interrupted = environment_.interrupt->raised();
     if (report_.interrupted) {
       report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
@@ -317,7 +322,7 @@ class DiffAll {
         options_, environment_, [this](const TableStyle& style, const ReportSink& sink) {
           return WriteReport(report_, format_, style, sink);
         });
-    if (!written.ok()) {
+    if (!written.ok() && !IsReaderOfStdoutGone(written, options_)) {
       Say(environment_, "driftwood: " + EscapeForDisplay(std::string(written.message())));
       return 2;
     }

@@ -87,7 +87,7 @@ struct ReportRecord {
   // Of a multiset, as last read: how many copies there are, 0 where it is missing; absent: not
   // known. Empty if it is none.
   std::vector<std::optional<uint64_t>> copies;
-  // --show-values; empty if not asked for. Value columns in schema order; absent: the replica has
+  // Empty if Report::values_shown is false. Value columns in schema order; absent: the replica has
   // no such record now, or its values could not be read.
   std::vector<std::optional<std::vector<merkle::Value>>> values;
   // By value column, of the replicas that have the record; empty: not known.
@@ -201,8 +201,8 @@ struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
   std::vector<ReportReplica> replicas;
-  // What was compared; absent: it did not come to that. The key of a multiset is called '*' here,
-  // a record's digest.
+  // What was compared; absent: it did not come to that. Its value columns are in the first source's
+  // order. The key of a multiset is called '*' here, a record's digest.
   std::optional<merkle::Schema> schema;
   std::vector<std::string> not_compared;
   std::vector<SchemaDifference> schema_differences;  // of these; with any it is not IDENTICAL
@@ -224,6 +224,7 @@ struct Report {
   std::vector<ReportSpan> spans;
   std::optional<ReportColumns> columns;  // absent: not known of any
   bool values_shown = false;
+  std::vector<size_t> values_withheld;  // replicas whose agents don't give them away, so it is not
   std::optional<Explanation> explanation;  // absent: nothing was sampled
 
   bool complete = false;

@@ -154,6 +154,11 @@ Report ReportMembers::Read(const JsonNode& document) {
   ReadCompared(document["compared"]);
   ReadDivergences(document["divergences"]);
   if (const auto shown = document.Find("values_shown")) report_.values_shown = shown->Flag();
+  if (const auto withheld = document.Find("values_withheld")) {
+    for (const JsonNode& name : withheld->Elements()) {
+      report_.values_withheld.push_back(ReplicaOf(name));
+    }
+  }
   for (const JsonNode& record : document["records"].Elements()) {
     report_.records.push_back(ReadRecord(record));
   }

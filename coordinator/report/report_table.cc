@@ -255,6 +255,7 @@ class TableWriter {
   absl::Status Records() {
     if (report_.records.empty() && report_.total == 0) return absl::OkStatus();
     RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Withheld());
     std::vector<TableRow> rows = {HeaderRow()};
     bool decoded = report_.schema.has_value();
     for (const ReportRecord& record : report_.records) {
@@ -271,6 +272,15 @@ class TableWriter {
     if (report_.records.size() == report_.total) return absl::OkStatus();
     return Line("… and " + GroupDigits(report_.total - report_.records.size()) +
                 " more divergent keys, not listed (--max-divergences)");
+  }
+
+  absl::Status Withheld() {
+    if (report_.values_withheld.empty()) return absl::OkStatus();
+    std::vector<std::string> names;
+    for (const size_t i : report_.values_withheld) names.push_back(report_.replicas[i].name);
+    return Line("No values are shown: the " +
+                std::string(names.size() == 1 ? "agent of " : "agents of ") + JoinAnd(names) +
+                (names.size() == 1 ? " gives" : " give") + " none away (--allow-values).");
   }
 
   TableRow HeaderRow() const {

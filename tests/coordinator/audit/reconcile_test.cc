@@ -1,3 +1,4 @@
+// Covers setting.cc too.
 #include "coordinator/audit/reconcile.h"
 
 #include <gmock/gmock.h>

@@ -36,6 +36,7 @@ class RandomReport {
     report.verdict = static_cast<Verdict>(Below(4));
     report.statuses = Statuses();
     report.values_shown = report.schema && Below(2) == 0;
+    if (!report.values_shown && Below(2) == 0) report.values_withheld = {Below(replicas)};
     report.records_proven_equal = Count();
     FillMembers(&report);
     Complete(&report);

@@ -1,3 +1,4 @@
+// Covers pg_table.cc too.
 #include "agent/stores/postgresql/postgresql_store.h"
 
 #include <gmock/gmock.h>
