@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "coordinator/audit/audit_sources.h"
+#include "coordinator/audit/column_order.h"
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
@@ -37,7 +38,6 @@ class Audit {
     DRIFTWOOD_CHECK(plan.replicas.size() >= 2);
     report_.replicas = sources_.Report(states_);
     report_.missing.assign(plan.replicas.size(), 0);
-    report_.values_shown = plan.show_values;
     lost_ = std::make_unique<bool[]>(count());
     unparsed_columns_.resize(count());
   }
@@ -57,6 +57,7 @@ class Audit {
       if (!interrupt_->raised()) CloseSnapshots();
     }
     report_.replicas = sources_.Report(states_);
+    if (!described_.empty()) OrderColumns(described_.front().description.columns, &report_);
     if (interrupt_->raised()) MarkInterrupted(&report_);
     Phase(AuditObserver::Phase::kDone);
     return std::move(report_);
@@ -174,16 +175,33 @@ class Audit {
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
-    if (!plan_.show_values) return true;
+    TakeSchemaDifferences(reconciled->partial);
+    if (plan_.show_values) AskForValues();
+    return true;
+  }
+
+  // They are shown if all agents give them away: of one side alone they would say what it holds,
+  // and not what differs.
+  void AskForValues() {
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
-      Fail(i, absl::PermissionDeniedError("its agent does not give values away (" +
-                                          Say(Setting::kShowValues) +
-                                          "); serve it with --allow-values, or leave " +
-                                          Say(Setting::kShowValues) + " out"));
-      return false;
+      const size_t replica = map().ReplicaOf(i);
+      std::vector<size_t>& withheld = report_.values_withheld;
+      if (withheld.empty() || withheld.back() != replica) withheld.push_back(replica);
     }
-    return true;
+    report_.values_shown = report_.values_withheld.empty();
+  }
+
+  void TakeSchemaDifferences(const std::vector<PartialColumn>& partial) {
+    for (const PartialColumn& column : partial) {
+      SchemaDifference& difference = report_.schema_differences.emplace_back();
+      difference.column = column.name;
+      for (const size_t i : column.missing_in) {
+        const size_t replica = map().ReplicaOf(i);
+        std::vector<size_t>& missing = difference.missing_in;
+        if (missing.empty() || missing.back() != replica) missing.push_back(replica);
+      }
+    }
   }
 
   bool Prepare() {
@@ -354,13 +372,13 @@ class Audit {
       result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
                                  block.divergences.end());
     }
-    const std::string reason =
+    walk_error_ = ReportError{
+        absl::StatusCode::kResourceExhausted,
         "more than " + GroupDigits(*plan_.estimate_above) +
-        " records would have to be compared one by one and most of them differ, so that only a "
-        "sample was compared; " +
-        Say(Setting::kEstimateAbove) + " compares all";
-    result_.gaps.push_back({"", std::nullopt, map().replicas(), reason});  // of none of them
-    walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
+            " records would have to be compared one by one and most of them differ, so that only "
+            "a sample was compared; " +
+            Say(Setting::kEstimateAbove) + " compares all",
+        std::nullopt};
     return true;
   }
 
@@ -464,8 +482,8 @@ class Audit {
   std::vector<std::string> not_point_in_time_;
   WalkResult result_;
   bool sample_taken_ = false;
-  std::optional<KeySample> sample_;  // absent: result_ is the walk's
-  std::optional<ReportError> walk_error_;
+  std::optional<KeySample> sample_;        // absent: result_ is the walk's
+  std::optional<ReportError> walk_error_;  // why not all was compared
   Report report_;
 };
 

@@ -149,9 +149,8 @@ absl::Status TableOptions::Add(const Option& option) {
   Names texts;
   const bool for_all = option.list->of_columns;
   if (for_all) {
-    const auto having = std::find_if(tables_.begin(), tables_.end(), [&](const MatchedTable& t) {
-      return HasColumn(option, t);
-    });
+    const auto having = std::find_if(tables_.begin(), tables_.end(),
+                                     [&](const MatchedTable& t) { return HasColumn(option, t); });
     if (having != tables_.end()) {
       readings.push_back(option);
       texts.push_back("the column '" + option.column + "' of '" + having->name + "'");
@@ -185,8 +184,8 @@ absl::Status TableOptions::AddOf(const std::string& name, const ListOption& list
   if (table == nullptr) {
     Names known;
     for (const MatchedTable& each : tables_) known.push_back(each.name);
-    return absl::InvalidArgumentError("options of table '" + name +
-                                      "': no such table is compared" + DidYouMean(name, known));
+    return absl::InvalidArgumentError("options of table '" + name + "': no such table is compared" +
+                                      DidYouMean(name, known));
   }
   Option option = Parse(list, item);
   option.table = name;

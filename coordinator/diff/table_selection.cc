@@ -80,9 +80,8 @@ class ChosenTables {
     ASSIGN_OR_RETURN(const Names texts, NameList(option, "TABLE,TABLE,…", lists));
     for (const std::string& text : texts) {
       const NamePattern& pattern = result.patterns_.emplace_back(text);
-      const bool any = std::any_of(matched.begin(), matched.end(), [&](const auto& table) {
-        return pattern.Matches(table.first);
-      });
+      const bool any = std::any_of(matched.begin(), matched.end(),
+                                   [&](const auto& table) { return pattern.Matches(table.first); });
       if (must_exist && !any) return NoTable(option, pattern, matched);
     }
     return result;
@@ -179,8 +178,8 @@ bool MatchedTable::HasKey() const {
 
 absl::Status RenameTables(const DiffOptions& options, const Names& names, bool must_exist,
                           std::vector<TableList>* listings) {
-  ASSIGN_OR_RETURN(const Names items, NameList("--rename-table", "REPLICA:TABLE=NAME,…",
-                                               options.table_renames));
+  ASSIGN_OR_RETURN(const Names items,
+                   NameList("--rename-table", "REPLICA:TABLE=NAME,…", options.table_renames));
   std::vector<NewNames> new_names(names.size());
   for (const std::string& item : items) {
     const size_t colon = item.find(':');

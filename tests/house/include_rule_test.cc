@@ -139,7 +139,8 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
         {"coordinator/audit/diagnostics", diagnostics},
         {"coordinator/audit", audit},
         {"coordinator/diff", with(audit, {"coordinator/audit"})},
-        {"coordinator", with(audit, {"coordinator/diff"})},
+        {"coordinator/help", with(audit, {"coordinator/diff"})},
+        {"coordinator", with(audit, {"coordinator/diff", "coordinator/help"})},
     };
   }();
   return arrows;

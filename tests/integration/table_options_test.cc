@@ -70,6 +70,37 @@ TEST_F(TableOptionsTest, ATableMayHaveAnotherNameInOneReplica) {
   ExpectAllError({"--rename-table", "right:kont=account"}, {"did you mean 'konto'?"});
 }
 
+TEST_F(TableOptionsTest, ADifferenceOfTheSchemasIsAFindingOfItsOwn) {
+  Sql("a.db", "ALTER TABLE shop ADD note TEXT; CREATE TABLE extra(id INTEGER PRIMARY KEY)");
+  Json document = All({"--skip-tables", "log"});
+  EXPECT_THAT(Results(document),
+              ElementsAre("account: identical", "extra: missing", "shop: error"));
+  EXPECT_THAT(document["tables"][2]["error"]["message"].get<std::string>(),
+              HasSubstr("--common-columns"));
+  document = All({"--skip-tables", "log", "--common-columns"});
+  EXPECT_EQ(document.value("verdict", ""), "DIVERGENT");
+  EXPECT_THAT(Results(document),
+              ElementsAre("account: identical", "extra: missing", "shop: divergent"));
+  EXPECT_EQ(document["tables"][2]["compared"]["schema_differences"],
+            Json::parse(R"([{"column":"note","missing_in":["right"]}])"));
+  const std::string a = "sqlite:" + Path("a.db"), b = "sqlite:" + Path("b.db");
+  ProcessResult result = Diff({"--all", a, b, "--skip-tables", "log,extra", "--common-columns"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, HasSubstr("columns not compared: shop.note (only in left)"));
+  EXPECT_THAT(result.out, HasSubstr("\n  shop: columns that not all replicas have, and that were "
+                                    "not compared: note (only in left)\n"));
+  result = Diff({a + "?table=shop", b + "?table=shop", "--common-columns"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(
+      result.out,
+      HasSubstr("DIVERGENT: 0 of 1 key differs between left and right; columns that not all "
+                "replicas have, and that were not compared: note (only in left)\n"));
+  EXPECT_THAT(result.out, HasSubstr("NOT compared: note (only in left)"));
+  result = Diff({a + "?table=shop", b + "?table=shop", "--common-columns", "--ignore", "note"});
+  EXPECT_EQ(result.exit_code, 0) << result.out;
+  EXPECT_EQ(Diff({a + "?table=shop", b + "?table=shop"}).exit_code, 2);
+}
+
 TEST_F(TableOptionsTest, WhatCouldMeanTwoThingsIsRefused) {
   for (const char* name : {"a.db", "b.db"}) {
     Sql(name, "CREATE TABLE t(id INTEGER PRIMARY KEY, \"shop.a\" TEXT)");

@@ -9,6 +9,7 @@
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
+#include "merkle/text/percent.h"
 
 namespace driftwood::agent {
 namespace {
@@ -146,7 +147,12 @@ class SqliteStore final : public Store {
   absl::StatusOr<SqliteTable> ReadTable(const SqliteConnection& connection) const {
     if (table_) return ReadSqliteTable(connection, *table_);
     ASSIGN_OR_RETURN(const std::vector<std::string> names, SqliteTableNames(connection));
-    return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME (" +
+    const std::string advice = url_.ToString() + " names no table: add ?table=";
+    if (names.size() == 1) {
+      return absl::InvalidArgumentError(advice + PercentEncode(Printable(names[0]), "%&?,") +
+                                        ", its only one");
+    }
+    return absl::InvalidArgumentError(advice + "NAME, or compare all with --all (" +
                                       Printable(url_.path) + " has: " + ListNames(names) + ")");
   }
 

@@ -43,8 +43,7 @@ class TableOptionsTest : public ::testing::Test {
   }
   std::string Refusal() {
     const TableSelection selection = *SelectTables(listings_, kNames, {}, true);
-    return std::string(
-        TableOptions::Create(options_, kNames, selection.tables).status().message());
+    return std::string(TableOptions::Create(options_, kNames, selection.tables).status().message());
   }
 
   std::vector<TableList> listings_;
@@ -144,9 +143,10 @@ TEST_F(TableOptionsTest, WhatExistsDecidesWhereTheDotIs) {
   EXPECT_THAT(For("b").ignore, ElementsAre("x.y"));
   listings_[0].tables.push_back(Table("x", {"id", "y"}));
   listings_[1].tables.push_back(Table("x", {"id", "y"}));
-  EXPECT_EQ(Refusal(),
-            "--ignore: 'x.y' may be the column 'x.y' of 'b', the column 'y' of 'x'; a configuration "
-            "file tells them apart, in its [dataset.NAME.table.TABLE]");
+  EXPECT_EQ(
+      Refusal(),
+      "--ignore: 'x.y' may be the column 'x.y' of 'b', the column 'y' of 'x'; a configuration "
+      "file tells them apart, in its [dataset.NAME.table.TABLE]");
   options_.ignore.clear();
   options_.table_items = {{"b", &DiffOptions::ignore, "x.y"}};
   EXPECT_THAT(For("b").ignore, ElementsAre("x.y"));

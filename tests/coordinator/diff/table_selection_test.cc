@@ -140,9 +140,9 @@ TEST(TableSelectionTest, PatternsChooseSeveralTables) {
   options.tables = {"log_*"};
   TableSelection selection = *SelectTables(listings, kNames, options, true);
   EXPECT_THAT(Names(selection), ElementsAre("log_1", "log_2", "log_3"));
-  EXPECT_THAT(Skipped(selection), ElementsAre("log*: not among --tables",
-                                              "log_v: view in left and right",
-                                              "shop: not among --tables"));
+  EXPECT_THAT(Skipped(selection),
+              ElementsAre("log*: not among --tables", "log_v: view in left and right",
+                          "shop: not among --tables"));
   options.tables = {"log_?,log_v"};
   options.skip_tables = {"log_3"};
   EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)),

@@ -33,8 +33,15 @@ TEST(NamePatternTest, WildcardsStandForCharacters) {
   EXPECT_TRUE(Matches("*", ""));
   EXPECT_TRUE(Matches("a?c", "abc"));
   EXPECT_FALSE(Matches("a?c", "ac"));
-  EXPECT_TRUE(Matches("stra\xc3\x9f" "e?", "stra\xc3\x9f" "en"));
-  EXPECT_TRUE(Matches("stra?e", "stra\xc3\x9f" "e")) << "one character, not one byte";
+  EXPECT_TRUE(
+      Matches("stra\xc3\x9f"
+              "e?",
+              "stra\xc3\x9f"
+              "en"));
+  EXPECT_TRUE(Matches("stra?e",
+                      "stra\xc3\x9f"
+                      "e"))
+      << "one character, not one byte";
   EXPECT_FALSE(Matches("Log", "log"));
   EXPECT_FALSE(Matches("", "a"));
 }
