@@ -20,6 +20,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "coordinator/diff/diff_command.h"
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/peer/grpc_connector.h"
@@ -86,6 +87,9 @@ class SignalWatch {
 };
 
 size_t TerminalColumns() {
+  const char* const columns = std::getenv("COLUMNS");
+  size_t told = 0;
+  if (columns != nullptr && absl::SimpleAtoi(columns, &told) && told > 0) return told;
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
     winsize size;
     if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
@@ -246,6 +250,8 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->add_flag_callback(
       "--no-values", [options] { options->show_values = false; },
       "Don't show values: the keys of the rows that differ, and the columns");
+  diff->add_flag("--hashes", options->show_hashes,
+                 "Show a hash of each row that differs too: equal hashes are equal rows");
   // What scripts asked for when they were hidden unless asked for.
   diff->add_flag("--show-values")->group("");
   diff->add_flag("--explain", options->plan_only,
