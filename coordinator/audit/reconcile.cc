@@ -85,9 +85,9 @@ class Reconciler {
     }
     RETURN_IF_ERROR(CheckColumnsAreSeen());
     RETURN_IF_ERROR(CheckKeyColumns());
-    ASSIGN_OR_RETURN(const Names values, DecideValueColumns());
-
     Reconciled result;
+    ASSIGN_OR_RETURN(const Names values, DecideValueColumns(&result.partial));
+
     merkle::Agreement& agreement = result.agreement;
     agreement.key_id = replicas_[0].description.key_id;
     agreement.params = options_.params;
@@ -261,8 +261,8 @@ class Reconciler {
     return absl::OkStatus();
   }
 
-  // Value columns sorted by name.
-  absl::StatusOr<Names> DecideValueColumns() const {
+  // Value columns sorted by name. `partial` takes those that were left out as not all have them.
+  absl::StatusOr<Names> DecideValueColumns(std::vector<PartialColumn>* partial) const {
     const bool chosen = !options_.columns.empty();
     const NameSet key = SetOf(key_);
     const NameSet ignored = SetOf(options_.ignore);
@@ -271,6 +271,10 @@ class Reconciler {
       if (!key.contains(name) && !ignored.contains(name)) values.push_back(name);
     }
     std::sort(values.begin(), values.end());
+    if (options_.common_columns && !chosen) {
+      *partial = TakePartial(&values);
+      return values;
+    }
     for (const std::string& name : values) {
       for (const DescribedSource& replica : replicas_) {
         if (FindColumn(replica, name) == nullptr) {
@@ -279,6 +283,20 @@ class Reconciler {
       }
     }
     return values;
+  }
+
+  std::vector<PartialColumn> TakePartial(Names* values) const {
+    std::vector<PartialColumn> partial;
+    std::erase_if(*values, [&](const std::string& name) {
+      PartialColumn column{name, {}};
+      for (size_t i = 0; i < replicas_.size(); ++i) {
+        if (FindColumn(replicas_[i], name) == nullptr) column.missing_in.push_back(i);
+      }
+      if (column.missing_in.empty()) return false;
+      partial.push_back(std::move(column));
+      return true;
+    });
+    return partial;
   }
 
   absl::Status ChosenColumnMissing(const std::string& name, const DescribedSource& replica) const {
@@ -322,6 +340,7 @@ class Reconciler {
     if (!common.empty() && common.size() <= kNamedMax) {
       message += ", or say what to compare with " + Say(Setting::kColumns, CommaList(common));
     }
+    message += ", or compare those that all have with " + Say(Setting::kCommonColumns);
     return absl::FailedPreconditionError(message);
   }
 

@@ -9,6 +9,7 @@ std::string PlanSettingText(Setting setting, std::string_view value) {
                                                                      "key",
                                                                      "columns",
                                                                      "ignore",
+                                                                     "common_columns",
                                                                      "types",
                                                                      "rules",
                                                                      "zone",

@@ -14,6 +14,7 @@ enum class Setting : uint8_t {
   kKey,
   kColumns,
   kIgnore,
+  kCommonColumns,
   kTypes,
   kRules,
   kZone,           // of one replica's timestamps, in its source's URL
@@ -23,7 +24,7 @@ enum class Setting : uint8_t {
   kRecheckKeysMax,
   kRecheckPassesMax
 };
-inline constexpr size_t kSettings = 12;
+inline constexpr size_t kSettings = 13;
 
 // A setting as its reader would write it, with a value behind it unless that is empty:
 // "--types price=TYPE" on a command line. Callable from any thread.

@@ -53,8 +53,8 @@ std::string Provisos(const DatabaseReport& report) {
     reasons.push_back(JoinNames(tables, 5) + " (" + why + ")");
   }
   for (const TableReport& table : report.tables) {
-    for (const std::string& column : table.report.not_compared) {
-      columns.push_back(EscapeForDisplay(table.table + "." + column));
+    for (const std::string& column : NotComparedTexts(table.report)) {
+      columns.push_back(EscapeForDisplay(table.table) + "." + column);
     }
     for (const std::string& rule : table.report.rules) rules.insert(EscapeForDisplay(rule));
     if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
@@ -230,8 +230,9 @@ std::string TotalText(const DatabaseReport& report) {
 std::string WhyLine(const TableReport& table) {
   switch (table.result) {
     case TableResult::kIdentical:
-    case TableResult::kDivergent:
       return "";
+    case TableResult::kDivergent:
+      return SchemaLine(table.report);
     case TableResult::kMissing:
     case TableResult::kNoKey:
     case TableResult::kError:

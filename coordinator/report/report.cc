@@ -42,6 +42,25 @@ std::string Listed(const std::string& heading, const std::vector<std::string>& t
   return escaped.empty() ? "" : heading + JoinNames(escaped);
 }
 
+const SchemaDifference* FindDifference(const Report& report, const std::string& column) {
+  const auto& all = report.schema_differences;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const SchemaDifference& difference) {
+    return difference.column == column;
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// "note (only in left)"
+std::string DifferenceText(const Report& report, const SchemaDifference& difference) {
+  std::vector<std::string> having;
+  for (size_t i = 0; i < report.replicas.size(); ++i) {
+    const auto& missing = difference.missing_in;
+    if (std::find(missing.begin(), missing.end(), i) != missing.end()) continue;
+    having.push_back(report.replicas[i].name);
+  }
+  return EscapeForDisplay(difference.column) + " (only in " + JoinAnd(having) + ")";
+}
+
 // Beside the verdict, wherever that is shown: what it holds for only.
 std::string Provisos(const Report& report) {
   std::vector<std::string> moving, filters;
@@ -49,8 +68,14 @@ std::string Provisos(const Report& report) {
   for (const ReportReplica& replica : report.replicas) {
     if (!replica.filter.empty()) filters.push_back(replica.name + " where " + replica.filter);
   }
-  return Listed("; only the rows of ", filters) + Listed("; not compared: ", report.not_compared) +
-         Listed("; under rules ", report.rules) + Listed("; not a consistent snapshot: ", moving);
+  std::vector<std::string> left_out;
+  for (const std::string& column : report.not_compared) {
+    if (FindDifference(report, column) == nullptr) left_out.push_back(column);
+  }
+  const std::string schema = SchemaLine(report);
+  return (schema.empty() ? "" : "; " + schema) + Listed("; only the rows of ", filters) +
+         Listed("; not compared: ", left_out) + Listed("; under rules ", report.rules) +
+         Listed("; not a consistent snapshot: ", moving);
 }
 
 std::string InFlight(const Report& report) {
@@ -227,6 +252,26 @@ std::string ErrorLine(const Report& report) {
   const std::string& name = report.replicas[*error.replica].name;
   return message.starts_with(name + " ") || message.starts_with(name + ":") ? message
                                                                             : name + ": " + message;
+}
+
+std::vector<std::string> NotComparedTexts(const Report& report) {
+  std::vector<std::string> texts;
+  for (const std::string& column : report.not_compared) {
+    const SchemaDifference* const difference = FindDifference(report, column);
+    texts.push_back(difference == nullptr ? EscapeForDisplay(column)
+                                          : DifferenceText(report, *difference));
+  }
+  return texts;
+}
+
+std::string SchemaLine(const Report& report) {
+  std::vector<std::string> texts;
+  for (const SchemaDifference& difference : report.schema_differences) {
+    texts.push_back(DifferenceText(report, difference));
+  }
+  return texts.empty() ? ""
+                       : "columns that not all replicas have, and that were not compared: " +
+                             JoinNames(texts);
 }
 
 std::string StatusLine(const Report& report) {

@@ -191,6 +191,12 @@ struct Estimate {
   uint64_t sampled_records = 0;
 };
 
+// A column that some replicas lack, so that it was not compared: a finding of its own.
+struct SchemaDifference {
+  std::string column;
+  std::vector<size_t> missing_in;
+};
+
 struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
@@ -199,6 +205,7 @@ struct Report {
   // order. The key of a multiset is called '*' here, a record's digest.
   std::optional<merkle::Schema> schema;
   std::vector<std::string> not_compared;
+  std::vector<SchemaDifference> schema_differences;  // of these; with any it is not IDENTICAL
   std::vector<std::string> rules;  // "column:rule", those under which it was compared
 
   // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
@@ -254,6 +261,12 @@ inline constexpr int kExitInterrupted = 130;
 std::string VerdictLine(const Report& report);
 // ": 3 equal, 1 gone everywhere", behind the number of those in flight; empty if none is gone.
 std::string GoneEverywhere(const StatusCounts& statuses);
+
+// The columns that were not compared: "note (only in left)", "old".
+std::vector<std::string> NotComparedTexts(const Report& report);
+// "columns that not all replicas have, and that were not compared: note (only in left)"; empty if
+// there are none.
+std::string SchemaLine(const Report& report);
 
 // "13 confirmed, 1 unstable, 4 in flight (1 gone everywhere)", without what is none; empty if
 // nothing differed.

@@ -145,6 +145,12 @@ Json ComparedJson(const Report& report) {
                  {"not_compared", report.not_compared},
                  {"rules", report.rules}};
   if (report.multiset()) object["multiset"] = true;
+  for (const SchemaDifference& difference : report.schema_differences) {
+    Json missing_in = Json::array();
+    for (const size_t i : difference.missing_in) missing_in.push_back(report.replicas[i].name);
+    object["schema_differences"].push_back(
+        {{"column", difference.column}, {"missing_in", std::move(missing_in)}});
+  }
   return object;
 }
 

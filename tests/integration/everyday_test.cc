@@ -1,4 +1,5 @@
 // The programs as their users run them: copies that agree, copies that drifted, every format.
+// Covers coordinator/main.cc too.
 #include <cstdlib>
 
 #include "tests/integration/diff_fixture.h"

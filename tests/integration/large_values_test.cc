@@ -9,20 +9,12 @@
 #include "tests/integration/diff_fixture.h"
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
+#include "tests/testing/sanitizers.h"
 
 namespace driftwood::testing {
 namespace {
 
-#if defined(__has_feature)
-#define DRIFTWOOD_HAS_FEATURE(x) __has_feature(x)
-#else
-#define DRIFTWOOD_HAS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || DRIFTWOOD_HAS_FEATURE(address_sanitizer)
-constexpr size_t kBesideRows = size_t{1} << 30;  // it keeps what was freed for a while
-#else
-constexpr size_t kBesideRows = size_t{64} << 20;
-#endif
+constexpr size_t kBesideRows = kAddressSanitizer ? size_t{1} << 30 : size_t{64} << 20;
 
 size_t FieldBytes() {
   constexpr size_t kMegabytes = 48;

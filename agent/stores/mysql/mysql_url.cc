@@ -1,16 +1,16 @@
 #include "agent/stores/mysql/mysql_url.h"
 
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 
 #include "agent/source/messages.h"
+#include "agent/source/store_options.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::agent {
 namespace {
-
-constexpr uint64_t kTimeoutMaxSeconds = 30 * 86400;
 
 absl::Status Malformed(const StoreUrl& url, const std::string& why) {
   return absl::InvalidArgumentError("store URL \"" + merkle::Redacted(url.ToString()) + "\": " +
@@ -85,6 +85,21 @@ absl::StatusOr<std::optional<uint64_t>> MysqlNumber(const StoreUrl& url, const s
   return std::optional<uint64_t>(number);
 }
 
+namespace {
+
+// Of whole seconds, as the server takes it; nothing is rounded to less.
+absl::StatusOr<std::optional<uint64_t>> TimeoutSeconds(const StoreUrl& url) {
+  const std::optional<std::string> text = url.Parameter("statement_timeout");
+  if (!text) return std::optional<uint64_t>();
+  const absl::StatusOr<std::chrono::milliseconds> time = ParseTime(*text);
+  if (!time.ok())
+    return Malformed(url, "statement_timeout " + std::string(time.status().message()));
+  return std::optional<uint64_t>(
+      static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(*time).count()));
+}
+
+}  // namespace
+
 absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
   RETURN_IF_ERROR(url.OnlyKnows(
       {"table", "where", "key", "connections", "socket", "statement_timeout", "ssl", "ssl_ca"}));
@@ -108,8 +123,7 @@ absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
   options.password = url.password;
   const char* const password = std::getenv("MYSQL_PWD");
   if (!options.password && password != nullptr) options.password = password;
-  ASSIGN_OR_RETURN(options.statement_timeout_s,
-                   MysqlNumber(url, "statement_timeout", kTimeoutMaxSeconds));
+  ASSIGN_OR_RETURN(options.statement_timeout_s, TimeoutSeconds(url));
   RETURN_IF_ERROR(ReadTls(url, &options));
   return options;
 }

@@ -289,16 +289,14 @@ class PostgresqlStore final : public Store {
     const auto plan_of = [&](const std::string& sql) {
       return connection.QueryUnder(ScanPath(table), sql);
     };
-    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF) " + select;
+    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) " + select;
     const std::string name = Printable(table.Display());
     if (table.kind == 'v') {
       ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain));
       ASSIGN_OR_RETURN(const std::string moving, MovingFunctionIn(plan, /*clocks=*/true, ask));
       if (!moving.empty()) return "the view " + name + " calls " + moving;
-      ASSIGN_OR_RETURN(const bool reads_moments, ReadsTextAsMoment(connection, table));
-      if (reads_moments) {
-        return "the view " + name + " reads text as a date or time, which may be 'now' or 'today'";
-      }
+      ASSIGN_OR_RETURN(const std::string hidden, HiddenClock(connection, table));
+      if (!hidden.empty()) return "the view " + name + hidden;
     }
     if (where_) {
       ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain + " WHERE (" + *where_ + "\n)"));
@@ -310,8 +308,10 @@ class PostgresqlStore final : public Store {
 
   // In the view or one that it reads: a cast of text to a date or time goes through its input
   // function, which knows the words of the clock. A literal is read when the view is made. In the
-  // rule's tree such casts alone have a result type right before a collation.
-  static absl::StatusOr<bool> ReadsTextAsMoment(PgConnection& connection, const PgTable& table) {
+  // rule's tree such casts alone have a result type right before a collation. A time with a zone
+  // gets that offset of a named zone (2037) which is in force now, and a transaction's age (1181)
+  // is that of now.
+  static absl::StatusOr<std::string> HiddenClock(PgConnection& connection, const PgTable& table) {
     ASSIGN_OR_RETURN(
         const PgResult found,
         connection.Query(
@@ -321,13 +321,19 @@ class PostgresqlStore final : public Store {
             "AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass "
             "AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass "
             "JOIN pg_catalog.pg_class c ON c.oid = d.refobjid WHERE c.relkind = 'v') "
-            "SELECT pg_catalog.count(*) FROM views JOIN pg_catalog.pg_rewrite r "
-            "ON r.ev_class = views.oid WHERE r.ev_action::pg_catalog.text ~ "
+            "SELECT pg_catalog.bool_or(r.ev_action::pg_catalog.text ~ "
             // date, time, timestamp, timestamptz, timetz, and their arrays
-            "':resulttype (1082|1083|1114|1184|1266|1182|1183|1115|1185|1270) :resultcollid'",
+            "':resulttype (1082|1083|1114|1184|1266|1182|1183|1115|1185|1270) :resultcollid'), "
+            "pg_catalog.bool_or(r.ev_action::pg_catalog.text ~ ':funcid (2037|1181) ') "
+            "FROM views JOIN pg_catalog.pg_rewrite r ON r.ev_class = views.oid",
             {std::to_string(table.oid)}));
-    ASSIGN_OR_RETURN(const int64_t casts, found.Int(0, 0));
-    return casts > 0;
+    if (found.Text(0, 0) == "t") {
+      return " reads text as a date or time, which may be 'now' or 'today'";
+    }
+    if (found.Text(0, 1) == "t") {
+      return " reads a time in the offset that a zone has now, or the age of a transaction";
+    }
+    return "";
   }
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,

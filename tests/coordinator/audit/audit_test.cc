@@ -1,3 +1,4 @@
+// Covers audit_sources.cc and live_reader.cc too.
 #include "coordinator/audit/audit.h"
 
 #include <gmock/gmock.h>

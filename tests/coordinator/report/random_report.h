@@ -28,6 +28,9 @@ class RandomReport {
       report.schema = RandomSchema();
       report.not_compared = Texts(3);
       report.rules = Texts(2);
+      for (const std::string& column : report.not_compared) {
+        if (Below(2) == 0) report.schema_differences.push_back({column, {Below(replicas)}});
+      }
     }
     report.missing = Counts(replicas);
     report.verdict = static_cast<Verdict>(Below(4));

@@ -1,3 +1,4 @@
+// Covers report_members.cc and json_values.cc too.
 #include "coordinator/report/report_reader.h"
 
 #include <gmock/gmock.h>

@@ -1,6 +1,7 @@
 // Golden files pin every format. To write them anew after a change that is meant (and to raise
 // kReportSchemaVersion if a program reading them would notice):
 //   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
+// Covers record_lines.cc, report_csv.cc, report_json.cc, report_table.cc and value_text.cc too.
 #include "coordinator/report/report.h"
 
 #include <gmock/gmock.h>
