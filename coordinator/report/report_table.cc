@@ -13,7 +13,7 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// A hypothesis that explains fewer of several differences is one of many.
+// A hypothesis that explains fewer of several differences explains little.
 constexpr uint64_t kExplainsMin = 5;
 // Of a run: fewer rows are listed one by one.
 constexpr uint64_t kRunMin = 10;

@@ -296,7 +296,7 @@ TEST_F(AuditConfirmTest, BeyondTheMaximumNothingIsConfirmedNorDismissed) {
   EXPECT_EQ(report.total, 2900u);
   EXPECT_THAT(report.missing, ElementsAre(0, 2900));
   EXPECT_THAT(report.warnings,
-              ElementsAre("2,900 divergent keys were not re-read: that is done with at most 105 "
+              ElementsAre("2,900 rows that differ were not re-read: that is done with at most 105 "
                           "(recheck.keys_max)"));
   EXPECT_THAT(Listed(report), Not(IsEmpty()));
 }
@@ -370,7 +370,7 @@ TEST_F(AuditConfirmTest, AnAgentThatNamesOtherRecordsHasNotAnswered) {
   };
   const Report report = Run();
   EXPECT_EQ(report.statuses.unconfirmed, 1u);
-  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: divergent records could not be")));
+  EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: rows that differ could not be")));
 }
 
 TEST_F(AuditConfirmTest, IncompleteStaysIncompleteThoughAllFoundIsInFlight) {
