@@ -25,6 +25,7 @@
 #include "absl/strings/numbers.h"
 #include "coordinator/diff/diff_command.h"
 #include "coordinator/diff/option_tables.h"
+#include "coordinator/help/completions.h"
 #include "coordinator/help/help_text.h"
 #include "coordinator/peer/grpc_connector.h"
 #include "coordinator/peer/interrupt.h"
@@ -311,6 +312,11 @@ int HelpCommand(const std::vector<std::string>& words, const merkle::Secrets& se
   return help.ok() ? Print(*help) : Complain(std::string(help.status().message()), secrets);
 }
 
+int CompletionsCommand(const std::vector<std::string>& words, const merkle::Secrets& secrets) {
+  const absl::StatusOr<std::string> script = CompletionScript(words.size() == 1 ? words[0] : "");
+  return script.ok() ? Print(*script) : Complain(std::string(script.status().message()), secrets);
+}
+
 // Where a command would stand: `driftwood a.csv b.csv`.
 bool BeginsADiff(const std::string& word) {
   return word.starts_with("-") || word.find_first_of(":/.") != std::string::npos ||
@@ -332,6 +338,7 @@ int Run(const std::vector<std::string>& words, const merkle::Secrets& secrets,
   const std::vector<std::string> others(words.begin() + 1, words.end());
   if (first == "diff") return DiffCommand(others, secrets, hide_passwords);
   if (first == "help") return HelpCommand(others, secrets);
+  if (first == "completions") return CompletionsCommand(others, secrets);
   if (first == "-h" || first == "--help") return Print(ProgramHelp(TerminalColumns()));
   if (first == "version" || first == "-V" || first == "--version") {
     return Print("driftwood " DRIFTWOOD_VERSION "\n");

@@ -1,12 +1,11 @@
 #include "agent/index/json_reading.h"
 
-#include <array>
-#include <charconv>
-#include <cmath>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 #include "agent/index/natural_value.h"
-#include "merkle/record/decimal.h"
+#include "agent/index/number_reading.h"
 #include "merkle/text/hex.h"
 
 namespace driftwood::agent {
@@ -35,39 +34,31 @@ std::string JsonString(std::string_view text) {
 }  // namespace
 
 bool AppendAsJson(const SourceValue& value, Place place, std::string* out) {
-  std::array<char, 32> number;
   std::string made;
-  std::string_view json = value.text;
-  const auto set_number = [&](const auto& n) {
-    const auto result = std::to_chars(number.data(), number.data() + number.size(), n);
-    json = {number.data(), static_cast<size_t>(result.ptr - number.data())};
-  };
+  std::string_view json;
   switch (value.kind) {
     case Kind::kBool:
       json = value.boolean ? "true" : "false";
       break;
     case Kind::kInt64:
-      set_number(value.int64);
-      break;
     case Kind::kUint64:
-      set_number(value.uint64);
-      break;
     case Kind::kDouble:
-      if (!std::isfinite(value.real)) return AppendNatural(value, place, out);
-      json = merkle::ShortestDecimal(value.real, number);
-      break;
-    case Kind::kString:
-      made = JsonString(value.text);
+    case Kind::kGroups: {
+      std::optional<std::string> number = NumberText(value);
+      if (!number) return AppendNatural(value, place, out);
+      made = *std::move(number);
       json = made;
       break;
-    case Kind::kGroups:
-      made = DisplayText(value);
+    }
+    case Kind::kString:
+      made = JsonString(value.text);
       json = made;
       break;
     case Kind::kText:
     case Kind::kStored:
     case Kind::kNumber:
     case Kind::kJson:
+      json = value.text;
       break;
     default:
       return AppendNatural(value, place, out);

@@ -1,13 +1,11 @@
 #include "agent/index/moment_reading.h"
 
-#include <array>
-#include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "agent/index/natural_value.h"
 #include "agent/index/number_reading.h"
-#include "merkle/record/decimal.h"
 #include "merkle/record/schema.h"
 
 namespace driftwood::agent {
@@ -58,26 +56,6 @@ bool AppendAsTemporal(const SourceValue& value, Place place, std::string* out) {
          AppendNatural(value, place, out);
 }
 
-// What counts seconds: the text of a number, whatever its kind. Nothing if it is none.
-std::optional<std::string> NumberText(const SourceValue& value) {
-  std::array<char, 32> buffer;
-  switch (value.kind) {
-    case Kind::kInt64:
-      return std::to_string(value.int64);
-    case Kind::kUint64:
-      return std::to_string(value.uint64);
-    case Kind::kDouble:
-      if (!std::isfinite(value.real)) return std::nullopt;
-      return std::string(merkle::ShortestDecimal(value.real, buffer));
-    case Kind::kNumber:
-      return std::string(value.text);
-    case Kind::kGroups:
-      return DisplayText(value);
-    default:
-      return std::nullopt;
-  }
-}
-
 }  // namespace
 
 bool AppendAsDate(const SourceValue& value, Place place, std::string* out) {
@@ -98,14 +76,18 @@ bool AppendAsTimestampTz(const SourceValue& value, Place place, std::string* out
 
 bool AppendNumberAsMoment(const merkle::Reading& reading, ColumnType type, const SourceValue& value,
                           Place place, std::string* out) {
-  std::optional<std::string> number = value.IsText() ? std::string(value.text) : NumberText(value);
+  // What counts seconds is a number of any kind.
+  std::optional<std::string> made = value.IsText() ? std::nullopt : NumberText(value);
+  if (!value.IsText() && !made) return false;
+  std::string_view text = made ? std::string_view(*made) : value.text;
   const bool comma = value.kind == Kind::kText && value.forms != nullptr &&
                      value.forms->decimal_comma && reading.kind() == merkle::Reading::Kind::kUnix;
-  if (comma && number->find_first_not_of("0123456789+-.,eE") == std::string::npos) {
-    number = WithPoint(*number);  // a time as people write it stays as it is
+  if (comma && text.find_first_not_of("0123456789+-.,eE") == std::string_view::npos) {
+    made = WithPoint(text);  // a time as people write it stays as it is
+    if (!made) return false;
+    text = *made;
   }
-  const std::optional<merkle::Instant> moment =
-      number ? reading.Moment(*number) : std::optional<merkle::Instant>();
+  const std::optional<merkle::Instant> moment = reading.Moment(text);
   if (moment) merkle::AppendInstant(MomentTag(type), *moment, place, out);
   return moment.has_value();
 }

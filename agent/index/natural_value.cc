@@ -14,14 +14,10 @@ merkle::Tag TagOf(Kind kind) {
 }  // namespace
 
 void AppendMoment(const SourceValue& value, Place place, std::string* out) {
-  if (value.special != merkle::Value::Special::kNone) {
-    merkle::AppendSpecial(TagOf(value.kind), value.special, place, out);
-  } else if (value.kind == Kind::kDate) {
-    merkle::AppendDate(value.int64, place, out);
-  } else if (value.kind == Kind::kTime) {
+  if (value.kind == Kind::kTime) {
     merkle::AppendTime(value.int64, place, out);
   } else {
-    merkle::AppendTimestamp(value.int64, value.kind == Kind::kTimestampTz, place, out);
+    merkle::AppendInstant(TagOf(value.kind), {value.special, value.int64}, place, out);
   }
 }
 

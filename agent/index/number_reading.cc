@@ -1,6 +1,7 @@
 #include "agent/index/number_reading.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "agent/index/natural_value.h"
+#include "merkle/record/decimal.h"
 #include "merkle/text/names.h"
 
 namespace driftwood::agent {
@@ -18,12 +20,14 @@ using merkle::Place;
 using Kind = SourceValue::Kind;
 
 // The number that bits are in binary. They are equally many in all rows, so that none are lost.
-std::optional<uint64_t> NumberOfBits(std::string_view digits) {
+template <void (*kAppend)(uint64_t, Place, std::string*)>
+bool AppendBits(const SourceValue& value, Place place, std::string* out) {
   uint64_t number = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [rest, error] = std::from_chars(digits.data(), end, number, 2);
-  if (error != std::errc() || rest != end) return std::nullopt;
-  return number;
+  const char* const end = value.text.data() + value.text.size();
+  const auto [rest, error] = std::from_chars(value.text.data(), end, number, 2);
+  if (error != std::errc() || rest != end) return AppendNatural(value, place, out);
+  kAppend(number, place, out);
+  return true;
 }
 
 bool AppendIntegralDouble(double value, Place place, std::string* out) {
@@ -56,11 +60,6 @@ bool IsWordAmong(const std::vector<std::string>& words, std::string_view text) {
   });
 }
 
-// Ends an append of text that may have parsed.
-bool TextOr(bool parsed, const SourceValue& value, Place place, std::string* out) {
-  return parsed || AppendNatural(value, place, out);
-}
-
 }  // namespace
 
 std::optional<std::string> WithPoint(std::string_view text) {
@@ -68,6 +67,25 @@ std::optional<std::string> WithPoint(std::string_view text) {
   std::string plain(text);
   if (const size_t comma = plain.find(','); comma != std::string::npos) plain[comma] = '.';
   return plain;
+}
+
+std::optional<std::string> NumberText(const SourceValue& value) {
+  std::array<char, 32> buffer;
+  switch (value.kind) {
+    case Kind::kInt64:
+      return std::to_string(value.int64);
+    case Kind::kUint64:
+      return std::to_string(value.uint64);
+    case Kind::kDouble:
+      if (!std::isfinite(value.real)) return std::nullopt;
+      return std::string(merkle::ShortestDecimal(value.real, buffer));
+    case Kind::kNumber:
+      return std::string(value.text);
+    case Kind::kGroups:
+      return DisplayText(value);
+    default:
+      return std::nullopt;
+  }
 }
 
 bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
@@ -85,7 +103,7 @@ bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
       return true;
     case Kind::kText:
       if (value.forms == nullptr || !value.forms->has_words()) {
-        return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
+        return merkle::AppendBoolText(value.text, out) || AppendNatural(value, place, out);
       }
       if (IsWordAmong(value.forms->true_words, value.text)) {
         merkle::AppendBool(true, out);
@@ -98,12 +116,12 @@ bool AppendAsBool(const SourceValue& value, Place place, std::string* out) {
     case Kind::kString:
     case Kind::kStored:
     case Kind::kNumber:
-      return TextOr(merkle::AppendBoolText(value.text, out), value, place, out);
+      return merkle::AppendBoolText(value.text, out) || AppendNatural(value, place, out);
     case Kind::kGroups:
       return AppendSpelled<AppendAsBool>(value, place, out);
     case Kind::kBits:
-      return TextOr(value.text.size() == 1 && merkle::AppendBoolText(value.text, out), value, place,
-                    out);
+      return (value.text.size() == 1 && merkle::AppendBoolText(value.text, out)) ||
+             AppendNatural(value, place, out);
     default:
       return AppendNatural(value, place, out);
   }
@@ -118,7 +136,7 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendUnsigned(value.uint64, place, out);
       return true;
     case Kind::kDouble:
-      return TextOr(AppendIntegralDouble(value.real, place, out), value, place, out);
+      return AppendIntegralDouble(value.real, place, out) || AppendNatural(value, place, out);
     case Kind::kText:
     case Kind::kString:
     case Kind::kStored:
@@ -126,12 +144,8 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
       return AppendNumber<merkle::AppendIntegerText>(value, place, out);
     case Kind::kGroups:
       return AppendSpelled<AppendAsInteger>(value, place, out);
-    case Kind::kBits: {
-      const std::optional<uint64_t> number = NumberOfBits(value.text);
-      if (!number) return AppendNatural(value, place, out);
-      merkle::AppendUnsigned(*number, place, out);
-      return true;
-    }
+    case Kind::kBits:
+      return AppendBits<merkle::AppendUnsigned>(value, place, out);
     default:
       return AppendNatural(value, place, out);
   }
@@ -156,12 +170,8 @@ bool AppendAsDecimal(const SourceValue& value, Place place, std::string* out) {
     case Kind::kGroups:
       merkle::AppendDecimalGroups(value.grouped(), place, out);
       return true;
-    case Kind::kBits: {
-      const std::optional<uint64_t> number = NumberOfBits(value.text);
-      if (!number) return AppendNatural(value, place, out);
-      merkle::AppendDecimalUnsigned(*number, place, out);
-      return true;
-    }
+    case Kind::kBits:
+      return AppendBits<merkle::AppendDecimalUnsigned>(value, place, out);
     default:
       return AppendNatural(value, place, out);
   }

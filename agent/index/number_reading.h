@@ -21,6 +21,9 @@ bool AppendAsFloat64(const SourceValue& value, merkle::Place place, std::string*
 // Of what is said to be singles: text, and the text of a number, is the nearest single.
 bool AppendAsSingle(const SourceValue& value, merkle::Place place, std::string* out);
 
+// The text of a number, whatever its kind. Nothing if it is none, or a double that is not finite.
+std::optional<std::string> NumberText(const SourceValue& value);
+
 // A field of a file that writes "1234,5" and no points, with a point; nothing if it has one.
 std::optional<std::string> WithPoint(std::string_view text);
 

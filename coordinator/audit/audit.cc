@@ -372,13 +372,13 @@ class Audit {
       result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
                                  block.divergences.end());
     }
-    const std::string reason =
+    walk_error_ = ReportError{
+        absl::StatusCode::kResourceExhausted,
         "more than " + GroupDigits(*plan_.estimate_above) +
-        " records would have to be compared one by one and most of them differ, so that only a "
-        "sample was compared; " +
-        Say(Setting::kEstimateAbove) + " compares all";
-    result_.gaps.push_back({"", std::nullopt, map().replicas(), reason});  // of none of them
-    walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
+            " records would have to be compared one by one and most of them differ, so that only "
+            "a sample was compared; " +
+            Say(Setting::kEstimateAbove) + " compares all",
+        std::nullopt};
     return true;
   }
 
@@ -482,8 +482,8 @@ class Audit {
   std::vector<std::string> not_point_in_time_;
   WalkResult result_;
   bool sample_taken_ = false;
-  std::optional<KeySample> sample_;  // absent: result_ is the walk's
-  std::optional<ReportError> walk_error_;
+  std::optional<KeySample> sample_;        // absent: result_ is the walk's
+  std::optional<ReportError> walk_error_;  // why not all was compared
   Report report_;
 };
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/audit/described_source.h"
 #include "coordinator/audit/setting.h"
-#include "coordinator/peer/peer.h"
 #include "merkle/hash/level.h"
 #include "merkle/record/agreement.h"
 #include "merkle/record/rule.h"
@@ -26,11 +26,6 @@ struct ReconcileOptions {
   std::map<std::string, std::string> readings{};  // of these types (merkle/record/reading.h)
   std::vector<merkle::ColumnRule> rules;
   merkle::TreeParams params;
-};
-
-struct DescribedSource {
-  std::string name;  // the replica's, or, of one of several sources, "warehouse/east"
-  DatasetDescription description;
 };
 
 // A column that some sources have, and that was asked for.

@@ -30,6 +30,21 @@ void CheckSums(const WalkResult& result, const std::vector<merkle::Summary>& roo
   }
 }
 
+// That most of it differs is known if any difference in it is confirmed; how much of the rest
+// differs is estimated, which is no gap. One that was not confirmed may only have been in flight.
+// With a gap of another kind, that is what the comparison failed by.
+void JudgeSample(const WalkResult& result, std::optional<ReportError>* error, Report* report) {
+  const std::string wrong = CheckStatuses(result, *report);
+  if (!wrong.empty()) AddGap(wrong, std::nullopt, report);
+  const std::string why = *error ? (*error)->message : "only a sample was compared";
+  if (!report->gaps.empty()) {
+    error->reset();
+    AddGap(why, std::nullopt, report);
+  } else if (report->statuses.confirmed == 0) {
+    AddGap(why, std::nullopt, report);
+  }
+}
+
 void AlsoFailed(const ReportError& error, Report* report) {
   report->error->message += "; and " +
                             (error.replica ? report->replicas[*error.replica].name + ": " : "") +
@@ -40,20 +55,23 @@ void AlsoFailed(const ReportError& error, Report* report) {
 
 void DecideVerdict(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                    const std::optional<ReportError>& ended_by, Report* report) {
-  if (result.complete && result.gaps.empty()) {
+  std::optional<ReportError> error = ended_by;
+  if (report->estimate) {
+    JudgeSample(result, &error, report);
+  } else if (result.complete && result.gaps.empty()) {
     CheckSums(result, roots, report);
   } else if (report->gaps.empty()) {
     AddGap("the walk ended without an answer for all keys", std::nullopt, report);
   }
-  report->complete = report->gaps.empty();
+  report->complete = report->gaps.empty() && !report->estimate;
   report->exact = report->complete;
-  if (report->complete) {
-    const bool same = report->total == 0 && report->schema_differences.empty();
+  if (report->gaps.empty()) {
+    const bool same = report->exact && report->total == 0 && report->schema_differences.empty();
     report->verdict = same ? Verdict::kIdentical : Verdict::kDivergent;
     return;
   }
   report->verdict = Verdict::kIncomplete;
-  if (ended_by) report->error = ended_by;
+  if (error) report->error = error;
   if (report->error) return;
   const ReportGap& gap = report->gaps.front();
   report->error = ReportError{absl::StatusCode::kInternal, gap.reason, gap.replica};

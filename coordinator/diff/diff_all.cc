@@ -47,11 +47,7 @@ class DiffAll {
     NameReplicas();
     const absl::Status status = CompareDatabases();
     if (!status.ok() && !report_.error) Fail(status, std::nullopt);
-    if (connector_ != nullptr) {
-      for (std::string& notice : connector_->TakeNotices()) {
-        report_.warnings.push_back(std::move(notice));
-      }
-    }
+    if (connector_ != nullptr) TakeNotices();
     report_.interrupted = environment_.interrupt->raised();
     if (report_.interrupted) {
       report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
@@ -86,6 +82,7 @@ class DiffAll {
     RETURN_IF_ERROR(CheckAreNotTheSame(databases_, options_));
     ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
     RETURN_IF_ERROR(List(/*must_exist=*/true, &listings_));
+    TakeNotices();  // else they would be said of the first table
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
       report_.replicas[i].filter = listings_[i].scope;
@@ -114,6 +111,12 @@ class DiffAll {
     }
     if (!environment_.interrupt->raised()) LookAgain();
     return absl::OkStatus();
+  }
+
+  void TakeNotices() {
+    for (std::string& notice : connector_->TakeNotices()) {
+      report_.warnings.push_back(std::move(notice));
+    }
   }
 
   absl::Status List(bool must_exist, std::vector<TableList>* listings) {

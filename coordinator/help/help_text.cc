@@ -54,6 +54,7 @@ const std::vector<CommandHelp>& Commands() {
       {"diff", "Compare copies of a dataset, and name the rows that differ"},
       {"help", "Say more about a topic or a command"},
       {"version", "Print the version"},
+      {"completions", "Print a script for the completions of bash, zsh or fish"},
   };
   return commands;
 }

@@ -172,7 +172,8 @@ constexpr std::string_view kRules =
     json=number-as-double     numbers in JSON as the nearest double
     ignore                    the column, as --ignore
 
-    driftwood orders.csv export.csv --key id --rule total:round=2,name:rtrim
+    driftwood orders.csv export.csv --key id --types total=decimal \
+              --rule total:round=2,name:rtrim
 
 Nothing is rounded, trimmed or folded unasked, and the rules stand beside the
 verdict. After a comparison the report names rules that would make records

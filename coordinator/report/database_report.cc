@@ -25,10 +25,19 @@ std::string Counts(const DatabaseReport& report, const std::set<TableResult>& wa
   return text;
 }
 
+// As far as they are certain.
 uint64_t Divergences(const DatabaseReport& report) {
-  uint64_t total = 0;
-  for (const TableReport& table : report.tables) total += table.report.total;
-  return total;
+  uint64_t certain = 0;
+  for (const TableReport& table : report.tables) certain += table.report.certain();
+  return certain;
+}
+
+// Before Divergences(): "at least " if they may not be all of the tables that differ.
+std::string AtLeast(const DatabaseReport& report) {
+  const bool sampled =
+      std::any_of(report.tables.begin(), report.tables.end(),
+                  [](const TableReport& table) { return table.report.estimate.has_value(); });
+  return sampled ? "at least " : "";
 }
 
 // Its `in_flight` and `gone` are those of all tables.
@@ -212,7 +221,8 @@ std::string VerdictLine(const DatabaseReport& report) {
       return "DIVERGENT: " + GroupDigits(different) + " of " +
              Plural(report.tables.size(), "table differs", "tables differ") + " between " + names +
              " (" + Counts(report, {TableResult::kDivergent, TableResult::kMissing}) + ")" +
-             (keys == 0 ? "" : ", in " + Plural(keys, "row", "rows")) + Provisos(report);
+             (keys == 0 ? "" : ", in " + AtLeast(report) + Plural(keys, "row", "rows")) +
+             Provisos(report);
     }
     case Verdict::kIncomplete:
       return IncompleteLine(report);
@@ -232,7 +242,7 @@ std::string WhyLine(const TableReport& table) {
     case TableResult::kIdentical:
       return "";
     case TableResult::kDivergent:
-      return SchemaLine(table.report);
+      return table.report.estimate ? VerdictLine(table.report) : SchemaLine(table.report);
     case TableResult::kMissing:
     case TableResult::kNoKey:
     case TableResult::kError:

@@ -114,26 +114,48 @@ std::string FirstReason(const Report& report) {
   return reason.starts_with(name) ? reason : name + ": " + reason;
 }
 
-std::string EstimateLine(const Report& report) {
-  const Estimate& estimate = *report.estimate;
-  return "INCOMPLETE: about " + Rows(report, estimate.divergent) + " differ between " +
-         JoinAnd(report.ReplicaNames()) + ", as a sample of " +
-         Rows(report, estimate.sampled_records) + " lets expect (with 95 % confidence " +
-         GroupDigits(estimate.low) + " to " + GroupDigits(estimate.high) + "); in the sample " +
-         GroupDigits(report.total) + " differ" + Breakdown(report) + InFlight(report) +
-         "; --exhaustive compares all";
+// "3 rows differ"
+std::string Differ(uint64_t count, const Report& report) {
+  return Rows(report, count, report.multiset() ? "distinct " : "") +
+         (count == 1 ? " differs" : " differ");
 }
 
+// "as a sample of 8,192 rows lets expect (with 95 % confidence 9,900 to 10,100)"
+std::string AsSampled(const Report& report) {
+  const Estimate& estimate = *report.estimate;
+  return "as a sample of " + Rows(report, estimate.sampled_records) +
+         " lets expect (with 95 % confidence " + GroupDigits(estimate.low) + " to " +
+         GroupDigits(estimate.high) + ")";
+}
+
+std::string EstimateLine(const Report& report) {
+  const Estimate& estimate = *report.estimate;
+  return "DIVERGENT: about " + Differ(estimate.divergent, report) + " between " +
+         JoinAnd(report.ReplicaNames()) + ", " + AsSampled(report) + "; in the sample " +
+         Differ(report.total, report) + Breakdown(report) + InFlight(report) +
+         "; --exhaustive compares all" + Provisos(report);
+}
+
+// What is certain all the same, and what else was met.
 std::string IncompleteLine(const Report& report) {
-  if (report.estimate) return EstimateLine(report);
   const std::string between = JoinAnd(report.ReplicaNames());
+  const uint64_t certain = report.certain();
   std::string line = "INCOMPLETE: ";
-  if (report.total > 0) {
-    line += "at least " + Plural(report.total, "difference", "differences") + " between " +
-            between + Breakdown(report) + "; the comparison did not finish";
+  if (certain > 0) {
+    line += "at least " + Differ(certain, report) + " between " + between;
   } else {
     line += "not known whether " + between + " agree";
   }
+  if (certain < report.total) {
+    line += "; when compared " + GroupDigits(report.total) + " differed" +
+            (certain > 0 ? ", not all confirmed" : ", none confirmed") + Breakdown(report);
+  } else {
+    line += Breakdown(report);
+  }
+  if (report.estimate) {
+    line += "; about " + Differ(report.estimate->divergent, report) + ", " + AsSampled(report);
+  }
+  if (report.total > 0 || report.estimate) line += "; the comparison did not finish";
   const std::string reason = FirstReason(report);
   if (!reason.empty()) line += ": " + reason;
   return line + InFlight(report);
@@ -355,6 +377,7 @@ std::string VerdictLine(const Report& report) {
       return "IDENTICAL: " + Rows(report, report.records_proven_equal) + " in " + between +
              " agree" + InFlight(report) + Provisos(report);
     case Verdict::kDivergent: {
+      if (report.estimate) return EstimateLine(report);
       if (report.multiset()) {
         return "DIVERGENT: " + DivergentMultisets(report) + Breakdown(report) + InFlight(report) +
                Provisos(report);

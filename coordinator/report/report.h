@@ -213,6 +213,7 @@ struct Report {
   StatusCounts statuses;
   bool exact = false;  // `total` and its parts are all there is
   // Absent, unless the comparison was given up for a sample: then `total` is what was seen in it.
+  // DIVERGENT all the same, if any of that was confirmed.
   std::optional<Estimate> estimate;
   // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
@@ -249,6 +250,9 @@ struct Report {
   std::optional<std::string> plan;
 
   std::vector<std::string> ReplicaNames() const;
+  // How many keys are certain to differ. Once all was compared those are all that were found; before
+  // that, what was not confirmed may only have been in flight.
+  uint64_t certain() const { return exact ? total : statuses.confirmed; }
   bool multiset() const { return schema && schema->multiset; }
 };
 

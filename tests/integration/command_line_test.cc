@@ -171,11 +171,13 @@ TEST_F(CommandLineTest, WhatIsMistypedIsAnsweredWithWhatWasMeant) {
 
 // As in `driftwood … | head`: the reader has closed its end before there is anything to write.
 TEST_F(CommandLineTest, AReaderThatGoesAwayIsNoError) {
-  std::string rows = "id,name,total\n";
-  for (int i = 0; i < 20'000; ++i) rows += std::to_string(i) + ",x,1\n";
-  WriteFile("long.csv", rows);
+  for (const char* name : {"long", "copy"}) {
+    std::string rows = "id,name\n";
+    for (int i = 0; i < 20'000; ++i) rows += std::to_string(i) + "," + name + "\n";
+    WriteFile(std::string(name) + ".csv", rows);
+  }
   const std::string diff =
-      "driftwood long.csv orders.csv -k id --format jsonl --max-divergences 100000 --exhaustive";
+      "driftwood long.csv copy.csv -k id --format jsonl --max-divergences 100000 --exhaustive";
   for (const char* const redirect : {"", " 2>&1"}) {
     const ProcessResult result =
         Shell("{ " + diff + redirect + "; echo code $? >&3; } 3>code | head -n 1");
@@ -198,13 +200,43 @@ TEST_F(CommandLineTest, AnErrorIsSaidOnceWhereBothOutputsAreOne) {
   EXPECT_THAT(two.err, HasSubstr("no such file"));
 }
 
+// In a real bash, as if the words were typed and the key pressed behind the last.
+TEST_F(CommandLineTest, BashCompletesWhatIsTyped) {
+  const auto complete = [&](const std::string& words, int last) {
+    const ProcessResult result =
+        Shell("source <(driftwood completions bash); COMP_WORDS=(" + words +
+              "); COMP_CWORD=" + std::to_string(last) + "; _driftwood; echo \"${COMPREPLY[@]}\"");
+    EXPECT_EQ(result.err, "") << words;
+    return result.out;
+  };
+  EXPECT_EQ(complete("driftwood he", 1), "help\n");
+  EXPECT_THAT(complete("driftwood ''", 1), HasSubstr("completions"));
+  EXPECT_EQ(complete("driftwood help exi", 2), "exit-codes\n");
+  EXPECT_EQ(complete("driftwood diff a.csv --form", 3), "--format\n");
+  EXPECT_EQ(complete("driftwood a.csv b.csv -f js", 4), "json jsonl\n");
+  EXPECT_EQ(complete("driftwood a.csv --progress = te", 4), "terminal\n");
+  EXPECT_EQ(complete("driftwood a.csv --output x", 3), "\n") << "a file: left to bash";
+  EXPECT_EQ(complete("driftwood diff a", 2), "\n") << "a file";
+  EXPECT_EQ(complete("driftwood completions f", 2), "fish\n");
+  const std::string bash = Driftwood({"completions", "bash"}).out;
+  for (const char* word : {"--rename-table", "--statement-timeout", "-k", "postgresql"}) {
+    EXPECT_THAT(bash, HasSubstr(word));
+  }
+  ExpectRefused({"completions", "fisch"}, "did you mean 'fish'?");
+  for (const char* shell : {"zsh", "fish"}) {
+    if (Shell(std::string("command -v ") + shell).exit_code != 0) continue;
+    const ProcessResult parsed =
+        Shell("driftwood completions " + std::string(shell) + " > script; " + shell + " -n script");
+    EXPECT_EQ(parsed.exit_code, 0) << parsed.err;
+  }
+}
+
 // What libpq writes to its process's stderr is for who named the database.
 TEST_F(CommandLineTest, APasswordFileThatOthersMayReadIsWarnedOf) {
   PostgresServer* const server = PostgresServer::Get();
   DRIFTWOOD_NEEDS_POSTGRES(server);
-  server->Sql(
-      "DROP DATABASE IF EXISTS pgpass; CREATE DATABASE pgpass; "
-      "GRANT CONNECT ON DATABASE pgpass TO scram_reader");
+  server->Sql("DROP DATABASE IF EXISTS pgpass");
+  server->Sql("CREATE DATABASE pgpass");
   server->Sql("CREATE TABLE orders AS SELECT 1 AS id; ALTER TABLE orders ADD PRIMARY KEY (id)",
               "pgpass");
   WriteFile("one.csv", "id\n1\n");

@@ -87,20 +87,26 @@ absl::StatusOr<std::optional<uint64_t>> MysqlNumber(const StoreUrl& url, const s
 
 namespace {
 
-// Of whole seconds, as the server takes it; nothing is rounded to less.
-absl::StatusOr<std::optional<uint64_t>> TimeoutSeconds(const StoreUrl& url) {
-  const std::optional<std::string> text = url.Parameter("statement_timeout");
-  if (!text) return std::optional<uint64_t>();
-  const absl::StatusOr<std::chrono::milliseconds> time = ParseTime(*text);
-  if (!time.ok())
-    return Malformed(url, "statement_timeout " + std::string(time.status().message()));
+// Of whole seconds, as the server takes it; nothing is rounded to less. What the URL says comes
+// first.
+absl::StatusOr<std::optional<uint64_t>> TimeoutSeconds(const StoreUrl& url,
+                                                       const StoreOptions& store_options) {
+  std::chrono::milliseconds time = store_options.statement_timeout;
+  if (const std::optional<std::string> text = url.Parameter("statement_timeout")) {
+    const absl::StatusOr<std::chrono::milliseconds> said = ParseTime(*text);
+    if (!said.ok())
+      return Malformed(url, "statement_timeout " + std::string(said.status().message()));
+    time = *said;
+  }
+  if (time.count() == 0) return std::optional<uint64_t>();
   return std::optional<uint64_t>(
-      static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(*time).count()));
+      static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(time).count()));
 }
 
 }  // namespace
 
-absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
+absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url,
+                                            const StoreOptions& store_options) {
   RETURN_IF_ERROR(url.OnlyKnows(
       {"table", "where", "key", "connections", "socket", "statement_timeout", "ssl", "ssl_ca"}));
   if (!url.IsServer()) return Malformed(url, "no host");
@@ -123,7 +129,7 @@ absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
   options.password = url.password;
   const char* const password = std::getenv("MYSQL_PWD");
   if (!options.password && password != nullptr) options.password = password;
-  ASSIGN_OR_RETURN(options.statement_timeout_s, TimeoutSeconds(url));
+  ASSIGN_OR_RETURN(options.statement_timeout_s, TimeoutSeconds(url, store_options));
   RETURN_IF_ERROR(ReadTls(url, &options));
   return options;
 }

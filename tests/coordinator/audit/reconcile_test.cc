@@ -1,4 +1,4 @@
-// Covers setting.cc too.
+// Covers reconcile_refusals.cc, described_source.cc and setting.cc too.
 #include "coordinator/audit/reconcile.h"
 
 #include <gmock/gmock.h>

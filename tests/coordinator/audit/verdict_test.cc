@@ -63,6 +63,14 @@ TEST_F(VerdictTest, WhateverWasNotFoundInFlightIsDivergent) {
   EXPECT_EQ(Decide(), Verdict::kIdentical);
 }
 
+TEST_F(VerdictTest, AColumnThatOneLacksIsDivergentThoughAllRecordsAgree) {
+  report_.schema_differences.push_back({"note", {1}});
+  EXPECT_EQ(Decide(), Verdict::kDivergent);
+  EXPECT_TRUE(report_.exact);
+  Gap("lost");
+  EXPECT_EQ(Decide(), Verdict::kIncomplete);
+}
+
 TEST_F(VerdictTest, AnyGapIsIncompleteWhateverDiffers) {
   for (const uint64_t confirmed : {0, 3}) {
     report_.gaps.clear();
@@ -104,6 +112,61 @@ TEST_F(VerdictTest, KeysThatWereCountedNowhereAreAGap) {
   --report_.total;
   EXPECT_EQ(Decide(), Verdict::kIncomplete);
   EXPECT_THAT(report_.gaps.at(0).reason, HasSubstr("2 divergent keys, not to the 3"));
+}
+
+// As after a sample: `statuses` are of what was found in it.
+class SampleVerdictTest : public VerdictTest {
+ protected:
+  Verdict DecideSample(StatusCounts statuses) {
+    Differ(statuses);
+    result_.complete = false;
+    result_.sampled = true;
+    report_.estimate = Estimate{1000, 900, 1100, 10};
+    return Decide(ReportError{absl::StatusCode::kResourceExhausted, "only a sample", {}});
+  }
+};
+
+TEST_F(SampleVerdictTest, OneConfirmedDifferenceIsDivergentAndNeverExact) {
+  EXPECT_EQ(DecideSample({1, 2, 3, 4}), Verdict::kDivergent);
+  EXPECT_FALSE(report_.complete);
+  EXPECT_FALSE(report_.exact);
+  EXPECT_TRUE(report_.gaps.empty());
+  EXPECT_FALSE(report_.error);
+  EXPECT_EQ(report_.certain(), 1u);
+}
+
+TEST_F(SampleVerdictTest, WhatMayOnlyBeInFlightIsNeitherDivergentNorIdentical) {
+  for (const StatusCounts& statuses : {StatusCounts{}, StatusCounts{0, 0, 0, 5},
+                                       StatusCounts{0, 5, 0, 1}, StatusCounts{0, 0, 5, 1}}) {
+    report_.gaps.clear();
+    report_.error.reset();
+    EXPECT_EQ(DecideSample(statuses), Verdict::kIncomplete);
+    EXPECT_EQ(report_.gaps.size(), 1u);
+    EXPECT_EQ(report_.error->message, "only a sample");
+  }
+}
+
+TEST_F(SampleVerdictTest, AnotherGapIsIncompleteHoweverMuchIsConfirmed) {
+  Gap("not a consistent snapshot");
+  EXPECT_EQ(DecideSample({5}), Verdict::kIncomplete);
+  EXPECT_EQ(report_.error->message, "not a consistent snapshot");
+  ASSERT_EQ(report_.gaps.size(), 2u);
+  EXPECT_EQ(report_.gaps[1].reason, "only a sample");
+  EXPECT_EQ(report_.certain(), 5u);
+}
+
+TEST_F(SampleVerdictTest, ACountThatDoesNotAddUpIsAGap) {
+  Differ({3});
+  result_.divergences.pop_back();
+  report_.estimate = Estimate{1000, 900, 1100, 10};
+  EXPECT_EQ(Decide(), Verdict::kIncomplete);
+  EXPECT_EQ(report_.gaps.size(), 2u);
+}
+
+TEST_F(SampleVerdictTest, AnInterruptIsNoVerdict) {
+  EXPECT_EQ(DecideSample({5}), Verdict::kDivergent);
+  MarkInterrupted(&report_);
+  EXPECT_EQ(report_.verdict, Verdict::kIncomplete);
 }
 
 TEST_F(VerdictTest, AnErrorIsOneLineThatNamesAllWhoFailed) {

@@ -1,3 +1,4 @@
+// Covers topics.cc too: its texts are what help_text.h gives.
 #include "coordinator/help/help_text.h"
 
 #include <gmock/gmock.h>

@@ -357,13 +357,16 @@ class RandomReport {
     const size_t replicas = report->replicas.size();
     switch (report->verdict) {
       case Verdict::kIdentical:
+        report->estimate.reset();
+        report->schema_differences.clear();
         report->records.clear();
         report->total = report->changed = report->duplicate = 0;
         report->complete = report->exact = true;
         return;
       case Verdict::kDivergent:
         report->total = std::max<uint64_t>(report->total, 1);
-        report->complete = report->exact = true;
+        report->complete = report->exact = !report->estimate;
+        if (report->estimate) report->statuses.confirmed = report->total;
         return;
       case Verdict::kIncomplete:
       case Verdict::kError:

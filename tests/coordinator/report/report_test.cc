@@ -806,7 +806,53 @@ TEST(ReportTest, VerdictLinesReadWell) {
             "IDENTICAL: 988 rows in left and right agree; 12 rows in flight (differed when "
             "compared, agree now)");
   report.verdict = Verdict::kIncomplete;
-  EXPECT_THAT(VerdictLine(report), StartsWith("INCOMPLETE: at least 15 differences between left"));
+  report.statuses = {15, 0, 0, 1};
+  EXPECT_THAT(VerdictLine(report),
+              StartsWith("INCOMPLETE: at least 15 rows differ between left and right: 7 changed, 5 "
+                         "only in left, 3 only in right; the comparison did not finish"));
+}
+
+// What was not re-read may only have been in flight.
+TEST(ReportTest, AnIncompleteComparisonSaysWhatIsCertainAllTheSame) {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kIncomplete;
+  report.exact = false;
+  report.error = ReportError{absl::StatusCode::kUnavailable, "its agent is gone", 1};
+  report.total = report.changed = 7;
+  report.statuses = {2, 1, 4};
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: at least 2 rows differ between left and right; when compared 7 differed, "
+            "not all confirmed: 7 changed; the comparison did not finish: right: its agent is "
+            "gone");
+  report.statuses = {0, 0, 7};
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: not known whether left and right agree; when compared 7 differed, "
+            "none confirmed: 7 changed; the comparison did not finish: right: its agent is gone");
+  report.statuses = {};
+  report.total = report.changed = 0;
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: not known whether left and right agree: right: its agent is gone");
+}
+
+TEST(ReportTest, WhatASampleSaysIsAnEstimateAndAVerdictOnlyIfItProvesOne) {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.exact = false;
+  report.replicas[1].filter = "region = 'eu'";
+  report.total = report.changed = report.statuses.confirmed = 40;
+  report.estimate = Estimate{2'000'000, 1'900'000, 2'100'000, 8192};
+  EXPECT_EQ(VerdictLine(report),
+            "DIVERGENT: about 2,000,000 rows differ between left and right, as a sample of 8,192 "
+            "rows lets expect (with 95 % confidence 1,900,000 to 2,100,000); in the sample 40 "
+            "rows differ: 40 changed; --exhaustive compares all; only the rows of right where "
+            "region = 'eu'");
+  report.verdict = Verdict::kIncomplete;
+  report.error = ReportError{absl::StatusCode::kInternal, "not a consistent snapshot", 1};
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: at least 40 rows differ between left and right: 40 changed; about "
+            "2,000,000 rows differ, as a sample of 8,192 rows lets expect (with 95 % "
+            "confidence 1,900,000 to 2,100,000); the comparison did not finish: right: not a "
+            "consistent snapshot");
 }
 
 }  // namespace
