@@ -63,6 +63,14 @@ TEST_F(VerdictTest, WhateverWasNotFoundInFlightIsDivergent) {
   EXPECT_EQ(Decide(), Verdict::kIdentical);
 }
 
+TEST_F(VerdictTest, AColumnThatOneLacksIsDivergentThoughAllRecordsAgree) {
+  report_.schema_differences.push_back({"note", {1}});
+  EXPECT_EQ(Decide(), Verdict::kDivergent);
+  EXPECT_TRUE(report_.exact);
+  Gap("lost");
+  EXPECT_EQ(Decide(), Verdict::kIncomplete);
+}
+
 TEST_F(VerdictTest, AnyGapIsIncompleteWhateverDiffers) {
   for (const uint64_t confirmed : {0, 3}) {
     report_.gaps.clear();
