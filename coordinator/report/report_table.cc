@@ -35,6 +35,14 @@ std::string KeyText(const Report& report, const ReportKey& key) {
   return text;
 }
 
+// What would take a difference away: " (--rule name:rtrim)"; "" if nothing would.
+std::string Remedy(const std::string& rule, const std::string& option) {
+  if (rule.empty() && option.empty()) return "";
+  const std::string rules = rule.empty() ? "" : "--rule " + EscapeForDisplay(rule);
+  const std::string both = rule.empty() || option.empty() ? "" : " and ";
+  return " (" + rules + both + EscapeForDisplay(option) + ")";
+}
+
 std::string RangeText(const Report& report, const ReportKey& begin,
                       const std::optional<ReportKey>& end) {
   if (begin.encoded.empty() && !end) return "the whole key space";
@@ -186,23 +194,23 @@ class TableWriter {
   absl::Status Why() {
     if (!report_.explanation) return absl::OkStatus();
     const Explanation& why = *report_.explanation;
-    if (!why.columns.empty()) {
-      RETURN_IF_ERROR(Line());
-      RETURN_IF_ERROR(Line("Why, as " +
-                           Plural(why.changed_sampled, "changed record", "changed records") +
-                           " looked into " + (why.changed_sampled == 1 ? "says:" : "say:")));
-    }
+    bool any = false;
     for (const ExplainedColumn& column : why.columns) {
+      if (column.hypotheses.empty()) continue;
+      if (!any) {
+        RETURN_IF_ERROR(Line());
+        RETURN_IF_ERROR(Line("Why, as " +
+                             Plural(why.changed_sampled, "changed record", "changed records") +
+                             " looked into " + (why.changed_sampled == 1 ? "says:" : "say:")));
+      }
+      any = true;
       std::string line = "  " + EscapeForDisplay(column.column) + " differs in " +
                          GroupDigits(column.differing) + ": ";
       for (const Hypothesis& hypothesis : column.hypotheses) {
         if (&hypothesis != &column.hypotheses.front()) line += "; ";
         line += hypothesis.text + " explains " + GroupDigits(hypothesis.explains);
-        if (!hypothesis.rule.empty()) {
-          line += " (--rule " + EscapeForDisplay(hypothesis.rule) + ")";
-        }
+        line += Remedy(hypothesis.rule, hypothesis.option);
       }
-      if (column.hypotheses.empty()) line += "no single hypothesis explains these";
       RETURN_IF_ERROR(Line(line));
     }
     return WhyKeys(why.keys);
@@ -214,8 +222,7 @@ class TableWriter {
     return Line("Missing here and there under another spelling: " +
                 Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " by " +
                 keys.text + " only, such as " + KeyText(report_, keys.example.first) + " and " +
-                KeyText(report_, keys.example.second) +
-                (keys.rule.empty() ? "" : " (--rule " + EscapeForDisplay(keys.rule) + ")"));
+                KeyText(report_, keys.example.second) + Remedy(keys.rule, keys.option));
   }
 
   absl::Status Gaps() {
