@@ -6,8 +6,10 @@
 #include <set>
 
 #include "agent/source/messages.h"
+#include "agent/stores/mysql/mysql_dated_time.h"
 #include "agent/stores/mysql/mysql_view.h"
 #include "agent/stores/mysql/mysql_volatile.h"
+#include "agent/stores/sql/sql_table.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/names.h"
 
@@ -24,12 +26,8 @@ absl::Status NoSuchTable(MysqlConnection& connection, const std::string& databas
                                     connection.Literal(database) + " ORDER BY 1 LIMIT 1000"));
   std::vector<std::string> names;
   for (size_t i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
-  const std::string nearest = NearestName(wanted, names).value_or("");
-  return absl::NotFoundError(
-      "database \"" + Printable(database) + "\" has no table \"" + Printable(wanted) +
-      "\" that this user may see" +
-      (nearest.empty() ? std::string() : "; did you mean \"" + Printable(nearest) + "\"?") +
-      " (it has: " + ListNames(names) + ")");
+  return NoSuchSqlTable("database \"" + Printable(database) + "\"", wanted, names,
+                        " that this user may see");
 }
 
 std::string Where(const MysqlConnection& connection, const MysqlTable& table) {
@@ -121,17 +119,59 @@ std::string ViewIsNotOnePoint(const MysqlTable& view, const std::string& why) {
   return Printable(view.Display()) + " is a view " + why;
 }
 
+// In lower case.
+absl::StatusOr<std::set<std::string>> TimeColumns(MysqlConnection& connection,
+                                                  const MysqlTable& table) {
+  ASSIGN_OR_RETURN(const MysqlResult result,
+                   connection.Query("SELECT COLUMN_NAME FROM information_schema.COLUMNS" +
+                                    Where(connection, table) + " AND DATA_TYPE = 'time'"));
+  std::set<std::string> names;
+  for (size_t i = 0; i < result.rows(); ++i) names.insert(Lowercase(result.Text(i, 0)));
+  return names;
+}
+
+// information_schema has those columns on which the user has some privilege, SHOW CREATE has all.
+absl::StatusOr<bool> HidesColumns(MysqlConnection& connection, const MysqlTable& table) {
+  const std::string sql = table.is_view ? "SELECT * FROM " + table.Quoted() + " LIMIT 0"
+                                        : "SHOW CREATE TABLE " + table.Quoted();
+  const absl::StatusOr<MysqlResult> shown = connection.Query(sql);
+  if (absl::IsPermissionDenied(shown.status())) return true;
+  RETURN_IF_ERROR(shown.status());
+  if (table.is_view) return false;
+  ASSIGN_OR_RETURN(const MysqlResult listed,
+                   connection.Query("SELECT COUNT(*) FROM information_schema.COLUMNS" +
+                                    Where(connection, table)));
+  size_t columns = 0;
+  const std::string create = shown->rows() == 1 ? shown->Text(0, 1) : "";
+  for (size_t at = create.find("\n  `"); at != std::string::npos;
+       at = create.find("\n  `", at + 1)) {
+    ++columns;
+  }
+  return listed.Text(0, 0) != std::to_string(columns);
+}
+
+// Behind what reads it.
+std::string GetsToday(const std::string& time) {
+  return " may give the TIME " + Printable(time) + " the date of the day on which it is read";
+}
+
 // A virtual column may be one over a clock.
 absl::StatusOr<std::string> WhyColumnsMove(MysqlConnection& connection, const MysqlTable& table) {
-  ASSIGN_OR_RETURN(
-      const MysqlResult result,
-      connection.Query("SELECT COLUMN_NAME, GENERATION_EXPRESSION FROM information_schema.COLUMNS" +
-                       Where(connection, table) + " AND EXTRA LIKE 'VIRTUAL%'"));
+  ASSIGN_OR_RETURN(const MysqlResult result,
+                   connection.Query("SELECT COLUMN_NAME, GENERATION_EXPRESSION, DATA_TYPE FROM "
+                                    "information_schema.COLUMNS" +
+                                    Where(connection, table) + " AND EXTRA LIKE 'VIRTUAL%'"));
+  if (result.rows() == 0) return std::string();
+  ASSIGN_OR_RETURN(const std::set<std::string> times, TimeColumns(connection, table));
   for (size_t i = 0; i < result.rows(); ++i) {
+    const std::string column =
+        "the column " + Printable(result.Text(i, 0)) + " of " + Printable(table.Display());
     const std::string moving = MysqlMovingFunctionIn(result.Text(i, 1), /*clocks=*/true);
-    if (moving.empty()) continue;
-    return "the column " + Printable(result.Text(i, 0)) + " of " + Printable(table.Display()) +
-           " calls " + moving;
+    if (!moving.empty()) return column + " calls " + moving;
+    // What it becomes has a type too.
+    const char* const as_is = result.Text(i, 2) == "time" ? "select " : "";
+    const std::string dated = MysqlDatedTimeIn(as_is + result.Text(i, 1), times);
+    if (!dated.empty()) return column + GetsToday(dated);
   }
   return std::string();
 }
@@ -173,6 +213,7 @@ absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
   }
   const std::string moving = MysqlMovingFunctionIn(definition, /*clocks=*/true);
   if (!moving.empty()) return "the view " + Printable(view.Display()) + " calls " + moving;
+  std::set<std::string> times;
   for (const auto& [database, name] : sources.tables) {
     MysqlTable table;
     table.database = database;
@@ -185,10 +226,21 @@ absl::StatusOr<std::string> WhyViewIsNotOnePoint(MysqlConnection& connection,
     }
     RETURN_IF_ERROR(found);
     ASSIGN_OR_RETURN(const std::string why, WhyNotOnePoint(connection, table, engine, depth + 1));
-    if (why.empty()) continue;
-    return table.is_view ? why : ViewIsNotOnePoint(view, "of " + Printable(name) + ": " + why);
+    if (!why.empty()) {
+      return table.is_view ? why : ViewIsNotOnePoint(view, "of " + Printable(name) + ": " + why);
+    }
+    ASSIGN_OR_RETURN(const bool hides, HidesColumns(connection, table));
+    if (hides) {
+      return ViewIsNotOnePoint(view, "of " + Printable(table.Display()) +
+                                         ", whose columns this user may not all see, so it may be "
+                                         "no snapshot");
+    }
+    ASSIGN_OR_RETURN(const std::set<std::string> more, TimeColumns(connection, table));
+    times.insert(more.begin(), more.end());
   }
-  return std::string();
+  const std::string dated = MysqlDatedTimeIn(definition, times);
+  if (dated.empty()) return std::string();
+  return "the view " + Printable(view.Display()) + GetsToday(dated);
 }
 
 std::string ListOf(const MysqlConnection& connection, const std::set<std::string>& names) {
@@ -202,7 +254,8 @@ std::string ListOf(const MysqlConnection& connection, const std::set<std::string
 // Of those tables that the condition may name: a column can have a table's name too.
 absl::StatusOr<std::string> WhyTablesAreNotOnePoint(MysqlConnection& connection,
                                                     const MysqlTable& table,
-                                                    const std::set<std::string>& names) {
+                                                    const std::set<std::string>& names,
+                                                    std::set<std::string>* times) {
   ASSIGN_OR_RETURN(const MysqlResult found,
                    connection.Query("SELECT TABLE_SCHEMA, TABLE_NAME FROM "
                                     "information_schema.TABLES WHERE TABLE_NAME IN (" +
@@ -217,6 +270,8 @@ absl::StatusOr<std::string> WhyTablesAreNotOnePoint(MysqlConnection& connection,
     RETURN_IF_ERROR(FindTable(connection, &other));
     ASSIGN_OR_RETURN(std::string why, WhyNotOnePoint(connection, other, &engine, 0));
     if (!why.empty()) return why;
+    ASSIGN_OR_RETURN(const std::set<std::string> more, TimeColumns(connection, other));
+    times->insert(more.begin(), more.end());
   }
   return std::string();
 }
@@ -281,9 +336,18 @@ absl::StatusOr<std::string> WhyMysqlFilterIsNotOnePoint(MysqlConnection& connect
   if (!moving.empty()) {
     return "where= of " + Printable(table.Display()) + " calls " + Printable(moving);
   }
-  if (!names.has_query) return std::string();
-  ASSIGN_OR_RETURN(const std::string why, WhyTablesAreNotOnePoint(connection, table, names.all));
-  return why.empty() ? why : "where= of " + Printable(table.Display()) + " reads more: " + why;
+  ASSIGN_OR_RETURN(std::set<std::string> times, TimeColumns(connection, table));
+  if (names.has_query) {
+    std::set<std::string> others;
+    ASSIGN_OR_RETURN(const std::string why,
+                     WhyTablesAreNotOnePoint(connection, table, names.all, &others));
+    if (!why.empty()) return "where= of " + Printable(table.Display()) + " reads more: " + why;
+    // A query may read it by "*" or a name of its own.
+    if (!others.empty())
+      return "where= of " + Printable(table.Display()) + GetsToday(*others.begin());
+  }
+  const std::string dated = MysqlDatedTimeIn(where, times);
+  return dated.empty() ? "" : "where= of " + Printable(table.Display()) + GetsToday(dated);
 }
 
 absl::StatusOr<MysqlTable> ReadMysqlTable(MysqlConnection& connection, const std::string& database,

@@ -4,9 +4,11 @@
 #include "agent/stores/mysql/mysql_volatile.h"
 
 #include <algorithm>
-#include <cctype>
-#include <utility>
+#include <iterator>
 #include <vector>
+
+#include "agent/stores/mysql/mysql_tokens.h"
+#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
@@ -70,150 +72,13 @@ bool Among(std::string_view word, const std::string_view (&words)[kCount]) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
-bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
-bool IsNamePart(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '$' ||
-         (c & 0x80) != 0;
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
-// A name or a keyword, and what stands around it.
-struct Word {
-  std::string text;
-  bool is_quoted = false;
-  bool is_qualified = false;   // a dot stands before it or behind it
-  bool is_called = false;      // "(" follows
-  bool has_arguments = false;  // and then no ")"
-};
-
-struct Words {
-  std::vector<Word> words;
-  bool has_variable = false;  // "@"
-  bool is_readable = true;
-};
-
-class Reader {
- public:
-  explicit Reader(std::string_view sql) : sql_(sql) {}
-
-  Words Read() {
-    Words found;
-    found.is_readable = LeaveOutComments();
-    bool after_dot = false;
-    while (at_ < text_.size()) {
-      const char c = text_[at_];
-      if (c == '`' || IsNamePart(c)) {
-        Word& word = found.words.emplace_back();
-        word.is_qualified = after_dot;
-        ReadWord(&word);
-      } else if (c == '\'' || c == '"') {
-        at_ = TextEnd(text_, at_);
-      } else {
-        found.has_variable = found.has_variable || c == '@';
-        ++at_;
-      }
-      after_dot = c == '.' || (after_dot && IsSpace(c));
-    }
-    return found;
-  }
-
- private:
-  static char At(std::string_view text, size_t at) { return at < text.size() ? text[at] : '\0'; }
-
-  // Behind what is in quotes from `begin` on.
-  static size_t TextEnd(std::string_view text, size_t begin) {
-    const char quote = text[begin];
-    for (size_t at = begin + 1; at < text.size(); ++at) {
-      if (text[at] == '\\' && quote != '`') {
-        ++at;
-      } else if (text[at] == quote && At(text, ++at) != quote) {
-        return at;
-      }
-    }
-    return text.size() + 1;  // it has no end
-  }
-
-  // A comment separates words as a space does. False: there is something that has no end, or the
-  // server runs what is in a comment.
-  bool LeaveOutComments() {
-    for (size_t at = 0; at < sql_.size();) {
-      const char c = sql_[at], next = At(sql_, at + 1);
-      const size_t begin = at;
-      if (c == '\'' || c == '"' || c == '`') {
-        at = TextEnd(sql_, at);
-        if (at > sql_.size()) return false;
-        text_ += sql_.substr(begin, at - begin);
-      } else if (c == '/' && next == '*') {
-        const char kind = At(sql_, at + 2);
-        at = sql_.find("*/", at + 2);
-        if (at == std::string_view::npos || kind == '!' || kind == 'M') return false;
-        at += 2;
-        text_ += ' ';
-      } else if (c == '#' ||
-                 (c == '-' && next == '-' && static_cast<unsigned char>(At(sql_, at + 2)) <= ' ')) {
-        // "--" begins one only before a space or a control character.
-        at = std::min(sql_.find('\n', at), sql_.size());
-      } else {
-        text_ += sql_[at++];
-      }
-    }
-    return true;
-  }
-
-  void ReadWord(Word* word) {
-    word->is_quoted = text_[at_] == '`';
-    if (word->is_quoted) {
-      const size_t end = TextEnd(text_, at_);
-      for (size_t i = at_ + 1; i + 1 < end; ++i) {
-        word->text += text_[i];
-        if (text_[i] == '`') ++i;
-      }
-      at_ = end;
-    } else {
-      while (at_ < text_.size() && IsNamePart(text_[at_])) word->text += text_[at_++];
-    }
-    const size_t next = SkipSpace(at_);
-    word->is_qualified = word->is_qualified || At(text_, next) == '.';
-    word->is_called = At(text_, next) == '(' && !IsTableHead(next);
-    word->has_arguments = word->is_called && At(text_, SkipSpace(next + 1)) != ')';
-  }
-
-  // "with recursive name(columns) as (", from the "(" on: no call.
-  bool IsTableHead(size_t at) const {
-    int depth = 0;
-    do {
-      const char c = At(text_, at);
-      if (c == '(') ++depth;
-      if (c == ')') --depth;
-      at = c == '\'' || c == '"' || c == '`' ? TextEnd(text_, at) : at + 1;
-    } while (depth > 0 && at < text_.size());
-    at = SkipSpace(at);
-    if (at + 2 > text_.size() || Lower(std::string_view(text_).substr(at, 2)) != "as") return false;
-    return At(text_, SkipSpace(at + 2)) == '(';
-  }
-
-  size_t SkipSpace(size_t at) const {
-    while (at < text_.size() && IsSpace(text_[at])) ++at;
-    return at;
-  }
-
-  const std::string_view sql_;
-  std::string text_;  // without comments
-  size_t at_ = 0;
-};
-
 // Whether `words[i]` may give another value; the words around it count too.
-bool Moves(const std::vector<Word>& words, size_t i, bool clocks) {
-  const Word& word = words[i];
-  const std::string name = Lower(word.text);
+bool Moves(const std::vector<MysqlToken>& words, size_t i, bool clocks) {
+  const MysqlToken& word = words[i];
+  const std::string name = Lowercase(word.text);
   // Of a database's own, or a column.
   if (word.is_quoted || word.is_qualified) return word.is_called;
-  const std::string before = i == 0 ? "" : Lower(words[i - 1].text);
+  const std::string before = i == 0 ? "" : Lowercase(words[i - 1].text);
   const bool is_sequence = name == "value" && (before == "next" || before == "previous");
   if (is_sequence || Among(name, kClocks)) return is_sequence || clocks;
   // "cast(x as datetime(6))"
@@ -222,26 +87,34 @@ bool Moves(const std::vector<Word>& words, size_t i, bool clocks) {
   return !Among(name, kStill);
 }
 
+bool IsName(const MysqlToken& token) { return token.kind == MysqlToken::Kind::kName; }
+
+bool IsVariable(const MysqlToken& token) {
+  return token.kind == MysqlToken::Kind::kSymbol && token.text == "@";
+}
+
 }  // namespace
 
 MysqlNames MysqlNamesIn(std::string_view sql) {
-  const Words found = Reader(sql).Read();
   MysqlNames names;
-  for (const Word& word : found.words) {
-    const std::string lower = Lower(word.text);
+  for (const MysqlToken& token : MysqlTokensIn(sql).tokens) {
+    if (!IsName(token)) continue;
+    const std::string lower = Lowercase(token.text);
     names.has_query = names.has_query || lower == "select" || lower == "table";
-    names.all.insert(word.text);
-    if (word.is_called) names.called.insert(lower);
+    names.all.insert(token.text);
+    if (token.is_called) names.called.insert(lower);
   }
   return names;
 }
 
 std::string MysqlMovingFunctionIn(std::string_view sql, bool clocks) {
-  const Words found = Reader(sql).Read();
+  const MysqlTokens found = MysqlTokensIn(sql);
   if (!found.is_readable) return "what can't be read";
-  if (found.has_variable) return "a variable";
-  for (size_t i = 0; i < found.words.size(); ++i) {
-    if (Moves(found.words, i, clocks)) return Lower(found.words[i].text) + "()";
+  if (std::any_of(found.tokens.begin(), found.tokens.end(), IsVariable)) return "a variable";
+  std::vector<MysqlToken> words;
+  std::copy_if(found.tokens.begin(), found.tokens.end(), std::back_inserter(words), IsName);
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (Moves(words, i, clocks)) return Lowercase(words[i].text) + "()";
   }
   return "";
 }

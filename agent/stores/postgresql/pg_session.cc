@@ -83,7 +83,9 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
   sql += std::string("; ") + kPgOwnPath;
   sql += std::string("; SET LOCAL ") + kMark + " = '" + mark + "'";
   // A role's or database's own; and patience, which changes no value.
-  sql += "; SET LOCAL lc_monetary TO DEFAULT; SET LOCAL idle_in_transaction_session_timeout = 0";
+  sql += "; SET LOCAL lc_monetary TO DEFAULT; SET LOCAL default_text_search_config TO DEFAULT";
+  sql += "; SET LOCAL timezone_abbreviations TO DEFAULT";
+  sql += "; SET LOCAL idle_in_transaction_session_timeout = 0";
   sql += "; SET LOCAL lock_timeout = '30s'";
   if (statement_timeout.count() > 0) {
     sql += "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count());

@@ -1,3 +1,4 @@
+// Covers report_members.cc and json_values.cc too.
 #include "coordinator/report/report_reader.h"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@
 #include <sstream>
 
 #include "tests/coordinator/report/random_report.h"
+#include "tests/testing/files.h"
 #include "tests/testing/paths.h"
 
 namespace driftwood::coordinator {
@@ -32,13 +34,6 @@ std::string Render(const AnyReport& report, ReportFormat format, size_t columns 
                 return absl::OkStatus();
               }).ok());
   return text;
-}
-
-std::string FileText(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 
 absl::StatusOr<Report> Read(const std::string& json, const Report*) { return ReadReport(json); }
@@ -63,7 +58,7 @@ void ExpectComesBack(const AnyReport& report) {
 template <typename AnyReport>
 void ExpectGoldenComesBack(const std::filesystem::path& path) {
   SCOPED_TRACE(path);
-  const auto read = Read(FileText(path), static_cast<const AnyReport*>(nullptr));
+  const auto read = Read(testing::ReadFile(path), static_cast<const AnyReport*>(nullptr));
   ASSERT_TRUE(read.ok()) << read.status();
   const std::pair<ReportFormat, const char*> files[] = {{ReportFormat::kJson, ".json"},
                                                         {ReportFormat::kJsonLines, ".jsonl"},
@@ -71,7 +66,7 @@ void ExpectGoldenComesBack(const std::filesystem::path& path) {
                                                         {ReportFormat::kCsv, ".csv"}};
   for (const auto& [format, extension] : files) {
     std::filesystem::path other = path;
-    EXPECT_EQ(Render(*read, format), FileText(other.replace_extension(extension)));
+    EXPECT_EQ(Render(*read, format), testing::ReadFile(other.replace_extension(extension)));
   }
 }
 
@@ -142,7 +137,7 @@ std::string Refusal(const std::string& json) {
 class MalformedReportTest : public ::testing::Test {
  protected:
   MalformedReportTest()
-      : text_(FileText(testing::TestdataDir() + "/report/divergent.json")),
+      : text_(testing::ReadFile(testing::TestdataDir() + "/report/divergent.json")),
         document_(nlohmann::json::parse(text_)) {}
 
   std::string Changed(const std::string& pointer, const nlohmann::json& value) const {
@@ -152,7 +147,7 @@ class MalformedReportTest : public ::testing::Test {
   }
 
   const std::string text_;
-  const nlohmann::json document_;
+  nlohmann::json document_;
 };
 
 TEST_F(MalformedReportTest, TheWhitespaceAndOrderOfADocumentAreFree) {
@@ -203,8 +198,8 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
   EXPECT_THAT(Changed("/verdict", "IDENTICAL"), HasSubstr("its verdict is IDENTICAL"));
   EXPECT_THAT(Changed("/coverage/complete", false), HasSubstr("its verdict is DIVERGENT"));
   EXPECT_THAT(Changed("/interrupted", true), HasSubstr("its verdict is DIVERGENT"));
-  nlohmann::json all =
-      nlohmann::json::parse(FileText(testing::TestdataDir() + "/report/all_divergent.json"));
+  nlohmann::json all = nlohmann::json::parse(
+      testing::ReadFile(testing::TestdataDir() + "/report/all_divergent.json"));
   all["verdict"] = "IDENTICAL";
   const absl::Status status = ReadDatabaseReport(all.dump()).status();
   EXPECT_THAT(std::string(status.message()),
@@ -212,6 +207,37 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
   all["verdict"] = "DIVERGENT";
   all["tables"][0]["result"] = "identical";
   EXPECT_FALSE(ReadDatabaseReport(all.dump()).ok());
+}
+
+TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForDivergent) {
+  Report report = *ReadReport(FileText(testing::TestdataDir() + "/report/identical.json"));
+  ASSERT_EQ(report.total, 0u);
+  report.not_compared = {"note"};
+  report.schema_differences = {{"note", {0}}};
+  EXPECT_THAT(Refusal(Render(report, ReportFormat::kJson)), HasSubstr("its verdict is IDENTICAL"));
+  report.verdict = Verdict::kDivergent;
+  ExpectComesBack(report);
+}
+
+// DIVERGENT by a sample takes a difference that was confirmed, and says that it isn't all.
+TEST_F(MalformedReportTest, AVerdictByASampleIsBorneOutByWhatWasConfirmedInIt) {
+  document_["divergences"]["estimate"] = {{"divergent", 2000},
+                                          {"low", 1900},
+                                          {"high", 2100},
+                                          {"confidence", 0.95},
+                                          {"sampled_records", 300}};
+  EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
+  document_["divergences"]["exact"] = false;
+  EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
+  document_["coverage"]["complete"] = false;
+  document_["divergences"]["unconfirmed"] = 0;
+  document_["divergences"]["confirmed"] = document_["divergences"]["total"];
+  EXPECT_TRUE(ReadReport(document_.dump()).ok()) << ReadReport(document_.dump()).status();
+  EXPECT_THAT(Changed("/verdict", "IDENTICAL"), HasSubstr("its verdict is IDENTICAL"));
+  EXPECT_THAT(Changed("/divergences/confirmed", 0), HasSubstr("its verdict is DIVERGENT"));
+  EXPECT_THAT(Changed("/interrupted", true), HasSubstr("its verdict is DIVERGENT"));
+  document_["divergences"].erase("estimate");
+  EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
 }
 
 TEST_F(MalformedReportTest, OtherVersionsAndTooMuchAreRefused) {
@@ -249,7 +275,7 @@ TEST_F(MalformedReportTest, CutOffAtAnyByteItIsNoReport) {
 
 TEST_F(MalformedReportTest, WhatIsSaidOfSourcesThatTheReplicaDoesNotHaveIsRefused) {
   const nlohmann::json sharded =
-      nlohmann::json::parse(FileText(testing::TestdataDir() + "/report/sharded.json"));
+      nlohmann::json::parse(testing::ReadFile(testing::TestdataDir() + "/report/sharded.json"));
   const auto changed = [&](const std::string& pointer, const nlohmann::json& value) {
     nlohmann::json document = sharded;
     document[nlohmann::json::json_pointer(pointer)] = value;

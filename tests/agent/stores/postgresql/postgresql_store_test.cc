@@ -1,3 +1,4 @@
+// Covers pg_table.cc too.
 #include "agent/stores/postgresql/postgresql_store.h"
 
 #include <gmock/gmock.h>
@@ -201,7 +202,7 @@ TEST_F(PostgresqlStoreTest, QuotedNamesGeneratedColumnsToastViewsPartitionsAndCh
 // Nothing has to be written for it to give other rows.
 TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePointInTime) {
   server_->Sql(
-      "CREATE TABLE t(id int PRIMARY KEY, v text, at timestamptz);"
+      "CREATE TABLE t(id int PRIMARY KEY, v text, at timestamptz, tz timetz);"
       "INSERT INTO t VALUES (1, 'a', now());"
       "CREATE FUNCTION \"My Clock\"() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
       "'SELECT clock_timestamp()';"
@@ -216,7 +217,22 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
       "CREATE VIEW worded AS SELECT id, 'today'::text::date AS d FROM t;"
       "CREATE VIEW listed AS SELECT id, '{now}'::text::timestamptz[] AS d FROM t;"
       "CREATE VIEW outer_words AS SELECT id FROM worded WHERE d IS NOT NULL;"
-      "CREATE VIEW days AS SELECT id, at::date AS d, '2020-01-01'::date AS e FROM t");
+      "CREATE FUNCTION hides(timestamptz) RETURNS bool LANGUAGE plpgsql STABLE AS "
+      "'BEGIN RETURN $1 < now(); END';"
+      "CREATE VIEW hidden AS SELECT id FROM t WHERE hides(at);"
+      "CREATE VIEW zoned AS SELECT id, tz AT TIME ZONE 'Europe/Berlin' AS z FROM t;"
+      "CREATE VIEW zoned_function AS SELECT id, timezone('Europe/Berlin', tz) AS z FROM t;"
+      "CREATE VIEW aged AS SELECT id, age(xmin) AS a FROM t;"
+      "CREATE VIEW aged_days AS SELECT id FROM t WHERE age(at) < '9 years';"
+      "CREATE VIEW mine AS SELECT id FROM t WHERE id <> pg_backend_pid();"
+      "CREATE VIEW seen AS SELECT id FROM t WHERE pg_current_snapshot()::text <> v;"
+      "CREATE VIEW used AS SELECT id FROM t WHERE pg_stat_get_numscans('t'::regclass) > -1;"
+      "CREATE VIEW set_so AS SELECT id FROM t WHERE current_setting('application_name') <> v;"
+      "CREATE VIEW days AS SELECT id, at::date AS d, '2020-01-01'::date AS e, "
+      "to_char(at, 'TMMonth') AS m, at AT TIME ZONE 'Europe/Berlin' AS z, age(at, at) AS a, "
+      "tz AT TIME ZONE interval '1 hour' AS y, concat(id, v) AS c, to_jsonb(t.*) AS j FROM t "
+      "WHERE to_char(at, 'TMMonth') <> concat(v, 'x') AND age(at, at) = '0' AND "
+      "tz AT TIME ZONE interval '1 hour' IS NULL AND to_jsonb(t.*) IS NOT NULL");
   const auto moving = [&](const std::string& table, const std::string& where = "") {
     const std::string more = where.empty() ? "" : "&where=" + where;
     const auto outcome = ReadAll(*Open(table, more), {"id"});
@@ -230,14 +246,18 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
   }
   for (const char* const where :
        {"random()%20<%202", "at%20<%20clock_timestamp()", "at%20<=%20\"My%20Clock\"()",
-        "moves(id)%20=%201", "id%20IN%20(SELECT%20moves(id)%20FROM%20t)"}) {
+        "moves(id)%20=%201", "id%20IN%20(SELECT%20moves(id)%20FROM%20t)",
+        "v%20<>%20'a%0Ab'%20AND%20random()%20<%202",
+        "EXISTS%20(WITH%20\"it's\"%20AS%20MATERIALIZED%20(SELECT%201)%20SELECT%20FROM%20\"it's\"%20"
+        "WHERE%20v%20<>%20'a%0Ab'%20AND%20random()%20<%202)"}) {
     EXPECT_NE(moving("t", where).find("where= of"), std::string::npos) << where;
   }
   EXPECT_EQ(moving("plain"), "");
   EXPECT_EQ(moving("plain", "id%20>%200"), "");
   EXPECT_EQ(moving("days"), "");
-  for (const char* const view :
-       {"recent", "dated", "ticking", "outer_view", "sampled", "worded", "listed", "outer_words"}) {
+  for (const char* const view : {"recent", "dated", "ticking", "outer_view", "sampled", "worded",
+                                 "listed", "outer_words", "hidden", "zoned", "zoned_function",
+                                 "aged", "aged_days", "mine", "seen", "used", "set_so"}) {
     EXPECT_NE(moving(view).find("the view"), std::string::npos) << view;
   }
 }
@@ -360,6 +380,7 @@ TEST_F(PostgresqlStoreTest, KeysOfSeveralColumnsAndTypesAreLookedUp) {
             (Rows{{"int 7"}}));
   EXPECT_EQ(found("d", {"k"},
                   {{SourceValue::Moment(Kind::kDate, 19782)},
+                   {SourceValue::Moment(Kind::kDate, -3000000)},  // before what the server can hold
                    {SourceValue::Moment(Kind::kDate, -735160)},
                    {SourceValue::SpecialMoment(Kind::kDate, Special::kPlusInfinity)}}),
             (Rows{{"int 1"}, {"int 2"}, {"int 3"}}));
