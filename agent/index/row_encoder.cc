@@ -15,7 +15,7 @@
 #include "merkle/record/opaque.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
-#include "merkle/text/names.h"
+#include "merkle/text/unicode.h"
 
 namespace driftwood::agent {
 namespace {
@@ -147,9 +147,9 @@ bool AppendNumber(const SourceValue& value, Place place, std::string* out) {
 }
 
 bool IsWordAmong(const std::vector<std::string>& words, std::string_view text) {
-  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-    return word.size() == text.size() && Lowercase(word) == Lowercase(text);
-  });
+  const std::string folded = merkle::FoldWord(text);
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return merkle::FoldWord(word) == folded; });
 }
 
 // Ends an append of text that may have parsed.
@@ -692,7 +692,8 @@ void RowEncoder::Append(const ColumnPlan& plan, const SourceValue& value, std::s
 bool RowEncoder::AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, Place place,
                                 std::string* out) {
   if (plan.column.type == ColumnType::kList) {
-    return AppendAsList(value, {plan.column.element, plan.column.opaque}, place, out);
+    const bool is_money = plan.reading.kind() == merkle::Reading::Kind::kMoney;
+    return AppendAsList(value, {plan.column.element, plan.column.opaque, is_money}, place, out);
   }
   if (plan.column.type == ColumnType::kOpaque && (value.IsText() || value.kind == Kind::kOpaque)) {
     return merkle::AppendOpaqueText(plan.column.opaque, value.text, place, out) ||

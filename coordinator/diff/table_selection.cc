@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "coordinator/diff/diff_plan.h"
-#include "coordinator/diff/letter_case.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -238,13 +237,36 @@ Names ColumnOptions::NamesIn(const MatchedTable& table) const {
   return all;
 }
 
-void ColumnOptions::RenameByCase(const MatchedTable& table, DiffOptions* options) const {
-  const Names reference = NamesIn(table, 0);
-  for (size_t i = 1; i < table.entries.size(); ++i) {
-    const Names columns = Columns(table, i);
-    for (const CaseRename& rename : RenamesByCase(reference, NamesIn(table, i))) {
-      if (!Contains(columns, rename.from)) continue;  // renamed already, as its user said
+std::vector<CaseRename> ColumnOptions::RenamesIn(const MatchedTable& table, size_t replica) const {
+  if (replica == 0) return {};
+  const Names columns = Columns(table, replica);
+  std::vector<CaseRename> renames = RenamesByCase(NamesIn(table, 0), NamesIn(table, replica));
+  // Those that are renamed already are as their user said.
+  std::erase_if(renames, [&](const CaseRename& rename) { return !Contains(columns, rename.from); });
+  return renames;
+}
+
+void ColumnOptions::ApplyByCase(const MatchedTable& table, DiffOptions* options) const {
+  std::vector<CaseRename> all;
+  std::set<std::string> known;
+  for (size_t i = 0; i < table.entries.size(); ++i) {
+    const std::vector<CaseRename> renames = RenamesIn(table, i);
+    for (const std::string& name : NamesIn(table, i)) {
+      known.insert(NameUnderRenames(name, renames, {}));
+    }
+    for (const CaseRename& rename : renames) {
       options->renames.push_back(ListItem(names_[i] + ":" + rename.from + "=" + rename.to));
+      all.push_back(rename);
+    }
+  }
+  // Options call columns as any replica does.
+  for (const Option& option : options_) {
+    if (option.replica || !IsFor(option, table)) continue;
+    const std::string name = NameUnderRenames(option.column, all, known);
+    for (std::string& item : options->*option.list->values) {
+      if (item == ListItem(option.item)) {
+        item = ListItem(name + option.item.substr(option.column.size()));
+      }
     }
   }
 }
@@ -282,7 +304,7 @@ void ColumnOptions::Apply(const MatchedTable& table, DiffOptions* options) const
   for (const Option& option : options_) {
     if (IsFor(option, table)) (options->*option.list->values).push_back(ListItem(option.item));
   }
-  if (!options->exact_names) RenameByCase(table, options);
+  if (!options->exact_names) ApplyByCase(table, options);
 }
 
 }  // namespace driftwood::coordinator

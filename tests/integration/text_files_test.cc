@@ -76,6 +76,21 @@ TEST_F(TextFilesTest, StdinIsRead) {
   }
 }
 
+// It is read once, so the other side takes its names.
+TEST_F(TextFilesTest, NamesOfAnotherLetterCaseMatchThoseOfStdin) {
+  WriteFile("a.csv", "Id,Name\n1,a\n2,b\n");
+  WriteFile("b.csv", "id,NAME\n1,a\n2,b\n");
+  for (const char* const line :
+       {"$D diff csv:a.csv csv:- --key id <b.csv", "$D diff csv:- csv:a.csv --key id <b.csv",
+        "$D diff csv:a.csv csv:- --key Id --ignore Name <b.csv",
+        "$D diff csv:a.csv csv:b.csv --key id --types NAME=text"}) {
+    const ProcessResult result = Bash(line);
+    EXPECT_EQ(result.exit_code, 0) << line << result.out << result.err;
+    EXPECT_NE(result.err.find("in all but letter case"), std::string::npos) << result.err;
+  }
+  EXPECT_EQ(Bash("$D diff csv:a.csv csv:- --key id --exact-names <b.csv").exit_code, 2);
+}
+
 // Described, scanned, confirmed and shown: the values come from what was read once.
 TEST_F(TextFilesTest, ProcessSubstitutionIsReadOnceForAllThatIsAsked) {
   WriteFile("a.csv", Csv(20'000));

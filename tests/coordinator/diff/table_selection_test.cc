@@ -70,6 +70,12 @@ TEST(TableSelectionTest, NamesOfAnotherLetterCaseMatchWhereOnlyOneCouldBeMeant) 
   ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
   EXPECT_THAT(options.renames, ElementsAre("right:title=Title", "right:albumid=AlbumId"));
   options = {};
+  options.ignore = {"title"};  // as either side has it
+  options.types = {"Title=text,albumid=integer"};
+  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
+  EXPECT_THAT(options.ignore, ElementsAre("Title"));
+  EXPECT_THAT(options.types, ElementsAre("Title=text", "AlbumId=integer"));
+  options = {};
   options.exact_names = true;
   ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
   EXPECT_THAT(options.renames, IsEmpty());
