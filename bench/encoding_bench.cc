@@ -1,15 +1,20 @@
 // What it costs to hash a record whose long bodies are hashed by themselves, by the length from
 // which on they are: beside a record that is hashed as it is. Each round measures all limits, one
-// after the other; the ratios are medians over the rounds.
+// after the other; the ratios are medians over the rounds. And what a numeric of PostgreSQL costs,
+// from its binary form to its bytes.
 //
 //   encoding_bench [--rounds=N]
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <memory_resource>
+#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/index/row_encoder.h"
+#include "agent/stores/postgresql/pg_rows.h"
 #include "bench/measure.h"
 #include "merkle/check.h"
 #include "merkle/hash/batch_hasher.h"
@@ -156,12 +161,84 @@ void BenchLongValue(int rounds) {
               static_cast<double>(kBytes) / Median(plain) / 1e9);
 }
 
+// numeric_send() of an amount of cents: groups of four digits, the last two of the last one 00.
+std::string WireNumeric(uint64_t cents) {
+  std::vector<uint16_t> groups = {static_cast<uint16_t>(cents % 100 * 100)};
+  for (uint64_t whole = cents / 100; whole > 0; whole /= 10'000) {
+    groups.insert(groups.begin(), static_cast<uint16_t>(whole % 10'000));
+  }
+  std::string wire;
+  const auto put = [&wire](size_t number) {
+    wire += static_cast<char>(number >> 8);
+    wire += static_cast<char>(number & 0xFF);
+  };
+  put(groups.size());
+  put(groups.size() - 2);
+  put(0);
+  put(2);
+  for (const uint16_t group : groups) put(group);
+  return wire;
+}
+
+// Amounts from 1.00 to `max`, evenly spread over the numbers of digits: from PostgreSQL's binary
+// form, and from their text, to their canonical bytes.
+void BenchNumeric(uint64_t cents_max, int rounds) {
+  constexpr size_t kColumns = 8;
+  constexpr size_t kRows = 512;
+  constexpr size_t kTimes = 200;
+  merkle::Schema schema;
+  schema.key = {{"k", merkle::ColumnType::kInteger}};
+  for (size_t i = 0; i < kColumns; ++i) {
+    schema.values.push_back({"v" + std::to_string(i), merkle::ColumnType::kDecimal});
+  }
+  agent::RowEncoder encoder(schema, {});
+  std::mt19937_64 random(1);
+  std::uniform_real_distribution<double> digits(2, std::log10(static_cast<double>(cents_max)));
+  std::vector<std::string> wires, texts;
+  for (size_t i = 0; i < kRows * kColumns; ++i) {
+    const auto cents = static_cast<uint64_t>(std::pow(10, digits(random)));
+    wires.push_back(WireNumeric(cents));
+    texts.push_back(std::to_string(cents));
+    texts.back().insert(texts.back().size() - 2, ".");
+  }
+  std::vector<agent::SourceValue> row(1 + kColumns);
+  row[0] = agent::SourceValue::Int64(7);
+  std::vector<char> room(size_t{1} << 16);
+  std::pmr::monotonic_buffer_resource arena(room.data(), room.size());
+  const auto measure = [&](const auto& value_of) {
+    const double seconds = Measure([&] {
+                             for (size_t n = 0; n < kRows * kTimes; ++n) {
+                               const size_t first = n % kRows * kColumns;
+                               for (size_t i = 0; i < kColumns; ++i)
+                                 value_of(first + i, &row[1 + i]);
+                               DRIFTWOOD_CHECK(encoder.Encode(row).ok());
+                               arena.release();
+                             }
+                           }).cpu;
+    return seconds / (kRows * kTimes * kColumns) * 1e9;
+  };
+  std::vector<double> binary, text;
+  for (int round = 0; round < rounds; ++round) {
+    binary.push_back(measure([&](size_t i, agent::SourceValue* value) {
+      DRIFTWOOD_CHECK(agent::DecodePgValue(agent::PgForm::kNumeric, wires[i], &arena, value).ok());
+    }));
+    text.push_back(measure([&](size_t i, agent::SourceValue* value) {
+      *value = agent::SourceValue::OfText(agent::SourceValue::Kind::kNumber, texts[i]);
+    }));
+  }
+  std::printf("numeric to %llu.%02llu: %.1f ns a value, from its text %.1f\n",
+              static_cast<unsigned long long>(cents_max / 100),
+              static_cast<unsigned long long>(cents_max % 100), Median(binary), Median(text));
+}
+
 int Main(int argc, char** argv) {
   int rounds = 15;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument.starts_with("--rounds=")) rounds = std::atoi(argv[i] + 9);
   }
+  BenchNumeric(99'999'999, rounds);
+  BenchNumeric(99'999'999'999'999'999, rounds);
   std::printf("   bytes  ns a record  64 / 128 / 256\n");
   for (const size_t bytes : {16, 60, 100, 130, 200, 260, 400, 700, 1000, 2000, 10'000, 100'000}) {
     CompareLimits(bytes, rounds);

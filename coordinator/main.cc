@@ -16,12 +16,16 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "coordinator/diff/diff_command.h"
 #include "coordinator/diff/option_tables.h"
+#include "coordinator/help/completions.h"
+#include "coordinator/help/help_text.h"
 #include "coordinator/peer/grpc_connector.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/report/output.h"
@@ -30,6 +34,8 @@
 #include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
+#include "merkle/text/time_span.h"
+#include "proto/contract/reading_options.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -41,7 +47,6 @@ constexpr int kExitInterrupted = 130;
 class SignalWatch {
  public:
   explicit SignalWatch(Interrupt* interrupt) : interrupt_(interrupt) {
-    ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write
     sigset_t signals;
     sigemptyset(&signals);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
@@ -158,181 +163,195 @@ int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
   return RunDiff(options, environment);
 }
 
-// Yesterday's report must not stand for a command that was wrong today.
-void ReplaceOutput(int argc, char** argv, const std::string& message,
+// Yesterday's report must not stand for a command that was wrong today. `words`: behind "diff".
+void ReplaceOutput(const std::vector<std::string>& words, const std::string& message,
                    const merkle::Secrets& secrets) {
   DiffOptions options;
-  const auto take = [&](const std::string& name, std::string* value) {
-    for (int i = 2; i < argc; ++i) {
-      const std::string argument = argv[i];
-      if (argument == name && i + 1 < argc) *value = argv[i + 1];
-      if (argument.starts_with(name + "=")) *value = argument.substr(name.size() + 1);
+  const auto take = [&](const TextOption& option) {
+    const std::string name = option.name;
+    const std::string short_name = option.short_name;
+    for (size_t i = 0; i < words.size(); ++i) {
+      std::string& value = options.*option.value;
+      const bool is_named = words[i] == name || words[i] == short_name;
+      if (is_named && i + 1 < words.size()) {
+        value = words[i + 1];
+      } else if (words[i].starts_with(name + "=")) {
+        value = words[i].substr(name.size() + 1);
+      } else if (!is_named && !short_name.empty() && words[i].starts_with(short_name)) {
+        value = words[i].substr(short_name.size());
+      }
     }
   };
-  take("--output", &options.output);
-  take("--format", &options.format);
-  if (options.output.empty() || std::string_view(argv[1]) != "diff") return;
+  for (const TextOption& option : kTextOptions) {
+    if (option.value == &DiffOptions::output || option.value == &DiffOptions::format) take(option);
+  }
+  if (options.output.empty()) return;
   Interrupt interrupt;
   WriteWrongCommand(message, options, MakeEnvironment(secrets, &interrupt));
 }
 
-std::string Capitalised(std::string text) {
-  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 32);
-  return text;
+std::string BothNames(const char* short_name, const char* name) {
+  return (*short_name == '\0' ? "" : std::string(short_name) + ",") + name;
+}
+
+uint64_t WholeNumber(const std::string& name, const std::string& text) {
+  const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && !text.empty() && text.size() < 19) return std::stoull(text);
+  throw CLI::ValidationError(name, "expected a whole number" +
+                                       std::string(digits ? " of at most 18 digits" : "") +
+                                       ", not '" + text + "'");
+}
+
+double Seconds(const std::string& name, const std::string& text) {
+  const absl::StatusOr<std::chrono::milliseconds> time = ParseTimeSpan(text);
+  if (time.ok()) return std::chrono::duration<double>(*time).count();
+  throw CLI::ValidationError(name, std::string(time.status().message()));
+}
+
+void AddNumber(CLI::App* diff, const NumberOption& option, DiffOptions* options) {
+  const auto take = [option, options](const std::string& text) {
+    if (const auto* number = std::get_if<uint64_t DiffOptions::*>(&option.value)) {
+      options->** number = WholeNumber(option.name, text);
+    } else if (const auto* limit =
+                   std::get_if<std::optional<uint64_t> DiffOptions::*>(&option.value)) {
+      options->** limit = WholeNumber(option.name, text);
+    } else {
+      options->*std::get<std::optional<double> DiffOptions::*>(option.value) =
+          Seconds(option.name, text);
+    }
+  };
+  diff->add_option_function<std::string>(option.name, take, option.help)
+      ->type_name(option.value_name);
 }
 
 void AddDiff(CLI::App* diff, DiffOptions* options) {
-  diff->add_option("stores", options->stores,
-                   "Two or more of sqlite:PATH?table=T, csv:PATH?key=a,b, tsv:PATH?key=a, "
-                   "jsonl:PATH?key=a, lmdb:PATH?db=NAME, "
-                   "postgresql://USER@HOST/DB?table=T, or a running agent: "
-                   "agent:HOST:PORT/DATASET, agent:unix:PATH/DATASET")
-      ->type_name("URL");
-  diff->add_flag("--all", options->all,
-                 "The stores are databases (postgresql://USER@HOST/DB, mysql://USER@HOST/DB, "
-                 "sqlite:PATH): compare all tables that they have, by name");
+  diff->add_option("stores", options->stores, "Files, or stores' URLs")->type_name("COPY");
+  for (const FlagOption& option : kFlagOptions) {
+    diff->add_flag_callback(
+        BothNames(option.short_name, option.name),
+        [option, options] { options->*option.value = option.sets; }, option.help);
+  }
+  // What scripts asked for when values were hidden unless asked for.
+  diff->add_flag("--show-values")->group("");
   // Each of these takes one value each time, so that it can't swallow the stores.
   for (const ListOption& option : kListOptions) {
-    diff->add_option(option.name, options->*option.values, option.help)
+    diff->add_option(BothNames(option.short_name, option.name), options->*option.values,
+                     option.help)
         ->expected(1)
         ->take_all()
         ->allow_extra_args(false)
         ->type_name(option.value_name);
   }
-  diff->add_option(
-          "--format", options->format,
-          "table, json, jsonl, csv or csv-raw (csv with cells as they are: what a terminal\n"
-          "or a spreadsheet would act on too)")
-      ->type_name("FORMAT")
-      ->capture_default_str();
   for (const TextOption& option : kTextOptions) {
-    diff->add_option(option.name, options->*option.value, option.help)
+    diff->add_option(BothNames(option.short_name, option.name), options->*option.value, option.help)
         ->type_name(option.value_name);
   }
-  const auto number = [diff](const char* name, auto* into, const char* help) {
-    return diff->add_option(name, *into, help)
-        ->check([](const std::string& text) -> std::string {
-          const bool digits = text.find_first_not_of("0123456789") == std::string::npos;
-          if (digits && text.size() < 19) return "";
-          return "expected a whole number" + std::string(digits ? " of at most 18 digits" : "") +
-                 ", not '" + text + "'";
-        })
-        ->type_name("N");
-  };
-  number(
-      "--max-divergences", &options->max_divergences,
-      "How many divergences are listed; the totals stay exact (default: 1000; with --all of each "
-      "table, and 10 for people to read)");
-  CLI::Option* const recheck =
-      diff->add_option("--recheck", options->recheck_seconds,
-                       "Read divergent records again after so many seconds, to see which were only "
-                       "in flight (default: 2 if any store is a database server, else 0)")
-          ->type_name("SECONDS");
-  diff->add_flag("--no-recheck", options->no_recheck, "Don't: all divergences are unconfirmed")
-      ->excludes(recheck);
-  number("--recheck-max", &options->recheck_max, "How many divergent records are re-read")
-      ->capture_default_str();
-  number("--recheck-times", &options->recheck_times, "How often one that keeps changing is re-read")
-      ->capture_default_str();
-  diff->add_flag("--allow-empty", options->allow_empty,
-                 "Give a verdict though no replica has a record, else an error");
-  diff->add_flag("--allow-same", options->allow_same,
-                 "Give a verdict though two replicas are the same source, else an error");
-  diff->add_flag("--exact-names", options->exact_names,
-                 "Names that differ in letter case only are different names");
-  diff->add_flag("--exhaustive", options->exhaustive,
-                 "Compare everything, even where a million records and more differ; else a sample "
-                 "says about how many do, and by what");
-  diff->add_flag("--show-values", options->show_values,
-                 "Show the divergent records' values, differing columns marked");
-  diff->add_flag("--explain", options->plan_only,
-                 "Show what would be read and compared as what, and compare nothing");
-  diff->add_flag_callback(
-      "--no-why", [options] { options->explain = false; },
-      "Don't look into a sample of the divergent records for what they differ by");
+  for (const NumberOption& option : kNumberOptions) AddNumber(diff, option, options);
   for (const ReadingOption& option : kReadingOptions) {
-    diff->add_option(option.name, options->reading.*option.value, Capitalised(option.help))
+    diff->add_option(option.name, options->reading.*option.value, option.help)
         ->type_name(option.value_name);
   }
-  diff->add_flag("--quiet", options->quiet, "No progress; warnings and errors stay");
-  diff->add_flag("--stats", options->stats, "Statistics of indexing and walk on stderr");
-  diff->footer(
-      "Exit codes: 0 identical, 1 divergent, 2 error (command, configuration or data must "
-      "change),\n"
-      "3 incomplete (something failed or ended early after scanning began), 4 a plan (--explain), "
-      "130 interrupted.");
+  diff->get_option("--no-recheck")->excludes(diff->get_option("--recheck"));
 }
 
-// What was not expected: an option that is not known, or not here, or a word that is no command.
-std::string DescribeExtra(const CLI::App& app, const std::string& extra) {
-  const std::string name = extra.substr(0, extra.find('='));  // the value may be a secret
-  const std::vector<const CLI::App*> commands =
-      app.get_subcommands([](const CLI::App*) { return true; });
+std::string DescribeParseError(const CLI::App& diff, const CLI::ParseError& error) {
+  const std::vector<std::string> extras = diff.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) {
+    return error.what();
+  }
+  const std::string name = extras[0].substr(0, extras[0].find('='));  // the value may be a secret
   std::vector<std::string> known;
-  for (const CLI::App* command : commands) {
-    known.push_back(command->get_name());
-    for (const CLI::Option* option : command->get_options()) {
-      for (const std::string& long_name : option->get_lnames()) {
-        if (name == "--" + long_name) {
-          return "option '" + name + "' belongs to 'driftwood " + command->get_name() + "'";
-        }
-        known.push_back("--" + long_name);
-      }
-    }
-  }
-  if (extra.starts_with("-")) return "unknown option '" + name + "'" + DidYouMean(name, known);
-  const bool is_store = extra.find(':') != std::string::npos;
-  return "unknown command '" + merkle::Redacted(extra) + "'" +
-         (is_store ? " (did you mean 'driftwood diff URL URL'?)" : DidYouMean(extra, known));
+  for (const OptionHelp& option : DiffOptionHelp()) known.push_back(option.names.back());
+  return "unknown option '" + merkle::Redacted(name) + "'" + DidYouMean(name, known);
 }
 
-std::string DescribeParseError(const CLI::App& app, const CLI::ParseError& error) {
-  std::string message = error.what();
-  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
-    const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
-    if (!extras.empty()) message = DescribeExtra(app, extras.front());
-  }
-  return message + "; see driftwood diff --help";
+int Complain(const std::string& message, const merkle::Secrets& secrets) {
+  std::fprintf(stderr, "driftwood: %s\n", EscapeForDisplay(secrets.Hide(message)).c_str());
+  return kExitError;
 }
 
-// Help and version are data: a failed write is an error here too.
+// Help and version are data: a failed write is an error here too. A reader that has seen enough of
+// them is none.
 int Print(const std::string& text) {
   const auto output = Output::ToDescriptor(STDOUT_FILENO, "stdout");
   absl::Status status = output->Write(text);
   if (status.ok()) status = output->Commit();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "driftwood: %s\n", EscapeForDisplay(std::string(status.message())).c_str());
-  return kExitError;
+  if (status.ok() || ReaderIsGone(status)) return 0;
+  return Complain(std::string(status.message()), merkle::Secrets());
+}
+
+// `words`: all that follow "diff".
+int DiffCommand(std::vector<std::string> words, const merkle::Secrets& secrets,
+                const std::function<void()>& hide_passwords) {
+  DiffOptions options;
+  CLI::App app("", "driftwood");
+  AddDiff(&app, &options);
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::CallForHelp&) {
+    return Print(DiffHelp(TerminalColumns()));
+  } catch (const CLI::ParseError& error) {
+    const std::string message = DescribeParseError(app, error) + "; see driftwood diff --help";
+    const int code = Complain(message, secrets);
+    ReplaceOutput(words, message, secrets);
+    return code;
+  }
+  hide_passwords();
+  return Diff(options, secrets);
+}
+
+int HelpCommand(const std::vector<std::string>& words, const merkle::Secrets& secrets) {
+  if (words.size() > 1) {
+    return Complain("help takes one topic or command; see driftwood --help", secrets);
+  }
+  const absl::StatusOr<std::string> help = HelpOn(words.empty() ? "" : words[0], TerminalColumns());
+  return help.ok() ? Print(*help) : Complain(std::string(help.status().message()), secrets);
+}
+
+int CompletionsCommand(const std::vector<std::string>& words, const merkle::Secrets& secrets) {
+  const absl::StatusOr<std::string> script = CompletionScript(words.size() == 1 ? words[0] : "");
+  return script.ok() ? Print(*script) : Complain(std::string(script.status().message()), secrets);
+}
+
+// Where a command would stand: `driftwood a.csv b.csv`.
+bool BeginsADiff(const std::string& word) {
+  return word.starts_with("-") || word.find_first_of(":/.") != std::string::npos ||
+         ::access(word.c_str(), F_OK) == 0;
+}
+
+int UnknownCommand(const std::string& word, const merkle::Secrets& secrets) {
+  std::vector<std::string> known;
+  for (const CommandHelp& command : Commands()) known.push_back(command.name);
+  return Complain("unknown command '" + word + "', and no file of that name" +
+                      DidYouMean(word, known) + "; see driftwood --help",
+                  secrets);
+}
+
+int Run(const std::vector<std::string>& words, const merkle::Secrets& secrets,
+        const std::function<void()>& hide_passwords) {
+  if (words.empty()) return Complain("no command given; see driftwood --help", secrets);
+  const std::string& first = words[0];
+  const std::vector<std::string> others(words.begin() + 1, words.end());
+  if (first == "diff") return DiffCommand(others, secrets, hide_passwords);
+  if (first == "help") return HelpCommand(others, secrets);
+  if (first == "completions") return CompletionsCommand(others, secrets);
+  if (first == "-h" || first == "--help") return Print(ProgramHelp(TerminalColumns()));
+  if (first == "version" || first == "-V" || first == "--version") {
+    return Print("driftwood " DRIFTWOOD_VERSION "\n");
+  }
+  if (BeginsADiff(first)) return DiffCommand(words, secrets, hide_passwords);
+  return UnknownCommand(first, secrets);
 }
 
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
+  ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is a failed write
   // gRPC's own messages go to stderr too; what matters in them is in the statuses.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
-  CLI::App app("Finds the records in which copies of a dataset differ.", "driftwood");
-  app.set_version_flag("--version", "driftwood " DRIFTWOOD_VERSION);
-  const merkle::Secrets secrets({argv + std::min(argc, 1), argv + argc});
-  DiffOptions options;
-  CLI::App* const diff = app.add_subcommand(
-      "diff", "Compare two or more copies of a dataset and name the records that differ");
-  AddDiff(diff, &options);
-  app.footer("driftwood diff --help says more.");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForVersion&) {
-    return Print("driftwood " DRIFTWOOD_VERSION "\n");
-  } catch (const CLI::CallForHelp&) {
-    return Print(app.help());
-  } catch (const CLI::ParseError& error) {
-    const std::string message = DescribeParseError(app, error);
-    std::fprintf(stderr, "driftwood: %s\n", EscapeForDisplay(secrets.Hide(message)).c_str());
-    ReplaceOutput(argc, argv, message, secrets);
-    return kExitError;
-  }
-  for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
-  if (diff->parsed()) return Diff(options, secrets);
-  std::fprintf(stderr, "driftwood: no command given; see driftwood --help\n");
-  return kExitError;
+  const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  return Run(words, merkle::Secrets(words), [&] {
+    for (int i = 1; i < argc; ++i) merkle::HidePassword(argv[i]);
+  });
 }
 
 }  // namespace

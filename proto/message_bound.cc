@@ -13,18 +13,22 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
 
+// None of ours is a packed list, of which each element would have to count.
+bool IsOfItsKind(const FieldDescriptor& field, uint32_t tag) {
+  const auto type = static_cast<WireFormatLite::FieldType>(field.type());
+  return WireFormatLite::GetTagWireType(tag) == WireFormatLite::WireTypeForFieldType(type);
+}
+
 // Counts until the end of the input, or of the limit that is set on it. False: over the bound. What
 // is malformed ends the count, and is the parser's to refuse.
 bool Count(const Descriptor& type, google::protobuf::io::CodedInputStream* in, size_t* left) {
   while (const uint32_t tag = in->ReadTag()) {
     const FieldDescriptor* const field =
         type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
-    // An unknown one is kept too.
-    if ((field == nullptr || field->is_repeated()) && (*left)-- == 0) return false;
-    const bool nested = field != nullptr && field->message_type() != nullptr &&
-                        WireFormatLite::GetTagWireType(tag) ==
-                            WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
-    if (!nested) {
+    // What is unknown is kept too, also a field that comes as something else than it is.
+    const bool is_known = field != nullptr && IsOfItsKind(*field, tag);
+    if ((!is_known || field->is_repeated()) && (*left)-- == 0) return false;
+    if (!is_known || field->message_type() == nullptr) {
       if (!WireFormatLite::SkipField(in, tag)) return true;
       continue;
     }

@@ -45,6 +45,8 @@ std::string SourceText(const SourceValue& value) {
     case SourceValue::Kind::kTimestampTz:
     case SourceValue::Kind::kUuid:
       return "'" + DisplayText(value) + "'";
+    case SourceValue::Kind::kGroups:
+      return "'" + Printable(DisplayText(value), kShownBytesMax) + "'";
     default:
       return "'" + Printable(value.text, kShownBytesMax) + "'";
   }

@@ -14,13 +14,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/index/column_reading.h"
 #include "agent/index/unparsed.h"
 #include "agent/source/source_value.h"
 #include "merkle/hash/batch_hasher.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
 #include "merkle/record/encoding.h"
-#include "merkle/record/reading.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
 
@@ -66,21 +66,13 @@ class RowEncoder {
   const Unparsed& unparsed_columns() const { return unparsed_; }
 
  private:
-  // Appends a value that is not NULL; false if it is a type mismatch.
-  using AppendFunction = bool (*)(const SourceValue& value, merkle::Place place, std::string* out);
-  // How one column is encoded. Chosen once, so that no row asks for a column's type again.
+  // How one column is encoded.
   struct ColumnPlan {
-    merkle::Column column;
+    ColumnReading reading;
     size_t number;  // as ScanColumns() has it
-    AppendFunction append;
     merkle::Place place;
     std::vector<merkle::Rule> rules;  // mostly none
-    merkle::Reading reading{};
-    bool is_plain = true;  // no rule, no opaque type, no list's, no reading
   };
-  static AppendFunction AppendFunctionOf(merkle::ColumnType type);
-  static ColumnPlan PlanOf(const merkle::Column& column, size_t number, merkle::Place place,
-                           std::vector<merkle::Rule> rules);
 
   absl::Status AppendHashed(std::span<const SourceValue> row, merkle::BatchHasher* batch,
                             std::vector<size_t>* ends);
@@ -88,12 +80,12 @@ class RowEncoder {
   void HashLong(size_t begin, merkle::BatchHasher* batch);
   void AppendKey(std::span<const SourceValue> row);
   void Append(const ColumnPlan& plan, const SourceValue& value, std::string* out);
-  // Text as char(n) has it: spaces at its end are none of it.
-  static SourceValue Unpadded(const SourceValue& value);
-  // Without rules. Whether it parsed.
-  static bool AppendAsColumn(const ColumnPlan& plan, const SourceValue& value, merkle::Place place,
-                             std::string* out);
-  // The way of columns that are not plain: under rules encoded, decoded, changed, encoded again.
+  // A value that is not NULL; false if it is a type mismatch.
+  bool AppendRead(const ColumnPlan& plan, const SourceValue& value, std::string* out) {
+    return plan.rules.empty() ? plan.reading.Append(value, plan.place, out)
+                              : AppendUnderRules(plan, value, out);
+  }
+  // Encoded, decoded, changed, encoded again.
   bool AppendUnderRules(const ColumnPlan& plan, const SourceValue& value, std::string* out);
   // What went wrong since the last call.
   absl::Status TakeError() { return std::exchange(error_, absl::OkStatus()); }

@@ -1,6 +1,6 @@
 // Long values go piece by piece to where they are shown or hashed, and are never copied unless
 // their bytes must be made first. Which bytes a value becomes must be the same as in
-// row_encoder.cc, and a test compares the two.
+// column_reading.h, and a test compares the two.
 #include <limits>
 #include <optional>
 #include <string>
@@ -171,22 +171,21 @@ void UnderRules(const merkle::Column& of, const std::vector<merkle::Rule>& rules
 }  // namespace
 
 absl::StatusOr<LongColumn> RowEncoder::MakeLong(const ColumnPlan& plan, const SourceValue& source) {
-  const bool padded = plan.reading.kind() == merkle::Reading::Kind::kPadded && source.IsText();
-  const SourceValue value = padded ? Unpadded(source) : source;
-  const ColumnType type = plan.column.type;
-  std::optional<LongColumn> column = ColumnOf(type, plan.column.opaque, value);
+  const SourceValue value = plan.reading.WithoutPadding(source);
+  const ColumnType type = plan.reading.column().type;
+  const std::string& opaque = plan.reading.column().opaque;
+  std::optional<LongColumn> column = ColumnOf(type, opaque, value);
   if (!column) {
     constexpr size_t kSlackBytes = 16;
-    if (value.text.size() > kBytesMax / GrowthMax(type, plan.column.opaque) - kSlackBytes) {
+    if (value.text.size() > kBytesMax / GrowthMax(type, opaque) - kSlackBytes) {
       return TooLong(value.text.size());
     }
     column.emplace();
     column->made.emplace();
-    column->parsed = plan.is_plain ? plan.append(value, plan.place, &*column->made)
-                                   : AppendUnderRules(plan, value, &*column->made);
+    column->parsed = AppendRead(plan, value, &*column->made);
     RETURN_IF_ERROR(TakeError());
   } else if (!plan.rules.empty() && column->front.empty()) {
-    UnderRules(plan.column, plan.rules, &*column);
+    UnderRules(plan.reading.column(), plan.rules, &*column);
   }
   if (column->tag && column->body_bytes() > kBytesMax) return TooLong(column->body_bytes());
   if (!column->parsed) unparsed_.Add(plan.number, source);

@@ -45,6 +45,8 @@ std::string ExampleOf(const SourceValue& value) {
     case Kind::kTimestamp:
     case Kind::kTimestampTz:
       return DisplayText(value);
+    case Kind::kGroups:
+      return Beginning(DisplayText(value));
     case Kind::kBytes:
     case Kind::kUuid:
     case Kind::kForeignText:

@@ -18,6 +18,7 @@
 #include "merkle/os/private_path.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 #include "merkle/tree/range.h"
 #include "proto/contract/fault.h"
 #include "proto/contract/limits.h"
@@ -37,14 +38,7 @@ constexpr std::string_view kLmdbLockSuffix = "-lock";
 std::string IndexFileStem(const DatasetOptions& options) {
   const std::string hash =
       merkle::Sha256(std::to_string(options.version.size()) + ":" + options.version + options.url);
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string name(kIndexPrefix);
-  for (size_t i = 0; i < 8; ++i) {
-    const auto byte = static_cast<unsigned char>(hash[i]);
-    name += kHex[byte >> 4];
-    name += kHex[byte & 15];
-  }
-  return name;
+  return std::string(kIndexPrefix) + Hex(std::string_view(hash).substr(0, 8));
 }
 
 // The number in "STEM.17"; 0 if `name` is no index file of the stem.

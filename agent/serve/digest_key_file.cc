@@ -6,6 +6,7 @@
 
 #include "merkle/os/private_path.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::agent {
 namespace {
@@ -20,21 +21,7 @@ constexpr std::string_view kWhat = "digest key file";
 std::optional<std::string> FromHex(std::string_view text) {
   if (text.size() == kHexDigits + 1 && text.back() == '\n') text.remove_suffix(1);
   if (text.size() != kHexDigits) return std::nullopt;
-  std::string bytes;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
-    if (digit < 0) return std::nullopt;
-    if (i % 2 == 0) {
-      bytes.push_back(static_cast<char>(digit << 4));
-    } else {
-      bytes.back() = static_cast<char>(bytes.back() | digit);
-    }
-  }
-  return bytes;
+  return BytesOfHex(text);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
 #include "merkle/tree/index.h"
 #include "merkle/tree/range.h"
 
@@ -11,6 +12,7 @@ namespace driftwood::agent {
 namespace {
 
 constexpr size_t kNameBytesMax = 64;
+constexpr size_t kKeyIdBytesShown = 4;
 
 // The name is also that of the dataset's state directory.
 bool IsDatasetName(const std::string& name) {
@@ -19,17 +21,6 @@ bool IsDatasetName(const std::string& name) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
            c == '_' || c == '-';
   });
-}
-
-std::string ShortHex(std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes.substr(0, 4)) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text + "...";
 }
 
 absl::Status CheckKeys(const std::vector<std::string>& keys, size_t keys_max) {
@@ -135,8 +126,9 @@ absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
   RETURN_IF_ERROR(agreement.Validate());
   const std::string own = options_.key.KeyId();
   if (agreement.key_id != own) {
-    return absl::FailedPreconditionError("digest key differs: this agent has " + ShortHex(own) +
-                                         ", the request " + ShortHex(agreement.key_id) +
+    return absl::FailedPreconditionError("digest key differs: this agent has " +
+                                         ShortHex(own, kKeyIdBytesShown) + ", the request " +
+                                         ShortHex(agreement.key_id, kKeyIdBytesShown) +
                                          "; give all agents the same --digest-key-file");
   }
   return absl::OkStatus();

@@ -11,6 +11,11 @@ std::string DisplayText(const SourceValue& value) {
     DRIFTWOOD_CHECK(value.text.size() == 16);
     return merkle::FormatUuid(reinterpret_cast<const unsigned char*>(value.text.data()));
   }
+  if (value.kind == Kind::kGroups) {
+    std::string number;
+    merkle::AppendPlainDecimal(value.grouped(), &number);
+    return number;
+  }
   merkle::Value moment;
   moment.tag = value.kind == Kind::kDate        ? merkle::Tag::kDate
                : value.kind == Kind::kTime      ? merkle::Tag::kTime

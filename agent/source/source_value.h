@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "merkle/record/decimal.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::agent {
@@ -48,7 +49,8 @@ struct SourceValue {
     // The text of a value that the server has and JSON, numbers and dates are not: an array, a
     // range, a composite. Read as its own type, or as text; as nothing else, whatever it spells.
     kOpaque,
-    kBits,  // bits as their digits, "0101", of which a column has equally many in all rows
+    kBits,    // bits as their digits, "0101", of which a column has equally many in all rows
+    kGroups,  // a number in groups of four decimal digits, which are in `text`: grouped()
   };
 
   Kind kind = Kind::kNull;
@@ -60,6 +62,10 @@ struct SourceValue {
     double real;
     const TextForms* forms;     // kText: null for the usual ones
     const char* character_set;  // its name, ended by a zero; lives as long as `text`
+    struct {
+      int16_t weight;
+      bool negative;
+    } scale;  // kGroups
   };
   std::string_view text;
 
@@ -121,13 +127,22 @@ struct SourceValue {
     s.text = bytes;
     return s;
   }
+  static SourceValue Groups(const merkle::GroupedDecimal& number) {
+    SourceValue s;
+    s.kind = Kind::kGroups;
+    s.scale = {number.weight, number.negative};
+    s.text = number.groups;
+    return s;
+  }
+  merkle::GroupedDecimal grouped() const { return {scale.negative, scale.weight, text}; }
   static SourceValue Text(std::string_view text) { return OfText(Kind::kText, text); }
   static SourceValue Bytes(std::string_view bytes) { return OfText(Kind::kBytes, bytes); }
 };
 
 static_assert(sizeof(SourceValue) == 32, "there is one for each column of each row");
 
-// The one spelling of a uuid, a date, a time or a timestamp: `value` is one of those.
+// The one spelling of a uuid, a date, a time, a timestamp or a number in groups: `value` is one of
+// those.
 std::string DisplayText(const SourceValue& value);
 
 }  // namespace driftwood::agent

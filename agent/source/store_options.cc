@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "merkle/text/time_span.h"
 
 namespace driftwood::agent {
 
@@ -40,19 +41,9 @@ absl::StatusOr<std::vector<std::chrono::milliseconds>> ParseRetries(std::string_
 }
 
 absl::StatusOr<std::chrono::milliseconds> ParseTime(std::string_view text) {
-  constexpr int64_t kDaysMax = 24;  // of milliseconds that fit 32 bits
-  constexpr std::pair<std::string_view, int64_t> kUnits[] = {
-      {"", 1000}, {"ms", 1}, {"s", 1000}, {"min", 60'000}, {"h", 3'600'000}};
-  uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
-  for (const auto& [name, factor] : kUnits) {
-    if (error != std::errc() || name != unit || number == 0) continue;
-    const std::chrono::milliseconds time(number * factor);
-    if (time <= std::chrono::hours(24 * kDaysMax)) return time;
-  }
-  return absl::InvalidArgumentError("\"" + Printable(text) +
-                                    "\" is no time: write 500ms, 30s, 5min or 1h");
+  absl::StatusOr<std::chrono::milliseconds> time = ParseTimeSpan(text);
+  if (!time.ok() || time->count() > 0) return time;
+  return absl::InvalidArgumentError("\"" + Printable(text) + "\" is too short a time");
 }
 
 }  // namespace driftwood::agent

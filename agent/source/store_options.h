@@ -28,7 +28,7 @@ absl::StatusOr<uint64_t> ParseConnections(std::string_view text);
 // than a minute; "" is that default. InvalidArgument for anything but 0 to 100.
 absl::StatusOr<std::vector<std::chrono::milliseconds>> ParseRetries(std::string_view text);
 
-// "500ms", "30s", "5min", "1h", "30" (seconds). InvalidArgument for anything else, and for 0.
+// As ParseTimeSpan() (merkle/text/time_span.h) reads it; InvalidArgument for 0 too.
 absl::StatusOr<std::chrono::milliseconds> ParseTime(std::string_view text);
 
 }  // namespace driftwood::agent

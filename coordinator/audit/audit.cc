@@ -7,11 +7,13 @@
 #include <utility>
 
 #include "coordinator/audit/audit_sources.h"
+#include "coordinator/audit/column_order.h"
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
 #include "coordinator/audit/settle.h"
 #include "coordinator/audit/unparsed_advice.h"
+#include "coordinator/audit/verdict.h"
 #include "coordinator/walk/walk.h"
 #include "merkle/check.h"
 #include "merkle/os/threads.h"
@@ -36,7 +38,6 @@ class Audit {
     DRIFTWOOD_CHECK(plan.replicas.size() >= 2);
     report_.replicas = sources_.Report(states_);
     report_.missing.assign(plan.replicas.size(), 0);
-    report_.values_shown = plan.show_values;
     lost_ = std::make_unique<bool[]>(count());
     unparsed_columns_.resize(count());
   }
@@ -49,12 +50,15 @@ class Audit {
       if (compared) {
         Settle();
         WarnOfUnparsed();
-        DecideVerdict();
+        JudgeSnapshots();
+        DecideVerdict(result_, map().Sum(roots_), walk_error_, &report_);
+        WarnOfNothing();
       }
       if (!interrupt_->raised()) CloseSnapshots();
     }
     report_.replicas = sources_.Report(states_);
-    if (interrupt_->raised()) MarkInterrupted();
+    if (!described_.empty()) OrderColumns(described_.front().description.columns, &report_);
+    if (interrupt_->raised()) MarkInterrupted(&report_);
     Phase(AuditObserver::Phase::kDone);
     return std::move(report_);
   }
@@ -103,18 +107,8 @@ class Audit {
 
   void Fail(std::optional<size_t> source, const absl::Status& status) {
     const ReportError error = ErrorOf(source, status);
-    if (FaultOf(status) == Fault::kUser || !scan_began_) {
-      if (report_.error && report_.verdict == Verdict::kError) return AlsoFailed(error);
-      report_.verdict = Verdict::kError;
-      const std::optional<ReportError> earlier = std::exchange(report_.error, error);
-      if (earlier) AlsoFailed(*earlier);
-      return;
-    }
-    if (!report_.error) {
-      report_.verdict = Verdict::kIncomplete;
-      report_.error = error;
-    }
-    AddGap(source, std::string(status.message()));
+    if (FaultOf(status) == Fault::kUser || !scan_began_) return MarkError(error, &report_);
+    MarkFailed(error, GapOf(source, std::string(status.message())), &report_);
   }
 
   // Of one of several sources the message begins with its name.
@@ -125,21 +119,15 @@ class Audit {
     return {status.code(), name.empty() ? message : name + ": " + message,
             map().ReplicaOf(*source)};
   }
-  // One error, whatever the number of sources that failed, and none of them left out.
-  void AlsoFailed(const ReportError& error) {
-    report_.error->message += "; and " +
-                              (error.replica ? report_.replicas[*error.replica].name + ": " : "") +
-                              error.message;
-  }
   // The whole key space.
-  void AddGap(std::optional<size_t> source, std::string reason) {
+  ReportGap GapOf(std::optional<size_t> source, std::string reason) const {
     ReportGap gap;
     if (source) {
       gap.replica = map().ReplicaOf(*source);
       gap.source = sources_.names_within()[*source];
     }
     gap.reason = std::move(reason);
-    report_.gaps.push_back(std::move(gap));
+    return gap;
   }
 
   bool Describe() {
@@ -187,16 +175,33 @@ class Audit {
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
     report_.not_compared = std::move(reconciled->not_compared);
-    if (!plan_.show_values) return true;
+    TakeSchemaDifferences(reconciled->partial);
+    if (plan_.show_values) AskForValues();
+    return true;
+  }
+
+  // They are shown if all agents give them away: of one side alone they would say what it holds,
+  // and not what differs.
+  void AskForValues() {
     for (size_t i = 0; i < count(); ++i) {
       if (described_[i].description.values_allowed) continue;
-      Fail(i, absl::PermissionDeniedError("its agent does not give values away (" +
-                                          Say(Setting::kShowValues) +
-                                          "); serve it with --allow-values, or leave " +
-                                          Say(Setting::kShowValues) + " out"));
-      return false;
+      const size_t replica = map().ReplicaOf(i);
+      std::vector<size_t>& withheld = report_.values_withheld;
+      if (withheld.empty() || withheld.back() != replica) withheld.push_back(replica);
     }
-    return true;
+    report_.values_shown = report_.values_withheld.empty();
+  }
+
+  void TakeSchemaDifferences(const std::vector<PartialColumn>& partial) {
+    for (const PartialColumn& column : partial) {
+      SchemaDifference& difference = report_.schema_differences.emplace_back();
+      difference.column = column.name;
+      for (const size_t i : column.missing_in) {
+        const size_t replica = map().ReplicaOf(i);
+        std::vector<size_t>& missing = difference.missing_in;
+        if (missing.empty() || missing.back() != replica) missing.push_back(replica);
+      }
+    }
   }
 
   bool Prepare() {
@@ -367,13 +372,13 @@ class Audit {
       result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
                                  block.divergences.end());
     }
-    const std::string reason =
+    walk_error_ = ReportError{
+        absl::StatusCode::kResourceExhausted,
         "more than " + GroupDigits(*plan_.estimate_above) +
-        " records would have to be compared one by one and most of them differ, so that only a "
-        "sample was compared; " +
-        Say(Setting::kEstimateAbove) + " compares all";
-    result_.gaps.push_back({"", std::nullopt, map().replicas(), reason});  // of none of them
-    walk_error_ = ReportError{absl::StatusCode::kResourceExhausted, reason, std::nullopt};
+            " records would have to be compared one by one and most of them differ, so that only "
+            "a sample was compared; " +
+            Say(Setting::kEstimateAbove) + " compares all",
+        std::nullopt};
     return true;
   }
 
@@ -431,16 +436,16 @@ class Audit {
     if (sample_) MakeEstimate(settlement.confirmation());
   }
 
-  // The one place where a comparison becomes a verdict. Whatever was not proven is a gap, and a
-  // gap is INCOMPLETE.
-  void DecideVerdict() {
+  // What is not a consistent snapshot is a gap, unless that was allowed.
+  void JudgeSnapshots() {
     for (size_t i = 0; i < count(); ++i) {
       if (not_point_in_time_[i].empty()) continue;
       const PlannedReplica& replica = sources_.replica(i);
       if (!replica.allow_not_point_in_time) {
-        AddGap(i, "not a consistent snapshot: " + not_point_in_time_[i] + "; " +
-                      Say(Setting::kAllowNotPointInTime, replica.name) +
-                      " gives a verdict all the same");
+        const std::string reason = "not a consistent snapshot: " + not_point_in_time_[i] + "; " +
+                                   Say(Setting::kAllowNotPointInTime, replica.name) +
+                                   " gives a verdict all the same";
+        report_.gaps.push_back(GapOf(i, reason));
         continue;
       }
       std::vector<size_t>& allowed = report_.not_point_in_time;
@@ -451,50 +456,12 @@ class Audit {
           sources_.name(i) +
           " is not a consistent snapshot, which was allowed: " + not_point_in_time_[i]);
     }
-    if (result_.complete && result_.gaps.empty()) {
-      const std::vector<merkle::Summary> roots = map().Sum(roots_);
-      for (size_t i = 0; i < roots.size(); ++i) {
-        const std::string wrong = CheckTotals(result_, roots, i);
-        if (wrong.empty()) continue;
-        AddGap(std::nullopt, wrong);
-        report_.gaps.back().replica = i;
-      }
-      for (const std::string& wrong :
-           {CheckStatuses(result_, report_), CheckMultisets(result_, report_)}) {
-        if (!wrong.empty()) AddGap(std::nullopt, wrong);
-      }
-    } else if (report_.gaps.empty()) {
-      AddGap(std::nullopt, "the walk ended without an answer for all keys");
-    }
-    report_.complete = report_.gaps.empty();
-    report_.exact = report_.complete;
-    if (!report_.complete) {
-      report_.verdict = Verdict::kIncomplete;
-      if (walk_error_) report_.error = walk_error_;
-      if (!report_.error) {
-        const ReportGap& gap = report_.gaps.front();
-        report_.error = ReportError{absl::StatusCode::kInternal, gap.reason, gap.replica};
-      }
-      return;
-    }
-    report_.verdict = report_.total == 0 ? Verdict::kIdentical : Verdict::kDivergent;
-    const bool all_empty = std::all_of(roots_.begin(), roots_.end(),
-                                       [](const merkle::Summary& root) { return root.count == 0; });
-    if (all_empty) report_.warnings.push_back(kAllEmptyWarning);
   }
 
-  void MarkInterrupted() {
-    report_.interrupted = true;
-    if (report_.verdict == Verdict::kError && report_.error &&
-        report_.error->code != absl::StatusCode::kCancelled) {
-      return;
-    }
-    report_.verdict = Verdict::kIncomplete;
-    report_.complete = false;
-    report_.exact = false;
-    report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
-    report_.gaps.clear();
-    AddGap(std::nullopt, "interrupted");
+  void WarnOfNothing() {
+    const bool all_empty = std::all_of(roots_.begin(), roots_.end(),
+                                       [](const merkle::Summary& root) { return root.count == 0; });
+    if (all_empty && report_.complete) report_.warnings.push_back(kAllEmptyWarning);
   }
 
   const AuditPlan& plan_;
@@ -515,8 +482,8 @@ class Audit {
   std::vector<std::string> not_point_in_time_;
   WalkResult result_;
   bool sample_taken_ = false;
-  std::optional<KeySample> sample_;  // absent: result_ is the walk's
-  std::optional<ReportError> walk_error_;
+  std::optional<KeySample> sample_;        // absent: result_ is the walk's
+  std::optional<ReportError> walk_error_;  // why not all was compared
   Report report_;
 };
 

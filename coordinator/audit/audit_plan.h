@@ -49,13 +49,14 @@ struct AuditPlan {
   std::vector<PlannedReplica> replicas;  // two or more
   ReconcileOptions reconcile{};          // key, columns, types, rules
   uint64_t records_listed_max = 1000;
+  // Those of the records listed, where all agents give them away.
   bool show_values = false;
   bool plan_only = false;  // describes and reconciles; the report has a plan, and no verdict
   bool explain = false;    // samples divergent records and says what they differ by
   RecheckOptions recheck{};
   // Where more records than this would have to be compared one by one, and a sample says that they
-  // differ in more than half of all places, the sample is the result, and the verdict INCOMPLETE.
-  // Absent: everything is compared, however long it takes.
+  // differ in more than half of all places, the sample is the result: DIVERGENT with an estimate, if
+  // any difference in it is confirmed. Absent: everything is compared, however long it takes.
   std::optional<uint64_t> estimate_above = 1'000'000;
 };
 

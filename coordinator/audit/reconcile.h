@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "coordinator/audit/described_source.h"
 #include "coordinator/audit/setting.h"
-#include "coordinator/peer/peer.h"
 #include "merkle/hash/level.h"
 #include "merkle/record/agreement.h"
 #include "merkle/record/rule.h"
@@ -21,20 +21,23 @@ struct ReconcileOptions {
   std::vector<std::string> key;      // empty: the replicas' own; {"*"}: none, a multiset
   std::vector<std::string> columns;  // empty: all
   std::vector<std::string> ignore;
+  bool common_columns = false;  // what not all have is left out, and is a difference; else an error
   std::map<std::string, merkle::ValueType> types;
   std::map<std::string, std::string> readings{};  // of these types (merkle/record/reading.h)
   std::vector<merkle::ColumnRule> rules;
   merkle::TreeParams params;
 };
 
-struct DescribedSource {
-  std::string name;  // the replica's, or, of one of several sources, "warehouse/east"
-  DatasetDescription description;
+// A column that some sources have, and that was asked for.
+struct PartialColumn {
+  std::string name;
+  std::vector<size_t> missing_in;  // sources
 };
 
 struct Reconciled {
   merkle::Agreement agreement;
   std::vector<std::string> not_compared;  // columns that some replica has and the schema lacks
+  std::vector<PartialColumn> partial;     // of these: with `common_columns`, by name
 };
 
 // FailedPrecondition or InvalidArgument: one line that names the replicas, columns and types, and

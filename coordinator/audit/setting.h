@@ -14,10 +14,10 @@ enum class Setting : uint8_t {
   kKey,
   kColumns,
   kIgnore,
+  kCommonColumns,
   kTypes,
   kRules,
-  kZone,  // of one replica's timestamps, in its source's URL
-  kShowValues,
+  kZone,           // of one replica's timestamps, in its source's URL
   kEstimateAbove,  // to be left out, so that all is compared
   kAllowNotPointInTime,
   kRecheckSeconds,

@@ -32,7 +32,7 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
 
 void Settlement::Run() {
   Confirm();
-  if (walked_.plan.show_values) ReadValues();
+  if (report_.values_shown) ReadValues();
   Diagnostics diagnostics(walked_, confirmation_, &reader_);
   if (walked_.plan.explain) {
     diagnostics.CountColumns(&report_);

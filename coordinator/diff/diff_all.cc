@@ -10,6 +10,7 @@
 #include "coordinator/audit/audit.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
+#include "coordinator/diff/table_options.h"
 #include "coordinator/diff/table_selection.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/report/database_report.h"
@@ -28,21 +29,8 @@ constexpr uint64_t kDivergencesMaxForPeople = 10;
 // Of the tables in one message.
 constexpr size_t kNamedMax = 5;
 
-// --key '*', which with --all is for the tables that have no key.
-bool AllowsMultisets(const DiffOptions& options) {
-  return JoinLists(options.key) == std::vector<std::string>{"*"};
-}
-
 absl::Status CheckOptions(const DiffOptions& options) {
-  if (!options.key.empty() && !AllowsMultisets(options)) {
-    return absl::InvalidArgumentError(
-        "--key is for one table: with --all each table is compared by its own key, and with "
-        "--key '*' those that have none as multisets");
-  }
-  if (!options.columns.empty()) {
-    return absl::InvalidArgumentError(
-        "--columns is for one table: with --all say what to leave out, with --ignore");
-  }
+  RETURN_IF_ERROR(CheckTableOptions(options));
   if (options.plan_only) {
     return absl::InvalidArgumentError("--explain is for one table: leave --all out");
   }
@@ -59,6 +47,7 @@ class DiffAll {
     NameReplicas();
     const absl::Status status = CompareDatabases();
     if (!status.ok() && !report_.error) Fail(status, std::nullopt);
+    if (connector_ != nullptr) TakeNotices();
     report_.interrupted = environment_.interrupt->raised();
     if (report_.interrupted) {
       report_.error = ReportError{absl::StatusCode::kCancelled, "interrupted", std::nullopt};
@@ -92,7 +81,8 @@ class DiffAll {
     for (const ReplicaSpec& database : databases_) names_.push_back(database.name);
     RETURN_IF_ERROR(CheckAreNotTheSame(databases_, options_));
     ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
-    RETURN_IF_ERROR(List(&listings_));
+    RETURN_IF_ERROR(List(/*must_exist=*/true, &listings_));
+    TakeNotices();  // else they would be said of the first table
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
       report_.replicas[i].filter = listings_[i].scope;
@@ -104,8 +94,8 @@ class DiffAll {
                      SelectTables(listings_, names_, options_, /*must_exist=*/true));
     report_.skipped = std::move(selection.skipped);
     if (selection.tables.empty()) return NothingToCompare();
-    ASSIGN_OR_RETURN(const ColumnOptions columns,
-                     ColumnOptions::Create(options_, names_, selection.tables));
+    ASSIGN_OR_RETURN(const TableOptions columns,
+                     TableOptions::Create(options_, names_, selection.tables));
     if (const std::vector<std::string> others = OtherCases(selection.tables, names_);
         !others.empty()) {
       report_.warnings.push_back(
@@ -123,7 +113,13 @@ class DiffAll {
     return absl::OkStatus();
   }
 
-  absl::Status List(std::vector<TableList>* listings) {
+  void TakeNotices() {
+    for (std::string& notice : connector_->TakeNotices()) {
+      report_.warnings.push_back(std::move(notice));
+    }
+  }
+
+  absl::Status List(bool must_exist, std::vector<TableList>* listings) {
     for (size_t i = 0; i < databases_.size(); ++i) {
       absl::StatusOr<TableList> listing =
           connector_->ListTables(databases_[i], environment_.interrupt->token());
@@ -134,7 +130,7 @@ class DiffAll {
       listings->push_back(*std::move(listing));
     }
     QualifyAlike(listings);
-    return absl::OkStatus();
+    return RenameTables(options_, names_, must_exist, listings);
   }
 
   absl::Status NothingToCompare() const {
@@ -153,11 +149,12 @@ class DiffAll {
   }
 
   // Those under which one table is compared.
-  DiffOptions OptionsOf(const MatchedTable& table, const ColumnOptions& columns) const {
+  DiffOptions OptionsOf(const MatchedTable& table, const TableOptions& columns) const {
     DiffOptions options = options_;
     options.all = false;
     options.tables.clear();
     options.skip_tables.clear();
+    options.table_renames.clear();
     for (size_t i = 0; i < table.entries.size(); ++i) {
       options.stores[i] = table.entries[i] == nullptr ? listings_[i].source : table.entries[i]->url;
     }
@@ -174,7 +171,7 @@ class DiffAll {
   }
 
   // To start an agent takes longer than to compare a small table.
-  void AnnounceTables(const std::vector<MatchedTable>& tables, const ColumnOptions& columns) {
+  void AnnounceTables(const std::vector<MatchedTable>& tables, const TableOptions& columns) {
     std::vector<std::vector<ReplicaSpec>> specs(databases_.size());
     for (const MatchedTable& table : tables) {
       if (!table.MissingIn().empty()) continue;
@@ -185,10 +182,10 @@ class DiffAll {
     for (const std::vector<ReplicaSpec>& of_database : specs) connector_->WillConnect(of_database);
   }
 
-  TableReport CompareTable(const MatchedTable& table, const ColumnOptions& columns,
+  TableReport CompareTable(const MatchedTable& table, const TableOptions& columns,
                            const std::string& label) {
     const double start = environment_.now_seconds();
-    DiffOptions options = OptionsOf(table, columns);
+    const DiffOptions options = OptionsOf(table, columns);
     TableReport result;
     if (environment_.interrupt->raised()) {  // nothing is asked any more
       result.table = table.name;
@@ -204,15 +201,14 @@ class DiffAll {
       result.report = MakeErrorReport(absl::NotFoundError(MissingText(table)), std::nullopt,
                                       options, environment_);
       result.result = TableResult::kMissing;
-    } else if (!table.HasKey() && !AllowsMultisets(options_)) {
+    } else if (!table.HasKey() && options.key.empty()) {
       result.report = MakeErrorReport(
           absl::FailedPreconditionError("no key: no replica says which columns identify a record; "
-                                        "compare it by itself with --key COLUMN,…, or as a "
+                                        "name them with --key TABLE:COLUMN,…, or compare it as a "
                                         "multiset with --key '*'"),
           std::nullopt, options, environment_);
       result.result = TableResult::kNoKey;
     } else {
-      if (table.HasKey()) options.key.clear();
       result.report = Compare(options, label);
       result.result = ResultOf(result.report);
     }
@@ -238,7 +234,7 @@ class DiffAll {
   // The tables are listed once more: one that has come meanwhile was not compared.
   void LookAgain() {
     std::vector<TableList> now;
-    const absl::Status listed = List(&now);
+    const absl::Status listed = List(/*must_exist=*/false, &now);
     absl::StatusOr<TableSelection> selection =
         listed.ok() ? SelectTables(now, names_, options_, /*must_exist=*/false) : listed;
     if (!selection.ok()) {
@@ -329,7 +325,7 @@ class DiffAll {
         options_, environment_, [this](const TableStyle& style, const ReportSink& sink) {
           return WriteReport(report_, format_, style, sink);
         });
-    if (!written.ok()) {
+    if (!written.ok() && !IsReaderOfStdoutGone(written, options_)) {
       Say(environment_, "driftwood: " + EscapeForDisplay(std::string(written.message())));
       return 2;
     }

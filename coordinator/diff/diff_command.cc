@@ -1,11 +1,14 @@
 #include "coordinator/diff/diff_command.h"
 
+#include <atomic>
 #include <optional>
 
 #include "coordinator/audit/audit.h"
 #include "coordinator/diff/diff_all.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
+#include "coordinator/diff/progress.h"
+#include "coordinator/peer/store_name.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
 
@@ -73,7 +76,7 @@ int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
       WriteOutput(options, environment, [&](const TableStyle& style, const ReportSink& sink) {
         return WriteReport(report, format, style, sink);
       });
-  if (!written.ok()) {
+  if (!written.ok() && !IsReaderOfStdoutGone(written, options)) {
     Say(environment, "driftwood: " + EscapeForDisplay(std::string(written.message())));
     return 2;
   }
@@ -83,13 +86,25 @@ int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
 
 }  // namespace
 
-int RunDiff(const DiffOptions& options, const DiffEnvironment& environment) {
+int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
+  DiffOptions options = given;
+  NameStores(around.store_kinds, &options.stores);
+  DiffEnvironment environment = around;
+  std::atomic<double> last_progress_line{environment.now_seconds()};
+  environment.last_progress_line = &last_progress_line;
   const std::optional<ReportFormat> format = ReportFormatFromName(options.format);
   if (!format) {
     Say(environment, "driftwood: unknown format '" +
                          EscapeForDisplay(merkle::Redacted(options.format)) + "'" +
                          DidYouMean(options.format, ReportFormatNames()) + "; expected one of " +
                          JoinNames(ReportFormatNames()));
+    return 2;
+  }
+  if (!options.progress.empty() && !ProgressFromName(options.progress)) {
+    Say(environment, "driftwood: --progress '" +
+                         EscapeForDisplay(merkle::Redacted(options.progress)) + "' is not known" +
+                         DidYouMean(options.progress, ProgressNames()) + "; expected one of " +
+                         JoinNames(ProgressNames()));
     return 2;
   }
   return options.all ? RunDiffAll(*format, options, environment)

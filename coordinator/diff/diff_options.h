@@ -1,6 +1,7 @@
 // What `driftwood diff` is given: its options, and the world around it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,10 +13,20 @@
 #include "coordinator/peer/connector.h"
 #include "coordinator/peer/interrupt.h"
 #include "coordinator/report/report.h"
+#include "merkle/os/clock.h"
 #include "merkle/text/redaction.h"
 #include "proto/contract/reading_options.h"
 
 namespace driftwood::coordinator {
+
+struct DiffOptions;
+
+// With --all: an item of one of the options' lists that is for one table only.
+struct TableItem {
+  std::string table;
+  std::vector<std::string> DiffOptions::*list = nullptr;
+  std::string item;  // as the list has it
+};
 
 // As typed.
 struct DiffOptions {
@@ -23,10 +34,13 @@ struct DiffOptions {
   bool all = false;                 // the stores are databases: all of their tables (diff_all.h)
   std::vector<std::string> tables;  // lists; --all: these only
   std::vector<std::string> skip_tables;
-  std::vector<std::string> names;  // none, or one for each store; commas separate too
-  std::vector<std::string> key;    // lists, as SplitList() reads them
+  std::vector<std::string> table_renames;  // "replica:table=name"
+  std::vector<TableItem> table_items;      // besides those that the lists have as TABLE.COLUMN
+  std::vector<std::string> names;          // none, or one for each store; commas separate too
+  std::vector<std::string> key;            // lists, as SplitList() reads them
   std::vector<std::string> columns;
   std::vector<std::string> ignore;
+  bool common_columns = false;
   std::vector<std::string> types;    // "column=type"
   std::vector<std::string> rules;    // "column:rule"
   std::vector<std::string> renames;  // "replica:column=name"
@@ -35,7 +49,7 @@ struct DiffOptions {
   std::string format = "table";
   std::string output;                       // empty: stdout
   std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
-  bool show_values = false;
+  bool show_values = true;
   bool plan_only = false;
   bool explain = true;
   bool exhaustive = false;
@@ -49,6 +63,7 @@ struct DiffOptions {
   std::string digest_key_file;
   std::string state_dir;
   ReadingOptions reading;  // for the agents started here
+  std::string progress;    // "terminal", "lines" or "off"; empty: as stderr is a terminal or not
   bool quiet = false;
   bool stats = false;
 };
@@ -64,6 +79,9 @@ struct DiffEnvironment {
   bool colour = false;
   std::function<size_t()> terminal_columns;  // 0: not known
   std::function<double()> now_seconds;
+  merkle::WallClock wall_clock = merkle::SystemClock();  // of the lines that a log has
+  // When progress last wrote a line to a log (progress.h); RunDiff() has it.
+  std::atomic<double>* last_progress_line = nullptr;
   std::string salt;  // of the versions: random, at least 16 bytes
   Interrupt* interrupt = nullptr;
   merkle::Secrets secrets;  // of the command line: no message may quote them

@@ -30,6 +30,32 @@ const std::vector<std::string>& TypeNames() {
   return names;
 }
 
+// As ColumnTypeFromAnyName(), also of a list's elements.
+std::optional<merkle::ValueType> TypeFromAnyName(const std::string& name) {
+  constexpr std::string_view kListOf = "list:";
+  const bool is_list = name.starts_with(kListOf);
+  const std::string plain = is_list ? name.substr(kListOf.size()) : name;
+  std::optional<merkle::ValueType> type = merkle::ValueTypeFromText(plain);
+  if (!type) type = merkle::ColumnTypeFromAnyName(plain);
+  if (!type || !is_list) return type;
+  return merkle::ValueTypeFromText(std::string(kListOf) + merkle::TypeText(*type));
+}
+
+// What is wrong with the name of a type that there is not.
+std::string NoType(const std::string& name) {
+  const std::string plain = Lowercase(name.substr(name.rfind(':') + 1));
+  if (plain == "float" || plain == "real") {
+    return "'" + name + "' has 32 bits in one place and 64 in another; say float32 or float64";
+  }
+  if (plain == "number") return "'" + name + "' may have a fraction or not; say integer or decimal";
+  std::vector<std::string> known = TypeNames();
+  for (const char* const other : {"int", "string", "varchar", "datetime", "boolean", "double"}) {
+    known.emplace_back(other);
+  }
+  return "unknown type '" + name + "'" + DidYouMean(name, known) + "; expected one of " +
+         JoinNames(TypeNames(), 20);
+}
+
 // "COLUMN=TYPE", or "COLUMN=TYPE:READING" (merkle/record/reading.h).
 absl::Status ParseTypes(const std::vector<std::string>& lists, ReconcileOptions* options) {
   for (const std::string& item : JoinLists(lists)) {
@@ -53,12 +79,9 @@ absl::Status ParseTypes(const std::vector<std::string>& lists, ReconcileOptions*
       type_name = "float64";
       reading = "single";
     }
-    std::optional<merkle::ValueType> type = merkle::ValueTypeFromText(type_name);
-    if (!type) type = merkle::ColumnTypeFromAnyName(type_name);
+    const std::optional<merkle::ValueType> type = TypeFromAnyName(type_name);
     if (!type || !merkle::IsWellFormed(*type)) {
-      return absl::InvalidArgumentError("--types " + name + ": unknown type '" + type_name + "'" +
-                                        DidYouMean(type_name, TypeNames()) + "; expected one of " +
-                                        JoinNames(TypeNames(), 20));
+      return absl::InvalidArgumentError("--types " + name + ": " + NoType(type_name));
     }
     const absl::Status valid = merkle::Reading::Of(type->type, reading).status();
     if (!valid.ok()) {
@@ -202,6 +225,7 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
   plan.reconcile.key = JoinLists(options.key);
   plan.reconcile.columns = JoinLists(options.columns);
   plan.reconcile.ignore = JoinLists(options.ignore);
+  plan.reconcile.common_columns = options.common_columns;
   RETURN_IF_ERROR(ParseTypes(options.types, &plan.reconcile));
   RETURN_IF_ERROR(ParseRules(options.rules, &plan.reconcile));
   plan.recheck = PlanRecheck(options);
@@ -266,9 +290,10 @@ absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
 
 std::string OptionText(Setting setting, std::string_view value) {
   static constexpr std::array<std::string_view, kSettings> kOptions = {
-      "--name",    "--key",         "--columns",      "--ignore",     "--types",
-      "--rule",    "--zone",        "--show-values",  "--exhaustive", "--allow-not-point-in-time",
-      "--recheck", "--recheck-max", "--recheck-times"};
+      "--name",           "--key",     "--columns",    "--ignore",
+      "--common-columns", "--types",   "--rule",       "--zone",
+      "--exhaustive",     "--allow-not-point-in-time", "--recheck",
+      "--recheck-max",    "--recheck-times"};
   std::string text(kOptions[static_cast<size_t>(setting)]);
   if (!value.empty()) text += " " + ShellWord(value);
   return text;
@@ -340,10 +365,11 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
                                       std::to_string(options.stores.size()) +
                                       "; see driftwood diff --help");
   }
-  if (!options.all && !(options.tables.empty() && options.skip_tables.empty())) {
+  if (!options.all &&
+      !(options.tables.empty() && options.skip_tables.empty() && options.table_renames.empty())) {
     return absl::InvalidArgumentError(
-        "--tables and --skip-tables are for --all; the table of one "
-        "comparison is named in its URL: …?table=NAME");
+        "--tables, --skip-tables and --rename-table are for --all; the table of one comparison is "
+        "named in its URL: …?table=NAME");
   }
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ReplicaNames(options));
   for (size_t i = 0; i < names.size(); ++i) {

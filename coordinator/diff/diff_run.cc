@@ -1,5 +1,6 @@
 #include "coordinator/diff/diff_run.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -36,18 +37,24 @@ void WriteAll(int fd, std::string_view text) {
   }
 }
 
-std::unique_ptr<TerminalProgress> MakeProgress(const DiffPlan& plan, const DiffOptions& options,
-                                               const DiffEnvironment& environment,
-                                               const std::string& label) {
-  if (options.quiet || !environment.stderr_is_terminal) return nullptr;
+std::unique_ptr<Progress> MakeProgress(const DiffPlan& plan, const DiffOptions& options,
+                                       const DiffEnvironment& environment,
+                                       const std::string& label) {
+  const ProgressForm form = ProgressFromName(options.progress)
+                                .value_or(environment.stderr_is_terminal ? ProgressForm::kTerminal
+                                                                         : ProgressForm::kLines);
+  if (options.quiet || form == ProgressForm::kOff) return nullptr;
   std::vector<std::string> names;
   for (const ReplicaSpec& spec : plan.replicas) names.push_back(spec.name);
-  TerminalProgress::Options progress;
+  Progress::Options progress;
+  progress.form = form;
   progress.label = label;
   progress.write = [fd = environment.stderr_fd](std::string_view text) { WriteAll(fd, text); };
   progress.now_seconds = environment.now_seconds;
   progress.columns = environment.terminal_columns;
-  return std::make_unique<TerminalProgress>(std::move(names), std::move(progress));
+  progress.wall_clock = environment.wall_clock;
+  progress.last_line = environment.last_progress_line;
+  return std::make_unique<Progress>(std::move(names), std::move(progress));
 }
 
 }  // namespace
@@ -137,9 +144,11 @@ void FollowRenames(const FoundRenames& renames, ReconcileOptions* options) {
 
 }  // namespace
 
-Report CompareReplicas(const DiffPlan& given, const DiffOptions& options,
-                       const DiffEnvironment& environment, Connector* connector,
-                       const std::string& label) {
+namespace {
+
+Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
+                        const DiffEnvironment& environment, Connector* connector,
+                        const std::string& label) {
   DiffPlan plan = given;
   Peers peers;
   size_t replica = 0;
@@ -176,14 +185,24 @@ Report CompareReplicas(const DiffPlan& given, const DiffOptions& options,
   audit.setting = OptionText;
   std::vector<Peer*> asked;
   for (const std::unique_ptr<Peer>& peer : peers) asked.push_back(peer.get());
-  const std::unique_ptr<TerminalProgress> progress =
-      MakeProgress(plan, options, environment, label);
+  const std::unique_ptr<Progress> progress = MakeProgress(plan, options, environment, label);
   Report report = RunAudit(plan.audit, asked, audit, progress.get(), environment.interrupt);
   if (!renames.empty()) {
     report.warnings.push_back(
         "columns are matched in all but letter case: " + JoinNames(renames, kNamedMax) +
         "; with --exact-names they are told apart");
   }
+  return report;
+}
+
+}  // namespace
+
+Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
+                       const DiffEnvironment& environment, Connector* connector,
+                       const std::string& label) {
+  Report report = CompareConnected(plan, options, environment, connector, label);
+  // The peers are gone, and with them the agents that serve nothing else: all is said.
+  for (std::string& notice : connector->TakeNotices()) report.warnings.push_back(std::move(notice));
   return report;
 }
 
@@ -256,10 +275,20 @@ void TellCleanedUp(const DiffOptions& options, const DiffEnvironment& environmen
   if (environment.on_cleaned_up && !aside) environment.on_cleaned_up();
 }
 
+bool IsReaderOfStdoutGone(const absl::Status& written, const DiffOptions& options) {
+  return ReaderIsGone(written) && !OutputIsUsable(options);
+}
+
 bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
                   const DiffEnvironment& environment) {
-  return format == ReportFormat::kTable && options.output.empty() &&
-         environment.stdout_is_terminal && environment.stderr_is_terminal;
+  if (!options.output.empty()) return false;
+  if (environment.stdout_is_terminal && environment.stderr_is_terminal) {
+    return format == ReportFormat::kTable;
+  }
+  struct stat out {};
+  struct stat err {};
+  return ::fstat(environment.stdout_fd, &out) == 0 && ::fstat(environment.stderr_fd, &err) == 0 &&
+         out.st_dev == err.st_dev && out.st_ino == err.st_ino;
 }
 
 void Say(const DiffEnvironment& environment, const std::string& line) {

@@ -40,7 +40,12 @@ absl::Status WriteOutput(
 // behind; all others make nobody wait.
 void TellCleanedUp(const DiffOptions& options, const DiffEnvironment& environment);
 
-// True if a person at the terminal reads the report itself.
+// True if whoever reads our stdout has seen enough, as `head` has: no error. The verdict is proven
+// all the same, and the exit code says it.
+bool IsReaderOfStdoutGone(const absl::Status& written, const DiffOptions& options);
+
+// True if who reads stderr reads the report itself: a person at the terminal, or both are one file
+// or pipe.
 bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
                   const DiffEnvironment& environment);
 

@@ -1,8 +1,10 @@
 #include "coordinator/diff/progress.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <ctime>
 #include <utility>
 
 #include "merkle/text/display.h"
@@ -10,6 +12,19 @@
 namespace driftwood::coordinator {
 
 namespace {
+
+constexpr double kRedrawSeconds = 0.1;
+constexpr double kLineSeconds = 60;
+
+// "2026-11-28T15:41:39Z"
+std::string TimeText(merkle::WallTime time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[32];
+  const size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return {text, size};
+}
 
 // "1.2 M", "450 k", "17"
 std::string ShortNumber(double number) {
@@ -38,8 +53,18 @@ std::string Duration(double seconds) {
 
 }  // namespace
 
-TerminalProgress::TerminalProgress(std::vector<std::string> names, Options options)
-    : options_(std::move(options)) {
+std::optional<ProgressForm> ProgressFromName(std::string_view name) {
+  const auto found = std::find(ProgressNames().begin(), ProgressNames().end(), name);
+  if (found == ProgressNames().end()) return std::nullopt;
+  return static_cast<ProgressForm>(found - ProgressNames().begin());
+}
+
+const std::vector<std::string>& ProgressNames() {
+  static const std::vector<std::string> names = {"terminal", "lines", "off"};
+  return names;
+}
+
+Progress::Progress(std::vector<std::string> names, Options options) : options_(std::move(options)) {
   for (std::string& name : names) {
     ReplicaState replica;
     replica.name = std::move(name);
@@ -47,45 +72,46 @@ TerminalProgress::TerminalProgress(std::vector<std::string> names, Options optio
   }
 }
 
-TerminalProgress::~TerminalProgress() {
+Progress::~Progress() {
   merkle::MutexLock lock(&mutex_);
   Clear();
 }
 
-void TerminalProgress::OnPhase(Phase phase) {
+void Progress::OnPhase(Phase phase) {
   merkle::MutexLock lock(&mutex_);
   phase_ = phase;
   phase_start_ = options_.now_seconds();
   phase == Phase::kDone ? Clear() : Draw(/*now=*/true);
 }
 
-void TerminalProgress::OnDescribed(size_t replica, const DatasetDescription& description) {
+void Progress::OnDescribed(size_t replica, const DatasetDescription& description) {
   merkle::MutexLock lock(&mutex_);
   replicas_[replica].goal = description.bytes ? description.bytes : description.records_estimate;
 }
 
-void TerminalProgress::OnIndexing(size_t replica, const PrepareProgress& progress) {
+void Progress::OnIndexing(size_t replica, const PrepareProgress& progress) {
   merkle::MutexLock lock(&mutex_);
   replicas_[replica].progress = progress;
   Draw(/*now=*/false);
 }
 
-void TerminalProgress::OnIndexed(size_t replica, uint64_t records) {
+void Progress::OnIndexed(size_t replica, uint64_t records) {
   merkle::MutexLock lock(&mutex_);
   replicas_[replica].progress.records = records;
   replicas_[replica].done = true;
   Draw(/*now=*/true);
 }
 
-void TerminalProgress::OnRound(uint32_t round) {
+void Progress::OnRound(uint32_t round) {
   merkle::MutexLock lock(&mutex_);
   round_ = round;
   Draw(/*now=*/false);
 }
 
-void TerminalProgress::Draw(bool now) {
+void Progress::Draw(bool now) {
+  if (options_.form == ProgressForm::kLines) return Log();
   const double time = options_.now_seconds();
-  if (!now && time - last_drawn_ < options_.interval_seconds) return;
+  if (!now && time - last_drawn_ < kRedrawSeconds) return;
   last_drawn_ = time;
   std::string line = options_.label + Line(time);
   // A line that wraps could not be rewritten. Names and numbers are ASCII.
@@ -95,12 +121,21 @@ void TerminalProgress::Draw(bool now) {
   visible_ = true;
 }
 
-void TerminalProgress::Clear() {
+// A run of less than a minute says nothing.
+void Progress::Log() {
+  const double time = options_.now_seconds();
+  if (time - *options_.last_line < kLineSeconds) return;
+  *options_.last_line = time;
+  options_.write(TimeText(options_.wall_clock()) + " driftwood: " + options_.label + Line(time) +
+                 "\n");
+}
+
+void Progress::Clear() {
   if (visible_) options_.write("\r\x1b[K");
   visible_ = false;
 }
 
-std::string TerminalProgress::Line(double now) const {
+std::string Progress::Line(double now) const {
   switch (phase_) {
     case Phase::kDescribing:
       return "reading schemas";
@@ -115,12 +150,12 @@ std::string TerminalProgress::Line(double now) const {
       break;
   }
   const std::string line = Indexing(now - phase_start_, /*brief=*/false);
-  return options_.label.size() + line.size() < options_.columns()
-             ? line
-             : Indexing(now - phase_start_, /*brief=*/true);
+  const bool fits = options_.form == ProgressForm::kLines ||
+                    options_.label.size() + line.size() < options_.columns();
+  return fits ? line : Indexing(now - phase_start_, /*brief=*/true);
 }
 
-std::string TerminalProgress::Indexing(double elapsed, bool brief) const {
+std::string Progress::Indexing(double elapsed, bool brief) const {
   std::string line = "indexing";
   for (size_t i = 0; i < replicas_.size(); ++i) {
     line += (i == 0 ? ": " : " | ") + ReplicaText(replicas_[i], elapsed, brief);
@@ -128,7 +163,7 @@ std::string TerminalProgress::Indexing(double elapsed, bool brief) const {
   return line;
 }
 
-std::string TerminalProgress::ReplicaText(const ReplicaState& replica, double elapsed, bool brief) {
+std::string Progress::ReplicaText(const ReplicaState& replica, double elapsed, bool brief) {
   const double records = static_cast<double>(replica.progress.records);
   if (brief && replica.done) return replica.name + " done";
   if (brief && !replica.progress.waiting.empty()) return replica.name + " waits";

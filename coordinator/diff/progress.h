@@ -1,7 +1,8 @@
-// What a person sees on the terminal while an audit runs: one line on stderr, rewritten a few times
-// a second. Thread-safe.
+// What a person sees while an audit runs. On a terminal: one line on stderr, rewritten a few times
+// a second. In a log: a line a minute, with the time. Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -11,20 +12,30 @@
 
 #include "coordinator/audit/audit.h"
 #include "merkle/mutex.h"
+#include "merkle/os/clock.h"
 
 namespace driftwood::coordinator {
 
-class TerminalProgress final : public AuditObserver {
+enum class ProgressForm : uint8_t { kTerminal, kLines, kOff };
+// "terminal", "lines", "off".
+std::optional<ProgressForm> ProgressFromName(std::string_view name);
+const std::vector<std::string>& ProgressNames();
+
+class Progress final : public AuditObserver {
  public:
   struct Options {
+    ProgressForm form = ProgressForm::kTerminal;
     std::string label;                            // stands before each line
-    std::function<void(std::string_view)> write;  // to the terminal
+    std::function<void(std::string_view)> write;  // to the terminal, or the log
     std::function<double()> now_seconds;
-    std::function<size_t()> columns;  // how wide the terminal is now
-    double interval_seconds = 0.1;
+    std::function<size_t()> columns;    // how wide the terminal is now
+    merkle::WallClock wall_clock = {};  // of kLines
+    // When the last line of a log was written, or the run began, by now_seconds(): one for all
+    // audits of a run. Of kLines; outlives this.
+    std::atomic<double>* last_line = nullptr;
   };
-  TerminalProgress(std::vector<std::string> names, Options options);
-  ~TerminalProgress() override;  // clears the line
+  Progress(std::vector<std::string> names, Options options);
+  ~Progress() override;  // clears a terminal's line
 
   void OnPhase(Phase phase) override DRIFTWOOD_EXCLUDES(mutex_);
   void OnDescribed(size_t replica, const DatasetDescription& description) override
@@ -43,6 +54,7 @@ class TerminalProgress final : public AuditObserver {
   };
 
   void Draw(bool now) DRIFTWOOD_REQUIRES(mutex_);
+  void Log() DRIFTWOOD_REQUIRES(mutex_);
   void Clear() DRIFTWOOD_REQUIRES(mutex_);
   std::string Line(double now) const DRIFTWOOD_REQUIRES(mutex_);
   // `brief`: without records and rates, so that many replicas fit a line.

@@ -1,15 +1,15 @@
 #include "coordinator/diff/table_selection.h"
 
 #include <algorithm>
-#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "coordinator/diff/diff_plan.h"
-#include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "merkle/text/name_pattern.h"
 #include "merkle/text/names.h"
 
 namespace driftwood::coordinator {
@@ -17,10 +17,6 @@ namespace driftwood::coordinator {
 namespace {
 
 using Names = std::vector<std::string>;
-
-bool Contains(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 // What tables are matched by: their names, or those in lower case where no replica has two of them.
 std::map<std::string, std::string> MatchingNames(const std::vector<TableList>& listings,
@@ -73,32 +69,95 @@ std::string WhyNoTable(const MatchedTable& table, const Names& names) {
   return why;
 }
 
-absl::StatusOr<Names> TableNames(const char* option, const Names& lists,
-                                 const std::map<std::string, MatchedTable>& matched,
-                                 bool must_exist) {
-  ASSIGN_OR_RETURN(Names wanted, NameList(option, "TABLE,TABLE,…", lists));
-  Names known;
-  for (const auto& [name, table] : matched) known.push_back(name);
-  for (const std::string& name : wanted) {
-    if (!must_exist || matched.contains(name)) continue;
-    return absl::InvalidArgumentError(std::string(option) + ": no replica has a table '" + name +
-                                      "'" + DidYouMean(name, known));
+// --tables or --skip-tables.
+class ChosenTables {
+ public:
+  // InvalidArgument for an empty name and, if it `must_exist`, for one that no replica has.
+  static absl::StatusOr<ChosenTables> Create(const char* option, const Names& lists,
+                                             const std::map<std::string, MatchedTable>& matched,
+                                             bool must_exist) {
+    ChosenTables result;
+    ASSIGN_OR_RETURN(const Names texts, NameList(option, "TABLE,TABLE,…", lists));
+    for (const std::string& text : texts) {
+      const NamePattern& pattern = result.patterns_.emplace_back(text);
+      const bool any = std::any_of(matched.begin(), matched.end(),
+                                   [&](const auto& table) { return pattern.Matches(table.first); });
+      if (must_exist && !any) return NoTable(option, pattern, matched);
+    }
+    return result;
   }
-  return wanted;
+
+  bool empty() const { return patterns_.empty(); }
+  bool Choose(const std::string& name) const {
+    return std::any_of(patterns_.begin(), patterns_.end(),
+                       [&](const NamePattern& pattern) { return pattern.Matches(name); });
+  }
+  // By its name, not as one of several.
+  bool Name(const std::string& name) const {
+    return std::any_of(patterns_.begin(), patterns_.end(), [&](const NamePattern& pattern) {
+      return pattern.is_plain() && pattern.plain() == name;
+    });
+  }
+
+ private:
+  static absl::Status NoTable(const char* option, const NamePattern& pattern,
+                              const std::map<std::string, MatchedTable>& matched) {
+    Names known;
+    for (const auto& [name, table] : matched) known.push_back(name);
+    std::string near = DidYouMean(pattern.plain(), known);
+    if (near.empty() && !pattern.is_plain()) near = "; there are " + JoinNames(known);
+    return absl::InvalidArgumentError(
+        std::string(option) + ": " +
+        (pattern.is_plain() ? "no replica has a table '" + pattern.plain() + "'"
+                            : "no replica has a table that '" + pattern.text() + "' matches") +
+        near);
+  }
+
+  std::vector<NamePattern> patterns_;
+};
+
+// Of one replica: the new names of tables, by their places.
+using NewNames = std::map<size_t, std::string>;
+
+// `renamed` is TABLE=NAME of `item`. Names may have a '=' of their own: what exists decides.
+absl::Status RenameTable(const std::string& item, const std::string& renamed, bool must_exist,
+                         const TableList& listing, NewNames* new_names) {
+  std::optional<size_t> found;
+  std::string name;
+  Names known;
+  for (size_t i = 0; i < listing.tables.size(); ++i) {
+    const std::string& table = listing.tables[i].name;
+    known.push_back(table);
+    if (!renamed.starts_with(table + "=") || renamed.size() == table.size() + 1) continue;
+    if (found) {
+      return absl::InvalidArgumentError("--rename-table '" + item + "': it could be '" +
+                                        known[*found] + "' or '" + table + "' that is renamed");
+    }
+    found = i;
+    name = renamed.substr(table.size() + 1);
+  }
+  if (!found) {
+    if (!must_exist) return absl::OkStatus();
+    const std::string table = renamed.substr(0, renamed.find('='));
+    return absl::InvalidArgumentError("--rename-table '" + item + "': there is no table '" + table +
+                                      "' in that replica" + DidYouMean(table, known));
+  }
+  if (new_names->emplace(*found, name).second) return absl::OkStatus();
+  return absl::InvalidArgumentError("--rename-table names table '" + known[*found] + "' twice");
 }
 
-// The column that an item of --ignore, --types, --rule, --rename or --zone is about.
-std::string ColumnOf(const ListOption& option, const std::string& item) {
-  static constexpr std::string_view kIgnore = ":ignore";
-  if (option.values == &DiffOptions::types) return item.substr(0, item.rfind('='));
-  if (option.values == &DiffOptions::rules) {
-    if (item.size() > kIgnore.size() && item.ends_with(kIgnore)) {
-      return item.substr(0, item.size() - kIgnore.size());
-    }
-    const absl::StatusOr<merkle::ColumnRule> rule = merkle::ParseColumnRule(item);
-    return rule.ok() ? rule->column : item;
+// Two tables of one name would be compared as one.
+absl::Status TakeNewNames(const std::string& replica, const NewNames& new_names,
+                          TableList* listing) {
+  for (const auto& [i, name] : new_names) listing->tables[i].name = name;
+  for (const auto& [i, name] : new_names) {
+    const auto same = std::count_if(listing->tables.begin(), listing->tables.end(),
+                                    [&](const TableEntry& table) { return table.name == name; });
+    if (same < 2) continue;
+    return absl::InvalidArgumentError("--rename-table: " + replica + " then has two tables '" +
+                                      name + "'; rename the other one too");
   }
-  return item;
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -117,24 +176,54 @@ bool MatchedTable::HasKey() const {
   });
 }
 
+absl::Status RenameTables(const DiffOptions& options, const Names& names, bool must_exist,
+                          std::vector<TableList>* listings) {
+  ASSIGN_OR_RETURN(const Names items,
+                   NameList("--rename-table", "REPLICA:TABLE=NAME,…", options.table_renames));
+  std::vector<NewNames> new_names(names.size());
+  for (const std::string& item : items) {
+    const size_t colon = item.find(':');
+    if (colon == std::string::npos || item.find('=', colon) == std::string::npos ||
+        item.ends_with('=')) {
+      return absl::InvalidArgumentError("--rename-table '" + item +
+                                        "': expected REPLICA:TABLE=NAME");
+    }
+    const std::string replica = item.substr(0, colon);
+    const auto found = std::find(names.begin(), names.end(), replica);
+    if (found == names.end()) {
+      return absl::InvalidArgumentError("--rename-table '" + item + "': there is no replica '" +
+                                        replica + "'" + DidYouMean(replica, names) +
+                                        "; there are " + JoinAnd(names));
+    }
+    const auto i = static_cast<size_t>(found - names.begin());
+    RETURN_IF_ERROR(
+        RenameTable(item, item.substr(colon + 1), must_exist, (*listings)[i], &new_names[i]));
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    RETURN_IF_ERROR(TakeNewNames(names[i], new_names[i], &(*listings)[i]));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listings,
                                             const std::vector<std::string>& names,
                                             const DiffOptions& options, bool must_exist) {
   const std::map<std::string, MatchedTable> matched = MatchTables(listings, options.exact_names);
-  ASSIGN_OR_RETURN(const Names only, TableNames("--tables", options.tables, matched, must_exist));
-  ASSIGN_OR_RETURN(const Names skip,
-                   TableNames("--skip-tables", options.skip_tables, matched, must_exist));
+  ASSIGN_OR_RETURN(const ChosenTables only,
+                   ChosenTables::Create("--tables", options.tables, matched, must_exist));
+  ASSIGN_OR_RETURN(const ChosenTables skip,
+                   ChosenTables::Create("--skip-tables", options.skip_tables, matched, must_exist));
   TableSelection selection;
   for (const auto& [name, table] : matched) {
-    if (Contains(skip, name) && Contains(only, name)) {
+    if (skip.Choose(name) && only.Name(name)) {
       return absl::InvalidArgumentError("--tables and --skip-tables both name '" + name + "'");
     }
     const std::string why = WhyNoTable(table, names);
-    if (Contains(skip, name)) {
+    if (skip.Choose(name)) {
       selection.skipped.push_back({name, "--skip-tables"});
-    } else if (!only.empty() && !Contains(only, name)) {
+    } else if (!only.empty() && !only.Choose(name)) {
       selection.skipped.push_back({name, "not among --tables"});
-    } else if (!why.empty() && only.empty()) {
+    } else if (!why.empty() && !only.Name(name)) {
       selection.skipped.push_back({name, why});
     } else {
       selection.tables.push_back(table);
@@ -186,125 +275,6 @@ std::string OtherSpellings(const MatchedTable& table, const std::vector<TableLis
     }
   }
   return text;
-}
-
-ColumnOptions::ColumnOptions(const DiffOptions& options, const Names& names) : names_(names) {
-  for (const ListOption& list : kListOptions) {
-    if (list.of_columns) Add(list, options, names);
-  }
-}
-
-void ColumnOptions::Add(const ListOption& list, const DiffOptions& options, const Names& names) {
-  const bool maps = list.values == &DiffOptions::renames || list.values == &DiffOptions::zones;
-  for (const std::string& item : JoinLists(options.*list.values)) {
-    Option option{&list, item, ColumnOf(list, item), "", std::nullopt};
-    if (maps) {
-      const size_t colon = item.find(':');
-      const size_t equals = item.find('=', colon);
-      const auto replica = std::find(names.begin(), names.end(), item.substr(0, colon));
-      option.replica = static_cast<size_t>(std::distance(names.begin(), replica));
-      option.column = item.substr(colon + 1, equals - colon - 1);
-      if (list.values == &DiffOptions::renames) option.rename_to = item.substr(equals + 1);
-    }
-    options_.push_back(std::move(option));
-  }
-}
-
-Names ColumnOptions::Columns(const MatchedTable& table, size_t replica) {
-  const TableEntry* const entry = table.entries[replica];
-  return entry == nullptr ? Names() : entry->columns;
-}
-
-Names ColumnOptions::NamesIn(const MatchedTable& table, size_t replica) const {
-  Names columns = Columns(table, replica);
-  for (std::string& column : columns) {
-    for (const Option& option : options_) {
-      if (option.replica == replica && !option.rename_to.empty() && option.column == column) {
-        column = option.rename_to;
-        break;
-      }
-    }
-  }
-  return columns;
-}
-
-Names ColumnOptions::NamesIn(const MatchedTable& table) const {
-  Names all;
-  for (size_t i = 0; i < table.entries.size(); ++i) {
-    const Names columns = NamesIn(table, i);
-    all.insert(all.end(), columns.begin(), columns.end());
-  }
-  return all;
-}
-
-std::vector<CaseRename> ColumnOptions::RenamesIn(const MatchedTable& table, size_t replica) const {
-  if (replica == 0) return {};
-  const Names columns = Columns(table, replica);
-  std::vector<CaseRename> renames = RenamesByCase(NamesIn(table, 0), NamesIn(table, replica));
-  // Those that are renamed already are as their user said.
-  std::erase_if(renames, [&](const CaseRename& rename) { return !Contains(columns, rename.from); });
-  return renames;
-}
-
-void ColumnOptions::ApplyByCase(const MatchedTable& table, DiffOptions* options) const {
-  std::vector<CaseRename> all;
-  std::set<std::string> known;
-  for (size_t i = 0; i < table.entries.size(); ++i) {
-    const std::vector<CaseRename> renames = RenamesIn(table, i);
-    for (const std::string& name : NamesIn(table, i)) {
-      known.insert(NameUnderRenames(name, renames, {}));
-    }
-    for (const CaseRename& rename : renames) {
-      options->renames.push_back(ListItem(names_[i] + ":" + rename.from + "=" + rename.to));
-      all.push_back(rename);
-    }
-  }
-  // Options call columns as any replica does.
-  for (const Option& option : options_) {
-    if (option.replica || !IsFor(option, table)) continue;
-    const std::string name = NameUnderRenames(option.column, all, known);
-    for (std::string& item : options->*option.list->values) {
-      if (item == ListItem(option.item)) {
-        item = ListItem(name + option.item.substr(option.column.size()));
-      }
-    }
-  }
-}
-
-bool ColumnOptions::IsFor(const Option& option, const MatchedTable& table) const {
-  return Contains(option.replica ? Columns(table, *option.replica) : NamesIn(table), option.column);
-}
-
-absl::StatusOr<ColumnOptions> ColumnOptions::Create(const DiffOptions& options, const Names& names,
-                                                    const std::vector<MatchedTable>& tables) {
-  ColumnOptions result(options, names);
-  for (const Option& option : result.options_) {
-    const bool used = std::any_of(tables.begin(), tables.end(), [&](const MatchedTable& table) {
-      return result.IsFor(option, table);
-    });
-    if (used) continue;
-    std::set<std::string> known;
-    for (const MatchedTable& table : tables) {
-      const Names columns =
-          option.replica ? Columns(table, *option.replica) : result.NamesIn(table);
-      known.insert(columns.begin(), columns.end());
-    }
-    return absl::InvalidArgumentError(std::string(option.list->name) + ": no table" +
-                                      (option.replica ? " of " + names[*option.replica] : "") +
-                                      " has a column '" + option.column + "'" +
-                                      DidYouMean(option.column, {known.begin(), known.end()}));
-  }
-  return result;
-}
-
-void ColumnOptions::Apply(const MatchedTable& table, DiffOptions* options) const {
-  for (const ListOption& list : kListOptions) {
-    if (list.of_columns) (options->*list.values).clear();
-  }
-  for (const Option& option : options_) {
-    if (IsFor(option, table)) (options->*option.list->values).push_back(ListItem(option.item));
-  }
-  if (!options->exact_names) ApplyByCase(table, options);
 }
 
 }  // namespace driftwood::coordinator

@@ -1,5 +1,4 @@
-// Which tables of several databases are compared, and which options of columns are for which of
-// them. Pure.
+// Which tables of several databases are compared, and what they are called. Pure.
 #pragma once
 
 #include <string>
@@ -7,8 +6,6 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/diff/diff_options.h"
-#include "coordinator/diff/letter_case.h"
-#include "coordinator/diff/option_tables.h"
 #include "coordinator/report/database_report.h"
 #include "proto/contract/table_list.h"
 
@@ -33,12 +30,20 @@ struct TableSelection {
 // they would be there.
 void QualifyAlike(std::vector<TableList>* listings);
 
+// --rename-table: tables of some replicas get other names. InvalidArgument for one that can't be
+// read, has several meanings, or makes two tables one, and, if it `must_exist`, for a table that is
+// not there.
+absl::Status RenameTables(const DiffOptions& options, const std::vector<std::string>& names,
+                          bool must_exist, std::vector<TableList>* listings);
+
 // "Album (album in right)": each table that not all replicas write alike.
 std::vector<std::string> OtherCases(const std::vector<MatchedTable>& tables,
                                     const std::vector<std::string>& names);
 
-// InvalidArgument for a name in --tables or --skip-tables that no replica has, if it `must_exist`.
-// The selection lives as long as `listings`.
+// By --tables and --skip-tables, whose names may be patterns (merkle/text/name_pattern.h). What is
+// no table on any side is selected only by its very name. InvalidArgument for a name that no
+// replica has and a pattern that matches none, if they `must_exist`. The selection lives as long as
+// `listings`.
 absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listings,
                                             const std::vector<std::string>& names,
                                             const DiffOptions& options, bool must_exist);
@@ -47,44 +52,5 @@ absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listin
 // that looks like it. Else empty.
 std::string OtherSpellings(const MatchedTable& table, const std::vector<TableList>& listings,
                            const std::vector<std::string>& names);
-
-// --ignore, --types, --rule, --rename and --zone, of which each table gets those that name a column
-// which it has.
-class ColumnOptions {
- public:
-  // InvalidArgument for one that no table has. `options` is known to be well-formed.
-  static absl::StatusOr<ColumnOptions> Create(const DiffOptions& options,
-                                              const std::vector<std::string>& names,
-                                              const std::vector<MatchedTable>& tables);
-  // Sets those of `table`, and leaves out all others. Adds a --rename for each column that a
-  // replica writes in another letter case, unless --exact-names.
-  void Apply(const MatchedTable& table, DiffOptions* options) const;
-
- private:
-  struct Option {
-    const ListOption* list;
-    std::string item;  // as the list has it
-    std::string column;
-    std::string rename_to;          // --rename only
-    std::optional<size_t> replica;  // --rename and --zone: whose column it is
-  };
-
-  ColumnOptions(const DiffOptions& options, const std::vector<std::string>& names);
-  void Add(const ListOption& list, const DiffOptions& options,
-           const std::vector<std::string>& names);
-  // As the replica has them, or as the comparison does.
-  static std::vector<std::string> Columns(const MatchedTable& table, size_t replica);
-  // As the comparison calls the columns of one replica.
-  std::vector<std::string> NamesIn(const MatchedTable& table, size_t replica) const;
-  std::vector<std::string> NamesIn(const MatchedTable& table) const;
-  // Of a replica's columns, those that the first one writes in another letter case.
-  std::vector<CaseRename> RenamesIn(const MatchedTable& table, size_t replica) const;
-  // Adds those renames, and has the options follow them.
-  void ApplyByCase(const MatchedTable& table, DiffOptions* options) const;
-  bool IsFor(const Option& option, const MatchedTable& table) const;
-
-  const std::vector<std::string> names_;
-  std::vector<Option> options_;
-};
 
 }  // namespace driftwood::coordinator

@@ -29,6 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kErrorsKept = 8192;
 constexpr milliseconds kTermPatience{1500};
+constexpr std::string_view kOwnLine = "driftwood-agent: ";
 constexpr std::string_view kListening = "listening on ";
 
 struct Pipe {
@@ -116,12 +117,14 @@ std::string DescribeProcessEnd(const ProcessEnd& end) {
 
 }  // namespace
 
-AgentProcess::AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max)
+AgentProcess::AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max,
+                           std::function<void(const std::string&)> on_foreign_line)
     : pid_(pid),
       stdin_fd_(stdin_fd),
       stdout_fd_(stdout_fd),
       stderr_fd_(stderr_fd),
-      output_max_(output_max) {
+      output_max_(output_max),
+      on_foreign_line_(std::move(on_foreign_line)) {
   reader_ = std::thread([this] { ReadOutputs(); });
 }
 
@@ -146,9 +149,9 @@ absl::StatusOr<std::unique_ptr<AgentProcess>> AgentProcess::Launch(
   RETURN_IF_ERROR(out.Open());
   RETURN_IF_ERROR(err.Open());
   ASSIGN_OR_RETURN(const pid_t pid, Spawn(options, in, out, err));
-  std::unique_ptr<AgentProcess> process(new AgentProcess(pid, std::exchange(in.write, -1),
-                                                         std::exchange(out.read, -1),
-                                                         std::exchange(err.read, -1), output_max));
+  std::unique_ptr<AgentProcess> process(
+      new AgentProcess(pid, std::exchange(in.write, -1), std::exchange(out.read, -1),
+                       std::exchange(err.read, -1), output_max, options.on_foreign_line));
   // The child's ends: held open here they would hide its end of file.
   ::close(std::exchange(out.write, -1));
   ::close(std::exchange(err.write, -1));
@@ -280,7 +283,21 @@ void AgentProcess::TakeOutput(std::string_view bytes) {
   changed_.SignalAll();
 }
 
+// Of a line that never ends only the beginning is kept.
+void AgentProcess::TellForeignLines(std::string_view bytes) {
+  if (!on_foreign_line_) return;
+  for (const char c : bytes) {
+    if (c != '\n') {
+      if (line_.size() < kErrorsKept) line_.push_back(c);
+      continue;
+    }
+    if (!line_.empty() && !line_.starts_with(kOwnLine)) on_foreign_line_(line_);
+    line_.clear();
+  }
+}
+
 void AgentProcess::TakeErrors(std::string_view bytes) {
+  TellForeignLines(bytes);
   merkle::MutexLock lock(&mutex_);
   errors_ += bytes;
   if (errors_.size() > kErrorsKept) errors_.erase(0, errors_.size() - kErrorsKept);
@@ -308,7 +325,7 @@ std::string AgentProcess::LastWords() const {
   const size_t newline = errors_.rfind('\n', end);
   const size_t begin = newline == std::string::npos ? 0 : newline + 1;
   std::string line = errors_.substr(begin, end - begin + 1);
-  for (const std::string_view prefix : {"driftwood-agent: ", "error: "}) {
+  for (const std::string_view prefix : {kOwnLine, std::string_view("error: ")}) {
     if (line.starts_with(prefix)) line.erase(0, prefix.size());
   }
   return EscapeForDisplay(line);

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -26,6 +27,10 @@ struct AgentProcessOptions {
   // A descriptor of ours that the program gets under the same number; -1: none.
   int input = -1;
   std::chrono::milliseconds start_timeout = std::chrono::seconds(30);
+  // Called for each line on its stderr that is not its own last word ("driftwood-agent: …"), which
+  // is the error: what the libraries in it have to say. By a thread of ours, until the process's
+  // end.
+  std::function<void(const std::string& line)> on_foreign_line;
   // Requested by any thread, it ends the waiting with Cancelled.
   std::stop_token stop;
 };
@@ -63,7 +68,8 @@ class AgentProcess {
   std::string DescribeEnd(std::chrono::milliseconds patience) DRIFTWOOD_EXCLUDES(mutex_);
 
  private:
-  AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max);
+  AgentProcess(pid_t pid, int stdin_fd, int stdout_fd, int stderr_fd, size_t output_max,
+               std::function<void(const std::string&)> on_foreign_line);
   static absl::StatusOr<std::unique_ptr<AgentProcess>> Launch(const AgentProcessOptions& options,
                                                               size_t output_max);
   absl::Status WaitUntilEnded(const AgentProcessOptions& options) DRIFTWOOD_EXCLUDES(mutex_);
@@ -74,6 +80,7 @@ class AgentProcess {
   bool ReadSome(int stream);
   void TakeOutput(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
   void TakeErrors(std::string_view bytes) DRIFTWOOD_EXCLUDES(mutex_);
+  void TellForeignLines(std::string_view bytes);
   bool WaitForEnd(std::chrono::milliseconds patience) DRIFTWOOD_EXCLUDES(mutex_);
   std::string LastWords() const DRIFTWOOD_REQUIRES(mutex_);
 
@@ -83,7 +90,9 @@ class AgentProcess {
   const int stderr_fd_;
   const size_t output_max_;
   std::string address_;  // constant after Start()
-  std::thread reader_;   // reads both outputs until they or the process have ended
+  const std::function<void(const std::string&)> on_foreign_line_;
+  std::string line_;    // of stderr, not ended yet; the reader's
+  std::thread reader_;  // reads both outputs until they or the process have ended
 
   mutable merkle::Mutex mutex_;
   merkle::CondVar changed_;

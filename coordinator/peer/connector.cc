@@ -31,16 +31,6 @@ bool IsPort(const std::string& text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// "orders.csv": what a store URL for it would look like; empty if its name does not say.
-std::string UrlFor(const std::string& path, const StoreKinds& kinds) {
-  for (const StoreKindDescription& kind : kinds) {
-    for (const auto& [ending, scheme] : kind.endings) {
-      if (Lowercase(path).ends_with(ending)) return scheme + ":" + path + kind.file_parameters;
-    }
-  }
-  return "";
-}
-
 absl::Status BadAgentUrl(const std::string& url) {
   return absl::InvalidArgumentError("'" + merkle::Redacted(url) +
                                     "' is no agent's address; expected " + kAgentForms +
@@ -76,8 +66,14 @@ absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
 
 }  // namespace
 
-absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& given,
+absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& typed,
                                              const StoreKindsSource& store_kinds) {
+  std::string given = typed;
+  StoreKinds kinds;
+  if (!typed.starts_with("agent:")) {
+    ASSIGN_OR_RETURN(kinds, store_kinds());
+    ASSIGN_OR_RETURN(given, StoreUrlOf(typed, kinds));
+  }
   merkle::UrlWithoutPassword split = merkle::TakePassword(given);
   ReplicaSpec spec;
   spec.name = name;
@@ -92,12 +88,9 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   const size_t colon = url.find(':');
   const std::string scheme = colon == std::string::npos ? "" : url.substr(0, colon);
   if (scheme == "agent") return ParseAgent(std::move(spec));
-  ASSIGN_OR_RETURN(const StoreKinds kinds, store_kinds());
   if (scheme.empty()) {
-    const std::string likely = colon == 0 ? "" : UrlFor(shown, kinds);
-    return absl::InvalidArgumentError(
-        "'" + shown + "' is no store URL; " +
-        (likely.empty() ? "expected " + Forms(kinds) : "did you mean '" + likely + "'?"));
+    return absl::InvalidArgumentError("'" + shown + "' is no store URL and no file; expected " +
+                                      Forms(kinds));
   }
   const StoreKindDescription* const kind = FindStoreKind(kinds, scheme);
   if (kind == nullptr) {
@@ -148,14 +141,6 @@ bool IsReadOnce(const ReplicaSpec& spec) {
 
 bool ReadsStandardInput(const ReplicaSpec& spec) {
   return !spec.running_agent && IsStandardInput(StorePath(spec.url));
-}
-
-std::string StorePath(const std::string& url) {
-  const size_t colon = url.find(':');
-  const size_t begin = colon == std::string::npos ? 0 : colon + 1;
-  const size_t query = url.rfind('?');
-  const size_t end = query == std::string::npos || query < begin ? url.size() : query;
-  return PercentDecode(std::string_view(url).substr(begin, end - begin));
 }
 
 }  // namespace driftwood::coordinator

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/peer/peer.h"
-#include "proto/contract/store_kind.h"
+#include "coordinator/peer/store_name.h"
 #include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
@@ -30,18 +30,13 @@ struct ReplicaSpec {
   bool allow_not_point_in_time = false;
 };
 
-// The kinds of stores that our own agents can read. Asked only where there is a store's URL.
-using StoreKindsSource = std::function<absl::StatusOr<StoreKinds>()>;
-
+// `url`: also the name of a file, as StoreUrlOf() (store_name.h) takes it.
 // InvalidArgument: not such a URL; the message shows the expected forms.
 absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
                                              const StoreKindsSource& store_kinds);
 
 // True if that is what our own stdin is to be read for ("csv:-").
 bool ReadsStandardInput(const ReplicaSpec& spec);
-
-// The file or directory of a store URL ("csv:a%20b.csv?key=id": "a b.csv").
-std::string StorePath(const std::string& url);
 
 // Whether it can be read once only, by one agent: stdin, or another pipe.
 bool IsReadOnce(const ReplicaSpec& spec);
@@ -61,6 +56,10 @@ class Connector {
   // Says that Connect() will be called for these, which are tables of one database, about in this
   // order: one agent may then serve many of them. No failure: Connect() has it.
   virtual void WillConnect(const std::vector<ReplicaSpec>& specs) { (void)specs; }
+
+  // What the libraries in our own agents have said on their stderr since the last call, each line
+  // once: "left: WARNING: password file …". Of agents that have ended it is all.
+  virtual std::vector<std::string> TakeNotices() { return {}; }
 
   // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
   virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,

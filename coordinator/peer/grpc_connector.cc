@@ -11,12 +11,14 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "coordinator/peer/agent_process.h"
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
+#include "merkle/mutex.h"
 #include "merkle/os/unique_fd.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/token.h"
@@ -25,6 +27,8 @@ namespace driftwood::coordinator {
 
 namespace {
 
+// How many lines of the agents' libraries are passed on.
+constexpr size_t kNoticesMax = 20;
 // How many tables of a database one agent serves at most: each keeps its index open, and their URLs
 // are arguments.
 constexpr size_t kTablesOfAgentMax = 200;
@@ -59,6 +63,24 @@ absl::StatusOr<merkle::UniqueFd> StandardInput() {
   }
   return input;
 }
+
+// Lines, each once however often it is said. Thread-safe.
+class Notices {
+ public:
+  void Add(const std::string& line) DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    if (said_.size() < kNoticesMax && said_.insert(line).second) fresh_.push_back(line);
+  }
+  std::vector<std::string> Take() DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return std::exchange(fresh_, {});
+  }
+
+ private:
+  merkle::Mutex mutex_;
+  std::set<std::string> said_ DRIFTWOOD_GUARDED_BY(mutex_);
+  std::vector<std::string> fresh_ DRIFTWOOD_GUARDED_BY(mutex_);
+};
 
 class GrpcConnector final : public Connector {
  public:
@@ -116,6 +138,8 @@ class GrpcConnector final : public Connector {
     }
   }
 
+  std::vector<std::string> TakeNotices() override { return notices_->Take(); }
+
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
                                        const std::stop_token& stop) override {
     if (spec.running_agent) {
@@ -135,6 +159,9 @@ class GrpcConnector final : public Connector {
     AgentProcessOptions process;
     process.program = agent_program_;
     process.stop = stop;
+    process.on_foreign_line = [notices = notices_, name = spec.name](const std::string& line) {
+      notices->Add(name + ": " + line);
+    };
     process.arguments = std::move(arguments);
     process.arguments.insert(process.arguments.end(), agent_arguments_.begin(),
                              agent_arguments_.end());
@@ -211,6 +238,8 @@ class GrpcConnector final : public Connector {
     return std::shared_ptr<AgentProcess>(std::move(started));
   }
 
+  // An agent's process has a share in it: it lives as long as its last peer.
+  const std::shared_ptr<Notices> notices_ = std::make_shared<Notices>();
   const std::string agent_program_;
   const std::unique_ptr<Workspace> workspace_;
   const std::vector<std::string> agent_arguments_;

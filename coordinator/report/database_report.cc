@@ -25,10 +25,19 @@ std::string Counts(const DatabaseReport& report, const std::set<TableResult>& wa
   return text;
 }
 
+// As far as they are certain.
 uint64_t Divergences(const DatabaseReport& report) {
-  uint64_t total = 0;
-  for (const TableReport& table : report.tables) total += table.report.total;
-  return total;
+  uint64_t certain = 0;
+  for (const TableReport& table : report.tables) certain += table.report.certain();
+  return certain;
+}
+
+// Before Divergences(): "at least " if they may not be all of the tables that differ.
+std::string AtLeast(const DatabaseReport& report) {
+  const bool sampled =
+      std::any_of(report.tables.begin(), report.tables.end(),
+                  [](const TableReport& table) { return table.report.estimate.has_value(); });
+  return sampled ? "at least " : "";
 }
 
 // Its `in_flight` and `gone` are those of all tables.
@@ -53,8 +62,8 @@ std::string Provisos(const DatabaseReport& report) {
     reasons.push_back(JoinNames(tables, 5) + " (" + why + ")");
   }
   for (const TableReport& table : report.tables) {
-    for (const std::string& column : table.report.not_compared) {
-      columns.push_back(EscapeForDisplay(table.table + "." + column));
+    for (const std::string& column : NotComparedTexts(table.report)) {
+      columns.push_back(EscapeForDisplay(table.table) + "." + column);
     }
     for (const std::string& rule : table.report.rules) rules.insert(EscapeForDisplay(rule));
     if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
@@ -212,7 +221,8 @@ std::string VerdictLine(const DatabaseReport& report) {
       return "DIVERGENT: " + GroupDigits(different) + " of " +
              Plural(report.tables.size(), "table differs", "tables differ") + " between " + names +
              " (" + Counts(report, {TableResult::kDivergent, TableResult::kMissing}) + ")" +
-             (keys == 0 ? "" : ", in " + Plural(keys, "key", "keys")) + Provisos(report);
+             (keys == 0 ? "" : ", in " + AtLeast(report) + Plural(keys, "key", "keys")) +
+             Provisos(report);
     }
     case Verdict::kIncomplete:
       return IncompleteLine(report);
@@ -230,8 +240,9 @@ std::string TotalText(const DatabaseReport& report) {
 std::string WhyLine(const TableReport& table) {
   switch (table.result) {
     case TableResult::kIdentical:
-    case TableResult::kDivergent:
       return "";
+    case TableResult::kDivergent:
+      return table.report.estimate ? VerdictLine(table.report) : SchemaLine(table.report);
     case TableResult::kMissing:
     case TableResult::kNoKey:
     case TableResult::kError:

@@ -73,7 +73,8 @@ int ExitCode(const DatabaseReport& report);
 std::string VerdictLine(const DatabaseReport& report);
 // "8 tables: 6 identical, 1 divergent, 1 missing"
 std::string TotalText(const DatabaseReport& report);
-// "missing in right", "no key: …": why a table is not identical or divergent. Empty if it is.
+// "missing in right", "no key: …": why a table is not identical or divergent, or in what its schema
+// differs. Empty if there is nothing to say.
 std::string WhyLine(const TableReport& table);
 
 // "12.345"

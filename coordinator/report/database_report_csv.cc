@@ -19,7 +19,8 @@ CsvCells Header(const DatabaseReport& report) {
   return cells;
 }
 
-// Numbers that are not known are empty; those of a comparison that is incomplete are lower bounds.
+// Numbers that are not known are empty. Those of a comparison that is incomplete are what was found
+// by then; those of a sample are of the sample, and its note says how many to expect.
 CsvCells TableCells(const TableReport& table, CsvForm form) {
   const Report& report = table.report;
   const bool counted = table.result == TableResult::kIdentical ||

@@ -70,10 +70,13 @@ class DatabaseTableWriter {
   static std::string Divergences(const TableReport& table) {
     switch (table.result) {
       case TableResult::kIdentical:
-      case TableResult::kDivergent:
-        return GroupDigits(table.report.total);
+      case TableResult::kDivergent: {
+        const auto& estimate = table.report.estimate;
+        return estimate ? "about " + GroupDigits(estimate->divergent)
+                        : GroupDigits(table.report.total);
+      }
       case TableResult::kIncomplete:
-        return table.report.total > 0 ? "at least " + GroupDigits(table.report.total) : "?";
+        return table.report.certain() > 0 ? "at least " + GroupDigits(table.report.certain()) : "?";
       case TableResult::kMissing:
       case TableResult::kNoKey:
       case TableResult::kError:

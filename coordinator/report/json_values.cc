@@ -266,17 +266,4 @@ bool JsonSaysAll(const std::optional<merkle::Schema>& schema, const ReportKey& k
   return read && read->encoded == key.encoded && read->columns.has_value() == shown;
 }
 
-std::optional<std::string> BytesOfHex(std::string_view hex) {
-  if (hex.size() % 2 != 0) return std::nullopt;
-  std::string bytes;
-  bytes.reserve(hex.size() / 2);
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    const int high = HexDigit(hex[i]);
-    const int low = HexDigit(hex[i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return bytes;
-}
-
 }  // namespace driftwood::coordinator

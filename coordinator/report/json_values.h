@@ -33,6 +33,4 @@ std::optional<ReportKey> ReadKeyJson(const std::optional<merkle::Schema>& schema
 // Whether ReadKeyJson() makes this very key of BoundJson().
 bool JsonSaysAll(const std::optional<merkle::Schema>& schema, const ReportKey& key);
 
-std::optional<std::string> BytesOfHex(std::string_view hex);
-
 }  // namespace driftwood::coordinator

@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 constexpr size_t kBufferBytes = size_t{64} << 10;
 
 absl::Status WriteError(const std::string& name, int error) {
-  return absl::DataLossError("can't write " + name + ": " + std::strerror(error));
+  const std::string message = "can't write " + name + ": " + std::strerror(error);
+  return error == EPIPE ? absl::CancelledError(message) : absl::DataLossError(message);
 }
 
 // Behind a symbolic link the file that it points to is replaced, not the link.
@@ -71,6 +72,8 @@ absl::Status CheckOutputPath(const std::string& path) {
 }
 
 bool IsWrittenAside(const std::string& path) { return !IsSpecialFile(path); }
+
+bool ReaderIsGone(const absl::Status& status) { return absl::IsCancelled(status); }
 
 bool IsSameFile(const std::string& a, const std::string& b) {
   std::error_code error;

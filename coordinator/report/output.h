@@ -22,6 +22,9 @@ bool IsWrittenAside(const std::string& path);
 // Whether two paths name one file, whether it exists or not.
 bool IsSameFile(const std::string& a, const std::string& b);
 
+// True of the error of a write to a pipe that nobody reads any more, as behind `| head`.
+bool ReaderIsGone(const absl::Status& status);
+
 // One thread at a time.
 class Output {
  public:

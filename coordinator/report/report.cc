@@ -29,6 +29,25 @@ std::string Listed(const std::string& heading, const std::vector<std::string>& t
   return escaped.empty() ? "" : heading + JoinNames(escaped);
 }
 
+const SchemaDifference* FindDifference(const Report& report, const std::string& column) {
+  const auto& all = report.schema_differences;
+  const auto found = std::find_if(all.begin(), all.end(), [&](const SchemaDifference& difference) {
+    return difference.column == column;
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// "note (only in left)"
+std::string DifferenceText(const Report& report, const SchemaDifference& difference) {
+  std::vector<std::string> having;
+  for (size_t i = 0; i < report.replicas.size(); ++i) {
+    const auto& missing = difference.missing_in;
+    if (std::find(missing.begin(), missing.end(), i) != missing.end()) continue;
+    having.push_back(report.replicas[i].name);
+  }
+  return EscapeForDisplay(difference.column) + " (only in " + JoinAnd(having) + ")";
+}
+
 // Beside the verdict, wherever that is shown: what it holds for only.
 std::string Provisos(const Report& report) {
   std::vector<std::string> moving, filters;
@@ -36,8 +55,14 @@ std::string Provisos(const Report& report) {
   for (const ReportReplica& replica : report.replicas) {
     if (!replica.filter.empty()) filters.push_back(replica.name + " where " + replica.filter);
   }
-  return Listed("; only the rows of ", filters) + Listed("; not compared: ", report.not_compared) +
-         Listed("; under rules ", report.rules) + Listed("; not a consistent snapshot: ", moving);
+  std::vector<std::string> left_out;
+  for (const std::string& column : report.not_compared) {
+    if (FindDifference(report, column) == nullptr) left_out.push_back(column);
+  }
+  const std::string schema = SchemaLine(report);
+  return (schema.empty() ? "" : "; " + schema) + Listed("; only the rows of ", filters) +
+         Listed("; not compared: ", left_out) + Listed("; under rules ", report.rules) +
+         Listed("; not a consistent snapshot: ", moving);
 }
 
 std::string InFlight(const Report& report) {
@@ -76,26 +101,48 @@ std::string FirstReason(const Report& report) {
   return reason.starts_with(name) ? reason : name + ": " + reason;
 }
 
-std::string EstimateLine(const Report& report) {
-  const Estimate& estimate = *report.estimate;
-  return "INCOMPLETE: about " + GroupDigits(estimate.divergent) + " keys differ between " +
-         JoinAnd(report.ReplicaNames()) + ", as a sample of " +
-         Plural(estimate.sampled_records, "record", "records") +
-         " lets expect (with 95 % confidence " + GroupDigits(estimate.low) + " to " +
-         GroupDigits(estimate.high) + "); in the sample " + GroupDigits(report.total) + " differ" +
-         Breakdown(report) + InFlight(report) + "; --exhaustive compares all";
+// "3 keys differ"
+std::string Differ(uint64_t count, const Report& report) {
+  return report.multiset() ? Plural(count, "distinct record differs", "distinct records differ")
+                           : Plural(count, "key differs", "keys differ");
 }
 
+// "as a sample of 8,192 records lets expect (with 95 % confidence 9,900 to 10,100)"
+std::string AsSampled(const Estimate& estimate) {
+  return "as a sample of " + Plural(estimate.sampled_records, "record", "records") +
+         " lets expect (with 95 % confidence " + GroupDigits(estimate.low) + " to " +
+         GroupDigits(estimate.high) + ")";
+}
+
+std::string EstimateLine(const Report& report) {
+  const Estimate& estimate = *report.estimate;
+  return "DIVERGENT: about " + Differ(estimate.divergent, report) + " between " +
+         JoinAnd(report.ReplicaNames()) + ", " + AsSampled(estimate) + "; in the sample " +
+         Differ(report.total, report) + Breakdown(report) + InFlight(report) +
+         "; --exhaustive compares all" + Provisos(report);
+}
+
+// What is certain all the same, and what else was met.
 std::string IncompleteLine(const Report& report) {
-  if (report.estimate) return EstimateLine(report);
   const std::string between = JoinAnd(report.ReplicaNames());
+  const uint64_t certain = report.certain();
   std::string line = "INCOMPLETE: ";
-  if (report.total > 0) {
-    line += "at least " + Plural(report.total, "divergence", "divergences") + " between " +
-            between + Breakdown(report) + "; the comparison did not finish";
+  if (certain > 0) {
+    line += "at least " + Differ(certain, report) + " between " + between;
   } else {
     line += "not known whether " + between + " agree";
   }
+  if (certain < report.total) {
+    line += "; when compared " + GroupDigits(report.total) + " differed" + Breakdown(report) +
+            (certain > 0 ? ", not all confirmed" : ", none confirmed");
+  } else {
+    line += Breakdown(report);
+  }
+  if (report.estimate) {
+    line += "; about " + Differ(report.estimate->divergent, report) + ", " +
+            AsSampled(*report.estimate);
+  }
+  if (report.total > 0 || report.estimate) line += "; the comparison did not finish";
   const std::string reason = FirstReason(report);
   if (!reason.empty()) line += ": " + reason;
   return line + InFlight(report);
@@ -216,6 +263,26 @@ std::string ErrorLine(const Report& report) {
                                                                             : name + ": " + message;
 }
 
+std::vector<std::string> NotComparedTexts(const Report& report) {
+  std::vector<std::string> texts;
+  for (const std::string& column : report.not_compared) {
+    const SchemaDifference* const difference = FindDifference(report, column);
+    texts.push_back(difference == nullptr ? EscapeForDisplay(column)
+                                          : DifferenceText(report, *difference));
+  }
+  return texts;
+}
+
+std::string SchemaLine(const Report& report) {
+  std::vector<std::string> texts;
+  for (const SchemaDifference& difference : report.schema_differences) {
+    texts.push_back(DifferenceText(report, difference));
+  }
+  return texts.empty() ? ""
+                       : "columns that not all replicas have, and that were not compared: " +
+                             JoinNames(texts);
+}
+
 std::string StatusLine(const Report& report) {
   const StatusCounts& statuses = report.statuses;
   if (statuses.divergent() + statuses.in_flight == 0) return "";
@@ -272,6 +339,7 @@ std::string VerdictLine(const Report& report) {
       return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
              between + " agree" + InFlight(report) + Provisos(report);
     case Verdict::kDivergent:
+      if (report.estimate) return EstimateLine(report);
       if (report.multiset()) {
         return "DIVERGENT: " + DivergentMultisets(report) + Breakdown(report) + InFlight(report) +
                Provisos(report);

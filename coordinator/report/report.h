@@ -87,7 +87,7 @@ struct ReportRecord {
   // Of a multiset, as last read: how many copies there are, 0 where it is missing; absent: not
   // known. Empty if it is none.
   std::vector<std::optional<uint64_t>> copies;
-  // --show-values; empty if not asked for. Value columns in schema order; absent: the replica has
+  // Empty if Report::values_shown is false. Value columns in schema order; absent: the replica has
   // no such record now, or its values could not be read.
   std::vector<std::optional<std::vector<merkle::Value>>> values;
   // By value column, of the replicas that have the record; empty: not known.
@@ -191,14 +191,21 @@ struct Estimate {
   uint64_t sampled_records = 0;
 };
 
+// A column that some replicas lack, so that it was not compared: a finding of its own.
+struct SchemaDifference {
+  std::string column;
+  std::vector<size_t> missing_in;
+};
+
 struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
   std::vector<ReportReplica> replicas;
-  // What was compared; absent: it did not come to that. The key of a multiset is called '*' here,
-  // a record's digest.
+  // What was compared; absent: it did not come to that. Its value columns are in the first source's
+  // order. The key of a multiset is called '*' here, a record's digest.
   std::optional<merkle::Schema> schema;
   std::vector<std::string> not_compared;
+  std::vector<SchemaDifference> schema_differences;  // of these; with any it is not IDENTICAL
   std::vector<std::string> rules;  // "column:rule", those under which it was compared
 
   // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
@@ -206,6 +213,7 @@ struct Report {
   StatusCounts statuses;
   bool exact = false;  // `total` and its parts are all there is
   // Absent, unless the comparison was given up for a sample: then `total` is what was seen in it.
+  // DIVERGENT all the same, if any of that was confirmed.
   std::optional<Estimate> estimate;
   // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
@@ -217,6 +225,7 @@ struct Report {
   std::vector<ReportSpan> spans;
   std::optional<ReportColumns> columns;  // absent: not known of any
   bool values_shown = false;
+  std::vector<size_t> values_withheld;  // replicas whose agents don't give them away, so it is not
   std::optional<Explanation> explanation;  // absent: nothing was sampled
 
   bool complete = false;
@@ -241,6 +250,9 @@ struct Report {
   std::optional<std::string> plan;
 
   std::vector<std::string> ReplicaNames() const;
+  // How many keys are certain to differ. Once all was compared those are all that were found; before
+  // that, what was not confirmed may only have been in flight.
+  uint64_t certain() const { return exact ? total : statuses.confirmed; }
   bool multiset() const { return schema && schema->multiset; }
 };
 
@@ -253,6 +265,12 @@ inline constexpr int kExitInterrupted = 130;
 std::string VerdictLine(const Report& report);
 // ": 3 equal, 1 gone everywhere", behind the number of those in flight; empty if none is gone.
 std::string GoneEverywhere(const StatusCounts& statuses);
+
+// The columns that were not compared: "note (only in left)", "old".
+std::vector<std::string> NotComparedTexts(const Report& report);
+// "columns that not all replicas have, and that were not compared: note (only in left)"; empty if
+// there are none.
+std::string SchemaLine(const Report& report);
 
 // "13 confirmed, 1 unstable, 1 unconfirmed, 4 in flight (1 gone everywhere)"; empty if nothing
 // differed.

@@ -145,6 +145,12 @@ Json ComparedJson(const Report& report) {
                  {"not_compared", report.not_compared},
                  {"rules", report.rules}};
   if (report.multiset()) object["multiset"] = true;
+  for (const SchemaDifference& difference : report.schema_differences) {
+    Json missing_in = Json::array();
+    for (const size_t i : difference.missing_in) missing_in.push_back(report.replicas[i].name);
+    object["schema_differences"].push_back(
+        {{"column", difference.column}, {"missing_in", std::move(missing_in)}});
+  }
   return object;
 }
 
@@ -277,6 +283,12 @@ Json ExplanationJson(const Report& report) {
           {"keys", ExplainedKeysJson(report, why.keys)}};
 }
 
+Json NamesAt(const Report& report, const std::vector<size_t>& replicas) {
+  Json names = Json::array();
+  for (const size_t i : replicas) names.push_back(report.replicas[i].name);
+  return names;
+}
+
 Json CoverageJson(const Report& report) {
   Json gaps = Json::array();
   for (const ReportGap& gap : report.gaps) {
@@ -287,11 +299,9 @@ Json CoverageJson(const Report& report) {
     if (!gap.source.empty()) object["source"] = gap.source;
     object["reason"] = gap.reason;
   }
-  Json moving = Json::array();
-  for (const size_t i : report.not_point_in_time) moving.push_back(report.replicas[i].name);
   return {{"complete", report.complete},
           {"records_proven_equal", report.records_proven_equal},
-          {"not_point_in_time", moving},
+          {"not_point_in_time", NamesAt(report, report.not_point_in_time)},
           {"gaps", gaps}};
 }
 
@@ -365,6 +375,9 @@ absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,
   RETURN_IF_ERROR(WriteMember("compared", ComparedJson(report), sink));
   RETURN_IF_ERROR(WriteMember("divergences", DivergencesJson(report), sink));
   if (report.values_shown) RETURN_IF_ERROR(WriteMember("values_shown", true, sink));
+  if (!report.values_withheld.empty()) {
+    RETURN_IF_ERROR(WriteMember("values_withheld", NamesAt(report, report.values_withheld), sink));
+  }
   RETURN_IF_ERROR(WriteRecordsMember(report, sink));
   RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
   RETURN_IF_ERROR(WriteMember("spans", SpansJson(report), sink));

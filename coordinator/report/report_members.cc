@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/report/json_values.h"
 #include "merkle/record/encoding.h"
+#include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
 
@@ -153,6 +154,11 @@ Report ReportMembers::Read(const JsonNode& document) {
   ReadCompared(document["compared"]);
   ReadDivergences(document["divergences"]);
   if (const auto shown = document.Find("values_shown")) report_.values_shown = shown->Flag();
+  if (const auto withheld = document.Find("values_withheld")) {
+    for (const JsonNode& name : withheld->Elements()) {
+      report_.values_withheld.push_back(ReplicaOf(name));
+    }
+  }
   for (const JsonNode& record : document["records"].Elements()) {
     report_.records.push_back(ReadRecord(record));
   }
@@ -220,6 +226,15 @@ void ReportMembers::ReadCompared(const JsonNode& compared) {
   }
   report_.not_compared = compared["not_compared"].Texts();
   report_.rules = compared["rules"].Texts();
+  const auto differences = compared.Find("schema_differences");
+  if (!differences) return;
+  for (const JsonNode& entry : differences->Elements()) {
+    SchemaDifference& difference = report_.schema_differences.emplace_back();
+    difference.column = entry["column"].Text();
+    for (const JsonNode& name : entry["missing_in"].Elements()) {
+      difference.missing_in.push_back(ReplicaOf(name));
+    }
+  }
 }
 
 void ReportMembers::ReadDivergences(const JsonNode& divergences) {

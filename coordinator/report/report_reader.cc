@@ -113,10 +113,15 @@ absl::Status CheckSame(const Json& document, const AnyReport& report) {
 
 // A verdict that is no failure must be what the rest of the report comes to.
 absl::Status CheckVerdict(const Report& report) {
-  const bool compared = report.complete && report.exact && report.gaps.empty() &&
-                        !report.interrupted && !report.error && !report.replicas.empty();
-  const bool holds = report.verdict == Verdict::kIdentical   ? compared && report.total == 0
-                     : report.verdict == Verdict::kDivergent ? compared && report.total > 0
+  const bool ended = report.gaps.empty() && !report.interrupted && !report.error &&
+                     !report.replicas.empty() && report.complete == report.exact;
+  const bool found = report.total > 0 || !report.schema_differences.empty();
+  // A sample proves what was confirmed in it, and never that there is nothing else.
+  const bool compared = ended && report.exact && !report.estimate;
+  const bool sampled = ended && !report.exact && report.estimate && report.statuses.confirmed > 0 &&
+                       report.total >= report.statuses.confirmed;
+  const bool holds = report.verdict == Verdict::kIdentical   ? compared && !found
+                     : report.verdict == Verdict::kDivergent ? (compared && found) || sampled
                                                              : true;
   if (holds) return absl::OkStatus();
   return absl::InvalidArgumentError("not a report: its verdict is " +

@@ -104,12 +104,12 @@ class TableWriter {
 
   absl::Status Compared() {
     if (!report_.schema) return absl::OkStatus();
-    std::vector<std::string> key, values, left_out;
+    std::vector<std::string> key, values;
+    const std::vector<std::string> left_out = NotComparedTexts(report_);
     for (const auto& column : report_.schema->key) key.push_back(EscapeForDisplay(column.name));
     for (const auto& column : report_.schema->values) {
       values.push_back(EscapeForDisplay(column.name));
     }
-    for (const auto& name : report_.not_compared) left_out.push_back(EscapeForDisplay(name));
     std::string line = "  compared: key " + JoinNames(key);
     if (report_.multiset()) line = "  compared: records without key, by their copy counts";
     line += values.empty() ? "; no other columns" : "; columns " + JoinNames(values, 40);
@@ -255,6 +255,7 @@ class TableWriter {
   absl::Status Records() {
     if (report_.records.empty() && report_.total == 0) return absl::OkStatus();
     RETURN_IF_ERROR(Line());
+    RETURN_IF_ERROR(Withheld());
     std::vector<TableRow> rows = {HeaderRow()};
     bool decoded = report_.schema.has_value();
     for (const ReportRecord& record : report_.records) {
@@ -271,6 +272,15 @@ class TableWriter {
     if (report_.records.size() == report_.total) return absl::OkStatus();
     return Line("… and " + GroupDigits(report_.total - report_.records.size()) +
                 " more divergent keys, not listed (--max-divergences)");
+  }
+
+  absl::Status Withheld() {
+    if (report_.values_withheld.empty()) return absl::OkStatus();
+    std::vector<std::string> names;
+    for (const size_t i : report_.values_withheld) names.push_back(report_.replicas[i].name);
+    return Line("No values are shown: the " +
+                std::string(names.size() == 1 ? "agent of " : "agents of ") + JoinAnd(names) +
+                (names.size() == 1 ? " gives" : " give") + " none away (--allow-values).");
   }
 
   TableRow HeaderRow() const {

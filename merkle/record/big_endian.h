@@ -6,7 +6,7 @@
 
 namespace driftwood::merkle {
 
-// `to` must have room for 8 (4) bytes; `from` must hold as many.
+// `to` must have room for 8 (4) bytes; `from` must hold as many (2).
 inline void StoreBigEndian64(uint64_t value, char* to) {
   value = __builtin_bswap64(value);
   std::memcpy(to, &value, sizeof value);
@@ -24,6 +24,11 @@ inline uint32_t LoadBigEndian32(const char* from) {
   uint32_t value;
   std::memcpy(&value, from, sizeof value);
   return __builtin_bswap32(value);
+}
+inline uint16_t LoadBigEndian16(const char* from) {
+  uint16_t value;
+  std::memcpy(&value, from, sizeof value);
+  return __builtin_bswap16(value);
 }
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big_endian.h swaps unconditionally");

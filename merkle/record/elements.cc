@@ -151,8 +151,7 @@ class ElementReader {
     const char letter = json_.front();
     json_.remove_prefix(1);
     if (letter == 'u') {  // "\\u00xx" in lower case
-      const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
-      const int byte = 16 * digit(json_[2]) + digit(json_[3]);
+      const int byte = 16 * HexDigit(json_[2]) + HexDigit(json_[3]);
       json_.remove_prefix(4);
       return static_cast<char>(byte);
     }

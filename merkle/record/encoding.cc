@@ -75,7 +75,9 @@ void AppendNamed(Tag tag, std::string_view name, std::string_view bytes, Place p
   AppendFramed(tag, body, place, out);
 }
 
-void AppendDecimal(const Decimal& decimal, Place place, std::string* out) {
+// Of a Decimal or a GroupedDecimal.
+template <typename Number>
+void AppendDecimal(const Number& decimal, Place place, std::string* out) {
   const size_t head = place == Place::kValue ? 5 : 1;
   const size_t body = DecimalBodyBytes(decimal);
   DRIFTWOOD_CHECK(body <= std::numeric_limits<uint32_t>::max());
@@ -90,6 +92,19 @@ void AppendDecimal(const Decimal& decimal, Place place, std::string* out) {
   if (place == Place::kValue) StoreBigEndian32(static_cast<uint32_t>(body), column + 1);
   WriteDecimalBody(decimal, column + head);
   if (column == small) out->append(small, head + body);
+}
+
+// False if `number`, a text or a GroupedDecimal, is not of the common case.
+template <typename Number>
+bool AppendShortDecimal(const Number& number, Place place, std::string* out) {
+  char column[5 + kShortDecimalBytes];
+  const size_t head = place == Place::kValue ? 5 : 1;
+  const size_t body = WriteShortDecimalBody(number, column + head);
+  if (body == 0) return false;
+  column[0] = static_cast<char>(Tag::kDecimal);
+  if (place == Place::kValue) StoreBigEndian32(static_cast<uint32_t>(body), column + 1);
+  out->append(column, head + body);
+  return true;
 }
 
 void AppendDateLike(Tag tag, int64_t number, std::string* out) {
@@ -274,14 +289,7 @@ bool AppendIntegerText(std::string_view text, Place place, std::string* out) {
 }
 
 bool AppendDecimalText(std::string_view text, Place place, std::string* out) {
-  char column[5 + kShortDecimalBytes];
-  const size_t head = place == Place::kValue ? 5 : 1;
-  if (const size_t body = WriteShortDecimalBody(text, column + head); body != 0) {
-    column[0] = static_cast<char>(Tag::kDecimal);
-    if (place == Place::kValue) StoreBigEndian32(static_cast<uint32_t>(body), column + 1);
-    out->append(column, head + body);
-    return true;
-  }
+  if (AppendShortDecimal(text, place, out)) return true;
   const std::optional<Decimal> decimal = ParseDecimal(text);
   if (!decimal) return false;
   AppendDecimal(*decimal, place, out);
@@ -351,6 +359,10 @@ bool AppendBitsText(std::string_view text, Place place, std::string* out) {
   }
   AppendBits(packed, static_cast<uint32_t>(text.size()), place, out);
   return true;
+}
+
+void AppendDecimalGroups(const GroupedDecimal& value, Place place, std::string* out) {
+  if (!AppendShortDecimal(value, place, out)) AppendDecimal(value, place, out);
 }
 
 void AppendDecimalInteger(int64_t value, Place place, std::string* out) {

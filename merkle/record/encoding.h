@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "merkle/record/decimal.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::merkle {
@@ -83,6 +84,7 @@ bool AppendBitsText(std::string_view text, Place place, std::string* out);  // "
 
 // The same from what a source holds in binary.
 void AppendDecimalInteger(int64_t value, Place place, std::string* out);
+void AppendDecimalGroups(const GroupedDecimal& value, Place place, std::string* out);
 void AppendDecimalUnsigned(uint64_t value, Place place, std::string* out);
 // By the shortest decimal form that reads back as the same double; NaN and +-infinity as such.
 void AppendDecimalDouble(double value, Place place, std::string* out);

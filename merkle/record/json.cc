@@ -57,8 +57,7 @@ int TakeByte(const char** p) {
   if (c != '\\') return static_cast<uint8_t>(c);
   const char letter = *(*p)++;
   if (letter != 'u') return kEscaped[kEscapeLetters.find(letter)];
-  const auto digit = [](char hex) { return IsDigit(hex) ? hex - '0' : hex - 'a' + 10; };
-  const int byte = digit((*p)[2]) << 4 | digit((*p)[3]);
+  const int byte = HexDigit((*p)[2]) << 4 | HexDigit((*p)[3]);
   *p += 4;
   return byte;
 }

@@ -15,6 +15,7 @@
 #include "merkle/record/encoding.h"
 #include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 #include "merkle/text/unicode.h"
 
 namespace driftwood::merkle {
@@ -219,6 +220,19 @@ void ReadFinerDigits(const Column& column, Value* value) {
   *value = std::move(read);
 }
 
+// The rules that a mistyped one may have been meant to be, with its number.
+std::vector<std::string> NamesLike(std::string_view text) {
+  std::vector<std::string> names = {"ignore"};
+  for (const RuleName& name : kNames) names.emplace_back(name.text);
+  const size_t equals = text.find('=');
+  const std::string number(equals == std::string_view::npos ? "" : text.substr(equals + 1));
+  if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos) return names;
+  for (const char* const rule : {"round=", "float="}) {
+    if (rule + number != text) names.push_back(rule + number);
+  }
+  return names;
+}
+
 }  // namespace
 
 absl::StatusOr<Rule> ParseRule(std::string_view text) {
@@ -232,7 +246,7 @@ absl::StatusOr<Rule> ParseRule(std::string_view text) {
     return Rule{RuleKind::kFloatDigits, *digits};
   }
   return absl::InvalidArgumentError(
-      "unknown rule " + Quoted(text) +
+      "unknown rule " + Quoted(text) + DidYouMean(text, NamesLike(text)) +
       "; there are round=0 to 100, float=1 to 17, float=32, precision=s, ms or us, trim, rtrim, "
       "nfc, casefold, empty=null, json=number-as-double and ignore");
 }

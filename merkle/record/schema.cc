@@ -15,10 +15,20 @@ struct OtherName {
   ColumnType type;
 };
 constexpr OtherName kOtherNames[] = {
-    {"int", ColumnType::kInteger},    {"bigint", ColumnType::kInteger},
-    {"string", ColumnType::kText},    {"datetime", ColumnType::kTimestamp},
-    {"boolean", ColumnType::kBool},   {"numeric", ColumnType::kDecimal},
+    {"int", ColumnType::kInteger},
+    {"bigint", ColumnType::kInteger},
+    {"smallint", ColumnType::kInteger},
+    {"tinyint", ColumnType::kInteger},
+    {"string", ColumnType::kText},
+    {"varchar", ColumnType::kText},
+    {"datetime", ColumnType::kTimestamp},
+    {"boolean", ColumnType::kBool},
+    {"numeric", ColumnType::kDecimal},
     {"double", ColumnType::kFloat64},
+    {"double precision", ColumnType::kFloat64},
+    {"blob", ColumnType::kBytes},
+    {"bytea", ColumnType::kBytes},
+    {"jsonb", ColumnType::kJson},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ constexpr int HexDigit(char c) { return kHexValues[static_cast<unsigned char>(c)
 void AppendHex(std::string_view bytes, std::string* out);
 inline void AppendHex(char byte, std::string* out) { AppendHex(std::string_view(&byte, 1), out); }
 std::string Hex(std::string_view bytes);
+// The bytes of digits of either case, two a byte; nothing if `hex` is not all digits in pairs.
+std::optional<std::string> BytesOfHex(std::string_view hex);
 // Of at most so many bytes, then "..." if there are more.
 std::string ShortHex(std::string_view bytes, size_t bytes_max);
 

@@ -18,7 +18,7 @@ Json ToJson(const StoreKindDescription& kind) {
           {"url_form", kind.url_form},
           {"database_form", kind.database_form},
           {"endings", std::move(endings)},
-          {"file_parameters", kind.file_parameters},
+          {"magic", kind.magic},
           {"is_server", kind.is_server},
           {"password_variable", kind.password_variable}};
 }
@@ -53,7 +53,7 @@ bool FromJson(const Json& object, StoreKindDescription* kind) {
   kind->is_server = is_server.get<bool>();
   return Take(object, "url_form", &kind->url_form) &&
          Take(object, "database_form", &kind->database_form) &&
-         Take(object, "file_parameters", &kind->file_parameters) &&
+         Take(object, "magic", &kind->magic) &&
          Take(object, "password_variable", &kind->password_variable);
 }
 

@@ -24,7 +24,7 @@ struct StoreKindDescription {
     friend bool operator==(const FileEnding&, const FileEnding&) = default;
   };
   std::vector<FileEnding> endings{};
-  std::string file_parameters{};  // what its URL then goes on with: "?key=COLUMN"
+  std::string magic{};     // how a file of such a store begins; empty: in no way of its own
   bool is_server = false;         // its URLs are "SCHEME://…"
   // The environment variable from which its agent takes a password; empty: it takes none.
   std::string password_variable{};

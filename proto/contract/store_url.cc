@@ -80,6 +80,11 @@ bool IsServerScheme(std::string_view scheme) {
   return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
 }
 
+// A path that begins as a server's host would must not get to look as if a password stood in it.
+std::string WrittenPath(const std::string& path) {
+  return PercentEncode(path, path.starts_with("//") ? "%?:@" : "%?");
+}
+
 }  // namespace
 
 bool StoreUrl::IsServer() const { return path.starts_with("//") && IsServerScheme(scheme); }
@@ -174,14 +179,14 @@ StoreUrl StoreUrl::Without(const std::string& name) const {
 }
 
 std::string StoreUrl::WithoutParameters() const {
-  return merkle::Redacted(scheme + ":" + (IsServer() ? path : PercentEncode(path, "%?")));
+  return merkle::Redacted(scheme + ":" + (IsServer() ? path : WrittenPath(path)));
 }
 
 std::string StoreUrl::ToString() const {
-  std::string out = scheme + ":" + (IsServer() ? path : PercentEncode(path, "%?"));
+  std::string out = scheme + ":" + (IsServer() ? path : WrittenPath(path));
   char separator = '?';
   for (const auto& [name, value] : parameters) {
-    out += separator + PercentEncode(name, "%&?=") + "=" + value;
+    out += separator + PercentEncode(name, "%&?=:@") + "=" + value;
     separator = '&';
   }
   return out;

@@ -21,6 +21,7 @@
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
 #include "merkle/record/schema.h"
+#include "tests/testing/sanitizers.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
@@ -99,11 +100,10 @@ class Target {
       input.remove_prefix(std::min(input.size(), 2 + size));
     }
     Call(kind % 8);
-#if !defined(__SANITIZE_ADDRESS__)
     rusage usage{};
     DRIFTWOOD_CHECK(::getrusage(RUSAGE_SELF, &usage) == 0);
-    DRIFTWOOD_CHECK(int64_t{usage.ru_maxrss} * 1024 < kPeakBytesMax);
-#endif
+    DRIFTWOOD_CHECK(testing::kAddressSanitizer ||
+                    int64_t{usage.ru_maxrss} * 1024 < kPeakBytesMax);
   }
 
  private:

@@ -139,7 +139,8 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
         {"coordinator/audit/diagnostics", diagnostics},
         {"coordinator/audit", audit},
         {"coordinator/diff", with(audit, {"coordinator/audit"})},
-        {"coordinator", with(audit, {"coordinator/diff"})},
+        {"coordinator/help", with(audit, {"coordinator/diff"})},
+        {"coordinator", with(audit, {"coordinator/diff", "coordinator/help"})},
     };
   }();
   return arrows;
@@ -211,6 +212,50 @@ TEST_F(IncludeRuleTest, ATestMirrorsAFileOrSaysWhatItCovers) {
     EXPECT_TRUE(fs::exists(root / (mirrored + ".h")) || fs::exists(root / (mirrored + ".cc")) ||
                 StartsWith(first_line, "//"))
         << file << " mirrors no file and does not say what it covers";
+  }
+}
+
+// The comment that a file begins with.
+std::string FirstComment(const fs::path& path) {
+  std::ifstream stream(path);
+  std::string comment, line;
+  while (std::getline(stream, line) && StartsWith(line, "//")) comment += line.substr(2) + " ";
+  return comment;
+}
+
+// The modules whose files a test's first comment names: "pg_scan.h", in the room that it mirrors,
+// or "agent/main.cc".
+std::vector<std::string> NamedModules(const fs::path& root, const std::string& test) {
+  static const std::regex pattern(R"re([a-z0-9_/]+\.(cc|h)\b)re");
+  const std::string comment = FirstComment(root / test);
+  const fs::path room = fs::relative(fs::path(test).parent_path(), "tests");
+  std::vector<std::string> modules;
+  for (std::sregex_iterator at(comment.begin(), comment.end(), pattern), end; at != end; ++at) {
+    const fs::path name = at->str();
+    fs::path module = name.has_parent_path() ? name : room / name;
+    modules.push_back(module.replace_extension());
+  }
+  return modules;
+}
+
+TEST_F(IncludeRuleTest, EachSourceFileHasATestOfItsNameOrIsNamedAtTheTopOfOne) {
+  static const std::regex test_of(R"re(^tests/(.*)_test\.cc$)re");
+  const fs::path root = testing::SourceDir();
+  std::set<std::string> covered;
+  for (const std::string& file : SourceFiles(root)) {
+    std::smatch match;
+    if (!std::regex_search(file, match, test_of)) continue;
+    covered.insert(match[1]);
+    for (const std::string& module : NamedModules(root, file)) {
+      EXPECT_TRUE(fs::exists(root / (module + ".cc")) || fs::exists(root / (module + ".h")) ||
+                  fs::exists(root / "tests" / (module + ".cc")))
+          << file << " names " << module << ", which is not there";
+      covered.insert(module);
+    }
+  }
+  for (const std::string& file : SourceFiles(root)) {
+    if (!IsOfTheProgram(file) || fs::path(file).extension() != ".cc") continue;
+    EXPECT_TRUE(covered.contains(Module(file))) << file << " has no test";
   }
 }
 

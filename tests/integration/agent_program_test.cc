@@ -1,4 +1,4 @@
-// The driftwood-agent program: its options, its first line, its end.
+// The driftwood-agent program: its options, its first line, its end. Covers agent/main.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>

@@ -1,5 +1,6 @@
 // `driftwood diff --all` over two databases: a schema like that of the employees sample, in
-// PostgreSQL and in MariaDB. DRIFTWOOD_TEST_ROWS makes it larger.
+// PostgreSQL and in MariaDB. DRIFTWOOD_TEST_ROWS makes it larger. Covers
+// agent/stores/mysql/mysql_list.cc and agent/stores/postgresql/pg_list.cc too.
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-// Keys that one engine takes for one and the others for two: the audit names both.
+// Keys that one engine takes for one and the others for two: the audit names both. Covers
+// agent/index/alike_keys.cc too.
 #include <gmock/gmock.h>
 
 #include "tests/integration/diff_fixture.h"

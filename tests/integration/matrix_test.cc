@@ -189,7 +189,6 @@ class ValueMatrixTest : public MatrixTest {
     std::vector<std::string> words = Words(columns_, a, b);
     words.insert(words.begin(), {UrlOf(a, "matrix", columns_),
                                  UrlOf(b, neighbours ? "neighbours" : "matrix", columns_)});
-    words.push_back("--show-values");
     const Json document = DiffJson(words);
     const std::set<Cell> expected = Expected(a, b, neighbours);
     const std::set<Cell> found = FoundCells(document);
@@ -270,7 +269,6 @@ class KeyMatrixTest : public MatrixTest {
                  (fewer ? ", with fewer keys" : ", the same") + ", key of " + columns_[0].name);
     std::vector<std::string> words = Words(columns_, a, b);
     words.insert(words.begin(), {UrlOfKeys(a, "whole"), UrlOfKeys(b, fewer ? "fewer" : "whole")});
-    words.push_back("--show-values");
     const Json document = DiffJson(words);
     const std::set<std::string> left = NumbersIn(a, rows_);
     const std::set<std::string> right = NumbersIn(b, fewer ? fewer_ : rows_);

@@ -47,7 +47,7 @@ class MultisetDiffTest : public DiffTest {
     }
   }
   Json DiffRows(std::vector<std::string> words) {
-    words.insert(words.end(), {"--key", "*", "--show-values", "--max-divergences", "1000000"});
+    words.insert(words.end(), {"--key", "*", "--max-divergences", "1000000"});
     const Json document = DiffJson(words);
     if (document.value("verdict", "") != "ERROR") ExpectItAddsUp(document);
     return document;
@@ -93,7 +93,7 @@ TEST_F(MultisetDiffTest, WhoeverReadsTheReportSeesCopiesAndTheRecordItself) {
   EXPECT_EQ(table.exit_code, 1);
   EXPECT_NE(table.out.find("2 copies  3 copies"), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("1 copy    (missing)"), std::string::npos) << table.out;
-  const ProcessResult values = Table({"csv:a.csv", "csv:b.csv", "--show-values"});
+  const ProcessResult values = Table({"csv:a.csv", "csv:b.csv"});
   EXPECT_NE(values.out.find("changed, confirmed: 2 copies in left, 3 copies in right\n"
                             "    n  1\n    t  x\n"),
             std::string::npos)

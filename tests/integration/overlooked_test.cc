@@ -53,7 +53,7 @@ TEST_F(OverlookedTest, ARecordThatAnIndexLacksHasNotGone) {
   };
   const std::set<std::string> missing = {"lost missing in right"};
   EXPECT_EQ(Confirmed(with({})), missing);
-  EXPECT_EQ(Confirmed(with({"--show-values"})), missing);
+  EXPECT_EQ(Confirmed(with({"--no-values"})), missing);
   // What differs too, and what lies beside it.
   postgres_->Sql("INSERT INTO whole VALUES ('lost', 2), ('more', 3)");
   EXPECT_EQ(Confirmed(with({})), (std::set<std::string>{"lost changed", "more missing in left"}));
@@ -151,7 +151,7 @@ TEST_F(OverlookedTest, ColumnsAreNotSaidToAgreeWhereTheValuesAreNotKnown) {
   WriteFile("b.csv", "id,a,b\n1,q," + std::string(33 << 20, 'x') + "\n");
   WriteFile("c.csv", "id,a,b\n1,p,small\n");
   const std::vector<std::string> two = {"csv:a.csv?key=id", "csv:b.csv?key=id", "--types",
-                                        "a=text,b=text,id=integer", "--show-values"};
+                                        "a=text,b=text,id=integer"};
   std::vector<std::string> three = two, no_why = two;
   three.insert(three.begin() + 2, "csv:c.csv?key=id");
   no_why.push_back("--no-why");

@@ -70,8 +70,8 @@ TEST_F(PostgresqlDiffTest, PlantedDriftIsFoundExactly) {
       "UPDATE t SET at = at + interval '1 microsecond' WHERE id = 2999;"
       "UPDATE t SET doc = doc || '{\"a\": 0}' WHERE id = 13; UPDATE t SET price = price;"
       "DELETE FROM t WHERE id = 100; INSERT INTO t(id) VALUES (4000)");
-  const Json document = DiffJson({server_->Url("t", "&connections=2"), "csv:t.csv?key=id", "--name",
-                                  "pg", "--name", "csv", "--show-values"});
+  const Json document = DiffJson(
+      {server_->Url("t", "&connections=2"), "csv:t.csv?key=id", "--name", "pg", "--name", "csv"});
   EXPECT_EQ(Found(document),
             (std::set<std::string>{"7 changed", "8 changed", "2999 changed", "13 changed",
                                    "100 missing in pg", "4000 missing in csv"}))

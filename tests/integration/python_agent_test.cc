@@ -109,7 +109,7 @@ TEST_F(PythonAgentTest, ExactlyThePlantedDifferencesAreFoundWithColumnsAndValues
   rows.erase(rows.begin() + 7);  // -4741
   rows.push_back({-5001, "new", "new"});
   WriteCsv(rows);
-  const Json document = Compare({"--show-values"});
+  const Json document = Compare({});
   EXPECT_EQ(document["verdict"], "DIVERGENT");
   EXPECT_EQ(Found(document),
             (std::set<std::string>{"-4630 changed", "106000 changed", "106037 changed",
@@ -148,6 +148,20 @@ TEST_F(PythonAgentTest, ColumnsLeftOutAreLeftOutThereToo) {
   EXPECT_EQ(Compare({"--ignore", "note"})["verdict"], "IDENTICAL");
 }
 
+// Then the columns are known, by their tags, and the report says why there is no more.
+TEST_F(PythonAgentTest, ValuesThatItKeepsToItselfAreNotShown) {
+  const auto agent = ServeKeyed(10);
+  std::vector<Row> rows = FixedRows(10);
+  rows[5].name = "else";
+  WriteCsv(rows);
+  const Json document = Compare();
+  EXPECT_EQ(document["verdict"], "DIVERGENT");
+  EXPECT_EQ(document["values_withheld"], Json::array({"python"}));
+  EXPECT_FALSE(document.contains("values_shown"));
+  EXPECT_FALSE(document["records"][0].contains("values"));
+  EXPECT_EQ(document["records"][0]["columns"], Json::array({"name"}));
+}
+
 TEST_F(PythonAgentTest, WhatItRefusesIsAnError) {
   const auto agent = ServeKeyed(10);
   WriteCsv(FixedRows(10));
@@ -160,7 +174,6 @@ TEST_F(PythonAgentTest, WhatItRefusesIsAnError) {
   ExpectError(with({}), {"digest key"});  // csv's agent has a random one
   ExpectError(with({"--digest-key-file", "digest.key", "--rule", "name:trim"}),
               {"neither rules nor multisets"});
-  ExpectError(with({"--digest-key-file", "digest.key", "--show-values"}), {"--allow-values"});
   ExpectError({"agent:unix:" + Path("agent.sock") + "/other", words[1]}, {"other"});
 }
 

@@ -90,8 +90,7 @@ TEST_F(RulesTest, ValuesOfKeysUnderARuleAreFound) {
       "CREATE TABLE t(k TEXT PRIMARY KEY, v TEXT);"
       "INSERT INTO t VALUES('ANNA', 'x'), ('Bert', 'y')");
   WriteFile("k.csv", "k,v\nanna,x\nbert,z\n");
-  const Json document =
-      DiffJson({"sqlite:k.db?table=t", "csv:k.csv", "--rule", "k:casefold", "--show-values"});
+  const Json document = DiffJson({"sqlite:k.db?table=t", "csv:k.csv", "--rule", "k:casefold"});
   ASSERT_EQ(Found(document), (std::set<std::string>{"bert changed"}));
   EXPECT_EQ(document["records"][0]["values"]["left"]["v"], "y");
   EXPECT_EQ(document["records"][0]["values"]["right"]["v"], "z");

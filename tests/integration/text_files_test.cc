@@ -119,7 +119,7 @@ TEST_F(TextFilesTest, ProcessSubstitutionIsReadOnceForAllThatIsAsked) {
   WriteFile("b.csv", Csv(20'000, 777));
   const ProcessResult result = Bash(
       "$D diff csv:<(cat a.csv)?key=id csv:<(gzip -c b.csv)?key=id --name a --name b "
-      "--show-values --recheck 0 --state-dir state");
+      "--recheck 0 --state-dir state");
   EXPECT_EQ(result.exit_code, 1) << result.err;
   EXPECT_NE(result.out.find("name 777 x"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("DIVERGENT: 1 of 20,000 keys"), std::string::npos) << result.out;

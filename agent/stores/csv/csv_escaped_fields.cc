@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "merkle/text/hex.h"
+
 namespace driftwood::agent::csv {
 namespace {
 
@@ -28,10 +30,8 @@ constexpr char kOpenEscapeMessage[] = "the file ends in an escape; fetch the who
 
 // The low digits of an octal or hexadecimal escape; -1: none.
 int DigitOf(char c, int base) {
-  if (c >= '0' && c < '0' + (base < 10 ? base : 10)) return c - '0';
-  if (base == 16 && c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (base == 16 && c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+  const int digit = HexDigit(c);
+  return digit < base ? digit : -1;
 }
 
 // What PostgreSQL's COPY means by a backslash and these bytes ("COPY", File Formats, Text Format).

@@ -14,7 +14,6 @@ const StoreKind& CsvKind() {
                                               {".tsv", "tsv"},
                                               {".tsv.gz", "tsv"},
                                               {".tsv.zst", "tsv"}},
-                                  .file_parameters = "?key=COLUMN",
                               },
                               [](const StoreUrl& url, const StoreOptions& options) {
                                 FileScanOptions scan;

@@ -10,6 +10,7 @@
 #include <emmintrin.h>
 #endif
 
+#include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
@@ -244,17 +245,9 @@ bool JsonLine::ParseHex4(unsigned* code) {
   *code = 0;
   if (end_ - at_ < 4) return false;
   for (int i = 0; i < 4; ++i) {
-    const char c = *at_++;
-    unsigned digit = 0;
-    if (IsDigit(c))
-      digit = static_cast<unsigned>(c - '0');
-    else if (c >= 'a' && c <= 'f')
-      digit = static_cast<unsigned>(c - 'a') + 10;
-    else if (c >= 'A' && c <= 'F')
-      digit = static_cast<unsigned>(c - 'A') + 10;
-    else
-      return false;
-    *code = *code * 16 + digit;
+    const int digit = HexDigit(*at_++);
+    if (digit < 0) return false;
+    *code = *code * 16 + static_cast<unsigned>(digit);
   }
   return true;
 }

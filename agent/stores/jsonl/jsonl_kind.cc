@@ -17,7 +17,6 @@ const StoreKind& JsonlKind() {
                                               {".json", "jsonl"},
                                               {".json.gz", "jsonl"},
                                               {".json.zst", "jsonl"}},
-                                  .file_parameters = "?key=COLUMN",
                               },
                               [](const StoreUrl& url, const StoreOptions& options) {
                                 FileScanOptions scan;

@@ -70,11 +70,7 @@ absl::Status WarnOfUnseenTables(MysqlConnection& connection, const std::string& 
 }  // namespace
 
 absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOptions& store_options) {
-  ASSIGN_OR_RETURN(MysqlOptions options, MysqlOptionsOf(url));
-  if (!options.statement_timeout_s && store_options.statement_timeout.count() > 0) {
-    options.statement_timeout_s = static_cast<uint64_t>(
-        std::chrono::ceil<std::chrono::seconds>(store_options.statement_timeout).count());
-  }
+  ASSIGN_OR_RETURN(const MysqlOptions options, MysqlOptionsOf(url, store_options));
   ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
                    MysqlConnection::Open(options));
   RETURN_IF_ERROR(connection->Begin());

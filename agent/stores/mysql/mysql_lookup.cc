@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::agent {
@@ -9,16 +10,7 @@ namespace {
 
 using Kind = SourceValue::Kind;
 
-std::string Hex(std::string_view bytes) {
-  static constexpr char kDigits[] = "0123456789ABCDEF";
-  std::string out = "X'";
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out + "'";
-}
+std::string HexLiteral(std::string_view bytes) { return "X'" + Hex(bytes) + "'"; }
 
 // A number without an exponent, of no more digits than a DECIMAL has.
 bool IsPlainNumber(std::string_view text) {
@@ -52,7 +44,7 @@ std::optional<std::string> TextLiteral(const MysqlColumn& column, const SourceVa
     return std::nullopt;
   }
   if (column.character_set == "ascii" && !merkle::IsAscii(value.text)) return std::nullopt;
-  std::string literal = "_utf8mb4 " + Hex(value.text);
+  std::string literal = "_utf8mb4 " + HexLiteral(value.text);
   if (column.character_set != "utf8mb4") {
     literal = "CONVERT(" + literal + " USING " + column.character_set + ")";
   }
@@ -61,7 +53,7 @@ std::optional<std::string> TextLiteral(const MysqlColumn& column, const SourceVa
 
 std::optional<std::string> BytesLiteral(const SourceValue& value) {
   if (value.kind != Kind::kBytes && value.kind != Kind::kUuid) return std::nullopt;
-  return Hex(value.text);
+  return HexLiteral(value.text);
 }
 
 std::optional<std::string> KeyLiteral(const MysqlColumn& column, const SourceValue& value) {

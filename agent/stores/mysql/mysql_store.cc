@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "agent/source/messages.h"
-#include "agent/source/transient.h"
 #include "agent/stores/mysql/mysql_connection.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_lookup.h"
@@ -16,6 +15,7 @@
 #include "agent/stores/mysql/mysql_table.h"
 #include "agent/stores/mysql/mysql_url.h"
 #include "agent/stores/sql/described_columns.h"
+#include "agent/stores/sql/sql_table.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
 
@@ -34,7 +34,6 @@ class MysqlStore final : public Store {
       : url_(std::move(url)),
         options_(std::move(options)),
         connections_(connections),
-        table_(url_.Parameter("table")),
         where_(url_.Parameter("where")) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
@@ -48,17 +47,13 @@ class MysqlStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    absl::StatusOr<std::unique_ptr<Scan>> scan = ScanTable(columns);
-    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
-    return scan;
+    return described_.Explain(ScanTable(columns));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    absl::StatusOr<std::unique_ptr<Scan>> scan = ScanKeys(columns, key, keys);
-    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
-    return scan;
+    return described_.Explain(ScanKeys(columns, key, keys));
   }
 
   absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
@@ -184,34 +179,13 @@ class MysqlStore final : public Store {
   }
 
   absl::StatusOr<SourceDescription> DescribeTable() {
-    ASSIGN_OR_RETURN(const std::string name, TableName());
+    ASSIGN_OR_RETURN(const std::string name, SqlTableName(url_));
     ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
                      MysqlConnection::Open(options_, stop_));
     RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(const MysqlTable table, ReadTable(*connection, name));
     described_.Remember(ColumnsOf(table));
-    SourceDescription description;
-    description.source = url_.ToString();
-    description.live = true;
-    std::vector<std::string> names;
-    for (const MysqlColumn& column : table.columns) {
-      names.push_back(column.name);
-      description.columns.push_back({column.name, TypeKnowledge::kTyped, column.mapping.type,
-                                     column.declared, "", merkle::ColumnType::kDynamic,
-                                     column.mapping.reading});
-      if (column.mapping.form != MysqlForm::kUnmapped) continue;
-      description.warnings.push_back(Unmapped(table, column));
-    }
-    description.key = table.key;
-    if (url_.Parameter("key")) {
-      description.key = url_.List("key");
-      RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
-    }
-    if (!where_) {
-      description.records_estimate = table.rows_estimate;
-    } else {
-      description.filter = *where_;
-    }
+    ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
     // The server lists only columns on which its user has a privilege.
     const absl::Status all = connection->Run("SELECT * FROM " + table.Quoted() + " LIMIT 0");
     if (!all.ok() && !absl::IsPermissionDenied(all)) return all;
@@ -232,21 +206,16 @@ class MysqlStore final : public Store {
     return columns;
   }
 
-  absl::StatusOr<std::string> TableName() const {
-    if (table_) return *table_;
-    return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME");
-  }
-
   // The table as it is described, and will be until the connection's transaction ends: using it
   // locks it against being altered, dropped or truncated. The snapshot of the transaction, or of
   // others, begins only after that, so it can't be older than the table.
   absl::StatusOr<MysqlTable> BeginAndRead(std::unique_ptr<MysqlConnection>* connection) const {
-    RETURN_IF_ERROR(TableName().status());
+    RETURN_IF_ERROR(SqlTableName(url_).status());
     ASSIGN_OR_RETURN(*connection, MysqlConnection::Open(options_, stop_));
     return Begin(**connection);
   }
   absl::StatusOr<MysqlTable> Begin(MysqlConnection& connection) const {
-    ASSIGN_OR_RETURN(const std::string name, TableName());
+    ASSIGN_OR_RETURN(const std::string name, SqlTableName(url_));
     RETURN_IF_ERROR(connection.Begin());
     const std::string quoted = MysqlQuoted(options_.database) + "." + MysqlQuoted(name);
     RETURN_IF_ERROR(connection.Run("SELECT 1 FROM " + quoted + " LIMIT 0"));
@@ -260,31 +229,30 @@ class MysqlStore final : public Store {
     return table;
   }
 
-  static std::string Unmapped(const MysqlTable& table, const MysqlColumn& column) {
-    const std::string name = Printable(column.name);
-    const bool is_text = column.declared == "vector" || column.declared.starts_with("vector(");
-    return "column " + name + " of " + Printable(table.Display()) + " has the type " +
-           Printable(column.declared) + ", which has no mapping: leave it out with --ignore " +
-           name + ", or compare a view that casts it, as in " +
-           (is_text ? "VEC_ToText(" : "ST_AsText(") + name + ")";
+  static SqlTable Sql(const MysqlTable& table) {
+    SqlTable sql{table.Display(), {}, {}, table.key, table.rows_estimate};
+    for (const MysqlColumn& column : table.columns) {
+      sql.columns.push_back({column.name, TypeKnowledge::kTyped, column.mapping.type,
+                             column.declared, "", merkle::ColumnType::kDynamic,
+                             column.mapping.reading});
+      if (column.mapping.form != MysqlForm::kUnmapped) continue;
+      const bool is_vector = column.declared == "vector" || column.declared.starts_with("vector(");
+      sql.unmapped[column.name] =
+          (is_vector ? "VEC_ToText(" : "ST_AsText(") + Printable(column.name) + ")";
+    }
+    return sql;
   }
 
   static absl::StatusOr<std::string> SelectList(const MysqlTable& table,
                                                 const std::vector<std::string>& columns,
                                                 std::vector<MysqlForm>* forms) {
+    RETURN_IF_ERROR(CheckSqlColumns(Sql(table), columns));
     std::string list;
     for (const std::string& name : columns) {
-      const MysqlColumn* const column = table.Find(name);
-      if (column == nullptr) {
-        return absl::InvalidArgumentError(Printable(table.Display()) + " has no column \"" +
-                                          Printable(name) + "\"");
-      }
-      const MysqlForm form = column->mapping.form;
-      if (form == MysqlForm::kUnmapped) {
-        return absl::FailedPreconditionError(Unmapped(table, *column));
-      }
+      const MysqlColumn& column = *table.Find(name);
+      const MysqlForm form = column.mapping.form;
       list += (list.empty() ? "" : ", ") +
-              MysqlSelectItem(form, column->character_set, MysqlQuoted(name));
+              MysqlSelectItem(form, column.character_set, MysqlQuoted(name));
       forms->push_back(form);
     }
     return list;
@@ -293,7 +261,6 @@ class MysqlStore final : public Store {
   const StoreUrl url_;
   const MysqlOptions options_;
   const size_t connections_;
-  const std::optional<std::string> table_;
   std::optional<std::string> where_;  // constant once it is read
   std::stop_token stop_;
   std::shared_ptr<Retries> retries_;  // constant once scans begin
@@ -305,13 +272,9 @@ class MysqlStore final : public Store {
 
 absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url,
                                                       const StoreOptions& store_options) {
-  ASSIGN_OR_RETURN(MysqlOptions options, MysqlOptionsOf(url));
+  ASSIGN_OR_RETURN(MysqlOptions options, MysqlOptionsOf(url, store_options));
   ASSIGN_OR_RETURN(const std::optional<uint64_t> connections,
                    MysqlNumber(url, "connections", kConnectionsMax));
-  if (!options.statement_timeout_s && store_options.statement_timeout.count() > 0) {
-    options.statement_timeout_s = static_cast<uint64_t>(
-        std::chrono::ceil<std::chrono::seconds>(store_options.statement_timeout).count());
-  }
   const uint64_t count = connections.value_or(store_options.connections.value_or(1));
   return std::unique_ptr<Store>(std::make_unique<MysqlStore>(url, std::move(options), count));
 }

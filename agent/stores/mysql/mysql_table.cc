@@ -9,6 +9,7 @@
 #include "agent/stores/mysql/mysql_dated_time.h"
 #include "agent/stores/mysql/mysql_view.h"
 #include "agent/stores/mysql/mysql_volatile.h"
+#include "agent/stores/sql/sql_table.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/names.h"
 
@@ -25,12 +26,8 @@ absl::Status NoSuchTable(MysqlConnection& connection, const std::string& databas
                                     connection.Literal(database) + " ORDER BY 1 LIMIT 1000"));
   std::vector<std::string> names;
   for (size_t i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
-  const std::string nearest = NearestName(wanted, names).value_or("");
-  return absl::NotFoundError(
-      "database \"" + Printable(database) + "\" has no table \"" + Printable(wanted) +
-      "\" that this user may see" +
-      (nearest.empty() ? std::string() : "; did you mean \"" + Printable(nearest) + "\"?") +
-      " (it has: " + ListNames(names) + ")");
+  return NoSuchSqlTable("database \"" + Printable(database) + "\"", wanted, names,
+                        " that this user may see");
 }
 
 std::string Where(const MysqlConnection& connection, const MysqlTable& table) {

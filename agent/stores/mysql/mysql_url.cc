@@ -1,16 +1,16 @@
 #include "agent/stores/mysql/mysql_url.h"
 
 #include <charconv>
+#include <chrono>
 #include <cstdlib>
 
 #include "agent/source/messages.h"
+#include "agent/source/store_options.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::agent {
 namespace {
-
-constexpr uint64_t kTimeoutMaxSeconds = 30 * 86400;
 
 absl::Status Malformed(const StoreUrl& url, const std::string& why) {
   return absl::InvalidArgumentError("store URL \"" + merkle::Redacted(url.ToString()) + "\": " +
@@ -85,7 +85,28 @@ absl::StatusOr<std::optional<uint64_t>> MysqlNumber(const StoreUrl& url, const s
   return std::optional<uint64_t>(number);
 }
 
-absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
+namespace {
+
+// Of whole seconds, as the server takes it; nothing is rounded to less. What the URL says comes
+// first.
+absl::StatusOr<std::optional<uint64_t>> TimeoutSeconds(const StoreUrl& url,
+                                                       const StoreOptions& store_options) {
+  std::chrono::milliseconds time = store_options.statement_timeout;
+  if (const std::optional<std::string> text = url.Parameter("statement_timeout")) {
+    const absl::StatusOr<std::chrono::milliseconds> said = ParseTime(*text);
+    if (!said.ok())
+      return Malformed(url, "statement_timeout " + std::string(said.status().message()));
+    time = *said;
+  }
+  if (time.count() == 0) return std::optional<uint64_t>();
+  return std::optional<uint64_t>(
+      static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(time).count()));
+}
+
+}  // namespace
+
+absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url,
+                                            const StoreOptions& store_options) {
   RETURN_IF_ERROR(url.OnlyKnows(
       {"table", "where", "key", "connections", "socket", "statement_timeout", "ssl", "ssl_ca"}));
   if (!url.IsServer()) return Malformed(url, "no host");
@@ -108,8 +129,7 @@ absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url) {
   options.password = url.password;
   const char* const password = std::getenv("MYSQL_PWD");
   if (!options.password && password != nullptr) options.password = password;
-  ASSIGN_OR_RETURN(options.statement_timeout_s,
-                   MysqlNumber(url, "statement_timeout", kTimeoutMaxSeconds));
+  ASSIGN_OR_RETURN(options.statement_timeout_s, TimeoutSeconds(url, store_options));
   RETURN_IF_ERROR(ReadTls(url, &options));
   return options;
 }

@@ -1,6 +1,5 @@
 #include "agent/stores/postgresql/pg_literal.h"
 
-#include <limits>
 #include <optional>
 
 #include "agent/source/messages.h"
@@ -12,8 +11,9 @@ namespace {
 using Kind = SourceValue::Kind;
 using Special = merkle::Value::Special;
 
-constexpr int64_t kEpochDays = 10957;  // 2000-01-01, which PostgreSQL counts from
-constexpr int64_t kEpochMicros = kEpochDays * 86'400 * 1'000'000;
+constexpr int64_t kEpochDays = 10957;        // 2000-01-01, which PostgreSQL counts from
+constexpr int64_t kFirstDay = -2'440'588;    // 4714-11-24 BC, PostgreSQL's first
+constexpr int64_t kLastDay = 2'145'042'905;  // 5874897-12-31, its last
 
 std::optional<std::string> SpecialLiteral(const SourceValue& value, const std::string& type) {
   if (value.special == Special::kPlusInfinity) return "'infinity'::pg_catalog." + type;
@@ -25,22 +25,22 @@ std::string Integer(int64_t value, const std::string& type) {
   return "'" + std::to_string(value) + "'::pg_catalog." + type;
 }
 
-// As a distance from an epoch: years before Christ have no text that all settings read alike.
+// As a distance from an epoch: years before Christ have no text that all settings read alike. What
+// the server can't hold, and would say so as an error, it doesn't hold: nothing is equal to NULL.
 std::optional<std::string> MomentLiteral(Kind kind, const std::string& type,
                                          const SourceValue& value) {
   if (value.kind != kind) return std::nullopt;
   if (value.special != Special::kNone) return SpecialLiteral(value, type);
-  if (kind == Kind::kDate) {
-    const int64_t days = value.int64 - kEpochDays;
-    if (days > std::numeric_limits<int32_t>::max() / 2 || days < -kEpochDays * 1000) {
-      return std::nullopt;
-    }
-    return "('2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) " + Integer(days, "int4") + ")";
-  }
-  if (value.int64 < std::numeric_limits<int64_t>::min() / 2) return std::nullopt;
-  // Before version 15 no number in an interval's text has more than 31 bits.
-  const int64_t micros = value.int64 - kEpochMicros;
   constexpr int64_t kSecondMicros = 1'000'000, kDayMicros = 86'400 * kSecondMicros;
+  const std::string none = "NULL::pg_catalog." + type;
+  if (kind == Kind::kDate) {
+    if (value.int64 < kFirstDay || value.int64 > kLastDay) return none;
+    return "('2000-01-01'::pg_catalog.date OPERATOR(pg_catalog.+) " +
+           Integer(value.int64 - kEpochDays, "int4") + ")";
+  }
+  if (value.int64 < kFirstDay * kDayMicros) return none;  // the last one has more than 64 bits
+  // Before version 15 no number in an interval's text has more than 31 bits.
+  const int64_t micros = value.int64 - kEpochDays * kDayMicros;
   const int64_t in_day = micros % kDayMicros;
   return "('2000-01-01 00:00:00" + std::string(kind == Kind::kTimestampTz ? "+00" : "") +
          "'::pg_catalog." + type + " OPERATOR(pg_catalog.+) '" +

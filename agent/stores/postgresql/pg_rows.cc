@@ -1,7 +1,6 @@
 #include "agent/stores/postgresql/pg_rows.h"
 
 #include <bit>
-#include <charconv>
 #include <cstring>
 #include <limits>
 
@@ -39,65 +38,29 @@ std::string_view Keep(std::string_view text, std::pmr::memory_resource* arena) {
   return {to, text.size()};
 }
 
-// Four decimal digits of a numeric's group.
-char* WriteGroup(unsigned group, char* to) {
-  for (unsigned unit = 1000; unit > 0; unit /= 10) {
-    *to++ = static_cast<char>('0' + group / unit % 10);
-  }
-  return to;
-}
-
-char* WriteIntegerPart(const char* groups, int count, int weight, char* to) {
-  if (weight < 0) {
-    *to++ = '0';
-    return to;
-  }
-  to = std::to_chars(to, to + 4, count > 0 ? Get16(groups) : 0).ptr;
-  for (int i = 1; i <= weight; ++i) to = WriteGroup(i < count ? Get16(groups + 2 * i) : 0, to);
-  return to;
-}
-
-char* WriteFraction(const char* groups, int count, int weight, char* to) {
-  if (count <= weight + 1) return to;
-  *to++ = '.';
-  for (int i = weight + 1; i < count; ++i) {
-    to = WriteGroup(i >= 0 ? Get16(groups + 2 * i) : 0, to);
-  }
-  while (to[-1] == '0') --to;
-  return to[-1] == '.' ? to - 1 : to;
-}
-
 // numeric_send(): number of groups, weight of the first (power of 10,000), sign, display scale, and
 // the groups of four decimal digits.
-absl::Status DecodeNumeric(std::string_view bytes, std::pmr::memory_resource* arena,
-                           SourceValue* value) {
-  const auto number = [value](std::string_view text) {
+absl::Status DecodeNumeric(std::string_view bytes, SourceValue* value) {
+  const auto word = [value](std::string_view text) {
     *value = SourceValue::OfText(Kind::kNumber, text);
     return absl::OkStatus();
   };
   constexpr uint16_t kNegative = 0x4000, kNaN = 0xC000, kInfinity = 0xD000, kMinusInfinity = 0xF000;
   if (bytes.size() < 8) return Malformed("a numeric that is too short");
   const int count = Get16(bytes.data());
-  const int weight = static_cast<int16_t>(Get16(bytes.data() + 2));
+  const auto weight = static_cast<int16_t>(Get16(bytes.data() + 2));
   const uint16_t sign = Get16(bytes.data() + 4);
-  if (sign == kNaN) return number("NaN");
-  if (sign == kInfinity) return number("Infinity");
-  if (sign == kMinusInfinity) return number("-Infinity");
+  if (sign == kNaN) return word("NaN");
+  if (sign == kInfinity) return word("Infinity");
+  if (sign == kMinusInfinity) return word("-Infinity");
   if (sign != 0 && sign != kNegative) return Malformed("a numeric with an unknown sign");
   const char* const groups = bytes.data() + 8;
   if (bytes.size() != 8 + 2 * static_cast<size_t>(count)) return Malformed("a numeric cut short");
   for (int i = 0; i < count; ++i) {
     if (Get16(groups + 2 * i) > 9999) return Malformed("a numeric with a digit over 9999");
   }
-  const int integer_groups = weight < 0 ? 0 : weight + 1;
-  const int fraction_groups = count > weight + 1 ? count - weight - 1 : 0;
-  const auto size = 4 * static_cast<size_t>(integer_groups + fraction_groups) + 8;
-  char* const text = static_cast<char*>(arena->allocate(size, 1));
-  char* end = text;
-  if (sign == kNegative && count > 0) *end++ = '-';
-  end = WriteIntegerPart(groups, count, weight, end);
-  end = WriteFraction(groups, count, weight, end);
-  return number({text, static_cast<size_t>(end - text)});
+  *value = SourceValue::Groups({sign == kNegative, weight, bytes.substr(8)});
+  return absl::OkStatus();
 }
 
 SourceValue DecodeDate(int32_t days) {
@@ -204,7 +167,7 @@ absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory
       *value = SourceValue::Double(std::bit_cast<double>(Get64(at)));
       break;
     case PgForm::kNumeric:
-      return DecodeNumeric(bytes, arena, value);
+      return DecodeNumeric(bytes, value);
     case PgForm::kText:
       *value = SourceValue::OfText(Kind::kStored, bytes);
       break;
@@ -248,7 +211,7 @@ absl::Status DecodePgValue(PgForm form, std::string_view bytes, std::pmr::memory
 absl::Status PgBatch::Decode(RowSink& sink) {
   const std::vector<PgForm>& forms = *forms_;
   std::vector<SourceValue> row(forms.size());
-  std::vector<char> room(size_t{1} << 16);
+  std::vector<char> room(size_t{1} << 12);
   std::pmr::monotonic_buffer_resource arena(room.data(), room.size());
   const std::string_view bytes = buffer_ == nullptr ? std::string_view(bytes_) : row_;
   const char* at = bytes.data();
@@ -270,7 +233,7 @@ absl::Status PgBatch::Decode(RowSink& sink) {
       at += length;
     }
     RETURN_IF_ERROR(sink.Row(row, first() + i));
-    arena.release();  // ten bytes of a numeric may be a text of 130,000
+    arena.release();
   }
   if (at != end) return Malformed("more than one row in a message");
   return absl::OkStatus();

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "agent/source/messages.h"
+#include "agent/stores/sql/sql_table.h"
 #include "merkle/status_macros.h"
-#include "merkle/text/names.h"
 
 namespace driftwood::agent {
 namespace {
@@ -94,11 +94,7 @@ absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted,
                        {NameArray(path)}));
   std::vector<std::string> names;
   for (int i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
-  const std::string nearest = NearestName(wanted, names).value_or("");
-  return absl::NotFoundError(
-      "the database has no table \"" + Printable(wanted) + "\"" +
-      (nearest.empty() ? std::string() : "; did you mean \"" + Printable(nearest) + "\"?") +
-      " (it has: " + ListNames(names) + ")");
+  return NoSuchSqlTable("the database", wanted, names);
 }
 
 // The schemas that exist of the path that the session came with.

@@ -71,17 +71,32 @@ const BinaryType* FindBinary(const PgType& type) {
 
 constexpr int kDepthMax = 32;  // of types within types
 
-// Whether a type's output function gives one text for each value.
-bool HasText(const PgTypes& types, uint32_t oid, int depth = 0) {
-  const auto found = types.find(oid);
-  if (found == types.end() || depth > kDepthMax) return false;
-  const PgType& type = found->second;
-  if (type.kind == 'e') return true;
-  if (type.kind == 'b' && !type.is_array) return !type.is_system || !Among(kNoText, type.name);
-  if (type.kind == 'p') return false;
-  return std::all_of(type.parts.begin(), type.parts.end(),
-                     [&](uint32_t part) { return part == 0 || HasText(types, part, depth + 1); });
-}
+// Whether types' output functions give one text for each value.
+class TextTypes {
+ public:
+  explicit TextTypes(const PgTypes& types) : types_(types) {}
+
+  bool Has(uint32_t oid, int depth = 0) {
+    const auto found = types_.find(oid);
+    if (found == types_.end() || depth > kDepthMax) return false;
+    // One that is made of itself has none.
+    const auto [known, is_new] = known_.emplace(oid, false);
+    if (is_new) known->second = Find(found->second, depth);
+    return known->second;
+  }
+
+ private:
+  bool Find(const PgType& type, int depth) {
+    if (type.kind == 'e') return true;
+    if (type.kind == 'b' && !type.is_array) return !type.is_system || !Among(kNoText, type.name);
+    if (type.kind == 'p') return false;
+    return std::all_of(type.parts.begin(), type.parts.end(),
+                       [&](uint32_t part) { return part == 0 || Has(part, depth + 1); });
+  }
+
+  const PgTypes& types_;
+  std::map<uint32_t, bool> known_;  // each is looked at once
+};
 
 // The type itself, or what a domain is based on.
 const PgType* BaseOf(const PgTypes& types, uint32_t* oid) {
@@ -94,17 +109,22 @@ const PgType* BaseOf(const PgTypes& types, uint32_t* oid) {
 }
 
 // The definitions of the types of users that `type` is made of, and itself.
-void AddDefinitions(const PgTypes& types, const PgType& type, int depth,
-                    std::set<std::string>* definitions) {
-  if (depth > kDepthMax) return;
-  if (!type.is_array) definitions->insert(type.opaque);
-  for (const uint32_t part : type.parts) {
-    const auto found = types.find(part);
-    if (found != types.end() && !(found->second.is_system && !found->second.is_array)) {
-      AddDefinitions(types, found->second, depth + 1, definitions);
+struct Definitions {
+  const PgTypes& types;
+  std::set<const PgType*> seen{};
+  std::set<std::string> texts{};
+
+  void Add(const PgType& type, int depth = 0) {
+    if (depth > kDepthMax || !seen.insert(&type).second) return;
+    if (!type.is_array) texts.insert(type.opaque);
+    for (const uint32_t part : type.parts) {
+      const auto found = types.find(part);
+      if (found != types.end() && !(found->second.is_system && !found->second.is_array)) {
+        Add(found->second, depth + 1);
+      }
     }
   }
-}
+};
 
 // The type's name, and what all that it is made of is: the same text may be another value of a type
 // of that name at another server. A long one by its hash.
@@ -112,11 +132,11 @@ std::string OpaqueName(const PgTypes& types, const PgType& type) {
   const auto element = types.find(type.base());
   const bool is_array = type.is_array && element != types.end();
   const std::string& own = is_array ? element->second.opaque : type.opaque;
-  std::set<std::string> definitions;
-  AddDefinitions(types, type, 0, &definitions);
-  definitions.erase(own);
+  Definitions definitions{types};
+  definitions.Add(type);
+  definitions.texts.erase(own);
   std::string name = own;
-  for (const std::string& definition : definitions) name += " of " + definition;
+  for (const std::string& definition : definitions.texts) name += " of " + definition;
   constexpr size_t kNameMax = 200;
   if (name.size() > kNameMax) {
     name = own.substr(0, own.find('(')) + " " + Hex(merkle::Sha256(name).substr(0, 16));
@@ -141,7 +161,7 @@ PgMapping MapArray(const PgTypes& types, uint32_t oid, const PgType& type) {
     const merkle::ValueType decimals = merkle::ValueType::ListOf(ColumnType::kDecimal);
     return {PgForm::kOpaque, decimals, "::pg_catalog.numeric[]::pg_catalog.text", "", "money"};
   }
-  if (!HasText(types, oid)) return {};
+  if (!TextTypes(types).Has(oid)) return {};
   const PgMapping mapping = MapPgType(types, element_oid);
   // The text of an element would be read as its type alone: 0.1 as the double, and padding as it
   // is.
@@ -176,7 +196,7 @@ PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
   }
   const bool is_text = type.is_system ? Among(kAsText, type.name) : type.opaque == kCitext;
   if (is_text) return OwnText(PgForm::kText, ColumnType::kText, type);
-  if (!HasText(types, oid)) return {};
+  if (!TextTypes(types).Has(oid)) return {};
   return OwnText(PgForm::kOpaque, merkle::ValueType::Opaque(OpaqueName(types, type)), type);
 }
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <set>
 #include <string_view>
+#include <vector>
 
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
@@ -64,6 +66,35 @@ struct PlanNames {
   }
 };
 
+// What an escape of the server's JSON stands for; `at` is behind its '\', and moves to its end.
+char Unescaped(std::string_view json, size_t* at) {
+  constexpr std::string_view kEscapes = "bfnrt", kMeanings = "\b\f\n\r\t";
+  const char c = json[*at];
+  if (c == 'u') {
+    unsigned code = 0;  // of a control character: the others stand as they are
+    std::from_chars(json.data() + *at + 1, json.data() + std::min(*at + 5, json.size()), code, 16);
+    *at = std::min(*at + 4, json.size());
+    return static_cast<char>(code);
+  }
+  const size_t which = kEscapes.find(c);
+  return which == std::string_view::npos ? c : kMeanings[which];
+}
+
+// The strings of a JSON text, each by itself: a literal may have line breaks in it, and a name that
+// stands in no quotes an odd one of its own.
+std::vector<std::string> StringsOf(std::string_view json) {
+  std::vector<std::string> strings;
+  for (size_t i = 0; i < json.size(); ++i) {
+    if (json[i] != '"') continue;
+    std::string& text = strings.emplace_back();
+    for (++i; i < json.size() && json[i] != '"'; ++i) {
+      const bool escaped = json[i] == '\\' && ++i < json.size();
+      if (i < json.size()) text += escaped ? Unescaped(json, &i) : json[i];
+    }
+  }
+  return strings;
+}
+
 // As PostgreSQL words them in a plan.
 constexpr std::string_view kClockFunctions[] = {"now", "transaction_timestamp",
                                                 "statement_timestamp"};
@@ -90,7 +121,9 @@ absl::StatusOr<std::string> MovingFunctionIn(
     const PgResult& plan, bool clocks,
     const std::function<absl::StatusOr<PgResult>(const std::string& sql)>& ask) {
   PlanNames names;
-  for (int i = 0; i < plan.rows(); ++i) names.Add(plan.Text(i, 0));
+  for (int i = 0; i < plan.rows(); ++i) {
+    for (const std::string& text : StringsOf(plan.Text(i, 0))) names.Add(text);
+  }
   if (clocks) {
     for (const std::string_view name : kClockFunctions) {
       if (names.called.contains(std::string(name))) return std::string(name) + "()";
@@ -99,7 +132,7 @@ absl::StatusOr<std::string> MovingFunctionIn(
       if (names.words.contains(std::string(word))) return std::string(word);
     }
   }
-  // How a plan says that a sample is drawn ("Sampling: bernoulli"). Names in this case are quoted.
+  // How a plan says that a sample is drawn ("Sampling Method": "bernoulli").
   if (names.words.contains("Sampling")) return "TABLESAMPLE";
   if (names.called.empty()) return "";
   // In hexadecimal digits, which no setting of the session reads in another way.

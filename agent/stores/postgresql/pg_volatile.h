@@ -12,9 +12,9 @@
 
 namespace driftwood::agent {
 
-// Of a plan, as EXPLAIN (VERBOSE, COSTS OFF) shows it: the first function in it that is volatile by
-// its name in any schema, or with `clocks` also one that says when the transaction began. Empty if
-// there is none. `ask` answers a query.
+// Of a plan, as EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) shows it: the first function in it that
+// is volatile by its name in any schema, or with `clocks` also one that says when the transaction
+// began. Empty if there is none. `ask` answers a query.
 absl::StatusOr<std::string> MovingFunctionIn(
     const PgResult& plan, bool clocks,
     const std::function<absl::StatusOr<PgResult>(const std::string& sql)>& ask);

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "agent/source/messages.h"
-#include "agent/source/transient.h"
 #include "agent/stores/postgresql/pg_connection.h"
 #include "agent/stores/postgresql/pg_literal.h"
 #include "agent/stores/postgresql/pg_load.h"
@@ -19,6 +18,7 @@
 #include "agent/stores/postgresql/pg_url.h"
 #include "agent/stores/postgresql/pg_volatile.h"
 #include "agent/stores/sql/described_columns.h"
+#include "agent/stores/sql/sql_table.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
@@ -48,7 +48,6 @@ class PostgresqlStore final : public Store {
         connections_max_(options.connections.value_or(kConnectionsDefault)),
         statement_timeout_(SetsStatementTimeout(parameters_) ? std::chrono::milliseconds(0)
                                                              : options.statement_timeout),
-        table_(url_.Parameter("table")),
         where_(url_.Parameter("where")) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
@@ -62,15 +61,16 @@ class PostgresqlStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    return SinceDescribed(Start(columns, nullptr));
+    return described_.Explain(Start(columns, nullptr));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    return SinceDescribed(Start(columns, [&](const PgConnection& connection, const PgTable& table) {
-      return KeyCondition(connection, table, key, keys);
-    }));
+    return described_.Explain(
+        Start(columns, [&](const PgConnection& connection, const PgTable& table) {
+          return KeyCondition(connection, table, key, keys);
+        }));
   }
 
   absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
@@ -124,29 +124,8 @@ class PostgresqlStore final : public Store {
     ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection, Connect());
     RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
-    SourceDescription description;
-    description.source = url_.ToString();
-    description.live = true;
-    std::vector<std::string> names;
-    for (const PgColumn& column : table.columns) {
-      names.push_back(column.name);
-      const merkle::ValueType& type = column.mapping.type;
-      description.columns.push_back({column.name, TypeKnowledge::kTyped, type.type, column.declared,
-                                     type.opaque, type.element, column.mapping.reading});
-      if (column.mapping.form != PgForm::kUnmapped) continue;
-      description.warnings.push_back(Unmapped(table, column));
-    }
     described_.Remember(ColumnsOf(table));
-    description.key = table.key;
-    if (url_.Parameter("key")) {
-      description.key = url_.List("key");
-      RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
-    }
-    if (!where_) {
-      description.records_estimate = table.rows_estimate;
-    } else {
-      description.filter = *where_;
-    }
+    ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
     return description;
   }
@@ -172,30 +151,26 @@ class PostgresqlStore final : public Store {
   }
 
   absl::StatusOr<PgTable> ReadTable(PgConnection& connection) const {
-    if (!table_) {
-      return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME");
-    }
-    return ReadPgTable(connection, *table_);
+    ASSIGN_OR_RETURN(const std::string name, SqlTableName(url_));
+    return ReadPgTable(connection, name);
   }
 
-  static std::string Unmapped(const PgTable& table, const PgColumn& column) {
-    return "column " + Printable(column.name) + " of " + Printable(table.Display()) +
-           " has the type " + Printable(column.declared) +
-           ", which has no mapping: leave it out with --ignore " + Printable(column.name) +
-           ", or compare a view that casts it, as in " + Printable(column.name) + "::text";
+  static SqlTable Sql(const PgTable& table) {
+    SqlTable sql{table.Display(), {}, {}, table.key, table.rows_estimate};
+    for (const PgColumn& column : table.columns) {
+      const merkle::ValueType& type = column.mapping.type;
+      sql.columns.push_back({column.name, TypeKnowledge::kTyped, type.type, column.declared,
+                             type.opaque, type.element, column.mapping.reading});
+      if (column.mapping.form != PgForm::kUnmapped) continue;
+      sql.unmapped[column.name] = Printable(column.name) + "::text";
+    }
+    return sql;
   }
 
   static DescribedColumns::Columns ColumnsOf(const PgTable& table) {
     DescribedColumns::Columns columns;
     for (const PgColumn& column : table.columns) columns[column.name] = column.declared;
     return columns;
-  }
-
-  // What the server has done is not to be taken for something that the agent has done.
-  absl::StatusOr<std::unique_ptr<Scan>> SinceDescribed(
-      absl::StatusOr<std::unique_ptr<Scan>> scan) const {
-    if (!scan.ok()) return BeforeRows(described_.Explain(scan.status()));
-    return scan;
   }
 
   static std::string NotOnePoint(const PgTable& table) {
@@ -289,7 +264,7 @@ class PostgresqlStore final : public Store {
     const auto plan_of = [&](const std::string& sql) {
       return connection.QueryUnder(ScanPath(table), sql);
     };
-    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF) " + select;
+    const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) " + select;
     const std::string name = Printable(table.Display());
     if (table.kind == 'v') {
       ASSIGN_OR_RETURN(const PgResult plan, plan_of(explain));
@@ -338,21 +313,14 @@ class PostgresqlStore final : public Store {
 
   absl::StatusOr<std::string> Select(const PgTable& table, const std::vector<std::string>& columns,
                                      std::vector<PgForm>* forms) const {
+    RETURN_IF_ERROR(CheckSqlColumns(Sql(table), columns));
     std::string list;
     for (const std::string& name : columns) {
-      const PgColumn* const column = table.Find(name);
-      if (column == nullptr) {
-        return absl::InvalidArgumentError(Printable(table.Display()) + " has no column \"" +
-                                          Printable(name) + "\"");
-      }
-      if (column->mapping.form == PgForm::kUnmapped) {
-        return absl::FailedPreconditionError(Unmapped(table, *column));
-      }
-      const PgMapping& mapping = column->mapping;
+      const PgMapping& mapping = table.Find(name)->mapping;
       list += (list.empty() ? "" : ", ") + mapping.function +
               (mapping.function.empty() ? PgQuoted(name) : "(" + PgQuoted(name) + ")") +
               mapping.cast;
-      forms->push_back(column->mapping.form);
+      forms->push_back(mapping.form);
     }
     // Without ONLY a table that began to inherit just now would be read in part.
     return "SELECT " + list + " FROM " + (table.HasPages() ? "ONLY " : "") + table.Quoted();
@@ -415,7 +383,6 @@ class PostgresqlStore final : public Store {
   const std::optional<uint64_t> connections_;  // exactly as many, if the table has as many pages
   const uint64_t connections_max_;
   const std::chrono::milliseconds statement_timeout_;
-  const std::optional<std::string> table_;
   std::optional<std::string> where_;  // constant once it is read
   std::stop_token stop_;
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/source/transient.h"
 
 namespace driftwood::agent {
 
@@ -32,6 +33,12 @@ absl::Status DescribedColumns::Explain(const absl::Status& status) const {
   merkle::MutexLock lock(&mutex_);
   if (described_.empty()) return status;
   return absl::AbortedError("gone since it was described: " + std::string(status.message()));
+}
+
+absl::StatusOr<std::unique_ptr<Scan>> DescribedColumns::Explain(
+    absl::StatusOr<std::unique_ptr<Scan>> scan) const {
+  if (!scan.ok()) return BeforeRows(Explain(scan.status()));
+  return scan;
 }
 
 }  // namespace driftwood::agent

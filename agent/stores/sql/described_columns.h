@@ -3,10 +3,13 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/source/store.h"
 #include "merkle/mutex.h"
 
 namespace driftwood::agent {
@@ -26,6 +29,10 @@ class DescribedColumns {
   // What was there when it was described and is not now was not named wrongly: NotFound becomes
   // Aborted then.
   absl::Status Explain(const absl::Status& status) const DRIFTWOOD_EXCLUDES(mutex_);
+  // The same of a scan that was to start: what the server has done is not to be taken for something
+  // that the agent has done.
+  absl::StatusOr<std::unique_ptr<Scan>> Explain(absl::StatusOr<std::unique_ptr<Scan>> scan) const
+      DRIFTWOOD_EXCLUDES(mutex_);
 
  private:
   mutable merkle::Mutex mutex_;

@@ -11,7 +11,7 @@ const StoreKind& SqliteKind() {
           .url_form = "sqlite:PATH?table=T",
           .database_form = "sqlite:PATH",
           .endings = {{".db", "sqlite"}, {".sqlite", "sqlite"}, {".sqlite3", "sqlite"}},
-          .file_parameters = "?table=TABLE",
+          .magic = std::string("SQLite format 3", 16),
       },
       [](const StoreUrl& url, const StoreOptions&) { return OpenSqliteStore(url); },
       [](const StoreUrl& url, const StoreOptions&) { return ListSqliteTables(url); }};

@@ -8,6 +8,8 @@
 #include "agent/stores/sqlite/sqlite_scan.h"
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/hex.h"
+#include "merkle/text/percent.h"
 
 namespace driftwood::agent {
 namespace {
@@ -126,13 +128,7 @@ class SqliteStore final : public Store {
     if (value.kind != SourceValue::Kind::kText) {
       return absl::UnimplementedError("only texts and integers are looked up so");
     }
-    static constexpr char kDigits[] = "0123456789abcdef";
-    std::string literal = "CAST(x'";
-    for (const char c : value.text) {
-      literal += kDigits[static_cast<unsigned char>(c) >> 4];
-      literal += kDigits[static_cast<unsigned char>(c) & 15];
-    }
-    return literal + "' AS TEXT)";
+    return "CAST(x'" + Hex(value.text) + "' AS TEXT)";
   }
 
   absl::StatusOr<std::unique_ptr<SqliteConnection>> Connect() const { return Connect(stop_); }
@@ -151,7 +147,12 @@ class SqliteStore final : public Store {
   absl::StatusOr<SqliteTable> ReadTable(const SqliteConnection& connection) const {
     if (table_) return ReadSqliteTable(connection, *table_);
     ASSIGN_OR_RETURN(const std::vector<std::string> names, SqliteTableNames(connection));
-    return absl::InvalidArgumentError(url_.ToString() + " names no table: add ?table=NAME (" +
+    const std::string advice = url_.ToString() + " names no table: add ?table=";
+    if (names.size() == 1) {
+      return absl::InvalidArgumentError(advice + PercentEncode(Printable(names[0]), "%&?,") +
+                                        ", its only one");
+    }
+    return absl::InvalidArgumentError(advice + "NAME, or compare all with --all (" +
                                       Printable(url_.path) + " has: " + ListNames(names) + ")");
   }
 

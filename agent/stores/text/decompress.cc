@@ -211,7 +211,9 @@ Compression CompressionOf(std::string_view head) {
 std::string_view UnreadableArchive(std::string_view head) {
   using std::string_view_literals::operator""sv;
   if (head.starts_with("\xFD\x37zXZ\0"sv)) return "an xz archive";
-  if (head.starts_with("BZh") && head.substr(4, 6) == "1AY&SY") return "a bzip2 archive";
+  if (head.starts_with("BZh") && head.size() >= 10 && head.substr(4, 6) == "1AY&SY") {
+    return "a bzip2 archive";  // the fourth byte is the size of its blocks
+  }
   if (head.starts_with("PK\x03\x04")) return "a zip archive, or a file of a program that uses zip";
   return "";
 }

@@ -1,4 +1,4 @@
-// Records without key, from the store to the index and back.
+// Records without key, from the store to the index and back. Covers copies.cc too.
 #include "merkle/tree/multiset.h"
 
 #include <gmock/gmock.h>

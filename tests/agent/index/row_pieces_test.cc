@@ -1,4 +1,5 @@
 // Long rows are hashed piece by piece: the bytes must be those of the row encoded in one piece.
+// Covers found_value.cc too.
 #include <gtest/gtest.h>
 
 #include <algorithm>

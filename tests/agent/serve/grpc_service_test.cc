@@ -1,4 +1,5 @@
-// The Agent service over a real connection: what a caller may do, must not do, and is told.
+// The Agent service over a real connection: what a caller may do, must not do, and is told. Covers
+// grpc_server.cc and grpc_call_watch.cc too.
 #include "agent/serve/grpc_service.h"
 
 #include <gmock/gmock.h>

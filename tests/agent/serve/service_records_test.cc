@@ -1,4 +1,5 @@
-// Records of the live store, and what a service gives away of them (service.h).
+// Records of the live store, and what a service gives away of them (service.h). Covers
+// agent/index/found_record.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

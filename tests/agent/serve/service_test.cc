@@ -1,3 +1,4 @@
+// Covers snapshots.cc too.
 #include "agent/serve/service.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Covers store_options.cc too.
 #include "agent/source/pacer.h"
 
 #include <gtest/gtest.h>

@@ -44,6 +44,8 @@ inline std::string ShowValue(const SourceValue& value) {
       return "bytes " + std::string(value.text);
     case Kind::kNumber:
       return "number " + std::string(value.text);
+    case Kind::kGroups:
+      return "number " + DisplayText(value);
     case Kind::kJson:
       return "json " + std::string(value.text);
     case Kind::kDate:

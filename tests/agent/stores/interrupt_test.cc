@@ -1,4 +1,5 @@
 // Scans that wait for their source end when they are interrupted, and so do their servers' queries.
+// Covers agent/source/for_each_row.cc too.
 #include <gtest/gtest.h>
 
 #include <chrono>

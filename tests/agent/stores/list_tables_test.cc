@@ -1,4 +1,5 @@
-// The lists of tables that stores give (agent/stores/open_store.h).
+// The lists of tables that stores give (agent/stores/open_store.h). Covers
+// agent/stores/sqlite/sqlite_list.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>

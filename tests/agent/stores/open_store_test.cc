@@ -1,3 +1,6 @@
+// Covers agent/stores/csv/csv_kind.cc, agent/stores/jsonl/jsonl_kind.cc,
+// agent/stores/lmdb/lmdb_kind.cc, agent/stores/mysql/mysql_kind.cc,
+// agent/stores/postgresql/postgresql_kind.cc and agent/stores/sqlite/sqlite_kind.cc too.
 #include "agent/stores/open_store.h"
 
 #include <gmock/gmock.h>

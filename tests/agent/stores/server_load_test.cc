@@ -1,4 +1,5 @@
-// What PostgreSQL and MariaDB say about their load.
+// What PostgreSQL and MariaDB say about their load. Covers agent/stores/mysql/mysql_load.cc and
+// agent/stores/postgresql/pg_load.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Calls that are stopped before there is a scan: while a store connects to a server that says
-// nothing, and while it waits for a lock.
+// nothing, and while it waits for a lock. Covers agent/stores/postgresql/pg_connect.cc too.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>

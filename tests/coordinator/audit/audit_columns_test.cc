@@ -1,5 +1,5 @@
 // Which columns differ, in an audit: what column tags add to a report, and what they must not
-// touch.
+// touch. Covers diagnostics.cc and coordinator/audit/diagnostics/sampled_records.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // The confirmation within an audit: what is re-read and when, and what the report makes of it.
+// Covers settle.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

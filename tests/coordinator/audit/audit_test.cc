@@ -1,3 +1,4 @@
+// Covers audit_sources.cc and live_reader.cc too.
 #include "coordinator/audit/audit.h"
 
 #include <gmock/gmock.h>
@@ -161,14 +162,17 @@ TEST_F(AuditTest, ValuesThatCannotBeReadAreSaidSoAndTheVerdictStays) {
   EXPECT_THAT(report.records[0].notes, SizeIs(1));
 }
 
-TEST_F(AuditTest, AnAgentThatKeepsValuesBackIsAnErrorBeforeTheScan) {
+TEST_F(AuditTest, OfAnAgentThatKeepsValuesBackNoneAreAskedForAndTheReportSaysSo) {
   Add("left", {{1, "a"}});
-  Add("right", {{1, "A"}})->description.values_allowed = false;
+  FakePeer* const right = Add("right", {{1, "A"}});
+  right->description.values_allowed = false;
   plan_.show_values = true;
   const Report report = Run();
-  EXPECT_EQ(ExitCode(report), 2);
-  EXPECT_EQ(report.error->replica, 1u);
-  EXPECT_THAT(peers_[0]->prepared_with_force, SizeIs(0));
+  EXPECT_EQ(report.verdict, Verdict::kDivergent);
+  EXPECT_FALSE(report.values_shown);
+  EXPECT_THAT(report.values_withheld, ElementsAre(1));
+  EXPECT_THAT(report.records[0].values, SizeIs(0));
+  EXPECT_EQ(right->reads, 1);
 }
 
 // What is wrong once rows flow is not the user's, whatever its code; and a database server that

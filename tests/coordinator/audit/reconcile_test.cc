@@ -1,3 +1,4 @@
+// Covers reconcile_refusals.cc, described_source.cc and setting.cc too.
 #include "coordinator/audit/reconcile.h"
 
 #include <gmock/gmock.h>
@@ -265,6 +266,31 @@ TEST(ReconcileTest, ColumnsOfOneSideOnlyAreNamedNotDropped) {
   EXPECT_THAT(message,
               AllOf(HasSubstr("'note' (only in left)"), HasSubstr("'remark' (only in right)"),
                     HasSubstr("--ignore note,remark"), HasSubstr("--columns a")));
+}
+
+TEST(ReconcileTest, CommonColumnsAreComparedAndTheOthersAreADifference) {
+  const std::vector<DescribedSource> replicas = {
+      Replica("left", "id integer, a text, b text, c text", {"id"}),
+      Replica("mid", "id integer, b text, c text", {"id"}),
+      Replica("right", "id integer, b text, d text", {"id"})};
+  EXPECT_THAT(Text(replicas), HasSubstr("or compare those that all have with --common_columns"));
+  ReconcileOptions options;
+  options.common_columns = true;
+  options.ignore = {"d"};
+  const absl::StatusOr<Reconciled> result = Reconcile(replicas, options, Word);
+  EXPECT_EQ(SchemaText(result), "id integer; | b text; ");
+  ASSERT_TRUE(result.ok());
+  EXPECT_THAT(result->not_compared, ElementsAre("a", "c", "d"));
+  ASSERT_EQ(result->partial.size(), 2u) << "what was ignored is none";
+  EXPECT_EQ(result->partial[0].name, "a");
+  EXPECT_THAT(result->partial[0].missing_in, ElementsAre(1, 2));
+  EXPECT_THAT(result->partial[1].missing_in, ElementsAre(2));
+  options.columns = {"c"};  // asked for by name, it is not passed over
+  EXPECT_THAT(Text(replicas, options), HasSubstr("--columns: 'c' is not in right"));
+  options = {};
+  options.common_columns = true;
+  options.key = {"a"};
+  EXPECT_THAT(Text(replicas, options), HasSubstr("key column 'a' is not in mid"));
 }
 
 TEST(ReconcileTest, ColumnsOptionComparesThoseOnlyAndSaysWhatIsLeftOut) {

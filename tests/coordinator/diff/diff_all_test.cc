@@ -301,7 +301,7 @@ TEST_F(DiffAllTest, OptionsOfOneTableAreRefused) {
   fails("at least two stores");
   options_.all = false;
   options_.tables = {"a"};
-  fails("--tables and --skip-tables are for --all");
+  fails("--tables, --skip-tables and --rename-table are for --all");
 }
 
 TEST_F(DiffAllTest, ThePasswordReachesEachTableAndNoReport) {

@@ -1,3 +1,4 @@
+// Covers diff_run.cc, progress.cc and coordinator/peer/connector.cc too.
 #include "coordinator/diff/diff_command.h"
 
 #include <fcntl.h>
@@ -6,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -101,11 +104,7 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   options_.stores = {"csv:equal"};
   fails("at least two stores");
   options_.stores[1] = "nonsense";
-  fails("'nonsense' is no store URL");
-  options_.stores[1] = "data/Orders.CSV";
-  fails("did you mean 'csv:data/Orders.CSV?key=COLUMN'?");
-  options_.stores[1] = "shop.db";
-  fails("did you mean 'sqlite:shop.db?table=TABLE'?");
+  fails("'nonsense' is no store URL and no file");
   options_.stores[1] = "sqlit:x";
   fails("did you mean 'sqlite'?");
   options_.stores[1] = "nosuch:x";
@@ -130,6 +129,8 @@ TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   fails("an empty name");
   options_.format = "jsno";
   fails("did you mean 'json'?");
+  options_.progress = "line";
+  fails("did you mean 'lines'?");
   options_.output = "/nonexistent/x";
   fails("no such directory: /nonexistent");
 }
@@ -279,15 +280,64 @@ TEST_F(DiffCommandTest, ProgressComesOnATerminalOnlyAndNotWithQuiet) {
   EXPECT_EQ(err_, "");
 }
 
+// A run that is shorter than a minute says nothing; one of many tables says where it is.
+TEST_F(DiffCommandTest, ALogHasALineAMinute) {
+  double time = 0;
+  environment_.now_seconds = [&] { return time += 10; };
+  environment_.wall_clock = [] {
+    return merkle::WallTime(std::chrono::seconds(1'800'000'000) + std::chrono::microseconds(7));
+  };
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(err_, StartsWith("2027-01-15T08:00:00Z driftwood: "));
+  EXPECT_THAT(err_, Not(HasSubstr("\x1b")));
+  options_.progress = "off";
+  EXPECT_EQ(Run(), 0);
+  EXPECT_EQ(err_, "");
+  environment_.now_seconds = [&] { return time += 0.01; };
+  options_.progress = "lines";
+  EXPECT_EQ(Run(), 0);
+  EXPECT_EQ(err_, "");
+}
+
+TEST(ProgressTest, ALineComesAMinuteAfterTheLastOne) {
+  std::string written;
+  double time = 0;
+  std::atomic<double> last_line = 0;
+  Progress::Options options;
+  options.form = ProgressForm::kLines;
+  options.label = "[2/9] orders: ";
+  options.write = [&](std::string_view text) { written += text; };
+  options.now_seconds = [&] { return time; };
+  options.wall_clock = [&] {
+    return merkle::WallTime(std::chrono::seconds(1'800'000'000 + static_cast<int64_t>(time)));
+  };
+  options.last_line = &last_line;
+  Progress progress({"left"}, options);
+  progress.OnPhase(AuditObserver::Phase::kIndexing);
+  time = 59;
+  progress.OnIndexing(0, {5'900'000, 250});
+  EXPECT_EQ(written, "");
+  time = 61;
+  progress.OnIndexing(0, {6'100'000, 250});
+  EXPECT_EQ(
+      written,
+      "2027-01-15T08:01:01Z driftwood: [2/9] orders: indexing: left 6.1 M records, 100 k/s\n");
+  written.clear();
+  time = 120;
+  progress.OnIndexed(0, 12'000'000);
+  progress.OnPhase(AuditObserver::Phase::kDone);
+  EXPECT_EQ(written, "");
+}
+
 TEST(ProgressTest, TheLineShowsRateShareAndTimeLeftAndFitsTheTerminal) {
   std::string written;
   double time = 0;
-  TerminalProgress::Options options;
+  Progress::Options options;
   options.write = [&](std::string_view text) { written = text; };
   options.now_seconds = [&] { return time; };
   size_t columns = 200;
   options.columns = [&] { return columns; };
-  TerminalProgress progress({"left", "right"}, options);
+  Progress progress({"left", "right"}, options);
   DatasetDescription description;
   description.bytes = 1000;
   progress.OnDescribed(0, description);

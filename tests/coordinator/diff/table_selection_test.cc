@@ -63,22 +63,6 @@ TEST(TableSelectionTest, NamesOfAnotherLetterCaseMatchWhereOnlyOneCouldBeMeant) 
   EXPECT_THAT(selection.tables[0].MissingIn(), IsEmpty());
   EXPECT_THAT(selection.tables[1].MissingIn(), ElementsAre(0));
   EXPECT_THAT(OtherCases(selection.tables, kNames), ElementsAre("Album (album in right)"));
-  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
-  EXPECT_THAT(options.renames, ElementsAre("right:albumid=AlbumId", "right:title=Title"));
-  options = {};
-  options.renames = {"right:title=Title"};  // what its user says is not said again
-  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
-  EXPECT_THAT(options.renames, ElementsAre("right:title=Title", "right:albumid=AlbumId"));
-  options = {};
-  options.ignore = {"title"};  // as either side has it
-  options.types = {"Title=text,albumid=integer"};
-  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
-  EXPECT_THAT(options.ignore, ElementsAre("Title"));
-  EXPECT_THAT(options.types, ElementsAre("Title=text", "AlbumId=integer"));
-  options = {};
-  options.exact_names = true;
-  ColumnOptions::Create(options, kNames, selection.tables)->Apply(selection.tables[0], &options);
-  EXPECT_THAT(options.renames, IsEmpty());
 }
 
 TEST(TableSelectionTest, ADotInANameIsNoSchema) {
@@ -146,67 +130,73 @@ TEST(TableSelectionTest, ChosenAndSkippedNamesMustExist) {
   EXPECT_THAT(Skipped(selection), ElementsAre("items: --skip-tables"));
 }
 
-class ColumnOptionsTest : public ::testing::Test {
- protected:
-  ColumnOptionsTest()
-      : listings_({Listing({Table("a", {"id", "x,y", "when"}), Table("b", {"id", "note"})}),
-                   Listing({Table("a", {"id", "x,y", "at"}), Table("b", {"id", "note"})})}) {}
-
-  // Those of one table, as MakeDiffPlan() would read them.
-  DiffOptions For(const std::string& table) {
-    const TableSelection selection = *SelectTables(listings_, kNames, {}, true);
-    const absl::StatusOr<ColumnOptions> columns =
-        ColumnOptions::Create(options_, kNames, selection.tables);
-    EXPECT_TRUE(columns.ok()) << columns.status();
-    DiffOptions result = options_;
-    for (const MatchedTable& match : selection.tables) {
-      if (match.name == table && columns.ok()) columns->Apply(match, &result);
-    }
-    return result;
-  }
-  std::string Refusal() {
-    const TableSelection selection = *SelectTables(listings_, kNames, {}, true);
-    return std::string(
-        ColumnOptions::Create(options_, kNames, selection.tables).status().message());
-  }
-
-  std::vector<TableList> listings_;
-  DiffOptions options_;
-};
-
-TEST_F(ColumnOptionsTest, EachTableGetsThoseOfItsColumns) {
-  options_.ignore = {"x%2Cy,note"};
-  options_.types = {"note=text", "id=integer"};
-  options_.rules = {"note:rtrim,at:precision=s,at:ignore"};
-  options_.renames = {"left:when=at"};
-  options_.zones = {"left:when=UTC+2"};
-  const DiffOptions a = For("a");
-  EXPECT_THAT(a.ignore, ElementsAre("x%2Cy"));
-  EXPECT_THAT(a.types, ElementsAre("id=integer"));
-  EXPECT_THAT(a.rules, ElementsAre("at:precision=s", "at:ignore"));
-  EXPECT_THAT(a.renames, ElementsAre("left:when=at"));
-  EXPECT_THAT(a.zones, ElementsAre("left:when=UTC+2"));
-  const DiffOptions b = For("b");
-  EXPECT_THAT(b.ignore, ElementsAre("note"));
-  EXPECT_THAT(b.types, ElementsAre("note=text", "id=integer"));
-  EXPECT_THAT(b.rules, ElementsAre("note:rtrim"));
-  EXPECT_THAT(b.renames, IsEmpty());
-  EXPECT_THAT(b.zones, IsEmpty());
+TEST(TableSelectionTest, PatternsChooseSeveralTables) {
+  const std::vector<TableList> listings = {
+      Listing({Table("log_1"), Table("log_2"), Table("log*"), Table("shop"),
+               Table("log_v", {"id"}, "view")}),
+      Listing({Table("log_1"), Table("log_3"), Table("log*"), Table("shop"),
+               Table("log_v", {"id"}, "view")})};
+  DiffOptions options;
+  options.tables = {"log_*"};
+  TableSelection selection = *SelectTables(listings, kNames, options, true);
+  EXPECT_THAT(Names(selection), ElementsAre("log_1", "log_2", "log_3"));
+  EXPECT_THAT(Skipped(selection),
+              ElementsAre("log*: not among --tables", "log_v: view in left and right",
+                          "shop: not among --tables"));
+  options.tables = {"log_?,log_v"};
+  options.skip_tables = {"log_3"};
+  EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)),
+              ElementsAre("log_1", "log_2", "log_v"));
+  options.tables = {"log\\*"};
+  EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)), ElementsAre("log*"));
+  options.tables = {"log_1"};
+  options.skip_tables = {"log*"};
+  EXPECT_THAT(std::string(SelectTables(listings, kNames, options, true).status().message()),
+              HasSubstr("both name 'log_1'"));
+  options = {};
+  options.tables = {"shopp*"};
+  EXPECT_EQ(std::string(SelectTables(listings, kNames, options, true).status().message()),
+            "--tables: no replica has a table that 'shopp*' matches (did you mean 'shop'?)");
+  options.tables = {"zzz*"};
+  EXPECT_EQ(std::string(SelectTables(listings, kNames, options, true).status().message()),
+            "--tables: no replica has a table that 'zzz*' matches; there are log*, log_1, log_2, "
+            "log_3, log_v, shop");
 }
 
-TEST_F(ColumnOptionsTest, AColumnThatNoTableHasIsAMistake) {
-  options_.ignore = {"nots"};
-  EXPECT_EQ(Refusal(), "--ignore: no table has a column 'nots' (did you mean 'note'?)");
-  options_ = {};
-  options_.renames = {"right:when=at"};
-  EXPECT_EQ(Refusal(), "--rename: no table of right has a column 'when'");
-  options_ = {};
-  options_.renames = {"left:when=at"};
-  options_.rules = {"when:precision=s"};  // it goes by its other name, except in the zone
-  EXPECT_EQ(Refusal(), "--rule: no table has a column 'when'");
-  options_ = {};
-  options_.types = {"nosuch=text"};
-  EXPECT_THAT(Refusal(), HasSubstr("--types: no table has a column 'nosuch'"));
+class RenameTablesTest : public ::testing::Test {
+ protected:
+  // What the tables of both sides are called then, or the refusal.
+  std::vector<std::string> Renamed(const std::vector<std::string>& renames) {
+    DiffOptions options;
+    options.table_renames = renames;
+    std::vector<TableList> listings = {Listing({Table("a"), Table("b=c"), Table("b")}),
+                                       Listing({Table("x"), Table("y")})};
+    const absl::Status status = RenameTables(options, kNames, true, &listings);
+    if (!status.ok()) return {std::string(status.message())};
+    std::vector<std::string> names;
+    for (const TableList& listing : listings) {
+      for (const TableEntry& table : listing.tables) names.push_back(table.name);
+    }
+    return names;
+  }
+};
+
+TEST_F(RenameTablesTest, TablesOfOneReplicaGetOtherNames) {
+  EXPECT_THAT(Renamed({"right:x=a,right:y=b"}), ElementsAre("a", "b=c", "b", "a", "b"));
+  EXPECT_THAT(Renamed({"left:b=c=n"}), ElementsAre(HasSubstr("it could be 'b=c' or 'b'")));
+  EXPECT_THAT(Renamed({"right:x=y", "right:y=x"}), ElementsAre("a", "b=c", "b", "y", "x"));
+}
+
+TEST_F(RenameTablesTest, MistakesAreRefused) {
+  EXPECT_THAT(Renamed({"right:z=a"}), ElementsAre(HasSubstr("there is no table 'z'")));
+  EXPECT_THAT(Renamed({"rihgt:x=a"}),
+              ElementsAre("--rename-table 'rihgt:x=a': there is no replica 'rihgt' (did you mean "
+                          "'right'?); there are left and right"));
+  EXPECT_THAT(Renamed({"right:x"}), ElementsAre(HasSubstr("expected REPLICA:TABLE=NAME")));
+  EXPECT_THAT(Renamed({"right:x="}), ElementsAre(HasSubstr("expected REPLICA:TABLE=NAME")));
+  EXPECT_THAT(Renamed({"right:x=y"}),
+              ElementsAre("--rename-table: right then has two tables 'y'; rename the other one "
+                          "too"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Shell scripts play the agent.
+// Shell scripts play the agent. Covers interrupt.cc too.
 #include "coordinator/peer/agent_process.h"
 
 #include <fcntl.h>

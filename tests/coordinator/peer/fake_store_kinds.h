@@ -9,10 +9,9 @@ namespace driftwood::coordinator {
 inline absl::StatusOr<StoreKinds> FakeStoreKinds() {
   StoreKindDescription csv{{"csv"}, "csv:PATH?key=a,b"};
   csv.endings = {{".csv", "csv"}};
-  csv.file_parameters = "?key=COLUMN";
   StoreKindDescription sqlite{{"sqlite"}, "sqlite:PATH?table=T"};
   sqlite.endings = {{".db", "sqlite"}};
-  sqlite.file_parameters = "?table=TABLE";
+  sqlite.magic = std::string("SQLite format 3", 16);
   StoreKindDescription server{{"newdb", "ndb"}, "newdb://USER@HOST/DB?table=T"};
   server.is_server = true;
   server.password_variable = "NEWDB_PASSWORD";

@@ -1,4 +1,5 @@
-// Golden files pin every format; report_test.cc says how to write them anew.
+// Golden files pin every format; report_test.cc says how to write them anew. Covers
+// database_report_csv.cc, database_report_json.cc and database_report_table.cc too.
 #include "coordinator/report/database_report.h"
 
 #include <gmock/gmock.h>

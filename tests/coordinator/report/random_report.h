@@ -28,11 +28,15 @@ class RandomReport {
       report.schema = RandomSchema();
       report.not_compared = Texts(3);
       report.rules = Texts(2);
+      for (const std::string& column : report.not_compared) {
+        if (Below(2) == 0) report.schema_differences.push_back({column, {Below(replicas)}});
+      }
     }
     report.missing = Counts(replicas);
     report.verdict = static_cast<Verdict>(Below(4));
     report.statuses = Statuses();
     report.values_shown = report.schema && Below(2) == 0;
+    if (!report.values_shown && Below(2) == 0) report.values_withheld = {Below(replicas)};
     report.records_proven_equal = Count();
     FillMembers(&report);
     Complete(&report);
@@ -353,13 +357,16 @@ class RandomReport {
     const size_t replicas = report->replicas.size();
     switch (report->verdict) {
       case Verdict::kIdentical:
+        report->estimate.reset();
+        report->schema_differences.clear();
         report->records.clear();
         report->total = report->changed = report->duplicate = 0;
         report->complete = report->exact = true;
         return;
       case Verdict::kDivergent:
         report->total = std::max<uint64_t>(report->total, 1);
-        report->complete = report->exact = true;
+        report->complete = report->exact = !report->estimate;
+        if (report->estimate) report->statuses.confirmed = report->total;
         return;
       case Verdict::kIncomplete:
       case Verdict::kError:

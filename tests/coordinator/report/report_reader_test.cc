@@ -1,3 +1,4 @@
+// Covers report_members.cc and json_values.cc too.
 #include "coordinator/report/report_reader.h"
 
 #include <gmock/gmock.h>
@@ -152,7 +153,7 @@ class MalformedReportTest : public ::testing::Test {
   }
 
   const std::string text_;
-  const nlohmann::json document_;
+  nlohmann::json document_;
 };
 
 TEST_F(MalformedReportTest, TheWhitespaceAndOrderOfADocumentAreFree) {
@@ -212,6 +213,37 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
   all["verdict"] = "DIVERGENT";
   all["tables"][0]["result"] = "identical";
   EXPECT_FALSE(ReadDatabaseReport(all.dump()).ok());
+}
+
+TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForDivergent) {
+  Report report = *ReadReport(FileText(testing::TestdataDir() + "/report/identical.json"));
+  ASSERT_EQ(report.total, 0u);
+  report.not_compared = {"note"};
+  report.schema_differences = {{"note", {0}}};
+  EXPECT_THAT(Refusal(Render(report, ReportFormat::kJson)), HasSubstr("its verdict is IDENTICAL"));
+  report.verdict = Verdict::kDivergent;
+  ExpectComesBack(report);
+}
+
+// DIVERGENT by a sample takes a difference that was confirmed, and says that it isn't all.
+TEST_F(MalformedReportTest, AVerdictByASampleIsBorneOutByWhatWasConfirmedInIt) {
+  document_["divergences"]["estimate"] = {{"divergent", 2000},
+                                          {"low", 1900},
+                                          {"high", 2100},
+                                          {"confidence", 0.95},
+                                          {"sampled_records", 300}};
+  EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
+  document_["divergences"]["exact"] = false;
+  EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
+  document_["coverage"]["complete"] = false;
+  document_["divergences"]["unconfirmed"] = 0;
+  document_["divergences"]["confirmed"] = document_["divergences"]["total"];
+  EXPECT_TRUE(ReadReport(document_.dump()).ok()) << ReadReport(document_.dump()).status();
+  EXPECT_THAT(Changed("/verdict", "IDENTICAL"), HasSubstr("its verdict is IDENTICAL"));
+  EXPECT_THAT(Changed("/divergences/confirmed", 0), HasSubstr("its verdict is DIVERGENT"));
+  EXPECT_THAT(Changed("/interrupted", true), HasSubstr("its verdict is DIVERGENT"));
+  document_["divergences"].erase("estimate");
+  EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
 }
 
 TEST_F(MalformedReportTest, OtherVersionsAndTooMuchAreRefused) {

@@ -1,6 +1,7 @@
 // Golden files pin every format. To write them anew after a change that is meant (and to raise
 // kReportSchemaVersion if a program reading them would notice):
 //   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
+// Covers report_csv.cc, report_json.cc and report_table.cc too.
 #include "coordinator/report/report.h"
 
 #include <gmock/gmock.h>
@@ -657,7 +658,53 @@ TEST(ReportTest, VerdictLinesReadWell) {
             "IDENTICAL: 988 records in left and right agree; 12 keys in flight (differed when "
             "compared, agree now)");
   report.verdict = Verdict::kIncomplete;
-  EXPECT_THAT(VerdictLine(report), StartsWith("INCOMPLETE: at least 15 divergences between left"));
+  report.statuses = {15, 0, 0, 1};
+  EXPECT_THAT(VerdictLine(report),
+              StartsWith("INCOMPLETE: at least 15 keys differ between left and right (3 missing in "
+                         "left, 5 missing in right, 7 changed); the comparison did not finish"));
+}
+
+// What was not re-read may only have been in flight.
+TEST(ReportTest, AnIncompleteComparisonSaysWhatIsCertainAllTheSame) {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kIncomplete;
+  report.exact = false;
+  report.error = ReportError{absl::StatusCode::kUnavailable, "its agent is gone", 1};
+  report.total = report.changed = 7;
+  report.statuses = {2, 1, 4};
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: at least 2 keys differ between left and right; when compared 7 differed "
+            "(7 changed), not all confirmed; the comparison did not finish: right: its agent is "
+            "gone");
+  report.statuses = {0, 0, 7};
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: not known whether left and right agree; when compared 7 differed (7 "
+            "changed), none confirmed; the comparison did not finish: right: its agent is gone");
+  report.statuses = {};
+  report.total = report.changed = 0;
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: not known whether left and right agree: right: its agent is gone");
+}
+
+TEST(ReportTest, WhatASampleSaysIsAnEstimateAndAVerdictOnlyIfItProvesOne) {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.exact = false;
+  report.replicas[1].filter = "region = 'eu'";
+  report.total = report.changed = report.statuses.confirmed = 40;
+  report.estimate = Estimate{2'000'000, 1'900'000, 2'100'000, 8192};
+  EXPECT_EQ(VerdictLine(report),
+            "DIVERGENT: about 2,000,000 keys differ between left and right, as a sample of 8,192 "
+            "records lets expect (with 95 % confidence 1,900,000 to 2,100,000); in the sample 40 "
+            "keys differ (40 changed); --exhaustive compares all; only the rows of right where "
+            "region = 'eu'");
+  report.verdict = Verdict::kIncomplete;
+  report.error = ReportError{absl::StatusCode::kInternal, "not a consistent snapshot", 1};
+  EXPECT_EQ(VerdictLine(report),
+            "INCOMPLETE: at least 40 keys differ between left and right (40 changed); about "
+            "2,000,000 keys differ, as a sample of 8,192 records lets expect (with 95 % "
+            "confidence 1,900,000 to 2,100,000); the comparison did not finish: right: not a "
+            "consistent snapshot");
 }
 
 }  // namespace

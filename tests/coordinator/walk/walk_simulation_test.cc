@@ -1,5 +1,6 @@
 // The walk over in-memory replicas: what it finds equals brute force, whatever the replicas hold,
-// in a bounded number of rounds and bytes.
+// in a bounded number of rounds and bytes. Covers walk_findings.cc, walk_frontier.cc and
+// walk_segment.cc too.
 #include <algorithm>
 #include <cstdio>
 

@@ -1,5 +1,6 @@
 // The walk against replicas that lie, break off or lose a byte; against its own limits; and the
-// ways in which other tools have reported "identical" (ledger rows, by number).
+// ways in which other tools have reported "identical" (ledger rows, by number). Covers walk_ask.cc
+// and walk_take.cc too.
 #include "coordinator/walk/walk.h"
 
 #include <algorithm>

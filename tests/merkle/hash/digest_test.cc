@@ -1,3 +1,4 @@
+// Covers batch_hasher.cc and record_message.cc too.
 #include "merkle/hash/digest.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // Questions and answers: packed forms, what is refused, and the answering side against its twin.
+// Covers query_session.cc too.
 #include "merkle/query/query.h"
 
 #include <random>

@@ -218,6 +218,99 @@ TEST(DecimalTest, RandomShortNumbersHaveTheBodyOfAllOthers) {
   }
 }
 
+struct Grouped {
+  bool negative;
+  int weight;
+  std::vector<int> groups;
+};
+
+std::string WireGroups(const std::vector<int>& groups) {
+  std::string wire;
+  for (const int group : groups) {
+    wire += static_cast<char>(group >> 8);
+    wire += static_cast<char>(group & 0xFF);
+  }
+  return wire;
+}
+
+// All digits as they stand, and an exponent.
+std::string NaiveText(const Grouped& number) {
+  std::string text = number.negative ? "-0" : "0";
+  for (const int group : number.groups) {
+    const std::string digits = std::to_string(group);
+    text += std::string(4 - digits.size(), '0') + digits;
+  }
+  return text + "e" + std::to_string(4 * (number.weight + 1 - int(number.groups.size())));
+}
+
+std::string GroupedBody(const Grouped& number) {
+  const std::string wire = WireGroups(number.groups);
+  const GroupedDecimal decimal{number.negative, static_cast<int16_t>(number.weight), wire};
+  std::string body(DecimalBodyBytes(decimal), '\0');
+  WriteDecimalBody(decimal, body.data());
+  char bytes[kShortDecimalBytes];
+  const size_t size = WriteShortDecimalBody(decimal, bytes);
+  if (size != 0) {
+    EXPECT_EQ(std::string(bytes, size), body) << NaiveText(number);
+  }
+  return body;
+}
+
+std::string PlainText(const Grouped& number) {
+  const std::string wire = WireGroups(number.groups);
+  std::string text;
+  AppendPlainDecimal({number.negative, static_cast<int16_t>(number.weight), wire}, &text);
+  return text;
+}
+
+TEST(DecimalTest, GroupsOfFourDigitsAreTheNumberThatTheirTextIs) {
+  const std::vector<std::pair<std::string, Grouped>> cases = {
+      {"0", {false, 0, {}}},
+      {"0", {true, 0, {}}},
+      {"0", {true, -7, {0, 0}}},
+      {"1", {false, 0, {1}}},
+      {"-10", {true, 0, {10}}},
+      {"10000", {false, 1, {1}}},
+      {"100000000", {false, 2, {1, 0, 0}}},
+      {"-12.345", {true, 0, {12, 3450}}},
+      {"120000.0001", {false, 1, {12, 0, 1}}},
+      {"0.001", {false, -1, {10}}},
+      {"0.000000000001", {false, -3, {1}}},
+      {"12.5", {false, 2, {0, 0, 12, 5000}}},
+      {"9999999999999999", {false, 3, {9999, 9999, 9999, 9999}}},
+      {"-99999999999999999999.9999", {true, 4, {9999, 9999, 9999, 9999, 9999, 9999}}},
+      {"1" + std::string(131'068, '0'), {false, 32'767, {1}}},
+      {"0." + std::string(131'071, '0') + "1", {false, -32'768, {1}}},
+      {"-9999" + std::string(131'068, '0'), {true, 32'767, {9999, 0, 0, 0, 0}}},
+  };
+  for (const auto& [text, number] : cases) {
+    const std::string name = text.substr(0, 50);
+    EXPECT_EQ(PlainText(number), text) << name;
+    EXPECT_EQ(GroupedBody(number), Body(text)) << name;
+  }
+}
+
+TEST(DecimalTest, RandomGroupsAreTheNumberThatTheirTextIs) {
+  const auto seed = static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  for (int round = 0; round < 100'000; ++round) {
+    Grouped number{random() % 2 == 0, static_cast<int>(random() % 40) - 20, {}};
+    if (random() % 8 == 0) number.weight = static_cast<int>(random() % 65'536) - 32'768;
+    const size_t count = random() % 16 == 0 ? random() % 100 : random() % 7;
+    for (size_t i = 0; i < count; ++i) {
+      static constexpr int kUnits[] = {0, 1, 10, 100, 1000, 10'000};
+      const int digit = static_cast<int>(1 + random() % 9) * kUnits[random() % 5];
+      number.groups.push_back(random() % 2 == 0 ? digit : static_cast<int>(random() % 10'000));
+    }
+    const std::string text = NaiveText(number);
+    ASSERT_EQ(GroupedBody(number), Body(text)) << text;
+    if (number.weight > 1000 || number.weight < -1000) continue;  // those are long
+    ASSERT_EQ(Canonical(PlainText(number)), Canonical(text)) << text;
+    ASSERT_EQ(PlainText(number).find('e'), std::string::npos);
+  }
+}
+
 // sign × digits × 10^exponent, written in one of many ways.
 std::string Spelling(bool negative, const std::string& digits, int exponent, size_t point,
                      size_t zeros) {

@@ -1,3 +1,4 @@
+// Covers decoding.cc and value_display.cc too.
 #include "merkle/record/encoding.h"
 
 #include <gmock/gmock.h>

@@ -86,7 +86,12 @@ TEST(ReadingTest, TypesHaveTheNamesThatDatabasesGiveThem) {
   EXPECT_EQ(ColumnTypeFromAnyName("string"), ColumnType::kText);
   EXPECT_EQ(ColumnTypeFromAnyName("datetime"), ColumnType::kTimestamp);
   EXPECT_EQ(ColumnTypeFromAnyName("uuid"), ColumnType::kUuid);
+  EXPECT_EQ(ColumnTypeFromAnyName("varchar"), ColumnType::kText);
   EXPECT_EQ(ColumnTypeFromAnyName("integre"), std::nullopt);
+  // Each is one type here and another there.
+  for (const char* name : {"float", "real", "number"}) {
+    EXPECT_EQ(ColumnTypeFromAnyName(name), std::nullopt) << name;
+  }
   EXPECT_EQ(ColumnTypeFromName("int"), std::nullopt) << "the protocol has one name for each";
 }
 

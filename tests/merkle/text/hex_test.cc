@@ -20,6 +20,14 @@ TEST(HexTest, BytesAreTwoLowerCaseDigits) {
   EXPECT_EQ(Hex(""), "");
 }
 
+TEST(HexTest, DigitsInPairsAreBytesAgain) {
+  EXPECT_EQ(BytesOfHex("000fAf"), std::string("\0\x0f\xaf", 3));
+  EXPECT_EQ(BytesOfHex(""), "");
+  for (const char* wrong : {"0", "000", "0g", "g0", " 00", "0x00"}) {
+    EXPECT_EQ(BytesOfHex(wrong), std::nullopt) << wrong;
+  }
+}
+
 TEST(HexTest, WhatIsCutOffIsSaid) {
   EXPECT_EQ(ShortHex("abc", 2), "6162...");
   EXPECT_EQ(ShortHex("abc", 3), "616263");

@@ -1,5 +1,6 @@
 // Whatever happens to the bytes of an index file: opening it and asking it everything ends in an
-// error or in the answers of the undamaged index, and never in the death of the process.
+// error or in the answers of the undamaged index, and never in the death of the process. Covers
+// merkle/hash/checksum.cc and merkle/lmdb/lmdb_env.cc too.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <lmdb.h>

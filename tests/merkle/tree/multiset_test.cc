@@ -1,3 +1,4 @@
+// Covers multiset_builder.cc too.
 #include "merkle/tree/multiset.h"
 
 #include <gtest/gtest.h>

@@ -11,7 +11,7 @@ using ::testing::ElementsAre;
 StoreKinds SomeKinds() {
   StoreKindDescription file{{"csv", "tsv"}, "csv:PATH?key=\"a\",ü"};
   file.endings = {{".csv", "csv"}, {".tsv", "tsv"}};
-  file.file_parameters = "?key=COLUMN";
+  file.magic = std::string("\x01 a\0b", 5);
   StoreKindDescription server{{"postgresql"}, "postgresql://USER@HOST/DB?table=T"};
   server.database_form = "postgresql://USER@HOST/DB";
   server.is_server = true;

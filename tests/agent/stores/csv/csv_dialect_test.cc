@@ -1,3 +1,4 @@
+// Covers csv_escaped_fields.cc too.
 #include "agent/stores/csv/csv_dialect.h"
 
 #include <random>

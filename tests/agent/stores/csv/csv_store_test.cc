@@ -1,3 +1,4 @@
+// Covers csv_parser.cc too.
 #include "agent/stores/csv/csv_store.h"
 
 #include <filesystem>

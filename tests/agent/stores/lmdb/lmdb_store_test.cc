@@ -1,3 +1,4 @@
+// Covers lmdb_reader.cc too.
 #include "agent/stores/lmdb/lmdb_store.h"
 
 #include <gmock/gmock.h>

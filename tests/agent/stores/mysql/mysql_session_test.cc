@@ -1,3 +1,4 @@
+// Covers mysql_connection.cc and mysql_snapshot.cc too.
 #include "agent/stores/mysql/mysql_session.h"
 
 #include "tests/agent/stores/mysql/mysql_store_fixture.h"

@@ -1,3 +1,4 @@
+// Covers mysql_table.cc, mysql_view.cc, mysql_scan.cc, mysql_result.cc and mysql_statement.cc too.
 #include "agent/stores/mysql/mysql_store.h"
 
 #include <gtest/gtest.h>

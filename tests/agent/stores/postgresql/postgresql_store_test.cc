@@ -1,3 +1,4 @@
+// Covers pg_table.cc too.
 #include "agent/stores/postgresql/postgresql_store.h"
 
 #include <gmock/gmock.h>
@@ -245,7 +246,10 @@ TEST_F(PostgresqlStoreTest, AFilterOrViewThatCallsAVolatileFunctionIsNotOfOnePoi
   }
   for (const char* const where :
        {"random()%20<%202", "at%20<%20clock_timestamp()", "at%20<=%20\"My%20Clock\"()",
-        "moves(id)%20=%201", "id%20IN%20(SELECT%20moves(id)%20FROM%20t)"}) {
+        "moves(id)%20=%201", "id%20IN%20(SELECT%20moves(id)%20FROM%20t)",
+        "v%20<>%20'a%0Ab'%20AND%20random()%20<%202",
+        "EXISTS%20(WITH%20\"it's\"%20AS%20MATERIALIZED%20(SELECT%201)%20SELECT%20FROM%20\"it's\"%20"
+        "WHERE%20v%20<>%20'a%0Ab'%20AND%20random()%20<%202)"}) {
     EXPECT_NE(moving("t", where).find("where= of"), std::string::npos) << where;
   }
   EXPECT_EQ(moving("plain"), "");
@@ -376,6 +380,7 @@ TEST_F(PostgresqlStoreTest, KeysOfSeveralColumnsAndTypesAreLookedUp) {
             (Rows{{"int 7"}}));
   EXPECT_EQ(found("d", {"k"},
                   {{SourceValue::Moment(Kind::kDate, 19782)},
+                   {SourceValue::Moment(Kind::kDate, -3000000)},  // before what the server can hold
                    {SourceValue::Moment(Kind::kDate, -735160)},
                    {SourceValue::SpecialMoment(Kind::kDate, Special::kPlusInfinity)}}),
             (Rows{{"int 1"}, {"int 2"}, {"int 3"}}));

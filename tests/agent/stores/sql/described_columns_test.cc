@@ -28,6 +28,8 @@ TEST(DescribedColumnsTest, ATableThatIsGoneWasNotNamedWrongly) {
   EXPECT_TRUE(absl::IsAborted(described.Explain(absl::NotFoundError("no t"))));
   EXPECT_TRUE(absl::IsUnavailable(described.Explain(absl::UnavailableError("down"))));
   EXPECT_TRUE(described.Explain(absl::OkStatus()).ok());
+  absl::StatusOr<std::unique_ptr<Scan>> scan = absl::NotFoundError("no t");
+  EXPECT_TRUE(absl::IsAborted(described.Explain(std::move(scan)).status()));
 }
 
 }  // namespace

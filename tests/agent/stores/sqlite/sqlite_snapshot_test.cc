@@ -1,4 +1,5 @@
-// What a scan of SQLite sees while others write: snapshots, proofs, locks (sqlite_scan.h).
+// What a scan of SQLite sees while others write: snapshots, proofs, locks (sqlite_scan.h). Covers
+// sqlite_position.cc too.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// Covers sqlite_clock.cc, sqlite_connection.cc and sqlite_table.cc too.
 #include "agent/stores/sqlite/sqlite_store.h"
 
 #include <gmock/gmock.h>

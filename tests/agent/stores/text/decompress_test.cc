@@ -180,6 +180,8 @@ TEST(CompressionOfTest, PlainTextsAreNone) {
     EXPECT_EQ(CompressionOf(text), Compression::kNone) << text;
   EXPECT_EQ(UnreadableArchive("id,name\n"), "");
   EXPECT_EQ(UnreadableArchive("BZhid,name"), "");
+  EXPECT_EQ(UnreadableArchive("BZh"), "");
+  EXPECT_EQ(UnreadableArchive("BZh9"), "");
   EXPECT_EQ(UnreadableArchive(std::string_view("\xFD\x37zXZ\0\0", 7)), "an xz archive");
   EXPECT_EQ(UnreadableArchive("BZh91AY&SY"), "a bzip2 archive");
   EXPECT_THAT(std::string(UnreadableArchive("PK\x03\x04")), HasSubstr("a zip archive"));

@@ -1,3 +1,4 @@
+// Covers file_scan.cc too.
 #include "agent/stores/text/file_snapshot.h"
 
 #include <fcntl.h>

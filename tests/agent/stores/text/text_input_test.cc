@@ -1,3 +1,4 @@
+// Covers byte_stream.cc and decode_text.cc too.
 #include "agent/stores/text/text_input.h"
 
 #include <fcntl.h>

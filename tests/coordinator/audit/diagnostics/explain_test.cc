@@ -1,3 +1,4 @@
+// Covers explain_evidence.cc too.
 #include "coordinator/audit/diagnostics/explain.h"
 
 #include <gmock/gmock.h>

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "coordinator/audit/audit.h"
+#include "proto/contract/fault.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/testing/seed.h"
 
@@ -222,10 +223,12 @@ class EstimateTest : public ::testing::Test {
 TEST_F(EstimateTest, WhereMostDiffersASampleIsTheResultAndSaysSo) {
   const FakePeer::Rows rows = ManyRows(20'000);
   const Report report = Compare(rows, Changed(rows, 2));
-  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
-  EXPECT_EQ(ExitCode(report), 3);
+  EXPECT_EQ(report.verdict, Verdict::kDivergent);
+  EXPECT_EQ(ExitCode(report), 1);
   EXPECT_FALSE(report.exact);
   EXPECT_FALSE(report.complete);
+  EXPECT_TRUE(report.gaps.empty());
+  EXPECT_FALSE(report.error);
   ASSERT_TRUE(report.estimate);
   EXPECT_NEAR(static_cast<double>(report.estimate->divergent), 10'000, 100);
   EXPECT_LE(report.estimate->low, report.estimate->divergent);
@@ -236,7 +239,7 @@ TEST_F(EstimateTest, WhereMostDiffersASampleIsTheResultAndSaysSo) {
   EXPECT_TRUE(report.spans.empty());
   ASSERT_TRUE(report.explanation);
   EXPECT_EQ(report.explanation->columns.at(0).hypotheses.at(0).rule, "name:rtrim");
-  EXPECT_THAT(VerdictLine(report), HasSubstr("INCOMPLETE: about "));
+  EXPECT_THAT(VerdictLine(report), HasSubstr("DIVERGENT: about "));
   EXPECT_THAT(VerdictLine(report), HasSubstr("--exhaustive"));
 }
 
@@ -273,7 +276,7 @@ TEST_F(EstimateTest, WhatIsInFlightIsLeftOut) {
   const FakePeer::Rows rows = ManyRows(20'000);
   prepare_ = [&] { right_->before_read = [&] { right_->SetRows(Changed(rows, 4)); }; };
   const Report report = Compare(rows, Changed(rows, 2));
-  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_EQ(report.verdict, Verdict::kDivergent);
   ASSERT_TRUE(report.estimate);
   EXPECT_NEAR(static_cast<double>(report.estimate->divergent), 5000, 100);
   EXPECT_NEAR(static_cast<double>(report.statuses.in_flight), 256 * 8, 20);
@@ -287,6 +290,74 @@ TEST_F(EstimateTest, ASampleThatAgreesByNowIsNotIdentical) {
   EXPECT_EQ(report.verdict, Verdict::kIncomplete);
   EXPECT_EQ(report.total, 0u);
   EXPECT_EQ(report.estimate->divergent, 0u);
+  EXPECT_EQ(report.gaps.size(), 1u);
+  EXPECT_THAT(VerdictLine(report), HasSubstr("INCOMPLETE: not known whether left and right agree"));
+}
+
+// It may only have been in flight.
+TEST_F(EstimateTest, ASampleThatWasNotReReadProvesNothing) {
+  plan_.recheck.enabled = false;
+  const FakePeer::Rows rows = ManyRows(20'000);
+  const Report report = Compare(rows, Changed(rows, 2));
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_EQ(report.certain(), 0u);
+  EXPECT_THAT(VerdictLine(report), HasSubstr("none confirmed"));
+}
+
+TEST_F(EstimateTest, ASampleThatCouldNotBeReReadProvesNothing) {
+  const FakePeer::Rows rows = ManyRows(20'000);
+  for (const absl::Status& failure : {absl::UnimplementedError("no lookup by key"),
+                                      WithFault(absl::UnavailableError("lost"), Fault::kTransport),
+                                      absl::DataLossError("damaged")}) {
+    prepare_ = [&] { right_->fail_always["read"] = failure; };
+    const Report report = Compare(rows, Changed(rows, 2));
+    EXPECT_EQ(report.verdict, Verdict::kIncomplete) << failure;
+    EXPECT_GT(report.total, 0u);
+    EXPECT_EQ(report.certain(), 0u);
+  }
+}
+
+// What is there without its filter is not known.
+TEST_F(EstimateTest, ASampleThatLeftItsFilterProvesNothing) {
+  const FakePeer::Rows rows = ManyRows(20'000);
+  prepare_ = [&] {
+    right_->description.filter = "age < 1";
+    left_->before_read = [&] { left_->SetRows({}); };
+    right_->before_read = [&] { right_->SetRows({}); };
+  };
+  const Report report = Compare(rows, Changed(rows, 2));
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_GT(report.total, 0u);
+  EXPECT_EQ(report.statuses.unconfirmed, report.total);
+}
+
+// One that differs in another way each time may lag behind for ever.
+TEST_F(EstimateTest, ASampleThatChangesAllTheTimeProvesNothing) {
+  FakePeer::Rows rows = ManyRows(20'000);
+  const FakePeer::Rows changed = Changed(rows, 2);
+  prepare_ = [&] {
+    right_->before_read = [&] {
+      for (auto& [id, name] : rows) name += "'";
+      right_->SetRows(rows);
+    };
+  };
+  const Report report = Compare(rows, changed);
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_EQ(report.statuses.unstable, report.total);
+}
+
+TEST_F(EstimateTest, AnyOtherGapIsIncompleteAndTheReason) {
+  const FakePeer::Rows rows = ManyRows(20'000);
+  prepare_ = [&] { right_->not_point_in_time = "it changed while it was read"; };
+  Report report = Compare(rows, Changed(rows, 2));
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  EXPECT_EQ(report.gaps.size(), 2u);
+  EXPECT_THAT(report.error->message, HasSubstr("it changed while it was read"));
+  EXPECT_THAT(VerdictLine(report), HasSubstr("INCOMPLETE: at least 4,0"));
+  plan_.replicas[1].allow_not_point_in_time = true;
+  report = Compare(rows, Changed(rows, 2));
+  EXPECT_EQ(report.verdict, Verdict::kDivergent);
+  EXPECT_THAT(VerdictLine(report), HasSubstr("; not a consistent snapshot: right"));
 }
 
 // The walk begins anew, and finds everything.
