@@ -153,6 +153,10 @@ struct ReportColumns {
   std::vector<ColumnCount> differing;  // that which differs most often first
 };
 
+// A hypothesis that explains so many of the differences is told; one that explains fewer, if these
+// are all.
+inline constexpr uint64_t kExplainsMin = 5;
+
 // A reason that would explain some of the differences seen.
 struct Hypothesis {
   std::string text;  // what the values differ by: "trailing spaces"

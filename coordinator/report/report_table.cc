@@ -179,6 +179,7 @@ class TableWriter {
     std::vector<std::string> lines;
     for (const ExplainedColumn& column : why.columns) {
       for (const Hypothesis& hypothesis : column.hypotheses) {
+        if (hypothesis.explains < kExplainsMin && hypothesis.explains < column.differing) continue;
         lines.push_back(WhyLine(column, hypothesis));
       }
     }

@@ -6,11 +6,9 @@
 #include <vector>
 
 #include "coordinator/audit/diagnostics/shifts.h"
+#include "coordinator/report/report.h"
 
 namespace driftwood::coordinator {
-
-// What explains so many needs no other reason.
-inline constexpr uint64_t kExplainsMin = 5;
 
 // Of `all` that differ it explains so many: five, or all if these are `least` at least.
 inline bool IsEnough(uint64_t explains, uint64_t all, uint64_t least) {
