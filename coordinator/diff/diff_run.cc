@@ -218,7 +218,10 @@ absl::Status WriteOutput(
   } else {
     output = Output::ToDescriptor(environment.stdout_fd, "stdout");
   }
+  constexpr size_t kColumns = 100;  // where no terminal says how wide it is
   TableStyle style;
+  style.columns = kColumns;
+  style.hashes = options.show_hashes;
   if (!file_usable && environment.stdout_is_terminal) {
     style.columns = environment.terminal_columns();
     style.colour = environment.colour;

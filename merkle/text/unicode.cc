@@ -25,6 +25,10 @@ std::optional<std::string> NormaliseNfc(std::string_view text) {
   return Map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 }
 
+std::optional<std::string> NormaliseNfkc(std::string_view text) {
+  return Map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+}
+
 std::optional<std::string> FoldCase(std::string_view text) { return Map(text, UTF8PROC_CASEFOLD); }
 
 }  // namespace driftwood::merkle

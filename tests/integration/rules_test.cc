@@ -125,7 +125,8 @@ TEST_F(RulesTest, TheReportSaysWhatTheValuesDifferByAndTheRuleHolds) {
   EXPECT_EQ(why["changed_sampled"], 100);
   EXPECT_EQ(why["columns"][0]["name"], "name");
   EXPECT_EQ(why["columns"][0]["hypotheses"][0]["rule"], "name:rtrim");
-  EXPECT_THAT(Diff(words).out, HasSubstr("trailing spaces explains 100 (--rule name:rtrim)"));
+  EXPECT_THAT(Diff(words).out,
+              HasSubstr("Why name differs: trailing spaces, in all 100 differences"));
   std::vector<std::string> ruled = words;
   ruled.insert(ruled.end(), {"--rule", "name:rtrim"});
   const Json rest = DiffJson(ruled);

@@ -85,7 +85,7 @@ TEST_F(TextFilesTest, ProcessSubstitutionIsReadOnceForAllThatIsAsked) {
       "--recheck 0 --state-dir state");
   EXPECT_EQ(result.exit_code, 1) << result.err;
   EXPECT_NE(result.out.find("name 777 x"), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("DIVERGENT: 1 of 20,000 keys"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("DIVERGENT: 1 of 20,000 rows"), std::string::npos) << result.out;
   // The next run's pipes are others, and what was kept of these proves nothing.
   const ProcessResult next =
       Bash("$D diff csv:<(cat b.csv)?key=id csv:<(gzip -c b.csv)?key=id --state-dir state");
