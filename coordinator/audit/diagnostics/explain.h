@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/audit/diagnostics/advice.h"
+#include "coordinator/audit/diagnostics/remedy.h"
 #include "coordinator/audit/diagnostics/sampled_records.h"
 #include "coordinator/report/report.h"
 #include "merkle/record/schema.h"

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "coordinator/audit/diagnostics/advice.h"
+#include "coordinator/audit/diagnostics/remedy.h"
 #include "coordinator/audit/diagnostics/sampled_records.h"
 #include "coordinator/report/report.h"
 #include "merkle/record/schema.h"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "coordinator/audit/diagnostics/advice.h"
+#include "coordinator/audit/diagnostics/remedy.h"
 #include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
 #include "merkle/record/value.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "coordinator/audit/diagnostics/advice.h"
+#include "coordinator/audit/diagnostics/remedy.h"
 #include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 

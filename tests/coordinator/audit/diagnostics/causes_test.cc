@@ -1,6 +1,7 @@
 // The test bed of everyday causes: why copies differ, each alone, beside real changes and beside a
 // second cause. What is told must be the cause, and nothing else; of real changes alone nothing is
-// told. Covers advice.cc, explain_keys.cc, folds.cc, shifts.cc and threshold.cc.
+// told.
+// Covers explain_keys.cc, folds.cc, remedy.cc, shifts.cc and threshold.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

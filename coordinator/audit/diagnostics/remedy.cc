@@ -1,4 +1,4 @@
-#include "coordinator/audit/diagnostics/advice.h"
+#include "coordinator/audit/diagnostics/remedy.h"
 
 #include <cstdlib>
 #include <utility>
