@@ -153,11 +153,18 @@ struct ReportColumns {
   std::vector<ColumnCount> differing;  // that which differs most often first
 };
 
+// A hypothesis that explains so many of the differences is told; one that explains fewer, if these
+// are all.
+inline constexpr uint64_t kExplainsMin = 5;
+
 // A reason that would explain some of the differences seen.
 struct Hypothesis {
   std::string text;  // what the values differ by: "trailing spaces"
   std::string rule;  // under which they would be equal: "name:rtrim"; empty: there is none
   uint64_t explains = 0;
+  // What else would read them as equal, to be pasted into a command: "--types name=integer", or a
+  // parameter of a URL: "null=NULL in the URL of right"; empty: there is no such.
+  std::string option{};
 };
 
 struct ExplainedColumn {
@@ -172,6 +179,7 @@ struct ExplainedKeys {
   std::string text;
   std::string rule;
   std::pair<ReportKey, ReportKey> example;
+  std::string option{};  // as in Hypothesis
 };
 
 // Why records differ, as far as a sample of them says (explain.h).

@@ -13,10 +13,16 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// A hypothesis that explains fewer of several differences explains little.
-constexpr uint64_t kExplainsMin = 5;
 // Of a run: fewer rows are listed one by one.
 constexpr uint64_t kRunMin = 10;
+
+// What would take a difference away: " (--rule name:rtrim)"; "" if nothing would.
+std::string Remedy(const std::string& rule, const std::string& option) {
+  if (rule.empty() && option.empty()) return "";
+  const std::string rules = rule.empty() ? "" : "--rule " + EscapeForDisplay(rule);
+  const std::string both = rule.empty() || option.empty() ? "" : " and ";
+  return " (" + rules + both + EscapeForDisplay(option) + ")";
+}
 
 class TableWriter {
  public:
@@ -191,9 +197,7 @@ class TableWriter {
             : GroupDigits(hypothesis.explains) + " of " + GroupDigits(column.differing) +
                   " differences";
     return "Why " + EscapeForDisplay(column.column) + " differs: " + hypothesis.text + ", in " +
-           number + " looked at" +
-           (hypothesis.rule.empty() ? "" : " (--rule " + EscapeForDisplay(hypothesis.rule) + ")") +
-           ".";
+           number + " looked at" + Remedy(hypothesis.rule, hypothesis.option) + ".";
   }
 
   absl::Status WhyKeys(const ExplainedKeys& keys) {
@@ -203,7 +207,7 @@ class TableWriter {
                 Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " only by " +
                 keys.text + ", such as " + KeyText(report_, keys.example.first) + " and " +
                 KeyText(report_, keys.example.second) +
-                (keys.rule.empty() ? "" : " (--rule " + EscapeForDisplay(keys.rule) + ")") + ".");
+                Remedy(keys.rule, keys.option) + ".");
   }
 
   absl::Status Gaps() {

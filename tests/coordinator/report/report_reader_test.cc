@@ -210,7 +210,7 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
 }
 
 TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForDivergent) {
-  Report report = *ReadReport(FileText(testing::TestdataDir() + "/report/identical.json"));
+  Report report = *ReadReport(testing::ReadFile(testing::TestdataDir() + "/report/identical.json"));
   ASSERT_EQ(report.total, 0u);
   report.not_compared = {"note"};
   report.schema_differences = {{"note", {0}}};
