@@ -49,16 +49,18 @@ size_t MarkOfPoint(std::string_view text) {
 // The prose of a page: without fenced and indented code, tables, headings and comments.
 std::vector<Paragraph> Paragraphs(const std::string& page) {
   std::vector<Paragraph> paragraphs;
-  bool fenced = false, open = false;
+  bool fenced = false, comment = false, open = false;
   std::istringstream lines(page);
   std::string line;
   for (size_t number = 1; std::getline(lines, line); ++number) {
     std::string text = Trimmed(line);
     const bool fence = line.starts_with("```");
     if (fence) fenced = !fenced;
-    const bool code = fence || fenced || (!open && line.starts_with("    "));
-    if (code || text.empty() || text.starts_with("|") || text.starts_with("#") ||
-        text.starts_with("<!--")) {
+    if (text.starts_with("<!--")) comment = true;
+    const bool hidden = comment;
+    if (text.ends_with("-->")) comment = false;
+    const bool code = hidden || fence || fenced || (!open && line.starts_with("    "));
+    if (code || text.empty() || text.starts_with("|") || text.starts_with("#")) {
       open = false;
       continue;
     }
@@ -194,8 +196,8 @@ TEST(PagesTest, CodeTablesAndHeadingsAreNoProse) {
   for (const std::string& text : {Sentence(31), wide}) {
     std::string joined = text;
     std::replace(joined.begin(), joined.end(), '\n', ' ');
-    for (const std::string& page :
-         {"```\n" + text + "\n```\n", "    " + joined, "| " + joined + " |", "# " + joined}) {
+    for (const std::string& page : {"```\n" + text + "\n```\n", "<!-- a\n" + text + "\n-->\n",
+                                    "    " + joined, "| " + joined + " |", "# " + joined}) {
       EXPECT_THAT(LongSentences(page), IsEmpty()) << page;
       EXPECT_THAT(LongLines(page), IsEmpty()) << page;
     }

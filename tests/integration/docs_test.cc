@@ -1,10 +1,12 @@
 // Covers the pages of docs/ and the README: every command in them is run, in the order of its page,
 // in an empty directory and by one shell; what the page shows of its output is what comes.
 //
-// ```console   "$ " begins a command and "> " goes on with it; the lines after it are its output. "…"
+// ```console   "$ " begins a command and "> " goes on with it; the lines after it are its output.
+// "…"
 //              stands for any text, and alone on a line for any lines.
 // ```sh        a script: each command must end with 0.
-// ```sql db1   statements for the administrator of the database shop in PostgreSQL; db2: in MariaDB.
+// ```sql db1   statements for the administrator of the database shop in PostgreSQL; db2: in
+// MariaDB.
 // ```X file=F  is written to the file F.
 // <!-- setup   a script that the reader doesn't see.
 //
@@ -183,9 +185,8 @@ TEST_P(DocsTest, EveryCommandDoesWhatThePageSays) {
     if (!steps[i].checked) script += "[ $? = 0 ] || { echo FAILED; exit 1; }\n";
   }
   WriteFile(".page.sh", script);
-  environment_.insert(environment_.end(),
-                      {"PATH=" + BinDir() + ":" + std::getenv("PATH"), "HOME=" + Path(""),
-                       "COLUMNS=100", "LC_ALL=C.UTF-8"});
+  environment_.insert(environment_.end(), {"PATH=" + BinDir() + ":" + std::getenv("PATH"),
+                                           "HOME=" + Path(""), "COLUMNS=100", "LC_ALL=C.UTF-8"});
   ProcessOptions options;
   options.folder = dir_.path();
   options.environment = environment_;
@@ -209,7 +210,8 @@ TEST_P(DocsTest, EveryCommandDoesWhatThePageSays) {
     const bool failed = !steps[i].checked && !outputs[i].empty() && outputs[i].back() == "FAILED";
     const bool fits = !steps[i].checked || Fits(steps[i].expected, 0, outputs[i], 0);
     EXPECT_TRUE(fits && !failed) << GetParam() << ":" << steps[i].line << ": " << steps[i].script
-                                 << "\ngave\n" << came;
+                                 << "\ngave\n"
+                                 << came;
   }
   EXPECT_EQ(outputs.size(), steps.size()) << "the last step ended the shell";
 }
