@@ -74,7 +74,9 @@ struct Gap {
 };
 
 struct WalkResult {
-  // All of the key space was proven, and the remainders closed. False: the verdict is INCOMPLETE.
+  // All of the key space was proven, and the remainders closed. False: the verdict is INCOMPLETE,
+  // and a key may be in several runs, or in one and among the divergences: an agent that says so
+  // contradicts itself, and is named by a gap, or tags misled the walk.
   bool complete = false;
   std::vector<Divergence> divergences;  // by key; without those inside runs
   std::vector<MissingRun> runs;         // by key

@@ -63,8 +63,15 @@ Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t
       if (!add(divergence, run)) break;
     }
   }
-  std::sort(candidates_.begin(), candidates_.end(),
-            [](const Candidate& a, const Candidate& b) { return a.found->key < b.found->key; });
+  std::stable_sort(
+      candidates_.begin(), candidates_.end(),
+      [](const Candidate& a, const Candidate& b) { return a.found->key < b.found->key; });
+  // A result that is not complete may have a key twice: the first one stands for it.
+  candidates_.erase(std::unique(candidates_.begin(), candidates_.end(),
+                                [](const Candidate& a, const Candidate& b) {
+                                  return a.found->key == b.found->key;
+                                }),
+                    candidates_.end());
 }
 
 bool Confirmation::IsOpen(const Candidate& candidate) const {

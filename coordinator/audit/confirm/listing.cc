@@ -191,8 +191,11 @@ void ForEachDivergence(const WalkResult& result, const Confirmation& confirmatio
   for (const MissingRun& run : result.runs) {
     for (const Divergence& divergence : run.listed) known.push_back(&divergence);
   }
-  std::sort(known.begin(), known.end(),
-            [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
+  std::stable_sort(known.begin(), known.end(),
+                   [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
+  // As in the confirmation, of a key that is there twice the first one stands for it.
+  const auto same = [](const Divergence* a, const Divergence* b) { return a->key == b->key; };
+  known.erase(std::unique(known.begin(), known.end(), same), known.end());
   for (const Divergence* found : known) {
     const Candidate* candidate = confirmation.Find(found->key);
     ListedKey listed{found, &found->states, RecordStatus::kUnconfirmed};

@@ -256,6 +256,7 @@ class Sampler {
       Summary sum;
       for (uint64_t rank = 0; rank < wanted[i].records.size(); ++rank) {
         AnswerRecord& record = wanted[i].records[rank];
+        if (!InCell(record.key, cells_[blocks[i]])) return Wrong("named a record out of its block");
         sum.Add(record.digest);
         (*found)[blocks[i]].push_back({0, source, rank, std::move(record.key), record.digest});
       }
@@ -264,6 +265,10 @@ class Sampler {
       }
     }
     return absl::OkStatus();
+  }
+
+  bool InCell(const std::string& key, size_t cell) const {
+    return (cell == 0 || key >= keys_[cell - 1]) && (cell == keys_.size() || key < keys_[cell]);
   }
 
   const std::vector<Peer*>& peers_;

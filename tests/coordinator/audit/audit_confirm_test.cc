@@ -388,6 +388,33 @@ TEST_F(AuditConfirmTest, IncompleteStaysIncompleteThoughAllFoundIsInFlight) {
   EXPECT_FALSE(report.complete);
 }
 
+// It says so of a record, and of one inside the run that only it has.
+TEST_F(AuditConfirmTest, AnAgentThatNamesAKeyTwiceIsIncompleteAndTheReReadingEnds) {
+  FakePeer::Rows rows = ManyRows(10'000);
+  Add("left", rows);
+  rows[5000] = "changed";
+  for (int64_t id = 20'000; id < 40'000; ++id) rows[id] = "in the run";
+  const std::string twice = FakePeer::Key(20'500);
+  Add("right", rows)->lie = [&](const auto&, std::vector<merkle::Answer>* answers) {
+    for (merkle::Answer& answer : *answers) {
+      std::vector<merkle::AnswerRecord>& records = answer.records;
+      const bool before = !records.empty() && records.back().key < FakePeer::Key(10'000);
+      if (before) records.back().key = twice;
+    }
+  };
+  // So that it ends, if nothing else ends it.
+  plan_.recheck.seconds = 1;
+  on_wait_ = [this] {
+    if (waits_.size() > 10) interrupt_.Raise();
+  };
+  const Report report = Run();
+  EXPECT_FALSE(report.interrupted);
+  EXPECT_EQ(report.verdict, Verdict::kIncomplete);
+  ASSERT_THAT(report.gaps, SizeIs(1));
+  EXPECT_EQ(report.gaps[0].replica, 1u);
+  EXPECT_LE(report.passes, plan_.recheck.passes_max);
+}
+
 TEST_F(AuditConfirmTest, AnAgentLostInTheWalkLeavesWhatWasFoundUnconfirmed) {
   FakePeer::Rows rows = ManyRows(20'000);
   Add("left", rows);

@@ -55,6 +55,8 @@ class FakePeer final : public Peer {
   std::map<std::string, absl::Status> fail_always;
   std::function<void()> before_query;             // called before each answer
   std::function<std::string(std::string)> twist;  // changes each answer
+  // Changes the answers of each round.
+  std::function<void(const std::vector<merkle::Question>&, std::vector<merkle::Answer>*)> lie;
   std::function<void()> before_read;              // called before each ReadRecords()
   std::function<void(std::vector<FoundRecord>*)> twist_read;
   // Column tags, as an agent of today has them; without, as one that knows nothing of them.
@@ -117,6 +119,12 @@ class FakePeer final : public Peer {
     ++queries;
     absl::StatusOr<std::string> answer = session_->Answer(questions);
     if (answer.ok() && twist) return twist(*answer);
+    if (answer.ok() && lie) {
+      const auto asked = merkle::DecodeQuestions(questions, merkle::QueryLimits());
+      auto answers = merkle::DecodeAnswers(*asked, *answer);
+      lie(*asked, &*answers);
+      return merkle::EncodeAnswers(*asked, *answers);
+    }
     return answer;
   }
 

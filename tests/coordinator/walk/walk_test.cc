@@ -617,6 +617,32 @@ TEST_F(WalkTest, AMissingRunIsOneEntryWithItsFirstKeysListed) {
   EXPECT_EQ(result.runs[0].summaries[1].count, 0u);
 }
 
+// Such a result, which is never complete, may have a key twice.
+TEST_F(WalkTest, ARecordWithAKeyOfTheSameAgentsRunIsNamed) {
+  World world(2);
+  for (uint64_t i = 0; i < 10'000; ++i) world.PutAll(IntegerKey(i), RandomDigest(random_));
+  for (uint64_t i = 20'000; i < 40'000; ++i) world[1].Put(IntegerKey(i), RandomDigest(random_));
+  world[1].Put(IntegerKey(5000), RandomDigest(random_));
+  const std::string twice = IntegerKey(20'500);
+  Conditions conditions;
+  conditions.tamper = Lying([&](const Questions&, Answers* answers) {
+    for (Answer& answer : *answers) {
+      std::vector<merkle::AnswerRecord>& records = answer.records;
+      const bool before = !records.empty() && records.back().key < IntegerKey(10'000);
+      if (before) records.back().key = twice;
+    }
+  });
+  const WalkResult result = DoWalk(world, conditions);
+  ExpectNamed(result, 1, "outside its range");
+  const auto has_it = [&](const std::vector<Divergence>& divergences) {
+    return std::any_of(divergences.begin(), divergences.end(),
+                       [&](const Divergence& divergence) { return divergence.key == twice; });
+  };
+  EXPECT_TRUE(has_it(result.divergences));
+  ASSERT_EQ(result.runs.size(), 1u);
+  EXPECT_TRUE(has_it(result.runs[0].listed));
+}
+
 TEST_F(WalkTest, AReplicaWithNothingAtAllLacksOneRun) {
   World world(2);
   for (uint64_t i = 0; i < 10'000; ++i) world[1].Put(IntegerKey(i), RandomDigest(random_));

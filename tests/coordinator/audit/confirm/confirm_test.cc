@@ -256,6 +256,23 @@ TEST_F(ConfirmTest, BeyondTheMaximumRunsComeLastAndStayUnconfirmed) {
   EXPECT_THAT(confirmation_->OpenKeys(), IsEmpty());
 }
 
+// As the result of a walk that did not close may have it, whoever misled the walk.
+TEST_F(ConfirmTest, AKeyThatIsFoundTwiceIsOneAndComesToAnEnd) {
+  Differs("a", "xy");
+  Differs("b", "xy");
+  DiffersInRun(0, "a", "x ");
+  DiffersInRun(1, "a", " y");
+  DiffersInRun(1, "z", " y");
+  Begin();
+  EXPECT_THAT(confirmation_->OpenKeys(), ElementsAre("a", "b", "z"));
+  for (int pass = 0; pass < 10 && !Done(); ++pass) {
+    Pass({{"a", "xy"}, {"b", "xy"}, {"z", " y"}});
+  }
+  EXPECT_TRUE(Done());
+  for (const char* const key : {"a", "b", "z"}) EXPECT_EQ(Status(key), RecordStatus::kConfirmed);
+  EXPECT_EQ(confirmation_->Find("a")->run, std::nullopt);
+}
+
 TEST_F(ConfirmTest, ALaterReadingIsTheBetterOneAndItsFailureChangesNothing) {
   Differs("a", "xy");
   Differs("b", "xy");

@@ -85,5 +85,18 @@ TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
               ElementsAre(ElementsAre("e"), ElementsAre("b", "bb", "c")));
 }
 
+// As the result of a walk that did not close may have it.
+TEST_F(ListingTest, AKeyThatIsFoundTwiceIsListedOnce) {
+  WalkResult walk;
+  walk.divergences.push_back(divergence_);
+  walk.runs.resize(1);
+  walk.runs[0].listed.push_back(divergence_);
+  walk.runs[0].listed[0].states[0].reset();
+  const Confirmation confirmation(walk, SourceMap(2), 0, 1);
+  const std::vector<ListedKey> listed = ListedDivergences(walk, confirmation, 10);
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0].found, &walk.divergences[0]);
+}
+
 }  // namespace
 }  // namespace driftwood::coordinator

@@ -191,6 +191,19 @@ TEST_F(SampleTest, AnAnswerThatDoesNotAddUpIsNoSample) {
   EXPECT_EQ(Sample().status().code(), absl::StatusCode::kNotFound);
 }
 
+// Else it could be in two of them.
+TEST_F(SampleTest, ARecordOutOfItsBlockIsNoSample) {
+  FakePeer::Rows second = EveryTenth(3000);
+  for (auto& [id, name] : second) name = "other";
+  Open({EveryTenth(3000), second});
+  owned_[1]->lie = [](const auto&, std::vector<merkle::Answer>* answers) {
+    for (merkle::Answer& answer : *answers) {
+      if (!answer.records.empty()) answer.records[0].key = FakePeer::Key(0);
+    }
+  };
+  EXPECT_TRUE(absl::IsDataLoss(Sample().status()));
+}
+
 class EstimateTest : public ::testing::Test {
  protected:
   EstimateTest() {
