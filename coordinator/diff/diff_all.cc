@@ -56,6 +56,7 @@ class DiffAll {
     const bool all_empty = LookForEmptyTables();
     DecideVerdict(&report_);
     if (all_empty && report_.verdict == Verdict::kIdentical) RefuseNothing();
+    report_.origin = MakeOrigin(options_, environment_);
     return Finish();
   }
 

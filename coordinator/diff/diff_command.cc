@@ -69,6 +69,7 @@ Report Compare(ReportFormat format, const DiffOptions& options,
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
   Report report = Compare(format, options, environment);
+  report.origin = MakeOrigin(options, environment);
   HideSecrets(environment, &report);
   TellCleanedUp(options, environment);
   SayMessages(report, format, options, environment);
@@ -92,6 +93,7 @@ int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
   DiffEnvironment environment = around;
   std::atomic<double> last_progress_line{environment.now_seconds()};
   environment.last_progress_line = &last_progress_line;
+  environment.started_at = environment.wall_clock();
   const std::optional<ReportFormat> format = ReportFormatFromName(options.format);
   if (!format) {
     Say(environment, "driftwood: unknown format '" +
@@ -112,10 +114,13 @@ int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
 }
 
 void WriteWrongCommand(const std::string& message, const DiffOptions& options,
-                       const DiffEnvironment& environment) {
+                       const DiffEnvironment& around) {
   if (!OutputIsUsable(options)) return;
+  DiffEnvironment environment = around;
+  environment.started_at = environment.wall_clock();
   Report report =
       MakeErrorReport(absl::InvalidArgumentError(message), std::nullopt, options, environment);
+  report.origin = MakeOrigin(options, environment);
   HideSecrets(environment, &report);
   const ReportFormat format = ReportFormatFromName(options.format).value_or(ReportFormat::kTable);
   const absl::Status written =

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "coordinator/audit/audit.h"
+#include "coordinator/diff/given_options.h"
 #include "coordinator/diff/letter_case.h"
 #include "coordinator/diff/progress.h"
 #include "coordinator/report/output.h"
@@ -182,6 +183,19 @@ Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica
     report.gaps.push_back({{}, std::nullopt, std::nullopt, "interrupted"});
   }
   return report;
+}
+
+ReportOrigin MakeOrigin(const DiffOptions& options, const DiffEnvironment& environment) {
+  ReportOrigin origin;
+  origin.started_at = UtcText(environment.started_at);
+  origin.finished_at = UtcText(environment.wall_clock());
+  origin.version = environment.version;
+  origin.host = environment.host;
+  origin.options = GivenOptions(options);
+  for (ReportOption& option : origin.options) {
+    for (std::string& value : option.values) value = environment.secrets.Hide(std::move(value));
+  }
+  return origin;
 }
 
 namespace {

@@ -24,6 +24,9 @@ Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,
                        const DiffOptions& options, const DiffEnvironment& environment);
 
+// When, where and how, as of now: no secrets are in it.
+ReportOrigin MakeOrigin(const DiffOptions& options, const DiffEnvironment& environment);
+
 // In all of the messages of a report that the command line's secrets might have come into.
 void HideSecrets(const DiffEnvironment& environment, Report* report);
 void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report);

@@ -49,6 +49,7 @@ struct SkippedTable {
 struct DatabaseReport {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;
+  std::optional<ReportOrigin> origin;   // of all that was done; its tables have none
   std::vector<ReportReplica> replicas;  // `records` are of all tables whose number is known
   std::vector<TableReport> tables;      // by name
   std::vector<SkippedTable> skipped;

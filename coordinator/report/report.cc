@@ -199,6 +199,19 @@ std::string_view ReportRecord::kind() const {
   return missing ? "missing" : "changed";
 }
 
+std::string_view ReportRecord::kind_name() const {
+  return kind() == "missing" ? "only_in" : kind();
+}
+
+std::vector<std::string> ReportRecord::HolderNames(
+    const std::vector<std::string>& replica_names) const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (states[i]) names.push_back(replica_names[i]);
+  }
+  return names;
+}
+
 std::vector<std::string> ReportRecord::DuplicateTexts(
     const std::vector<std::string>& replica_names) const {
   std::vector<std::string> texts;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "coordinator/report/report_origin.h"
 #include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
@@ -97,6 +98,10 @@ struct ReportRecord {
 
   // "duplicate" if any replica holds the key twice; else "missing" if any lacks it; else "changed".
   std::string_view kind() const;
+  // As programs read it: "only_in" instead of "missing".
+  std::string_view kind_name() const;
+  // The names of the replicas that have a record of the key.
+  std::vector<std::string> HolderNames(const std::vector<std::string>& replica_names) const;
   // "left: in its sources east (5f0c…) and west (97aa…)", for each duplicate.
   std::vector<std::string> DuplicateTexts(const std::vector<std::string>& replica_names) const;
 };
@@ -200,6 +205,9 @@ struct SchemaDifference {
 struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
+  // Absent: of one of several tables, whose whole has it. Every other report that is to be read
+  // back has one.
+  std::optional<ReportOrigin> origin;
   std::vector<ReportReplica> replicas;
   // What was compared; absent: it did not come to that. Its value columns are in the first source's
   // order. The key of a multiset is called '*' here, a record's digest.

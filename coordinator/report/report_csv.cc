@@ -27,7 +27,7 @@ size_t KeyColumns(const Report& report) { return report.schema ? report.schema->
 class HeaderNames {
  public:
   HeaderNames(const Report& report, CsvForm form) : form_(form) {
-    taken_ = {"kind", "status", "columns", "note"};
+    taken_ = {"kind", "only_in", "status", "columns", "note"};
     for (const ReportReplica& replica : report.replicas) {
       taken_.insert("version@" + replica.name);
       if (report.multiset()) taken_.insert("copies@" + replica.name);
@@ -50,6 +50,7 @@ CsvCells Header(const Report& report, CsvForm form) {
     cells.push_back(names.Take("key.", report.schema->key[i].name));
   }
   cells.push_back("kind");
+  cells.push_back("only_in");
   cells.push_back("status");
   for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
   if (report.multiset()) {
@@ -89,7 +90,10 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm f
     note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
   }
   cells.resize(KeyColumns(report));
-  cells.emplace_back(record.kind());
+  cells.emplace_back(record.kind_name());
+  const bool only_in = record.kind_name() == "only_in";
+  cells.push_back(
+      only_in ? CsvCell(JoinNames(record.HolderNames(report.ReplicaNames()), kAllNames), form) : "");
   cells.push_back(std::string(RecordStatusName(record.status)));
   for (const auto& state : record.states) cells.push_back(state.value_or(""));
   for (const auto& copies : record.copies) {

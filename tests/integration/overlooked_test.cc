@@ -24,7 +24,7 @@ class OverlookedTest : public DiffTest {
   std::set<std::string> Confirmed(const std::vector<std::string>& words) {
     const Json document = DiffJson(words);
     EXPECT_EQ(document.value("verdict", ""), "DIVERGENT") << document.dump(1);
-    const Json& counts = document["divergences"];
+    const Json& counts = document["summary"];
     EXPECT_EQ(counts.value("in_flight", 1), 0) << document.dump(1);
     EXPECT_EQ(counts.value("confirmed", 0), counts.value("total", -1)) << document.dump(1);
     return Found(document);
@@ -157,12 +157,13 @@ TEST_F(OverlookedTest, ColumnsAreNotSaidToAgreeWhereTheValuesAreNotKnown) {
   no_why.push_back("--no-why");
   for (const auto& words : {two, three}) {
     const Json document = DiffJson(words);
-    ASSERT_EQ(document["records"].size(), 1u);
-    EXPECT_EQ(document["records"][0]["columns"], (Json{"a", "b"})) << document["columns"].dump(1);
+    ASSERT_EQ(document["differences"].size(), 1u);
+    EXPECT_EQ(document["differences"][0]["columns"], (Json{"a", "b"}))
+        << document["columns"].dump(1);
   }
   const Json document = DiffJson(no_why);
-  ASSERT_EQ(document["records"].size(), 1u);
-  EXPECT_FALSE(document["records"][0].contains("columns"));
+  ASSERT_EQ(document["differences"].size(), 1u);
+  EXPECT_FALSE(document["differences"][0].contains("columns"));
 }
 
 }  // namespace

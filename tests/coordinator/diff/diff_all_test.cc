@@ -143,7 +143,7 @@ TEST_F(DiffAllTest, EveryKindOfTableIsSaidInEveryFormat) {
   EXPECT_EQ(document_["verdict"], "INCOMPLETE");
   EXPECT_EQ(document_["totals"]["divergences"], 1);
   EXPECT_EQ(document_["tables"][1]["missing_in"], nlohmann::json({"right"}));
-  EXPECT_EQ(document_["tables"][0]["records"][0]["key"]["id"], 3);
+  EXPECT_EQ(document_["tables"][0]["differences"][0]["key"]["id"], 3);
   EXPECT_EQ(document_["skipped"][0]["why"], "view in left");
   for (const char* format : {"table", "jsonl", "csv"}) {
     options_.format = format;
@@ -338,7 +338,7 @@ TEST_F(DiffAllTest, ForPeopleTenDivergencesOfATableAreListedUnlessTheySay) {
   EXPECT_THAT(out_, Not(HasSubstr("not listed")));
   options_.max_divergences.reset();
   EXPECT_THAT(Results(1), ElementsAre("a divergent", "b identical", "c identical"));
-  EXPECT_EQ(document_["tables"][0]["records"].size(), 100u);
+  EXPECT_EQ(document_["tables"][0]["differences"].size(), 100u);
 }
 
 TEST_F(DiffAllTest, StatsAndProgressNameTheTable) {

@@ -92,6 +92,21 @@ TEST_F(DiffCommandTest, AnErrorHasADocumentInEveryMachineFormat) {
   EXPECT_THAT(out_, HasSubstr("\r\nERROR,,,"));
 }
 
+TEST_F(DiffCommandTest, AReportForProgramsSaysWhenWhereAndHowItCameToBe) {
+  int64_t seconds = 1'800'000'000;
+  environment_.wall_clock = [&] { return merkle::WallTime(std::chrono::seconds(seconds++)); };
+  options_.format = "jsonl";
+  options_.no_recheck = true;
+  EXPECT_EQ(Run(), 0);
+  const auto last = nlohmann::json::parse(out_);
+  EXPECT_EQ(last["started_at"], "2027-01-15T08:00:00Z");
+  EXPECT_EQ(last["finished_at"], "2027-01-15T08:00:01Z");
+  EXPECT_EQ(last["version"], "1.2.3");
+  EXPECT_EQ(last["host"], "db1.example");
+  EXPECT_EQ(last["options"], nlohmann::json::parse(R"({"--format": ["jsonl"],
+      "--no-recheck": true, "--allow-same": true})"));
+}
+
 TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {
   const auto fails = [this](const std::string& text) {
     const int code = Run();

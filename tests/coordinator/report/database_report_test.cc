@@ -90,6 +90,8 @@ DatabaseReport Of(std::vector<TableReport> tables) {
     report.replicas.push_back(replica);
   }
   report.tables = std::move(tables);
+  report.origin = ReportOrigin{
+      "2027-01-15T08:00:00Z", "2027-01-15T08:01:07Z", "0.1.0", "db1.example", {{"--all", {}}}};
   report.seconds = 12.5;
   DecideVerdict(&report);
   return report;

@@ -62,8 +62,15 @@ ReportKey Key(std::vector<Value> columns) {
   return key;
 }
 
+const ReportOrigin kOrigin = {"2027-01-15T08:00:00Z",
+                              "2027-01-15T08:01:07Z",
+                              "0.1.0",
+                              "db1.example",
+                              {{"--no-why", {}}, {"--key", {"id", "at,line"}}}};
+
 Report Base(std::vector<std::string> names) {
   Report report;
+  report.origin = kOrigin;
   for (size_t i = 0; i < names.size(); ++i) {
     ReportReplica replica;
     replica.name = names[i];
@@ -328,6 +335,7 @@ Report Incomplete() {
 
 Report Error() {
   Report report;
+  report.origin = kOrigin;
   report.verdict = Verdict::kError;
   for (const char* name : {"left", "right"}) {
     ReportReplica replica;
@@ -513,7 +521,7 @@ TEST(ReportTest, WhatIsGoneEverywhereIsCountedApartInEveryFormat) {
   EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("12 in flight (5 gone everywhere)"));
   EXPECT_THAT(Render(report, ReportFormat::kCsv), HasSubstr("7 equal, 5 gone everywhere"));
   for (const auto format : {ReportFormat::kJson, ReportFormat::kJsonLines}) {
-    const auto counts = nlohmann::json::parse(Render(report, format)).at("divergences");
+    const auto counts = nlohmann::json::parse(Render(report, format)).at("summary");
     EXPECT_EQ(counts.at("in_flight"), 12);
     EXPECT_EQ(counts.at("gone"), 5);
   }
@@ -561,7 +569,7 @@ TEST(ReportTest, NoFormatWritesWhatATerminalWouldActOn) {
     }
   }
   const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
-  EXPECT_EQ(document.at("records").at(0).at("key").at("id"), evil);
+  EXPECT_EQ(document.at("differences").at(0).at("key").at("id"), evil);
   EXPECT_NE(Render(report, ReportFormat::kRawCsv).find(evil), std::string::npos);
   EXPECT_EQ(KeyCell("two\nlines", ReportFormat::kCsv), "\"two\nlines\"");
 }
@@ -588,7 +596,7 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
               }).ok());
   EXPECT_EQ(
       csv.substr(0, csv.find('\r')),
-      "key.kind,key.status,kind,status,version@left,version@right,key.kind@left,key.kind@right,"
+      "key.kind,key.status,kind,only_in,status,version@left,version@right,key.kind@left,key.kind@right,"
       "value.version@left,value.version@right,columns,note");
 }
 
