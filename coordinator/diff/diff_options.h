@@ -48,7 +48,9 @@ struct DiffOptions {
   std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
   std::string output;                       // empty: stdout
-  std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
+  bool verdict_row = false;                 // csv has its verdict in a last row
+  std::string keys_out;                     // a directory for lists of keys; empty: none
+  std::optional<uint64_t> max_divergences;  // absent: as docs/diff.md has it for each format
   bool show_values = true;
   bool plan_only = false;
   bool explain = true;

@@ -370,7 +370,8 @@ std::string VerdictLine(const Report& report) {
 }
 
 const std::vector<std::string>& ReportFormatNames() {
-  static const std::vector<std::string> names = {"table", "json", "jsonl", "csv", "csv-raw"};
+  static const std::vector<std::string> names = {"table",   "json", "jsonl", "csv",
+                                                 "csv-raw", "html"};
   return names;
 }
 
@@ -381,7 +382,15 @@ std::optional<ReportFormat> ReportFormatFromName(std::string_view name) {
   return static_cast<ReportFormat>(found - names.begin());
 }
 
-absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+bool IsCsv(ReportFormat format) {
+  return format == ReportFormat::kCsv || format == ReportFormat::kRawCsv;
+}
+
+bool IsForPeople(ReportFormat format) {
+  return format == ReportFormat::kTable || format == ReportFormat::kHtml;
+}
+
+absl::Status WriteReport(const Report& report, ReportFormat format, const ReportStyle& style,
                          const ReportSink& sink) {
   return WriteInFormat(report, format, style, sink);
 }

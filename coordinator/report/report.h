@@ -293,7 +293,10 @@ std::string GapName(const Report& report, const ReportGap& gap);
 // "left: no such file: …"
 std::string ErrorLine(const Report& report);
 
-enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv, kRawCsv };
+enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv, kRawCsv, kHtml };
+bool IsCsv(ReportFormat format);
+// For people, who read the first rows; all others have all that there are.
+bool IsForPeople(ReportFormat format);
 std::optional<ReportFormat> ReportFormatFromName(std::string_view name);
 // "table", "json", …: all there are, in the enumeration's order.
 const std::vector<std::string>& ReportFormatNames();
@@ -310,19 +313,28 @@ struct TableStyle {
   bool colour = false;
 };
 
+struct ReportStyle : TableStyle {
+  // csv: the last row has the verdict. Without it, whoever writes the csv must say elsewhere that it
+  // is whole, and what the verdict is.
+  bool verdict_row = false;
+};
+
 // Takes a report's bytes as they are made; a failure ends the writing and is its result.
 using ReportSink = std::function<absl::Status(std::string_view)>;
 
-absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+absl::Status WriteReport(const Report& report, ReportFormat format, const ReportStyle& style,
                          const ReportSink& sink);
 absl::Status WriteTable(const Report& report, const TableStyle& style, const ReportSink& sink);
 absl::Status WriteJson(const Report& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const Report& report, const ReportSink& sink);
-absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink);
+// Without a row for it, an ERROR has no csv at all, not even a header: no rows would pass for no
+// differences.
+absl::Status WriteCsv(const Report& report, CsvForm form, bool verdict_row, const ReportSink& sink);
+absl::Status WriteHtml(const Report& report, const ReportSink& sink);
 
 // Which writer is for which format: of this report, or of one that has writers of the same names.
 template <typename AnyReport>
-absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const TableStyle& style,
+absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const ReportStyle& style,
                            const ReportSink& sink) {
   switch (format) {
     case ReportFormat::kTable:
@@ -332,9 +344,11 @@ absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const T
     case ReportFormat::kJsonLines:
       return WriteJsonLines(report, sink);
     case ReportFormat::kCsv:
-      return WriteCsv(report, CsvForm::kHarmless, sink);
+      return WriteCsv(report, CsvForm::kHarmless, style.verdict_row, sink);
     case ReportFormat::kRawCsv:
-      return WriteCsv(report, CsvForm::kRaw, sink);
+      return WriteCsv(report, CsvForm::kRaw, style.verdict_row, sink);
+    case ReportFormat::kHtml:
+      return WriteHtml(report, sink);
   }
   return absl::InternalError("no such report format");
 }

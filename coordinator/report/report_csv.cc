@@ -1,4 +1,4 @@
-// csv: a row for each divergence, and a last row with the verdict.
+// csv: a row for each divergence, and if it is asked for a last row with the verdict.
 #include "coordinator/report/report_csv.h"
 
 #include <algorithm>
@@ -80,12 +80,8 @@ std::string NoteText(const Report& report, const ReportRecord& record) {
 CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm form) {
   CsvCells cells;
   std::string note = NoteText(report, record);
-  if (record.key.columns && report.multiset()) {
-    cells.push_back(Hex(record.key.columns->front().text));
-  } else if (record.key.columns) {
-    for (const merkle::Value& value : *record.key.columns) {
-      cells.push_back(ValueCell(value, form));
-    }
+  if (record.key.columns) {
+    cells = KeyCells(report, record.key, form);
   } else {
     note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
   }
@@ -116,15 +112,7 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm f
 CsvCells VerdictCells(const Report& report, size_t width, CsvForm form) {
   CsvCells cells(width);
   cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
-  std::string note = VerdictLine(report);
-  const std::string statuses = StatusLine(report);
-  if (!statuses.empty()) note += "; confirmation: " + statuses;
-  if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
-  if (report.records.size() < report.total) {
-    note +=
-        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
-  }
-  cells.back() = CsvCell(note, form);
+  cells.back() = CsvCell(VerdictNote(report), form);
   return cells;
 }
 
@@ -175,9 +163,28 @@ bool IsFormula(std::string_view text) {
 
 }  // namespace
 
+std::string VerdictNote(const Report& report) {
+  std::string note = VerdictLine(report);
+  const std::string statuses = StatusLine(report);
+  if (!statuses.empty()) note += "; confirmation: " + statuses;
+  if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
+  if (report.records.size() < report.total) {
+    note +=
+        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
+  }
+  return note;
+}
+
 std::string CsvCell(std::string_view text, CsvForm form) {
   if (form == CsvForm::kRaw) return PlainOrQuoted(text);
   return PlainOrQuoted((IsFormula(text) ? "'" : "") + EscapeForDisplay(text, "\n\t"));
+}
+
+CsvCells KeyCells(const Report& report, const ReportKey& key, CsvForm form) {
+  if (report.multiset()) return {Hex(key.columns->front().text)};
+  CsvCells cells;
+  for (const merkle::Value& value : *key.columns) cells.push_back(ValueCell(value, form));
+  return cells;
 }
 
 std::string CsvRow(const CsvCells& cells) {
@@ -186,13 +193,15 @@ std::string CsvRow(const CsvCells& cells) {
   return row + "\r\n";
 }
 
-absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink) {
+absl::Status WriteCsv(const Report& report, CsvForm form, bool verdict_row,
+                      const ReportSink& sink) {
+  if (!verdict_row && report.verdict == Verdict::kError) return absl::OkStatus();
   const CsvCells header = Header(report, form);
   RETURN_IF_ERROR(sink(CsvRow(header)));
   for (const ReportRecord& record : report.records) {
     RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record, form))));
   }
-  return sink(CsvRow(VerdictCells(report, header.size(), form)));
+  return verdict_row ? sink(CsvRow(VerdictCells(report, header.size(), form))) : absl::OkStatus();
 }
 
 }  // namespace driftwood::coordinator

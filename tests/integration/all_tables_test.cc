@@ -377,7 +377,8 @@ class AllTablesMidwayTest : public DiffTest {
     const std::string url = "postgresql://test@/postgres?host=" + server_->folder().string();
     diff_ = std::make_unique<Process>(
         std::vector<std::string>{Program("driftwood"), "diff", "--all", url + "&schema=public",
-                                 url + "&schema=other", "--recheck", "0", "--format", "csv"},
+                                 url + "&schema=other", "--recheck", "0", "--format", "csv",
+                                 "--verdict-row"},
         options);
     ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
   }

@@ -354,7 +354,19 @@ TEST_F(DiffAllTest, TheReportGoesToTheFile) {
   options_.format = "csv";
   EXPECT_EQ(Run(), 0);
   EXPECT_EQ(out_, "");
+  EXPECT_THAT(ReadFile(options_.output), Not(HasSubstr("IDENTICAL")));
+  EXPECT_THAT(ReadFile(options_.output + ".verdict"), StartsWith("IDENTICAL: 3 tables "));
+  options_.verdict_row = true;
+  EXPECT_EQ(Run(), 0);
   EXPECT_THAT(ReadFile(options_.output), HasSubstr("\r\n,IDENTICAL,30,30,"));
+}
+
+TEST_F(DiffAllTest, EachTableHasItsListsOfKeys) {
+  Left()["a"].rows[3] = "three";
+  options_.keys_out = (folder_ / "keys").string();
+  EXPECT_EQ(Run(), 1);
+  EXPECT_EQ(ReadFile(folder_ / "keys" / "a" / "changed.csv"), "id\r\n3\r\n");
+  EXPECT_EQ(ReadFile(folder_ / "keys" / "b" / "changed.csv"), "id\r\n");
 }
 
 }  // namespace

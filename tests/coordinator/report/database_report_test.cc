@@ -138,8 +138,9 @@ DatabaseReport Nothing() {
   return report;
 }
 
-std::string Render(const DatabaseReport& report, ReportFormat format, TableStyle style = {}) {
+std::string Render(const DatabaseReport& report, ReportFormat format, TableStyle table = {}) {
   std::string text;
+  const ReportStyle style{table, /*verdict_row=*/true};
   const absl::Status status = WriteReport(report, format, style, [&](std::string_view bytes) {
     text += bytes;
     return absl::OkStatus();
@@ -149,7 +150,8 @@ std::string Render(const DatabaseReport& report, ReportFormat format, TableStyle
 }
 
 constexpr ReportFormat kFormats[] = {ReportFormat::kTable, ReportFormat::kJson,
-                                     ReportFormat::kJsonLines, ReportFormat::kCsv};
+                                     ReportFormat::kJsonLines, ReportFormat::kCsv,
+                                     ReportFormat::kHtml};
 
 struct GoldenCase {
   const char* name;
@@ -159,8 +161,8 @@ struct GoldenCase {
 class DatabaseGoldenTest : public ::testing::TestWithParam<GoldenCase> {};
 
 TEST_P(DatabaseGoldenTest, EveryFormatIsAsPinned) {
-  const char* const extensions[] = {"txt", "json", "jsonl", "csv"};
-  for (size_t i = 0; i < 4; ++i) {
+  const char* const extensions[] = {"txt", "json", "jsonl", "csv", "html"};
+  for (size_t i = 0; i < std::size(extensions); ++i) {
     const std::string path =
         testing::TestdataDir() + "/report/all_" + GetParam().name + "." + extensions[i];
     const std::string got = Render(GetParam().make(), kFormats[i]);

@@ -21,13 +21,14 @@ using ::testing::HasSubstr;
 
 constexpr ReportFormat kFormats[] = {ReportFormat::kJson, ReportFormat::kJsonLines,
                                      ReportFormat::kTable, ReportFormat::kCsv,
-                                     ReportFormat::kRawCsv};
+                                     ReportFormat::kRawCsv, ReportFormat::kHtml};
 
 template <typename AnyReport>
 std::string Render(const AnyReport& report, ReportFormat format, size_t columns = 0) {
   std::string text;
-  TableStyle style;
+  ReportStyle style;
   style.columns = columns;
+  style.verdict_row = true;
   EXPECT_TRUE(WriteReport(report, format, style, [&](std::string_view bytes) {
                 text += bytes;
                 return absl::OkStatus();
@@ -69,7 +70,8 @@ void ExpectGoldenComesBack(const std::filesystem::path& path) {
   const std::pair<ReportFormat, const char*> files[] = {{ReportFormat::kJson, ".json"},
                                                         {ReportFormat::kJsonLines, ".jsonl"},
                                                         {ReportFormat::kTable, ".txt"},
-                                                        {ReportFormat::kCsv, ".csv"}};
+                                                        {ReportFormat::kCsv, ".csv"},
+                                                        {ReportFormat::kHtml, ".html"}};
   for (const auto& [format, extension] : files) {
     std::filesystem::path other = path;
     EXPECT_EQ(Render(*read, format), FileText(other.replace_extension(extension)));

@@ -1,12 +1,13 @@
 // Golden files pin every format. To write them anew after a change that is meant (and to raise
 // kReportSchemaVersion if a program reading them would notice):
 //   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
-// Covers report_csv.cc, report_json.cc and report_table.cc too.
+// Covers report_csv.cc, report_html.cc, report_json.cc, report_origin.cc and report_table.cc too.
 #include "coordinator/report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -348,10 +349,12 @@ Report Error() {
   return report;
 }
 
-std::string Render(const Report& report, ReportFormat format, size_t columns = 0) {
+std::string Render(const Report& report, ReportFormat format, size_t columns = 0,
+                   bool verdict_row = true) {
   std::string text;
-  TableStyle style;
+  ReportStyle style;
   style.columns = columns;
+  style.verdict_row = verdict_row;
   const absl::Status status = WriteReport(report, format, style, [&](std::string_view bytes) {
     text += bytes;
     return absl::OkStatus();
@@ -387,6 +390,20 @@ TEST_P(GoldenTest, JsonIsAsPinned) { Check(ReportFormat::kJson, "json"); }
 TEST_P(GoldenTest, JsonLinesAreAsPinned) { Check(ReportFormat::kJsonLines, "jsonl"); }
 TEST_P(GoldenTest, CsvIsAsPinned) { Check(ReportFormat::kCsv, "csv"); }
 TEST_P(GoldenTest, TableIsAsPinned) { Check(ReportFormat::kTable, "txt"); }
+
+TEST_P(GoldenTest, HtmlIsAsPinned) { Check(ReportFormat::kHtml, "html"); }
+
+// An ERROR has none, so that it can't pass for an empty list.
+TEST_P(GoldenTest, WithoutItsLastRowACsvIsTheSame) {
+  const Report report = GetParam().make();
+  const std::string whole = Render(report, ReportFormat::kCsv);
+  const std::string without = Render(report, ReportFormat::kCsv, 0, /*verdict_row=*/false);
+  if (report.verdict == Verdict::kError) return EXPECT_EQ(without, "");
+  ASSERT_THAT(whole, StartsWith(without));
+  const std::string row = whole.substr(without.size());
+  EXPECT_THAT(row, HasSubstr(std::string(VerdictName(report.verdict))));
+  EXPECT_EQ(row.find("\r\n"), row.size() - 2);
+}
 
 TEST_P(GoldenTest, JsonIsOneValidDocumentAndJsonLinesEndInTheVerdict) {
   const auto document = nlohmann::json::parse(Render(GetParam().make(), ReportFormat::kJson));
@@ -590,7 +607,7 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   report.schema = merkle::Schema{{{"kind", ColumnType::kText}, {"status", ColumnType::kText}},
                                  {{"key.kind", ColumnType::kText}, {"version", ColumnType::kText}}};
   std::string csv;
-  ASSERT_TRUE(WriteCsv(report, CsvForm::kHarmless, [&](std::string_view bytes) {
+  ASSERT_TRUE(WriteCsv(report, CsvForm::kHarmless, /*verdict_row=*/true, [&](std::string_view bytes) {
                 csv += bytes;
                 return absl::OkStatus();
               }).ok());
@@ -713,6 +730,29 @@ TEST(ReportTest, WhatASampleSaysIsAnEstimateAndAVerdictOnlyIfItProvesOne) {
             "2,000,000 keys differ, as a sample of 8,192 records lets expect (with 95 % "
             "confidence 1,900,000 to 2,100,000); the comparison did not finish: right: not a "
             "consistent snapshot");
+}
+
+TEST(ReportTest, APageHoldsNothingThatABrowserRunsOrFetches) {
+  Report report = Divergent();
+  const std::string evil = "<script>alert('1')</script><img src=\"http://x/\" onerror=a>&amp;";
+  report.records[0].values[0]->at(2) = OfText(Tag::kText, evil);
+  report.replicas[0].source = evil;
+  report.origin->options[0].name = evil;
+  report.gaps.push_back({{}, std::nullopt, std::nullopt, evil});
+  report.verdict = Verdict::kIncomplete;
+  const std::string page = Render(report, ReportFormat::kHtml);
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&lt;img src=&quot;"));
+  for (const char* word : {"<script", "<img", "<link", "src=\"", "href", "@import", "url("}) {
+    EXPECT_THAT(page, Not(HasSubstr(word)));
+  }
+  EXPECT_THAT(page, StartsWith("<!DOCTYPE html>\n"));
+  EXPECT_THAT(page, EndsWith("</html>\n"));
+  EXPECT_THAT(page, HasSubstr("<h1>INCOMPLETE: "));
+}
+
+TEST(ReportTest, TimesAreInUtc) {
+  EXPECT_EQ(UtcText(merkle::WallTime(std::chrono::microseconds(1'800'000'000'999'999))),
+            "2027-01-15T08:00:00Z");
 }
 
 }  // namespace
