@@ -52,6 +52,7 @@ struct DiffOptions {
   std::string keys_out;                     // a directory for lists of keys; empty: none
   std::optional<uint64_t> max_divergences;  // absent: as docs/diff.md has it for each format
   bool show_values = true;
+  bool show_hashes = false;
   bool plan_only = false;
   bool explain = true;
   bool exhaustive = false;

@@ -89,6 +89,7 @@ absl::Status WriteJson(const DatabaseReport& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const DatabaseReport& report, const ReportSink& sink);
 absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, bool verdict_row,
                       const ReportSink& sink);
-absl::Status WriteHtml(const DatabaseReport& report, const ReportSink& sink);
+absl::Status WriteHtml(const DatabaseReport& report, const TableStyle& style,
+                       const ReportSink& sink);
 
 }  // namespace driftwood::coordinator

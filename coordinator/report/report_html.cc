@@ -86,7 +86,8 @@ std::string OriginText(const ReportOrigin& origin) {
 }
 
 template <typename AnyReport>
-absl::Status WritePage(const AnyReport& report, const ReportSink& sink) {
+absl::Status WritePage(const AnyReport& report, TableStyle style, const ReportSink& sink) {
+  style.colour = false;  // by what a terminal acts on
   RETURN_IF_ERROR(
       sink("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
            "<meta http-equiv=\"Content-Security-Policy\" "
@@ -102,7 +103,7 @@ absl::Status WritePage(const AnyReport& report, const ReportSink& sink) {
            "</style>\n</head>\n<body>\n<h1>"));
   PageSink page(sink);
   RETURN_IF_ERROR(
-      WriteTable(report, TableStyle(), [&](std::string_view text) { return page(text); }));
+      WriteTable(report, style, [&](std::string_view text) { return page(text); }));
   RETURN_IF_ERROR(page.End());
   if (report.origin) {
     RETURN_IF_ERROR(sink("<footer>" + Escaped(OriginText(*report.origin)) + "</footer>\n"));
@@ -112,12 +113,13 @@ absl::Status WritePage(const AnyReport& report, const ReportSink& sink) {
 
 }  // namespace
 
-absl::Status WriteHtml(const Report& report, const ReportSink& sink) {
-  return WritePage(report, sink);
+absl::Status WriteHtml(const Report& report, const TableStyle& style, const ReportSink& sink) {
+  return WritePage(report, style, sink);
 }
 
-absl::Status WriteHtml(const DatabaseReport& report, const ReportSink& sink) {
-  return WritePage(report, sink);
+absl::Status WriteHtml(const DatabaseReport& report, const TableStyle& style,
+                       const ReportSink& sink) {
+  return WritePage(report, style, sink);
 }
 
 }  // namespace driftwood::coordinator

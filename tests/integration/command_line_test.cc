@@ -1,5 +1,5 @@
 // What a person types and sees before any comparison: the help and its examples, files named
-// without a kind, mistyped words, pipes.
+// without a kind, mistyped words, pipes. Covers coordinator/help/completions.cc too.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 

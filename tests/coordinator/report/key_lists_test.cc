@@ -22,7 +22,7 @@ using Files = std::map<std::string, std::string>;
 // Of keys (text, integer), each with the replicas that have it.
 Report Of(const std::vector<std::string>& names) {
   Report report;
-  for (const std::string& name : names) report.replicas.push_back({name, "csv:" + name, 9});
+  for (const std::string& name : names) report.replicas.emplace_back().name = name;
   report.schema = merkle::Schema{
       {{"region", merkle::ColumnType::kText}, {"the,id", merkle::ColumnType::kInteger}}, {}};
   report.verdict = Verdict::kDivergent;
