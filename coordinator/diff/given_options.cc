@@ -1,5 +1,6 @@
 #include "coordinator/diff/given_options.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ std::vector<ReportOption> GivenOptions(const DiffOptions& options) {
     const std::string& value = options.reading.*option.value;
     if (value != defaults.reading.*option.value) add(option.name, {value});
   }
+  std::sort(given.begin(), given.end(),
+            [](const ReportOption& a, const ReportOption& b) { return a.name < b.name; });
   return given;
 }
 

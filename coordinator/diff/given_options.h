@@ -8,7 +8,7 @@
 
 namespace driftwood::coordinator {
 
-// Those that differ from their defaults, in the order of the tables of options, with what may be a
+// Those that differ from their defaults, by name, with what may be a
 // password hidden (merkle::Redacted()). The stores are none: a report has its sources.
 std::vector<ReportOption> GivenOptions(const DiffOptions& options);
 

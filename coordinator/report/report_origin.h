@@ -22,7 +22,7 @@ struct ReportOrigin {
   std::string finished_at;
   std::string version;  // the program's
   std::string host;     // its machine's name
-  std::vector<ReportOption> options;  // those that differ from their defaults; each name once
+  std::vector<ReportOption> options;  // not those that are as by default; by name, each once
 };
 
 }  // namespace driftwood::coordinator

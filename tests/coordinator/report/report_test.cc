@@ -68,7 +68,7 @@ const ReportOrigin kOrigin = {"2027-01-15T08:00:00Z",
                               "2027-01-15T08:01:07Z",
                               "0.1.0",
                               "db1.example",
-                              {{"--no-why", {}}, {"--key", {"id", "at,line"}}}};
+                              {{"--key", {"id", "at,line"}}, {"--no-why", {}}}};
 
 Report Base(std::vector<std::string> names) {
   Report report;
