@@ -109,6 +109,11 @@ std::string RandomSalt() {
   return salt;
 }
 
+std::string HostName() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 bool WantsColour() {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
@@ -155,6 +160,8 @@ DiffEnvironment MakeEnvironment(const merkle::Secrets& secrets, Interrupt* inter
     return std::chrono::duration<double>(now).count();
   };
   environment.salt = RandomSalt();
+  environment.version = DRIFTWOOD_VERSION;
+  environment.host = HostName();
   environment.interrupt = interrupt;
   environment.secrets = secrets;
   return environment;

@@ -317,11 +317,19 @@ class Audit {
     return true;
   }
 
+  // However many are to be listed, a run of a whole table is not held here.
+  uint64_t RunKeysListedMax() const {
+    constexpr uint64_t kMin = 1000;
+    const uint64_t listed = plan_.records_listed_max == AuditPlan::kAllRecords
+                                ? std::max(kMin, plan_.recheck.keys_max)
+                                : plan_.records_listed_max;
+    return std::max(listed, plan_.recheck.keys_within_reach());
+  }
+
   // True if it must begin anew, since a snapshot has expired: nothing proven before counts.
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
-    walk_options.run_keys_listed_max =
-        std::max(plan_.records_listed_max, plan_.recheck.keys_within_reach());
+    walk_options.run_keys_listed_max = RunKeysListedMax();
     auto walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;

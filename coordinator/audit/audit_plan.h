@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,7 +49,12 @@ inline constexpr uint64_t kRecheckPassesMax = 100;
 struct AuditPlan {
   std::vector<PlannedReplica> replicas;  // two or more
   ReconcileOptions reconcile{};          // key, columns, types, rules
+  // Of kAllRecords those inside missing runs are listed as far as recheck.keys_max says.
   uint64_t records_listed_max = 1000;
+  static constexpr uint64_t kAllRecords = std::numeric_limits<uint64_t>::max();
+  // Of the records listed, how many have their values read; they are held until the report is
+  // written.
+  uint64_t values_read_max = kAllRecords;
   // Those of the records listed, where all agents give them away.
   bool show_values = false;
   bool plan_only = false;  // describes and reconciles; the report has a plan, and no verdict

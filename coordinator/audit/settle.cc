@@ -122,8 +122,9 @@ void Settlement::Take(const std::vector<std::string>& keys, const Readings& read
 // are shown.
 void Settlement::ReadValues() {
   std::vector<std::string> keys;
-  for (const ListedKey& listed :
-       ListedDivergences(walked_.result, confirmation_, walked_.plan.records_listed_max)) {
+  for (const ListedKey& listed : ListedDivergences(
+           walked_.result, confirmation_,
+           std::min(walked_.plan.records_listed_max, walked_.plan.values_read_max))) {
     keys.push_back(listed.found->key);
   }
   if (keys.empty() || walked_.interrupt->raised()) return;
@@ -136,6 +137,7 @@ void Settlement::ReadValues() {
   }
   Take(keys, values);
   values_ = ByReplica(std::move(values), walked_.sources);
+  last_value_read_ = keys.back();
 }
 
 void Settlement::List(const AlikeKeys& alike) {
@@ -149,7 +151,9 @@ void Settlement::List(const AlikeKeys& alike) {
         MakeReportRecord(one, walked_.schema(), versions, walked_.source_names));
   }
   if (walked_.schema().multiset) ListCopies(listed);
-  if (!values_.empty()) AddValues(listed, values_, walked_.schema(), &report_);
+  if (!values_.empty()) {
+    AddValues(listed, values_, walked_.schema(), &report_, &last_value_read_);
+  }
   if (!alike.empty()) AddAlike(listed, alike, walked_.schema(), &report_);
   ListRuns();
   ListGaps();

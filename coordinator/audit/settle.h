@@ -61,6 +61,7 @@ class Settlement {
   Confirmation confirmation_;                     // of walked_.result
   std::map<size_t, absl::Status> reread_errors_;  // by source: the last one
   Readings values_;                               // by replica, of what is listed; empty: not read
+  std::string last_value_read_;                   // the key up to which they were
 };
 
 }  // namespace driftwood::coordinator

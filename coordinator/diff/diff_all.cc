@@ -22,10 +22,6 @@ namespace driftwood::coordinator {
 
 namespace {
 
-constexpr uint64_t kDivergencesMaxDefault = 1000;
-// Of each table, below the line that says how many there are.
-constexpr uint64_t kDivergencesMaxForPeople = 10;
-
 // Of the tables in one message.
 constexpr size_t kNamedMax = 5;
 
@@ -56,6 +52,7 @@ class DiffAll {
     const bool all_empty = LookForEmptyTables();
     DecideVerdict(&report_);
     if (all_empty && report_.verdict == Verdict::kIdentical) RefuseNothing();
+    report_.origin = MakeOrigin(options_, environment_);
     return Finish();
   }
 
@@ -226,8 +223,7 @@ class DiffAll {
   Report Compare(const DiffOptions& options, const std::string& label) const {
     absl::StatusOr<DiffPlan> plan = PlanOf(options);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
-    plan->audit.records_listed_max = options_.max_divergences.value_or(
-        format_ == ReportFormat::kTable ? kDivergencesMaxForPeople : kDivergencesMaxDefault);
+    SetListing(format_, options_, &plan->audit);
     return CompareReplicas(*plan, options, environment_, connector_.get(), label);
   }
 
@@ -319,12 +315,10 @@ class DiffAll {
 
   int Finish() {
     HideSecrets(environment_, &report_);
+    const bool keys_written = WriteKeys(format_, options_, environment_, &report_);
     TellCleanedUp(options_, environment_);
     SayMessages();
-    const absl::Status written = WriteOutput(
-        options_, environment_, [this](const TableStyle& style, const ReportSink& sink) {
-          return WriteReport(report_, format_, style, sink);
-        });
+    const absl::Status written = WriteOutput(report_, format_, options_, environment_);
     if (!written.ok() && !IsReaderOfStdoutGone(written, options_)) {
       Say(environment_, "driftwood: " + EscapeForDisplay(std::string(written.message())));
       return 2;
@@ -335,7 +329,7 @@ class DiffAll {
         SayStats(environment_, table.report, EscapeForDisplay(table.table) + ": ");
       }
     }
-    return ExitCode(report_);
+    return keys_written ? ExitCode(report_) : 2;
   }
 
   void SayMessages() const {
@@ -351,6 +345,8 @@ class DiffAll {
     if (ReportIsSeen(format_, options_, environment_)) return;
     if (report_.verdict == Verdict::kError) {
       Say(environment_, "driftwood: " + VerdictLine(report_).substr(sizeof("ERROR: ") - 1));
+    } else if (VerdictFollows(format_, options_)) {
+      return;
     } else if (report_.verdict == Verdict::kIncomplete || OutputIsUsable(options_)) {
       Say(environment_, "driftwood: " + VerdictLine(report_));
     }

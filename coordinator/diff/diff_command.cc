@@ -16,8 +16,6 @@ namespace driftwood::coordinator {
 
 namespace {
 
-constexpr uint64_t kDivergencesMaxDefault = 1000;
-
 void SayMessages(const Report& report, ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
   for (const std::string& warning : report.warnings) {
@@ -26,6 +24,8 @@ void SayMessages(const Report& report, ReportFormat format, const DiffOptions& o
   if (ReportIsSeen(format, options, environment) || report.plan) return;
   if (report.verdict == Verdict::kError) {
     Say(environment, "driftwood: " + ErrorLine(report));
+  } else if (VerdictFollows(format, options)) {
+    return;
   } else if (report.verdict == Verdict::kIncomplete || OutputIsUsable(options)) {
     Say(environment, "driftwood: " + VerdictLine(report));
   }
@@ -52,7 +52,7 @@ Report Compare(ReportFormat format, const DiffOptions& options,
   if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment);
   const absl::Status same = CheckAreNotTheSame(plan->replicas, options);
   if (!same.ok()) plan->audit.plan_only = true;  // what else is wrong with them is said first
-  plan->audit.records_listed_max = options.max_divergences.value_or(kDivergencesMaxDefault);
+  SetListing(format, options, &plan->audit);
   const absl::StatusOr<std::unique_ptr<Connector>> connector = environment.make_connector(options);
   if (!connector.ok()) {
     return MakeErrorReport(connector.status(), std::nullopt, options, environment);
@@ -69,19 +69,18 @@ Report Compare(ReportFormat format, const DiffOptions& options,
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
   Report report = Compare(format, options, environment);
+  report.origin = MakeOrigin(options, environment);
   HideSecrets(environment, &report);
+  const bool keys_written = WriteKeys(format, options, environment, &report);
   TellCleanedUp(options, environment);
   SayMessages(report, format, options, environment);
-  const absl::Status written =
-      WriteOutput(options, environment, [&](const TableStyle& style, const ReportSink& sink) {
-        return WriteReport(report, format, style, sink);
-      });
+  const absl::Status written = WriteOutput(report, format, options, environment);
   if (!written.ok() && !IsReaderOfStdoutGone(written, options)) {
     Say(environment, "driftwood: " + EscapeForDisplay(std::string(written.message())));
     return 2;
   }
   if (options.stats) SayStats(environment, report, /*label=*/"");
-  return ExitCode(report);
+  return keys_written ? ExitCode(report) : 2;
 }
 
 }  // namespace
@@ -92,6 +91,7 @@ int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
   DiffEnvironment environment = around;
   std::atomic<double> last_progress_line{environment.now_seconds()};
   environment.last_progress_line = &last_progress_line;
+  environment.started_at = environment.wall_clock();
   const std::optional<ReportFormat> format = ReportFormatFromName(options.format);
   if (!format) {
     Say(environment, "driftwood: unknown format '" +
@@ -112,16 +112,16 @@ int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
 }
 
 void WriteWrongCommand(const std::string& message, const DiffOptions& options,
-                       const DiffEnvironment& environment) {
+                       const DiffEnvironment& around) {
   if (!OutputIsUsable(options)) return;
+  DiffEnvironment environment = around;
+  environment.started_at = environment.wall_clock();
   Report report =
       MakeErrorReport(absl::InvalidArgumentError(message), std::nullopt, options, environment);
+  report.origin = MakeOrigin(options, environment);
   HideSecrets(environment, &report);
   const ReportFormat format = ReportFormatFromName(options.format).value_or(ReportFormat::kTable);
-  const absl::Status written =
-      WriteOutput(options, environment, [&](const TableStyle& style, const ReportSink& sink) {
-        return WriteReport(report, format, style, sink);
-      });
+  const absl::Status written = WriteOutput(report, format, options, environment);
   if (!written.ok()) {
     Say(environment, "driftwood: " + EscapeForDisplay(std::string(written.message())));
   }

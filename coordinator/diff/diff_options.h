@@ -48,7 +48,9 @@ struct DiffOptions {
   std::vector<std::string> zones;    // "replica:column=UTC+2"
   std::string format = "table";
   std::string output;                       // empty: stdout
-  std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
+  bool verdict_row = false;                 // csv has its verdict in a last row
+  std::string keys_out;                     // a directory for lists of keys; empty: none
+  std::optional<uint64_t> max_divergences;  // absent: as docs/diff.md has it for each format
   bool show_values = true;
   bool show_hashes = false;
   bool plan_only = false;
@@ -81,6 +83,9 @@ struct DiffEnvironment {
   std::function<size_t()> terminal_columns;  // 0: not known
   std::function<double()> now_seconds;
   merkle::WallClock wall_clock = merkle::SystemClock();  // of the lines that a log has
+  merkle::WallTime started_at{};  // RunDiff() has it
+  std::string version;            // the program's, for reports
+  std::string host;               // this machine's name, for reports
   // When progress last wrote a line to a log (progress.h); RunDiff() has it.
   std::atomic<double>* last_progress_line = nullptr;
   std::string salt;  // of the versions: random, at least 16 bytes

@@ -17,6 +17,7 @@
 #include "merkle/text/names.h"
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
+#include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {
 
@@ -338,17 +339,20 @@ absl::StatusOr<std::vector<std::string>> ReplicaNames(const DiffOptions& options
 absl::Status CheckOutput(const DiffOptions& options) {
   RETURN_IF_ERROR(CheckIsNoStore("--output", options.output));
   RETURN_IF_ERROR(CheckOutputPath(options.output));
-  const auto in_use = [&](const std::string& path) {
-    return absl::InvalidArgumentError("--output: " + options.output + " is " + path +
-                                      "; name another file");
-  };
-  const std::string& key = options.digest_key_file;
-  if (!key.empty() && IsSameFile(options.output, key)) return in_use("the digest key file");
-  for (const std::string& url : options.stores) {
-    if (url.starts_with("agent:")) continue;
-    for (const char* file : {"", "-wal", "-journal", "/data.mdb", "/lock.mdb"}) {
-      if (IsSameFile(options.output, StorePath(url) + file)) {
-        return in_use("a file of " + merkle::Redacted(url));
+  // What is written, and what is removed.
+  for (const std::string& written : {options.output, VerdictPath(options.output)}) {
+    const auto in_use = [&](const std::string& path) {
+      return absl::InvalidArgumentError("--output: " + written + " is " + path +
+                                        "; name another file");
+    };
+    const std::string& key = options.digest_key_file;
+    if (!key.empty() && IsSameFile(written, key)) return in_use("the digest key file");
+    for (const std::string& url : options.stores) {
+      if (url.starts_with("agent:")) continue;
+      for (const char* file : {"", "-wal", "-journal", "/data.mdb", "/lock.mdb"}) {
+        if (IsSameFile(written, StorePath(url) + file)) {
+          return in_use("a file of " + merkle::Redacted(url));
+        }
       }
     }
   }
@@ -388,7 +392,15 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   if (options.plan_only && format != ReportFormat::kTable) {
     return absl::InvalidArgumentError("--explain is for people to read: leave --format out");
   }
+  if (options.verdict_row && !IsCsv(format)) {
+    return absl::InvalidArgumentError(
+        "--verdict-row is for --format csv; every other format has its verdict");
+  }
   if (!options.output.empty()) RETURN_IF_ERROR(CheckOutput(options));
+  if (!options.keys_out.empty()) {
+    const absl::Status usable = OutputDirectory::Check(options.keys_out);
+    if (!usable.ok()) return Reworded(usable, "--keys-out: " + std::string(usable.message()));
+  }
   return plan;
 }
 

@@ -13,9 +13,12 @@
 #include <vector>
 
 #include "coordinator/audit/audit.h"
+#include "coordinator/diff/given_options.h"
 #include "coordinator/diff/letter_case.h"
 #include "coordinator/diff/progress.h"
+#include "coordinator/report/key_lists.h"
 #include "coordinator/report/output.h"
+#include "coordinator/report/report_csv.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
@@ -227,6 +230,19 @@ Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica
   return report;
 }
 
+ReportOrigin MakeOrigin(const DiffOptions& options, const DiffEnvironment& environment) {
+  ReportOrigin origin;
+  origin.started_at = UtcText(environment.started_at);
+  origin.finished_at = UtcText(environment.wall_clock());
+  origin.version = environment.version;
+  origin.host = environment.host;
+  origin.options = GivenOptions(options);
+  for (ReportOption& option : origin.options) {
+    for (std::string& value : option.values) value = environment.secrets.Hide(std::move(value));
+  }
+  return origin;
+}
+
 namespace {
 
 void HideAll(const DiffEnvironment& environment, std::optional<ReportError>* error,
@@ -251,10 +267,39 @@ bool OutputIsUsable(const DiffOptions& options) {
   return !options.output.empty() && CheckOutput(options).ok();
 }
 
-absl::Status WriteOutput(
-    const DiffOptions& options, const DiffEnvironment& environment,
-    const std::function<absl::Status(const TableStyle&, const ReportSink&)>& write) {
+namespace {
+
+bool HasNoVerdict(ReportFormat format, const DiffOptions& options) {
+  return IsCsv(format) && !options.verdict_row;
+}
+
+bool OutputIsAside(const DiffOptions& options) {
+  return OutputIsUsable(options) && IsWrittenAside(options.output);
+}
+
+std::string VerdictNoteOf(const Report& report) { return VerdictNote(report); }
+std::string VerdictNoteOf(const DatabaseReport& report) { return VerdictLine(report); }
+size_t RowsOf(const Report& report) { return report.records.size(); }
+size_t RowsOf(const DatabaseReport& report) { return report.tables.size(); }
+
+// A copy of the csv that was cut has fewer rows and bytes than this says.
+template <typename AnyReport>
+absl::Status WriteVerdictFile(const AnyReport& report, uint64_t bytes, const DiffOptions& options,
+                              const DiffEnvironment& environment) {
+  const size_t rows = report.verdict == Verdict::kError ? 0 : RowsOf(report);
+  ASSIGN_OR_RETURN(const std::unique_ptr<Output> output,
+                   Output::ToFile(VerdictPath(options.output)));
+  RETURN_IF_ERROR(output->Write(EscapeForDisplay(environment.secrets.Hide(VerdictNoteOf(report))) +
+                                "; csv: " + std::to_string(rows) + " rows, " +
+                                std::to_string(bytes) + " bytes\n"));
+  return output->Commit();
+}
+
+template <typename AnyReport>
+absl::Status WriteAny(const AnyReport& report, ReportFormat format, const DiffOptions& options,
+                      const DiffEnvironment& environment) {
   const bool file_usable = OutputIsUsable(options);
+  const bool aside = OutputIsAside(options);
   std::unique_ptr<Output> output;
   if (file_usable) {
     ASSIGN_OR_RETURN(output, Output::ToFile(options.output));
@@ -262,20 +307,104 @@ absl::Status WriteOutput(
     output = Output::ToDescriptor(environment.stdout_fd, "stdout");
   }
   constexpr size_t kColumns = 100;  // where no terminal says how wide it is
-  TableStyle style;
+  ReportStyle style;
   style.columns = kColumns;
   style.hashes = options.show_hashes;
-  if (!file_usable && environment.stdout_is_terminal) {
+  style.verdict_row = options.verdict_row;
+  if (!file_usable && environment.stdout_is_terminal && format == ReportFormat::kTable) {
     style.columns = environment.terminal_columns();
     style.colour = environment.colour;
   }
-  RETURN_IF_ERROR(write(style, [&](std::string_view bytes) { return output->Write(bytes); }));
-  return output->Commit();
+  uint64_t bytes = 0;
+  RETURN_IF_ERROR(WriteReport(report, format, style, [&](std::string_view text) {
+    bytes += text.size();
+    return output->Write(text);
+  }));
+  // Yesterday's verdict must not stand beside today's report, of whatever format.
+  if (aside) RETURN_IF_ERROR(RemoveFile(VerdictPath(options.output)));
+  RETURN_IF_ERROR(output->Commit());
+  if (!HasNoVerdict(format, options)) return absl::OkStatus();
+  if (aside) return WriteVerdictFile(report, bytes, options, environment);
+  if (report.verdict != Verdict::kError) Say(environment, "driftwood: " + VerdictNoteOf(report));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteOutput(const Report& report, ReportFormat format, const DiffOptions& options,
+                         const DiffEnvironment& environment) {
+  return WriteAny(report, format, options, environment);
+}
+
+absl::Status WriteOutput(const DatabaseReport& report, ReportFormat format,
+                         const DiffOptions& options, const DiffEnvironment& environment) {
+  return WriteAny(report, format, options, environment);
+}
+
+bool VerdictFollows(ReportFormat format, const DiffOptions& options) {
+  return HasNoVerdict(format, options) && !OutputIsAside(options);
+}
+
+uint64_t ListedMax(ReportFormat format, const DiffOptions& options) {
+  constexpr uint64_t kForPeople = 1000;
+  constexpr uint64_t kOfEachTableForPeople = 10;  // below the line that says how many there are
+  const uint64_t for_people = options.all ? kOfEachTableForPeople : kForPeople;
+  return options.max_divergences.value_or(IsForPeople(format) ? for_people
+                                                              : AuditPlan::kAllRecords);
+}
+
+void SetListing(ReportFormat format, const DiffOptions& options, AuditPlan* audit) {
+  constexpr uint64_t kValuesMin = 1000;
+  const uint64_t listed = ListedMax(format, options);
+  audit->records_listed_max = options.keys_out.empty() ? listed : AuditPlan::kAllRecords;
+  audit->values_read_max = listed == AuditPlan::kAllRecords
+                               ? std::max(kValuesMin, options.recheck_max)
+                               : listed;
+}
+
+namespace {
+
+// Exit code 2 is for what could have been written; the others are that of the verdict already.
+bool KeysAreWritten(const absl::Status& written, Verdict verdict, const DiffOptions& options,
+                    const DiffEnvironment& environment) {
+  if (written.ok()) return true;
+  Say(environment, "driftwood: no keys are written to " + options.keys_out + ": " +
+                       std::string(written.message()));
+  return verdict != Verdict::kIdentical && verdict != Verdict::kDivergent;
+}
+
+void CutRecords(uint64_t max, Report* report) {
+  if (report->records.size() > max) report->records.resize(max);
+}
+
+}  // namespace
+
+bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment,
+               Report* report) {
+  if (options.keys_out.empty() || report->plan) return true;
+  const bool written = KeysAreWritten(WriteKeyLists(*report, options.keys_out), report->verdict,
+                                      options, environment);
+  CutRecords(ListedMax(format, options), report);
+  return written;
+}
+
+bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment,
+               DatabaseReport* report) {
+  if (options.keys_out.empty()) return true;
+  const absl::Status status = WriteKeyLists(*report, options.keys_out);
+  const bool written = KeysAreWritten(status, report->verdict, options, environment);
+  const std::vector<std::string> without = TablesWithoutKeyLists(*report);
+  if (status.ok() && !without.empty()) {
+    Say(environment, "driftwood: warning: no keys are written of tables that were not wholly "
+                     "compared: " +
+                         JoinNames(without, kNamedMax));
+  }
+  for (TableReport& table : report->tables) CutRecords(ListedMax(format, options), &table.report);
+  return written;
 }
 
 void TellCleanedUp(const DiffOptions& options, const DiffEnvironment& environment) {
-  const bool aside = OutputIsUsable(options) && IsWrittenAside(options.output);
-  if (environment.on_cleaned_up && !aside) environment.on_cleaned_up();
+  if (environment.on_cleaned_up && !OutputIsAside(options)) environment.on_cleaned_up();
 }
 
 bool IsReaderOfStdoutGone(const absl::Status& written, const DiffOptions& options) {
@@ -284,7 +413,7 @@ bool IsReaderOfStdoutGone(const absl::Status& written, const DiffOptions& option
 
 bool ReportIsSeen(ReportFormat format, const DiffOptions& options,
                   const DiffEnvironment& environment) {
-  if (!options.output.empty()) return false;
+  if (!options.output.empty() || HasNoVerdict(format, options)) return false;
   if (environment.stdout_is_terminal && environment.stderr_is_terminal) {
     return format == ReportFormat::kTable;
   }

@@ -24,6 +24,9 @@ Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,
                        const DiffOptions& options, const DiffEnvironment& environment);
 
+// When, where and how, as of now: no secrets are in it.
+ReportOrigin MakeOrigin(const DiffOptions& options, const DiffEnvironment& environment);
+
 // In all of the messages of a report that the command line's secrets might have come into.
 void HideSecrets(const DiffEnvironment& environment, Report* report);
 void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report);
@@ -31,10 +34,27 @@ void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report);
 // An unusable --output is the error that the report is about, and stdout has it.
 bool OutputIsUsable(const DiffOptions& options);
 
-// Gives `write` the --output file or stdout, and how a table is to look there; commits.
-absl::Status WriteOutput(
-    const DiffOptions& options, const DiffEnvironment& environment,
-    const std::function<absl::Status(const TableStyle&, const ReportSink&)>& write);
+// To the --output file or stdout. csv without --verdict-row gets its verdict when it is whole: beside
+// the file, else on stderr.
+absl::Status WriteOutput(const Report& report, ReportFormat format, const DiffOptions& options,
+                         const DiffEnvironment& environment);
+absl::Status WriteOutput(const DatabaseReport& report, ReportFormat format,
+                         const DiffOptions& options, const DiffEnvironment& environment);
+
+// True if WriteOutput() says the verdict on stderr.
+bool VerdictFollows(ReportFormat format, const DiffOptions& options);
+
+// How many divergences a report lists, of each table.
+uint64_t ListedMax(ReportFormat format, const DiffOptions& options);
+// How many an audit is to list, for the report and for --keys-out.
+void SetListing(ReportFormat format, const DiffOptions& options, AuditPlan* audit);
+
+// --keys-out, if it is given; then the report is cut to what it lists. False if there should be
+// lists and there are none, which is exit code 2.
+bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment,
+               Report* report);
+bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment,
+               DatabaseReport* report);
 
 // Calls environment.on_cleaned_up unless a report will be written aside, which would be left
 // behind; all others make nobody wait.

@@ -61,7 +61,7 @@ struct FlagOption {
 };
 
 // clang-format off
-inline constexpr std::array<FlagOption, 13> kFlagOptions = {{
+inline constexpr std::array<FlagOption, 14> kFlagOptions = {{
     {"--all", &DiffOptions::all,
      "The stores are databases (postgresql://USER@HOST/DB, mysql://USER@HOST/DB, sqlite:PATH): "
      "compare all tables that they have, by name", OptionGroup::kWhat},
@@ -75,6 +75,9 @@ inline constexpr std::array<FlagOption, 13> kFlagOptions = {{
      OptionGroup::kReport, "", false},
     {"--hashes", &DiffOptions::show_hashes,
      "Show a hash of each row that differs too: equal hashes are equal rows", OptionGroup::kReport},
+    {"--verdict-row", &DiffOptions::verdict_row,
+     "csv: a last row with the verdict, without which it is cut off (else FILE.verdict beside "
+     "--output FILE has it, or stderr)", OptionGroup::kReport},
     {"--explain", &DiffOptions::plan_only,
      "Show what would be read and compared as what, and compare nothing", OptionGroup::kReport},
     {"--no-why", &DiffOptions::explain,
@@ -130,12 +133,15 @@ inline constexpr std::array<ListOption, 12> kListOptions = {{
      "a scan of it that lost its server goes on where it was, if it can", OptionGroup::kVerdict},
 }};
 
-inline constexpr std::array<TextOption, 5> kTextOptions = {{
+inline constexpr std::array<TextOption, 6> kTextOptions = {{
     {"--format", &DiffOptions::format, "FORMAT",
-     "table (the default), json, jsonl, csv or csv-raw (csv with cells as they are: what a "
-     "terminal or a spreadsheet would act on too)", OptionGroup::kReport, "-f"},
+     "table (the default), json, jsonl, csv, csv-raw (csv with cells as they are: what a "
+     "terminal or a spreadsheet would act on too) or html (a page to look at)", OptionGroup::kReport, "-f"},
     {"--output", &DiffOptions::output, "FILE",
      "Write the report to a file, whole or not at all", OptionGroup::kReport, "-o"},
+    {"--keys-out", &DiffOptions::keys_out, "DIR",
+     "Write the keys of the rows that differ to an empty or new directory: changed.csv, "
+     "only_in_NAME.csv, …", OptionGroup::kReport},
     {"--progress", &DiffOptions::progress, "HOW",
      "Progress on stderr: terminal (one line, rewritten), lines (one a minute, with the time) or "
      "off (default: terminal on a terminal, else lines)", OptionGroup::kReport},
@@ -148,8 +154,8 @@ inline constexpr std::array<TextOption, 5> kTextOptions = {{
 
 inline constexpr std::array<NumberOption, 4> kNumberOptions = {{
     {"--max-divergences", &DiffOptions::max_divergences, "N",
-     "How many differences are listed; the totals stay exact (default: 1000; with --all of each "
-     "table, and 10 for people to read)", OptionGroup::kReport},
+     "How many differences are listed; the totals stay exact (default: all in json, jsonl and csv; "
+     "in table and html 1000, with --all 10 of each table)", OptionGroup::kReport},
     {"--recheck", &DiffOptions::recheck_seconds, "TIME",
      "Re-read the rows that differ after that time, as in 500ms, 5s or 1min (a number alone: "
      "seconds), to see which were only in flight (default: 2s if any store is a database server, "

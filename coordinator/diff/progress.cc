@@ -4,9 +4,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <utility>
 
+#include "coordinator/report/report_origin.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -15,16 +15,6 @@ namespace {
 
 constexpr double kRedrawSeconds = 0.1;
 constexpr double kLineSeconds = 60;
-
-// "2026-11-28T15:41:39Z"
-std::string TimeText(merkle::WallTime time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  const size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return {text, size};
-}
 
 // "1.2 M", "450 k", "17"
 std::string ShortNumber(double number) {
@@ -126,7 +116,7 @@ void Progress::Log() {
   const double time = options_.now_seconds();
   if (time - *options_.last_line < kLineSeconds) return;
   *options_.last_line = time;
-  options_.write(TimeText(options_.wall_clock()) + " driftwood: " + options_.label + Line(time) +
+  options_.write(UtcText(options_.wall_clock()) + " driftwood: " + options_.label + Line(time) +
                  "\n");
 }
 

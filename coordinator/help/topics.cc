@@ -187,16 +187,19 @@ constexpr std::string_view kOutput =
     --format json             one document (docs/report.schema.json)
     --format jsonl            a line for each difference; the verdict is in the
                               last one
-    --format csv              a row for each difference; the verdict is in the
-                              last one
+    --format csv              a row for each difference; the verdict is on
+                              stderr, or in FILE.verdict
+    --verdict-row             csv: the verdict is in the last row
     --format csv-raw          csv with cells as they are
+    --format html             as table, as a page
     --output FILE             to a file, whole or not at all
+    --keys-out DIR            the keys of what differs, by kind and side
     --progress lines          a line a minute on stderr; also terminal and off
     --stats, --quiet          more and less on stderr
 
     driftwood orders.csv export.csv --key id --format jsonl
 
-In jsonl and csv, output without the verdict is cut off. `driftwood … | head`
+In jsonl and csv, output without a verdict is cut off. `driftwood … | head`
 ends quietly, with the exit code of its verdict.
 )";
 

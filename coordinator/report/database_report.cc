@@ -259,8 +259,8 @@ std::string Seconds(double seconds, int decimals) {
   return text;
 }
 
-absl::Status WriteReport(const DatabaseReport& report, ReportFormat format, const TableStyle& style,
-                         const ReportSink& sink) {
+absl::Status WriteReport(const DatabaseReport& report, ReportFormat format,
+                         const ReportStyle& style, const ReportSink& sink) {
   return WriteInFormat(report, format, style, sink);
 }
 

@@ -49,6 +49,7 @@ struct SkippedTable {
 struct DatabaseReport {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;
+  std::optional<ReportOrigin> origin;   // of all that was done; its tables have none
   std::vector<ReportReplica> replicas;  // `records` are of all tables whose number is known
   std::vector<TableReport> tables;      // by name
   std::vector<SkippedTable> skipped;
@@ -80,12 +81,15 @@ std::string WhyLine(const TableReport& table);
 // "12.345"
 std::string Seconds(double seconds, int decimals);
 
-absl::Status WriteReport(const DatabaseReport& report, ReportFormat format, const TableStyle& style,
-                         const ReportSink& sink);
+absl::Status WriteReport(const DatabaseReport& report, ReportFormat format,
+                         const ReportStyle& style, const ReportSink& sink);
 absl::Status WriteTable(const DatabaseReport& report, const TableStyle& style,
                         const ReportSink& sink);
 absl::Status WriteJson(const DatabaseReport& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const DatabaseReport& report, const ReportSink& sink);
-absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, const ReportSink& sink);
+absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, bool verdict_row,
+                      const ReportSink& sink);
+absl::Status WriteHtml(const DatabaseReport& report, const TableStyle& style,
+                       const ReportSink& sink);
 
 }  // namespace driftwood::coordinator

@@ -1,4 +1,4 @@
-// csv: a row for each table, and a last row with the verdict.
+// csv: a row for each table, and if it is asked for a last row with the verdict.
 #include "coordinator/report/database_report.h"
 #include "coordinator/report/report_csv.h"
 #include "merkle/status_macros.h"
@@ -62,13 +62,15 @@ CsvCells VerdictCells(const DatabaseReport& report, size_t width, CsvForm form) 
 
 }  // namespace
 
-absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, const ReportSink& sink) {
+absl::Status WriteCsv(const DatabaseReport& report, CsvForm form, bool verdict_row,
+                      const ReportSink& sink) {
+  if (!verdict_row && report.verdict == Verdict::kError) return absl::OkStatus();
   const CsvCells header = Header(report);
   RETURN_IF_ERROR(sink(CsvRow(header)));
   for (const TableReport& table : report.tables) {
     RETURN_IF_ERROR(sink(CsvRow(TableCells(table, form))));
   }
-  return sink(CsvRow(VerdictCells(report, header.size(), form)));
+  return verdict_row ? sink(CsvRow(VerdictCells(report, header.size(), form))) : absl::OkStatus();
 }
 
 }  // namespace driftwood::coordinator

@@ -93,6 +93,8 @@ JsonMembers Members(const DatabaseReport& report) {
   JsonMembers members = {{"schema_version", std::to_string(kReportSchemaVersion)},
                          {"verdict", JsonString(VerdictName(report.verdict))}};
   if (report.interrupted) members.emplace_back("interrupted", "true");
+  const JsonMembers origin = OriginMembers(report.origin);
+  members.insert(members.end(), origin.begin(), origin.end());
   members.insert(members.end(), {{"replicas", ReplicasText(report)},
                                  {"totals", TotalsText(report)},
                                  {"skipped", SkippedText(report)},

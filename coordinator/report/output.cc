@@ -42,6 +42,21 @@ bool IsSpecialFile(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
 }
 
+// That of what is replaced, else the usual one.
+mode_t ModeFor(const std::string& target, mode_t usual) {
+  struct stat info;
+  if (::stat(target.c_str(), &info) == 0) return info.st_mode & 0777;
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return usual & ~mask;
+}
+
+// Without the '/' that may stand behind a directory.
+std::string DirectoryPath(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return ResolveLinks(path);
+}
+
 absl::Status SyncFolder(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return WriteError(folder, errno);
@@ -83,6 +98,13 @@ bool IsSameFile(const std::string& a, const std::string& b) {
   return ResolveLinks(absolute_a.string()) == ResolveLinks(absolute_b.string());
 }
 
+std::string VerdictPath(const std::string& path) { return ResolveLinks(path) + ".verdict"; }
+
+absl::Status RemoveFile(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return SyncFolder(FolderOf(path));
+  return errno == ENOENT ? absl::OkStatus() : WriteError(path, errno);
+}
+
 Output::Output(int fd, std::string name, std::string path, std::string temporary)
     : fd_(fd), name_(std::move(name)), path_(std::move(path)), temporary_(std::move(temporary)) {}
 
@@ -101,12 +123,8 @@ absl::StatusOr<std::unique_ptr<Output>> Output::ToFile(const std::string& path) 
   std::string temporary = target + ".XXXXXX";
   const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return WriteError(path, errno);
-  // mkstemp makes it 0600: give it the mode of the file that it replaces, else the usual one.
-  struct stat info;
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  const mode_t mode = ::stat(target.c_str(), &info) == 0 ? (info.st_mode & 0777) : (0666 & ~mask);
-  if (::fchmod(fd, mode) != 0) {
+  // mkstemp makes it 0600.
+  if (::fchmod(fd, ModeFor(target, 0666)) != 0) {
     const int error = errno;
     ::close(fd);
     ::unlink(temporary.c_str());
@@ -145,6 +163,58 @@ absl::Status Output::Commit() {
   if (::close(fd) != 0) return WriteError(name_, errno);
   if (temporary_.empty()) return absl::OkStatus();
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) return WriteError(name_, errno);
+  temporary_.clear();
+  return SyncFolder(FolderOf(path_));
+}
+
+OutputDirectory::OutputDirectory(std::string path, std::string temporary)
+    : path_(std::move(path)), temporary_(std::move(temporary)) {}
+
+OutputDirectory::~OutputDirectory() {
+  std::error_code error;
+  if (!temporary_.empty()) fs::remove_all(temporary_, error);
+}
+
+absl::Status OutputDirectory::Check(const std::string& path) {
+  const std::string target = DirectoryPath(path);
+  std::error_code error;
+  if (fs::exists(target, error)) {
+    if (!fs::is_directory(target, error)) {
+      return absl::InvalidArgumentError(path + " is no directory; name an empty or a new one");
+    }
+    if (!fs::is_empty(target, error) || error) {
+      return absl::InvalidArgumentError(path + " is not empty; name an empty or a new directory");
+    }
+  }
+  const std::string above = FolderOf(target);
+  if (!fs::is_directory(above, error)) return absl::NotFoundError("no such directory: " + above);
+  if (::access(above.c_str(), W_OK) != 0) {
+    return absl::PermissionDeniedError("can't write in directory " + above);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<OutputDirectory>> OutputDirectory::Create(const std::string& path) {
+  RETURN_IF_ERROR(Check(path));
+  const std::string target = DirectoryPath(path);
+  std::string temporary = target + ".XXXXXX";
+  if (::mkdtemp(temporary.data()) == nullptr) return WriteError(path, errno);
+  std::unique_ptr<OutputDirectory> directory(new OutputDirectory(target, temporary));
+  if (::chmod(temporary.c_str(), ModeFor(target, 0777)) != 0) return WriteError(path, errno);
+  return directory;
+}
+
+absl::StatusOr<std::unique_ptr<Output>> OutputDirectory::File(const std::string& name) {
+  const fs::path file = fs::path(temporary_) / name;
+  std::error_code error;
+  fs::create_directories(file.parent_path(), error);
+  if (error) return WriteError(name, error.value());
+  return Output::ToFile(file.string());
+}
+
+// An empty directory is replaced by a rename as a file is.
+absl::Status OutputDirectory::Commit() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return WriteError(path_, errno);
   temporary_.clear();
   return SyncFolder(FolderOf(path_));
 }

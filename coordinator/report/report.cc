@@ -212,6 +212,19 @@ std::string_view ReportRecord::kind() const {
   return missing ? "missing" : "changed";
 }
 
+std::string_view ReportRecord::kind_name() const {
+  return kind() == "missing" ? "only_in" : kind();
+}
+
+std::vector<std::string> ReportRecord::HolderNames(
+    const std::vector<std::string>& replica_names) const {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (states[i]) names.push_back(replica_names[i]);
+  }
+  return names;
+}
+
 std::vector<std::string> ReportRecord::DuplicateTexts(
     const std::vector<std::string>& replica_names) const {
   std::vector<std::string> texts;
@@ -396,7 +409,8 @@ std::string VerdictLine(const Report& report) {
 }
 
 const std::vector<std::string>& ReportFormatNames() {
-  static const std::vector<std::string> names = {"table", "json", "jsonl", "csv", "csv-raw"};
+  static const std::vector<std::string> names = {"table",   "json", "jsonl", "csv",
+                                                 "csv-raw", "html"};
   return names;
 }
 
@@ -407,7 +421,15 @@ std::optional<ReportFormat> ReportFormatFromName(std::string_view name) {
   return static_cast<ReportFormat>(found - names.begin());
 }
 
-absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+bool IsCsv(ReportFormat format) {
+  return format == ReportFormat::kCsv || format == ReportFormat::kRawCsv;
+}
+
+bool IsForPeople(ReportFormat format) {
+  return format == ReportFormat::kTable || format == ReportFormat::kHtml;
+}
+
+absl::Status WriteReport(const Report& report, ReportFormat format, const ReportStyle& style,
                          const ReportSink& sink) {
   return WriteInFormat(report, format, style, sink);
 }

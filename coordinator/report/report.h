@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "coordinator/report/report_origin.h"
 #include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
@@ -97,6 +98,10 @@ struct ReportRecord {
 
   // "duplicate" if any replica holds the key twice; else "missing" if any lacks it; else "changed".
   std::string_view kind() const;
+  // As programs read it: "only_in" instead of "missing".
+  std::string_view kind_name() const;
+  // The names of the replicas that have a record of the key.
+  std::vector<std::string> HolderNames(const std::vector<std::string>& replica_names) const;
   // "left: in its sources east (5f0c…) and west (97aa…)", for each duplicate.
   std::vector<std::string> DuplicateTexts(const std::vector<std::string>& replica_names) const;
 };
@@ -208,6 +213,9 @@ struct SchemaDifference {
 struct Report {
   Verdict verdict = Verdict::kError;
   bool interrupted = false;  // Ctrl-C: never a success, exit code 130
+  // Absent: of one of several tables, whose whole has it. Every other report that is to be read
+  // back has one.
+  std::optional<ReportOrigin> origin;
   std::vector<ReportReplica> replicas;
   // What was compared; absent: it did not come to that. Its value columns are in the first source's
   // order. The key of a multiset is called '*' here, a record's digest.
@@ -297,7 +305,10 @@ std::string GapName(const Report& report, const ReportGap& gap);
 // "left: no such file: …"
 std::string ErrorLine(const Report& report);
 
-enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv, kRawCsv };
+enum class ReportFormat : uint8_t { kTable, kJson, kJsonLines, kCsv, kRawCsv, kHtml };
+bool IsCsv(ReportFormat format);
+// For people, who read the first rows; all others have all that there are.
+bool IsForPeople(ReportFormat format);
 std::optional<ReportFormat> ReportFormatFromName(std::string_view name);
 // "table", "json", …: all there are, in the enumeration's order.
 const std::vector<std::string>& ReportFormatNames();
@@ -315,19 +326,28 @@ struct TableStyle {
   bool hashes = false;  // of the rows that differ too
 };
 
+struct ReportStyle : TableStyle {
+  // csv: the last row has the verdict. Without it, whoever writes the csv must say elsewhere that it
+  // is whole, and what the verdict is.
+  bool verdict_row = false;
+};
+
 // Takes a report's bytes as they are made; a failure ends the writing and is its result.
 using ReportSink = std::function<absl::Status(std::string_view)>;
 
-absl::Status WriteReport(const Report& report, ReportFormat format, const TableStyle& style,
+absl::Status WriteReport(const Report& report, ReportFormat format, const ReportStyle& style,
                          const ReportSink& sink);
 absl::Status WriteTable(const Report& report, const TableStyle& style, const ReportSink& sink);
 absl::Status WriteJson(const Report& report, const ReportSink& sink);
 absl::Status WriteJsonLines(const Report& report, const ReportSink& sink);
-absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink);
+// Without a row for it, an ERROR has no csv at all, not even a header: no rows would pass for no
+// differences.
+absl::Status WriteCsv(const Report& report, CsvForm form, bool verdict_row, const ReportSink& sink);
+absl::Status WriteHtml(const Report& report, const TableStyle& style, const ReportSink& sink);
 
 // Which writer is for which format: of this report, or of one that has writers of the same names.
 template <typename AnyReport>
-absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const TableStyle& style,
+absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const ReportStyle& style,
                            const ReportSink& sink) {
   switch (format) {
     case ReportFormat::kTable:
@@ -337,9 +357,11 @@ absl::Status WriteInFormat(const AnyReport& report, ReportFormat format, const T
     case ReportFormat::kJsonLines:
       return WriteJsonLines(report, sink);
     case ReportFormat::kCsv:
-      return WriteCsv(report, CsvForm::kHarmless, sink);
+      return WriteCsv(report, CsvForm::kHarmless, style.verdict_row, sink);
     case ReportFormat::kRawCsv:
-      return WriteCsv(report, CsvForm::kRaw, sink);
+      return WriteCsv(report, CsvForm::kRaw, style.verdict_row, sink);
+    case ReportFormat::kHtml:
+      return WriteHtml(report, style, sink);
   }
   return absl::InternalError("no such report format");
 }

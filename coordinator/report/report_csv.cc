@@ -1,4 +1,4 @@
-// csv: a row for each divergence, and a last row with the verdict.
+// csv: a row for each divergence, and if it is asked for a last row with the verdict.
 #include "coordinator/report/report_csv.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ size_t KeyColumns(const Report& report) { return report.schema ? report.schema->
 class HeaderNames {
  public:
   HeaderNames(const Report& report, CsvForm form) : form_(form) {
-    taken_ = {"kind", "status", "columns", "note"};
+    taken_ = {"kind", "only_in", "status", "columns", "note"};
     for (const ReportReplica& replica : report.replicas) {
       taken_.insert("version@" + replica.name);
       if (report.multiset()) taken_.insert("copies@" + replica.name);
@@ -50,6 +50,7 @@ CsvCells Header(const Report& report, CsvForm form) {
     cells.push_back(names.Take("key.", report.schema->key[i].name));
   }
   cells.push_back("kind");
+  cells.push_back("only_in");
   cells.push_back("status");
   for (const ReportReplica& replica : report.replicas) cells.push_back("version@" + replica.name);
   if (report.multiset()) {
@@ -79,17 +80,16 @@ std::string NoteText(const Report& report, const ReportRecord& record) {
 CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm form) {
   CsvCells cells;
   std::string note = NoteText(report, record);
-  if (record.key.columns && report.multiset()) {
-    cells.push_back(Hex(record.key.columns->front().text));
-  } else if (record.key.columns) {
-    for (const merkle::Value& value : *record.key.columns) {
-      cells.push_back(ValueCell(value, form));
-    }
+  if (record.key.columns) {
+    cells = KeyCells(report, record.key, form);
   } else {
     note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
   }
   cells.resize(KeyColumns(report));
-  cells.emplace_back(record.kind());
+  cells.emplace_back(record.kind_name());
+  const bool only_in = record.kind_name() == "only_in";
+  cells.push_back(
+      only_in ? CsvCell(JoinNames(record.HolderNames(report.ReplicaNames()), kAllNames), form) : "");
   cells.push_back(std::string(RecordStatusName(record.status)));
   for (const auto& state : record.states) cells.push_back(state.value_or(""));
   for (const auto& copies : record.copies) {
@@ -112,15 +112,7 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm f
 CsvCells VerdictCells(const Report& report, size_t width, CsvForm form) {
   CsvCells cells(width);
   cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
-  std::string note = VerdictLine(report);
-  const std::string statuses = StatusLine(report);
-  if (!statuses.empty()) note += "; confirmation: " + statuses;
-  if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
-  if (report.records.size() < report.total) {
-    note +=
-        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
-  }
-  cells.back() = CsvCell(note, form);
+  cells.back() = CsvCell(VerdictNote(report), form);
   return cells;
 }
 
@@ -171,9 +163,28 @@ bool IsFormula(std::string_view text) {
 
 }  // namespace
 
+std::string VerdictNote(const Report& report) {
+  std::string note = VerdictLine(report);
+  const std::string statuses = StatusLine(report);
+  if (!statuses.empty()) note += "; confirmation: " + statuses;
+  if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
+  if (report.records.size() < report.total) {
+    note +=
+        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
+  }
+  return note;
+}
+
 std::string CsvCell(std::string_view text, CsvForm form) {
   if (form == CsvForm::kRaw) return PlainOrQuoted(text);
   return PlainOrQuoted((IsFormula(text) ? "'" : "") + EscapeForDisplay(text, "\n\t"));
+}
+
+CsvCells KeyCells(const Report& report, const ReportKey& key, CsvForm form) {
+  if (report.multiset()) return {Hex(key.columns->front().text)};
+  CsvCells cells;
+  for (const merkle::Value& value : *key.columns) cells.push_back(ValueCell(value, form));
+  return cells;
 }
 
 std::string CsvRow(const CsvCells& cells) {
@@ -182,13 +193,15 @@ std::string CsvRow(const CsvCells& cells) {
   return row + "\r\n";
 }
 
-absl::Status WriteCsv(const Report& report, CsvForm form, const ReportSink& sink) {
+absl::Status WriteCsv(const Report& report, CsvForm form, bool verdict_row,
+                      const ReportSink& sink) {
+  if (!verdict_row && report.verdict == Verdict::kError) return absl::OkStatus();
   const CsvCells header = Header(report, form);
   RETURN_IF_ERROR(sink(CsvRow(header)));
   for (const ReportRecord& record : report.records) {
     RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record, form))));
   }
-  return sink(CsvRow(VerdictCells(report, header.size(), form)));
+  return verdict_row ? sink(CsvRow(VerdictCells(report, header.size(), form))) : absl::OkStatus();
 }
 
 }  // namespace driftwood::coordinator

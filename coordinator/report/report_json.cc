@@ -76,7 +76,10 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
   if (object["key"].is_null() || !JsonSaysAll(report.schema, record.key)) {
     object["key_encoded"] = Hex(record.key.encoded);
   }
-  object["kind"] = record.kind();
+  object["kind"] = record.kind_name();
+  if (record.kind_name() == "only_in") {
+    object["only_in"] = record.HolderNames(report.ReplicaNames());
+  }
   object["status"] = RecordStatusName(record.status);
   Json& states = object["states"] = Json::object();
   for (size_t i = 0; i < record.states.size(); ++i) {
@@ -163,7 +166,7 @@ void AddStatuses(const StatusCounts& statuses, Json* object) {
   (*object)["gone"] = statuses.gone;
 }
 
-Json DivergencesJson(const Report& report) {
+Json SummaryJson(const Report& report) {
   Json missing = Json::object();
   for (size_t i = 0; i < report.replicas.size(); ++i) {
     missing[report.replicas[i].name] = i < report.missing.size() ? report.missing[i] : 0;
@@ -349,8 +352,8 @@ std::string Line(const JsonMembers& before, const Json& object) {
   return line + Dump(object).substr(1) + "\n";
 }
 
-absl::Status WriteRecordsMember(const Report& report, const ReportSink& sink) {
-  RETURN_IF_ERROR(sink(",\n  \"records\": ["));
+absl::Status WriteDifferences(const Report& report, const ReportSink& sink) {
+  RETURN_IF_ERROR(sink(",\n  \"differences\": ["));
   for (size_t i = 0; i < report.records.size(); ++i) {
     RETURN_IF_ERROR(
         sink((i == 0 ? "\n    " : ",\n    ") + Dump(RecordJson(report, report.records[i]))));
@@ -358,7 +361,24 @@ absl::Status WriteRecordsMember(const Report& report, const ReportSink& sink) {
   return sink(report.records.empty() ? "]" : "\n  ]");
 }
 
+Json OptionsJson(const std::vector<ReportOption>& options) {
+  Json object = Json::object();
+  for (const ReportOption& option : options) {
+    object[option.name] = option.values.empty() ? Json(true) : Json(option.values);
+  }
+  return object;
+}
+
 }  // namespace
+
+JsonMembers OriginMembers(const std::optional<ReportOrigin>& origin) {
+  if (!origin) return {};
+  return {{"started_at", JsonString(origin->started_at)},
+          {"finished_at", JsonString(origin->finished_at)},
+          {"version", JsonString(origin->version)},
+          {"host", JsonString(origin->host)},
+          {"options", Dump(OptionsJson(origin->options))}};
+}
 
 std::string JsonString(std::string_view text) { return Dump(Json(text)); }
 std::string JsonNumber(double number) { return Dump(Json(number)); }
@@ -372,15 +392,18 @@ absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,
   RETURN_IF_ERROR(sink("\n  \"schema_version\": " + std::to_string(kReportSchemaVersion)));
   RETURN_IF_ERROR(WriteMember("verdict", VerdictName(report.verdict), sink));
   if (report.interrupted) RETURN_IF_ERROR(WriteMember("interrupted", true, sink));
+  for (const auto& [name, value] : OriginMembers(report.origin)) {
+    RETURN_IF_ERROR(sink(",\n  \"" + name + "\": " + value));
+  }
   if (report.plan) RETURN_IF_ERROR(WriteMember("plan", *report.plan, sink));
   RETURN_IF_ERROR(WriteMember("replicas", ReplicasJson(report), sink));
   RETURN_IF_ERROR(WriteMember("compared", ComparedJson(report), sink));
-  RETURN_IF_ERROR(WriteMember("divergences", DivergencesJson(report), sink));
+  RETURN_IF_ERROR(WriteMember("summary", SummaryJson(report), sink));
   if (report.values_shown) RETURN_IF_ERROR(WriteMember("values_shown", true, sink));
   if (!report.values_withheld.empty()) {
     RETURN_IF_ERROR(WriteMember("values_withheld", NamesAt(report, report.values_withheld), sink));
   }
-  RETURN_IF_ERROR(WriteRecordsMember(report, sink));
+  RETURN_IF_ERROR(WriteDifferences(report, sink));
   RETURN_IF_ERROR(WriteMember("runs", RunsJson(report), sink));
   RETURN_IF_ERROR(WriteMember("spans", SpansJson(report), sink));
   RETURN_IF_ERROR(WriteMember("columns", DifferingJson(report), sink));
@@ -406,7 +429,7 @@ absl::Status WriteJsonLinesOf(const Report& report, const JsonMembers& before_re
   }
   Json last = Json::object();
   if (before_report.empty()) last["verdict"] = VerdictName(report.verdict);
-  last.update({{"divergences", DivergencesJson(report)},
+  last.update({{"summary", SummaryJson(report)},
                {"coverage", CoverageJson(report)},
                {"schema_version", kReportSchemaVersion},
                {"replicas", ReplicasJson(report)},
@@ -419,7 +442,12 @@ absl::Status WriteJsonLinesOf(const Report& report, const JsonMembers& before_re
                {"unkeyed", UnkeyedJson(report)},
                {"warnings", report.warnings},
                {"error", ErrorJson(report)}});
-  return sink(Line(before_report, last));
+  std::string line = Line(before_report, last);
+  line.resize(line.size() - 2);  // "}\n"
+  for (const auto& [name, value] : OriginMembers(report.origin)) {
+    line += ",\"" + name + "\":" + value;
+  }
+  return sink(line + "}\n");
 }
 
 absl::Status WriteJsonLines(const Report& report, const ReportSink& sink) {

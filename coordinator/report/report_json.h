@@ -2,6 +2,7 @@
 // which of several tables it is of.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,9 @@ using JsonMembers = std::vector<std::pair<std::string, std::string>>;
 std::string JsonString(std::string_view text);
 // A JSON number that reads back as the same double.
 std::string JsonNumber(double number);
+
+// When, where and how: none if that is not known.
+JsonMembers OriginMembers(const std::optional<ReportOrigin>& origin);
 
 // The document without a line end behind it.
 absl::Status WriteJsonDocument(const Report& report, const JsonMembers& before,

@@ -68,6 +68,19 @@ RecordStatus ReadStatus(const JsonNode& node) {
   return RecordStatus::kUnconfirmed;
 }
 
+// "2027-01-15T08:00:00Z"
+std::string ReadTime(const JsonNode& node) {
+  constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:ddZ";
+  std::string text = node.Text();
+  const auto fits = [](char c, char form) {
+    return form == 'd' ? c >= '0' && c <= '9' : c == form;
+  };
+  if (!std::equal(text.begin(), text.end(), kForm.begin(), kForm.end(), fits)) {
+    node.Fail("a time such as 2027-01-15T08:00:00Z");
+  }
+  return text;
+}
+
 // `found` by replica, each of which must be there: no vote is taken for granted.
 template <typename Take>
 void ForEachReplica(const JsonNode& object, const std::vector<std::string>& names,
@@ -105,6 +118,22 @@ std::optional<ReportError> ReadError(const JsonNode& node, const std::vector<std
   if (found == names.end()) replica.Fail("the name of a replica");
   error.replica = static_cast<size_t>(found - names.begin());
   return error;
+}
+
+ReportOrigin ReadOrigin(const JsonNode& document) {
+  ReportOrigin origin;
+  origin.started_at = ReadTime(document["started_at"]);
+  origin.finished_at = ReadTime(document["finished_at"]);
+  origin.version = document["version"].Text();
+  origin.host = document["host"].Text();
+  for (const auto& [name, values] : document["options"].Members()) {
+    ReportOption& option = origin.options.emplace_back();
+    option.name = name;
+    if (values.json() == true) continue;
+    option.values = values.Texts();
+    if (option.values.empty()) values.Fail("true or a list of values");
+  }
+  return origin;
 }
 
 size_t ReportMembers::ReplicaOf(const JsonNode& name) const {
@@ -158,14 +187,14 @@ Report ReportMembers::Read(const JsonNode& document) {
   if (const auto plan = document.Find("plan")) report_.plan = plan->Text();
   ReadReplicas(document);
   ReadCompared(document["compared"]);
-  ReadDivergences(document["divergences"]);
+  ReadSummary(document["summary"]);
   if (const auto shown = document.Find("values_shown")) report_.values_shown = shown->Flag();
   if (const auto withheld = document.Find("values_withheld")) {
     for (const JsonNode& name : withheld->Elements()) {
       report_.values_withheld.push_back(ReplicaOf(name));
     }
   }
-  for (const JsonNode& record : document["records"].Elements()) {
+  for (const JsonNode& record : document["differences"].Elements()) {
     report_.records.push_back(ReadRecord(record));
   }
   ReadRuns(document["runs"]);
@@ -243,14 +272,14 @@ void ReportMembers::ReadCompared(const JsonNode& compared) {
   }
 }
 
-void ReportMembers::ReadDivergences(const JsonNode& divergences) {
-  report_.total = divergences["total"].Count();
-  report_.exact = divergences["exact"].Flag();
-  report_.missing = CountsByReplica(divergences["missing"]);
-  report_.changed = divergences["changed"].Count();
-  report_.duplicate = divergences["duplicate"].Count();
-  report_.statuses = ReadStatuses(divergences);
-  if (const auto estimate = divergences.Find("estimate")) {
+void ReportMembers::ReadSummary(const JsonNode& summary) {
+  report_.total = summary["total"].Count();
+  report_.exact = summary["exact"].Flag();
+  report_.missing = CountsByReplica(summary["missing"]);
+  report_.changed = summary["changed"].Count();
+  report_.duplicate = summary["duplicate"].Count();
+  report_.statuses = ReadStatuses(summary);
+  if (const auto estimate = summary.Find("estimate")) {
     report_.estimate =
         Estimate{(*estimate)["divergent"].Count(), (*estimate)["low"].Count(),
                  (*estimate)["high"].Count(), (*estimate)["sampled_records"].Count()};

@@ -15,6 +15,9 @@ Verdict ReadVerdict(const JsonNode& node);
 // Absent: null. `names` are the replicas'.
 std::optional<ReportError> ReadError(const JsonNode& node, const std::vector<std::string>& names);
 
+// Of a whole document, which has one.
+ReportOrigin ReadOrigin(const JsonNode& document);
+
 // Reads one document. What is wrong is in the nodes' problem; the report is worth nothing then.
 class ReportMembers {
  public:
@@ -23,7 +26,7 @@ class ReportMembers {
  private:
   void ReadReplicas(const JsonNode& document);
   void ReadCompared(const JsonNode& compared);
-  void ReadDivergences(const JsonNode& divergences);
+  void ReadSummary(const JsonNode& summary);
   void ReadRuns(const JsonNode& runs);
   void ReadSpans(const JsonNode& spans);
   void ReadColumns(const JsonNode& columns);

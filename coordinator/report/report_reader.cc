@@ -176,6 +176,7 @@ DatabaseReport ReadDatabase(const JsonNode& document) {
   if (const auto interrupted = document.Find("interrupted")) {
     report.interrupted = interrupted->Flag();
   }
+  report.origin = ReadOrigin(document);
   for (const JsonNode& entry : document["replicas"].Elements()) {
     ReportReplica& replica = report.replicas.emplace_back();
     replica.name = entry["name"].Text();
@@ -204,7 +205,9 @@ DatabaseReport ReadDatabase(const JsonNode& document) {
 absl::StatusOr<Report> ReadReport(std::string_view json, size_t bytes_max) {
   ASSIGN_OR_RETURN(const Json document, Parse(json, bytes_max));
   absl::Status problem;
-  Report report = ReportMembers().Read(JsonNode(document, "", &problem));
+  const JsonNode whole(document, "", &problem);
+  Report report = ReportMembers().Read(whole);
+  report.origin = ReadOrigin(whole);
   RETURN_IF_ERROR(problem);
   RETURN_IF_ERROR(CheckVerdict(report));
   RETURN_IF_ERROR(CheckSame(document, report));

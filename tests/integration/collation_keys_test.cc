@@ -38,7 +38,7 @@ class CollationKeysTest : public DiffTest {
   // Each record's notes, after its key.
   static std::map<std::string, std::string> Notes(const Json& document) {
     std::map<std::string, std::string> notes;
-    for (const Json& record : document.value("records", Json::array())) {
+    for (const Json& record : document.value("differences", Json::array())) {
       notes[record.at("key").at("k")] =
           record.contains("notes") ? record["notes"][0].get<std::string>() : "";
     }
@@ -55,7 +55,7 @@ TEST_F(CollationKeysTest, AKeyThatACaseInsensitiveTableCantHoldIsMissingAndBothK
   const Json document = DiffJson(Words());
   EXPECT_EQ(Found(document), (std::set<std::string>{"A missing in maria", "B  missing in maria",
                                                     "z missing in maria"}));
-  for (const Json& record : document["records"]) EXPECT_EQ(record["status"], "confirmed");
+  for (const Json& record : document["differences"]) EXPECT_EQ(record["status"], "confirmed");
   EXPECT_EQ(Notes(document),
             (std::map<std::string, std::string>{
                 {"A", "maria: it holds 'a', which its collation considers equal to 'A'"},

@@ -43,12 +43,12 @@ class ColumnsTest : public DiffTest {
 
   static void ExpectTheDrift(const Json& document) {
     EXPECT_EQ(document["verdict"], "DIVERGENT");
-    EXPECT_EQ(document["divergences"]["total"], 860);
+    EXPECT_EQ(document["summary"]["total"], 860);
     EXPECT_EQ(document["columns"], Json::parse(R"({"examined": 830, "differing": [
                 {"name": "note", "records": 800, "only": 750},
                 {"name": "price", "records": 60, "only": 10},
                 {"name": "spot", "records": 20, "only": 20}]})"));
-    for (const Json& record : document["records"]) {
+    for (const Json& record : document["differences"]) {
       const int id = record["key"]["id"];
       Json wanted = Json::array();
       if (id >= 1001 && id <= 1800) wanted.push_back("note");
@@ -123,7 +123,7 @@ TEST_F(ColumnsTest, FilesAreCountedToo) {
   without.push_back("--no-why");
   const Json document = DiffJson(without);
   EXPECT_EQ(document["columns"], nullptr);
-  EXPECT_EQ(document["divergences"]["total"], 860);
+  EXPECT_EQ(document["summary"]["total"], 860);
 }
 
 TEST_F(ColumnsTest, ServedAgentsThatGiveNoValuesAwayGiveTheSameExplanation) {
@@ -155,7 +155,7 @@ TEST_F(ColumnsTest, UnkeyedAgentsThatGiveNoValuesAwayGiveNoTagsEither) {
   const auto left = StartAgent("a.sock", "sqlite:" + Path("a.db") + "?table=t", {"--unkeyed"});
   const auto right = StartAgent("b.sock", "sqlite:" + Path("b.db") + "?table=t", {"--unkeyed"});
   const Json document = DiffJson(ServedWords());
-  EXPECT_EQ(document["divergences"]["total"], 860) << document.dump(1);
+  EXPECT_EQ(document["summary"]["total"], 860) << document.dump(1);
   EXPECT_EQ(document["columns"], nullptr);
   ASSERT_TRUE(document["explanation"].is_object()) << "keys alone say something of missing records";
   EXPECT_EQ(document["explanation"]["changed_sampled"], 0);

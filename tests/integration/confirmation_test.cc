@@ -158,8 +158,8 @@ TEST_F(ConfirmationTest, TheProgramsTooTellLagFromDrift) {
     const Json document =
         DiffJson(WithRelay(catch_up, {"--recheck", "0.05", "--recheck-times", "20"}));
     ASSERT_EQ(DiffTest::Found(document), std::set<std::string>{"2000000 missing in left"});
-    EXPECT_EQ(document.at("divergences").at("confirmed"), 1);
-    EXPECT_GT(document.at("divergences").at("in_flight"), 0);
+    EXPECT_EQ(document.at("summary").at("confirmed"), 1);
+    EXPECT_GT(document.at("summary").at("in_flight"), 0);
     relay_.reset();
   }
 }
@@ -189,7 +189,9 @@ TEST_F(TwoTablesTest, AllInFlightIsIdenticalInEveryFormat) {
   StartSqliteAgents();
   for (const std::string format : {"table", "json", "jsonl", "csv"}) {
     SCOPED_TRACE(format);
-    const ProcessResult result = Diff(WithRelay([this] { CopyAll(); }, {"--format", format}));
+    std::vector<std::string> words = {"--format", format};
+    if (format == "csv") words.push_back("--verdict-row");
+    const ProcessResult result = Diff(WithRelay([this] { CopyAll(); }, words));
     EXPECT_TRUE(relay_->triggered());
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     EXPECT_NE(result.out.find("IDENTICAL"), std::string::npos) << result.out;
@@ -222,10 +224,10 @@ TEST_F(TwoTablesTest, WhatStaysIsConfirmedAndItsValuesAreThoseReadAgain) {
   EXPECT_EQ(document.at("verdict"), "DIVERGENT");
   EXPECT_EQ(DiffTest::Found(document),
             (std::set<std::string>{"9 changed", "4000 missing in right"}));
-  EXPECT_EQ(document.at("divergences").at("confirmed"), 2);
-  EXPECT_EQ(document.at("divergences").at("in_flight"), 2000);
-  EXPECT_EQ(document.at("divergences").at("total"), 2);
-  const Json& nine = document.at("records").at(0);
+  EXPECT_EQ(document.at("summary").at("confirmed"), 2);
+  EXPECT_EQ(document.at("summary").at("in_flight"), 2000);
+  EXPECT_EQ(document.at("summary").at("total"), 2);
+  const Json& nine = document.at("differences").at(0);
   EXPECT_EQ(nine.at("status"), "confirmed");
   EXPECT_EQ(nine.at("values").at("right").at("note"), "older");
   EXPECT_FALSE(nine.contains("notes")) << nine;
@@ -239,9 +241,9 @@ TEST_F(TwoTablesTest, AnAgentThatDiesBeforeItReadsAgainLeavesTheDivergences) {
     right_agent_->Signal(SIGKILL);
   }));
   EXPECT_EQ(document.at("verdict"), "DIVERGENT");
-  EXPECT_EQ(document.at("divergences").at("total"), 2002);
-  EXPECT_EQ(document.at("divergences").at("unconfirmed"), 2002);
-  EXPECT_EQ(document.at("divergences").at("in_flight"), 0);
+  EXPECT_EQ(document.at("summary").at("total"), 2002);
+  EXPECT_EQ(document.at("summary").at("unconfirmed"), 2002);
+  EXPECT_EQ(document.at("summary").at("in_flight"), 0);
   EXPECT_EQ(document.at("warnings").size(), 1u) << document.at("warnings");
 }
 
@@ -250,14 +252,14 @@ TEST_F(TwoTablesTest, ATableThatIsGoneIsNoAgreement) {
   const Json document =
       DiffJson(WithRelay([this] { Sql("b.db", "ALTER TABLE orders RENAME TO other"); }));
   EXPECT_EQ(document.at("verdict"), "DIVERGENT");
-  EXPECT_EQ(document.at("divergences").at("unconfirmed"), 2002);
+  EXPECT_EQ(document.at("summary").at("unconfirmed"), 2002);
 }
 
 TEST_F(TwoTablesTest, TheOptionsBoundTheReReadOrSwitchItOff) {
   const std::vector<std::string> stores = {"sqlite:a.db?table=orders", "sqlite:b.db?table=orders"};
   const auto counts = [&](std::vector<std::string> words) {
     words.insert(words.begin(), stores.begin(), stores.end());
-    const Json divergences = DiffJson(words).at("divergences");
+    const Json divergences = DiffJson(words).at("summary");
     EXPECT_EQ(divergences.at("total"), 2002);
     return std::pair<int, int>(divergences.at("confirmed"), divergences.at("unconfirmed"));
   };
@@ -290,7 +292,7 @@ TEST_F(ConfirmationTest, TextFilesAreReadAgainToo) {
   }));
   // What came after the comparison is not its business.
   EXPECT_EQ(document.at("verdict"), "IDENTICAL");
-  EXPECT_GT(document.at("divergences").at("in_flight"), 2000);
+  EXPECT_GT(document.at("summary").at("in_flight"), 2000);
 }
 
 // 'a' is found for 'A' by a database that compares so; it is another key.
@@ -300,7 +302,7 @@ TEST_F(ConfirmationTest, Ledger25AReReadTakesNoOtherKeyForTheOneAskedFor) {
   Sql("b.db", table + "INSERT INTO orders VALUES ('a', 'x'), ('b', 'y')");
   const Json document = DiffJson({"sqlite:a.db?table=orders", "sqlite:b.db?table=orders"});
   EXPECT_EQ(document.at("verdict"), "DIVERGENT");
-  EXPECT_EQ(document.at("divergences").at("confirmed"), 2);
+  EXPECT_EQ(document.at("summary").at("confirmed"), 2);
   EXPECT_EQ(DiffTest::Found(document),
             (std::set<std::string>{"A missing in right", "a missing in left"}));
 }
@@ -332,8 +334,8 @@ TEST_F(ConfirmationTest, Ledger25ServersAreReadAgainByTheExactKeyToo) {
   EXPECT_EQ(DiffTest::Found(document),
             (std::set<std::string>{"A missing in right", "a missing in left", "b  missing in right",
                                    "B missing in left", "key 3000 missing in right"}));
-  EXPECT_EQ(document.at("divergences").at("confirmed"), 5);
-  EXPECT_EQ(document.at("divergences").at("in_flight"), 499);
+  EXPECT_EQ(document.at("summary").at("confirmed"), 5);
+  EXPECT_EQ(document.at("summary").at("in_flight"), 499);
 }
 
 // A filter with a moving bound: here it moves when the test says so.

@@ -147,10 +147,10 @@ class DiffTest : public ::testing::Test {
   }
 
   // The values of one key column, or of several joined by '/', of all listed divergences, with the
-  // kind: "7 changed".
+  // kind and who lacks it: "7 changed", "8 missing in left".
   static std::set<std::string> Found(const Json& document) {
     std::set<std::string> found;
-    for (const Json& record : document.value("records", Json::array())) {
+    for (const Json& record : document.value("differences", Json::array())) {
       std::string key;
       for (const auto& [name, value] : record.at("key").items()) {
         if (!key.empty()) key += "/";
@@ -160,7 +160,8 @@ class DiffTest : public ::testing::Test {
       for (const auto& [replica, version] : record.at("states").items()) {
         if (version.is_null()) missing += " " + replica;
       }
-      found.insert(key + " " + record.at("kind").get<std::string>() +
+      const std::string kind = record.at("kind").get<std::string>();
+      found.insert(key + " " + (kind == "only_in" ? "missing" : kind) +
                    (missing.empty() ? "" : " in" + missing));
     }
     return found;

@@ -42,7 +42,7 @@ TEST_F(EstimateTest, OverAMillionDivergencesAreEstimatedFromASample) {
   const Json document = DiffJson(kCopies);
   EXPECT_EQ(document["verdict"], "DIVERGENT");
   EXPECT_EQ(document["error"], nullptr);
-  const Json& divergences = document["divergences"];
+  const Json& divergences = document["summary"];
   EXPECT_EQ(divergences["exact"], false);
   const Json& estimate = divergences["estimate"];
   ASSERT_TRUE(estimate.is_object()) << divergences;
@@ -83,9 +83,9 @@ TEST_F(EstimateTest, WithoutARecheckASampleProvesNothing) {
 TEST_F(EstimateTest, ExhaustiveCountsThemAll) {
   const Json document = DiffJson(With({"--exhaustive", "--no-recheck", "--max-divergences", "1"}));
   EXPECT_EQ(document["verdict"], "DIVERGENT");
-  EXPECT_EQ(document["divergences"]["total"], kChanged);
-  EXPECT_EQ(document["divergences"]["exact"], true);
-  EXPECT_FALSE(document["divergences"].contains("estimate"));
+  EXPECT_EQ(document["summary"]["total"], kChanged);
+  EXPECT_EQ(document["summary"]["exact"], true);
+  EXPECT_FALSE(document["summary"].contains("estimate"));
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ class ExportsTest : public DiffTest {
   // That the export is compared at all: a change of any column is found.
   void ExpectEachColumnCounts(const Json& divergent, const std::set<std::string>& columns) {
     std::set<std::string> found;
-    for (const Json& record : divergent.at("records")) {
+    for (const Json& record : divergent.at("differences")) {
       for (const Json& column : record.at("columns")) found.insert(column.get<std::string>());
     }
     EXPECT_EQ(found, columns);

@@ -88,6 +88,7 @@ TEST_F(FailuresTest, AnAgentThatDiesInTheWalkIsNamedAndNothingIsClaimed) {
     Relay relay(Path("relay.sock"), Path("b.sock"), "Agent/Query", [&] { right->Signal(SIGKILL); });
     auto words = AgentCopies("a.sock", "relay.sock");
     words.insert(words.end(), {"--format", format});
+    if (std::string(format) == "csv") words.push_back("--verdict-row");
     const ProcessResult result = Diff(words);
     EXPECT_TRUE(relay.triggered());
     EXPECT_EQ(result.exit_code, 3) << result.out << result.err;

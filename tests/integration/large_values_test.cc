@@ -171,8 +171,8 @@ TEST_F(LargeValuesTest, TablesOfAsManyColumnsAsTheEnginesHaveCompareColumnByColu
   postgres->Sql("UPDATE wide SET c1599 = 7 WHERE id = 50; UPDATE wide SET c10 = 0 WHERE id = 1");
   const Json document = DiffJson({postgres->Url("wide"), "csv:wide.csv?key=id"});
   EXPECT_EQ(Found(document), (std::set<std::string>{"1 changed", "50 changed"}));
-  EXPECT_EQ(document["records"][0]["columns"], Json({"c10"}));
-  EXPECT_EQ(document["records"][1]["columns"], Json({"c1599"}));
+  EXPECT_EQ(document["differences"][0]["columns"], Json({"c10"}));
+  EXPECT_EQ(document["differences"][1]["columns"], Json({"c1599"}));
   postgres->Sql("DROP TABLE wide");
 
   maria->Sql(wide(1017));

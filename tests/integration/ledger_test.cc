@@ -49,13 +49,13 @@ TEST_F(LedgerTest, Row03RowsBeyondTheOtherSidesLargestKeyAreFound) {
                                                      "5003 missing in left"}));
   EXPECT_EQ(Csv("id,v\n" + Rows(-3, 5000), "id,v\n" + Rows(1, 5000), {"--types", types}),
             "DIVERGENT");
-  EXPECT_EQ(document_.at("divergences").at("missing").at("right"), 4);
+  EXPECT_EQ(document_.at("summary").at("missing").at("right"), 4);
 }
 
 TEST_F(LedgerTest, Row04ChangesThatWouldCancelInAnXorAreFound) {
   // The values of two rows swapped; and the same change made to two rows.
   EXPECT_EQ(Csv("id,v\n1,a\n2,b\n3,c\n", "id,v\n1,b\n2,a\n3,c\n"), "DIVERGENT");
-  EXPECT_EQ(document_.at("divergences").at("total"), 2);
+  EXPECT_EQ(document_.at("summary").at("total"), 2);
   // A row that stands twice on one side is an error that names it, not a row that cancels itself.
   WriteFile("left.csv", "id,v\n1,a\n2,b\n");
   WriteFile("right.csv", "id,v\n1,a\n2,b\n2,b\n2,b\n");
@@ -65,7 +65,7 @@ TEST_F(LedgerTest, Row04ChangesThatWouldCancelInAnXorAreFound) {
 TEST_F(LedgerTest, Row05TextsWithTheSameCrc32Differ) {
   // CRC-32 of "plumless" equals that of "buckeroo".
   EXPECT_EQ(Csv("id,v\n1,plumless\n2,buckeroo\n", "id,v\n1,buckeroo\n2,plumless\n"), "DIVERGENT");
-  EXPECT_EQ(document_.at("divergences").at("changed"), 2);
+  EXPECT_EQ(document_.at("summary").at("changed"), 2);
 }
 
 TEST_F(LedgerTest, Row06AndRow07ALargeValueIsComparedAndSkippedNowhere) {
@@ -148,8 +148,8 @@ TEST_F(LedgerTest, Row16ACapIsNeverReportedAsACompleteResult) {
   EXPECT_EQ(Csv("id,v\n" + Rows(1, 3000, "a"), "id,v\n" + Rows(1, 3000, "b"),
                 {"--max-divergences", "10"}),
             "DIVERGENT");
-  EXPECT_EQ(document_.at("divergences").at("total"), 3000);
-  EXPECT_EQ(document_.at("records").size(), 10u);
+  EXPECT_EQ(document_.at("summary").at("total"), 3000);
+  EXPECT_EQ(document_.at("differences").size(), 10u);
 }
 
 TEST_F(LedgerTest, Row17AReplicaThatFailsDoesNotVanish) {
@@ -246,9 +246,9 @@ TEST_F(LedgerTest, Row27OneEmptyReplicaHidesNoDifferenceBetweenTheOthers) {
   const Json document = DiffJson(
       {"csv:a.csv?key=id", "csv:b.csv?key=id", "csv:c.csv?key=id", "--max-divergences", "5000"});
   EXPECT_EQ(document.at("verdict"), "DIVERGENT");
-  EXPECT_EQ(document.at("divergences").at("total"), 3000);
+  EXPECT_EQ(document.at("summary").at("total"), 3000);
   bool found = false;
-  for (const Json& record : document.at("records")) {
+  for (const Json& record : document.at("differences")) {
     const Json& states = record.at("states");
     EXPECT_TRUE(states.at("r3").is_null());
     found |= record.at("key").at("id") == "1500" && states.at("r1") != states.at("r2");

@@ -150,7 +150,7 @@ class ValueMatrixTest : public MatrixTest {
 
   static std::set<Cell> FoundCells(const Json& document) {
     std::set<Cell> cells;
-    for (const Json& record : document.value("records", Json::array())) {
+    for (const Json& record : document.value("differences", Json::array())) {
       EXPECT_EQ(record.at("kind"), "changed");
       EXPECT_EQ(record.at("status"), "confirmed");
       for (const Json& column : record.at("columns")) {
@@ -174,7 +174,7 @@ class ValueMatrixTest : public MatrixTest {
     std::string text = cell.second + " of row " + std::to_string(cell.first) + ": " +
                        Short(left[a].value_or("NULL")) + " against " +
                        Short(right[b].value_or("NULL"));
-    for (const Json& record : document.value("records", Json::array())) {
+    for (const Json& record : document.value("differences", Json::array())) {
       if (record.at("key").at("id") != cell.first) continue;
       for (const auto& [replica, values] : record.at("values").items()) {
         text += "; " + replica + " has " + Short(values.at(cell.second).dump());
@@ -274,22 +274,21 @@ class KeyMatrixTest : public MatrixTest {
     const std::set<std::string> right = NumbersIn(b, fewer ? fewer_ : rows_);
     std::set<std::string> expected, found;
     for (const std::string& number : left) {
-      if (!right.contains(number)) expected.insert(number + " missing in right");
+      if (!right.contains(number)) expected.insert(number + " only in left");
     }
     for (const std::string& number : right) {
-      if (!left.contains(number)) expected.insert(number + " missing in left");
+      if (!left.contains(number)) expected.insert(number + " only in right");
     }
-    for (const Json& record : document.value("records", Json::array())) {
+    for (const Json& record : document.value("differences", Json::array())) {
       EXPECT_EQ(record.at("status"), "confirmed");
-      for (const auto& [replica, values] : record.at("values").items()) {
-        if (values.is_null()) continue;
-        found.insert(values.at("number").dump() + " " + record.at("kind").get<std::string>() +
-                     " in " + (replica == "left" ? "right" : "left"));
-      }
+      EXPECT_EQ(record.at("kind"), "only_in");
+      ASSERT_EQ(record.at("only_in").size(), 1u) << record;
+      const std::string name = record.at("only_in").at(0);
+      found.insert(record.at("values").at(name).at("number").dump() + " only in " + name);
     }
     ASSERT_EQ(document.value("verdict", ""), expected.empty() ? "IDENTICAL" : "DIVERGENT")
         << document["error"].dump();
-    EXPECT_EQ(found, expected) << document["records"].dump(1).substr(0, 20'000);
+    EXPECT_EQ(found, expected) << document["differences"].dump(1).substr(0, 20'000);
     EXPECT_EQ(document["coverage"]["complete"], true);
   }
 

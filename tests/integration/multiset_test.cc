@@ -15,7 +15,7 @@ class MultisetDiffTest : public DiffTest {
   // there are 2 copies in the first replica and 3 in the second.
   static std::set<std::string> Copies(const Json& document) {
     std::set<std::string> found;
-    for (const Json& record : document.value("records", Json::array())) {
+    for (const Json& record : document.value("differences", Json::array())) {
       std::string text;
       for (const Json& values : record.at("values")) {
         if (values.is_null() || !text.empty()) continue;
@@ -36,7 +36,7 @@ class MultisetDiffTest : public DiffTest {
   }
   // What is proven, divergent and in flight are all distinct records that there are.
   static void ExpectItAddsUp(const Json& document) {
-    const Json& divergences = document.at("divergences");
+    const Json& divergences = document.at("summary");
     for (const Json& replica : document.at("replicas")) {
       uint64_t distinct = document.at("coverage").at("records_proven_equal").get<uint64_t>() +
                           divergences.at("total").get<uint64_t>() +
@@ -96,9 +96,9 @@ TEST_F(MultisetDiffTest, WhoeverReadsTheReportSeesCopiesAndTheRecordItself) {
   EXPECT_NE(table.out.find("\n1 → 0  n 7 | t gone\n"), std::string::npos) << table.out;
   // What was not re-read is known from the indexes.
   const Json document = DiffJson({"csv:a.csv", "csv:b.csv", "--key", "*", "--no-recheck"});
-  EXPECT_EQ(document.at("divergences").at("unconfirmed"), 2);
+  EXPECT_EQ(document.at("summary").at("unconfirmed"), 2);
   std::set<std::string> copies;
-  for (const Json& record : document.at("records")) copies.insert(record.at("copies").dump());
+  for (const Json& record : document.at("differences")) copies.insert(record.at("copies").dump());
   EXPECT_EQ(copies,
             (std::set<std::string>{"{\"left\":1,\"right\":0}", "{\"left\":2,\"right\":3}"}));
 }
@@ -204,7 +204,7 @@ TEST_F(MultisetServerTest, RandomTablesGiveExactlyWhatExceptAllFinds) {
   EXPECT_EQ(Copies(document), expected);
   // The rows that one side has more of, as EXCEPT ALL counts them.
   uint64_t surplus_a = 0, surplus_b = 0;
-  for (const Json& record : document.at("records")) {
+  for (const Json& record : document.at("differences")) {
     const auto a = record.at("copies").at("left").get<uint64_t>();
     const auto b = record.at("copies").at("right").get<uint64_t>();
     (a > b ? surplus_a : surplus_b) += a > b ? a - b : b - a;
@@ -242,7 +242,7 @@ TEST_F(MultisetServerTest, TablesWithoutKeyCompareAcrossEngines) {
       "INSERT INTO bag SELECT * FROM bag WHERE n = 3 AND price = 0.375 LIMIT 1;"
       "INSERT INTO bag(n) VALUES (99)");
   const Json other = DiffRows({postgres_->Url("bag"), maria_->Url("bag")});
-  EXPECT_EQ(other.at("divergences").at("total"), 3) << other.dump(1).substr(0, 2000);
+  EXPECT_EQ(other.at("summary").at("total"), 3) << other.dump(1).substr(0, 2000);
   const std::set<std::string> copies = Copies(other);
   EXPECT_TRUE(copies.contains("null|null|null|null|null 3:2")) << other.dump(1);
   EXPECT_TRUE(copies.contains("null|99|null|null|null 0:1")) << other.dump(1);

@@ -117,7 +117,7 @@ TEST_F(PythonAgentTest, ExactlyThePlantedDifferencesAreFoundWithColumnsAndValues
   EXPECT_EQ(document["columns"], Json::parse(R"({"examined": 3, "differing": [
               {"name": "note", "records": 2, "only": 2},
               {"name": "name", "records": 1, "only": 1}]})"));
-  for (const Json& record : document["records"]) {
+  for (const Json& record : document["differences"]) {
     EXPECT_EQ(record["status"], "confirmed");
     if (record["key"]["id"] != -4630) continue;
     EXPECT_EQ(record["values"]["python"]["name"], "näme 190") << record.dump(1);
@@ -135,8 +135,8 @@ TEST_F(PythonAgentTest, StretchesThatOneSideLacksAreFoundWhole) {
   const Json document = Compare({"--max-divergences", "100000", "--recheck-max", "100000"});
   EXPECT_EQ(document["verdict"], "DIVERGENT");
   // 130 of the changed rows are in both.
-  EXPECT_EQ(document["divergences"]["total"], 5000 + 7000 + 130) << document["divergences"];
-  EXPECT_EQ(document["divergences"]["changed"], 130);
+  EXPECT_EQ(document["summary"]["total"], 5000 + 7000 + 130) << document["summary"];
+  EXPECT_EQ(document["summary"]["changed"], 130);
   EXPECT_EQ(document["coverage"]["records_proven_equal"], 20000 - 7000 - 130);
 }
 
@@ -158,8 +158,8 @@ TEST_F(PythonAgentTest, ValuesThatItKeepsToItselfAreNotShown) {
   EXPECT_EQ(document["verdict"], "DIVERGENT");
   EXPECT_EQ(document["values_withheld"], Json::array({"python"}));
   EXPECT_FALSE(document.contains("values_shown"));
-  EXPECT_FALSE(document["records"][0].contains("values"));
-  EXPECT_EQ(document["records"][0]["columns"], Json::array({"name"}));
+  EXPECT_FALSE(document["differences"][0].contains("values"));
+  EXPECT_EQ(document["differences"][0]["columns"], Json::array({"name"}));
 }
 
 TEST_F(PythonAgentTest, WhatItRefusesIsAnError) {

@@ -93,8 +93,8 @@ TEST_F(RulesTest, ValuesOfKeysUnderARuleAreFound) {
   WriteFile("k.csv", "k,v\nanna,x\nbert,z\n");
   const Json document = DiffJson({"sqlite:k.db?table=t", "csv:k.csv", "--rule", "k:casefold"});
   ASSERT_EQ(Found(document), (std::set<std::string>{"bert changed"}));
-  EXPECT_EQ(document["records"][0]["values"]["left"]["v"], "y");
-  EXPECT_EQ(document["records"][0]["values"]["right"]["v"], "z");
+  EXPECT_EQ(document["differences"][0]["values"]["left"]["v"], "y");
+  EXPECT_EQ(document["differences"][0]["values"]["right"]["v"], "z");
 }
 
 // A kept index is one of the rules that it was built under.

@@ -45,7 +45,7 @@ class Page:
         for line in lines:
             line.pop('table', None)
             if 'kind' in line:
-                yield from self.check(line, {'$ref': '#/$defs/record'})
+                yield from self.check(line, {'$ref': '#/$defs/difference'})
                 continue
             of_table = 'result' in line
             of_databases = 'totals' in line

@@ -323,12 +323,16 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
 }
 
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
-               const merkle::Schema& schema, Report* report) {
+               const merkle::Schema& schema, Report* report, const std::string* last_read) {
   const size_t columns = schema.values.size();
   std::vector<RecordCursor> cursors = CursorsOf(found);
   for (size_t r = 0; r < listed.size(); ++r) {
     ReportRecord& record = report->records[r];
     record.values.resize(found.size());
+    if (last_read != nullptr && listed[r].found->key > *last_read) {
+      record.notes.push_back("its values were not read, since so many differ");
+      continue;
+    }
     for (size_t i = 0; i < found.size(); ++i) {
       const std::string& name = report->replicas[i].name;
       if (!found[i].ok()) {

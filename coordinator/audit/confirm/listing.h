@@ -79,9 +79,11 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
 void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report);
 
 // Fills values, notes and, where the values say so, differing columns of report->records, which
-// stand for `listed`. `found` by replica; a failed one has its note in every record.
+// stand for `listed`. `found` by replica; a failed one has its note in every record. What comes
+// behind the key `last_read` was not looked for; null: all was.
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
-               const merkle::Schema& schema, Report* report);
+               const merkle::Schema& schema, Report* report,
+               const std::string* last_read = nullptr);
 
 // By replica: keys that it lacks, and those that it holds in their place, taking both for equal.
 using AlikeKeys = std::vector<std::map<std::string, std::string>>;

@@ -143,10 +143,11 @@ TEST_F(DiffAllTest, EveryKindOfTableIsSaidInEveryFormat) {
   EXPECT_EQ(document_["verdict"], "INCOMPLETE");
   EXPECT_EQ(document_["totals"]["divergences"], 1);
   EXPECT_EQ(document_["tables"][1]["missing_in"], nlohmann::json({"right"}));
-  EXPECT_EQ(document_["tables"][0]["records"][0]["key"]["id"], 3);
+  EXPECT_EQ(document_["tables"][0]["differences"][0]["key"]["id"], 3);
   EXPECT_EQ(document_["skipped"][0]["why"], "view in left");
-  for (const char* format : {"table", "jsonl", "csv"}) {
+  for (const std::string format : {"table", "jsonl", "csv"}) {
     options_.format = format;
+    options_.verdict_row = format == "csv";
     EXPECT_EQ(Run(), 3) << format;
     for (const char* word : {"divergent", "missing", "no", "error", "incomplete", "INCOMPLETE",
                              "view in left", "bad table", "its agent was killed"}) {
@@ -338,7 +339,7 @@ TEST_F(DiffAllTest, ForPeopleTenDivergencesOfATableAreListedUnlessTheySay) {
   EXPECT_THAT(out_, Not(HasSubstr("not listed")));
   options_.max_divergences.reset();
   EXPECT_THAT(Results(1), ElementsAre("a divergent", "b identical", "c identical"));
-  EXPECT_EQ(document_["tables"][0]["records"].size(), 100u);
+  EXPECT_EQ(document_["tables"][0]["differences"].size(), 100u);
 }
 
 TEST_F(DiffAllTest, StatsAndProgressNameTheTable) {
@@ -354,7 +355,19 @@ TEST_F(DiffAllTest, TheReportGoesToTheFile) {
   options_.format = "csv";
   EXPECT_EQ(Run(), 0);
   EXPECT_EQ(out_, "");
+  EXPECT_THAT(ReadFile(options_.output), Not(HasSubstr("IDENTICAL")));
+  EXPECT_THAT(ReadFile(options_.output + ".verdict"), StartsWith("IDENTICAL: 3 tables "));
+  options_.verdict_row = true;
+  EXPECT_EQ(Run(), 0);
   EXPECT_THAT(ReadFile(options_.output), HasSubstr("\r\n,IDENTICAL,30,30,"));
+}
+
+TEST_F(DiffAllTest, EachTableHasItsListsOfKeys) {
+  Left()["a"].rows[3] = "three";
+  options_.keys_out = (folder_ / "keys").string();
+  EXPECT_EQ(Run(), 1);
+  EXPECT_EQ(ReadFile(folder_ / "keys" / "a" / "changed.csv"), "id\r\n3\r\n");
+  EXPECT_EQ(ReadFile(folder_ / "keys" / "b" / "changed.csv"), "id\r\n");
 }
 
 }  // namespace

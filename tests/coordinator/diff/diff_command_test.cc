@@ -59,8 +59,9 @@ TEST_F(DiffCommandTest, IdenticalIsZeroAndSaysNothingOnStderr) {
 
 TEST_F(DiffCommandTest, DivergentIsOneInEveryFormat) {
   options_.stores[1] = "csv:other";
-  for (const char* format : {"table", "json", "jsonl", "csv"}) {
+  for (const std::string format : {"table", "json", "jsonl", "csv", "html"}) {
     options_.format = format;
+    options_.verdict_row = format == "csv";
     EXPECT_EQ(Run(), 1) << format;
     EXPECT_THAT(out_, HasSubstr("DIVERGENT"));
   }
@@ -68,8 +69,9 @@ TEST_F(DiffCommandTest, DivergentIsOneInEveryFormat) {
 
 TEST_F(DiffCommandTest, Ledger26ALostAgentIsThreeInEveryFormatAndNamed) {
   options_.stores[1] = "csv:lost";
-  for (const char* format : {"table", "json", "jsonl", "csv"}) {
+  for (const std::string format : {"table", "json", "jsonl", "csv"}) {
     options_.format = format;
+    options_.verdict_row = format == "csv";
     EXPECT_EQ(Run(), 3) << format;
     EXPECT_THAT(out_, HasSubstr("INCOMPLETE"));
     EXPECT_THAT(err_, HasSubstr("right: its agent was killed"));
@@ -89,7 +91,127 @@ TEST_F(DiffCommandTest, AnErrorHasADocumentInEveryMachineFormat) {
   EXPECT_EQ(nlohmann::json::parse(out_)["verdict"], "ERROR");
   options_.format = "csv";
   EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(err_, "driftwood: right: unknown parameter 'x'\n");
+  options_.verdict_row = true;
+  EXPECT_EQ(Run(), 2);
   EXPECT_THAT(out_, HasSubstr("\r\nERROR,,,"));
+}
+
+// The verdict comes once all rows are written, also where both outputs are one.
+TEST_F(DiffCommandTest, ACsvHasRowsOnlyAndItsVerdictOnStderr) {
+  options_.stores[1] = "csv:other";
+  options_.format = "csv";
+  EXPECT_EQ(Run(), 1);
+  EXPECT_EQ(std::count(out_.begin(), out_.end(), '\n'), 2);
+  EXPECT_THAT(out_, Not(HasSubstr("DIVERGENT")));
+  EXPECT_THAT(err_, StartsWith("driftwood: DIVERGENT: 1 of 100 "));
+  options_.stores[1] = "csv:equal";
+  EXPECT_EQ(Run(), 0);
+  EXPECT_THAT(err_, StartsWith("driftwood: IDENTICAL: 100 "));
+  options_.stores[1] = "csv:lost";
+  EXPECT_EQ(Run(), 3);
+  EXPECT_THAT(err_, HasSubstr("driftwood: INCOMPLETE: "));
+  environment_.stdout_fd = ::open("/dev/full", O_WRONLY);
+  stdout_is_set_ = true;
+  options_.stores[1] = "csv:equal";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, Not(HasSubstr("IDENTICAL")));
+  ::close(environment_.stdout_fd);
+}
+
+TEST_F(DiffCommandTest, BesideACsvFileStandsItsVerdict) {
+  options_.output = (folder_ / "report.csv").string();
+  options_.format = "csv";
+  options_.stores[1] = "csv:other";
+  EXPECT_EQ(Run(), 1);
+  const std::string csv = ReadFile(options_.output);
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 2);
+  const std::string verdict = ReadFile(options_.output + ".verdict");
+  EXPECT_THAT(verdict, StartsWith("DIVERGENT: 1 of 100 "));
+  EXPECT_THAT(verdict,
+              EndsWith("; csv: 1 rows, " + std::to_string(csv.size()) + " bytes\n"));
+  EXPECT_EQ(std::count(verdict.begin(), verdict.end(), '\n'), 1);
+  options_.stores[1] = "csv:unreachable";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(ReadFile(options_.output), "");
+  EXPECT_THAT(ReadFile(options_.output + ".verdict"),
+              AllOf(StartsWith("ERROR: right: "), EndsWith("; csv: 0 rows, 0 bytes\n")));
+}
+
+TEST_F(DiffCommandTest, NoStaleVerdictStandsBesideANewReport) {
+  options_.output = (folder_ / "report").string();
+  std::filesystem::create_symlink("report", folder_ / "link");
+  for (const std::string format : {"json", "csv"}) {
+    std::ofstream(folder_ / "report.verdict") << "IDENTICAL";
+    options_.format = format;
+    options_.verdict_row = format == "csv";
+    options_.output = (folder_ / "link").string();
+    EXPECT_EQ(Run(), 0);
+    EXPECT_FALSE(std::filesystem::exists(folder_ / "report.verdict")) << format;
+  }
+  options_.verdict_row = false;
+  EXPECT_EQ(Run(), 0);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "report.verdict"));
+  // One that can't be removed keeps the new report from its place.
+  std::filesystem::remove(folder_ / "report.verdict");
+  std::filesystem::create_directory(folder_ / "report.verdict");
+  const std::string before = ReadFile(folder_ / "report");
+  options_.stores[1] = "csv:other";
+  EXPECT_EQ(Run(), 2);
+  EXPECT_EQ(ReadFile(folder_ / "report"), before);
+}
+
+TEST_F(DiffCommandTest, AVerdictRowIsForCsvOnly) {
+  options_.verdict_row = true;
+  EXPECT_EQ(Run(), 2);
+  EXPECT_THAT(err_, HasSubstr("--verdict-row is for --format csv"));
+}
+
+TEST_F(DiffCommandTest, TheKeysThatDifferAreWrittenWhateverTheFormatLists) {
+  options_.stores[1] = "csv:other";
+  options_.max_divergences = 0;
+  options_.keys_out = (folder_ / "keys").string();
+  EXPECT_EQ(Run(), 1);
+  EXPECT_EQ(err_, "");
+  EXPECT_THAT(ReadFile(folder_ / "keys" / "changed.csv"), EndsWith("\r\n7\r\n"));
+  EXPECT_EQ(Run(), 2);  // it is there
+  EXPECT_THAT(err_, HasSubstr("--keys-out: "));
+  EXPECT_THAT(err_, HasSubstr("is not empty"));
+  options_.keys_out = (folder_ / "others").string();
+  options_.stores[1] = "csv:lost";
+  EXPECT_EQ(Run(), 3);
+  EXPECT_THAT(err_, HasSubstr("no keys are written"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "others"));
+}
+
+TEST_F(DiffCommandTest, ProgramsGetAllRowsAndPeopleTheFirst) {
+  options_.stores[1] = "csv:empty";
+  options_.recheck_max = 30;
+  options_.format = "json";
+  EXPECT_EQ(Run(), 1);
+  auto document = nlohmann::json::parse(out_);
+  EXPECT_EQ(document["differences"].size(), 100u);
+  options_.max_divergences = 7;
+  EXPECT_EQ(Run(), 1);
+  document = nlohmann::json::parse(out_);
+  EXPECT_EQ(document["differences"].size(), 7u);
+  EXPECT_EQ(document["summary"]["listed"], 7);
+}
+
+TEST_F(DiffCommandTest, AReportForProgramsSaysWhenWhereAndHowItCameToBe) {
+  int64_t seconds = 1'800'000'000;
+  environment_.wall_clock = [&] { return merkle::WallTime(std::chrono::seconds(seconds++)); };
+  options_.format = "jsonl";
+  options_.no_recheck = true;
+  EXPECT_EQ(Run(), 0);
+  const auto last = nlohmann::json::parse(out_);
+  EXPECT_EQ(last["started_at"], "2027-01-15T08:00:00Z");
+  EXPECT_EQ(last["finished_at"], "2027-01-15T08:00:01Z");
+  EXPECT_EQ(last["version"], "1.2.3");
+  EXPECT_EQ(last["host"], "db1.example");
+  EXPECT_EQ(last["options"], nlohmann::json::parse(R"({"--format": ["jsonl"],
+      "--no-recheck": true, "--allow-same": true})"));
 }
 
 TEST_F(DiffCommandTest, BadOptionsAreTwoWithAClearLine) {

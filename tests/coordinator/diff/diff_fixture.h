@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -30,6 +31,9 @@ class DiffTest : public ::testing::Test {
     environment_.store_kinds = FakeStoreKinds;
     environment_.terminal_columns = [] { return size_t{80}; };
     environment_.now_seconds = [] { return 0.0; };
+    environment_.wall_clock = [] { return merkle::WallTime(std::chrono::seconds(1'800'000'000)); };
+    environment_.version = "1.2.3";
+    environment_.host = "db1.example";
     environment_.salt = std::string(16, 's');
     environment_.interrupt = &interrupt_;
     options_.stores = std::move(stores);

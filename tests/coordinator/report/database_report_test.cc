@@ -90,6 +90,8 @@ DatabaseReport Of(std::vector<TableReport> tables) {
     report.replicas.push_back(replica);
   }
   report.tables = std::move(tables);
+  report.origin = ReportOrigin{
+      "2027-01-15T08:00:00Z", "2027-01-15T08:01:07Z", "0.1.0", "db1.example", {{"--all", {}}}};
   report.seconds = 12.5;
   DecideVerdict(&report);
   return report;
@@ -136,8 +138,9 @@ DatabaseReport Nothing() {
   return report;
 }
 
-std::string Render(const DatabaseReport& report, ReportFormat format, TableStyle style = {}) {
+std::string Render(const DatabaseReport& report, ReportFormat format, TableStyle table = {}) {
   std::string text;
+  const ReportStyle style{table, /*verdict_row=*/true};
   const absl::Status status = WriteReport(report, format, style, [&](std::string_view bytes) {
     text += bytes;
     return absl::OkStatus();
@@ -147,7 +150,8 @@ std::string Render(const DatabaseReport& report, ReportFormat format, TableStyle
 }
 
 constexpr ReportFormat kFormats[] = {ReportFormat::kTable, ReportFormat::kJson,
-                                     ReportFormat::kJsonLines, ReportFormat::kCsv};
+                                     ReportFormat::kJsonLines, ReportFormat::kCsv,
+                                     ReportFormat::kHtml};
 
 struct GoldenCase {
   const char* name;
@@ -157,8 +161,8 @@ struct GoldenCase {
 class DatabaseGoldenTest : public ::testing::TestWithParam<GoldenCase> {};
 
 TEST_P(DatabaseGoldenTest, EveryFormatIsAsPinned) {
-  const char* const extensions[] = {"txt", "json", "jsonl", "csv"};
-  for (size_t i = 0; i < 4; ++i) {
+  const char* const extensions[] = {"txt", "json", "jsonl", "csv", "html"};
+  for (size_t i = 0; i < std::size(extensions); ++i) {
     const std::string path =
         testing::TestdataDir() + "/report/all_" + GetParam().name + "." + extensions[i];
     const std::string got = Render(GetParam().make(), kFormats[i]);

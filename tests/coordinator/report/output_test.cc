@@ -105,5 +105,38 @@ TEST(OutputTest, AMissingFolderIsNamedBeforeAnythingIsWritten) {
   EXPECT_FALSE(fs::exists(folder / "new"));
 }
 
+TEST(OutputTest, ADirectoryAppearsWholeOnCommit) {
+  const testing::TempDir folder;
+  const std::string path = (folder / "keys").string();
+  {
+    const auto directory = OutputDirectory::Create(path);
+    ASSERT_TRUE(directory.ok()) << directory.status();
+    const auto file = (*directory)->File("orders/a.csv");
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Write("x").ok());
+    ASSERT_TRUE((*file)->Commit().ok());
+    EXPECT_FALSE(fs::exists(path));
+  }
+  EXPECT_EQ(FilesIn(folder.path()), 0u);
+  const auto directory = OutputDirectory::Create(path + "/");
+  ASSERT_TRUE(directory.ok()) << directory.status();
+  const auto file = (*directory)->File("b.csv");
+  ASSERT_TRUE(file.ok() && (*file)->Commit().ok());
+  ASSERT_TRUE((*directory)->Commit().ok());
+  EXPECT_EQ(FilesIn(path), 1u);
+  EXPECT_EQ(FilesIn(folder.path()), 1u);
+  EXPECT_FALSE(OutputDirectory::Create(path).ok());
+}
+
+TEST(OutputTest, WhatIsNotThereIsRemovedAlready) {
+  const testing::TempDir folder;
+  const std::string path = (folder / "a").string();
+  EXPECT_TRUE(RemoveFile(path).ok());
+  std::ofstream(path) << "x";
+  EXPECT_TRUE(RemoveFile(path).ok());
+  EXPECT_FALSE(fs::exists(path));
+  EXPECT_FALSE(RemoveFile(folder.path().string()).ok());
+}
+
 }  // namespace
 }  // namespace driftwood::coordinator

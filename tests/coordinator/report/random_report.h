@@ -45,6 +45,7 @@ class RandomReport {
     report.bytes_received = Count();
     report.seconds = Number();
     report.warnings = Texts(3);
+    report.origin = Origin();
     return report;
   }
 
@@ -62,6 +63,7 @@ class RandomReport {
       do {
         table.report = Make();
       } while (table.report.replicas.size() != replicas);
+      table.report.origin.reset();
       for (size_t r = 0; r < replicas; ++r) {
         table.report.replicas[r].name = report.replicas[r].name;
       }
@@ -77,6 +79,7 @@ class RandomReport {
     report.interrupted = Below(5) == 0;
     if (Below(4) == 0) report.error = Error(replicas);
     report.seconds = Number();
+    report.origin = Origin();
     DecideVerdict(&report);
     return report;
   }
@@ -100,6 +103,7 @@ class RandomReport {
       report.spans.push_back({record.key, record.key, 1, 1, {0, 0}});
     }
     report.total = report.changed = report.statuses.confirmed = report.records.size();
+    report.origin = Origin();
     return report;
   }
 
@@ -151,6 +155,14 @@ class RandomReport {
       if (Below(4) > 0) source.records = Count();
     }
     return replica;
+  }
+
+  ReportOrigin Origin() {
+    ReportOrigin origin{"2027-01-15T08:00:00Z", "2027-01-15T09:30:59Z", Text(), Text(), {}};
+    if (Below(2) == 0) origin.options.push_back({"--all", {}});
+    if (Below(2) == 0) origin.options.push_back({"--key", {Text(), Text()}});
+    if (Below(2) == 0) origin.options.push_back({"--recheck", {Text()}});
+    return origin;
   }
 
   ReportError Error(size_t replicas) {

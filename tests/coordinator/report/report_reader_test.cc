@@ -22,13 +22,14 @@ using ::testing::HasSubstr;
 
 constexpr ReportFormat kFormats[] = {ReportFormat::kJson, ReportFormat::kJsonLines,
                                      ReportFormat::kTable, ReportFormat::kCsv,
-                                     ReportFormat::kRawCsv};
+                                     ReportFormat::kRawCsv, ReportFormat::kHtml};
 
 template <typename AnyReport>
 std::string Render(const AnyReport& report, ReportFormat format, size_t columns = 0) {
   std::string text;
-  TableStyle style;
+  ReportStyle style;
   style.columns = columns;
+  style.verdict_row = true;
   EXPECT_TRUE(WriteReport(report, format, style, [&](std::string_view bytes) {
                 text += bytes;
                 return absl::OkStatus();
@@ -63,7 +64,8 @@ void ExpectGoldenComesBack(const std::filesystem::path& path) {
   const std::pair<ReportFormat, const char*> files[] = {{ReportFormat::kJson, ".json"},
                                                         {ReportFormat::kJsonLines, ".jsonl"},
                                                         {ReportFormat::kTable, ".txt"},
-                                                        {ReportFormat::kCsv, ".csv"}};
+                                                        {ReportFormat::kCsv, ".csv"},
+                                                        {ReportFormat::kHtml, ".html"}};
   for (const auto& [format, extension] : files) {
     std::filesystem::path other = path;
     EXPECT_EQ(Render(*read, format), testing::ReadFile(other.replace_extension(extension)));
@@ -158,15 +160,15 @@ TEST_F(MalformedReportTest, TheWhitespaceAndOrderOfADocumentAreFree) {
 
 TEST_F(MalformedReportTest, WhatIsNotThereOrOfAnotherKindIsNamed) {
   EXPECT_THAT(Changed("/verdict", "GREEN"), HasSubstr("verdict is not a verdict"));
-  EXPECT_THAT(Changed("/divergences/total", -1), HasSubstr("divergences.total is not a count"));
-  EXPECT_THAT(Changed("/divergences/total", 1.5), HasSubstr("divergences.total is not a count"));
-  EXPECT_THAT(Changed("/records/1/status", "fine"), HasSubstr("records[1].status is not"));
-  EXPECT_THAT(Changed("/records/1/states", nlohmann::json::object()),
-              HasSubstr("records[1].states.billing is not there"));
-  EXPECT_THAT(Changed("/records/0/key/id", "x"), HasSubstr("records[0].key is not a key"));
-  EXPECT_THAT(Changed("/records/0/values/billing/big", "x"),
-              HasSubstr("records[0].values.billing.big is not a value of its column"));
-  EXPECT_THAT(Changed("/records/0/columns/0", "none"), HasSubstr("records[0].columns[0] is not"));
+  EXPECT_THAT(Changed("/summary/total", -1), HasSubstr("summary.total is not a count"));
+  EXPECT_THAT(Changed("/summary/total", 1.5), HasSubstr("summary.total is not a count"));
+  EXPECT_THAT(Changed("/differences/1/status", "fine"), HasSubstr("differences[1].status is not"));
+  EXPECT_THAT(Changed("/differences/1/states", nlohmann::json::object()),
+              HasSubstr("differences[1].states.billing is not there"));
+  EXPECT_THAT(Changed("/differences/0/key/id", "x"), HasSubstr("differences[0].key is not a key"));
+  EXPECT_THAT(Changed("/differences/0/values/billing/big", "x"),
+              HasSubstr("differences[0].values.billing.big is not a value of its column"));
+  EXPECT_THAT(Changed("/differences/0/columns/0", "none"), HasSubstr("differences[0].columns[0] is not"));
   EXPECT_THAT(Changed("/runs/0/begin", {{"key_encoded", "0"}}), HasSubstr("runs[0].begin is not"));
   EXPECT_THAT(Changed("/spans/0/column/name", "none"), HasSubstr("spans[0].column.name is not"));
   EXPECT_THAT(Changed("/compared/values/0/type", "number"), HasSubstr("type is not a column type"));
@@ -188,10 +190,29 @@ TEST_F(MalformedReportTest, WhatIsNotThereOrOfAnotherKindIsNamed) {
 TEST_F(MalformedReportTest, WhatSaysMoreOrOtherThanWasReadIsRefused) {
   EXPECT_THAT(Changed("/only_half", true), HasSubstr("only_half is not known here"));
   EXPECT_THAT(Changed("/coverage/half", true), HasSubstr("coverage.half is not known here"));
-  EXPECT_THAT(Changed("/divergences/listed", 3),
-              HasSubstr("divergences.listed is 3 where the rest of the report says 2"));
-  EXPECT_THAT(Changed("/records/0/kind", "missing"), HasSubstr("records[0].kind is"));
+  EXPECT_THAT(Changed("/summary/listed", 3),
+              HasSubstr("summary.listed is 3 where the rest of the report says 2"));
+  EXPECT_THAT(Changed("/differences/0/kind", "only_in"), HasSubstr("differences[0].kind is"));
   EXPECT_THAT(Changed("/runs/0/missing_in/0", "archive"), HasSubstr("runs[0].missing_in[0] is"));
+}
+
+TEST_F(MalformedReportTest, WhoHasARecordFollowsFromItsStates) {
+  ASSERT_EQ(document_["differences"][1]["only_in"], nlohmann::json({"warehouse", "archive"}));
+  EXPECT_THAT(Changed("/differences/1/only_in/1", "billing"),
+              HasSubstr("differences[1].only_in[1] is"));
+  EXPECT_THAT(Changed("/differences/1/kind", "missing"), HasSubstr("differences[1].kind is"));
+  EXPECT_THAT(Changed("/differences/0/only_in", {"billing"}),
+              HasSubstr("differences[0].only_in is not known here"));
+}
+
+TEST_F(MalformedReportTest, TimesAndOptionsHaveTheirForm) {
+  for (const char* odd : {"", "2027-01-15", "2027-01-15T08:00:00", "2027-01-15 08:00:00Z",
+                          "2027-01-15T08:00:00Z ", "2027-01-15T08:00:0xZ"}) {
+    EXPECT_THAT(Changed("/started_at", odd), HasSubstr("started_at is not a time"));
+    EXPECT_THAT(Changed("/finished_at", odd), HasSubstr("finished_at is not a time"));
+  }
+  EXPECT_THAT(Changed("/options/--key", nlohmann::json::array()), HasSubstr("options.--key is not"));
+  EXPECT_THAT(Changed("/options/--key", false), HasSubstr("options.--key is not"));
 }
 
 TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
@@ -221,22 +242,22 @@ TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForD
 
 // DIVERGENT by a sample takes a difference that was confirmed, and says that it isn't all.
 TEST_F(MalformedReportTest, AVerdictByASampleIsBorneOutByWhatWasConfirmedInIt) {
-  document_["divergences"]["estimate"] = {{"divergent", 2000},
+  document_["summary"]["estimate"] = {{"divergent", 2000},
                                           {"low", 1900},
                                           {"high", 2100},
                                           {"confidence", 0.95},
                                           {"sampled_records", 300}};
   EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
-  document_["divergences"]["exact"] = false;
+  document_["summary"]["exact"] = false;
   EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
   document_["coverage"]["complete"] = false;
-  document_["divergences"]["unconfirmed"] = 0;
-  document_["divergences"]["confirmed"] = document_["divergences"]["total"];
+  document_["summary"]["unconfirmed"] = 0;
+  document_["summary"]["confirmed"] = document_["summary"]["total"];
   EXPECT_TRUE(ReadReport(document_.dump()).ok()) << ReadReport(document_.dump()).status();
   EXPECT_THAT(Changed("/verdict", "IDENTICAL"), HasSubstr("its verdict is IDENTICAL"));
-  EXPECT_THAT(Changed("/divergences/confirmed", 0), HasSubstr("its verdict is DIVERGENT"));
+  EXPECT_THAT(Changed("/summary/confirmed", 0), HasSubstr("its verdict is DIVERGENT"));
   EXPECT_THAT(Changed("/interrupted", true), HasSubstr("its verdict is DIVERGENT"));
-  document_["divergences"].erase("estimate");
+  document_["summary"].erase("estimate");
   EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
 }
 
@@ -284,16 +305,16 @@ TEST_F(MalformedReportTest, WhatIsSaidOfSourcesThatTheReplicaDoesNotHaveIsRefuse
   EXPECT_THAT(changed("/replicas/1/sources/1/name", "east"), HasSubstr("the name of one source"));
   EXPECT_THAT(changed("/replicas/0/sources", nlohmann::json::array()),
               HasSubstr("replicas[0].sources is not a list of several sources"));
-  EXPECT_THAT(changed("/records/0/duplicates/right", {{"east", "00000000000000aa"}}),
-              HasSubstr("records[0].duplicates.right is not what several sources"));
-  EXPECT_THAT(changed("/records/0/duplicates/left", sharded["records"][0]["duplicates"]["right"]),
-              HasSubstr("records[0].duplicates.left is not what several sources"));
-  EXPECT_THAT(changed("/records/0/duplicates/right/south", "00000000000000aa"),
-              HasSubstr("records[0].duplicates.right.south is not known here"));
-  EXPECT_THAT(changed("/records/1/duplicates", nlohmann::json::object()),
-              HasSubstr("records[1].duplicates is not known here"));
-  EXPECT_THAT(changed("/records/0/kind", "changed"), HasSubstr("records[0].kind is"));
-  EXPECT_THAT(changed("/divergences/duplicate", -1), HasSubstr("duplicate is not a count"));
+  EXPECT_THAT(changed("/differences/0/duplicates/right", {{"east", "00000000000000aa"}}),
+              HasSubstr("differences[0].duplicates.right is not what several sources"));
+  EXPECT_THAT(changed("/differences/0/duplicates/left", sharded["differences"][0]["duplicates"]["right"]),
+              HasSubstr("differences[0].duplicates.left is not what several sources"));
+  EXPECT_THAT(changed("/differences/0/duplicates/right/south", "00000000000000aa"),
+              HasSubstr("differences[0].duplicates.right.south is not known here"));
+  EXPECT_THAT(changed("/differences/1/duplicates", nlohmann::json::object()),
+              HasSubstr("differences[1].duplicates is not known here"));
+  EXPECT_THAT(changed("/differences/0/kind", "changed"), HasSubstr("differences[0].kind is"));
+  EXPECT_THAT(changed("/summary/duplicate", -1), HasSubstr("duplicate is not a count"));
   EXPECT_THAT(changed("/coverage/gaps/0/source", "south"),
               HasSubstr("coverage.gaps[0].source is not the name of a source"));
   EXPECT_THAT(changed("/coverage/gaps/0/replica", nullptr),

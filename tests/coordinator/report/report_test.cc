@@ -1,12 +1,14 @@
 // Golden files pin every format. To write them anew after a change that is meant (and to raise
 // kReportSchemaVersion if a program reading them would notice):
 //   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
-// Covers record_lines.cc, report_csv.cc, report_json.cc, report_table.cc and value_text.cc too.
+// Covers record_lines.cc, report_csv.cc, report_html.cc, report_json.cc, report_origin.cc,
+// report_table.cc and value_text.cc too.
 #include "coordinator/report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <limits>
@@ -62,8 +64,15 @@ ReportKey Key(std::vector<Value> columns) {
   return key;
 }
 
+const ReportOrigin kOrigin = {"2027-01-15T08:00:00Z",
+                              "2027-01-15T08:01:07Z",
+                              "0.1.0",
+                              "db1.example",
+                              {{"--key", {"id", "at,line"}}, {"--no-why", {}}}};
+
 Report Base(std::vector<std::string> names) {
   Report report;
+  report.origin = kOrigin;
   for (size_t i = 0; i < names.size(); ++i) {
     ReportReplica replica;
     replica.name = names[i];
@@ -358,6 +367,7 @@ Report Incomplete() {
 
 Report Error() {
   Report report;
+  report.origin = kOrigin;
   report.verdict = Verdict::kError;
   for (const char* name : {"left", "right"}) {
     ReportReplica replica;
@@ -370,10 +380,12 @@ Report Error() {
   return report;
 }
 
-std::string Render(const Report& report, ReportFormat format, size_t columns = 0) {
+std::string Render(const Report& report, ReportFormat format, size_t columns = 0,
+                   bool verdict_row = true) {
   std::string text;
-  TableStyle style;
+  ReportStyle style;
   style.columns = columns;
+  style.verdict_row = verdict_row;
   const absl::Status status = WriteReport(report, format, style, [&](std::string_view bytes) {
     text += bytes;
     return absl::OkStatus();
@@ -409,6 +421,23 @@ TEST_P(GoldenTest, JsonIsAsPinned) { Check(ReportFormat::kJson, "json"); }
 TEST_P(GoldenTest, JsonLinesAreAsPinned) { Check(ReportFormat::kJsonLines, "jsonl"); }
 TEST_P(GoldenTest, CsvIsAsPinned) { Check(ReportFormat::kCsv, "csv"); }
 TEST_P(GoldenTest, TableIsAsPinned) { Check(ReportFormat::kTable, "txt"); }
+
+TEST_P(GoldenTest, HtmlIsAsPinned) { Check(ReportFormat::kHtml, "html"); }
+
+// An ERROR has none, so that it can't pass for an empty list.
+TEST_P(GoldenTest, WithoutItsLastRowACsvIsTheSame) {
+  const Report report = GetParam().make();
+  const std::string whole = Render(report, ReportFormat::kCsv);
+  const std::string without = Render(report, ReportFormat::kCsv, 0, /*verdict_row=*/false);
+  if (report.verdict == Verdict::kError) {
+    EXPECT_EQ(without, "");
+    return;
+  }
+  ASSERT_THAT(whole, StartsWith(without));
+  const std::string row = whole.substr(without.size());
+  EXPECT_THAT(row, HasSubstr(std::string(VerdictName(report.verdict))));
+  EXPECT_EQ(row.find("\r\n"), row.size() - 2);
+}
 
 TEST_P(GoldenTest, JsonIsOneValidDocumentAndJsonLinesEndInTheVerdict) {
   const auto document = nlohmann::json::parse(Render(GetParam().make(), ReportFormat::kJson));
@@ -543,7 +572,7 @@ TEST(ReportTest, WhatIsGoneEverywhereIsCountedApartInEveryFormat) {
   EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("12 in flight (5 gone everywhere)"));
   EXPECT_THAT(Render(report, ReportFormat::kCsv), HasSubstr("7 equal, 5 gone everywhere"));
   for (const auto format : {ReportFormat::kJson, ReportFormat::kJsonLines}) {
-    const auto counts = nlohmann::json::parse(Render(report, format)).at("divergences");
+    const auto counts = nlohmann::json::parse(Render(report, format)).at("summary");
     EXPECT_EQ(counts.at("in_flight"), 12);
     EXPECT_EQ(counts.at("gone"), 5);
   }
@@ -591,7 +620,7 @@ TEST(ReportTest, NoFormatWritesWhatATerminalWouldActOn) {
     }
   }
   const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
-  EXPECT_EQ(document.at("records").at(0).at("key").at("id"), evil);
+  EXPECT_EQ(document.at("differences").at(0).at("key").at("id"), evil);
   EXPECT_NE(Render(report, ReportFormat::kRawCsv).find(evil), std::string::npos);
   EXPECT_EQ(KeyCell("two\nlines", ReportFormat::kCsv), "\"two\nlines\"");
 }
@@ -612,13 +641,13 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   report.schema = merkle::Schema{{{"kind", ColumnType::kText}, {"status", ColumnType::kText}},
                                  {{"key.kind", ColumnType::kText}, {"version", ColumnType::kText}}};
   std::string csv;
-  ASSERT_TRUE(WriteCsv(report, CsvForm::kHarmless, [&](std::string_view bytes) {
+  ASSERT_TRUE(WriteCsv(report, CsvForm::kHarmless, /*verdict_row=*/true, [&](std::string_view bytes) {
                 csv += bytes;
                 return absl::OkStatus();
               }).ok());
   EXPECT_EQ(
       csv.substr(0, csv.find('\r')),
-      "key.kind,key.status,kind,status,version@left,version@right,key.kind@left,key.kind@right,"
+      "key.kind,key.status,kind,only_in,status,version@left,version@right,key.kind@left,key.kind@right,"
       "value.version@left,value.version@right,columns,note");
 }
 
@@ -853,6 +882,29 @@ TEST(ReportTest, WhatASampleSaysIsAnEstimateAndAVerdictOnlyIfItProvesOne) {
             "2,000,000 rows differ, as a sample of 8,192 rows lets expect (with 95 % "
             "confidence 1,900,000 to 2,100,000); the comparison did not finish: right: not a "
             "consistent snapshot");
+}
+
+TEST(ReportTest, APageHoldsNothingThatABrowserRunsOrFetches) {
+  Report report = Divergent();
+  const std::string evil = "<script>alert('1')</script><img src=\"http://x/\" onerror=a>&amp;";
+  report.records[0].values[0]->at(2) = OfText(Tag::kText, evil);
+  report.replicas[0].source = evil;
+  report.origin->options[0].name = evil;
+  report.gaps.push_back({{}, std::nullopt, std::nullopt, evil});
+  report.verdict = Verdict::kIncomplete;
+  const std::string page = Render(report, ReportFormat::kHtml);
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&lt;img src=&quot;"));
+  for (const char* word : {"<script", "<img", "<link", "src=\"", "href", "@import", "url("}) {
+    EXPECT_THAT(page, Not(HasSubstr(word)));
+  }
+  EXPECT_THAT(page, StartsWith("<!DOCTYPE html>\n"));
+  EXPECT_THAT(page, EndsWith("</html>\n"));
+  EXPECT_THAT(page, HasSubstr("<h1>INCOMPLETE: "));
+}
+
+TEST(ReportTest, TimesAreInUtc) {
+  EXPECT_EQ(UtcText(merkle::WallTime(std::chrono::microseconds(1'800'000'000'999'999))),
+            "2027-01-15T08:00:00Z");
 }
 
 }  // namespace

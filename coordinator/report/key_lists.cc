@@ -1,0 +1,142 @@
+#include "coordinator/report/key_lists.h"
+
+#include <map>
+#include <memory>
+
+#include "coordinator/report/output.h"
+#include "coordinator/report/report_csv.h"
+#include "merkle/status_macros.h"
+#include "merkle/text/display.h"
+#include "merkle/text/hex.h"
+
+namespace driftwood::coordinator {
+
+namespace {
+
+constexpr size_t kNameBytesMax = 200;
+
+std::string FileNameOf(const Report& report, const ReportRecord& record) {
+  if (record.kind_name() != "only_in") return std::string(record.kind_name()) + ".csv";
+  const std::vector<std::string> holders = record.HolderNames(report.ReplicaNames());
+  if (holders.empty()) return "in_none.csv";
+  std::string name = "only_in_";
+  for (const std::string& holder : holders) name += (&holder == &holders.front() ? "" : "+") + holder;
+  return name + ".csv";
+}
+
+// Those that are there though no key is in them.
+std::vector<std::string> FileNames(const Report& report) {
+  std::vector<std::string> names = {"changed.csv"};
+  bool sharded = false;
+  for (const ReportReplica& replica : report.replicas) {
+    names.push_back("only_in_" + replica.name + ".csv");
+    sharded = sharded || replica.sources.size() > 1;
+  }
+  if (sharded) names.push_back("duplicate.csv");
+  return names;
+}
+
+absl::Status CheckListsAreWhole(const Report& report) {
+  const bool compared =
+      report.verdict == Verdict::kIdentical || report.verdict == Verdict::kDivergent;
+  if (!compared || !report.schema) {
+    return absl::FailedPreconditionError("the comparison is " +
+                                         std::string(VerdictName(report.verdict)));
+  }
+  if (report.estimate) {
+    return absl::FailedPreconditionError(
+        "only a sample was compared; --exhaustive compares all");
+  }
+  if (report.records.size() < report.total) {
+    return absl::FailedPreconditionError(
+        GroupDigits(report.records.size()) + " of " + Plural(report.total, "key", "keys") +
+        " that differ are listed; raise --recheck-max, and leave --max-divergences out");
+  }
+  for (const ReportRecord& record : report.records) {
+    if (record.key.columns) continue;
+    return absl::FailedPreconditionError("the encoded key " + Hex(record.key.encoded) +
+                                         " can't be decoded");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteLists(const Report& report, const std::string& prefix,
+                        OutputDirectory* directory) {
+  std::map<std::string, std::vector<const ReportRecord*>> lists;
+  for (const std::string& name : FileNames(report)) lists[name];
+  for (const ReportRecord& record : report.records) {
+    lists[FileNameOf(report, record)].push_back(&record);
+  }
+  CsvCells header;
+  for (const merkle::Column& column : report.schema->key) {
+    header.push_back(CsvCell(column.name, CsvForm::kRaw));
+  }
+  for (const auto& [name, records] : lists) {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Output> file, directory->File(prefix + name));
+    RETURN_IF_ERROR(file->Write(CsvRow(header)));
+    for (const ReportRecord* record : records) {
+      RETURN_IF_ERROR(file->Write(CsvRow(KeyCells(report, record->key, CsvForm::kRaw))));
+    }
+    RETURN_IF_ERROR(file->Commit());
+  }
+  return absl::OkStatus();
+}
+
+bool WasCompared(const TableReport& table) {
+  return table.result == TableResult::kIdentical || table.result == TableResult::kDivergent;
+}
+
+}  // namespace
+
+absl::Status WriteKeyLists(const Report& report, const std::string& directory) {
+  RETURN_IF_ERROR(CheckListsAreWhole(report));
+  ASSIGN_OR_RETURN(const std::unique_ptr<OutputDirectory> output,
+                   OutputDirectory::Create(directory));
+  RETURN_IF_ERROR(WriteLists(report, "", output.get()));
+  return output->Commit();
+}
+
+absl::Status WriteKeyLists(const DatabaseReport& report, const std::string& directory) {
+  for (const TableReport& table : report.tables) {
+    if (!WasCompared(table)) continue;
+    const absl::Status whole = CheckListsAreWhole(table.report);
+    if (whole.ok()) continue;
+    return absl::FailedPreconditionError("table " + table.table + ": " +
+                                         std::string(whole.message()));
+  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<OutputDirectory> output,
+                   OutputDirectory::Create(directory));
+  for (size_t i = 0; i < report.tables.size(); ++i) {
+    const TableReport& table = report.tables[i];
+    if (!WasCompared(table)) continue;
+    RETURN_IF_ERROR(WriteLists(table.report, SafeName(table.table, i) + "/", output.get()));
+  }
+  return output->Commit();
+}
+
+std::vector<std::string> TablesWithoutKeyLists(const DatabaseReport& report) {
+  std::vector<std::string> names;
+  for (const TableReport& table : report.tables) {
+    if (!WasCompared(table)) names.push_back(table.table);
+  }
+  return names;
+}
+
+std::string SafeName(const std::string& table, size_t number) {
+  std::string name;
+  for (const char c : table) {
+    const bool alphanumeric =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (alphanumeric || c == '-' || c == '_' || (c == '.' && !name.empty())) {
+      name += c;
+    } else {
+      name += '%';
+      AppendHex(c, &name);
+    }
+  }
+  if (name.empty()) name = "%";
+  if (name.size() <= kNameBytesMax) return name;
+  return name.substr(0, kNameBytesMax) + "%t" + std::to_string(number);
+}
+
+}  // namespace driftwood::coordinator
