@@ -309,10 +309,12 @@ absl::Status WriteAny(const AnyReport& report, ReportFormat format, const DiffOp
   constexpr size_t kColumns = 100;  // where no terminal says how wide it is
   ReportStyle style;
   style.columns = kColumns;
+  style.whole_sentences = true;
   style.hashes = options.show_hashes;
   style.verdict_row = options.verdict_row;
   if (!file_usable && environment.stdout_is_terminal && format == ReportFormat::kTable) {
     style.columns = environment.terminal_columns();
+    style.whole_sentences = false;
     style.colour = environment.colour;
   }
   uint64_t bytes = 0;
