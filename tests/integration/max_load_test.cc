@@ -25,10 +25,10 @@ class PostgresqlLoadTest : public DiffTest {
         "CREATE TABLE t(id int PRIMARY KEY, pad text NOT NULL);"
         "INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(1, 20000) i;"
         "CREATE TABLE copy AS TABLE t; ALTER TABLE copy ADD PRIMARY KEY (id);"
-        "CREATE OR REPLACE FUNCTION public.halted() RETURNS text LANGUAGE plpgsql STABLE AS "
+        "CREATE OR REPLACE FUNCTION public.halted(int) RETURNS text LANGUAGE plpgsql IMMUTABLE AS "
         "$$BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN ''; END$$;"
         "CREATE VIEW halting AS SELECT id, pad || CASE WHEN id = 15000 THEN "
-        "public.halted() ELSE '' END AS pad FROM t");
+        "public.halted(id) ELSE '' END AS pad FROM t");
     holder_ = Connect();
     PQclear(PQexec(holder_, "SELECT pg_advisory_lock(43)"));
     busy_ = Connect();

@@ -92,8 +92,8 @@ TEST_F(MultisetDiffTest, WhoeverReadsTheReportSeesCopiesAndTheRecordItself) {
   const ProcessResult table = Table({"csv:a.csv", "csv:b.csv"});
   EXPECT_EQ(table.exit_code, 1);
   EXPECT_NE(table.out.find("copies of each row: left → right\n"), std::string::npos) << table.out;
-  EXPECT_NE(table.out.find("\n2 → 3  n 1 | t x\n"), std::string::npos) << table.out;
-  EXPECT_NE(table.out.find("\n1 → 0  n 7 | t gone\n"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("\n2 → 3   n 1 | t x\n"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("\n1 → 0   n 7 | t gone\n"), std::string::npos) << table.out;
   // What was not re-read is known from the indexes.
   const Json document = DiffJson({"csv:a.csv", "csv:b.csv", "--key", "*", "--no-recheck"});
   EXPECT_EQ(document.at("summary").at("unconfirmed"), 2);
