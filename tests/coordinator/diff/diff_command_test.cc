@@ -141,6 +141,7 @@ TEST_F(DiffCommandTest, BesideACsvFileStandsItsVerdict) {
 
 TEST_F(DiffCommandTest, NoStaleVerdictStandsBesideANewReport) {
   options_.output = (folder_ / "report").string();
+  std::ofstream(folder_ / "report") << "yesterday's";
   std::filesystem::create_symlink("report", folder_ / "link");
   for (const std::string format : {"json", "csv"}) {
     std::ofstream(folder_ / "report.verdict") << "IDENTICAL";
