@@ -128,7 +128,10 @@ inline constexpr std::array<ListOption, 12> kListOptions = {{
      "a scan of it that lost its server goes on where it was, if it can", OptionGroup::kVerdict},
 }};
 
-inline constexpr std::array<TextOption, 5> kTextOptions = {{
+inline constexpr std::array<TextOption, 6> kTextOptions = {{
+    {"--config", &DiffOptions::config_file, "FILE",
+     "Compare the datasets of this file, or those of them that are named in place of copies",
+     OptionGroup::kWhat},
     {"--format", &DiffOptions::format, "FORMAT",
      "table (the default), json, jsonl, csv or csv-raw (csv with cells as they are: what a "
      "terminal or a spreadsheet would act on too)", OptionGroup::kReport, "-f"},
