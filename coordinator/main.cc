@@ -22,6 +22,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "coordinator/diff/diff_command.h"
 #include "coordinator/diff/diff_config.h"
 #include "coordinator/diff/option_tables.h"
@@ -92,6 +93,9 @@ class SignalWatch {
 };
 
 size_t TerminalColumns() {
+  const char* const columns = std::getenv("COLUMNS");
+  size_t told = 0;
+  if (columns != nullptr && absl::SimpleAtoi(columns, &told) && told > 0) return told;
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO}) {
     winsize size;
     if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;

@@ -105,7 +105,8 @@ ColumnReading::AppendFunction ColumnReading::AppendFunctionOf(ColumnType type) {
 
 bool ColumnReading::AppendSpecially(const SourceValue& value, Place place, std::string* out) const {
   if (column_.type == ColumnType::kList) {
-    return AppendAsList(value, {column_.element, column_.opaque}, place, out);
+    const bool is_money = reading_.kind() == merkle::Reading::Kind::kMoney;
+    return AppendAsList(value, {column_.element, column_.opaque, is_money}, place, out);
   }
   if (column_.type == ColumnType::kOpaque && (value.IsText() || value.kind == Kind::kOpaque)) {
     return merkle::AppendOpaqueText(column_.opaque, value.text, place, out) ||

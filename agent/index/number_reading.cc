@@ -11,7 +11,7 @@
 
 #include "agent/index/natural_value.h"
 #include "merkle/record/decimal.h"
-#include "merkle/text/names.h"
+#include "merkle/text/unicode.h"
 
 namespace driftwood::agent {
 namespace {
@@ -55,9 +55,9 @@ bool AppendSpelled(const SourceValue& value, Place place, std::string* out) {
 }
 
 bool IsWordAmong(const std::vector<std::string>& words, std::string_view text) {
-  return std::any_of(words.begin(), words.end(), [&](const std::string& word) {
-    return word.size() == text.size() && Lowercase(word) == Lowercase(text);
-  });
+  const std::string folded = merkle::FoldWord(text);
+  return std::any_of(words.begin(), words.end(),
+                     [&](const std::string& word) { return merkle::FoldWord(word) == folded; });
 }
 
 }  // namespace

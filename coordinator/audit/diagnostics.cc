@@ -14,6 +14,7 @@ namespace driftwood::coordinator {
 namespace {
 
 constexpr size_t kExplainRecordsMax = 100;
+constexpr size_t kExplainKeysMax = 4096;
 
 // Evenly spread over those that are divergent.
 std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
@@ -29,6 +30,46 @@ std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
     keys.push_back(divergent[i * divergent.size() / size]->found->key);
   }
   return keys;
+}
+
+// The keys of records that some replicas lack, evenly spread: pairs of them are looked for, so that
+// a few of each kind don't do.
+std::vector<MissingRecord> MissingKeys(const Confirmation& confirmation, size_t key_columns) {
+  std::vector<const Candidate*> missing;
+  for (const Candidate& candidate : confirmation.candidates()) {
+    if (!candidate.duplicates().empty() || candidate.status == RecordStatus::kInFlight) continue;
+    const States& states = candidate.states();
+    if (std::any_of(states.begin(), states.end(), [](const auto& state) { return !state; })) {
+      missing.push_back(&candidate);
+    }
+  }
+  const size_t size = std::min(missing.size(), kExplainKeysMax);
+  std::vector<MissingRecord> records;
+  for (size_t i = 0; i < size; ++i) {
+    const Candidate& candidate = *missing[i * missing.size() / size];
+    MissingRecord& record = records.emplace_back();
+    record.key = MakeReportKey(candidate.found->key, key_columns);
+    for (const auto& state : candidate.states()) record.has.push_back(state.has_value());
+  }
+  return records;
+}
+
+// A replica's URLs take the parameters that those of all of its sources take.
+std::vector<ExplainedReplica> ReplicasOf(const WalkedAudit& walked, const Report& report) {
+  std::vector<ExplainedReplica> replicas;
+  for (const std::string& name : report.ReplicaNames()) {
+    replicas.push_back({name, ExplainedReplica::Store::kCsv});
+  }
+  for (size_t s = 0; s < walked.described.size(); ++s) {
+    const std::string& url = walked.described[s].description.source;
+    const auto store = url.starts_with("csv:") || url.starts_with("tsv:")
+                           ? ExplainedReplica::Store::kCsv
+                       : url.starts_with("jsonl:") ? ExplainedReplica::Store::kJsonLines
+                                                   : ExplainedReplica::Store::kOther;
+    ExplainedReplica& replica = replicas[walked.sources.ReplicaOf(s)];
+    replica.store = std::min(replica.store, store);
+  }
+  return replicas;
 }
 
 bool AllOk(const Readings& readings) {
@@ -66,8 +107,10 @@ void Diagnostics::Explain(Report* report) {
 void Diagnostics::ExplainValues(const std::vector<std::string>& keys, Report* report) {
   const Readings readings = ByReplica(reader_.Read(keys, /*with_values=*/true), walked_.sources);
   if (!AllOk(readings)) return;
-  report->explanation = coordinator::Explain(walked_.schema(), report->ReplicaNames(),
-                                             SampleOf(keys, readings, walked_.schema()));
+  const merkle::Schema& schema = walked_.schema();
+  report->explanation =
+      coordinator::Explain(schema, ReplicasOf(walked_, *report), SampleOf(keys, readings, schema),
+                           MissingKeys(confirmation_, schema.key_columns()));
 }
 
 void Diagnostics::ExplainTags(const std::vector<std::string>& keys, Report* report) {
@@ -80,7 +123,8 @@ void Diagnostics::ExplainTags(const std::vector<std::string>& keys, Report* repo
   if (!AllOk(readings)) return;
   const std::vector<TaggedRecord> sample = TaggedSampleOf(keys, readings, schema, !tests.empty());
   if (sample.empty()) return;  // not all agents gave any
-  report->explanation = ExplainTagged(schema, report->ReplicaNames(), tests, sample);
+  report->explanation = ExplainTagged(schema, ReplicasOf(walked_, *report), tests, sample,
+                                      MissingKeys(confirmation_, schema.key_columns()));
   const size_t tested = TestedColumns(tests);
   if (tested == columns.size()) return;
   report->warnings.push_back("of " + GroupDigits(columns.size()) +

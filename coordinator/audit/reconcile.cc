@@ -288,7 +288,7 @@ class Reconciler {
     for (const DescribedSource& replica : replicas_) {
       const SourceColumn& column = *FindColumn(replica, name);
       if (column.knowledge != TypeKnowledge::kTyped) continue;
-      if (column.type != type.type || (reading && *reading != column.reading)) return "";
+      if (column.value_type() != type || (reading && *reading != column.reading)) return "";
       reading = column.reading;
     }
     return reading.value_or("");

@@ -213,16 +213,16 @@ void Settlement::WarnOfUnconfirmed() {
   const RecheckOptions& recheck = walked_.plan.recheck;
   if (unconfirmed == 0 || !recheck.enabled || walked_.interrupt->raised()) return;
   for (const auto& [source, status] : reread_errors_) {
-    report_.warnings.push_back(NameOf(source) + ": divergent records could not be re-read: " +
+    report_.warnings.push_back(NameOf(source) + ": rows that differ could not be re-read: " +
                                std::string(status.message()));
   }
   const uint64_t found = report_.total + report_.statuses.in_flight;
   const uint64_t reach = confirmation_.candidates().size();
   if (found > reach) {
-    report_.warnings.push_back(Plural(found - reach, "divergent key was", "divergent keys were") +
-                               " not re-read: that is done with at most " +
-                               GroupDigits(recheck.keys_within_reach()) + " (" +
-                               walked_.options.setting(Setting::kRecheckKeysMax, "") + ")");
+    report_.warnings.push_back(
+        Plural(found - reach, "row that differs was", "rows that differ were") +
+        " not re-read: that is done with at most " + GroupDigits(recheck.keys_within_reach()) +
+        " (" + walked_.options.setting(Setting::kRecheckKeysMax, "") + ")");
   }
 }
 

@@ -53,6 +53,7 @@ struct DiffOptions {
   std::string output;                       // empty: stdout
   std::optional<uint64_t> max_divergences;  // absent: 1,000, or as README.md has it for --all
   bool show_values = true;
+  bool show_hashes = false;
   bool plan_only = false;
   bool explain = true;
   bool exhaustive = false;

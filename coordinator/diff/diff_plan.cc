@@ -245,6 +245,34 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
   return plan;
 }
 
+// What the URL of a file says of which data in it are meant, and not how they are read. SQLite does
+// not tell the letters' case of tables, and no other file has tables.
+std::string PartOfFile(const std::string& url) {
+  const size_t query = url.rfind('?');
+  if (query == std::string::npos) return "";
+  std::string part;
+  std::string_view rest = std::string_view(url).substr(query + 1);
+  while (!rest.empty()) {
+    const std::string_view parameter = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
+    const std::string decoded = PercentDecode(parameter);
+    if (decoded.starts_with("table=")) part += '\0' + Lowercase(decoded);
+    if (decoded.starts_with("db=") || decoded.starts_with("where=")) part += '\0' + decoded;
+  }
+  return part;
+}
+
+// Equal for replicas that are one source. A file is the same by whatever link it is reached.
+std::string SourceIdentity(const ReplicaSpec& replica) {
+  const bool is_server = replica.url.find("://") != std::string::npos;
+  struct stat file {};
+  if (replica.running_agent || is_server || ::stat(StorePath(replica.url).c_str(), &file) != 0 ||
+      !(S_ISREG(file.st_mode) || S_ISDIR(file.st_mode))) {
+    return StoreIdentity(replica.url);
+  }
+  return std::to_string(file.st_dev) + ' ' + std::to_string(file.st_ino) + PartOfFile(replica.url);
+}
+
 }  // namespace
 
 absl::Status RenameColumns(const std::vector<std::string>& renames,
@@ -257,11 +285,13 @@ absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
   if (options.allow_same) return absl::OkStatus();
   std::map<std::string, const ReplicaSpec*> seen;
   for (const ReplicaSpec& replica : replicas) {
-    const auto [first, is_new] = seen.emplace(StoreIdentity(replica.url), &replica);
+    const auto [first, is_new] = seen.emplace(SourceIdentity(replica), &replica);
     if (is_new) continue;
+    const std::string one = merkle::Redacted(first->second->url);
+    const std::string other = merkle::Redacted(replica.url);
     return absl::InvalidArgumentError(
-        first->second->name + " and " + replica.name + " are the same source (" +
-        merkle::Redacted(replica.url) +
+        first->second->name + " and " + replica.name + " are the same source (" + one +
+        (one == other ? "" : " and " + other) +
         "), which agrees with itself whatever it holds; name the other copy, or say --allow-same");
   }
   return absl::OkStatus();

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <random>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -79,26 +81,65 @@ std::vector<std::string> ColumnNames(const DatasetDescription& description) {
   return names;
 }
 
-// A --rename for each column that another replica than the first writes in another letter case.
-// None where a replica can't be asked: the audit meets the same failure.
-std::vector<std::string> RenamesOf(const DiffPlan& plan, const Peers& peers) {
-  std::vector<std::string> renames, reference;
-  for (size_t i = 0; i < peers.size(); ++i) {
-    const absl::StatusOr<DatasetDescription> description = peers[i]->Describe();
+struct FoundRenames {
+  std::vector<std::string> options;  // as those of --rename
+  std::vector<CaseRename> columns;
+  std::set<std::string> known;  // what the columns of all replicas are called under them
+};
+
+// Of each column that another replica than the first writes in another letter case. None where a
+// replica can't be asked: the audit meets the same failure.
+FoundRenames RenamesOf(const DiffPlan& plan, const Peers& peers) {
+  std::vector<std::vector<std::string>> names;
+  for (const std::unique_ptr<Peer>& peer : peers) {
+    const absl::StatusOr<DatasetDescription> description = peer->Describe();
     if (!description.ok()) return {};
+    names.push_back(ColumnNames(*description));
+  }
+  // A pipe has been read, and is empty for an agent that would call its columns otherwise. So the
+  // names of the first of them count.
+  const auto pipe = std::find_if(plan.replicas.begin(), plan.replicas.end(), IsReadOnce);
+  const size_t first = pipe == plan.replicas.end() ? 0 : pipe - plan.replicas.begin();
+  FoundRenames found;
+  for (size_t i = 0; i < peers.size(); ++i) {
     const ReplicaSpec& replica = plan.replicas[i];
-    if (i == 0) reference = ColumnNames(*description);
-    // What its URL or its agent calls a column is what its user wants it to be called. A pipe has
-    // been read, and is empty for an agent that would call its columns otherwise.
-    if (i == 0 || replica.running_agent || IsReadOnce(replica) ||
-        replica.url.find("rename=") != std::string::npos) {
-      continue;
+    // What its URL or its agent calls a column is what its user wants it to be called.
+    const bool is_renamed = i != first && !replica.running_agent && !IsReadOnce(replica) &&
+                            replica.url.find("rename=") == std::string::npos;
+    std::vector<CaseRename> renames;
+    if (is_renamed) renames = RenamesByCase(names[first], names[i]);
+    for (const std::string& name : names[i]) {
+      found.known.insert(NameUnderRenames(name, renames, {}));
     }
-    for (const CaseRename& rename : RenamesByCase(reference, ColumnNames(*description))) {
-      renames.push_back(ListItem(replica.name + ":" + rename.from + "=" + rename.to));
+    for (const CaseRename& rename : renames) {
+      found.options.push_back(ListItem(replica.name + ":" + rename.from + "=" + rename.to));
+      found.columns.push_back(rename);
     }
   }
-  return renames;
+  return found;
+}
+
+// Options call columns as any replica does.
+void FollowRenames(const FoundRenames& renames, ReconcileOptions* options) {
+  const auto follow = [&](const std::string& name) {
+    return NameUnderRenames(name, renames.columns, renames.known);
+  };
+  for (auto* names : {&options->key, &options->columns, &options->ignore}) {
+    for (std::string& name : *names) name = follow(name);
+  }
+  for (merkle::ColumnRule& rule : options->rules) rule.column = follow(rule.column);
+  // One that is named in both ways stays, and is an error.
+  const auto follow_keys = [&](auto* by_name) {
+    auto followed = *by_name;
+    for (const auto& [name, value] : *by_name) {
+      if (follow(name) != name && followed.emplace(follow(name), value).second) {
+        followed.erase(name);
+      }
+    }
+    *by_name = std::move(followed);
+  };
+  follow_keys(&options->types);
+  follow_keys(&options->readings);
 }
 
 }  // namespace
@@ -119,13 +160,15 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
       !status.ok()) {
     return failed(status);
   }
-  std::vector<std::string> renames;
-  if (!options.exact_names) renames = RenamesOf(plan, peers);
+  FoundRenames found;
+  if (!options.exact_names) found = RenamesOf(plan, peers);
+  const std::vector<std::string>& renames = found.options;
   if (!renames.empty()) {
     if (const absl::Status renamed = RenameColumns(renames, &plan.replicas); !renamed.ok()) {
       return failed(renamed);
     }
-    // Only those whose names change are asked anew: the first one's count.
+    FollowRenames(found, &plan.audit.reconcile);
+    // Only those whose names change are asked anew.
     for (size_t i = 0; i < peers.size(); ++i) {
       if (plan.replicas[i].url != given.replicas[i].url) peers[i].reset();
     }
@@ -218,7 +261,10 @@ absl::Status WriteOutput(
   } else {
     output = Output::ToDescriptor(environment.stdout_fd, "stdout");
   }
+  constexpr size_t kColumns = 100;  // where no terminal says how wide it is
   TableStyle style;
+  style.columns = kColumns;
+  style.hashes = options.show_hashes;
   if (!file_usable && environment.stdout_is_terminal) {
     style.columns = environment.terminal_columns();
     style.colour = environment.colour;

@@ -1,5 +1,6 @@
 #include "coordinator/diff/letter_case.h"
 
+#include <algorithm>
 #include <map>
 
 #include "merkle/text/names.h"
@@ -28,6 +29,14 @@ std::vector<CaseRename> RenamesByCase(const std::vector<std::string>& reference,
     if (same[0] != found->second[0]) renames.push_back({same[0], found->second[0]});
   }
   return renames;
+}
+
+std::string NameUnderRenames(const std::string& name, const std::vector<CaseRename>& renames,
+                             const std::set<std::string>& known) {
+  if (known.contains(name)) return name;
+  const auto found = std::find_if(renames.begin(), renames.end(),
+                                  [&](const CaseRename& rename) { return rename.from == name; });
+  return found == renames.end() ? name : found->to;
 }
 
 }  // namespace driftwood::coordinator

@@ -2,6 +2,7 @@
 // ways, so that a copy's names are often others only in that. Pure.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,5 +19,10 @@ struct CaseRename {
 // it is, nor where more than one name of either side would become the same.
 std::vector<CaseRename> RenamesByCase(const std::vector<std::string>& reference,
                                       const std::vector<std::string>& names);
+
+// What a column that an option names is called under `renames`: as one of them says, unless some
+// replica has the name still (`known`: all that they have by then).
+std::string NameUnderRenames(const std::string& name, const std::vector<CaseRename>& renames,
+                             const std::set<std::string>& known);
 
 }  // namespace driftwood::coordinator

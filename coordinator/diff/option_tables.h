@@ -61,7 +61,7 @@ struct FlagOption {
 };
 
 // clang-format off
-inline constexpr std::array<FlagOption, 12> kFlagOptions = {{
+inline constexpr std::array<FlagOption, 13> kFlagOptions = {{
     {"--all", &DiffOptions::all,
      "The stores are databases (postgresql://USER@HOST/DB, mysql://USER@HOST/DB, sqlite:PATH): "
      "compare all tables that they have, by name", OptionGroup::kWhat},
@@ -71,24 +71,26 @@ inline constexpr std::array<FlagOption, 12> kFlagOptions = {{
     {"--exact-names", &DiffOptions::exact_names,
      "Names that differ in letter case only are different names", OptionGroup::kWhat},
     {"--no-values", &DiffOptions::show_values,
-     "Don't show values: the keys of the rows that differ, and the columns", OptionGroup::kReport,
-     "", false},
+     "Show no values, but the keys of the rows that differ, and in which columns",
+     OptionGroup::kReport, "", false},
+    {"--hashes", &DiffOptions::show_hashes,
+     "Show a hash of each row that differs too: equal hashes are equal rows", OptionGroup::kReport},
     {"--explain", &DiffOptions::plan_only,
      "Show what would be read and compared as what, and compare nothing", OptionGroup::kReport},
     {"--no-why", &DiffOptions::explain,
-     "Don't look into a sample of the divergent records for what they differ by",
+     "Don't look into a sample of the rows that differ for what they differ by",
      OptionGroup::kReport, "", false},
     {"--exhaustive", &DiffOptions::exhaustive,
-     "Compare everything, even where a million records and more differ; else a sample says about "
-     "how many do, and by what", OptionGroup::kReport},
+     "Compare everything, even where a million rows and more differ; else a sample says about how "
+     "many do, and by what", OptionGroup::kReport},
     {"--stats", &DiffOptions::stats,
      "Statistics of indexing and walk on stderr", OptionGroup::kReport, "-v"},
     {"--quiet", &DiffOptions::quiet,
      "No progress; warnings and errors stay", OptionGroup::kReport, "-q"},
     {"--no-recheck", &DiffOptions::no_recheck,
-     "Re-read nothing: all divergences are unconfirmed", OptionGroup::kRecheck},
+     "Re-read nothing: all differences are unconfirmed", OptionGroup::kRecheck},
     {"--allow-empty", &DiffOptions::allow_empty,
-     "Give a verdict though no replica has a record, else an error", OptionGroup::kVerdict},
+     "Give a verdict though no replica has a row, else an error", OptionGroup::kVerdict},
     {"--allow-same", &DiffOptions::allow_same,
      "Give a verdict though two replicas are the same source, else an error",
      OptionGroup::kVerdict},
@@ -104,8 +106,8 @@ inline constexpr std::array<ListOption, 12> kListOptions = {{
     {"--name", &DiffOptions::names, "NAME",
      "Name of a replica; once for each, in their order", OptionGroup::kWhat},
     {"--key", &DiffOptions::key, "COLUMNS",
-     "Columns that identify a record, as in a,b (default: the replicas' own key); '*': none does, "
-     "compare how many copies of each record there are; with --all of one table: TABLE:a,b",
+     "Columns that identify a row, as in a,b (default: the replicas' own key); '*': none does, "
+     "compare how many copies of each row there are; with --all of one table: TABLE:a,b",
      OptionGroup::kWhat, false, "-k"},
     {"--columns", &DiffOptions::columns, "COLUMNS",
      "Compare these columns only (besides the key); with --all: TABLE.COLUMN", OptionGroup::kWhat},
@@ -149,16 +151,16 @@ inline constexpr std::array<TextOption, 6> kTextOptions = {{
 
 inline constexpr std::array<NumberOption, 4> kNumberOptions = {{
     {"--max-divergences", &DiffOptions::max_divergences, "N",
-     "How many divergences are listed; the totals stay exact (default: 1000; with --all of each "
+     "How many differences are listed; the totals stay exact (default: 1000; with --all of each "
      "table, and 10 for people to read)", OptionGroup::kReport},
     {"--recheck", &DiffOptions::recheck_seconds, "TIME",
-     "Read divergent records again after that time, as in 500ms, 5s or 1min (a number alone: "
+     "Re-read the rows that differ after that time, as in 500ms, 5s or 1min (a number alone: "
      "seconds), to see which were only in flight (default: 2s if any store is a database server, "
      "else 0)", OptionGroup::kRecheck},
     {"--recheck-max", &DiffOptions::recheck_max, "N",
-     "How many divergent records are re-read (default: 100000)", OptionGroup::kRecheck},
+     "How many of the rows that differ are re-read (default: 100000)", OptionGroup::kRecheck},
     {"--recheck-times", &DiffOptions::recheck_times, "N",
-     "How often one that keeps changing is re-read (default: 3)", OptionGroup::kRecheck},
+     "How often a row that keeps changing is re-read (default: 3)", OptionGroup::kRecheck},
 }};
 // clang-format on
 

@@ -142,7 +142,7 @@ std::string Progress::Line(double now) const {
     case Phase::kComparing:
       return round_ == 0 ? "comparing" : "comparing: round " + std::to_string(round_);
     case Phase::kConfirming:
-      return "reading divergent records again";
+      return "re-reading the rows that differ";
     case Phase::kReadingValues:
       return "reading values";
     case Phase::kIndexing:

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "coordinator/diff/diff_plan.h"
-#include "coordinator/diff/letter_case.h"
 #include "merkle/record/rule.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -279,15 +278,39 @@ absl::StatusOr<TableOptions> TableOptions::Create(const DiffOptions& options, co
   return result;
 }
 
-void TableOptions::RenameByCase(const MatchedTable& table, DiffOptions* options) const {
-  const Names reference = NamesIn(table, 0);
-  for (size_t i = 1; i < table.entries.size(); ++i) {
-    const Names columns = Columns(table, i);
-    for (const CaseRename& rename : RenamesByCase(reference, NamesIn(table, i))) {
-      if (!Contains(columns, rename.from)) continue;  // renamed already, as its user said
+std::vector<CaseRename> TableOptions::RenamesIn(const MatchedTable& table, size_t replica) const {
+  if (replica == 0) return {};
+  const Names columns = Columns(table, replica);
+  std::vector<CaseRename> renames = RenamesByCase(NamesIn(table, 0), NamesIn(table, replica));
+  // Those that are renamed already are as their user said.
+  std::erase_if(renames, [&](const CaseRename& rename) { return !Contains(columns, rename.from); });
+  return renames;
+}
+
+void TableOptions::ApplyByCase(const MatchedTable& table, DiffOptions* options) const {
+  std::vector<CaseRename> all;
+  std::set<std::string> known;
+  for (size_t i = 0; i < table.entries.size(); ++i) {
+    const std::vector<CaseRename> renames = RenamesIn(table, i);
+    for (const std::string& name : NamesIn(table, i)) {
+      known.insert(NameUnderRenames(name, renames, {}));
+    }
+    for (const CaseRename& rename : renames) {
       options->renames.push_back(ListItem(names_[i] + ":" + rename.from + "=" + rename.to));
+      all.push_back(rename);
     }
   }
+  // Options call columns as any replica does.
+  const auto follow = [&](const std::string& item, const std::string& column, Names* items) {
+    const std::string name = NameUnderRenames(column, all, known);
+    std::replace(items->begin(), items->end(), ListItem(item),
+                 ListItem(name + item.substr(column.size())));
+  };
+  for (const Option& option : options_) {
+    if (option.replica || !IsFor(option, table)) continue;
+    follow(option.item, option.column, &(options->*option.list->values));
+  }
+  for (const CaseRename& rename : all) follow(rename.from, rename.from, &options->key);
 }
 
 void TableOptions::Apply(const MatchedTable& table, DiffOptions* options) const {
@@ -307,7 +330,7 @@ void TableOptions::Apply(const MatchedTable& table, DiffOptions* options) const 
   } else if (!table.HasKey() && multisets) {
     options->key = kNoKey;
   }
-  if (!options->exact_names) RenameByCase(table, options);
+  if (!options->exact_names) ApplyByCase(table, options);
 }
 
 }  // namespace driftwood::coordinator

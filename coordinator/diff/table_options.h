@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/diff/diff_options.h"
+#include "coordinator/diff/letter_case.h"
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/diff/table_selection.h"
 
@@ -60,7 +61,10 @@ class TableOptions {
   // As the comparison calls the columns of one replica.
   std::vector<std::string> NamesIn(const MatchedTable& table, size_t replica) const;
   std::vector<std::string> NamesIn(const MatchedTable& table) const;
-  void RenameByCase(const MatchedTable& table, DiffOptions* options) const;
+  // Of a replica's columns, those that the first one writes in another letter case.
+  std::vector<CaseRename> RenamesIn(const MatchedTable& table, size_t replica) const;
+  // Adds those renames, and has the options follow them.
+  void ApplyByCase(const MatchedTable& table, DiffOptions* options) const;
   bool HasColumn(const Option& option, const MatchedTable& table) const;
   bool IsFor(const Option& option, const MatchedTable& table) const;
   bool IsReplaced(const Option& option, const MatchedTable& table) const;

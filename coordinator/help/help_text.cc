@@ -51,7 +51,7 @@ std::string Entry(std::string name, const std::string& summary) {
 
 const std::vector<CommandHelp>& Commands() {
   static const std::vector<CommandHelp> commands = {
-      {"diff", "Compare copies of a dataset, and name the records that differ"},
+      {"diff", "Compare copies of a dataset, and name the rows that differ"},
       {"config", "config check FILE says what is wrong in a configuration file"},
       {"help", "Say more about a topic or a command"},
       {"version", "Print the version"},
@@ -94,7 +94,7 @@ std::vector<OptionHelp> DiffOptionHelp() {
 }
 
 std::string ProgramHelp(size_t columns) {
-  std::string text = "Finds the records in which copies of a dataset differ.\n\n";
+  std::string text = "Finds the rows in which copies of a dataset differ.\n\n";
   text += FindTopic("examples")->text;
   text +=
       "\nUsage: driftwood [diff] [OPTIONS] COPY COPY…\n"
@@ -110,7 +110,7 @@ std::string DiffHelp(size_t columns) {
   const std::string_view codes = FindTopic("exit-codes")->text;
   return "Usage: driftwood [diff] [OPTIONS] COPY COPY…\n\n" +
          Wrapped(
-             "Compares two or more copies of a dataset and names the records that differ. A "
+             "Compares two or more copies of a dataset and names the rows that differ. A "
              "copy is a file, a store's URL such as sqlite:PATH?table=T, or a running agent's "
              "dataset (driftwood help urls).",
              columns) +

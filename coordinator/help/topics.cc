@@ -60,7 +60,7 @@ constexpr std::string_view kCsv =
 array). csv:- is stdin, csv:<(command) a pipe of bash. gzip and zstd archives
 are unpacked, whatever their names.
 
-    key=a,b                   columns that identify a record, as --key
+    key=a,b                   columns that identify a row, as --key
     header=no&columns=a,b,c   a file without a line of names
     delimiter=;               also tab, | and others
     null=NULL                 what stands for NULL (else an unquoted empty
@@ -86,7 +86,7 @@ constexpr std::string_view kPostgresql =
 
     table=orders              a table or view; schema.name outside of public
     where=SQL                 rows that match only; %3D is =, %26 is &
-    key=a,b                   columns that identify a record, if there is no
+    key=a,b                   columns that identify a row, if there is no
                               primary key
     connections=N             of this scan, 1 to 64
     host=/run/postgresql      a unix socket: postgresql://USER@/DB?host=…
@@ -106,7 +106,7 @@ constexpr std::string_view kMysql = R"(mysql://USER@HOST:PORT/DB?table=T, or mar
 
     table=orders              a table or view
     where=SQL                 rows that match only; %3D is =, %26 is &
-    key=a,b                   columns that identify a record, if there is no
+    key=a,b                   columns that identify a row, if there is no
                               primary key
     connections=N             of this scan; for one snapshot only MariaDB has
                               more than one
@@ -127,7 +127,7 @@ their user has some privilege: for --all, let it read the whole database.
 constexpr std::string_view kSqlite = R"(sqlite:PATH?table=T, or PATH?table=T where the file is one
 
     table=orders              a table or view
-    key=a,b                   columns that identify a record, if there is no
+    key=a,b                   columns that identify a row, if there is no
                               primary key
 
     driftwood 'shop.db?table=orders' 'sqlite:copy.db?table=orders'
@@ -172,7 +172,8 @@ constexpr std::string_view kRules =
     json=number-as-double     numbers in JSON as the nearest double
     ignore                    the column, as --ignore
 
-    driftwood orders.csv export.csv --key id --rule total:round=2,name:rtrim
+    driftwood orders.csv export.csv --key id --types total=decimal \
+              --rule total:round=2,name:rtrim
 
 Nothing is rounded, trimmed or folded unasked, and the rules stand beside the
 verdict. After a comparison the report names rules that would make records
@@ -184,9 +185,9 @@ constexpr std::string_view kOutput =
 
     --format table            for people: the verdict is in the first line
     --format json             one document (docs/report.schema.json)
-    --format jsonl            a line for each divergence; the verdict is in the
+    --format jsonl            a line for each difference; the verdict is in the
                               last one
-    --format csv              a row for each divergence; the verdict is in the
+    --format csv              a row for each difference; the verdict is in the
                               last one
     --format csv-raw          csv with cells as they are
     --output FILE             to a file, whole or not at all

@@ -128,10 +128,12 @@ absl::StatusOr<std::string> StoreUrlOf(const std::string& given, const StoreKind
   const size_t query = QueryOf(given);
   const std::string path = given.substr(0, query);
   if (Exists(given)) {
-    ASSIGN_OR_RETURN(const std::string url, UrlOfFile(given, "", kinds));
-    if (query == given.size() || !Exists(path)) return url;
+    const absl::StatusOr<std::string> whole = UrlOfFile(given, "", kinds);
+    if (query == given.size() || !Exists(path)) return whole;
     ASSIGN_OR_RETURN(const std::string other, UrlOfFile(path, given.substr(query), kinds));
-    return TwoReadings(given, url, other);
+    // With more behind its ending the name may say no kind.
+    const std::string same_kind = Url(other.substr(0, other.find(':')), given, "");
+    return TwoReadings(given, whole.ok() ? *whole : same_kind, other);
   }
   if (Exists(path) || IsStandardInput(path)) return UrlOfFile(path, given.substr(query), kinds);
   // No file: one that is mistyped, if its name says a kind. What has a colon may be a mistyped URL.

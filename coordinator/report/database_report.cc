@@ -70,7 +70,7 @@ std::string Provisos(const DatabaseReport& report) {
   }
   std::string text;
   if (const StatusCounts counts = InFlight(report); counts.in_flight > 0) {
-    text += "; " + Plural(counts.in_flight, "key", "keys") + " in flight" + GoneEverywhere(counts);
+    text += "; " + Plural(counts.in_flight, "row", "rows") + " in flight" + GoneEverywhere(counts);
   }
   std::vector<std::string> scopes;
   for (const ReportReplica& replica : report.replicas) {
@@ -95,7 +95,7 @@ uint64_t EqualRecords(const Report& report) {
 std::string Records(const DatabaseReport& report) {
   uint64_t equal = 0;
   for (const TableReport& table : report.tables) equal += EqualRecords(table.report);
-  return Plural(equal, "record", "records");
+  return Plural(equal, "row", "rows");
 }
 
 std::string ErrorText(const DatabaseReport& report) {
@@ -124,7 +124,7 @@ std::string IncompleteLine(const DatabaseReport& report) {
   }
   line += rest.empty() ? "" : "; " + std::string(count > 0 ? "the others: " : "") + rest;
   const uint64_t keys = Divergences(report);
-  line += keys == 0 ? "" : "; at least " + Plural(keys, "key differs", "keys differ");
+  line += keys == 0 ? "" : "; at least " + Plural(keys, "row differs", "rows differ");
   return line + Provisos(report);
 }
 
@@ -221,7 +221,7 @@ std::string VerdictLine(const DatabaseReport& report) {
       return "DIVERGENT: " + GroupDigits(different) + " of " +
              Plural(report.tables.size(), "table differs", "tables differ") + " between " + names +
              " (" + Counts(report, {TableResult::kDivergent, TableResult::kMissing}) + ")" +
-             (keys == 0 ? "" : ", in " + AtLeast(report) + Plural(keys, "key", "keys")) +
+             (keys == 0 ? "" : ", in " + AtLeast(report) + Plural(keys, "row", "rows")) +
              Provisos(report);
     }
     case Verdict::kIncomplete:

@@ -23,7 +23,8 @@ class DatabaseTableWriter {
       : report_(report), style_(style), sink_(sink) {}
 
   absl::Status Write() {
-    RETURN_IF_ERROR(Line(ColouredVerdict(VerdictLine(report_), report_.verdict, style_)));
+    const std::string verdict = Wrapped(VerdictLine(report_), style_.columns, /*indent=*/2);
+    RETURN_IF_ERROR(sink_(ColouredVerdict(verdict, report_.verdict, style_) + "\n"));
     if (report_.verdict == Verdict::kError) return absl::OkStatus();
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Line());
@@ -34,7 +35,10 @@ class DatabaseTableWriter {
   }
 
  private:
-  absl::Status Line(const std::string& text = "") { return sink_(text + "\n"); }
+  // `indent`: of all lines but the first, if it takes several.
+  absl::Status Line(const std::string& text = "", size_t indent = 2) {
+    return sink_(Wrapped(text, style_.columns, indent) + "\n");
+  }
 
   std::string Coloured(const std::string& text, TableResult result) const {
     const bool differs = result == TableResult::kDivergent || result == TableResult::kMissing;
@@ -52,7 +56,7 @@ class DatabaseTableWriter {
     RETURN_IF_ERROR(Line());
     for (const ReportReplica& replica : report_.replicas) {
       RETURN_IF_ERROR(
-          Line("  " + Pad(replica.name, width) + "  " + EscapeForDisplay(replica.source)));
+          Line("  " + Pad(replica.name, width) + "  " + EscapeForDisplay(replica.source), 4));
     }
     return absl::OkStatus();
   }
@@ -88,7 +92,7 @@ class DatabaseTableWriter {
   std::vector<TableRow> Rows() const {
     std::vector<TableRow> rows = {{"result", "table"}};
     for (const std::string& name : report_.ReplicaNames()) rows[0].push_back(name);
-    rows[0].insert(rows[0].end(), {"divergences", "seconds"});
+    rows[0].insert(rows[0].end(), {"differences", "seconds"});
     for (const TableReport& table : report_.tables) {
       TableRow row = {ForPeople(table.result), EscapeForDisplay(table.table)};
       for (size_t i = 0; i < report_.replicas.size(); ++i) row.push_back(Records(table, i));
@@ -117,7 +121,7 @@ class DatabaseTableWriter {
           line += cell;
         }
       }
-      RETURN_IF_ERROR(Line(line));
+      RETURN_IF_ERROR(sink_(line + "\n"));
     }
     return absl::OkStatus();
   }
@@ -126,12 +130,12 @@ class DatabaseTableWriter {
   absl::Status TablesAsBlocks(const std::vector<TableRow>& rows) {
     for (size_t r = 1; r < rows.size(); ++r) {
       const TableRow& row = rows[r];
-      RETURN_IF_ERROR(Line(Coloured(row[0], report_.tables[r - 1].result) + "  " + row[1]));
+      RETURN_IF_ERROR(sink_(Coloured(row[0], report_.tables[r - 1].result) + "  " + row[1] + "\n"));
       std::string numbers = "   ";
       for (size_t i = 2; i < row.size(); ++i) {
         numbers += (i == 2 ? " " : ", ") + rows[0][i] + " " + row[i];
       }
-      RETURN_IF_ERROR(Line(numbers));
+      RETURN_IF_ERROR(Line(numbers, 4));
     }
     return absl::OkStatus();
   }
@@ -141,11 +145,11 @@ class DatabaseTableWriter {
     uint64_t divergences = 0;
     for (const TableReport& table : report_.tables) divergences += table.report.total;
     for (const ReportReplica& replica : report_.replicas) {
-      const std::string records = Plural(replica.records.value_or(0), "record", "records");
+      const std::string records = Plural(replica.records.value_or(0), "row", "rows");
       line +=
           (&replica == &report_.replicas.front() ? "; " : ", ") + records + " in " + replica.name;
     }
-    return Line(line + "; " + Plural(divergences, "divergence", "divergences") + "; " +
+    return Line(line + "; " + Plural(divergences, "difference", "differences") + "; " +
                 Seconds(report_.seconds, 1) + " s");
   }
 
@@ -156,7 +160,7 @@ class DatabaseTableWriter {
       if (why.empty()) continue;
       if (first) RETURN_IF_ERROR(Line());
       first = false;
-      RETURN_IF_ERROR(Line("  " + EscapeForDisplay(table.table) + ": " + why));
+      RETURN_IF_ERROR(Line("  " + EscapeForDisplay(table.table) + ": " + why, 4));
     }
     return absl::OkStatus();
   }

@@ -157,7 +157,7 @@ std::string VerdictLine(const DatasetsReport& report) {
   if (keys > 0) {
     const bool exact = report.verdict == Verdict::kDivergent;
     line +=
-        std::string("; ") + (exact ? "" : "at least ") + Plural(keys, "key differs", "keys differ");
+        std::string("; ") + (exact ? "" : "at least ") + Plural(keys, "row differs", "rows differ");
   }
   return line;
 }

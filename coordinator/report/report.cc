@@ -1,6 +1,7 @@
 #include "coordinator/report/report.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -11,16 +12,28 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// " (3 missing in left, 5 missing in right, 7 changed)"
+// ": 7 changed, 5 only in left, 3 only in right"
 std::string Breakdown(const Report& report) {
   std::vector<std::string> parts;
-  for (size_t i = 0; i < report.missing.size(); ++i) {
-    if (report.missing[i] == 0) continue;
-    parts.push_back(GroupDigits(report.missing[i]) + " missing in " + report.replicas[i].name);
-  }
   if (report.changed > 0) parts.push_back(GroupDigits(report.changed) + " changed");
-  if (report.duplicate > 0) parts.push_back(GroupDigits(report.duplicate) + " duplicate");
-  return parts.empty() ? "" : " (" + JoinNames(parts) + ")";
+  std::vector<size_t> lacking(report.missing.size());
+  std::iota(lacking.begin(), lacking.end(), size_t{0});
+  // Of two, in the order of those that have them.
+  if (lacking.size() == 2) std::swap(lacking[0], lacking[1]);
+  for (const size_t i : lacking) {
+    if (report.missing[i] == 0) continue;
+    parts.push_back(GroupDigits(report.missing[i]) + " " + LackedBy(report, i));
+  }
+  if (report.duplicate > 0) {
+    parts.push_back(Plural(report.duplicate, "duplicate", "duplicates"));
+  }
+  return parts.empty() ? "" : ": " + JoinNames(parts);
+}
+
+// "500 rows", "1 record"
+std::string Rows(const Report& report, uint64_t count, const std::string& before = "") {
+  const std::string word = before + std::string(RowWord(report));
+  return Plural(count, word, word + "s");
 }
 
 std::string Listed(const std::string& heading, const std::vector<std::string>& texts) {
@@ -68,27 +81,27 @@ std::string Provisos(const Report& report) {
 std::string InFlight(const Report& report) {
   const uint64_t count = report.statuses.in_flight;
   if (count == 0) return "";
-  return "; " + Plural(count, "key", "keys") + " in flight (differed when compared, " +
+  return "; " + Rows(report, count) + " in flight (differed when compared, " +
          (count == 1 ? "agrees now" : "agree now") + GoneEverywhere(report.statuses) + ")";
 }
 
-// "100,001 records (3 distinct) in left and right agree, as multisets"
+// "100,001 rows (3 distinct) in left and right agree, as multisets"
 std::string IdenticalMultisets(const Report& report) {
   const std::string between = JoinAnd(report.ReplicaNames());
   const auto& records = report.replicas.front().records;
   if (report.statuses.in_flight > 0 || !records) {
-    return Plural(report.records_proven_equal, "distinct record", "distinct records") + " in " +
-           between + " agree in their copy counts";
+    return Rows(report, report.records_proven_equal, "distinct ") + " in " + between +
+           " agree in their copy counts";
   }
-  return Plural(*records, "record", "records") + " (" + GroupDigits(report.records_proven_equal) +
+  return Rows(report, *records) + " (" + GroupDigits(report.records_proven_equal) +
          " distinct) in " + between + " agree, as multisets";
 }
 
 std::string DivergentMultisets(const Report& report) {
   const uint64_t distinct = report.records_proven_equal + report.total + report.statuses.in_flight;
-  return GroupDigits(report.total) + " of " +
-         Plural(distinct, "distinct record differs", "distinct records differ") +
-         " in the copy count between " + JoinAnd(report.ReplicaNames());
+  return GroupDigits(report.total) + " of " + Rows(report, distinct, "distinct ") +
+         (distinct == 1 ? " differs" : " differ") + " in the copy count between " +
+         JoinAnd(report.ReplicaNames());
 }
 
 std::string FirstReason(const Report& report) {
@@ -101,15 +114,16 @@ std::string FirstReason(const Report& report) {
   return reason.starts_with(name) ? reason : name + ": " + reason;
 }
 
-// "3 keys differ"
+// "3 rows differ"
 std::string Differ(uint64_t count, const Report& report) {
-  return report.multiset() ? Plural(count, "distinct record differs", "distinct records differ")
-                           : Plural(count, "key differs", "keys differ");
+  return Rows(report, count, report.multiset() ? "distinct " : "") +
+         (count == 1 ? " differs" : " differ");
 }
 
-// "as a sample of 8,192 records lets expect (with 95 % confidence 9,900 to 10,100)"
-std::string AsSampled(const Estimate& estimate) {
-  return "as a sample of " + Plural(estimate.sampled_records, "record", "records") +
+// "as a sample of 8,192 rows lets expect (with 95 % confidence 9,900 to 10,100)"
+std::string AsSampled(const Report& report) {
+  const Estimate& estimate = *report.estimate;
+  return "as a sample of " + Rows(report, estimate.sampled_records) +
          " lets expect (with 95 % confidence " + GroupDigits(estimate.low) + " to " +
          GroupDigits(estimate.high) + ")";
 }
@@ -117,7 +131,7 @@ std::string AsSampled(const Estimate& estimate) {
 std::string EstimateLine(const Report& report) {
   const Estimate& estimate = *report.estimate;
   return "DIVERGENT: about " + Differ(estimate.divergent, report) + " between " +
-         JoinAnd(report.ReplicaNames()) + ", " + AsSampled(estimate) + "; in the sample " +
+         JoinAnd(report.ReplicaNames()) + ", " + AsSampled(report) + "; in the sample " +
          Differ(report.total, report) + Breakdown(report) + InFlight(report) +
          "; --exhaustive compares all" + Provisos(report);
 }
@@ -133,14 +147,13 @@ std::string IncompleteLine(const Report& report) {
     line += "not known whether " + between + " agree";
   }
   if (certain < report.total) {
-    line += "; when compared " + GroupDigits(report.total) + " differed" + Breakdown(report) +
-            (certain > 0 ? ", not all confirmed" : ", none confirmed");
+    line += "; when compared " + GroupDigits(report.total) + " differed" +
+            (certain > 0 ? ", not all confirmed" : ", none confirmed") + Breakdown(report);
   } else {
     line += Breakdown(report);
   }
   if (report.estimate) {
-    line += "; about " + Differ(report.estimate->divergent, report) + ", " +
-            AsSampled(*report.estimate);
+    line += "; about " + Differ(report.estimate->divergent, report) + ", " + AsSampled(report);
   }
   if (report.total > 0 || report.estimate) line += "; the comparison did not finish";
   const std::string reason = FirstReason(report);
@@ -285,10 +298,15 @@ std::string SchemaLine(const Report& report) {
 
 std::string StatusLine(const Report& report) {
   const StatusCounts& statuses = report.statuses;
-  if (statuses.divergent() + statuses.in_flight == 0) return "";
-  return GroupDigits(statuses.confirmed) + " confirmed, " + GroupDigits(statuses.unstable) +
-         " unstable, " + GroupDigits(statuses.unconfirmed) + " unconfirmed, " +
-         GroupDigits(statuses.in_flight) + " in flight" +
+  std::vector<std::string> parts;
+  const auto add = [&](uint64_t count, const char* status) {
+    if (count > 0) parts.push_back(GroupDigits(count) + " " + status);
+  };
+  add(statuses.confirmed, "confirmed");
+  add(statuses.unstable, "unstable");
+  add(statuses.unconfirmed, "unconfirmed");
+  add(statuses.in_flight, "in flight");
+  return JoinNames(parts) +
          (statuses.gone == 0 ? "" : " (" + GroupDigits(statuses.gone) + " gone everywhere)");
 }
 
@@ -300,25 +318,45 @@ std::string GoneEverywhere(const StatusCounts& statuses) {
 }
 
 std::string ColumnsLine(const Report& report) {
-  constexpr size_t kShownMax = 3;
+  constexpr size_t kShownMax = 5;
+  constexpr uint64_t kPercentMin = 100;  // of fewer the numbers are read as fast
   if (!report.columns || !report.schema) return "";
   const uint64_t examined = report.columns->examined;
+  const bool percent = examined >= kPercentMin;
   const std::vector<ColumnCount>& differing = report.columns->differing;
   std::string line;
   for (size_t i = 0; i < differing.size() && i < kShownMax; ++i) {
     const ColumnCount& count = differing[i];
     line += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->values[count.column].name) +
-            (i == 0 ? " differs in " : " in ") + Percent(count.records, examined);
-    if (i == 0) {
-      line += " of " + Plural(examined, "changed record", "changed records");
-      if (report.estimate) line += " of the sample";
+            (i == 0 ? " differs in " : " in ");
+    if (percent) {
+      line += Percent(count.records, examined);
+      if (i == 0) line += " of " + Rows(report, examined, "changed ");
+    } else {
+      line += i == 0 ? Rows(report, count.records) : GroupDigits(count.records);
     }
-    if (count.only > 0) line += " (nothing else in " + GroupDigits(count.only) + ")";
+    if (i == 0 && report.estimate) line += " of the sample";
+    if (differing.size() > 1 && percent && count.only > 0) {
+      line += " (nothing else in " + GroupDigits(count.only) + ")";
+    }
   }
   if (differing.size() > kShownMax) {
     line += " and " + Plural(differing.size() - kShownMax, "more column", "more columns");
   }
   return line;
+}
+
+std::string_view RowWord(const Report& report) {
+  const bool records =
+      std::all_of(report.replicas.begin(), report.replicas.end(), [](const ReportReplica& replica) {
+        return replica.source.starts_with("jsonl:") || replica.source.starts_with("lmdb:");
+      });
+  return records ? "record" : "row";
+}
+
+std::string LackedBy(const Report& report, size_t replica) {
+  if (report.replicas.size() != 2) return "missing in " + report.replicas[replica].name;
+  return "only in " + report.replicas[1 - replica].name;
 }
 
 std::vector<std::string> DifferingNames(const Report& report, const ReportRecord& record) {
@@ -336,18 +374,19 @@ std::string VerdictLine(const Report& report) {
       if (report.multiset()) {
         return "IDENTICAL: " + IdenticalMultisets(report) + InFlight(report) + Provisos(report);
       }
-      return "IDENTICAL: " + Plural(report.records_proven_equal, "record", "records") + " in " +
-             between + " agree" + InFlight(report) + Provisos(report);
-    case Verdict::kDivergent:
+      return "IDENTICAL: " + Rows(report, report.records_proven_equal) + " in " + between +
+             " agree" + InFlight(report) + Provisos(report);
+    case Verdict::kDivergent: {
       if (report.estimate) return EstimateLine(report);
       if (report.multiset()) {
         return "DIVERGENT: " + DivergentMultisets(report) + Breakdown(report) + InFlight(report) +
                Provisos(report);
       }
-      return "DIVERGENT: " + GroupDigits(report.total) + " of " +
-             Plural(report.records_proven_equal + report.total + report.statuses.in_flight,
-                    "key differs", "keys differ") +
-             " between " + between + Breakdown(report) + InFlight(report) + Provisos(report);
+      const uint64_t all = report.records_proven_equal + report.total + report.statuses.in_flight;
+      return "DIVERGENT: " + GroupDigits(report.total) + " of " + Rows(report, all) +
+             (all == 1 ? " differs" : " differ") + " between " + between + Breakdown(report) +
+             InFlight(report) + Provisos(report);
+    }
     case Verdict::kIncomplete:
       return IncompleteLine(report);
     case Verdict::kError:

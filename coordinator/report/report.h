@@ -153,11 +153,18 @@ struct ReportColumns {
   std::vector<ColumnCount> differing;  // that which differs most often first
 };
 
+// A hypothesis that explains so many of the differences is told; one that explains fewer, if these
+// are all.
+inline constexpr uint64_t kExplainsMin = 5;
+
 // A reason that would explain some of the differences seen.
 struct Hypothesis {
   std::string text;  // what the values differ by: "trailing spaces"
   std::string rule;  // under which they would be equal: "name:rtrim"; empty: there is none
   uint64_t explains = 0;
+  // What else would read them as equal, to be pasted into a command: "--types name=integer", or a
+  // parameter of a URL: "null=NULL in the URL of right"; empty: there is no such.
+  std::string option{};
 };
 
 struct ExplainedColumn {
@@ -172,6 +179,7 @@ struct ExplainedKeys {
   std::string text;
   std::string rule;
   std::pair<ReportKey, ReportKey> example;
+  std::string option{};  // as in Hypothesis
 };
 
 // Why records differ, as far as a sample of them says (explain.h).
@@ -261,7 +269,7 @@ int ExitCode(const Report& report);
 int ExitCode(Verdict verdict);
 inline constexpr int kExitInterrupted = 130;
 
-// One line for people, the verdict first: "DIVERGENT: 15 of 5,000,000 keys differ between …".
+// One line for people, the verdict first: "DIVERGENT: 15 of 5,000,000 rows differ between …".
 std::string VerdictLine(const Report& report);
 // ": 3 equal, 1 gone everywhere", behind the number of those in flight; empty if none is gone.
 std::string GoneEverywhere(const StatusCounts& statuses);
@@ -272,12 +280,16 @@ std::vector<std::string> NotComparedTexts(const Report& report);
 // there are none.
 std::string SchemaLine(const Report& report);
 
-// "13 confirmed, 1 unstable, 1 unconfirmed, 4 in flight (1 gone everywhere)"; empty if nothing
-// differed.
+// "13 confirmed, 1 unstable, 4 in flight (1 gone everywhere)", without what is none; empty if
+// nothing differed.
 std::string StatusLine(const Report& report);
-// "updated_at differs in 97 % of 12,345 changed records (nothing else in 11,900), price in 3 %":
-// the columns that differ most often; empty if it is not known.
+// "updated_at differs in 97 % of 12,345 changed rows (nothing else in 11,900), price in 3 %",
+// "status differs in 2 rows": the columns that differ most often; empty if it is not known.
 std::string ColumnsLine(const Report& report);
+// What people call a record of what was compared: "row", or "record" in JSON Lines and LMDB.
+std::string_view RowWord(const Report& report);
+// Of two replicas "only in right" for what the left one lacks; of more "missing in a".
+std::string LackedBy(const Report& report, size_t replica);
 // The names of the columns in which a record differs, as far as it is known.
 std::vector<std::string> DifferingNames(const Report& report, const ReportRecord& record);
 // "left", "left/east"; empty if it is of no replica in particular.
@@ -300,6 +312,7 @@ enum class CsvForm : uint8_t {
 struct TableStyle {
   size_t columns = 0;  // of the terminal; 0: no limit
   bool colour = false;
+  bool hashes = false;  // of the rows that differ too
 };
 
 // Takes a report's bytes as they are made; a failure ends the writing and is its result.

@@ -252,6 +252,7 @@ Json ExplainedKeysJson(const Report& report, const ExplainedKeys& keys) {
       {"text", keys.text},
       {"rule", keys.rule},
       {"example", Json::array({KeyJson(report.schema, first), KeyJson(report.schema, second)})}};
+  if (!keys.option.empty()) object["option"] = keys.option;
   const auto says_all = [&](const ReportKey& key) {
     return key.columns && JsonSaysAll(report.schema, key);
   };
@@ -272,6 +273,7 @@ Json ExplanationJson(const Report& report) {
           {{"text", hypothesis.text},
            {"rule", hypothesis.rule.empty() ? Json(nullptr) : Json(hypothesis.rule)},
            {"explains", hypothesis.explains}});
+      if (!hypothesis.option.empty()) hypotheses.back()["option"] = hypothesis.option;
     }
     columns.push_back({{"name", column.column},
                        {"differing", column.differing},

@@ -43,6 +43,12 @@ StatusCounts ReadStatuses(const JsonNode& object) {
   return counts;
 }
 
+// Of a hypothesis: it may have none.
+std::string OptionOf(const JsonNode& hypothesis) {
+  const auto option = hypothesis.Find("option");
+  return option ? option->Text() : "";
+}
+
 std::optional<uint64_t> CountOrNull(const JsonNode& node) {
   return node.is_null() ? std::nullopt : std::optional(node.Count());
 }
@@ -375,7 +381,7 @@ void ReportMembers::ReadExplanation(const JsonNode& explanation) {
     for (const JsonNode& hypothesis : object["hypotheses"].Elements()) {
       const JsonNode rule = hypothesis["rule"];
       column.hypotheses.push_back({hypothesis["text"].Text(), rule.is_null() ? "" : rule.Text(),
-                                   hypothesis["explains"].Count()});
+                                   hypothesis["explains"].Count(), OptionOf(hypothesis)});
     }
   }
   const JsonNode keys = explanation["keys"];
@@ -387,6 +393,7 @@ ExplainedKeys ReportMembers::ReadExplainedKeys(const JsonNode& keys) {
   read.pairs = keys["pairs"].Count();
   read.text = keys["text"].Text();
   read.rule = keys["rule"].Text();
+  read.option = OptionOf(keys);
   const auto encoded = keys.Find("example_encoded");
   const std::vector<JsonNode> example = (encoded ? *encoded : keys["example"]).Elements();
   if (example.size() != 2) {

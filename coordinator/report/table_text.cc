@@ -26,30 +26,79 @@ std::vector<size_t> Widths(const std::vector<TableRow>& rows) {
   return widths;
 }
 
-std::vector<std::string> Shortened(std::vector<std::string> texts) {
-  // Some two lines of a terminal, and what of them stands before the difference.
+std::string Wrapped(const std::string& text, size_t columns, size_t indent) {
+  if (columns == 0 || DisplayWidth(text) <= columns) return text;
+  std::string wrapped;
+  size_t width = 0;
+  bool any_word = false;  // in this line
+  for (size_t at = 0; at < text.size();) {
+    // A word, and the blanks before it.
+    const size_t begin = std::min(text.find_first_not_of(' ', at), text.size());
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    const size_t needed = begin - at + DisplayWidth(word);
+    if (any_word && width + needed > columns && !word.empty()) {
+      wrapped += "\n" + std::string(indent, ' ') + word;
+      width = indent + DisplayWidth(word);
+    } else {
+      wrapped += text.substr(at, end - at);
+      width += needed;
+    }
+    any_word = any_word || !word.empty();
+    at = end;
+  }
+  return wrapped;
+}
+
+std::string Clipped(const std::string& text, size_t cells) {
+  if (DisplayWidth(text) <= cells) return text;
+  return CutToWidth(text, cells > 0 ? cells - 1 : 0) + "…";
+}
+
+namespace {
+
+// Never within a character: its other bytes begin with the bits 10.
+size_t CharacterBegin(const std::string& text, size_t at) {
+  while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80) --at;
+  return std::min(at, text.size());
+}
+
+}  // namespace
+
+std::vector<std::string> Shortened(std::vector<std::string> texts, size_t cells) {
+  // Of what is longer than some lines of a terminal it is said how long it is, where there is room.
   constexpr size_t kLongBytes = 200;
-  constexpr size_t kBytesShown = 120;
-  constexpr size_t kBytesBefore = 40;
-  const auto is_long = [](const std::string& text) { return text.size() > kLongBytes; };
+  constexpr size_t kRoomForSize = 24;
+  // More bytes than cells are long without being measured: a value may have gigabytes.
+  const auto is_long = [&](const std::string& text) {
+    return text.size() > cells && (text.size() > 4 * cells || DisplayWidth(text) > cells);
+  };
   if (std::none_of(texts.begin(), texts.end(), is_long)) return texts;
   size_t same = texts.size() < 2 ? 0 : texts[0].size();
   for (const std::string& text : texts) {
     const auto differs = std::mismatch(text.begin(), text.end(), texts[0].begin(), texts[0].end());
     same = std::min(same, static_cast<size_t>(differs.first - text.begin()));
   }
-  // Never within a character: its other bytes begin with the bits 10.
-  const auto floor = [](const std::string& text, size_t at) {
-    while (at > 0 && at < text.size() && (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80)
-      --at;
-    return std::min(at, text.size());
-  };
-  const size_t begin = floor(texts[0], same > kBytesBefore ? same - kBytesBefore : 0);
+  const bool any_huge = std::any_of(
+      texts.begin(), texts.end(), [](const std::string& text) { return text.size() > kLongBytes; });
+  const bool sizes = any_huge && cells >= 2 * kRoomForSize;
+  const size_t room = sizes ? cells - kRoomForSize : cells;
+  const size_t before = room / 3;
+  const size_t begin = CharacterBegin(texts[0], same > before ? same - before : 0);
   for (std::string& text : texts) {
-    const size_t end = floor(text, begin + kBytesShown);
-    if (begin == 0 && end == text.size()) continue;
-    text = (begin > 0 ? "…" : "") + text.substr(begin, end - begin) +
-           (end < text.size() ? "…" : "") + " (" + GroupDigits(text.size()) + " bytes)";
+    const size_t bytes = text.size();
+    const std::string ahead = begin > 0 ? "…" : "";
+    // No character has more than 4 bytes; what takes no cells is cut too.
+    const size_t looked_at = CharacterBegin(text, std::min(bytes, begin + 4 * room));
+    std::string shown = CutToWidth(text.substr(begin, looked_at - begin), room);
+    const bool whole = begin + shown.size() == bytes;
+    if (!whole || begin > 0) {
+      shown = CutToWidth(shown, room - (begin > 0 ? 1 : 0));
+      const bool ends = begin + shown.size() == bytes;
+      if (!ends) shown = CutToWidth(shown, room - (begin > 0 ? 2 : 1));
+      text =
+          ahead + shown + (ends ? "" : "…") + (sizes ? " (" + GroupDigits(bytes) + " bytes)" : "");
+    }
   }
   return texts;
 }

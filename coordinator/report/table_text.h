@@ -18,9 +18,16 @@ std::string Trimmed(std::string line);
 // Of each column the widest cell's.
 std::vector<size_t> Widths(const std::vector<TableRow>& rows);
 
-// Texts of one column that are too long to be read, cut to what stands around their first
-// difference: "…abcX… (1,000,000 bytes)". Each stays as it is if none is long.
-std::vector<std::string> Shortened(std::vector<std::string> texts);
+// `text` in lines of at most `columns` cells, broken at blanks, all but the first indented. A word
+// that is longer stays whole, so that it can be copied. 0 columns: no limit.
+std::string Wrapped(const std::string& text, size_t columns, size_t indent);
+
+// At most `cells` of `text`, with "…" for what was cut off.
+std::string Clipped(const std::string& text, size_t cells);
+
+// Texts of one column, those that take more than `cells` cut to what stands around their first
+// difference: "…abcX… (1,000,000 bytes)". Each stays as it is if none is so long.
+std::vector<std::string> Shortened(std::vector<std::string> texts, size_t cells);
 
 // Green for what agrees, red for what differs, else yellow; plain if `style` has no colour.
 std::string Coloured(const std::string& text, Verdict verdict, const TableStyle& style);

@@ -71,6 +71,12 @@ absl::Status ValidateColumn(const Column& column, std::set<std::string_view>* se
   if (!seen->insert(column.name).second) {
     return absl::InvalidArgumentError("column " + Quoted(column.name) + " is there twice");
   }
+  if (column.type == ColumnType::kList && column.element != ColumnType::kDecimal &&
+      !column.reading.empty()) {
+    return absl::InvalidArgumentError("column " + Quoted(column.name) + " is a list of " +
+                                      std::string(ColumnTypeName(column.element)) +
+                                      ", which are not read as '" + column.reading + "'");
+  }
   if (const absl::Status status = Reading::Of(column.type, column.reading).status(); !status.ok()) {
     return absl::InvalidArgumentError("column " + Quoted(column.name) + ": " +
                                       std::string(status.message()));

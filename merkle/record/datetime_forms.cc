@@ -179,12 +179,14 @@ absl::StatusOr<MomentFormat> MomentFormat::Parse(std::string_view format, bool t
 
 bool MomentFormat::Rewrite(std::string_view text, std::string* plain) const {
   std::array<std::string_view, 128> parts{};
+  bool after_word = false;
   for (size_t i = 0; i < format_.size(); ++i) {
     const bool is_word = format_[i] == '%' && format_[i + 1] != '%';
     if (!is_word) {
       if (format_[i] == '%') ++i;
       if (text.empty() || text.front() != format_[i]) return false;
       text.remove_prefix(1);
+      after_word = false;
       continue;
     }
     const char word = format_[++i];
@@ -202,7 +204,8 @@ bool MomentFormat::Rewrite(std::string_view text, std::string* plain) const {
     } else if (word != 'f') {
       const bool word_follows =
           i + 2 < format_.size() && format_[i + 1] == '%' && format_[i + 2] != '%';
-      if (size == 0 || (word_follows && size < 2)) return false;
+      // "2026011" is of two days by "%Y%m%d".
+      if (size == 0 || ((word_follows || after_word) && size < 2)) return false;
       if (size > 2 && !word_follows) return false;
       size = size > 2 ? 2 : size;
     } else if (size == 0) {
@@ -210,6 +213,7 @@ bool MomentFormat::Rewrite(std::string_view text, std::string* plain) const {
     }
     parts[static_cast<size_t>(word)] = text.substr(0, size);
     text.remove_prefix(size);
+    after_word = true;
   }
   if (!text.empty()) return false;
   const auto two = [&](char word) {

@@ -31,7 +31,7 @@ std::optional<int64_t> ReadUnixTime(std::string_view text, int64_t unit_us,
                                     FinerDigits finer = FinerDigits::kRefuse);
 
 // How a file writes dates or timestamps, in a few of strptime()'s words: %Y (four digits), %m, %d,
-// %H, %M, %S (one or two digits, two where another of them follows), %f (the digits behind a
+// %H, %M, %S (one or two digits, two where another of them is beside it), %f (the digits behind a
 // second's point, as many as there are), %z (Z, +02, +0200, +02:00), %% and characters that stand
 // for themselves.
 class MomentFormat {

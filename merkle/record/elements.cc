@@ -7,19 +7,28 @@
 #include "merkle/record/array_text.h"
 #include "merkle/record/decoding.h"
 #include "merkle/record/opaque.h"
+#include "merkle/record/reading.h"
 #include "merkle/text/hex.h"
 #include "merkle/text/utf8.h"
 
 namespace driftwood::merkle {
 namespace {
 
+// "$1,234.50", where that is how amounts are written.
+bool AppendMoney(ElementType of, std::string_view text, std::string* out) {
+  const std::optional<std::string> plain = of.is_money ? PlainMoney(text) : std::nullopt;
+  return plain && AppendDecimalText(*plain, Place::kKey, out);
+}
+
 // A text as the element of a list.
 bool AppendElementText(ElementType of, std::string_view text, std::string* out) {
   switch (of.type) {
     case ColumnType::kBool:
       return AppendBoolText(text, out);
-    case ColumnType::kInteger:
     case ColumnType::kDecimal:
+      if (AppendMoney(of, text, out)) return true;
+      [[fallthrough]];
+    case ColumnType::kInteger:
     case ColumnType::kFloat64:
       return AppendDecimalText(text, Place::kKey, out);
     case ColumnType::kText:
@@ -128,6 +137,7 @@ class ElementReader {
       }
     }
     if (of_.type == ColumnType::kBool) return false;
+    if (AppendMoney(of_, text, out)) return true;
     if (IsNumber(of_.type) && text != "NaN" && text != "Infinity" && text != "-Infinity") {
       return false;
     }

@@ -28,6 +28,7 @@ void AppendSet(std::vector<std::string> elements, Place place, std::string* out)
 struct ElementType {
   ColumnType type = ColumnType::kDynamic;  // IsElementType()
   std::string_view opaque{};               // of kOpaque
+  bool is_money = false;                   // of kDecimal: texts as PlainMoney() too
 };
 
 // All below return false, with `out` as it was, if the text is none of theirs, or one of its

@@ -23,7 +23,7 @@ absl::StatusOr<Reading> Reading::Of(ColumnType type, const std::string& text) {
     reading.kind_ = Kind::kSingle;
   } else if (text == "padded" && type == ColumnType::kText) {
     reading.kind_ = Kind::kPadded;
-  } else if (text == "money" && type == ColumnType::kDecimal) {
+  } else if (text == "money" && (type == ColumnType::kDecimal || type == ColumnType::kList)) {
     reading.kind_ = Kind::kMoney;
   } else if ((text == "unix" || text == "unix_ms") && is_timestamp) {
     reading.kind_ = Kind::kUnix;

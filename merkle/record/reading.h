@@ -4,7 +4,7 @@
 //
 //   of float64                  "single"        text and numbers are the nearest single
 //   of text                     "padded"        spaces at the end are none of the value
-//   of decimal                  "money"         "$1,234.50" and "-$5.00" too
+//   of decimal, list of such    "money"         "$1,234.50" and "-$5.00" too
 //   of timestamp, timestamptz   "unix", "unix_ms"   numbers count seconds, milliseconds since 1970
 //   of these and date           "%d.%m.%Y"      a format (merkle/record/datetime_forms.h)
 #pragma once

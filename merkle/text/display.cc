@@ -1,5 +1,7 @@
 #include "merkle/text/display.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <limits>
 
@@ -18,13 +20,6 @@ char32_t NextCodePoint(std::string_view text, size_t* at) {
   const size_t bytes = merkle::Utf8CharacterBytes(p, text.data() + text.size());
   *at += std::max<size_t>(bytes, 1);
   return bytes == 0 ? kInvalid : merkle::DecodeUtf8(p, bytes);
-}
-
-bool IsWide(char32_t point) {
-  return (point >= 0x1100 && point <= 0x115F) || (point >= 0x2E80 && point <= 0xA4CF) ||
-         (point >= 0xAC00 && point <= 0xD7A3) || (point >= 0xF900 && point <= 0xFAFF) ||
-         (point >= 0xFE30 && point <= 0xFE6F) || (point >= 0xFF00 && point <= 0xFF60) ||
-         (point >= 0x1F300 && point <= 0x1FAFF) || (point >= 0x20000 && point <= 0x3FFFD);
 }
 
 // Direction overrides and invisible marks can make one text look like another.
@@ -153,8 +148,25 @@ std::string ListNames(const std::vector<std::string>& names) {
 
 size_t DisplayWidth(std::string_view text) {
   size_t width = 0;
-  for (size_t at = 0; at < text.size();) width += IsWide(NextCodePoint(text, &at)) ? 2 : 1;
+  for (size_t at = 0; at < text.size();) {
+    const char32_t point = NextCodePoint(text, &at);
+    const bool ascii_or_invalid = point < 0x80 || point == kInvalid;
+    width += ascii_or_invalid ? 1
+                              : static_cast<size_t>(std::max(
+                                    0, utf8proc_charwidth(static_cast<utf8proc_int32_t>(point))));
+  }
   return width;
+}
+
+std::string CutToWidth(std::string_view text, size_t width) {
+  size_t have = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    NextCodePoint(text, &at);
+    have += DisplayWidth(text.substr(begin, at - begin));
+    if (have > width) return std::string(text.substr(0, begin));
+  }
+  return std::string(text);
 }
 
 }  // namespace driftwood

@@ -43,7 +43,9 @@ std::string EscapeForDisplay(std::string_view text, std::string_view kept = "");
 
 // "a, b, c", each printable; after 20 names "and 3 more". "none" if empty.
 std::string ListNames(const std::vector<std::string>& names);
-// How many terminal cells `text` takes: code points, wide ones counted as two.
+// How many terminal cells `text` takes: two for a wide character, none for a combining one.
 size_t DisplayWidth(std::string_view text);
+// As much of its beginning as takes at most `width` cells.
+std::string CutToWidth(std::string_view text, size_t width);
 
 }  // namespace driftwood

@@ -2,8 +2,12 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <utility>
+
+#include "merkle/text/names.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -25,6 +29,17 @@ std::optional<std::string> NormaliseNfc(std::string_view text) {
   return Map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 }
 
+std::optional<std::string> NormaliseNfkc(std::string_view text) {
+  return Map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+}
+
 std::optional<std::string> FoldCase(std::string_view text) { return Map(text, UTF8PROC_CASEFOLD); }
+
+std::string FoldWord(std::string_view word) {
+  const bool is_ascii =
+      std::all_of(word.begin(), word.end(), [](char c) { return (c & 0x80) == 0; });
+  std::optional<std::string> folded = is_ascii ? std::nullopt : FoldCase(word);
+  return folded ? *std::move(folded) : Lowercase(word);
+}
 
 }  // namespace driftwood::merkle

@@ -1,5 +1,5 @@
 // What a person types and sees before any comparison: the help and its examples, files named
-// without a kind, mistyped words, pipes.
+// without a kind, mistyped words, pipes. Covers coordinator/help/completions.cc too.
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -235,9 +235,8 @@ TEST_F(CommandLineTest, BashCompletesWhatIsTyped) {
 TEST_F(CommandLineTest, APasswordFileThatOthersMayReadIsWarnedOf) {
   PostgresServer* const server = PostgresServer::Get();
   DRIFTWOOD_NEEDS_POSTGRES(server);
-  server->Sql(
-      "DROP DATABASE IF EXISTS pgpass; CREATE DATABASE pgpass; "
-      "GRANT CONNECT ON DATABASE pgpass TO scram_reader");
+  server->Sql("DROP DATABASE IF EXISTS pgpass");
+  server->Sql("CREATE DATABASE pgpass");
   server->Sql("CREATE TABLE orders AS SELECT 1 AS id; ALTER TABLE orders ADD PRIMARY KEY (id)",
               "pgpass");
   WriteFile("one.csv", "id\n1\n");

@@ -107,10 +107,10 @@ TEST_F(ConfigTest, AllDatasetsAreComparedUnderOneVerdict) {
 
   const ProcessResult table = Driftwood({"diff", "--config", "nightly.toml"});
   EXPECT_EQ(table.exit_code, 1);
-  EXPECT_THAT(table.out, StartsWith("DIVERGENT: 3 datasets: 1 identical, 2 divergent; 2 keys "
-                                    "differ\n\n  orders  IDENTICAL: 2 records in warehouse and erp "
+  EXPECT_THAT(table.out, StartsWith("DIVERGENT: 3 datasets: 1 identical, 2 divergent; 2 rows "
+                                    "differ\n\n  orders  IDENTICAL: 2 rows in warehouse and erp "
                                     "agree; under rules total:round=2\n  shop    DIVERGENT: "));
-  EXPECT_THAT(table.out, HasSubstr("\ndataset single\nDIVERGENT: 1 of 1 key differs"));
+  EXPECT_THAT(table.out, HasSubstr("\ndataset single\nDIVERGENT: 1 of 1 row differs"));
   const ProcessResult csv = Driftwood({"diff", "--config", "nightly.toml", "--format", "csv"});
   EXPECT_THAT(Lines(csv.out),
               ElementsAre(StartsWith("dataset,table,result,"), StartsWith("orders,,identical,0,"),

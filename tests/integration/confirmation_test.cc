@@ -194,7 +194,7 @@ TEST_F(TwoTablesTest, AllInFlightIsIdenticalInEveryFormat) {
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     EXPECT_NE(result.out.find("IDENTICAL"), std::string::npos) << result.out;
     const bool json = format.starts_with("json");
-    const std::string count = json ? "\"in_flight\":2002" : "2,002 keys in flight";
+    const std::string count = json ? "\"in_flight\":2002" : "2,002 rows in flight";
     EXPECT_NE(result.out.find(count), std::string::npos) << result.out;
     if (format == "table") {
       EXPECT_NE(Lines(result.out).at(0).find(count), std::string::npos) << result.out;

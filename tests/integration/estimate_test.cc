@@ -9,6 +9,7 @@ namespace driftwood::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Le;
@@ -65,8 +66,9 @@ TEST_F(EstimateTest, TheTableSaysThatItIsAnEstimate) {
   const ProcessResult result = Diff(With({"--max-divergences", "1"}));
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, StartsWith("DIVERGENT: about "));
-  EXPECT_THAT(result.out, HasSubstr("; --exhaustive compares all\n"));
-  EXPECT_THAT(result.out, HasSubstr(" of the sample:\n  note  100 %"));
+  EXPECT_THAT(result.out, HasSubstr("--exhaustive"));
+  EXPECT_THAT(result.out,
+              ContainsRegex("note differs in 100 % of [0-9,]+ changed rows of the sample"));
 }
 
 // What was not re-read may only have been in flight.
@@ -74,8 +76,8 @@ TEST_F(EstimateTest, WithoutARecheckASampleProvesNothing) {
   const ProcessResult result = Diff(With({"--no-recheck", "--max-divergences", "1"}));
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_THAT(result.out, StartsWith("INCOMPLETE: not known whether "));
-  EXPECT_THAT(result.out, HasSubstr("; about "));
-  EXPECT_THAT(result.out, HasSubstr("; --exhaustive compares all\n"));
+  EXPECT_THAT(result.out, HasSubstr(" about "));
+  EXPECT_THAT(result.out, HasSubstr("--exhaustive"));
 }
 
 TEST_F(EstimateTest, ExhaustiveCountsThemAll) {

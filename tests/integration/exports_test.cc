@@ -44,20 +44,20 @@ constexpr char kPgTable[] =
     "CREATE TABLE exported(id int PRIMARY KEY, b boolean, i2 smallint, i8 bigint, o oid, n numeric,"
     " n4 numeric(12,4), m money, r real, d double precision, t text, vc varchar(9), c char(8), "
     "nm name, ch \"char\", raw bytea, da date, ti time, ts timestamp, tz timestamptz, u uuid, "
-    "j json, jb jsonb, e mood);"
+    "j json, jb jsonb, e mood, ma money[]);"
     "INSERT INTO exported VALUES "
     "(1, true, -32768, 9223372036854775807, 4294967295, 'NaN', 12345678.9, (-1234567.89)::money, "
     "0.1, 0.1, 'näme, \"x\"\n', 'a b ', 'x', 'nm', 'c', '\\x00ff5c', '2024-02-29', '24:00:00', "
     "'2024-02-29 12:34:56.123456', '2024-02-29 12:34:56.1+02', "
     "'6ba7b810-9dad-11d1-80b4-00c04fd430c8', '{\"a\": [1, 2.50], \"A\": null}', '{\"a\": 1e2}', "
-    "'so, so'),"
+    "'so, so', ARRAY[1234.5, -7, 1e9, NULL]::money[]),"
     "(2, false, 0, 0, 0, 0.00000000000000000001, 0, 0.5::money, 3.4028235e38, 1e300, '', '', '', "
     "'', 'x', '', '0044-03-15 BC', '00:00:00', 'infinity', '-infinity', "
-    "'00000000-0000-0000-0000-000000000000', '\"a\"', '[]', 'sad'),"
+    "'00000000-0000-0000-0000-000000000000', '\"a\"', '[]', 'sad', '{}'),"
     "(3, false, 7, 7, 7, 123456789012345678901234567890.5, -0.0001, 0::money, 16777216, 'Infinity',"
     " '\\N', ' x', 'a b', 'n', '.', '\\x0a', '1970-01-01', '10:20:30.5', "
     "'1969-12-31 23:59:59.999999', '1900-01-01 00:00:00+00', "
-    "'6ba7b810-9dad-11d1-80b4-00c04fd430c9', '12.50', '12.50', 'sad')";
+    "'6ba7b810-9dad-11d1-80b4-00c04fd430c9', '12.50', '12.50', 'sad', ARRAY[ARRAY[0.5::money]])";
 
 TEST_F(ExportsTest, PostgresqlTablesAreTheirCsvAndTheirJson) {
   PostgresServer* const server = PostgresServer::Get();
@@ -80,10 +80,11 @@ TEST_F(ExportsTest, PostgresqlTablesAreTheirCsvAndTheirJson) {
       "UPDATE exported SET b = NOT b, i2 = 1, i8 = 1, o = 1, n = 1, n4 = 1, m = 1::money, r = 1, "
       "d = 1, t = 'y', vc = 'y', c = 'y', nm = 'y', ch = 'y', raw = '\\x01', da = '2000-01-01', "
       "ti = '01:00', ts = '2000-01-01', tz = '2000-01-01 00:00+00', "
-      "u = '11111111-0000-0000-0000-000000000000', j = '1', jb = '1', e = 'sad' WHERE id = 1");
+      "u = '11111111-0000-0000-0000-000000000000', j = '1', jb = '1', e = 'sad', ma[2] = 7::money "
+      "WHERE id = 1");
   const std::set<std::string> all = {"b",  "i2", "i8", "o", "n",  "n4", "m",   "r",
                                      "d",  "t",  "vc", "c", "nm", "ch", "raw", "da",
-                                     "ti", "ts", "tz", "u", "j",  "jb", "e"};
+                                     "ti", "ts", "tz", "u", "j",  "jb", "e",   "ma"};
   ExpectEachColumnCounts(DiffJson({server->Url("exported"), "csv:t.csv"}), all);
   ExpectEachColumnCounts(DiffJson({server->Url("exported"), "jsonl:t.jsonl"}), all);
 }

@@ -210,7 +210,7 @@ TEST_F(MysqlDiffTest, AScanWhoseConnectionIsKilledGoesOnOrBeginsAnew) {
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     EXPECT_THAT(
         result.out,
-        StartsWith("IDENTICAL: 10,000 records in steady and victim agree" +
+        StartsWith("IDENTICAL: 10,000 rows in steady and victim agree" +
                    std::string(allowed ? "; not a consistent snapshot: victim" : "") + "\n"));
     const std::string why = "the connection to test.o was lost after";
     EXPECT_EQ(result.err.find(why) != std::string::npos, allowed) << result.err;

@@ -134,7 +134,7 @@ TEST_F(OverlookedTest, RowsThatAFilterLeavesOutAreSaidBesideTheVerdict) {
     const ProcessResult result = Diff({mariadb_->Url("f1", "&where=id%3D1"),
                                        mariadb_->Url("f2", "&where=a<5"), "--format", format});
     EXPECT_EQ(result.exit_code, 0) << result.err;
-    EXPECT_THAT(result.out, HasSubstr("IDENTICAL: 1 record in left and right agree; only the rows "
+    EXPECT_THAT(result.out, HasSubstr("IDENTICAL: 1 row in left and right agree; only the rows "
                                       "of left where id=1, right where a<5"));
   }
   const Json document = DiffJson({mariadb_->Url("f1", "&where=a<5"), mariadb_->Url("f2")});

@@ -1,6 +1,7 @@
 // Column rules: what is left out of account, as the user asked for, and nothing else.
 #include <gmock/gmock.h>
 
+#include <sstream>
 #include <tuple>
 
 #include "tests/integration/diff_fixture.h"
@@ -113,7 +114,8 @@ TEST_F(RulesTest, TheReportSaysWhatTheValuesDifferByAndTheRuleHolds) {
     const std::string name = "name " + std::to_string(id);
     old_csv += std::to_string(id) + "," + name + "," + std::to_string(id) + ".25\n";
     new_csv += std::to_string(id) + "," + name + (id % 2 == 0 ? "  " : "") + "," +
-               std::to_string(id) + (id % 100 == 0 ? ".254" : ".25") + "\n";
+               std::to_string(id) + (id % 100 == 0 ? ".25" + std::to_string(id / 100) : ".25") +
+               "\n";
   }
   WriteFile("old.csv", old_csv);
   WriteFile("new.csv", new_csv);
@@ -123,7 +125,8 @@ TEST_F(RulesTest, TheReportSaysWhatTheValuesDifferByAndTheRuleHolds) {
   EXPECT_EQ(why["changed_sampled"], 100);
   EXPECT_EQ(why["columns"][0]["name"], "name");
   EXPECT_EQ(why["columns"][0]["hypotheses"][0]["rule"], "name:rtrim");
-  EXPECT_THAT(Diff(words).out, HasSubstr("trailing spaces explains 100 (--rule name:rtrim)"));
+  EXPECT_THAT(Diff(words).out,
+              HasSubstr("Why name differs: trailing spaces, in all 100 differences"));
   std::vector<std::string> ruled = words;
   ruled.insert(ruled.end(), {"--rule", "name:rtrim"});
   const Json rest = DiffJson(ruled);
@@ -134,6 +137,36 @@ TEST_F(RulesTest, TheReportSaysWhatTheValuesDifferByAndTheRuleHolds) {
   std::vector<std::string> without = words;
   without.push_back("--no-why");
   EXPECT_EQ(DiffJson(without)["explanation"], nullptr);
+}
+
+// A parameter of a URL and the options that the report names, pasted into the command.
+TEST_F(RulesTest, WhatTheReportAdvisesMakesTheRunIdentical) {
+  std::string old_csv = "id,price,note,day,code\n", new_csv = old_csv;
+  for (int id = 10; id < 40; ++id) {
+    const std::string key = std::to_string(id);
+    old_csv += key + "," + key + ".75,,20" + key + "-01-31," + key + "\n";
+    new_csv += key + ",\"" + key + ",75\",NULL,31.01.20" + key + ",000" + key + "\n";
+  }
+  WriteFile("old.csv", old_csv);
+  WriteFile("new.csv", new_csv);
+  std::vector<std::string> words = {"csv:old.csv?key=id", "csv:new.csv?key=id"};
+  const Json why = DiffJson(words)["explanation"];
+  for (const Json& column : why["columns"]) {
+    ASSERT_FALSE(column["hypotheses"].empty()) << column;
+    std::istringstream advice(column["hypotheses"][0].value("option", ""));
+    for (std::string word; advice >> word;) {
+      std::string value;
+      if (word.starts_with("--")) {
+        advice >> value;
+        words.insert(words.end(), {word, value});
+      } else if (word.find('=') != std::string::npos) {
+        words[1] += "&" + word;
+        ASSERT_TRUE(advice >> value >> value >> value >> value >> value);  // in the URL of right
+        EXPECT_EQ(value, "right");
+      }
+    }
+  }
+  EXPECT_EQ(Verdict(words), "IDENTICAL") << why.dump(1);
 }
 
 TEST_F(RulesTest, APlanSaysWhatWouldBeComparedAndIsNoVerdict) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <string>
 #include <thread>
 
 namespace driftwood::testing {
@@ -16,6 +17,12 @@ bool Becomes(const Condition& condition) {
     std::this_thread::yield();
   }
   return true;
+}
+
+// The same of what a server's query gives.
+template <typename Server>
+bool Becomes(Server& server, const std::string& query, const std::string& value) {
+  return Becomes([&] { return server.Value(query) == value; });
 }
 
 }  // namespace driftwood::testing

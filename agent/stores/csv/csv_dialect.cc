@@ -7,7 +7,7 @@
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
-#include "merkle/text/names.h"
+#include "merkle/text/unicode.h"
 
 namespace driftwood::agent {
 namespace {
@@ -119,7 +119,7 @@ absl::Status ParseWords(const StoreUrl& url, TextForms* forms) {
     for (const std::string& word : *words) {
       if (word.empty())
         return absl::InvalidArgumentError("true= and false=: an empty word says nothing");
-      if (!seen.insert(Lowercase(word)).second)
+      if (!seen.insert(merkle::FoldWord(word)).second)
         return absl::InvalidArgumentError("true= and false=: '" + Printable(word) +
                                           "' is there twice (letter case does not count)");
     }

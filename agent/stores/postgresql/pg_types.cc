@@ -159,7 +159,7 @@ PgMapping MapArray(const PgTypes& types, uint32_t oid, const PgType& type) {
   if (element == nullptr || declared == types.end()) return {};
   if (element->is_system && element->name == "money") {
     const merkle::ValueType decimals = merkle::ValueType::ListOf(ColumnType::kDecimal);
-    return {PgForm::kOpaque, decimals, "::pg_catalog.numeric[]::pg_catalog.text", ""};
+    return {PgForm::kOpaque, decimals, "::pg_catalog.numeric[]::pg_catalog.text", "", "money"};
   }
   if (!TextTypes(types).Has(oid)) return {};
   const PgMapping mapping = MapPgType(types, element_oid);

@@ -1,22 +1,31 @@
-// What is known of the sampled records that differ, seen through one question: does this rule make
-// this column of this record equal? Answered from values, or from column tags where no values are
-// given away; the choice of hypotheses (coordinator/audit/diagnostics/explain.h) knows only the
-// answers. Pure.
+// What is known of the sampled records that differ, seen through two questions: is this column of
+// this record equal under this rule, and does the rule leave a replica's value as it is? Answered
+// from values, or from column tags where no values are given away; the choice of hypotheses
+// (coordinator/audit/diagnostics/explain.h) knows only the answers, and the values if there are
+// any. Pure.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "coordinator/audit/diagnostics/folds.h"
 #include "coordinator/audit/diagnostics/sampled_records.h"
-#include "merkle/record/rule.h"
 #include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::coordinator {
+
+// What a fold makes of one column of a record.
+struct FoldOutcome {
+  bool equal = false;         // all replicas have the same then
+  std::vector<bool> changes;  // by replica: its value is another then
+};
+
+// As records do: not-a-number is one value.
+bool SameValue(const merkle::Value& a, const merkle::Value& b);
 
 // Of the records of a sample that every replica has; they are numbered from 0.
 class Evidence {
@@ -26,16 +35,10 @@ class Evidence {
   // Whether rules can be tried on the column at all.
   virtual bool Testable(size_t column) const = 0;
   virtual bool Differs(size_t record, size_t column) const = 0;
-  // Only of what differs, and of the rules of CandidateRules().
-  virtual bool Explains(const merkle::Rule& rule, size_t record, size_t column) const = 0;
-
-  // Of two replicas, what no rule says. By how much the second's moment is later than the first's.
-  virtual std::optional<int64_t> Offset(size_t record, size_t column) const = 0;
-  // Which of the two is the beginning of the other, and how many characters it has.
-  virtual std::optional<std::pair<size_t, size_t>> Cut(size_t record, size_t column) const = 0;
-  // Where the other has NULL: which one has a word that programs write for it, and that.
-  virtual std::optional<std::pair<size_t, std::string>> NullWord(size_t record,
-                                                                 size_t column) const = 0;
+  // Only of what differs. Without values, of the rules that were tested; others change nothing.
+  virtual FoldOutcome Try(const Fold& fold, size_t record, size_t column) const = 0;
+  // By replica; empty if they are not known.
+  virtual std::vector<const merkle::Value*> Values(size_t record, size_t column) const = 0;
 };
 
 class ValueEvidence final : public Evidence {
@@ -47,16 +50,10 @@ class ValueEvidence final : public Evidence {
   size_t records() const override { return changed_.size(); }
   bool Testable(size_t) const override { return true; }
   bool Differs(size_t record, size_t column) const override;
-  bool Explains(const merkle::Rule& rule, size_t record, size_t column) const override;
-  std::optional<int64_t> Offset(size_t record, size_t column) const override;
-  std::optional<std::pair<size_t, size_t>> Cut(size_t record, size_t column) const override;
-  std::optional<std::pair<size_t, std::string>> NullWord(size_t record,
-                                                         size_t column) const override;
+  FoldOutcome Try(const Fold& fold, size_t record, size_t column) const override;
+  std::vector<const merkle::Value*> Values(size_t record, size_t column) const override;
 
  private:
-  // By replica.
-  std::vector<const merkle::Value*> Versions(size_t record, size_t column) const;
-
   const merkle::Schema& schema_;
   const std::vector<const SampledRecord*> changed_;
 };
@@ -69,14 +66,8 @@ class TagEvidence final : public Evidence {
   size_t records() const override { return changed_.size(); }
   bool Testable(size_t column) const override;
   bool Differs(size_t record, size_t column) const override;
-  bool Explains(const merkle::Rule& rule, size_t record, size_t column) const override;
-  std::optional<int64_t> Offset(size_t, size_t) const override { return std::nullopt; }
-  std::optional<std::pair<size_t, size_t>> Cut(size_t, size_t) const override {
-    return std::nullopt;
-  }
-  std::optional<std::pair<size_t, std::string>> NullWord(size_t, size_t) const override {
-    return std::nullopt;
-  }
+  FoldOutcome Try(const Fold& fold, size_t record, size_t column) const override;
+  std::vector<const merkle::Value*> Values(size_t, size_t) const override { return {}; }
 
  private:
   // Whether all replicas have the same one at this place.

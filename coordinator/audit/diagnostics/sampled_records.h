@@ -30,6 +30,12 @@ struct TaggedRecord {
   std::vector<std::optional<Tags>> tags;  // by replica; absent: it lacks the record
 };
 
+// The key of a record that some replicas lack.
+struct MissingRecord {
+  ReportKey key;
+  std::vector<bool> has;  // by replica
+};
+
 // A rule that is tested on a value column.
 struct RuleTest {
   size_t column = 0;

@@ -224,6 +224,12 @@ TEST(ColumnReadingTest, AFilesOwnWordsAreItsBooleans) {
   EXPECT_EQ(ReadColumn(boolean, In(forms, "true")), "true !")
       << "not one of the words that were said";
   EXPECT_EQ(ReadColumn(boolean, In(forms, "")), " !");
+  forms.true_words = {"\u00c4\u00c4", "stra\u00dfe"};
+  forms.false_words = {"\u043d\u0435\u0442"};
+  EXPECT_EQ(ReadColumn(boolean, In(forms, "\u00e4\u00c4")), "true");
+  EXPECT_EQ(ReadColumn(boolean, In(forms, "STRASSE")), "true");
+  EXPECT_EQ(ReadColumn(boolean, In(forms, "\u041d\u0415\u0422")), "false");
+  EXPECT_EQ(ReadColumn(boolean, In(forms, "aa")), "aa !");
 }
 
 TEST(ColumnReadingTest, BytesThatStandAsTheyAreAreNotReadAsHexadecimal) {

@@ -24,19 +24,13 @@
 #include "proto/convert.h"
 #include "proto/grpc_status.h"
 #include "tests/agent/source/scripted_store.h"
+#include "tests/testing/questions.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::agent {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string WholeQuestion() {
-  merkle::Question question;
-  question.kind = merkle::QuestionKind::kSummarize;
-  question.width = 16;
-  return merkle::EncodeQuestions({question});
-}
 
 // An agent with the dataset "orders" on a unix socket, and a client of it.
 class GrpcServiceTest : public ::testing::Test {
@@ -198,9 +192,9 @@ TEST_F(GrpcServiceTest, AWalkOfOneRoundGoesThrough) {
   EXPECT_EQ(*proto::FromProto(opened->root()), *root);
   EXPECT_EQ(*proto::FromProto(opened->agreement()), agreement_);
   EXPECT_EQ(opened->lease_ms(), 60'000u);
-  const auto reply = Query(opened->snapshot(), WholeQuestion());
+  const auto reply = Query(opened->snapshot(), testing::WholeQuestion());
   ASSERT_TRUE(reply.ok()) << reply.status();
-  const auto questions = merkle::DecodeQuestions(WholeQuestion(), {});
+  const auto questions = merkle::DecodeQuestions(testing::WholeQuestion(), {});
   const auto answers = merkle::DecodeAnswers(*questions, *reply);
   ASSERT_TRUE(answers.ok()) << answers.status();
   EXPECT_EQ(answers->at(0).cells.at(0).count, 300u);
@@ -211,7 +205,7 @@ TEST_F(GrpcServiceTest, AWalkOfOneRoundGoesThrough) {
   close.set_snapshot(opened->snapshot());
   v1::CloseSnapshotReply closed;
   EXPECT_TRUE(stub_->CloseSnapshot(&context, close, &closed).ok());
-  EXPECT_EQ(Query(opened->snapshot(), WholeQuestion()).status().code(),
+  EXPECT_EQ(Query(opened->snapshot(), testing::WholeQuestion()).status().code(),
             absl::StatusCode::kNotFound);
 }
 
@@ -221,7 +215,7 @@ TEST_F(GrpcServiceTest, AMalformedQueryIsAnInvalidArgument) {
   EXPECT_EQ(Query(id, "nonsense").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Query(id, std::string((8 << 20) + 1, 'x')).status().code(),
             absl::StatusCode::kInvalidArgument);
-  EXPECT_TRUE(Query(id, WholeQuestion()).ok());
+  EXPECT_TRUE(Query(id, testing::WholeQuestion()).ok());
 }
 
 TEST_F(GrpcServiceTest, ARequestOverTheMessageLimitIsRefused) {
@@ -229,7 +223,7 @@ TEST_F(GrpcServiceTest, ARequestOverTheMessageLimitIsRefused) {
   const uint64_t id = Open()->snapshot();
   EXPECT_EQ(Query(id, std::string(9 << 20, 'x')).status().code(),
             absl::StatusCode::kResourceExhausted);
-  EXPECT_TRUE(Query(id, WholeQuestion()).ok());
+  EXPECT_TRUE(Query(id, testing::WholeQuestion()).ok());
 }
 
 TEST_F(GrpcServiceTest, ACompressedRequestIsRefused) {
@@ -245,7 +239,7 @@ TEST_F(GrpcServiceTest, ACompressedRequestIsRefused) {
   while (reader->Read(&part)) {
   }
   EXPECT_EQ(proto::FromGrpc(reader->Finish()).code(), absl::StatusCode::kUnimplemented);
-  EXPECT_TRUE(Query(id, WholeQuestion()).ok());
+  EXPECT_TRUE(Query(id, testing::WholeQuestion()).ok());
 }
 
 TEST_F(GrpcServiceTest, Ledger21AnAgreementOfAnotherEncodingVersionIsRefused) {
@@ -433,7 +427,7 @@ TEST_F(GrpcServiceTest, WithoutTheTokenNothingIsAnswered) {
   EXPECT_EQ(describe("Bearer 0123456789abcdef"), grpc::StatusCode::OK);
   EXPECT_EQ(Prepare().status().code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(Open().status().code(), absl::StatusCode::kUnauthenticated);
-  EXPECT_EQ(Query(1, WholeQuestion()).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_EQ(Query(1, testing::WholeQuestion()).status().code(), absl::StatusCode::kUnauthenticated);
   EXPECT_EQ(Read(ReadMessage({1})).status().code(), absl::StatusCode::kUnauthenticated);
   grpc::ClientContext alike, close;
   v1::FindAlikeReply alike_reply;

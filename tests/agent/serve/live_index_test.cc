@@ -22,6 +22,7 @@
 #include "merkle/record/encoding.h"
 #include "merkle/tree/node.h"
 #include "tests/agent/source/scripted_store.h"
+#include "tests/testing/files.h"
 #include "tests/testing/memory_tree.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/tree_checks.h"
@@ -38,25 +39,14 @@ using merkle::RandomBelow;
 using merkle::RandomDigest;
 using merkle::RandomKey;
 using ::testing::HasSubstr;
+using testing::ReadFile;
+using testing::WriteInPlace;
 
 using Rows = std::map<std::string, Digest>;
 
 WallTime At(int64_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
 
 Freshness Number(uint64_t number) { return Pushed{"epoch", number, At(1000)}; }
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// Over what is there; the file stays as long as it is.
-void WriteInPlace(const std::filesystem::path& path, const std::string& bytes) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  ASSERT_GE(fd, 0);
-  ASSERT_EQ(::pwrite(fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
-  ::close(fd);
-}
 
 // A live index and its twin: the rows that it must hold, and what it must say that it stands for.
 class LiveIndexTest : public ::testing::Test {

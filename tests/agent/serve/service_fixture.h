@@ -17,16 +17,10 @@
 #include "merkle/record/encoding.h"
 #include "merkle/tree/index.h"
 #include "tests/agent/source/scripted_store.h"
+#include "tests/testing/questions.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::agent {
-
-inline std::string WholeQuestion() {
-  merkle::Question question;
-  question.kind = merkle::QuestionKind::kSummarize;
-  question.width = 16;
-  return merkle::EncodeQuestions({question});
-}
 
 // An agent with the datasets "orders" and "parts" of one scripted source each. Restart() is what a
 // crash and a new start leave: the state directory, and nothing else.
@@ -75,7 +69,7 @@ class ServiceTest : public ::testing::Test {
   }
   // The root as a query of the snapshot gives it.
   absl::StatusOr<merkle::Summary> QueryRoot(uint64_t snapshot) {
-    const std::string question = WholeQuestion();
+    const std::string question = testing::WholeQuestion();
     const auto reply = service_->Query(snapshot, question);
     if (!reply.ok()) return reply.status();
     const auto questions = merkle::DecodeQuestions(question, {});

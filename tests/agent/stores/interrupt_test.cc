@@ -29,12 +29,6 @@
 namespace driftwood::agent {
 namespace {
 
-// Whether the query's value is that, asking until it is; a minute at most.
-template <typename Server>
-bool Becomes(Server& server, const std::string& query, const std::string& value) {
-  return testing::Becomes([&] { return server.Value(query) == value; });
-}
-
 // A scan whose Next() waits until it is interrupted.
 class WaitingScan final : public Scan {
  public:
@@ -265,10 +259,11 @@ class PgInterruptTest : public ::testing::Test {
     return OpenPostgresqlStore(StoreUrl::Parse(server_->Url(table, more)).value()).value();
   }
   bool BecomeRunning(const std::string& count) {
-    return Becomes(*server_,
-                   "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE "
-                   "'COPY%'",
-                   count);
+    return testing::Becomes(
+        *server_,
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE "
+        "'COPY%'",
+        count);
   }
 
   testing::PostgresServer* server_ = nullptr;
@@ -322,10 +317,10 @@ class MysqlInterruptTest : public ::testing::Test {
     return OpenMysqlStore(StoreUrl::Parse(server_->Url(table, more)).value()).value();
   }
   bool BecomeRunning(const std::string& count) {
-    return Becomes(*server_,
-                   "SELECT count(*) FROM information_schema.processlist WHERE info LIKE "
-                   "'SELECT /* driftwood */%'",
-                   count);
+    return testing::Becomes(*server_,
+                            "SELECT count(*) FROM information_schema.processlist WHERE info LIKE "
+                            "'SELECT /* driftwood */%'",
+                            count);
   }
 
   testing::MariadbServer* server_ = nullptr;

@@ -23,10 +23,12 @@
 #include "agent/stores/open_store.h"
 #include "merkle/check.h"
 #include "merkle/os/unique_fd.h"
+#include "tests/testing/lmdb_file.h"
 #include "tests/testing/mariadb_server.h"
 #include "tests/testing/postgres_server.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/unix_sockets.h"
+#include "tests/testing/wait.h"
 
 namespace driftwood::agent {
 namespace {
@@ -175,27 +177,8 @@ TEST(StopTest, AHostThatSaysNothingIsLeftOutWhenItsTimeIsOver) {
 }
 
 void WriteLmdbFile(const std::string& path) {
-  MDB_env* env = nullptr;
-  MDB_txn* txn = nullptr;
-  MDB_dbi dbi = 0;
-  char text[] = "a";
-  MDB_val value{1, text};
-  DRIFTWOOD_CHECK(mdb_env_create(&env) == 0);
-  DRIFTWOOD_CHECK(mdb_env_open(env, path.c_str(), MDB_NOSUBDIR, 0600) == 0);
-  DRIFTWOOD_CHECK(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-  DRIFTWOOD_CHECK(mdb_dbi_open(txn, nullptr, 0, &dbi) == 0);
-  DRIFTWOOD_CHECK(mdb_put(txn, dbi, &value, &value, 0) == 0);
-  DRIFTWOOD_CHECK(mdb_txn_commit(txn) == 0);
-  mdb_env_close(env);
-}
-
-// Asks until the query's value is that; a minute at most.
-template <typename Server>
-void Await(Server& server, const std::string& query, const std::string& value) {
-  const auto end = steady_clock::now() + std::chrono::minutes(1);
-  while (server.Value(query) != value) {
-    ASSERT_LT(steady_clock::now(), end) << query;
-  }
+  testing::WriteLmdb(path, MDB_NOSUBDIR,
+                     [](MDB_txn* txn) { testing::PutLmdb(txn, nullptr, 0, "a", "a"); });
 }
 
 TEST(StopTest, AWaitForALockOfPostgresqlEnds) {
@@ -215,8 +198,8 @@ TEST(StopTest, AWaitForALockOfPostgresqlEnds) {
     for (const auto& [name, call] : Calls()) {
       if (name != "StartScan" && name != "Lookup") continue;
       SCOPED_TRACE(std::string(table) + ": " + name);
-      ExpectStoppable(*store, call, [&] { Await(*server, waiting, "1"); });
-      Await(*server, waiting, "0");  // though the lock is still held
+      ExpectStoppable(*store, call, [&] { EXPECT_TRUE(testing::Becomes(*server, waiting, "1")); });
+      EXPECT_TRUE(testing::Becomes(*server, waiting, "0"));  // though the lock is still held
     }
   }
 }
@@ -237,8 +220,8 @@ TEST(StopTest, AWaitForALockOfMariadbEnds) {
   for (const auto& [name, call] : Calls()) {
     if (name == "MeasureLoad") continue;
     SCOPED_TRACE(name);
-    ExpectStoppable(*store, call, [&] { Await(*server, waiting, "1"); });
-    Await(*server, waiting, "0");
+    ExpectStoppable(*store, call, [&] { EXPECT_TRUE(testing::Becomes(*server, waiting, "1")); });
+    EXPECT_TRUE(testing::Becomes(*server, waiting, "0"));
   }
 }
 

@@ -309,7 +309,7 @@ TEST_F(AuditShardsTest, WhatCannotBeReadAgainInOneSourceStaysDivergent) {
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_THAT(Listed(report), ElementsAre("7 missing unconfirmed"));
-  EXPECT_THAT(report.warnings, Contains(HasSubstr("shards/c: divergent records could not")));
+  EXPECT_THAT(report.warnings, Contains(HasSubstr("shards/c: rows that differ could not")));
 }
 
 TEST_F(AuditShardsTest, OneSourceThatIsNoConsistentSnapshotMakesTheReplicaOne) {

@@ -158,7 +158,7 @@ TEST_F(AuditTest, ValuesThatCannotBeReadAreSaidSoAndTheVerdictStays) {
   const Report report = Run();
   EXPECT_EQ(report.verdict, Verdict::kDivergent);
   EXPECT_THAT(report.warnings, ElementsAre(HasSubstr("right: the values could not be read"),
-                                           HasSubstr("right: divergent records could not be")));
+                                           HasSubstr("right: rows that differ could not be")));
   EXPECT_THAT(report.records[0].notes, SizeIs(1));
 }
 

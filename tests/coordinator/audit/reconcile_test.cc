@@ -215,6 +215,17 @@ TEST(ReconcileTest, TextIsReadAsAllThatDeclareTheTypeSay) {
   EXPECT_EQ(ReadingOf({single, csv}, options), "decimal");
 }
 
+TEST(ReconcileTest, TheReadingOfAListIsThatOfItsElements) {
+  const auto money = [] {
+    return Reads(Replica("left", "id integer, x list:decimal", {"id"}), "money");
+  };
+  EXPECT_EQ(ReadingOf({money(), Replica("csv", "id -, x -")}), "list:decimal:money");
+  EXPECT_EQ(ReadingOf({money(), Replica("right", "id integer, x list:decimal")}), "list:decimal");
+  ReconcileOptions options;
+  options.types = {{"x", ColumnType::kText}};
+  EXPECT_EQ(ReadingOf({money(), Replica("csv", "id -, x -")}, options), "text");
+}
+
 TEST(ReconcileTest, AReadingThatIsSaidWins) {
   ReconcileOptions options;
   options.types = {{"x", ColumnType::kTimestamp}};

@@ -118,10 +118,10 @@ class DiffAllTest : public DiffTest {
 
 TEST_F(DiffAllTest, AllTablesIdenticalIsZeroAndALineEach) {
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(out_, StartsWith("IDENTICAL: 3 tables in left and right agree, 30 records\n"));
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 3 tables in left and right agree, 30 rows\n"));
   EXPECT_THAT(out_, HasSubstr("\nidentical  b"));
-  EXPECT_THAT(out_, HasSubstr("\ntotal: 3 tables: 3 identical; 30 records in left, 30 records in "
-                              "right; 0 divergences; 0.0 s\n"));
+  EXPECT_THAT(out_, HasSubstr("\ntotal: 3 tables: 3 identical; 30 rows in left, 30 rows in "
+                              "right; 0 differences; 0.0 s\n"));
   EXPECT_EQ(err_, "");
   EXPECT_EQ(world_.connectors_max, 1);  // a table's agents end before the next one's begin
 }
@@ -332,7 +332,7 @@ TEST_F(DiffAllTest, ForPeopleTenDivergencesOfATableAreListedUnlessTheySay) {
   for (auto& [id, name] : Left()["a"].rows) name += "?";
   Right()["a"].rows = ManyRows(100);
   EXPECT_EQ(Run(), 1);
-  EXPECT_THAT(out_, HasSubstr("… and 90 more divergent keys, not listed (--max-divergences)"));
+  EXPECT_THAT(out_, HasSubstr("… and 90 more rows that differ; --max-divergences N lists more"));
   options_.max_divergences = 100;
   EXPECT_EQ(Run(), 1);
   EXPECT_THAT(out_, Not(HasSubstr("not listed")));

@@ -53,7 +53,7 @@ class DiffCommandTest : public DiffTest {
 
 TEST_F(DiffCommandTest, IdenticalIsZeroAndSaysNothingOnStderr) {
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(out_, StartsWith("IDENTICAL: 100 records in left and right agree\n"));
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 100 rows in left and right agree\n"));
   EXPECT_EQ(err_, "");
 }
 
@@ -181,7 +181,7 @@ TEST_F(DiffCommandTest, NothingComparedGivesNoVerdict) {
   EXPECT_THAT(out_, StartsWith("ERROR: nothing was compared"));
   options_.allow_empty = true;
   EXPECT_EQ(Run(), 0);
-  EXPECT_THAT(out_, StartsWith("IDENTICAL: 0 records"));
+  EXPECT_THAT(out_, StartsWith("IDENTICAL: 0 rows"));
 }
 
 TEST_F(DiffCommandTest, AWrongCommandReplacesYesterdaysReport) {

@@ -28,6 +28,13 @@ TEST(LetterCaseTest, NothingIsRenamedWhereItHasTwoReadings) {
   EXPECT_THAT(RenamesByCase({"id"}, Names()), IsEmpty());
 }
 
+TEST(LetterCaseTest, AnOptionsNameIsRenamedUnlessAColumnHasItStill) {
+  const std::vector<CaseRename> renames = {{"id", "Id"}, {"NAME", "Name"}};
+  EXPECT_EQ(NameUnderRenames("id", renames, {"Id", "Name"}), "Id");
+  EXPECT_EQ(NameUnderRenames("id", renames, {"Id", "Name", "id"}), "id");
+  EXPECT_EQ(NameUnderRenames("ID", renames, {"Id", "Name"}), "ID");
+}
+
 TEST(LetterCaseTest, OnlyAsciiLettersHaveACase) {
   EXPECT_THAT(RenamesByCase({"GRÖSSE"}, {"größe", "grÖsse"}),
               ElementsAre(CaseRename{"grÖsse", "GRÖSSE"}));

@@ -92,6 +92,11 @@ TEST_F(TableOptionsTest, NamesOfAnotherLetterCaseAreRenamed) {
   options_.renames = {"right:title=Title"};  // what its user says is not said again
   EXPECT_THAT(For("Album").renames, ElementsAre("right:title=Title", "right:albumid=AlbumId"));
   options_ = {};
+  options_.ignore = {"title"};  // as either side has it
+  options_.types = {"Title=text,albumid=integer"};
+  EXPECT_THAT(For("Album").ignore, ElementsAre("Title"));
+  EXPECT_THAT(For("Album").types, ElementsAre("Title=text", "AlbumId=integer"));
+  options_ = {};
   options_.exact_names = true;
   listings_[1] = Listing({Table("Album", {"albumid", "title", "note"})});
   EXPECT_THAT(For("Album").renames, IsEmpty());

@@ -8,24 +8,19 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/testing/files.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ReadFile;
 
 mode_t ModeOf(const fs::path& path) {
   struct stat info;
   EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
   return info.st_mode & 0777;
-}
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 
 TEST(WorkspaceTest, KeyAndFoldersArePrivateAndGoneAtTheEnd) {

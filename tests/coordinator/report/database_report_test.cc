@@ -246,15 +246,15 @@ TEST(DatabaseReportTest, WhatTheVerdictDoesNotHoldForStandsBesideIt) {
   report.tables[1].report.statuses.in_flight = 4;
   report.skipped = {{"v", "view in left"}, {"w", "view in left"}};
   EXPECT_EQ(VerdictLine(report),
-            "IDENTICAL: 2 tables in left and right agree, 300,033 records; 4 keys in flight; "
+            "IDENTICAL: 2 tables in left and right agree, 300,033 rows; 4 rows in flight; "
             "skipped: v, w (view in left); columns not compared: departments.updated_at; "
             "under rules name:rtrim");
 }
 
 TEST(DatabaseReportTest, OnANarrowTerminalEachTableHasTwoLines) {
   const std::string narrow = Render(Identical(), ReportFormat::kTable, {40, false});
-  EXPECT_THAT(narrow, HasSubstr("\nidentical  employees\n    left 300,024, right 300,024, "
-                                "divergences 0, seconds 1.2\n"));
+  EXPECT_THAT(narrow, HasSubstr("\nidentical  employees\n    left 300,024, right 300,024,\n"
+                                "    differences 0, seconds 1.2\n"));
   const std::string colour = Render(Different(), ReportFormat::kTable, {0, true});
   EXPECT_THAT(colour, HasSubstr("\n\x1b[31mdivergent\x1b[0m  salaries"));
 }

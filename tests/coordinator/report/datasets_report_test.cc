@@ -87,7 +87,7 @@ TEST_F(DatasetsReportTest, EveryFormatSaysTheSame) {
   AddDatabase("b", Verdict::kDivergent);
   Add("c,d", Verdict::kDivergent);
   ASSERT_EQ(Decide(), Verdict::kDivergent);
-  const std::string line = "DIVERGENT: 3 datasets: 1 identical, 2 divergent; 6 keys differ";
+  const std::string line = "DIVERGENT: 3 datasets: 1 identical, 2 divergent; 6 rows differ";
   EXPECT_EQ(VerdictLine(report_), line);
   EXPECT_THAT(Written(ReportFormat::kTable), StartsWith(line + "\n\n  a    IDENTICAL: "));
   EXPECT_THAT(Written(ReportFormat::kTable), HasSubstr("\ndataset b\nDIVERGENT: "));

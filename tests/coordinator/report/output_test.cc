@@ -10,6 +10,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/testing/files.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
@@ -17,13 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-std::string ReadFile(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
+using testing::ReadFile;
 
 size_t FilesIn(const fs::path& folder) {
   return static_cast<size_t>(

@@ -343,9 +343,9 @@ class RandomReport {
       Explanation& why = report->explanation.emplace();
       why.changed_sampled = Count();
       why.missing_sampled = Count();
-      why.columns = {{Text(), Count(), {{Text(), Text(), Count()}, {Text(), "", Count()}}}};
+      why.columns = {{Text(), Count(), {{Text(), Text(), Count()}, {Text(), "", Count(), Text()}}}};
       if (Below(2) == 0) {
-        why.keys = {1 + Below(9), Text(), Text(), {AnyKey(*report), AnyKey(*report)}};
+        why.keys = {1 + Below(9), Text(), Text(), {AnyKey(*report), AnyKey(*report)}, Text()};
       }
     }
     if (Below(5) == 0) report->estimate = Estimate{Count(), Count(), Count(), Count()};

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "tests/coordinator/report/random_report.h"
+#include "tests/testing/files.h"
 #include "tests/testing/paths.h"
 
 namespace driftwood::coordinator {
@@ -33,13 +34,6 @@ std::string Render(const AnyReport& report, ReportFormat format, size_t columns 
                 return absl::OkStatus();
               }).ok());
   return text;
-}
-
-std::string FileText(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 
 absl::StatusOr<Report> Read(const std::string& json, const Report*) { return ReadReport(json); }
@@ -64,7 +58,7 @@ void ExpectComesBack(const AnyReport& report) {
 template <typename AnyReport>
 void ExpectGoldenComesBack(const std::filesystem::path& path) {
   SCOPED_TRACE(path);
-  const auto read = Read(FileText(path), static_cast<const AnyReport*>(nullptr));
+  const auto read = Read(testing::ReadFile(path), static_cast<const AnyReport*>(nullptr));
   ASSERT_TRUE(read.ok()) << read.status();
   const std::pair<ReportFormat, const char*> files[] = {{ReportFormat::kJson, ".json"},
                                                         {ReportFormat::kJsonLines, ".jsonl"},
@@ -72,7 +66,7 @@ void ExpectGoldenComesBack(const std::filesystem::path& path) {
                                                         {ReportFormat::kCsv, ".csv"}};
   for (const auto& [format, extension] : files) {
     std::filesystem::path other = path;
-    EXPECT_EQ(Render(*read, format), FileText(other.replace_extension(extension)));
+    EXPECT_EQ(Render(*read, format), testing::ReadFile(other.replace_extension(extension)));
   }
 }
 
@@ -143,7 +137,7 @@ std::string Refusal(const std::string& json) {
 class MalformedReportTest : public ::testing::Test {
  protected:
   MalformedReportTest()
-      : text_(FileText(testing::TestdataDir() + "/report/divergent.json")),
+      : text_(testing::ReadFile(testing::TestdataDir() + "/report/divergent.json")),
         document_(nlohmann::json::parse(text_)) {}
 
   std::string Changed(const std::string& pointer, const nlohmann::json& value) const {
@@ -204,8 +198,8 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
   EXPECT_THAT(Changed("/verdict", "IDENTICAL"), HasSubstr("its verdict is IDENTICAL"));
   EXPECT_THAT(Changed("/coverage/complete", false), HasSubstr("its verdict is DIVERGENT"));
   EXPECT_THAT(Changed("/interrupted", true), HasSubstr("its verdict is DIVERGENT"));
-  nlohmann::json all =
-      nlohmann::json::parse(FileText(testing::TestdataDir() + "/report/all_divergent.json"));
+  nlohmann::json all = nlohmann::json::parse(
+      testing::ReadFile(testing::TestdataDir() + "/report/all_divergent.json"));
   all["verdict"] = "IDENTICAL";
   const absl::Status status = ReadDatabaseReport(all.dump()).status();
   EXPECT_THAT(std::string(status.message()),
@@ -216,7 +210,7 @@ TEST_F(MalformedReportTest, AVerdictThatTheRestDoesNotBearOutIsRefused) {
 }
 
 TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForDivergent) {
-  Report report = *ReadReport(FileText(testing::TestdataDir() + "/report/identical.json"));
+  Report report = *ReadReport(testing::ReadFile(testing::TestdataDir() + "/report/identical.json"));
   ASSERT_EQ(report.total, 0u);
   report.not_compared = {"note"};
   report.schema_differences = {{"note", {0}}};
@@ -281,7 +275,7 @@ TEST_F(MalformedReportTest, CutOffAtAnyByteItIsNoReport) {
 
 TEST_F(MalformedReportTest, WhatIsSaidOfSourcesThatTheReplicaDoesNotHaveIsRefused) {
   const nlohmann::json sharded =
-      nlohmann::json::parse(FileText(testing::TestdataDir() + "/report/sharded.json"));
+      nlohmann::json::parse(testing::ReadFile(testing::TestdataDir() + "/report/sharded.json"));
   const auto changed = [&](const std::string& pointer, const nlohmann::json& value) {
     nlohmann::json document = sharded;
     document[nlohmann::json::json_pointer(pointer)] = value;

@@ -1,7 +1,7 @@
 // Golden files pin every format. To write them anew after a change that is meant (and to raise
 // kReportSchemaVersion if a program reading them would notice):
 //   DRIFTWOOD_UPDATE_GOLDEN=1 ./coordinator_test --gtest_filter='*Golden*'
-// Covers report_csv.cc, report_json.cc and report_table.cc too.
+// Covers record_lines.cc, report_csv.cc, report_json.cc, report_table.cc and value_text.cc too.
 #include "coordinator/report/report.h"
 
 #include <gmock/gmock.h>
@@ -265,6 +265,36 @@ Report Columns() {
   return report;
 }
 
+// As most reports are: one row changed, one on each side only.
+Report Orders() {
+  Report report = Base({"left", "right"});
+  report.verdict = Verdict::kDivergent;
+  report.values_shown = true;
+  for (ReportReplica& replica : report.replicas) replica.records = 500;
+  report.records_proven_equal = 498;
+  report.total = report.statuses.confirmed = 3;
+  report.changed = 1;
+  report.missing = {1, 1};
+  const auto row = [](const char* amount, const char* name) {
+    return std::vector<Value>{OfText(Tag::kDecimal, amount), OfText(Tag::kText, name)};
+  };
+  const auto add = [&](int64_t id, std::vector<std::optional<std::string>> states,
+                       std::vector<std::optional<std::vector<Value>>> values) {
+    ReportRecord& record = report.records.emplace_back();
+    record.key = Key({Integer(id)});
+    record.status = RecordStatus::kConfirmed;
+    record.states = std::move(states);
+    record.values = std::move(values);
+    record.differs = {false, false};
+  };
+  add(3, {"00000000000000aa", "00000000000000bb"}, {row("4.5", "open"), row("4.5", "paid")});
+  report.records[0].differs = {false, true};
+  add(9, {"00000000000000cc", std::nullopt}, {row("13.5", "open"), std::nullopt});
+  add(501, {std::nullopt, "00000000000000dd"}, {std::nullopt, row("1", "y")});
+  report.columns = ReportColumns{1, {{1, 1, 1}}};
+  return report;
+}
+
 // The second replica has three sources; one of them was lost, and keys are in two of them.
 Report Sharded() {
   Report report = Base({"left", "right"});
@@ -497,9 +527,9 @@ TEST(ReportTest, ManyColumnsAreNotAllShownInTheTable) {
     report.columns->differing.push_back({c, 2, 0});
   }
   const std::string table = Render(report, ReportFormat::kTable);
-  EXPECT_THAT(table, HasSubstr("… and 1,588 more columns"));
-  EXPECT_EQ(table.find("column 12 "), std::string::npos);
-  EXPECT_THAT(ColumnsLine(report), EndsWith(" and 1,597 more columns"));
+  EXPECT_THAT(table, HasSubstr(" and 1,595 more columns.\n"));
+  EXPECT_EQ(table.find("column 5 "), std::string::npos);
+  EXPECT_THAT(ColumnsLine(report), EndsWith(" and 1,595 more columns"));
   const auto document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
   EXPECT_EQ(document["columns"]["differing"].size(), 1600u);
 }
@@ -508,7 +538,7 @@ TEST(ReportTest, WhatIsGoneEverywhereIsCountedApartInEveryFormat) {
   Report report = InFlight();
   report.statuses.gone = 5;
   EXPECT_THAT(Render(report, ReportFormat::kTable),
-              HasSubstr("12 keys in flight (differed when compared, agree now: 7 equal, 5 gone "
+              HasSubstr("12 rows in flight (differed when compared, agree now: 7 equal, 5 gone "
                         "everywhere)"));
   EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("12 in flight (5 gone everywhere)"));
   EXPECT_THAT(Render(report, ReportFormat::kCsv), HasSubstr("7 equal, 5 gone everywhere"));
@@ -612,11 +642,129 @@ TEST(ReportTest, AKeyThatDoesNotDecodeIsShownEncoded) {
   EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("encoded key 9998"));
 }
 
-TEST(ReportTest, NarrowTerminalsGetBlocksInsteadOfAWrappedTable) {
-  const std::string wide = Render(Incomplete(), ReportFormat::kTable, 80);
-  const std::string narrow = Render(Incomplete(), ReportFormat::kTable, 20);
-  EXPECT_THAT(wide, HasSubstr("id  kind     status       left              right\n"));
-  EXPECT_THAT(narrow, HasSubstr("id=7\n  changed, unconfirmed\n  left 00000000000000aa\n"));
+TEST(ReportTest, OnNarrowTerminalsWhatDiffersStandsBelowItsKey) {
+  EXPECT_THAT(
+      Render(Columns(), ReportFormat::kTable, 80),
+      HasSubstr("id\n0   differs in amount, name\n1   differs in name\n2   only in left\n"));
+  EXPECT_THAT(Render(Columns(), ReportFormat::kTable, 20),
+              HasSubstr("id\nid=0\n  differs in amount,\n    name\nid=1\n"));
+}
+
+// What is longer is a key or a name, which stays whole.
+TEST(ReportTest, NothingIsWiderThanTheTerminal) {
+  Report orders = Orders();
+  Report long_values = orders;
+  for (ReportRecord& record : long_values.records) {
+    for (auto& values : record.values) {
+      if (values) (*values)[1].text += std::string(3000, 'x') + (*values)[1].text;
+    }
+  }
+  for (const Report& report : {orders, long_values, Multiset(), MultisetWithValues(), Columns(),
+                               Incomplete(), Sharded()}) {
+    for (const size_t columns : {40, 80, 100}) {
+      std::stringstream lines(Render(report, ReportFormat::kTable, columns));
+      std::string line;
+      while (std::getline(lines, line)) EXPECT_LE(DisplayWidth(line), columns) << line;
+    }
+  }
+}
+
+TEST(ReportTest, ThreeDifferencesTakeADozenLines) {
+  EXPECT_EQ(Render(Orders(), ReportFormat::kTable, 100),
+            "DIVERGENT: 3 of 501 rows differ between left and right: 1 changed, 1 only in left, 1 "
+            "only in right\n"
+            "\n"
+            "  left   500 rows  csv:/data/orders.csv?key=id\n"
+            "  right  500 rows  sqlite:/data/shop.db?table=orders\n"
+            "  key id; 2 other columns compared\n"
+            "\n"
+            "name differs in 1 row.\n"
+            "\n"
+            "id   left → right\n"
+            "3    name  open → paid\n"
+            "9    only in left   amount 13.5 | name open\n"
+            "501  only in right  amount 1 | name y\n");
+}
+
+TEST(ReportTest, HashesAreShownWhereAskedFor) {
+  std::string text;
+  TableStyle style;
+  style.hashes = true;
+  const auto write = [&](const Report& report) {
+    text.clear();
+    ASSERT_TRUE(WriteTable(report, style, [&](std::string_view bytes) {
+                  text += bytes;
+                  return absl::OkStatus();
+                }).ok());
+  };
+  write(Orders());
+  EXPECT_THAT(text, HasSubstr("     hash  00000000000000aa → 00000000000000bb\n"));
+  EXPECT_THAT(text, HasSubstr("9    only in left   amount 13.5 | name open\n     hash  "
+                              "00000000000000cc\n"));
+  write(Sharded());
+  EXPECT_THAT(text, HasSubstr("right: in its sources east (00000000000000bb) and west "
+                              "(00000000000000cc)"));
+  EXPECT_THAT(Render(Orders(), ReportFormat::kTable), Not(HasSubstr("00000000")));
+}
+
+TEST(ReportTest, ValuesThatAgentsKeepToThemselvesAreSaidInOneLine) {
+  Report report = Columns();
+  report.values_withheld = {1};
+  EXPECT_THAT(
+      Render(report, ReportFormat::kTable),
+      HasSubstr("\nNo values are shown: the agent of right gives none away (--allow-values).\n"));
+  report.values_withheld = {0, 1};
+  EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("the agents of left and right give"));
+}
+
+TEST(ReportTest, ValuesThatLookTheSameAreToldApart) {
+  Report report = Orders();
+  const auto shown = [&](const Value& left, const Value& right) {
+    (*report.records[0].values[0])[1] = left;
+    (*report.records[0].values[1])[1] = right;
+    const std::string table = Render(report, ReportFormat::kTable);
+    const size_t begin = table.find("name  ") + 6;
+    return table.substr(begin, table.find('\n', begin) - begin);
+  };
+  const auto text = [](const char* of) { return OfText(Tag::kText, of); };
+  EXPECT_EQ(shown(text("open"), text("open ")), "open → 'open '");
+  EXPECT_EQ(shown(text("pay"), text("p\u0430y")), "pay → p<U+0430>y");
+  EXPECT_EQ(shown(text("a b"), text("a\u00A0b")), "a b → a<U+00A0>b");
+  EXPECT_EQ(shown(text("a\nb"), text("a\\nb")), "a\\nb (bytes 610a62) → a\\nb (bytes 615c6e62)");
+  EXPECT_EQ(shown(text("NULL"), Value()), "'NULL' → NULL");
+  EXPECT_EQ(shown(text("1"), Integer(1)), "1 (text) → 1 (integer)");
+}
+
+TEST(ReportTest, OfMoreReplicasItIsSaidWhichLackARow) {
+  Report report = Base({"a", "b", "c"});
+  report.verdict = Verdict::kDivergent;
+  report.total = report.records_proven_equal = 3;
+  report.missing = {1, 2, 0};
+  EXPECT_EQ(VerdictLine(report),
+            "DIVERGENT: 3 of 6 rows differ between a, b and c: 1 missing in a, 2 missing in b");
+}
+
+TEST(ReportTest, RowsOfJsonLinesAndLmdbAreRecords) {
+  Report report = Identical();
+  report.replicas[0].source = "jsonl:a.jsonl?key=id";
+  EXPECT_THAT(VerdictLine(report), StartsWith("IDENTICAL: 1,000 rows in"));
+  report.replicas[1].source = "lmdb:b";
+  EXPECT_THAT(VerdictLine(report), StartsWith("IDENTICAL: 1,000 records in"));
+}
+
+TEST(ReportTest, WhatExplainsFewOfManyIsNotShown) {
+  Report report = Orders();
+  Explanation why;
+  why.columns = {{"name", 20, {{"trailing spaces", "name:rtrim", 20}, {"letter case", "", 4}}},
+                 {"amount", 9, {{"digits behind the point", "amount:round=0", 5}}},
+                 {"id", 3, {}}};
+  report.explanation = why;
+  const std::string table = Render(report, ReportFormat::kTable);
+  EXPECT_THAT(table,
+              HasSubstr("\nWhy name differs: trailing spaces, in all 20 differences looked "
+                        "at (--rule name:rtrim).\nWhy amount differs: digits behind the "
+                        "point, in 5 of 9 differences looked at (--rule amount:round=0).\n"));
+  EXPECT_THAT(table, Not(AnyOf(HasSubstr("letter case"), HasSubstr("Why id"))));
 }
 
 TEST(ReportTest, ColourComesOnlyWhereAskedFor) {
@@ -627,7 +775,7 @@ TEST(ReportTest, ColourComesOnlyWhereAskedFor) {
                 text += bytes;
                 return absl::OkStatus();
               }).ok());
-  EXPECT_THAT(text, StartsWith("\x1b[32mIDENTICAL\x1b[0m: 1,000 records"));
+  EXPECT_THAT(text, StartsWith("\x1b[32mIDENTICAL\x1b[0m: 1,000 rows"));
   EXPECT_THAT(Render(Identical(), ReportFormat::kTable), StartsWith("IDENTICAL: "));
 }
 
@@ -648,20 +796,20 @@ TEST(ReportTest, VerdictLinesReadWell) {
   report.missing = {3, 5};
   report.changed = 7;
   EXPECT_EQ(VerdictLine(report),
-            "DIVERGENT: 15 of 5,000,000 keys differ between left and right (3 missing in left, 5 "
-            "missing in right, 7 changed)");
+            "DIVERGENT: 15 of 5,000,000 rows differ between left and right: 7 changed, 5 only in "
+            "left, 3 only in right");
   report.statuses.in_flight = 1;
   EXPECT_EQ(VerdictLine(report),
-            "DIVERGENT: 15 of 5,000,001 keys differ between left and right (3 missing in left, 5 "
-            "missing in right, 7 changed); 1 key in flight (differed when compared, agrees now)");
+            "DIVERGENT: 15 of 5,000,001 rows differ between left and right: 7 changed, 5 only in "
+            "left, 3 only in right; 1 row in flight (differed when compared, agrees now)");
   EXPECT_EQ(VerdictLine(InFlight()),
-            "IDENTICAL: 988 records in left and right agree; 12 keys in flight (differed when "
+            "IDENTICAL: 988 rows in left and right agree; 12 rows in flight (differed when "
             "compared, agree now)");
   report.verdict = Verdict::kIncomplete;
   report.statuses = {15, 0, 0, 1};
   EXPECT_THAT(VerdictLine(report),
-              StartsWith("INCOMPLETE: at least 15 keys differ between left and right (3 missing in "
-                         "left, 5 missing in right, 7 changed); the comparison did not finish"));
+              StartsWith("INCOMPLETE: at least 15 rows differ between left and right: 7 changed, 5 "
+                         "only in left, 3 only in right; the comparison did not finish"));
 }
 
 // What was not re-read may only have been in flight.
@@ -673,13 +821,13 @@ TEST(ReportTest, AnIncompleteComparisonSaysWhatIsCertainAllTheSame) {
   report.total = report.changed = 7;
   report.statuses = {2, 1, 4};
   EXPECT_EQ(VerdictLine(report),
-            "INCOMPLETE: at least 2 keys differ between left and right; when compared 7 differed "
-            "(7 changed), not all confirmed; the comparison did not finish: right: its agent is "
+            "INCOMPLETE: at least 2 rows differ between left and right; when compared 7 differed, "
+            "not all confirmed: 7 changed; the comparison did not finish: right: its agent is "
             "gone");
   report.statuses = {0, 0, 7};
   EXPECT_EQ(VerdictLine(report),
-            "INCOMPLETE: not known whether left and right agree; when compared 7 differed (7 "
-            "changed), none confirmed; the comparison did not finish: right: its agent is gone");
+            "INCOMPLETE: not known whether left and right agree; when compared 7 differed, "
+            "none confirmed: 7 changed; the comparison did not finish: right: its agent is gone");
   report.statuses = {};
   report.total = report.changed = 0;
   EXPECT_EQ(VerdictLine(report),
@@ -694,15 +842,15 @@ TEST(ReportTest, WhatASampleSaysIsAnEstimateAndAVerdictOnlyIfItProvesOne) {
   report.total = report.changed = report.statuses.confirmed = 40;
   report.estimate = Estimate{2'000'000, 1'900'000, 2'100'000, 8192};
   EXPECT_EQ(VerdictLine(report),
-            "DIVERGENT: about 2,000,000 keys differ between left and right, as a sample of 8,192 "
-            "records lets expect (with 95 % confidence 1,900,000 to 2,100,000); in the sample 40 "
-            "keys differ (40 changed); --exhaustive compares all; only the rows of right where "
+            "DIVERGENT: about 2,000,000 rows differ between left and right, as a sample of 8,192 "
+            "rows lets expect (with 95 % confidence 1,900,000 to 2,100,000); in the sample 40 "
+            "rows differ: 40 changed; --exhaustive compares all; only the rows of right where "
             "region = 'eu'");
   report.verdict = Verdict::kIncomplete;
   report.error = ReportError{absl::StatusCode::kInternal, "not a consistent snapshot", 1};
   EXPECT_EQ(VerdictLine(report),
-            "INCOMPLETE: at least 40 keys differ between left and right (40 changed); about "
-            "2,000,000 keys differ, as a sample of 8,192 records lets expect (with 95 % "
+            "INCOMPLETE: at least 40 rows differ between left and right: 40 changed; about "
+            "2,000,000 rows differ, as a sample of 8,192 rows lets expect (with 95 % "
             "confidence 1,900,000 to 2,100,000); the comparison did not finish: right: not a "
             "consistent snapshot");
 }

@@ -17,6 +17,7 @@
 #include "merkle/hash/digest.h"
 #include "merkle/query/query.h"
 #include "tests/testing/memory_tree.h"
+#include "tests/testing/seed.h"
 
 namespace driftwood::coordinator {
 
@@ -36,6 +37,18 @@ inline std::string IntegerKey(uint64_t number) {
   }
   return key;
 }
+
+// Tests over random replicas. Another seed in each run, or that of --gtest_random_seed.
+class RandomWalkTest : public ::testing::Test {
+ protected:
+  uint64_t Below(uint64_t bound) {
+    return std::uniform_int_distribution<uint64_t>(0, bound - 1)(random_);
+  }
+  Digest AnyDigest() { return RandomDigest(random_); }
+
+  const testing::Seed seed_;
+  Random random_{seed_.value()};
+};
 
 // The replicas of one dataset, and a small language to make them differ.
 struct World {

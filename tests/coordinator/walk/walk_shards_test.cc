@@ -134,17 +134,8 @@ std::map<std::string, States> Reported(const WalkResult& result) {
   return reported;
 }
 
-class WalkShardsTest : public ::testing::Test {
+class WalkShardsTest : public RandomWalkTest {
  protected:
-  WalkShardsTest()
-      : seed_(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed())),
-        random_(seed_),
-        trace_(__FILE__, __LINE__, "seed " + std::to_string(seed_)) {}
-
-  uint64_t Below(uint64_t bound) {
-    return std::uniform_int_distribution<uint64_t>(0, bound - 1)(random_);
-  }
-  Digest AnyDigest() { return RandomDigest(random_); }
   size_t Replica(const World& world) { return static_cast<size_t>(Below(world.size())); }
 
   // Replica r in shards[r] sources: by hash, by range of keys, or one of them holding nearly all.
@@ -229,10 +220,6 @@ class WalkShardsTest : public ::testing::Test {
     if (Below(4) == 0) conditions.limits.reply_bytes_max = 1 + Below(500);
     return conditions;
   }
-
-  const uint64_t seed_;
-  Random random_;
-  const ::testing::ScopedTrace trace_;
 };
 
 TEST_F(WalkShardsTest, AnyShardingGivesTheResultOfTheUnshardedCopies) {

@@ -9,18 +9,8 @@
 namespace driftwood::coordinator {
 namespace {
 
-class WalkSimulationTest : public ::testing::Test {
+class WalkSimulationTest : public RandomWalkTest {
  protected:
-  WalkSimulationTest()
-      : seed_(static_cast<uint64_t>(::testing::UnitTest::GetInstance()->random_seed())),
-        random_(seed_),
-        trace_(__FILE__, __LINE__, "seed " + std::to_string(seed_)) {}
-
-  uint64_t Below(uint64_t bound) {
-    return std::uniform_int_distribution<uint64_t>(0, bound - 1)(random_);
-  }
-  Digest AnyDigest() { return RandomDigest(random_); }
-
   // Equal records 0, step, 2 * step, ... in all replicas.
   void Fill(World& world, uint64_t count, uint64_t first = 0, uint64_t step = 10) {
     for (uint64_t i = 0; i < count; ++i) world.PutAll(IntegerKey(first + i * step), AnyDigest());
@@ -28,10 +18,6 @@ class WalkSimulationTest : public ::testing::Test {
   void FillOne(MemoryTree& tree, uint64_t count, uint64_t first, uint64_t step = 10) {
     for (uint64_t i = 0; i < count; ++i) tree.Put(IntegerKey(first + i * step), AnyDigest());
   }
-
-  const uint64_t seed_;
-  Random random_;
-  const ::testing::ScopedTrace trace_;
 };
 
 TEST_F(WalkSimulationTest, FindsExactlyWhatBruteForceFinds) {

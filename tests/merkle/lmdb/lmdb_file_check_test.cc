@@ -12,6 +12,8 @@
 #include "merkle/check.h"
 #include "merkle/lmdb/lmdb_format.h"
 #include "merkle/os/unique_fd.h"
+#include "tests/testing/files.h"
+#include "tests/testing/lmdb_file.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::merkle {
@@ -21,31 +23,15 @@ using ::testing::HasSubstr;
 
 class LmdbFileCheckTest : public ::testing::Test {
  protected:
-  // One transaction.
   void Write(const std::function<void(MDB_txn*)>& change) {
-    MDB_env* env = nullptr;
-    DRIFTWOOD_CHECK(mdb_env_create(&env) == 0);
-    mdb_env_set_maxdbs(env, 4);
-    mdb_env_set_mapsize(env, size_t{64} << 20);
-    DRIFTWOOD_CHECK(mdb_env_open(env, path_.c_str(), MDB_NOSUBDIR | MDB_NOLOCK, 0600) == 0);
-    MDB_txn* txn = nullptr;
-    DRIFTWOOD_CHECK(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-    change(txn);
-    DRIFTWOOD_CHECK(mdb_txn_commit(txn) == 0);
-    mdb_env_close(env);
+    testing::WriteLmdb(path_, MDB_NOSUBDIR | MDB_NOLOCK, change);
   }
   void WriteEntries(int begin, int end, size_t value_bytes) {
     Write([&](MDB_txn* txn) {
       for (int i = begin; i < end; ++i) {
-        Put(txn, nullptr, "key" + std::to_string(i), std::string(value_bytes, 'v'));
+        testing::PutLmdb(txn, nullptr, 0, "key" + std::to_string(i), std::string(value_bytes, 'v'));
       }
     });
-  }
-  static void Put(MDB_txn* txn, const char* database, std::string key, std::string value) {
-    MDB_dbi dbi = 0;
-    DRIFTWOOD_CHECK(mdb_dbi_open(txn, database, MDB_CREATE, &dbi) == 0);
-    MDB_val k{key.size(), key.data()}, v{value.size(), value.data()};
-    DRIFTWOOD_CHECK(mdb_put(txn, dbi, &k, &v, 0) == 0);
   }
   void Delete(int begin, int end) {
     Write([&](MDB_txn* txn) {
@@ -69,10 +55,7 @@ class LmdbFileCheckTest : public ::testing::Test {
     return std::string(status.message());
   }
 
-  std::string Bytes() const {
-    std::ifstream file(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
+  std::string Bytes() const { return testing::ReadFile(path_); }
   void SetBytes(const std::string& bytes) const {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
   }
@@ -127,7 +110,7 @@ TEST_F(LmdbFileCheckTest, AFileThatNothingWasEverWrittenToIsRefused) {
 TEST_F(LmdbFileCheckTest, TheOtherMetaPageIsFollowedToItsFirstEntry) {
   WriteEntries(0, 1, 3);
   const uint64_t first = Check()->transaction;
-  Write([](MDB_txn* txn) { Put(txn, nullptr, "another", std::string(5000, 'w')); });
+  Write([](MDB_txn* txn) { testing::PutLmdb(txn, nullptr, 0, "another", std::string(5000, 'w')); });
   absl::StatusOr<LmdbFile> file = Check();
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ(file->transaction, first + 1);
@@ -182,7 +165,7 @@ TEST_F(LmdbFileCheckTest, WhatAMetaPageSaysIsWhatTheTreeHas) {
 }
 
 TEST_F(LmdbFileCheckTest, ANamedDatabaseIsNoEntryOfOurs) {
-  Write([](MDB_txn* txn) { Put(txn, "named", "key", "value"); });
+  Write([](MDB_txn* txn) { testing::PutLmdb(txn, "named", 0, "key", "value"); });
   EXPECT_THAT(Damage(), HasSubstr("a node of page"));
 }
 

@@ -163,6 +163,11 @@ TEST(SchemaTest, AnAgreementIsValidated) {
        },
        "column \"note\" is a list of json, which no list is made of"},
       {[](Agreement* a) {
+         a->rules.pop_back();
+         a->schema.values[1] = {"note", ColumnType::kList, "", ColumnType::kText, "money"};
+       },
+       "column \"note\" is a list of text, which are not read as 'money'"},
+      {[](Agreement* a) {
          a->schema.values[1] = {"note", ColumnType::kList, "", ColumnType::kOpaque};
        },
        "column \"note\" is opaque, and of no type that has a name"},

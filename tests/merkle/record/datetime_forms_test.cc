@@ -128,6 +128,17 @@ TEST(DatetimeFormsTest, AFormatSaysHowDatesAreWritten) {
   EXPECT_EQ(ByFormat("le %d/%m, %Y (%%)", "le 3/02, 2024 (%)"), day);
 }
 
+// "2026011" may be a day of January or the first of November.
+TEST(DatetimeFormsTest, WordsWithoutABorderHaveTheirNumberOfDigits) {
+  for (const char* text : {"2026011", "202611", "2026111", "20260111 ", "202601011"}) {
+    EXPECT_EQ(ByFormat("%Y%m%d", text), std::nullopt) << text;
+  }
+  EXPECT_EQ(ByFormat("%d%m%Y", "1012026"), std::nullopt);
+  EXPECT_EQ(ByFormat("%Y-%m%d", "2026-111"), std::nullopt);
+  EXPECT_EQ(ByFormat("%Y%m%dT%H%M", "20260101T123", true), std::nullopt);
+  EXPECT_EQ(ByFormat("%Y%m%dT%H", "20260101T3", true), Local("2026-01-01 03:00"));
+}
+
 TEST(DatetimeFormsTest, AFormatReadsTimesAndZones) {
   EXPECT_EQ(ByFormat("%d.%m.%Y %H:%M", "03.02.2024 4:05", true), Local("2024-02-03 04:05"));
   EXPECT_EQ(ByFormat("%Y/%m/%d %H:%M:%S.%f", "2024/02/03 04:05:06.25", true),

@@ -111,5 +111,21 @@ TEST(ElementsTest, SetsReadFromTheirTextWithoutOrderAndDoubles) {
   EXPECT_EQ(from_text, from_json);
 }
 
+// As PostgreSQL exports money[].
+TEST(ElementsTest, AmountsWithTheirSignAreDecimalsWhereThatIsSaid) {
+  const ElementType money{ColumnType::kDecimal, "", true};
+  const ElementType plain{ColumnType::kDecimal};
+  std::string expected;
+  ASSERT_TRUE(AppendListText("{1234.50,NULL,-5}", Place::kValue, &expected, plain));
+  std::string text, json;
+  EXPECT_TRUE(AppendListText(R"({"$1,234.50",NULL,-$5.00})", Place::kValue, &text, money));
+  EXPECT_TRUE(AppendListJson(R"(["$1,234.50",null,-5])", Place::kValue, &json, money));
+  EXPECT_EQ(text, expected);
+  EXPECT_EQ(json, expected);
+  EXPECT_FALSE(AppendListText("{$1.00}", Place::kValue, &text, plain));
+  EXPECT_FALSE(AppendListText("{$1.0}", Place::kValue, &text, money));
+  EXPECT_FALSE(AppendListJson(R"(["1.00"])", Place::kValue, &json, money));
+}
+
 }  // namespace
 }  // namespace driftwood::merkle

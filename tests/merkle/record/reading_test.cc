@@ -18,6 +18,7 @@ TEST(ReadingTest, EachIsOfOneKindOfType) {
   EXPECT_TRUE(valid(ColumnType::kFloat64, "single"));
   EXPECT_TRUE(valid(ColumnType::kText, "padded"));
   EXPECT_TRUE(valid(ColumnType::kDecimal, "money"));
+  EXPECT_TRUE(valid(ColumnType::kList, "money"));
   for (const ColumnType type : {ColumnType::kTimestamp, ColumnType::kTimestampTz}) {
     EXPECT_TRUE(valid(type, "unix"));
     EXPECT_TRUE(valid(type, "unix_ms"));
@@ -25,6 +26,8 @@ TEST(ReadingTest, EachIsOfOneKindOfType) {
   EXPECT_TRUE(valid(ColumnType::kDate, "%d.%m.%Y"));
   EXPECT_TRUE(valid(ColumnType::kTimestampTz, "%d.%m.%Y %H:%M %z"));
   EXPECT_FALSE(valid(ColumnType::kDecimal, "single"));
+  EXPECT_FALSE(valid(ColumnType::kInteger, "money"));
+  EXPECT_FALSE(valid(ColumnType::kList, "single"));
   EXPECT_FALSE(valid(ColumnType::kDate, "unix"));
   EXPECT_FALSE(valid(ColumnType::kTime, "%H:%M"));
   EXPECT_FALSE(valid(ColumnType::kDate, "iso"));

@@ -52,6 +52,16 @@ TEST(DisplayTest, WideCharactersTakeTwoCells) {
   EXPECT_EQ(DisplayWidth("abc"), 3u);
   EXPECT_EQ(DisplayWidth("Grüße"), 5u);
   EXPECT_EQ(DisplayWidth("日本"), 4u);
+  EXPECT_EQ(DisplayWidth("cafe\u0301"), 4u);
+  EXPECT_EQ(DisplayWidth("a\xff"), 2u);
+}
+
+TEST(DisplayTest, TextIsCutBetweenCharacters) {
+  EXPECT_EQ(CutToWidth("abc", 3), "abc");
+  EXPECT_EQ(CutToWidth("abc", 2), "ab");
+  EXPECT_EQ(CutToWidth("日本", 3), "日");
+  EXPECT_EQ(CutToWidth("e\u0301a", 1), "e\u0301");
+  EXPECT_EQ(CutToWidth("", 0), "");
 }
 
 TEST(DisplayTest, NamesAreJoined) {

@@ -15,12 +15,16 @@
 
 #include "merkle/tree/index.h"
 #include "merkle/tree/node.h"
+#include "tests/testing/files.h"
 #include "tests/testing/memory_tree.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/tree_checks.h"
 
 namespace driftwood::merkle {
 namespace {
+
+using testing::ReadFile;
+using testing::WriteInPlace;
 
 using ::testing::HasSubstr;
 
@@ -185,19 +189,6 @@ TEST_F(StrictApplyTest, RandomBatchesThatAreRightAreMadeAndThoseThatAreNotAreRef
 }
 
 // ---- root and source position belong together ----
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// Into the same inode, as whoever restores a file does, while others have it open.
-void WriteInPlace(const std::filesystem::path& path, const std::string& bytes) {
-  const int fd = ::open(path.c_str(), O_WRONLY);
-  ASSERT_GE(fd, 0);
-  ASSERT_EQ(::pwrite(fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(bytes.size()));
-  ::close(fd);
-}
 
 // All metadata records in `bytes` with the position `from` have `to` instead, and a checksum that
 // is right.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "merkle/tree/index.h"
+#include "tests/testing/files.h"
 #include "tests/testing/memory_tree.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/tree_checks.h"
@@ -37,10 +38,6 @@ class IndexBuilderTest : public ::testing::Test {
     const absl::Status verified = (*index)->Verify();
     EXPECT_TRUE(verified.ok()) << verified;
     ExpectSameViews(**(*index)->Snapshot(), twin, random_, 5);
-  }
-  std::string FileBytes() const {
-    std::ifstream file(path_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
   }
   std::vector<std::string> FilesBeside() const {
     std::vector<std::string> names;
@@ -187,7 +184,7 @@ TEST_F(IndexBuilderTest, BadParametersAndFoldersAreRefused) {
 TEST_F(IndexBuilderTest, ABuilderDestroyedBeforeItsEndLeavesThePathAsItWas) {
   for (const bool out_of_order : {false, true}) {
     ASSERT_TRUE(BuildIndex(path_, options_, RandomRecords(500, 8), "old").ok());
-    const std::string before = FileBytes();
+    const std::string before = testing::ReadFile(path_);
     {
       auto builder = IndexBuilder::Create(path_, options_).value();
       for (const auto& [key, digest] : RandomRecords(500, 8)) {
@@ -197,17 +194,17 @@ TEST_F(IndexBuilderTest, ABuilderDestroyedBeforeItsEndLeavesThePathAsItWas) {
         ASSERT_TRUE(builder->Add(std::string(1, '\0'), DigestOf(1)).ok() || true);
       }
     }
-    EXPECT_EQ(FileBytes(), before);
+    EXPECT_EQ(testing::ReadFile(path_), before);
     EXPECT_EQ(FilesBeside(), std::vector<std::string>{"index"});
   }
 }
 
 TEST_F(IndexBuilderTest, ABuildThatFailsLeavesThePathAsItWas) {
   ASSERT_TRUE(BuildIndex(path_, options_, RandomRecords(500, 8), "old").ok());
-  const std::string before = FileBytes();
+  const std::string before = testing::ReadFile(path_);
   EXPECT_FALSE(FirstError({{"a", DigestOf(1)}, {"a", DigestOf(1)}}).ok());
   EXPECT_FALSE(FirstError({{"b", DigestOf(1)}, {"a", DigestOf(1)}, {"b", DigestOf(1)}}).ok());
-  EXPECT_EQ(FileBytes(), before);
+  EXPECT_EQ(testing::ReadFile(path_), before);
   EXPECT_EQ(FilesBeside(), std::vector<std::string>{"index"});
 }
 

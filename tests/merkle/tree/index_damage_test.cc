@@ -19,11 +19,14 @@
 
 #include "merkle/status_macros.h"
 #include "merkle/tree/index.h"
+#include "tests/testing/files.h"
 #include "tests/testing/temp_dir.h"
 #include "tests/testing/tree_checks.h"
 
 namespace driftwood::merkle {
 namespace {
+
+using testing::ReadFile;
 
 constexpr size_t kPageBytes = 4096;
 constexpr size_t kApplyEvery = 16;  // a write is synced, which takes its time
@@ -31,11 +34,6 @@ constexpr size_t kApplyEvery = 16;  // a write is synced, which takes its time
 void WriteFile(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 // What a damaged copy of the index came to.

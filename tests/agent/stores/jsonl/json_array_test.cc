@@ -6,6 +6,7 @@
 #include "agent/stores/jsonl/jsonl_decoder.h"
 #include "agent/stores/jsonl/jsonl_store.h"
 #include "gmock/gmock.h"
+#include "tests/agent/stores/jsonl/jsonl_fixture.h"
 #include "tests/agent/stores/text/stream_fixture.h"
 #include "tests/agent/stores/text/text_store_fixture.h"
 #include "tests/testing/seed.h"
@@ -19,9 +20,7 @@ using ::testing::Not;
 using Kind = SourceValue::Kind;
 
 absl::StatusOr<JsonlTable> Parse(std::string_view text, size_t chunk_bytes = 1 << 20) {
-  ChunkOptions options;
-  options.chunk_bytes = chunk_bytes;
-  return ParseJsonlText(UrlOf("jsonl:t.json"), text, options);
+  return ParseJsonFile("t.json", text, chunk_bytes);
 }
 
 // Columns and values, NULL as "NULL"; nested values without the white space that means nothing.
@@ -40,14 +39,7 @@ std::string Show(const JsonlTable& table) {
   return shown;
 }
 
-std::string ErrorOf(const std::string& text) {
-  const auto table = Parse(text);
-  EXPECT_EQ(table.status().code(), absl::StatusCode::kInvalidArgument) << text;
-  EXPECT_THAT(std::string(table.status().message()), Not(HasSubstr("\n")));
-  for (size_t bytes = 1; bytes < text.size() + 2; ++bytes)
-    EXPECT_EQ(Parse(text, bytes).status(), table.status()) << text << " " << bytes;
-  return std::string(table.status().message());
-}
+std::string ErrorOf(const std::string& text) { return JsonErrorOf("t.json", text, 1); }
 
 // The objects of an array, in white space of all kinds.
 class RandomArray {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "gmock/gmock.h"
+#include "tests/agent/stores/jsonl/jsonl_fixture.h"
 #include "tests/agent/stores/text/text_store_fixture.h"
 
 namespace driftwood::agent {
@@ -18,9 +19,7 @@ using ::testing::Not;
 using Kind = SourceValue::Kind;
 
 absl::StatusOr<JsonlTable> Parse(std::string_view text, size_t chunk_bytes = 1 << 20) {
-  ChunkOptions options;
-  options.chunk_bytes = chunk_bytes;
-  return ParseJsonlText(UrlOf("jsonl:t.jsonl"), text, options);
+  return ParseJsonFile("t.jsonl", text, chunk_bytes);
 }
 
 std::string Show(const JsonlTable& table) {
@@ -54,12 +53,7 @@ std::string TextOf(const std::string& value) {
 }
 
 std::string ErrorOf(const std::string& text) {
-  const auto table = Parse(text);
-  EXPECT_EQ(table.status().code(), absl::StatusCode::kInvalidArgument) << text;
-  EXPECT_THAT(std::string(table.status().message()), Not(HasSubstr("\n")));
-  for (size_t bytes = 1; bytes < text.size() + 2; bytes += 1 + text.size() / 20)
-    EXPECT_EQ(Parse(text, bytes).status(), table.status()) << bytes;
-  return std::string(table.status().message());
+  return JsonErrorOf("t.jsonl", text, 1 + text.size() / 20);
 }
 
 TEST(JsonlTest, StringsAreUnescaped) {

@@ -20,8 +20,8 @@ using ::testing::HasSubstr;
 
 // Ledger row 23.
 TEST_F(LmdbStoreTest, Ledger23AScanSeesOneSnapshotWhileAWriterCommits) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-    for (int i = 0; i < 9000; ++i) Put(txn, nullptr, 0, std::to_string(10'000 + i), "old");
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    for (int i = 0; i < 9000; ++i) PutLmdb(txn, nullptr, 0, std::to_string(10'000 + i), "old");
   });
   const auto store = Open();
   auto scan = store->StartScan({"key", "value"}).value();
@@ -37,8 +37,8 @@ TEST_F(LmdbStoreTest, Ledger23AScanSeesOneSnapshotWhileAWriterCommits) {
     std::string moved = "18999";
     MDB_val key{moved.size(), moved.data()};
     DRIFTWOOD_CHECK(mdb_del(txn, dbi, &key, nullptr) == 0);
-    Put(txn, nullptr, 0, "0", "moved");
-    for (int i = 0; i < 8999; ++i) Put(txn, nullptr, 0, std::to_string(10'000 + i), "new");
+    PutLmdb(txn, nullptr, 0, "0", "moved");
+    for (int i = 0; i < 8999; ++i) PutLmdb(txn, nullptr, 0, std::to_string(10'000 + i), "new");
   });
 
   const ScanOutcome rest = ReadScan(*scan);
@@ -64,7 +64,7 @@ TEST_F(LmdbStoreTest, Ledger24AChangeEndsTheProofAndNothingElseDoes) {
   }
   EXPECT_TRUE(Open()->IsUnchanged(position).value());
   // Same size, same number of records.
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) { Put(txn, nullptr, 0, "b", "3"); });
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "b", "3"); });
   EXPECT_FALSE(Open()->IsUnchanged(position).value());
 }
 
@@ -73,7 +73,7 @@ TEST_F(LmdbStoreTest, AReplacedFileIsReadAnew) {
   const auto store = Open();
   const ScanOutcome before = ReadAll(*store, {"key"});
   const std::filesystem::path other = folder_ / "other.mdb";
-  Write(other, MDB_NOSUBDIR, [](MDB_txn* txn) { Put(txn, nullptr, 0, "z", "z"); });
+  WriteLmdb(other, MDB_NOSUBDIR, [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "z", "z"); });
   std::filesystem::rename(other, File());
   EXPECT_FALSE(store->IsUnchanged(before.end.position).value());
   EXPECT_THAT(ReadAll(*store, {"key"}).rows, ElementsAre(ElementsAre("bytes z")));
@@ -83,13 +83,13 @@ TEST_F(LmdbStoreTest, AReplacedFileIsReadAnew) {
 // that name: its transaction numbers are those of the old file.
 TEST_F(LmdbStoreTest, AFileRenamedIntoThePlaceOfAnOpenOneIsReadAtItsNewestTransaction) {
   for (int i = 1; i <= 6; ++i) {
-    Write(File(), MDB_NOSUBDIR,
-          [i](MDB_txn* txn) { Put(txn, nullptr, 0, "k", "old " + std::to_string(i)); });
+    WriteLmdb(File(), MDB_NOSUBDIR,
+              [i](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "k", "old " + std::to_string(i)); });
   }
   const std::filesystem::path other = folder_ / "other.mdb";
   for (int i = 1; i <= 3; ++i) {
-    Write(other, MDB_NOSUBDIR,
-          [i](MDB_txn* txn) { Put(txn, nullptr, 0, "k", "new " + std::to_string(i)); });
+    WriteLmdb(other, MDB_NOSUBDIR,
+              [i](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "k", "new " + std::to_string(i)); });
   }
   const OpenElsewhere reader(File());
   std::filesystem::rename(other, File());
@@ -106,7 +106,7 @@ TEST_F(LmdbStoreTest, AWriterThatUsesNoLocksIsNoPointInTime) {
   const auto store = Open();
   auto scan = store->StartScan({"key", "value"}).value();
   WriteFromElsewhere(File(), MDB_NOSUBDIR | MDB_NOLOCK,
-                     [](MDB_txn* txn) { Put(txn, nullptr, 0, "b", "3"); });
+                     [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "b", "3"); });
   const ScanOutcome rest = ReadScan(*scan);
   ASSERT_TRUE(rest.status.ok()) << rest.status;
   EXPECT_THAT(rest.end.not_point_in_time, HasSubstr("written while it was read"));
@@ -121,7 +121,7 @@ TEST_F(LmdbStoreTest, WhatWasWrittenPastAnOpenLockFileIsReadWithoutIt) {
   WriteThree();
   const OpenElsewhere reader(File());
   WriteFromElsewhere(File(), MDB_NOSUBDIR | MDB_NOLOCK,
-                     [](MDB_txn* txn) { Put(txn, nullptr, 0, "b", "3"); });
+                     [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "b", "3"); });
   const auto store = Open();
   const ScanOutcome all = ReadAll(*store, {"value"});
   ASSERT_TRUE(all.status.ok()) << all.status;
@@ -153,7 +153,7 @@ TEST_F(LmdbStoreTest, ALockFileThatIsTruncatedWhileItIsHeldIsNoCrash) {
   ASSERT_TRUE(scan->Next().ok());
   std::filesystem::resize_file(File().string() + "-lock", 0);
   WriteFromElsewhere(File(), MDB_NOSUBDIR | MDB_NOLOCK,
-                     [](MDB_txn* txn) { Put(txn, nullptr, 0, "1", "new"); });
+                     [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "1", "new"); });
   const ScanOutcome rest = ReadScan(*scan);
   ASSERT_TRUE(rest.status.ok()) << rest.status;
   EXPECT_THAT(rest.end.not_point_in_time, HasSubstr("not under its lock file"));
@@ -179,7 +179,7 @@ TEST_F(LmdbStoreTest, AFileThatIsWrittenOverWhileItIsReadIsNoPointInTime) {
     // One that a program which has the file open makes afterwards.
     if (commit) {
       WriteFromElsewhere(File(), MDB_NOSUBDIR,
-                         [](MDB_txn* txn) { Put(txn, nullptr, 0, "1", "more"); });
+                         [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "1", "more"); });
     }
     const ScanOutcome rest = ReadScan(*scan);
     ASSERT_TRUE(rest.status.ok()) << rest.status;
@@ -208,7 +208,7 @@ TEST_F(LmdbStoreTest, WithoutALockFileACommitWhileItIsReadIsNoPointInTime) {
   EXPECT_EQ(ReadScan(*scan).end.not_point_in_time, "");
   scan = store->StartScan({"key", "value"}).value();
   WriteFromElsewhere(File(), MDB_NOSUBDIR | MDB_NOLOCK,
-                     [](MDB_txn* txn) { Put(txn, nullptr, 0, "1", "new"); });
+                     [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "1", "new"); });
   EXPECT_THAT(ReadScan(*scan).end.not_point_in_time, HasSubstr("not under its lock file"));
 }
 
@@ -241,9 +241,9 @@ TEST_F(LmdbStoreTest, AnInterruptedScanEnds) {
 
 // Whatever a file holds: rows or an error, in a time that its size bounds.
 TEST_F(LmdbStoreTest, ADamagedFileIsAnErrorAndNoCrash) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
     for (int i = 0; i < 300; ++i) {
-      Put(txn, "n", 0, std::to_string(10'000 + i), std::string(i % 50 == 0 ? 9000 : 90, 'x'));
+      PutLmdb(txn, "n", 0, std::to_string(10'000 + i), std::string(i % 50 == 0 ? 9000 : 90, 'x'));
     }
   });
   std::ifstream file(File(), std::ios::binary);

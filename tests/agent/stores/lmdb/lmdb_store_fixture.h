@@ -14,42 +14,22 @@
 #include "agent/stores/lmdb/lmdb_store.h"
 #include "merkle/check.h"
 #include "tests/agent/source/store_reading.h"
+#include "tests/testing/lmdb_file.h"
 #include "tests/testing/seed.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::agent {
 
-// Writes one transaction. The environment is closed again: LMDB allows one for each process.
-inline void Write(const std::filesystem::path& path, unsigned env_flags,
-                  const std::function<void(MDB_txn*)>& change) {
-  MDB_env* env = nullptr;
-  DRIFTWOOD_CHECK(mdb_env_create(&env) == 0);
-  mdb_env_set_maxdbs(env, 16);
-  mdb_env_set_mapsize(env, size_t{256} << 20);
-  DRIFTWOOD_CHECK(mdb_env_open(env, path.c_str(), env_flags, 0600) == 0);
-  MDB_txn* txn = nullptr;
-  DRIFTWOOD_CHECK(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
-  change(txn);
-  DRIFTWOOD_CHECK(mdb_txn_commit(txn) == 0);
-  mdb_env_close(env);
-}
+using testing::PutLmdb;
+using testing::WriteLmdb;
 
-inline void Put(MDB_txn* txn, const char* database, unsigned flags, std::string key,
-                std::string value) {
-  MDB_dbi dbi = 0;
-  DRIFTWOOD_CHECK(mdb_dbi_open(txn, database, flags | MDB_CREATE, &dbi) == 0);
-  MDB_val k{key.size(), key.data()};
-  MDB_val v{value.size(), value.data()};
-  DRIFTWOOD_CHECK(mdb_put(txn, dbi, &k, &v, 0) == 0);
-}
-
-// The same from another process, while this one has the environment open.
+// Writes one transaction from another process, while this one has the environment open.
 inline void WriteFromElsewhere(const std::filesystem::path& path, unsigned env_flags,
                                const std::function<void(MDB_txn*)>& change) {
   const pid_t child = ::fork();
   DRIFTWOOD_CHECK(child >= 0);
   if (child == 0) {
-    Write(path, env_flags, change);
+    WriteLmdb(path, env_flags, change);
     ::_exit(0);
   }
   int status = 0;
@@ -108,18 +88,18 @@ class LmdbStoreTest : public ::testing::Test {
   }
 
   void WriteThree() const {
-    Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-      Put(txn, nullptr, 0, "b", "2");
-      Put(txn, nullptr, 0, "a", std::string("\0x", 2));
-      Put(txn, nullptr, 0, "c", "");
+    WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+      PutLmdb(txn, nullptr, 0, "b", "2");
+      PutLmdb(txn, nullptr, 0, "a", std::string("\0x", 2));
+      PutLmdb(txn, nullptr, 0, "c", "");
     });
   }
 
   // 20,000 records, over several batches.
   void WriteMany(const std::string& value) const {
-    Write(File(), MDB_NOSUBDIR, [&value](MDB_txn* txn) {
+    WriteLmdb(File(), MDB_NOSUBDIR, [&value](MDB_txn* txn) {
       for (int i = 0; i < 20'000; ++i) {
-        Put(txn, nullptr, 0, std::to_string(10'000 + i), value + std::string(100, 'x'));
+        PutLmdb(txn, nullptr, 0, std::to_string(10'000 + i), value + std::string(100, 'x'));
       }
     });
   }

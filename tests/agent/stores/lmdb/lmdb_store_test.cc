@@ -50,9 +50,10 @@ TEST_F(LmdbStoreTest, ScansKeysAndValuesAsTheyAre) {
 
 TEST_F(LmdbStoreTest, ManyBatchesHaveEveryRecordOnce) {
   constexpr int kRecords = 10'000;
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
     for (int i = 0; i < kRecords; ++i) {
-      Put(txn, nullptr, 0, std::to_string(100'000 + i), std::string(i % 7 == 0 ? 5000 : 9, 'x'));
+      PutLmdb(txn, nullptr, 0, std::to_string(100'000 + i),
+              std::string(i % 7 == 0 ? 5000 : 9, 'x'));
     }
   });
   const auto store = Open();
@@ -66,15 +67,15 @@ TEST_F(LmdbStoreTest, ManyBatchesHaveEveryRecordOnce) {
 }
 
 TEST_F(LmdbStoreTest, AFolderWithDataMdbIsAnEnvironmentToo) {
-  Write(folder_.path(), 0, [](MDB_txn* txn) { Put(txn, nullptr, 0, "k", "v"); });
+  WriteLmdb(folder_.path(), 0, [](MDB_txn* txn) { PutLmdb(txn, nullptr, 0, "k", "v"); });
   const auto store = OpenLmdbStore({"lmdb", folder_.path().string(), {}}).value();
   EXPECT_EQ(ReadAll(*store, {"key"}).rows.size(), 1u);
 }
 
 TEST_F(LmdbStoreTest, NamedDatabasesAreChosenByName) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-    Put(txn, "orders", 0, "k", "v");
-    Put(txn, "items", 0, "i", "w");
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    PutLmdb(txn, "orders", 0, "k", "v");
+    PutLmdb(txn, "items", 0, "i", "w");
   });
   EXPECT_THAT(ReadAll(*Open("orders"), {"key"}).rows, ElementsAre(ElementsAre("bytes k")));
   EXPECT_THAT(ReadAll(*Open("items"), {"key"}).rows, ElementsAre(ElementsAre("bytes i")));
@@ -91,15 +92,15 @@ TEST_F(LmdbStoreTest, NamedDatabasesAreChosenByName) {
 }
 
 TEST_F(LmdbStoreTest, ValuesThatLookLikeDatabasesAreRecords) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-    Put(txn, nullptr, 0, "zeros", std::string(48, '\0'));
-    Put(txn, nullptr, 0, std::string("\0\0", 2), std::string(48, '\0'));
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    PutLmdb(txn, nullptr, 0, "zeros", std::string(48, '\0'));
+    PutLmdb(txn, nullptr, 0, std::string("\0\0", 2), std::string(48, '\0'));
   });
   EXPECT_EQ(ReadAll(*Open(), {"key"}).rows.size(), 2u);
 }
 
 TEST_F(LmdbStoreTest, ADatabaseWithDuplicatesIsRefusedByName) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) { Put(txn, "dup", MDB_DUPSORT, "k", "v"); });
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) { PutLmdb(txn, "dup", MDB_DUPSORT, "k", "v"); });
   const auto description = Open("dup")->Describe();
   EXPECT_EQ(description.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(description.status().message()), HasSubstr("\"dup\""));
@@ -119,8 +120,9 @@ TEST_F(LmdbStoreTest, WhatIsNoLmdbFileIsAClearError) {
 }
 
 TEST_F(LmdbStoreTest, ATruncatedFileIsDataLossAndNoCrash) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-    for (int i = 0; i < 5000; ++i) Put(txn, nullptr, 0, std::to_string(i), std::string(100, 'x'));
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    for (int i = 0; i < 5000; ++i)
+      PutLmdb(txn, nullptr, 0, std::to_string(i), std::string(100, 'x'));
   });
   std::filesystem::resize_file(File(), std::filesystem::file_size(File()) / 2);
   EXPECT_EQ(Open()->Describe().status().code(), absl::StatusCode::kDataLoss);
@@ -128,9 +130,9 @@ TEST_F(LmdbStoreTest, ATruncatedFileIsDataLossAndNoCrash) {
 
 // Ledger row 17.
 TEST_F(LmdbStoreTest, Ledger17ADatabaseThatWasDroppedIsNotAnEmptyOne) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-    Put(txn, "orders", 0, "k", "v");
-    Put(txn, "items", 0, "i", "w");
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    PutLmdb(txn, "orders", 0, "k", "v");
+    PutLmdb(txn, "items", 0, "i", "w");
   });
   const auto store = Open("orders");
   EXPECT_EQ(ReadAll(*store, {"key"}).rows.size(), 1u);
@@ -158,9 +160,9 @@ TEST_F(LmdbStoreTest, Ledger17ADatabaseThatWasDroppedIsNotAnEmptyOne) {
 }
 
 TEST_F(LmdbStoreTest, StoresOfOneFileAreReadSideBySide) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
-    Put(txn, "a", 0, "k", "v");
-    Put(txn, "b", 0, "i", "w");
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+    PutLmdb(txn, "a", 0, "k", "v");
+    PutLmdb(txn, "b", 0, "i", "w");
   });
   const auto a = Open("a");
   const auto b = Open("b");
@@ -198,10 +200,10 @@ TEST_F(LmdbStoreTest, LooksRawKeysUp) {
 }
 
 TEST_F(LmdbStoreTest, IntegerKeysAreReadInTheirOwnOrder) {
-  Write(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
+  WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
     for (const size_t key : {size_t{256}, size_t{1}, size_t{2}}) {
-      Put(txn, "n", MDB_INTEGERKEY, std::string(reinterpret_cast<const char*>(&key), sizeof(key)),
-          std::to_string(key));
+      PutLmdb(txn, "n", MDB_INTEGERKEY,
+              std::string(reinterpret_cast<const char*>(&key), sizeof(key)), std::to_string(key));
     }
   });
   const auto store = Open("n");

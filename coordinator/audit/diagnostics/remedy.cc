@@ -1,0 +1,60 @@
+#include "coordinator/audit/diagnostics/remedy.h"
+
+#include <cstdlib>
+#include <utility>
+
+#include "merkle/record/reading.h"
+#include "merkle/text/display.h"
+
+namespace driftwood::coordinator {
+namespace {
+
+// As one word of a POSIX shell.
+std::string Word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+.,:=/%@";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string quoted = "'";
+  for (const char c : text) c == '\'' ? quoted += "'\\''" : quoted += c;
+  return quoted + "'";
+}
+
+std::string ZoneText(int64_t minutes) {
+  if (minutes == 0) return "UTC";
+  const int64_t size = std::llabs(minutes);
+  std::string text = (minutes < 0 ? "UTC-" : "UTC+") + std::to_string(size / 60);
+  if (size % 60 != 0) text += (size % 60 < 10 ? ":0" : ":") + std::to_string(size % 60);
+  return text;
+}
+
+}  // namespace
+
+std::string TypesOption(const merkle::Column& column, std::string_view type) {
+  if (merkle::ColumnTypeText(column) == type) return "";
+  return "--types " + Word(ListItem(column.name) + "=" + std::string(type));
+}
+
+std::string ZoneOption(const std::vector<std::pair<std::string, int64_t>>& zones,
+                       const std::string& column) {
+  std::string list;
+  for (const auto& [replica, minutes] : zones) {
+    list += (list.empty() ? "" : ",") + replica + ":" + ListItem(column) + "=" + ZoneText(minutes);
+  }
+  return "--zone " + Word(list);
+}
+
+std::string SwapOption(const std::string& replica, const std::string& a, const std::string& b) {
+  const std::string one = ListItem(a), other = ListItem(b);
+  return "--rename " +
+         Word(replica + ":" + one + "=" + other + "," + replica + ":" + other + "=" + one);
+}
+
+std::string UrlOption(std::string_view parameter, const std::string& replica) {
+  return std::string(parameter) + " in the URL of " + replica;
+}
+
+std::string Both(const std::string& a, const std::string& b) {
+  return a.empty() ? b : b.empty() ? a : a + " and " + b;
+}
+
+}  // namespace driftwood::coordinator
