@@ -53,6 +53,11 @@ struct SourceValue {
     kGroups,  // a number in groups of four decimal digits, which are in `text`: grouped()
   };
 
+  struct Scale {
+    int16_t weight;
+    bool negative;
+  };
+
   Kind kind = Kind::kNull;
   merkle::Value::Special special = merkle::Value::Special::kNone;  // dates and timestamps only
   union {
@@ -62,10 +67,7 @@ struct SourceValue {
     double real;
     const TextForms* forms;     // kText: null for the usual ones
     const char* character_set;  // its name, ended by a zero; lives as long as `text`
-    struct {
-      int16_t weight;
-      bool negative;
-    } scale;  // kGroups
+    Scale scale;                // kGroups
   };
   std::string_view text;
 

@@ -264,9 +264,11 @@ absl::Status WriteOutput(
   constexpr size_t kColumns = 100;  // where no terminal says how wide it is
   TableStyle style;
   style.columns = kColumns;
+  style.whole_sentences = true;
   style.hashes = options.show_hashes;
   if (!file_usable && environment.stdout_is_terminal) {
     style.columns = environment.terminal_columns();
+    style.whole_sentences = false;
     style.colour = environment.colour;
   }
   RETURN_IF_ERROR(write(style, [&](std::string_view bytes) { return output->Write(bytes); }));

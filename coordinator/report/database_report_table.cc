@@ -23,7 +23,7 @@ class DatabaseTableWriter {
       : report_(report), style_(style), sink_(sink) {}
 
   absl::Status Write() {
-    const std::string verdict = Wrapped(VerdictLine(report_), style_.columns, /*indent=*/2);
+    const std::string verdict = Sentence(VerdictLine(report_), style_, /*indent=*/2);
     RETURN_IF_ERROR(sink_(ColouredVerdict(verdict, report_.verdict, style_) + "\n"));
     if (report_.verdict == Verdict::kError) return absl::OkStatus();
     RETURN_IF_ERROR(Replicas());
@@ -37,7 +37,7 @@ class DatabaseTableWriter {
  private:
   // `indent`: of all lines but the first, if it takes several.
   absl::Status Line(const std::string& text = "", size_t indent = 2) {
-    return sink_(Wrapped(text, style_.columns, indent) + "\n");
+    return sink_(Sentence(text, style_, indent) + "\n");
   }
 
   std::string Coloured(const std::string& text, TableResult result) const {

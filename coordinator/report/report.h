@@ -311,6 +311,8 @@ enum class CsvForm : uint8_t {
 
 struct TableStyle {
   size_t columns = 0;  // of the terminal; 0: no limit
+  // A sentence stays one line, however long: in files and pipes, where a line is what is looked for.
+  bool whole_sentences = false;
   bool colour = false;
   bool hashes = false;  // of the rows that differ too
 };

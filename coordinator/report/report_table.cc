@@ -47,7 +47,7 @@ class TableWriter {
  private:
   // `indent`: of all lines but the first, if it takes several.
   absl::Status Line(const std::string& text = "", size_t indent = 2) {
-    return sink_(Wrapped(text, style_.columns, indent) + "\n");
+    return sink_(Sentence(text, style_, indent) + "\n");
   }
   std::string Rows(uint64_t count) const {
     const std::string word(RowWord(report_));
@@ -55,7 +55,7 @@ class TableWriter {
   }
 
   absl::Status Verdict() {
-    const std::string wrapped = Wrapped(VerdictLine(report_), style_.columns, /*indent=*/2);
+    const std::string wrapped = Sentence(VerdictLine(report_), style_, /*indent=*/2);
     return sink_(ColouredVerdict(wrapped, report_.verdict, style_) + "\n");
   }
 

@@ -50,6 +50,10 @@ std::string Wrapped(const std::string& text, size_t columns, size_t indent) {
   return wrapped;
 }
 
+std::string Sentence(const std::string& text, const TableStyle& style, size_t indent) {
+  return Wrapped(text, style.whole_sentences ? 0 : style.columns, indent);
+}
+
 std::string Clipped(const std::string& text, size_t cells) {
   if (DisplayWidth(text) <= cells) return text;
   return CutToWidth(text, cells > 0 ? cells - 1 : 0) + "…";

@@ -21,6 +21,8 @@ std::vector<size_t> Widths(const std::vector<TableRow>& rows);
 // `text` in lines of at most `columns` cells, broken at blanks, all but the first indented. A word
 // that is longer stays whole, so that it can be copied. 0 columns: no limit.
 std::string Wrapped(const std::string& text, size_t columns, size_t indent);
+// `text` wrapped as the style wants its sentences.
+std::string Sentence(const std::string& text, const TableStyle& style, size_t indent);
 
 // At most `cells` of `text`, with "…" for what was cut off.
 std::string Clipped(const std::string& text, size_t cells);

@@ -669,6 +669,19 @@ TEST(ReportTest, NothingIsWiderThanTheTerminal) {
   }
 }
 
+TEST(ReportTest, InAFileASentenceIsOneLine) {
+  std::string text;
+  TableStyle style;
+  style.columns = 40;
+  style.whole_sentences = true;
+  ASSERT_TRUE(WriteTable(Orders(), style, [&](std::string_view bytes) {
+                text += bytes;
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_THAT(text, StartsWith("DIVERGENT: 3 of 501 rows differ between left and right: 1 changed, "
+                               "1 only in left, 1 only in right\n"));
+}
+
 TEST(ReportTest, ThreeDifferencesTakeADozenLines) {
   EXPECT_EQ(Render(Orders(), ReportFormat::kTable, 100),
             "DIVERGENT: 3 of 501 rows differ between left and right: 1 changed, 1 only in left, 1 "
