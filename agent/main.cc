@@ -23,11 +23,13 @@
 #include <random>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/serve/agent_config.h"
 #include "agent/serve/digest_key_file.h"
 #include "agent/serve/grpc_server.h"
 #include "agent/serve/listen_address.h"
@@ -57,22 +59,12 @@ constexpr int kExitError = 2;
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kShutdownGrace{500};
 
-struct Options {
-  std::string listen;
-  std::vector<std::string> datasets;  // NAME=URL
-  std::string list_tables;            // URL; empty: serve
-  bool stores = false;                // print the kinds of stores
-  std::string state_dir;
-  std::string digest_key_file;
-  std::string token_file;
-  ReadingOptions reading;
+struct Options : AgentOptions {
+  std::string config_file;
+  std::string list_tables;  // URL; empty: serve
+  bool stores = false;      // print the kinds of stores
   int input_fd = -1;
-  bool resume = false;
-  bool unkeyed = false;
-  bool allow_values = false;
   bool exit_on_stdin_eof = false;
-  bool insecure = false;
-  bool verbose = false;
 };
 
 void DefineOptions(CLI::App* app, Options* options) {
@@ -86,6 +78,9 @@ void DefineOptions(CLI::App* app, Options* options) {
              "may be given more than once")
           ->type_name("NAME=URL")
           ->allow_extra_args(false);
+  app->add_option("--config", options->config_file,
+                  "a file with what to serve and how; what is typed counts more")
+      ->type_name("FILE");
   app->add_option("--list-tables", options->list_tables,
                   "list the tables of a database as JSON Lines, and end")
       ->type_name("URL")
@@ -261,6 +256,24 @@ bool StdinEnded() {
   return got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
 }
 
+// Says of each dataset whether it can be opened now. It is served all the same: what is not there
+// yet may come.
+void SayWhatIsServed(const std::stop_token& stop, const Options& options,
+                     const merkle::Secrets& secrets, Service* service) {
+  for (const std::string& dataset : options.datasets) {
+    const std::string name = dataset.substr(0, dataset.find('='));
+    CallControl control;
+    const absl::StatusOr<DatasetDescription> description = service->Describe(name, &control);
+    if (stop.stop_requested()) return;
+    if (description.ok()) {
+      spdlog::info("{}: {}", name, EscapeForDisplay(secrets.Hide(description->source)));
+    } else {
+      spdlog::warn("{} can't be opened: {}", name,
+                   EscapeForDisplay(secrets.Hide(std::string(description.status().message()))));
+    }
+  }
+}
+
 // Returns when the agent is to end.
 void WaitForEnd(int signals, bool watch_stdin, Service* service) {
   pollfd watched[] = {{signals, POLLIN, 0}, {watch_stdin ? STDIN_FILENO : -1, POLLIN, 0}};
@@ -295,6 +308,9 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   service_options.allow_values = options.allow_values;
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
+  service_options.log_comparison = [](const std::string& line) {
+    spdlog::info("{}", EscapeForDisplay(line));
+  };
   service_options.log = [&secrets](const std::string& line) {
     spdlog::warn("{}", EscapeForDisplay(secrets.Hide(line)));
   };
@@ -314,8 +330,15 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   if (!std::cout) return absl::FailedPreconditionError("can't write to stdout");
   spdlog::info("listening on {}, {}", EscapeForDisplay(server->address()),
                service_options.key.keyed() ? "keyed" : "unkeyed");
+  // Beside what is served: a server that does not answer keeps nobody waiting.
+  std::jthread opening;
+  if (!options.config_file.empty()) {
+    opening = std::jthread(
+        [&](const std::stop_token& stop) { SayWhatIsServed(stop, options, secrets, &service); });
+  }
   WaitForEnd(signals, options.exit_on_stdin_eof, &service);
   spdlog::info("ending");
+  opening.request_stop();
   ShutDown(&service, gentleness.pacer.get(), server.get());
   return absl::OkStatus();
 }
@@ -404,7 +427,7 @@ int Main(int argc, char** argv) {
   ::umask(S_IRWXG | S_IRWXO);
   // gRPC's own messages go to stderr too; what matters in them is in the statuses.
   ::setenv("GRPC_VERBOSITY", "NONE", 0);
-  const merkle::Secrets secrets({argv + std::min(argc, 1), argv + argc});
+  merkle::Secrets secrets({argv + std::min(argc, 1), argv + argc});
   Options options;
   CLI::App app("Serves datasets of local stores to driftwood coordinators.", "driftwood-agent");
   app.set_version_flag("--version", "driftwood-agent " DRIFTWOOD_VERSION);
@@ -415,10 +438,17 @@ int Main(int argc, char** argv) {
   }
   try {
     app.parse(argc, argv);
-    for (const char* const name : {"--listen", "--dataset"}) {
-      if (options.list_tables.empty() && !options.stores && app.count(name) == 0)
-        throw CLI::RequiredError(name);
+    if (!options.config_file.empty()) {
+      const AgentConfig config = ReadAgentConfig(options.config_file);
+      secrets.Add(config.options.datasets);
+      for (const std::string& mistake : config.mistakes) Complain(mistake, secrets);
+      if (!config.mistakes.empty()) return kExitError;
+      static_cast<AgentOptions&>(options) = config.options;
+      app.parse(argc, argv);  // once more, over what the file says
     }
+    const bool serves = options.list_tables.empty() && !options.stores;
+    if (serves && options.listen.empty()) throw CLI::RequiredError("--listen");
+    if (serves && options.datasets.empty()) throw CLI::RequiredError("--dataset");
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help or version
     Complain(DescribeParseError(app, error) + "; see driftwood-agent --help", secrets);

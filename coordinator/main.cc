@@ -24,6 +24,7 @@
 
 #include "absl/strings/numbers.h"
 #include "coordinator/diff/diff_command.h"
+#include "coordinator/diff/diff_config.h"
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/help/completions.h"
 #include "coordinator/help/help_text.h"
@@ -175,6 +176,11 @@ int Diff(const DiffOptions& options, const merkle::Secrets& secrets) {
   return RunDiff(options, environment);
 }
 
+int CheckConfigFile(const std::string& file, const merkle::Secrets& secrets) {
+  Interrupt interrupt;
+  return CheckConfig(file, MakeEnvironment(secrets, &interrupt));
+}
+
 // Yesterday's report must not stand for a command that was wrong today. `words`: behind "diff".
 void ReplaceOutput(const std::vector<std::string>& words, const std::string& message,
                    const merkle::Secrets& secrets) {
@@ -266,6 +272,26 @@ void AddDiff(CLI::App* diff, DiffOptions* options) {
   diff->get_option("--no-recheck")->excludes(diff->get_option("--recheck"));
 }
 
+// `words`: all that follow "diff", which is put over what the file says.
+int DiffConfig(const DiffOptions& options, const std::vector<std::string>& words,
+               const merkle::Secrets& secrets) {
+  Interrupt interrupt;
+  SignalWatch signals(&interrupt);
+  DiffEnvironment environment = MakeEnvironment(secrets, &interrupt);
+  environment.on_cleaned_up = [&signals] { signals.EndAtOnce(); };
+  ConfigCommand command;
+  command.file = options.config_file;
+  command.datasets = options.stores;
+  command.type_over = [&words](DiffOptions* into) {
+    const std::vector<std::string> stores = into->stores;
+    CLI::App app;
+    AddDiff(&app, into);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));  // as it was read before
+    into->stores = stores;
+  };
+  return RunDiffConfig(command, environment);
+}
+
 std::string DescribeParseError(const CLI::App& diff, const CLI::ParseError& error) {
   const std::vector<std::string> extras = diff.remaining();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) {
@@ -309,7 +335,14 @@ int DiffCommand(std::vector<std::string> words, const merkle::Secrets& secrets,
     return code;
   }
   hide_passwords();
+  if (!options.config_file.empty()) return DiffConfig(options, words, secrets);
   return Diff(options, secrets);
+}
+
+// `words`: all that follow "config".
+int ConfigCommandLine(const std::vector<std::string>& words, const merkle::Secrets& secrets) {
+  if (words.size() == 2 && words[0] == "check") return CheckConfigFile(words[1], secrets);
+  return Complain("config takes one command: driftwood config check FILE", secrets);
 }
 
 int HelpCommand(const std::vector<std::string>& words, const merkle::Secrets& secrets) {
@@ -345,6 +378,7 @@ int Run(const std::vector<std::string>& words, const merkle::Secrets& secrets,
   const std::string& first = words[0];
   const std::vector<std::string> others(words.begin() + 1, words.end());
   if (first == "diff") return DiffCommand(others, secrets, hide_passwords);
+  if (first == "config") return ConfigCommandLine(others, secrets);
   if (first == "help") return HelpCommand(others, secrets);
   if (first == "completions") return CompletionsCommand(others, secrets);
   if (first == "manual") return Print(ManualPage(DRIFTWOOD_VERSION));

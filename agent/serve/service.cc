@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 #include "merkle/text/hex.h"
 #include "merkle/tree/index.h"
 #include "merkle/tree/range.h"
@@ -176,9 +177,24 @@ absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
   absl::StatusOr<PrepareResult> result = found->Prepare(agreement, force, control);
+  LogComparison(dataset, result);
   if (!result.ok()) return WhileStopping(result.status());
   KeepValuesHome(&result->unparsed_columns);
   return result;
+}
+
+void Service::LogComparison(std::string_view dataset,
+                            const absl::StatusOr<PrepareResult>& result) const {
+  if (!options_.log_comparison) return;
+  const std::string name(dataset);
+  if (!result.ok()) {
+    return options_.log_comparison(name + ": a comparison failed (" +
+                                   std::string(absl::StatusCodeToString(result.status().code())) +
+                                   ")");
+  }
+  options_.log_comparison(name + ": a comparison of " +
+                          Plural(result->records, "record", "records") +
+                          (result->reused ? ", by the kept index" : ", which were read"));
 }
 
 // An example is a value.

@@ -48,6 +48,8 @@ struct ServiceOptions {
   merkle::WallClock wall_clock = merkle::SystemClock();
   uint64_t first_snapshot_id = 1;
   std::function<void(const std::string&)> log;  // any thread; may be empty
+  // A line for each comparison that asks for an index; so too.
+  std::function<void(const std::string&)> log_comparison;
 };
 
 class Service {
@@ -122,6 +124,7 @@ class Service {
   void EndCall(CallControl* control);
   // What a call that Stop() cancelled fails with.
   absl::Status WhileStopping(absl::Status status) const;
+  void LogComparison(std::string_view dataset, const absl::StatusOr<PrepareResult>& result) const;
   // Takes the examples out unless they may leave.
   void KeepValuesHome(std::vector<UnparsedColumn>* columns) const;
 

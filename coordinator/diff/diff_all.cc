@@ -35,10 +35,22 @@ absl::Status CheckOptions(const DiffOptions& options) {
 
 class DiffAll {
  public:
-  DiffAll(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment)
-      : format_(format), options_(options), environment_(environment) {}
+  DiffAll(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment,
+          std::string label)
+      : format_(format), options_(options), environment_(environment), label_(std::move(label)) {}
 
   int Run() {
+    CompareAll();
+    return Finish();
+  }
+
+  DatabaseReport Compare() {
+    CompareAll();
+    return std::move(report_);
+  }
+
+ private:
+  void CompareAll() {
     const double start = environment_.now_seconds();
     NameReplicas();
     const absl::Status status = CompareDatabases();
@@ -53,10 +65,8 @@ class DiffAll {
     DecideVerdict(&report_);
     if (all_empty && report_.verdict == Verdict::kIdentical) RefuseNothing();
     report_.origin = MakeOrigin(options_, environment_);
-    return Finish();
   }
 
- private:
   // The names and sources as far as they are known yet.
   void NameReplicas() {
     report_.replicas =
@@ -101,7 +111,7 @@ class DiffAll {
     }
     AnnounceTables(selection.tables, columns);
     for (const MatchedTable& table : selection.tables) {
-      const std::string label = "[" + std::to_string(report_.tables.size() + 1) + "/" +
+      const std::string label = label_ + "[" + std::to_string(report_.tables.size() + 1) + "/" +
                                 std::to_string(selection.tables.size()) + "] " +
                                 EscapeForDisplay(table.name) + ": ";
       report_.tables.push_back(CompareTable(table, columns, label));
@@ -206,7 +216,7 @@ class DiffAll {
           std::nullopt, options, environment_);
       result.result = TableResult::kNoKey;
     } else {
-      result.report = Compare(options, label);
+      result.report = CompareOne(options, label);
       result.result = ResultOf(result.report);
     }
     result.seconds = environment_.now_seconds() - start;
@@ -220,7 +230,7 @@ class DiffAll {
     return "missing in " + JoinAnd(missing_in) + OtherSpellings(table, listings_, names_);
   }
 
-  Report Compare(const DiffOptions& options, const std::string& label) const {
+  Report CompareOne(const DiffOptions& options, const std::string& label) const {
     absl::StatusOr<DiffPlan> plan = PlanOf(options);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
     SetListing(format_, options_, &plan->audit);
@@ -355,6 +365,7 @@ class DiffAll {
   const ReportFormat format_;
   const DiffOptions& options_;
   const DiffEnvironment& environment_;
+  const std::string label_;
   std::unique_ptr<Connector> connector_;
   std::vector<ReplicaSpec> databases_;
   std::vector<std::string> names_;
@@ -366,7 +377,12 @@ class DiffAll {
 
 int RunDiffAll(ReportFormat format, const DiffOptions& options,
                const DiffEnvironment& environment) {
-  return DiffAll(format, options, environment).Run();
+  return DiffAll(format, options, environment, /*label=*/"").Run();
+}
+
+DatabaseReport CompareAllTables(ReportFormat format, const DiffOptions& options,
+                                const DiffEnvironment& environment, const std::string& label) {
+  return DiffAll(format, options, environment, label).Compare();
 }
 
 }  // namespace driftwood::coordinator

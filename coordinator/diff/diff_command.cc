@@ -46,8 +46,10 @@ void RefuseNothing(const DiffOptions& options, Report* report) {
                               std::nullopt};
 }
 
-Report Compare(ReportFormat format, const DiffOptions& options,
-               const DiffEnvironment& environment) {
+}  // namespace
+
+Report CompareOnce(ReportFormat format, const DiffOptions& options,
+                   const DiffEnvironment& environment, const std::string& label) {
   absl::StatusOr<DiffPlan> plan = MakeDiffPlan(options, format, environment.store_kinds);
   if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment);
   const absl::Status same = CheckAreNotTheSame(plan->replicas, options);
@@ -57,7 +59,7 @@ Report Compare(ReportFormat format, const DiffOptions& options,
   if (!connector.ok()) {
     return MakeErrorReport(connector.status(), std::nullopt, options, environment);
   }
-  Report report = CompareReplicas(*plan, options, environment, connector->get(), /*label=*/"");
+  Report report = CompareReplicas(*plan, options, environment, connector->get(), label);
   if (!same.ok() && report.verdict != Verdict::kIncomplete && !report.error) {
     return MakeErrorReport(same, std::nullopt, options, environment);
   }
@@ -65,10 +67,12 @@ Report Compare(ReportFormat format, const DiffOptions& options,
   return report;
 }
 
+namespace {
+
 // One table, or what takes its place.
 int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
                  const DiffEnvironment& environment) {
-  Report report = Compare(format, options, environment);
+  Report report = CompareOnce(format, options, environment, /*label=*/"");
   report.origin = MakeOrigin(options, environment);
   HideSecrets(environment, &report);
   const bool keys_written = WriteKeys(format, options, environment, &report);

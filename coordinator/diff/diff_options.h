@@ -31,13 +31,16 @@ struct TableItem {
 // As typed.
 struct DiffOptions {
   std::vector<std::string> stores;
+  std::string config_file;          // `stores` are names of its datasets then
   bool all = false;                 // the stores are databases: all of their tables (diff_all.h)
   std::vector<std::string> tables;  // lists; --all: these only
   std::vector<std::string> skip_tables;
   std::vector<std::string> table_renames;  // "replica:table=name"
   std::vector<TableItem> table_items;      // besides those that the lists have as TABLE.COLUMN
-  std::vector<std::string> names;          // none, or one for each store; commas separate too
-  std::vector<std::string> key;            // lists, as SplitList() reads them
+  // Of the stores, from elsewhere than their URLs; none, or one for each store.
+  std::vector<std::optional<std::string>> passwords;
+  std::vector<std::string> names;  // none, or one for each store; commas separate too
+  std::vector<std::string> key;    // lists, as SplitList() reads them
   std::vector<std::string> columns;
   std::vector<std::string> ignore;
   bool common_columns = false;

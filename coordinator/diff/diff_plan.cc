@@ -153,6 +153,15 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
   return values.empty() ? absl::OkStatus() : NoReplica(parameter, values.begin()->first, *replicas);
 }
 
+absl::Status CheckTakesPassword(const ReplicaSpec& spec) {
+  if (spec.password) {
+    return absl::InvalidArgumentError(spec.name + ": there is a password in its URL already");
+  }
+  if (!spec.password_variable.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(spec.name + ": '" + spec.url +
+                                    "' is no database server, and takes no password");
+}
+
 // What can be read once only, by one of them.
 absl::Status CheckStreams(const std::vector<ReplicaSpec>& replicas) {
   const auto is_same = [](const ReplicaSpec& a, const ReplicaSpec& b) {
@@ -378,6 +387,10 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
   ASSIGN_OR_RETURN(const std::vector<std::string> names, ReplicaNames(options));
   for (size_t i = 0; i < names.size(); ++i) {
     ASSIGN_OR_RETURN(ReplicaSpec spec, ParseReplicaSpec(names[i], options.stores[i], store_kinds));
+    if (i < options.passwords.size() && options.passwords[i]) {
+      RETURN_IF_ERROR(CheckTakesPassword(spec));
+      spec.password = options.passwords[i];
+    }
     plan.replicas.push_back(std::move(spec));
   }
   RETURN_IF_ERROR(CheckStreams(plan.replicas));

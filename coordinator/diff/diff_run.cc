@@ -279,8 +279,10 @@ bool OutputIsAside(const DiffOptions& options) {
 
 std::string VerdictNoteOf(const Report& report) { return VerdictNote(report); }
 std::string VerdictNoteOf(const DatabaseReport& report) { return VerdictLine(report); }
+std::string VerdictNoteOf(const DatasetsReport& report) { return VerdictLine(report); }
 size_t RowsOf(const Report& report) { return report.records.size(); }
 size_t RowsOf(const DatabaseReport& report) { return report.tables.size(); }
+size_t RowsOf(const DatasetsReport& report) { return CsvRows(report); }
 
 // A copy of the csv that was cut has fewer rows and bytes than this says.
 template <typename AnyReport>
@@ -339,6 +341,11 @@ absl::Status WriteOutput(const Report& report, ReportFormat format, const DiffOp
 }
 
 absl::Status WriteOutput(const DatabaseReport& report, ReportFormat format,
+                         const DiffOptions& options, const DiffEnvironment& environment) {
+  return WriteAny(report, format, options, environment);
+}
+
+absl::Status WriteOutput(const DatasetsReport& report, ReportFormat format,
                          const DiffOptions& options, const DiffEnvironment& environment) {
   return WriteAny(report, format, options, environment);
 }

@@ -11,6 +11,7 @@
 #include "coordinator/diff/diff_options.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/report/database_report.h"
+#include "coordinator/report/datasets_report.h"
 #include "coordinator/report/report.h"
 
 namespace driftwood::coordinator {
@@ -39,6 +40,8 @@ bool OutputIsUsable(const DiffOptions& options);
 absl::Status WriteOutput(const Report& report, ReportFormat format, const DiffOptions& options,
                          const DiffEnvironment& environment);
 absl::Status WriteOutput(const DatabaseReport& report, ReportFormat format,
+                         const DiffOptions& options, const DiffEnvironment& environment);
+absl::Status WriteOutput(const DatasetsReport& report, ReportFormat format,
                          const DiffOptions& options, const DiffEnvironment& environment);
 
 // True if WriteOutput() says the verdict on stderr.

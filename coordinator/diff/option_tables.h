@@ -133,7 +133,10 @@ inline constexpr std::array<ListOption, 12> kListOptions = {{
      "a scan of it that lost its server goes on where it was, if it can", OptionGroup::kVerdict},
 }};
 
-inline constexpr std::array<TextOption, 6> kTextOptions = {{
+inline constexpr std::array<TextOption, 7> kTextOptions = {{
+    {"--config", &DiffOptions::config_file, "FILE",
+     "Compare the datasets of this file, or those of them that are named in place of copies",
+     OptionGroup::kWhat},
     {"--format", &DiffOptions::format, "FORMAT",
      "table (the default), json, jsonl, csv, csv-raw (csv with cells as they are: what a "
      "terminal or a spreadsheet would act on too) or html (a page to look at)", OptionGroup::kReport, "-f"},

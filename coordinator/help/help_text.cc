@@ -52,6 +52,7 @@ std::string Entry(std::string name, const std::string& summary) {
 const std::vector<CommandHelp>& Commands() {
   static const std::vector<CommandHelp> commands = {
       {"diff", "Compare copies of a dataset, and name the rows that differ"},
+      {"config", "config check FILE says what is wrong in a configuration file"},
       {"help", "Say more about a topic or a command"},
       {"version", "Print the version"},
       {"completions", "Print a script for the completions of bash, zsh or fish"},

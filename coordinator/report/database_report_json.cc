@@ -1,7 +1,7 @@
 // json: one document with the tables' own in it. jsonl: each table's divergences and then its
 // result, and a last line, the only one with a verdict.
-#include "coordinator/report/database_report.h"
-#include "coordinator/report/report_json.h"
+#include "coordinator/report/database_report_json.h"
+
 #include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {
@@ -89,9 +89,9 @@ std::string ErrorText(const DatabaseReport& report) {
 }
 
 // All but the tables.
-JsonMembers Members(const DatabaseReport& report) {
-  JsonMembers members = {{"schema_version", std::to_string(kReportSchemaVersion)},
-                         {"verdict", JsonString(VerdictName(report.verdict))}};
+JsonMembers Members(const DatabaseReport& report, bool with_verdict) {
+  JsonMembers members = {{"schema_version", std::to_string(kReportSchemaVersion)}};
+  if (with_verdict) members.emplace_back("verdict", JsonString(VerdictName(report.verdict)));
   if (report.interrupted) members.emplace_back("interrupted", "true");
   const JsonMembers origin = OriginMembers(report.origin);
   members.insert(members.end(), origin.begin(), origin.end());
@@ -103,8 +103,14 @@ JsonMembers Members(const DatabaseReport& report) {
   return members;
 }
 
-// Line breaks in a document stand between its members only: in strings they are escaped.
-std::string Indented(std::string_view text) {
+JsonMembers Joined(JsonMembers before, const JsonMembers& members) {
+  before.insert(before.end(), members.begin(), members.end());
+  return before;
+}
+
+}  // namespace
+
+std::string JsonIndented(std::string_view text) {
   std::string indented;
   for (const char c : text) {
     indented += c;
@@ -113,28 +119,39 @@ std::string Indented(std::string_view text) {
   return indented;
 }
 
-}  // namespace
-
-absl::Status WriteJson(const DatabaseReport& report, const ReportSink& sink) {
+absl::Status WriteJsonDocument(const DatabaseReport& report, const JsonMembers& before,
+                               const ReportSink& sink) {
   RETURN_IF_ERROR(sink("{"));
-  for (const auto& [name, value] : Members(report)) {
+  for (const auto& [name, value] : Joined(before, Members(report, /*with_verdict=*/true))) {
     RETURN_IF_ERROR(sink("\n  \"" + name + "\": " + value + ","));
   }
   RETURN_IF_ERROR(sink("\n  \"tables\": ["));
   for (const TableReport& table : report.tables) {
     RETURN_IF_ERROR(sink(&table == &report.tables.front() ? "\n    " : ",\n    "));
-    RETURN_IF_ERROR(WriteJsonDocument(table.report, OfTable(table),
-                                      [&](std::string_view text) { return sink(Indented(text)); }));
+    RETURN_IF_ERROR(WriteJsonDocument(table.report, OfTable(table), [&](std::string_view text) {
+      return sink(JsonIndented(text));
+    }));
   }
-  return sink(report.tables.empty() ? "]\n}\n" : "\n  ]\n}\n");
+  return sink(report.tables.empty() ? "]\n}" : "\n  ]\n}");
+}
+
+absl::Status WriteJson(const DatabaseReport& report, const ReportSink& sink) {
+  RETURN_IF_ERROR(WriteJsonDocument(report, {}, sink));
+  return sink("\n");
+}
+
+absl::Status WriteJsonLinesOf(const DatabaseReport& report, const JsonMembers& before_tables,
+                              const JsonMembers& before_report, const ReportSink& sink) {
+  for (const TableReport& table : report.tables) {
+    const JsonMembers name = {{"table", JsonString(table.table)}};
+    RETURN_IF_ERROR(WriteJsonLinesOf(table.report, Joined(before_tables, name),
+                                     Joined(before_tables, OfTable(table)), sink));
+  }
+  return sink(Object(Joined(before_report, Members(report, before_report.empty()))) + "\n");
 }
 
 absl::Status WriteJsonLines(const DatabaseReport& report, const ReportSink& sink) {
-  for (const TableReport& table : report.tables) {
-    const JsonMembers name = {{"table", JsonString(table.table)}};
-    RETURN_IF_ERROR(WriteJsonLinesOf(table.report, name, OfTable(table), sink));
-  }
-  return sink(Object(Members(report)) + "\n");
+  return WriteJsonLinesOf(report, {}, {}, sink);
 }
 
 }  // namespace driftwood::coordinator

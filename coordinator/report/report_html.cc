@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "coordinator/report/database_report.h"
+#include "coordinator/report/datasets_report.h"
 #include "coordinator/report/report.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -118,6 +119,11 @@ absl::Status WriteHtml(const Report& report, const TableStyle& style, const Repo
 }
 
 absl::Status WriteHtml(const DatabaseReport& report, const TableStyle& style,
+                       const ReportSink& sink) {
+  return WritePage(report, style, sink);
+}
+
+absl::Status WriteHtml(const DatasetsReport& report, const TableStyle& style,
                        const ReportSink& sink) {
   return WritePage(report, style, sink);
 }

@@ -291,7 +291,7 @@ bool IsUrlWithSecret(std::string_view text) {
   return is_url && Redacted(text) != text;
 }
 
-Secrets::Secrets(const std::vector<std::string>& arguments) {
+void Secrets::Add(const std::vector<std::string>& arguments) {
   std::string visible;
   std::vector<std::string> hidden;
   const auto add = [&](const std::string& argument) {

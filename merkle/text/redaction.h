@@ -31,11 +31,13 @@ bool IsUrlWithSecret(std::string_view text);
 // process list shows more.
 void HidePassword(char* argument);
 
-// What the arguments of a program hold that no message may quote. Immutable.
+// What the arguments of a program hold that no message may quote.
 class Secrets {
  public:
   Secrets() = default;
-  explicit Secrets(const std::vector<std::string>& arguments);
+  explicit Secrets(const std::vector<std::string>& arguments) { Add(arguments); }
+  // Others that are to be hidden too, as if they had been arguments. No thread may hide meanwhile.
+  void Add(const std::vector<std::string>& arguments);
   // `message` with each argument as Redacted() shows it, and "***" for what that hides in it. What
   // the arguments show elsewhere, such as a database named like its password, and plain words of
   // ours stay.
