@@ -92,6 +92,12 @@ absl::StatusOr<std::string> UrlOfFile(const std::string& path, const std::string
                                       "' is one kind of file by its name, and another " +
                                       "by what is in it; write " + Choices(schemes, path, query));
   }
+  std::error_code error;
+  if (fs::is_directory(path, error)) {
+    const std::string choices = Choices(SchemesToChoose(path, kinds), path, query);
+    return absl::InvalidArgumentError("'" + shown + "' is a directory; name a file in it" +
+                                      (choices.empty() ? "" : ", or write " + choices));
+  }
   return absl::InvalidArgumentError(
       (IsStandardInput(path) ? "'-' is stdin, whose kind no name says"
                              : "'" + shown + "' does not say by its name what it holds") +

@@ -166,7 +166,7 @@ class TableWriter {
       const bool one = span.first.encoded == span.last.encoded;
       RETURN_IF_ERROR(Line("  " + KeyText(report_, span.first) +
                                (one ? "" : " to " + KeyText(report_, span.last)) + ": " +
-                               Kinds(span) + ", among " + Rows(span.records),
+                               Kinds(span),
                            /*indent=*/4));
     }
     return absl::OkStatus();

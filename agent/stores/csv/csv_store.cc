@@ -98,7 +98,7 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
     return absl::InvalidArgumentError(
         Printable(path) +
         " is empty: expected a header line with the column names; give it one, or say "
-        "header=no&columns=a,b,...");
+        "in its URL how its columns are called, as in '?header=no&columns=a,b'");
   layout.columns = NamedByPlace(first.fields);
   RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", layout.columns));
   layout.first_record = first.end;

@@ -236,7 +236,6 @@ uint64_t Swapped(const Evidence& evidence, size_t a, size_t b) {
 
 // Columns that have each other's values: of two replicas, and where the values are known.
 void ExplainSwaps(const merkle::Schema& schema, const Evidence& evidence,
-                  const std::vector<ExplainedReplica>& replicas,
                   std::vector<ExplainedColumn>* columns) {
   const auto place = [&](const std::string& name) {
     size_t c = 0;
@@ -248,11 +247,10 @@ void ExplainSwaps(const merkle::Schema& schema, const Evidence& evidence,
       ExplainedColumn &a = (*columns)[i], &b = (*columns)[j];
       const uint64_t swapped = Swapped(evidence, place(a.column), place(b.column));
       if (!IsEnough(swapped, std::max(a.differing, b.differing), 2)) continue;
-      const std::string option = SwapOption(replicas[1].name, a.column, b.column);
       for (const auto& [one, other] : {std::pair{&a, &b}, {&b, &a}}) {
         if (!one->hypotheses.empty() && one->hypotheses[0].explains >= swapped) continue;
         one->hypotheses.insert(one->hypotheses.begin(),
-                               {"the values are those of " + other->column, "", swapped, option});
+                               {"the values are those of " + other->column, "", swapped});
         if (one->hypotheses.size() > kHypothesesMax) one->hypotheses.pop_back();
       }
     }
@@ -269,7 +267,7 @@ Explanation ExplainBy(const Evidence& evidence, const merkle::Schema& schema,
     auto column = ColumnExplainer(schema, c, evidence, replicas).Run();
     if (column) explanation.columns.push_back(*std::move(column));
   }
-  if (replicas.size() == 2) ExplainSwaps(schema, evidence, replicas, &explanation.columns);
+  if (replicas.size() == 2) ExplainSwaps(schema, evidence, &explanation.columns);
   std::stable_sort(
       explanation.columns.begin(), explanation.columns.end(),
       [](const ExplainedColumn& a, const ExplainedColumn& b) { return a.differing > b.differing; });

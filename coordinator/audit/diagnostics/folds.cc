@@ -363,11 +363,28 @@ void FoldBoolWord(const Column&, Value* value) {
   ReadAs(ColumnType::kBool, word ? (*word ? "1" : "0") : *readable, value);
 }
 
-// "true=yes&false=no", of those that are there.
+// The word for the other of the two, in the same language.
+std::string Opposite(const std::string& word) {
+  static const std::pair<std::string_view, std::string_view> kPairs[] = {
+      {"yes", "no"},  {"y", "n"},     {"on", "off"},       {"ja", "nein"},
+      {"j", "nein"},  {"oui", "non"}, {"wahr", "falsch"}, {"si", "no"}};
+  for (const auto& [yes, no] : kPairs) {
+    if (word == yes) return std::string(no);
+    if (word == no) return std::string(yes);
+  }
+  return "";
+}
+
+// "true=yes&false=no", of those that are there. One is refused without the other.
 std::string BoolParameters(const std::vector<std::string>& changed) {
   std::set<std::string> words[2];
   for (const std::string& text : changed) {
     if (const auto word = BoolWord(text)) words[*word ? 1 : 0].insert(Lower(text));
+  }
+  for (const int which : {0, 1}) {
+    if (words[which].empty() && !words[1 - which].empty()) {
+      words[which].insert(Opposite(*words[1 - which].begin()));
+    }
   }
   std::string parameters;
   for (const int which : {1, 0}) {

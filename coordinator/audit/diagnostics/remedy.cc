@@ -43,12 +43,6 @@ std::string ZoneOption(const std::vector<std::pair<std::string, int64_t>>& zones
   return "--zone " + Word(list);
 }
 
-std::string SwapOption(const std::string& replica, const std::string& a, const std::string& b) {
-  const std::string one = ListItem(a), other = ListItem(b);
-  return "--rename " +
-         Word(replica + ":" + one + "=" + other + "," + replica + ":" + other + "=" + one);
-}
-
 std::string UrlOption(std::string_view parameter, const std::string& replica) {
   return std::string(parameter) + " in the URL of " + replica;
 }

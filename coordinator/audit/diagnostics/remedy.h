@@ -26,8 +26,6 @@ std::string TypesOption(const merkle::Column& column, std::string_view type);
 // of UTC. Only offsets that a zone may have.
 std::string ZoneOption(const std::vector<std::pair<std::string, int64_t>>& zones,
                        const std::string& column);
-// "--rename right:a=b,right:b=a"
-std::string SwapOption(const std::string& replica, const std::string& a, const std::string& b);
 // "null=NULL in the URL of right"
 std::string UrlOption(std::string_view parameter, const std::string& replica);
 // "A and B"; the one that is not empty.
