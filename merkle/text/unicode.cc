@@ -2,18 +2,17 @@
 
 #include <utf8proc.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <utility>
 
 #include "merkle/text/names.h"
+#include "merkle/text/utf8.h"
 
 namespace driftwood::merkle {
 namespace {
 
 std::optional<std::string> Map(std::string_view text, int options) {
-  if (text.empty()) return std::string();  // utf8proc takes no null pointer
   utf8proc_uint8_t* mapped = nullptr;
   const utf8proc_ssize_t bytes = utf8proc_map(
       reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
@@ -25,20 +24,26 @@ std::optional<std::string> Map(std::string_view text, int options) {
 
 }  // namespace
 
+// ASCII is in each normal form already, and its letters fold to those of lower case: most texts
+// need none of utf8proc's tables.
+
 std::optional<std::string> NormaliseNfc(std::string_view text) {
+  if (IsAscii(text)) return std::string(text);
   return Map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
 }
 
 std::optional<std::string> NormaliseNfkc(std::string_view text) {
+  if (IsAscii(text)) return std::string(text);
   return Map(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
 }
 
-std::optional<std::string> FoldCase(std::string_view text) { return Map(text, UTF8PROC_CASEFOLD); }
+std::optional<std::string> FoldCase(std::string_view text) {
+  if (IsAscii(text)) return Lowercase(text);
+  return Map(text, UTF8PROC_CASEFOLD);
+}
 
 std::string FoldWord(std::string_view word) {
-  const bool is_ascii =
-      std::all_of(word.begin(), word.end(), [](char c) { return (c & 0x80) == 0; });
-  std::optional<std::string> folded = is_ascii ? std::nullopt : FoldCase(word);
+  std::optional<std::string> folded = FoldCase(word);
   return folded ? *std::move(folded) : Lowercase(word);
 }
 

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
+
+#include "tests/testing/seed.h"
+
 namespace driftwood::merkle {
 namespace {
 
@@ -29,6 +34,24 @@ TEST(UnicodeTest, CaseIsFoldedInFull) {
   // Not normalised: the accent stays apart.
   EXPECT_EQ(FoldCase("E\xCC\x81"), "e\xCC\x81");
   EXPECT_EQ(FoldCase(std::string_view("A\0B", 3)), std::string("a\0b", 3));
+}
+
+// A euro sign behind a text composes with nothing and folds to itself, but takes it off the fast
+// path of ASCII.
+TEST(UnicodeTest, AsciiIsMappedAsItIsBesideOtherCharacters) {
+  const testing::Seed seed;
+  std::mt19937_64 random(seed.value());
+  const std::string euro = "\xE2\x82\xAC";
+  for (int i = 0; i < 20'000; ++i) {
+    std::string text(random() % 40, ' ');
+    for (char& c : text) c = static_cast<char>(random() % 128);
+    const std::string apart = text + euro;
+    for (const auto map : {NormaliseNfc, NormaliseNfkc, FoldCase}) {
+      const auto fast = map(text);
+      ASSERT_TRUE(fast);
+      EXPECT_EQ(map(apart), *fast + euro) << text;
+    }
+  }
 }
 
 TEST(UnicodeTest, WhatIsNotUtf8HasNone) {
