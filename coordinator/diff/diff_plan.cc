@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "coordinator/diff/option_tables.h"
-#include "coordinator/diff/shell_text.h"
 #include "coordinator/report/output.h"
 #include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
@@ -17,6 +16,7 @@
 #include "merkle/text/names.h"
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
+#include "merkle/text/shell_word.h"
 #include "proto/contract/fault.h"
 
 namespace driftwood::coordinator {

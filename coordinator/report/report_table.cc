@@ -8,6 +8,7 @@
 #include "coordinator/report/value_text.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
+#include "merkle/text/shell_word.h"
 
 namespace driftwood::coordinator {
 
@@ -19,7 +20,7 @@ constexpr uint64_t kRunMin = 10;
 // What would take a difference away: " (--rule name:rtrim)"; "" if nothing would.
 std::string Remedy(const std::string& rule, const std::string& option) {
   if (rule.empty() && option.empty()) return "";
-  const std::string rules = rule.empty() ? "" : "--rule " + EscapeForDisplay(rule);
+  const std::string rules = rule.empty() ? "" : "--rule " + ShellWord(rule);
   const std::string both = rule.empty() || option.empty() ? "" : " and ";
   return " (" + rules + both + EscapeForDisplay(option) + ")";
 }

@@ -104,7 +104,7 @@ TEST_F(ColumnsTest, APostgresqlTableAgainstSqliteIsCountedColumnByColumn) {
   const std::string table = Diff(words).out;
   EXPECT_THAT(table,
               HasSubstr("note differs in 96 % of 830 changed rows (nothing else in 750), price in "
-                        "7 % (nothing else in 10),\n  spot in 2 % (nothing else in 20).\n"));
+                        "7 % (nothing else in 10), spot in 2 % (nothing else in 20).\n"));
   server->Sql("DROP TABLE columns");
 }
 

@@ -17,6 +17,7 @@
 #include "coordinator/audit/diagnostics/folds.h"
 #include "coordinator/audit/diagnostics/shifts.h"
 #include "coordinator/audit/diagnostics/threshold.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -86,7 +87,7 @@ class ColumnExplainer {
     const bool whole = std::find(finer.begin(), finer.end(), false) != finer.end();
     if (fold.cuts && (!whole || tested.hypothesis.explains * kPart < acted)) return;
     if (fold.rule) {
-      tested.hypothesis.rule = column_.name + ":" + merkle::RuleText(*fold.rule);
+      tested.hypothesis.rule = ListItem(column_.name) + ":" + merkle::RuleText(*fold.rule);
     } else {
       tested.hypothesis.option = FoldOption(fold, column_, replicas_, changed);
     }

@@ -11,6 +11,7 @@
 #include "coordinator/audit/diagnostics/shifts.h"
 #include "coordinator/audit/diagnostics/threshold.h"
 #include "merkle/record/encoding.h"
+#include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -129,7 +130,7 @@ class KeyExplainer {
       const Fold& one = fold.by_column.at(c);
       result.text = one.text;
       if (one.rule) {
-        result.rule += (result.rule.empty() ? "" : ",") + schema_.key[c].name + ":" +
+        result.rule += (result.rule.empty() ? "" : ",") + ListItem(schema_.key[c].name) + ":" +
                        merkle::RuleText(*one.rule);
       } else {
         result.option = Both(result.option, FoldOption(one, schema_.key[c], replicas_, changed));

@@ -5,19 +5,10 @@
 
 #include "merkle/record/reading.h"
 #include "merkle/text/display.h"
+#include "merkle/text/shell_word.h"
 
 namespace driftwood::coordinator {
 namespace {
-
-// As one word of a POSIX shell.
-std::string Word(const std::string& text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+.,:=/%@";
-  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
-  std::string quoted = "'";
-  for (const char c : text) c == '\'' ? quoted += "'\\''" : quoted += c;
-  return quoted + "'";
-}
 
 std::string ZoneText(int64_t minutes) {
   if (minutes == 0) return "UTC";
@@ -31,7 +22,7 @@ std::string ZoneText(int64_t minutes) {
 
 std::string TypesOption(const merkle::Column& column, std::string_view type) {
   if (merkle::ColumnTypeText(column) == type) return "";
-  return "--types " + Word(ListItem(column.name) + "=" + std::string(type));
+  return "--types " + ShellWord(ListItem(column.name) + "=" + std::string(type));
 }
 
 std::string ZoneOption(const std::vector<std::pair<std::string, int64_t>>& zones,
@@ -40,7 +31,7 @@ std::string ZoneOption(const std::vector<std::pair<std::string, int64_t>>& zones
   for (const auto& [replica, minutes] : zones) {
     list += (list.empty() ? "" : ",") + replica + ":" + ListItem(column) + "=" + ZoneText(minutes);
   }
-  return "--zone " + Word(list);
+  return "--zone " + ShellWord(list);
 }
 
 std::string UrlOption(std::string_view parameter, const std::string& replica) {

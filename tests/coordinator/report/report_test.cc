@@ -698,6 +698,16 @@ TEST(ReportTest, NothingIsWiderThanTheTerminal) {
   }
 }
 
+// Names come from files that anybody may have made.
+TEST(ReportTest, ARuleThatIsAdvisedIsOneWordOfAShell) {
+  Report report = Orders();
+  Explanation why;
+  why.columns = {{"x$(touch pwn)", 9, {{"trailing spaces", "x$(touch pwn):rtrim", 9}}}};
+  report.explanation = why;
+  EXPECT_THAT(Render(report, ReportFormat::kTable),
+              HasSubstr("(--rule 'x$(touch pwn):rtrim')."));
+}
+
 TEST(ReportTest, InAFileASentenceIsOneLine) {
   std::string text;
   TableStyle style;

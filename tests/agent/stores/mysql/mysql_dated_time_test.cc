@@ -20,6 +20,7 @@ TEST(MysqlDatedTimeTest, ATimeThatIsSelectedAsItIsStaysOne) {
            "select `s`.`tm` AS `x`,count(0) AS `n` from `t`.`s` group by `s`.`tm`",
            "select cast(`s`.`v` as time) AS `x`,cast(`s`.`dt` as time(6)) AS `y` from `t`.`s`",
            "select timediff(`s`.`dt`,`s`.`dt`) AS `x`,sec_to_time(`s`.`n`) AS `y` from `t`.`s`",
+           "select addtime(`s`.`v`,'1:00') AS `x`,subtime('10:00','1') AS `y` from `t`.`s`",
            "select hour(`s`.`tm`) AS `h`,time_format(`s`.`tm`,'%H') AS `f` from `t`.`s`",
            "select concat(`s`.`v`,`s`.`tm`,'x') AS `h`,time_to_sec(`s`.`tm`) + 1 AS `f` from `s`",
            "select cast(`s`.`tm` as char(5) charset utf8mb4) AS `h` from `t`.`s`",
@@ -52,6 +53,9 @@ TEST(MysqlDatedTimeTest, ATimeThatIsComparedWithTimesStaysOne) {
 TEST(MysqlDatedTimeTest, AnyOtherUseMayGiveItADate) {
   for (const char* const dated : {
            "tm < dt",
+           "cast(addtime(v,'1:00:00') as datetime) > dt",
+           "to_days(subtime('10:00:00','1')) = 1",
+           "dt > addtime('10:00:00','1:00:00')",
            "dt > tm",
            "dt > tm > '8:00'",
            "tm > '8:00' = dt",

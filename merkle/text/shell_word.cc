@@ -1,10 +1,10 @@
-#include "coordinator/diff/shell_text.h"
+#include "merkle/text/shell_word.h"
 
 #include <algorithm>
 
 #include "merkle/text/display.h"
 
-namespace driftwood::coordinator {
+namespace driftwood {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::string ShellWord(std::string_view word) {
   return quoted + "'";
 }
 
-}  // namespace driftwood::coordinator
+}  // namespace driftwood

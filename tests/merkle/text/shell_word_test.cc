@@ -1,4 +1,4 @@
-#include "coordinator/diff/shell_text.h"
+#include "merkle/text/shell_word.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 
 #include "merkle/text/display.h"
 
-namespace driftwood::coordinator {
+namespace driftwood {
 namespace {
 
 TEST(ShellTextTest, IsQuotedWhereItHasToBe) {
@@ -55,4 +55,4 @@ TEST(ShellTextTest, AShellReadsTheWordThatWasMeant) {
 }
 
 }  // namespace
-}  // namespace driftwood::coordinator
+}  // namespace driftwood
