@@ -122,9 +122,9 @@ void Settlement::Take(const std::vector<std::string>& keys, const Readings& read
 // are shown.
 void Settlement::ReadValues() {
   std::vector<std::string> keys;
-  for (const ListedKey& listed : ListedDivergences(
-           walked_.result, confirmation_,
-           std::min(walked_.plan.records_listed_max, walked_.plan.values_read_max))) {
+  for (const ListedKey& listed :
+       ListedDivergences(walked_.result, confirmation_,
+                         std::min(walked_.plan.records_listed_max, walked_.plan.values_read_max))) {
     keys.push_back(listed.found->key);
   }
   if (keys.empty() || walked_.interrupt->raised()) return;

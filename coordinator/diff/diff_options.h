@@ -86,9 +86,9 @@ struct DiffEnvironment {
   std::function<size_t()> terminal_columns;  // 0: not known
   std::function<double()> now_seconds;
   merkle::WallClock wall_clock = merkle::SystemClock();  // of the lines that a log has
-  merkle::WallTime started_at{};  // RunDiff() has it
-  std::string version;            // the program's, for reports
-  std::string host;               // this machine's name, for reports
+  merkle::WallTime started_at{};                         // RunDiff() has it
+  std::string version;                                   // the program's, for reports
+  std::string host;                                      // this machine's name, for reports
   // When progress last wrote a line to a log (progress.h); RunDiff() has it.
   std::atomic<double>* last_progress_line = nullptr;
   std::string salt;  // of the versions: random, at least 16 bytes

@@ -300,10 +300,9 @@ absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
 
 std::string OptionText(Setting setting, std::string_view value) {
   static constexpr std::array<std::string_view, kSettings> kOptions = {
-      "--name",           "--key",     "--columns",    "--ignore",
-      "--common-columns", "--types",   "--rule",       "--zone",
-      "--exhaustive",     "--allow-not-point-in-time", "--recheck",
-      "--recheck-max",    "--recheck-times"};
+      "--name",    "--key",         "--columns",      "--ignore",     "--common-columns",
+      "--types",   "--rule",        "--zone",         "--exhaustive", "--allow-not-point-in-time",
+      "--recheck", "--recheck-max", "--recheck-times"};
   std::string text(kOptions[static_cast<size_t>(setting)]);
   if (!value.empty()) text += " " + ShellWord(value);
   return text;

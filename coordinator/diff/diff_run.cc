@@ -366,9 +366,8 @@ void SetListing(ReportFormat format, const DiffOptions& options, AuditPlan* audi
   constexpr uint64_t kValuesMin = 1000;
   const uint64_t listed = ListedMax(format, options);
   audit->records_listed_max = options.keys_out.empty() ? listed : AuditPlan::kAllRecords;
-  audit->values_read_max = listed == AuditPlan::kAllRecords
-                               ? std::max(kValuesMin, options.recheck_max)
-                               : listed;
+  audit->values_read_max =
+      listed == AuditPlan::kAllRecords ? std::max(kValuesMin, options.recheck_max) : listed;
 }
 
 namespace {
@@ -404,9 +403,10 @@ bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnviro
   const bool written = KeysAreWritten(status, report->verdict, options, environment);
   const std::vector<std::string> without = TablesWithoutKeyLists(*report);
   if (status.ok() && !without.empty()) {
-    Say(environment, "driftwood: warning: no keys are written of tables that were not wholly "
-                     "compared: " +
-                         JoinNames(without, kNamedMax));
+    Say(environment,
+        "driftwood: warning: no keys are written of tables that were not wholly "
+        "compared: " +
+            JoinNames(without, kNamedMax));
   }
   for (TableReport& table : report->tables) CutRecords(ListedMax(format, options), &table.report);
   return written;

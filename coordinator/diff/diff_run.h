@@ -35,8 +35,8 @@ void HideSecrets(const DiffEnvironment& environment, DatabaseReport* report);
 // An unusable --output is the error that the report is about, and stdout has it.
 bool OutputIsUsable(const DiffOptions& options);
 
-// To the --output file or stdout. csv without --verdict-row gets its verdict when it is whole: beside
-// the file, else on stderr.
+// To the --output file or stdout. csv without --verdict-row gets its verdict when it is whole:
+// beside the file, else on stderr.
 absl::Status WriteOutput(const Report& report, ReportFormat format, const DiffOptions& options,
                          const DiffEnvironment& environment);
 absl::Status WriteOutput(const DatabaseReport& report, ReportFormat format,

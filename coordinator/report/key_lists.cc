@@ -20,7 +20,8 @@ std::string FileNameOf(const Report& report, const ReportRecord& record) {
   const std::vector<std::string> holders = record.HolderNames(report.ReplicaNames());
   if (holders.empty()) return "in_none.csv";
   std::string name = "only_in_";
-  for (const std::string& holder : holders) name += (&holder == &holders.front() ? "" : "+") + holder;
+  for (const std::string& holder : holders)
+    name += (&holder == &holders.front() ? "" : "+") + holder;
   return name + ".csv";
 }
 
@@ -44,8 +45,7 @@ absl::Status CheckListsAreWhole(const Report& report) {
                                          std::string(VerdictName(report.verdict)));
   }
   if (report.estimate) {
-    return absl::FailedPreconditionError(
-        "only a sample was compared; --exhaustive compares all");
+    return absl::FailedPreconditionError("only a sample was compared; --exhaustive compares all");
   }
   if (report.records.size() < report.total) {
     return absl::FailedPreconditionError(

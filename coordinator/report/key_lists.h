@@ -1,5 +1,5 @@
-// The keys of the records that differ, as files for other programs: csv-raw with the key columns and
-// a header.
+// The keys of the records that differ, as files for other programs: csv-raw with the key columns
+// and a header.
 #pragma once
 
 #include <string>

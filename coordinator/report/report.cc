@@ -409,8 +409,8 @@ std::string VerdictLine(const Report& report) {
 }
 
 const std::vector<std::string>& ReportFormatNames() {
-  static const std::vector<std::string> names = {"table",   "json", "jsonl", "csv",
-                                                 "csv-raw", "html"};
+  static const std::vector<std::string> names = {"table", "json",    "jsonl",
+                                                 "csv",   "csv-raw", "html"};
   return names;
 }
 

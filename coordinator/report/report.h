@@ -266,8 +266,8 @@ struct Report {
   std::optional<std::string> plan;
 
   std::vector<std::string> ReplicaNames() const;
-  // How many keys are certain to differ. Once all was compared those are all that were found; before
-  // that, what was not confirmed may only have been in flight.
+  // How many keys are certain to differ. Once all was compared those are all that were found;
+  // before that, what was not confirmed may only have been in flight.
   uint64_t certain() const { return exact ? total : statuses.confirmed; }
   bool multiset() const { return schema && schema->multiset; }
 };
@@ -324,13 +324,14 @@ struct TableStyle {
   size_t columns = 0;  // of the terminal; 0: no limit
   bool colour = false;
   bool hashes = false;  // of the rows that differ too
-  // A sentence stays one line, however long: in files and pipes, where a line is what is looked for.
+  // A sentence stays one line, however long: in files and pipes, where a line is what is looked
+  // for.
   bool whole_sentences = false;
 };
 
 struct ReportStyle : TableStyle {
-  // csv: the last row has the verdict. Without it, whoever writes the csv must say elsewhere that it
-  // is whole, and what the verdict is.
+  // csv: the last row has the verdict. Without it, whoever writes the csv must say elsewhere that
+  // it is whole, and what the verdict is.
   bool verdict_row = false;
 };
 

@@ -89,7 +89,8 @@ CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm f
   cells.emplace_back(record.kind_name());
   const bool only_in = record.kind_name() == "only_in";
   cells.push_back(
-      only_in ? CsvCell(JoinNames(record.HolderNames(report.ReplicaNames()), kAllNames), form) : "");
+      only_in ? CsvCell(JoinNames(record.HolderNames(report.ReplicaNames()), kAllNames), form)
+              : "");
   cells.push_back(std::string(RecordStatusName(record.status)));
   for (const auto& state : record.states) cells.push_back(state.value_or(""));
   for (const auto& copies : record.copies) {

@@ -1,5 +1,5 @@
-// html: one page without scripts or anything from elsewhere. It holds the table format's text, so that
-// there is one place that says what people are told.
+// html: one page without scripts or anything from elsewhere. It holds the table format's text, so
+// that there is one place that says what people are told.
 #include <string>
 #include <string_view>
 
@@ -103,8 +103,7 @@ absl::Status WritePage(const AnyReport& report, TableStyle style, const ReportSi
            "footer { color: #555; font-size: 0.9em; }\n"
            "</style>\n</head>\n<body>\n<h1>"));
   PageSink page(sink);
-  RETURN_IF_ERROR(
-      WriteTable(report, style, [&](std::string_view text) { return page(text); }));
+  RETURN_IF_ERROR(WriteTable(report, style, [&](std::string_view text) { return page(text); }));
   RETURN_IF_ERROR(page.End());
   if (report.origin) {
     RETURN_IF_ERROR(sink("<footer>" + Escaped(OriginText(*report.origin)) + "</footer>\n"));

@@ -20,8 +20,8 @@ struct ReportOrigin {
   // By the coordinator's clock, UTC: "2027-01-15T08:00:00Z" (RFC 3339).
   std::string started_at;
   std::string finished_at;
-  std::string version;  // the program's
-  std::string host;     // its machine's name
+  std::string version;                // the program's
+  std::string host;                   // its machine's name
   std::vector<ReportOption> options;  // not those that are as by default; by name, each once
 };
 

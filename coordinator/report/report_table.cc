@@ -207,8 +207,7 @@ class TableWriter {
     return Line("One " + std::string(RowWord(report_)) + " under two spellings of its key: " +
                 Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " only by " +
                 keys.text + ", such as " + KeyText(report_, keys.example.first) + " and " +
-                KeyText(report_, keys.example.second) +
-                Remedy(keys.rule, keys.option) + ".");
+                KeyText(report_, keys.example.second) + Remedy(keys.rule, keys.option) + ".");
   }
 
   absl::Status Gaps() {

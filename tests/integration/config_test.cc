@@ -111,7 +111,8 @@ TEST_F(ConfigTest, AllDatasetsAreComparedUnderOneVerdict) {
                                     "differ\n\n  orders  IDENTICAL: 2 rows in warehouse and erp "
                                     "agree; under rules total:round=2\n  shop    DIVERGENT: "));
   EXPECT_THAT(table.out, HasSubstr("\ndataset single\nDIVERGENT: 1 of 1 row differs"));
-  const ProcessResult csv = Driftwood({"diff", "--config", "nightly.toml", "--format", "csv"});
+  const ProcessResult csv =
+      Driftwood({"diff", "--config", "nightly.toml", "--format", "csv", "--verdict-row"});
   EXPECT_THAT(Lines(csv.out),
               ElementsAre(StartsWith("dataset,table,result,"), StartsWith("orders,,identical,0,"),
                           StartsWith("shop,account,identical,0,"),

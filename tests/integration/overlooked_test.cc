@@ -136,7 +136,7 @@ TEST_F(OverlookedTest, RowsThatAFilterLeavesOutAreSaidBesideTheVerdict) {
     EXPECT_EQ(result.exit_code, 0) << result.err;
     EXPECT_THAT(format == "csv" ? result.err : result.out,
                 HasSubstr("IDENTICAL: 1 row in left and right agree; only the rows "
-                                      "of left where id=1, right where a<5"));
+                          "of left where id=1, right where a<5"));
   }
   const Json document = DiffJson({mariadb_->Url("f1", "&where=a<5"), mariadb_->Url("f2")});
   EXPECT_EQ(document["replicas"][0].value("filter", ""), "a<5") << document.dump(1);

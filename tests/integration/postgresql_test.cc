@@ -148,14 +148,14 @@ TEST_F(PostgresqlDiffTest, OptionsForTheServerReachTheAgents) {
                      "--statement-timeout", "1h", "--max-rate", "1000000rows,1GB"}),
             "IDENTICAL");
   ExpectError({server_->Url("t"), server_->Url("t"), "--max-rate", "fast"}, {"no rate", "fast"});
-  ExpectError({server_->Url("t"), server_->Url("t"), "--statement-timeout", "0"}, {"too short a time"});
+  ExpectError({server_->Url("t"), server_->Url("t"), "--statement-timeout", "0"},
+              {"too short a time"});
   ExpectError({server_->Url("t"), server_->Url("t"), "--connections", "65"}, {"65", "connections"});
   server_->Sql(
       "CREATE OR REPLACE VIEW slow AS SELECT i AS id, pg_sleep(0.01)::text AS s "
       "FROM generate_series(1, 10000) i");
-  const ProcessResult result =
-      Diff({server_->Url("slow", "&key=id"), server_->Url("slow", "&key=id"), "--statement-timeout",
-            "2s"});
+  const ProcessResult result = Diff({server_->Url("slow", "&key=id"),
+                                     server_->Url("slow", "&key=id"), "--statement-timeout", "2s"});
   EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
   EXPECT_NE((result.out + result.err).find("statement timeout"), std::string::npos)
       << result.out << result.err;

@@ -94,7 +94,7 @@ TEST_F(TableOptionsTest, ADifferenceOfTheSchemasIsAFindingOfItsOwn) {
   EXPECT_THAT(
       result.out,
       HasSubstr("DIVERGENT: 0 of 1 row differs between left and right; columns that not all "
-                "replicas have, and that\n  were not compared: note (only in left)\n"));
+                "replicas have, and that were not compared: note (only in left)\n"));
   result = Diff({a + "?table=shop", b + "?table=shop", "--common-columns", "--ignore", "note"});
   EXPECT_EQ(result.exit_code, 0) << result.out;
   EXPECT_EQ(Diff({a + "?table=shop", b + "?table=shop"}).exit_code, 2);

@@ -366,8 +366,8 @@ void FoldBoolWord(const Column&, Value* value) {
 // The word for the other of the two, in the same language.
 std::string Opposite(const std::string& word) {
   static const std::pair<std::string_view, std::string_view> kPairs[] = {
-      {"yes", "no"},  {"y", "n"},     {"on", "off"},       {"ja", "nein"},
-      {"j", "nein"},  {"oui", "non"}, {"wahr", "falsch"}, {"si", "no"}};
+      {"yes", "no"}, {"y", "n"},     {"on", "off"},      {"ja", "nein"},
+      {"j", "nein"}, {"oui", "non"}, {"wahr", "falsch"}, {"si", "no"}};
   for (const auto& [yes, no] : kPairs) {
     if (word == yes) return std::string(no);
     if (word == no) return std::string(yes);

@@ -334,7 +334,11 @@ Estimate EstimateFrom(const KeySample& sample, const std::vector<uint64_t>& dive
   }
   const double deviation = count > 1 ? std::sqrt(squares / (count - 1)) : 0;
   const double unseen = std::sqrt(1 - count / all);  // nothing is uncertain once all was seen
-  const double half = kDeviations * all * deviation / std::sqrt(count) * unseen;
+  // Blocks that are all alike say nothing of how the others may differ from them: by the rule of
+  // three up to 3 / count of all may, with 95 % confidence.
+  const double others = 3 / count * all * mean * unseen * unseen;
+  const double half = std::max(kDeviations * all * deviation / std::sqrt(count) * unseen,
+                               std::min(others, all * mean));
   estimate.divergent = static_cast<uint64_t>(std::llround(all * mean));
   estimate.low = std::max(seen, static_cast<uint64_t>(std::max(0.0, all * mean - half)));
   estimate.high = static_cast<uint64_t>(std::llround(all * mean + half));

@@ -129,8 +129,7 @@ TEST_F(DiffCommandTest, BesideACsvFileStandsItsVerdict) {
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 2);
   const std::string verdict = ReadFile(options_.output + ".verdict");
   EXPECT_THAT(verdict, StartsWith("DIVERGENT: 1 of 100 "));
-  EXPECT_THAT(verdict,
-              EndsWith("; csv: 1 rows, " + std::to_string(csv.size()) + " bytes\n"));
+  EXPECT_THAT(verdict, EndsWith("; csv: 1 rows, " + std::to_string(csv.size()) + " bytes\n"));
   EXPECT_EQ(std::count(verdict.begin(), verdict.end(), '\n'), 1);
   options_.stores[1] = "csv:unreachable";
   EXPECT_EQ(Run(), 2);

@@ -71,10 +71,9 @@ TEST_F(KeyListsTest, EachKindAndSideHasItsFileWithExactKeys) {
   Add("eu", 4, {std::nullopt, "1"}, &report);
   ASSERT_TRUE(WriteKeyLists(report, Directory()).ok());
   const std::string header = "region,\"the,id\"\r\n";
-  EXPECT_EQ(FilesIn(Directory()),
-            (Files{{"changed.csv", header + "\"=a\n\"\"b\"\"\",-1\r\n"},
-                   {"only_in_left.csv", header + "\"\",2\r\n"},
-                   {"only_in_right.csv", header + "eu,3\r\neu,4\r\n"}}));
+  EXPECT_EQ(FilesIn(Directory()), (Files{{"changed.csv", header + "\"=a\n\"\"b\"\"\",-1\r\n"},
+                                         {"only_in_left.csv", header + "\"\",2\r\n"},
+                                         {"only_in_right.csv", header + "eu,3\r\neu,4\r\n"}}));
 }
 
 TEST_F(KeyListsTest, WhereNothingDiffersTheFilesHaveTheirHeaders) {

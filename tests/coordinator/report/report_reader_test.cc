@@ -20,8 +20,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr ReportFormat kFormats[] = {ReportFormat::kJson, ReportFormat::kJsonLines,
-                                     ReportFormat::kTable, ReportFormat::kCsv,
+constexpr ReportFormat kFormats[] = {ReportFormat::kJson,   ReportFormat::kJsonLines,
+                                     ReportFormat::kTable,  ReportFormat::kCsv,
                                      ReportFormat::kRawCsv, ReportFormat::kHtml};
 
 template <typename AnyReport>
@@ -168,7 +168,8 @@ TEST_F(MalformedReportTest, WhatIsNotThereOrOfAnotherKindIsNamed) {
   EXPECT_THAT(Changed("/differences/0/key/id", "x"), HasSubstr("differences[0].key is not a key"));
   EXPECT_THAT(Changed("/differences/0/values/billing/big", "x"),
               HasSubstr("differences[0].values.billing.big is not a value of its column"));
-  EXPECT_THAT(Changed("/differences/0/columns/0", "none"), HasSubstr("differences[0].columns[0] is not"));
+  EXPECT_THAT(Changed("/differences/0/columns/0", "none"),
+              HasSubstr("differences[0].columns[0] is not"));
   EXPECT_THAT(Changed("/runs/0/begin", {{"key_encoded", "0"}}), HasSubstr("runs[0].begin is not"));
   EXPECT_THAT(Changed("/spans/0/column/name", "none"), HasSubstr("spans[0].column.name is not"));
   EXPECT_THAT(Changed("/compared/values/0/type", "number"), HasSubstr("type is not a column type"));
@@ -211,7 +212,8 @@ TEST_F(MalformedReportTest, TimesAndOptionsHaveTheirForm) {
     EXPECT_THAT(Changed("/started_at", odd), HasSubstr("started_at is not a time"));
     EXPECT_THAT(Changed("/finished_at", odd), HasSubstr("finished_at is not a time"));
   }
-  EXPECT_THAT(Changed("/options/--key", nlohmann::json::array()), HasSubstr("options.--key is not"));
+  EXPECT_THAT(Changed("/options/--key", nlohmann::json::array()),
+              HasSubstr("options.--key is not"));
   EXPECT_THAT(Changed("/options/--key", false), HasSubstr("options.--key is not"));
 }
 
@@ -243,10 +245,10 @@ TEST_F(MalformedReportTest, ADifferenceOfTheSchemasIsNeverIdenticalAndEnoughForD
 // DIVERGENT by a sample takes a difference that was confirmed, and says that it isn't all.
 TEST_F(MalformedReportTest, AVerdictByASampleIsBorneOutByWhatWasConfirmedInIt) {
   document_["summary"]["estimate"] = {{"divergent", 2000},
-                                          {"low", 1900},
-                                          {"high", 2100},
-                                          {"confidence", 0.95},
-                                          {"sampled_records", 300}};
+                                      {"low", 1900},
+                                      {"high", 2100},
+                                      {"confidence", 0.95},
+                                      {"sampled_records", 300}};
   EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
   document_["summary"]["exact"] = false;
   EXPECT_THAT(Refusal(document_.dump()), HasSubstr("its verdict is DIVERGENT"));
@@ -307,8 +309,9 @@ TEST_F(MalformedReportTest, WhatIsSaidOfSourcesThatTheReplicaDoesNotHaveIsRefuse
               HasSubstr("replicas[0].sources is not a list of several sources"));
   EXPECT_THAT(changed("/differences/0/duplicates/right", {{"east", "00000000000000aa"}}),
               HasSubstr("differences[0].duplicates.right is not what several sources"));
-  EXPECT_THAT(changed("/differences/0/duplicates/left", sharded["differences"][0]["duplicates"]["right"]),
-              HasSubstr("differences[0].duplicates.left is not what several sources"));
+  EXPECT_THAT(
+      changed("/differences/0/duplicates/left", sharded["differences"][0]["duplicates"]["right"]),
+      HasSubstr("differences[0].duplicates.left is not what several sources"));
   EXPECT_THAT(changed("/differences/0/duplicates/right/south", "00000000000000aa"),
               HasSubstr("differences[0].duplicates.right.south is not known here"));
   EXPECT_THAT(changed("/differences/1/duplicates", nlohmann::json::object()),

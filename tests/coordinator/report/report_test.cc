@@ -641,14 +641,15 @@ TEST(ReportTest, CsvColumnsOfTheDatasetGiveWayToThoseOfTheReport) {
   report.schema = merkle::Schema{{{"kind", ColumnType::kText}, {"status", ColumnType::kText}},
                                  {{"key.kind", ColumnType::kText}, {"version", ColumnType::kText}}};
   std::string csv;
-  ASSERT_TRUE(WriteCsv(report, CsvForm::kHarmless, /*verdict_row=*/true, [&](std::string_view bytes) {
-                csv += bytes;
-                return absl::OkStatus();
-              }).ok());
-  EXPECT_EQ(
-      csv.substr(0, csv.find('\r')),
-      "key.kind,key.status,kind,only_in,status,version@left,version@right,key.kind@left,key.kind@right,"
-      "value.version@left,value.version@right,columns,note");
+  ASSERT_TRUE(
+      WriteCsv(report, CsvForm::kHarmless, /*verdict_row=*/true, [&](std::string_view bytes) {
+        csv += bytes;
+        return absl::OkStatus();
+      }).ok());
+  EXPECT_EQ(csv.substr(0, csv.find('\r')),
+            "key.kind,key.status,kind,only_in,status,version@left,version@right,key.kind@left,key."
+            "kind@right,"
+            "value.version@left,value.version@right,columns,note");
 }
 
 TEST(ReportTest, WhatWasLeftOutStandsBesideTheVerdict) {
@@ -704,8 +705,7 @@ TEST(ReportTest, ARuleThatIsAdvisedIsOneWordOfAShell) {
   Explanation why;
   why.columns = {{"x$(touch pwn)", 9, {{"trailing spaces", "x$(touch pwn):rtrim", 9}}}};
   report.explanation = why;
-  EXPECT_THAT(Render(report, ReportFormat::kTable),
-              HasSubstr("(--rule 'x$(touch pwn):rtrim')."));
+  EXPECT_THAT(Render(report, ReportFormat::kTable), HasSubstr("(--rule 'x$(touch pwn):rtrim')."));
 }
 
 TEST(ReportTest, InAFileASentenceIsOneLine) {

@@ -25,7 +25,8 @@ ManPage Small() {
 
 TEST(ManPageTest, HasAllThatTheHelpHas) {
   const std::string text = ManPageText(Small());
-  EXPECT_TRUE(text.starts_with(".TH \"TOOL\" 1 \"\" \"tool 1.2\"\n.SH \"NAME\"\ntool \\- does a thing\n"))
+  EXPECT_TRUE(
+      text.starts_with(".TH \"TOOL\" 1 \"\" \"tool 1.2\"\n.SH \"NAME\"\ntool \\- does a thing\n"))
       << text;
   EXPECT_THAT(text, HasSubstr(".SH \"OPTIONS\"\n.SS \"What\"\n.TP\n\\fB\\-k\\fR, \\fB\\-\\-key\\fR "
                               "\\fICOLUMNS\\fR\nWhich \\e columns\n"));
@@ -35,9 +36,10 @@ TEST(ManPageTest, HasAllThatTheHelpHas) {
 }
 
 TEST(ManPageTest, ExamplesStandAsTheyAre) {
-  EXPECT_THAT(ManPageText(Small()),
-              HasSubstr("Does it.\n.PP\nAnd then:\n.PP\n.nf\n    tool \\-\\-key 'a.b'\n    .hidden\n.fi\n"
-                        ".PP\nDone.\n"));
+  EXPECT_THAT(
+      ManPageText(Small()),
+      HasSubstr("Does it.\n.PP\nAnd then:\n.PP\n.nf\n    tool \\-\\-key 'a.b'\n    .hidden\n.fi\n"
+                ".PP\nDone.\n"));
 }
 
 TEST(ManPageTest, NoTextIsARequest) {

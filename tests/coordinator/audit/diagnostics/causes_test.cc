@@ -358,9 +358,9 @@ std::vector<Cause> Causes() {
       {"one word of booleans among texts", ColumnType::kText,
        [](Random& random) {
          const bool is = Between(0, 1, random) == 1;
-         return Pair{Text(is ? "1" : "0"), Text(is ? "1" : "no")};
+         return Pair{Text(is ? "1" : "0"), Text(is ? "1" : "N")};
        },
-       "the words of booleans |  | --types v=bool and true=yes&false=no in the URL of right"},
+       "the words of booleans |  | --types v=bool and true=y&false=n in the URL of right"},
       {"UUIDs", ColumnType::kText,
        Texts(Uuid, [](const std::string& text) { return Upper(Without(text, '-')); }),
        "the form of UUIDs |  | --types v=uuid"},

@@ -426,5 +426,22 @@ TEST_F(SampleTest, ASampleOfEverythingFindsWhatDiffersBetweenShardsToo) {
   }
 }
 
+// A sample in which all differ says little of the few that do not.
+TEST(EstimateTest, BlocksThatAreAllAlikeStillLeaveADoubt) {
+  KeySample sample;
+  sample.blocks.resize(256);
+  for (SampledBlock& block : sample.blocks) block.records = 32;
+  const std::vector<uint64_t> all_differ(256, 32);
+  sample.blocks_in_all = 40'000;
+  const Estimate estimate = EstimateFrom(sample, all_differ);
+  EXPECT_EQ(estimate.divergent, 1'280'000u);
+  EXPECT_LT(estimate.low, 1'270'000u);
+  EXPECT_GT(estimate.low, 1'260'000u);
+  sample.blocks_in_all = 256;
+  const Estimate whole = EstimateFrom(sample, all_differ);
+  EXPECT_EQ(whole.low, 8'192u);
+  EXPECT_EQ(whole.high, 8'192u);
+}
+
 }  // namespace
 }  // namespace driftwood::coordinator
