@@ -427,7 +427,7 @@ TEST_F(SampleTest, ASampleOfEverythingFindsWhatDiffersBetweenShardsToo) {
 }
 
 // A sample in which all differ says little of the few that do not.
-TEST(EstimateTest, BlocksThatAreAllAlikeStillLeaveADoubt) {
+TEST(EstimateFromTest, BlocksThatAreAllAlikeStillLeaveADoubt) {
   KeySample sample;
   sample.blocks.resize(256);
   for (SampledBlock& block : sample.blocks) block.records = 32;
