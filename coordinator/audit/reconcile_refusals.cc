@@ -171,15 +171,15 @@ absl::Status ReconcileRefusals::ColumnsNotEverywhere(const Names& values) const 
     message +=
         "; '" + *first->second + "' and '" + name + "' differ only in letter case, which counts";
   }
-  if (partial.size() <= kNamedMax) {
-    message += "; leave them out with " + Say(Setting::kIgnore, CommaList(partial));
-  } else {
-    message += "; leave them out with " + Say(Setting::kIgnore);
-  }
-  if (!common.empty() && common.size() <= kNamedMax) {
+  // What has to be pasted whole comes last, so that nothing stands behind it.
+  const bool says_columns = !common.empty() && common.size() <= kNamedMax;
+  message += "; compare those that all have with " + Say(Setting::kCommonColumns) + "," +
+             (says_columns ? "" : " or") + " leave them out with " +
+             (partial.size() <= kNamedMax ? Say(Setting::kIgnore, CommaList(partial))
+                                          : Say(Setting::kIgnore));
+  if (says_columns) {
     message += ", or say what to compare with " + Say(Setting::kColumns, CommaList(common));
   }
-  message += ", or compare those that all have with " + Say(Setting::kCommonColumns);
   return absl::FailedPreconditionError(message);
 }
 
