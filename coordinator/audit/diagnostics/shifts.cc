@@ -207,8 +207,10 @@ std::string NumberText(Number number) {
   for (Int128 rest = negative ? -number.mantissa : number.mantissa; rest > 0; rest /= 10) {
     digits.insert(digits.begin(), static_cast<char>('0' + static_cast<int>(rest % 10)));
   }
-  const auto decimal =
-      merkle::ParseDecimal((negative ? "-" : "") + digits + "e" + std::to_string(number.exponent));
+  // The decimal is a view of it.
+  const std::string written =
+      (negative ? "-" : "") + digits + "e" + std::to_string(number.exponent);
+  const auto decimal = merkle::ParseDecimal(written);
   std::string text;
   if (decimal) merkle::AppendCanonicalDecimal(*decimal, &text);
   return text;
