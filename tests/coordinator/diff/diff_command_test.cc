@@ -404,7 +404,7 @@ TEST_F(DiffCommandTest, ProgressComesOnATerminalOnlyAndNotWithQuiet) {
 
 // A run that is shorter than a minute says nothing; one of many tables says where it is.
 TEST_F(DiffCommandTest, ALogHasALineAMinute) {
-  double time = 0;
+  std::atomic<double> time = 0;  // agents' threads ask too
   environment_.now_seconds = [&] { return time += 10; };
   environment_.wall_clock = [] {
     return merkle::WallTime(std::chrono::seconds(1'800'000'000) + std::chrono::microseconds(7));
