@@ -18,6 +18,7 @@
 
 #include "coordinator/report/report_reader.h"
 #include "merkle/check.h"
+#include "tests/testing/files.h"
 #include "tests/testing/paths.h"
 #include "tests/testing/process.h"
 #include "tests/testing/temp_dir.h"
@@ -25,11 +26,6 @@
 namespace driftwood::testing {
 
 using Json = nlohmann::json;
-
-inline std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 inline std::vector<std::string> Lines(const std::string& text) {
   std::vector<std::string> lines;

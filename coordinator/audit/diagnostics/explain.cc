@@ -260,7 +260,9 @@ void ExplainSwaps(const merkle::Schema& schema, const Evidence& evidence,
 
 // Columns are explained one by one: two that differ in the same record may do so for two reasons.
 Explanation ExplainBy(const Evidence& evidence, const merkle::Schema& schema,
-                      const std::vector<ExplainedReplica>& replicas) {
+                      const std::vector<ExplainedReplica>& replicas,
+                      const std::vector<MissingRecord>& sampled,
+                      const std::vector<MissingRecord>& missing) {
   Explanation explanation;
   explanation.changed_sampled = evidence.records();
   for (size_t c = 0; c < schema.values.size(); ++c) {
@@ -272,6 +274,8 @@ Explanation ExplainBy(const Evidence& evidence, const merkle::Schema& schema,
   std::stable_sort(
       explanation.columns.begin(), explanation.columns.end(),
       [](const ExplainedColumn& a, const ExplainedColumn& b) { return a.differing > b.differing; });
+  explanation.missing_sampled = sampled.size();
+  explanation.keys = ExplainKeys(schema, replicas, missing.empty() ? sampled : missing);
   return explanation;
 }
 
@@ -282,10 +286,7 @@ Explanation Explain(const merkle::Schema& schema, const std::vector<ExplainedRep
                     const std::vector<MissingRecord>& missing) {
   std::vector<MissingRecord> sampled;
   const ValueEvidence evidence(schema, Divide(sample, &SampledRecord::values, &sampled));
-  Explanation explanation = ExplainBy(evidence, schema, replicas);
-  explanation.missing_sampled = sampled.size();
-  explanation.keys = ExplainKeys(schema, replicas, missing.empty() ? sampled : missing);
-  return explanation;
+  return ExplainBy(evidence, schema, replicas, sampled, missing);
 }
 
 Explanation ExplainTagged(const merkle::Schema& schema,
@@ -295,10 +296,7 @@ Explanation ExplainTagged(const merkle::Schema& schema,
                           const std::vector<MissingRecord>& missing) {
   std::vector<MissingRecord> sampled;
   const TagEvidence evidence(tests, Divide(sample, &TaggedRecord::tags, &sampled));
-  Explanation explanation = ExplainBy(evidence, schema, replicas);
-  explanation.missing_sampled = sampled.size();
-  explanation.keys = ExplainKeys(schema, replicas, missing.empty() ? sampled : missing);
-  return explanation;
+  return ExplainBy(evidence, schema, replicas, sampled, missing);
 }
 
 // A column is tested by all of its rules or not at all: half of them would make one look best that

@@ -16,14 +16,12 @@
 
 #include "coordinator/diff/diff_command.h"
 #include "tests/coordinator/peer/fake_store_kinds.h"
+#include "tests/testing/files.h"
 #include "tests/testing/temp_dir.h"
 
 namespace driftwood::coordinator {
 
-inline std::string ReadFile(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
+using testing::ReadFile;
 
 class DiffTest : public ::testing::Test {
  protected:

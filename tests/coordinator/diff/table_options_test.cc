@@ -3,25 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/coordinator/diff/table_lists.h"
+
 namespace driftwood::coordinator {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-const std::vector<std::string> kNames = {"left", "right"};
-
-TableEntry Table(const std::string& name, std::vector<std::string> columns = {"id"},
-                 const std::string& kind = "table") {
-  return {name, kind, kind == "table", {columns[0]}, columns, "sqlite:x.db?table=" + name};
-}
-
-TableList Listing(std::vector<TableEntry> tables) {
-  TableList listing;
-  listing.tables = std::move(tables);
-  return listing;
-}
 
 class TableOptionsTest : public ::testing::Test {
  protected:
