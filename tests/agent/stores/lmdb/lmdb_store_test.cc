@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "tests/agent/stores/lmdb/lmdb_store_fixture.h"
+#include "tests/testing/sanitizers.h"
 
 namespace driftwood::agent {
 namespace {
@@ -159,6 +160,10 @@ TEST_F(LmdbStoreTest, Ledger17ADatabaseThatWasDroppedIsNotAnEmptyOne) {
   EXPECT_EQ(empty.rows.size(), 0u);
 }
 
+// ASan's allocator, unlike glibc's, isn't usable after a fork() beside which another thread had its
+// lock: then the reader's process hangs, once in some thousand times, and the answer is Unavailable.
+constexpr int kReadsMax = testing::kAddressSanitizer ? 5 : 1;
+
 TEST_F(LmdbStoreTest, StoresOfOneFileAreReadSideBySide) {
   WriteLmdb(File(), MDB_NOSUBDIR, [](MDB_txn* txn) {
     PutLmdb(txn, "a", 0, "k", "v");
@@ -174,7 +179,12 @@ TEST_F(LmdbStoreTest, StoresOfOneFileAreReadSideBySide) {
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this, i] {
       for (int j = 0; j < 50; ++j) {
-        EXPECT_EQ(ReadAll(*Open(i % 2 == 0 ? "a" : "b"), {"key"}).rows.size(), 1u);
+        ScanOutcome all;
+        for (int k = 0; k < kReadsMax && (k == 0 || absl::IsUnavailable(all.status)); ++k) {
+          all = ReadAll(*Open(i % 2 == 0 ? "a" : "b"), {"key"});
+        }
+        EXPECT_TRUE(all.status.ok()) << all.status;
+        EXPECT_EQ(all.rows.size(), 1u);
       }
     });
   }
