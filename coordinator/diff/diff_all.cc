@@ -1,6 +1,7 @@
 #include "coordinator/diff/diff_all.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,8 +13,11 @@
 #include "coordinator/diff/diff_run.h"
 #include "coordinator/diff/table_options.h"
 #include "coordinator/diff/table_selection.h"
+#include "coordinator/diff/turns.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/report/database_report.h"
+#include "merkle/check.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "proto/contract/fault.h"
@@ -21,6 +25,10 @@
 namespace driftwood::coordinator {
 
 namespace {
+
+// Tables that are compared or wait to be re-read: an agent has a snapshot open of each, and may
+// have 16.
+constexpr size_t kBegunMax = 14;
 
 // Of the tables in one message.
 constexpr size_t kNamedMax = 5;
@@ -89,7 +97,6 @@ class DiffAll {
     RETURN_IF_ERROR(CheckAreNotTheSame(databases_, options_));
     ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
     RETURN_IF_ERROR(List(/*must_exist=*/true, &listings_));
-    TakeNotices();  // else they would be said of the first table
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
       report_.replicas[i].filter = listings_[i].scope;
@@ -110,12 +117,7 @@ class DiffAll {
           "; with --exact-names they are told apart");
     }
     AnnounceTables(selection.tables, columns);
-    for (const MatchedTable& table : selection.tables) {
-      const std::string label = label_ + "[" + std::to_string(report_.tables.size() + 1) + "/" +
-                                std::to_string(selection.tables.size()) + "] " +
-                                EscapeForDisplay(table.name) + ": ";
-      report_.tables.push_back(CompareTable(table, columns, label));
-    }
+    CompareTables(selection.tables, columns);
     if (!environment_.interrupt->raised()) LookAgain();
     return absl::OkStatus();
   }
@@ -166,6 +168,11 @@ class DiffAll {
       options.stores[i] = table.entries[i] == nullptr ? listings_[i].source : table.entries[i]->url;
     }
     columns.Apply(table, &options);
+    const bool listed =
+        std::all_of(table.entries.begin(), table.entries.end(),
+                    [](const TableEntry* e) { return e != nullptr && !e->columns.empty(); });
+    // Letter case has been seen to then: nobody has to be asked for the columns once more.
+    if (listed) options.exact_names = true;
     return options;
   }
 
@@ -189,8 +196,48 @@ class DiffAll {
     for (const std::vector<ReplicaSpec>& of_database : specs) connector_->WillConnect(of_database);
   }
 
+  // Under a limit of a server's load, or of what is read of it, one is asked of at a time.
+  size_t TablesAtOnce() const {
+    const bool gentle = !options_.reading.max_load.empty() || !options_.reading.max_rate.empty();
+    return gentle ? 1 : environment_.tables_at_once;
+  }
+
+  // They begin in the order of their names, and are reported in it.
+  void CompareTables(const std::vector<MatchedTable>& tables, const TableOptions& columns) {
+    report_.tables.resize(tables.size());
+    Turns turns(TablesAtOnce());
+    std::atomic<size_t> next{0};
+    const auto work = [&](size_t) {
+      while (true) {
+        Turns::Turn turn(&turns);
+        const size_t i = next++;
+        if (i >= tables.size()) return absl::OkStatus();
+        const absl::Status compared = merkle::Guarded([&] {
+          const std::string label = label_ + "[" + std::to_string(i + 1) + "/" +
+                                    std::to_string(tables.size()) + "] " +
+                                    EscapeForDisplay(tables[i].name) + ": ";
+          report_.tables[i] = CompareTable(tables[i], columns, label, &turn);
+          return absl::OkStatus();
+        });
+        if (!compared.ok()) report_.tables[i] = FailedTable(tables[i], compared);
+      }
+    };
+    const size_t threads = TablesAtOnce() == 1 ? 1 : std::min(tables.size(), kBegunMax);
+    const absl::Status all = merkle::ForEachOnThreads(threads, work);
+    DRIFTWOOD_CHECK(all.ok());
+  }
+
+  TableReport FailedTable(const MatchedTable& table, const absl::Status& status) const {
+    TableReport result;
+    result.table = table.name;
+    result.missing_in = table.MissingIn();
+    result.report = MakeErrorReport(status, std::nullopt, options_, environment_);
+    result.result = ResultOf(result.report);
+    return result;
+  }
+
   TableReport CompareTable(const MatchedTable& table, const TableOptions& columns,
-                           const std::string& label) {
+                           const std::string& label, Turns::Turn* turn) const {
     const double start = environment_.now_seconds();
     const DiffOptions options = OptionsOf(table, columns);
     TableReport result;
@@ -216,7 +263,7 @@ class DiffAll {
           std::nullopt, options, environment_);
       result.result = TableResult::kNoKey;
     } else {
-      result.report = CompareOne(options, label);
+      result.report = CompareOne(options, label, turn);
       result.result = ResultOf(result.report);
     }
     result.seconds = environment_.now_seconds() - start;
@@ -230,11 +277,12 @@ class DiffAll {
     return "missing in " + JoinAnd(missing_in) + OtherSpellings(table, listings_, names_);
   }
 
-  Report CompareOne(const DiffOptions& options, const std::string& label) const {
+  Report CompareOne(const DiffOptions& options, const std::string& label,
+                    Turns::Turn* turn) const {
     absl::StatusOr<DiffPlan> plan = PlanOf(options);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
     SetListing(format_, options_, &plan->audit);
-    return CompareReplicas(*plan, options, environment_, connector_.get(), label);
+    return CompareReplicas(*plan, options, environment_, connector_.get(), label, turn);
   }
 
   // The tables are listed once more: one that has come meanwhile was not compared.

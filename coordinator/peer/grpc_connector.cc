@@ -105,9 +105,11 @@ class GrpcConnector final : public Connector {
     DRIFTWOOD_CHECK(workspace_ != nullptr);
     std::shared_ptr<AgentProcess> process;
     Table* const table = FindTable(spec);
-    peer.dataset = table != nullptr ? table->dataset : workspace_->DatasetName(spec.url);
     if (table != nullptr) {
-      ASSIGN_OR_RETURN(process, AgentOf(table->group, stop));
+      peer.dataset = table->dataset;
+      ASSIGN_OR_RETURN(process, AgentOf(table, stop));
+    } else {
+      peer.dataset = DatasetName(spec.url);
     }
     if (process == nullptr) {
       ASSIGN_OR_RETURN(process, StartAgent({{spec, peer.dataset}}, stop));
@@ -133,8 +135,9 @@ class GrpcConnector final : public Connector {
         group = std::make_shared<Group>();
         bytes = spec.url.size();
       }
-      group->served.push_back({spec, workspace_->DatasetName(spec.url)});
+      group->served.push_back({spec, DatasetName(spec.url)});
       tables_[{spec.name, spec.url}] = {group, group->served.back().dataset};
+      ++group->to_come;
     }
   }
 
@@ -179,14 +182,27 @@ class GrpcConnector final : public Connector {
   };
   // Tables of one database that one agent serves.
   struct Group {
-    std::vector<Served> served;
-    std::shared_ptr<AgentProcess> process;  // null: not started yet, or ended
-    bool failed = false;                    // it could not be started for all of them together
+    std::vector<Served> served;  // constant once tables are connected to
+    merkle::Mutex mutex;         // held while the agent starts: all want the same one
+    std::shared_ptr<AgentProcess> process DRIFTWOOD_GUARDED_BY(mutex);  // null: none, or ended
+    // It could not be started for all of them together.
+    bool failed DRIFTWOOD_GUARDED_BY(mutex) = false;
+    size_t to_come = 0;  // of its tables, not connected to yet; guarded by `mutex` from then on
   };
   struct Table {
     std::shared_ptr<Group> group;
     std::string dataset;
+    bool connected = false;  // guarded by the group's mutex
   };
+
+  std::string DatasetName(const std::string& url) DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return workspace_->DatasetName(url);
+  }
+  std::string NewSocketPath() DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return workspace_->NewSocketPath();
+  }
 
   Table* FindTable(const ReplicaSpec& spec) {
     const auto found = tables_.find({spec.name, spec.url});
@@ -195,22 +211,19 @@ class GrpcConnector final : public Connector {
 
   // Null if there is none that serves all of the group: what is wrong with one table must not fail
   // the others. One that has ended is started anew.
-  absl::StatusOr<std::shared_ptr<AgentProcess>> AgentOf(const std::shared_ptr<Group>& group,
-                                                        const std::stop_token& stop) {
-    if (group->process != nullptr && group->process->DescribeEnd({}).empty()) return group->process;
-    group->process.reset();
-    if (group->failed) return group->process;
-    absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group->served, stop);
-    if (absl::IsCancelled(started.status())) return started.status();
-    if (!started.ok()) {
-      group->failed = true;
-      return group->process;
+  absl::StatusOr<std::shared_ptr<AgentProcess>> AgentOf(Table* table, const std::stop_token& stop) {
+    Group& group = *table->group;
+    merkle::MutexLock lock(&group.mutex);
+    if (group.process != nullptr && !group.process->DescribeEnd({}).empty()) group.process.reset();
+    if (group.process == nullptr && !group.failed) {
+      absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group.served, stop);
+      if (absl::IsCancelled(started.status())) return started.status();
+      group.failed = !started.ok();
+      if (started.ok()) group.process = *std::move(started);
     }
-    // The agent of the tables before is not needed any more; a peer that still lives keeps it.
-    std::shared_ptr<Group>& current = current_[group->served[0].spec.name];
-    if (current != nullptr && current != group) current->process.reset();
-    current = group;
-    return group->process = *std::move(started);
+    if (!std::exchange(table->connected, true)) --group.to_come;
+    // With the last of its tables it is not needed any more: peers that live keep it.
+    return group.to_come == 0 ? std::exchange(group.process, nullptr) : group.process;
   }
 
   // All in one agent; of one database, so that they have one password.
@@ -218,7 +231,7 @@ class GrpcConnector final : public Connector {
                                                            const std::stop_token& stop) {
     const ReplicaSpec& spec = served[0].spec;
     std::vector<std::string> arguments = {
-        "--listen",          "unix:" + workspace_->NewSocketPath(),
+        "--listen",          "unix:" + NewSocketPath(),
         "--state-dir",       workspace_->state_folder(),
         "--digest-key-file", workspace_->digest_key_file(),
         "--allow-values",    "--exit-on-stdin-eof"};
@@ -241,11 +254,11 @@ class GrpcConnector final : public Connector {
   // An agent's process has a share in it: it lives as long as its last peer.
   const std::shared_ptr<Notices> notices_ = std::make_shared<Notices>();
   const std::string agent_program_;
-  const std::unique_ptr<Workspace> workspace_;
+  merkle::Mutex mutex_;                         // of the names that the workspace gives
+  const std::unique_ptr<Workspace> workspace_;  // its folders are constant
   const std::vector<std::string> agent_arguments_;
   // All end before their directories do: a peer lives no longer than its connector.
-  std::map<std::pair<std::string, std::string>, Table> tables_;  // by name and URL
-  std::map<std::string, std::shared_ptr<Group>> current_;        // by the replica's name
+  std::map<std::pair<std::string, std::string>, Table> tables_;  // by name and URL; WillConnect()'s
 };
 
 }  // namespace
