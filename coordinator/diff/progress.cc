@@ -69,11 +69,13 @@ Progress::~Progress() {
 }
 
 bool Progress::IsSeen() const {
+  if (options_.seen == nullptr) return true;
   const Progress* seen = nullptr;
   return options_.seen->compare_exchange_strong(seen, this) || seen == this;
 }
 
 void Progress::LetOthersBeSeen() const {
+  if (options_.seen == nullptr) return;
   const Progress* self = this;
   options_.seen->compare_exchange_strong(self, nullptr);
 }

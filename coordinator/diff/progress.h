@@ -34,7 +34,7 @@ class Progress final : public AuditObserver {
     // audits of a run. Of kLines; outlives this.
     std::atomic<double>* last_line = nullptr;
     // Which of several audits at once is seen: the first that draws, until it ends or re-reads.
-    // Outlives this.
+    // Outlives this. Null: there is one only.
     std::atomic<const Progress*>* seen = nullptr;
   };
   Progress(std::vector<std::string> names, Options options);
