@@ -277,8 +277,7 @@ class DiffAll {
     return "missing in " + JoinAnd(missing_in) + OtherSpellings(table, listings_, names_);
   }
 
-  Report CompareOne(const DiffOptions& options, const std::string& label,
-                    Turns::Turn* turn) const {
+  Report CompareOne(const DiffOptions& options, const std::string& label, Turns::Turn* turn) const {
     absl::StatusOr<DiffPlan> plan = PlanOf(options);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
     SetListing(format_, options_, &plan->audit);
