@@ -487,7 +487,9 @@ absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
   IndexerOptions options;
   options.key = options_.key;
   options.threads = options_.threads;
-  options.sort_memory_bytes = options_.sort_memory_bytes;
+  const SortMemory::Share memory(options_.sort_memory.get());
+  options.sort_memory_bytes = memory.bytes();
+  options.durable = options_.durable;
   options.cancellation = &control->cancellation;
   options.wall_clock = options_.wall_clock;
   options.on_progress = [control](uint64_t records, uint64_t progress) {

@@ -32,6 +32,7 @@
 #include "agent/index/indexer.h"
 #include "agent/index/read_records.h"
 #include "agent/serve/live_index.h"
+#include "agent/serve/sort_memory.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/retries.h"
@@ -74,7 +75,8 @@ struct DatasetOptions {
   std::filesystem::path folder;
   merkle::DigestKey key;
   int threads = 0;
-  size_t sort_memory_bytes = size_t{64} << 20;
+  std::shared_ptr<SortMemory> sort_memory = std::make_shared<SortMemory>(size_t{64} << 20);
+  bool durable = true;  // IndexerOptions
   size_t waiting_calls_max = 8;
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
   // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.

@@ -76,6 +76,7 @@ class Service::ActiveCall {
 
 Service::Service(ServiceOptions options)
     : options_(std::move(options)),
+      sort_memory_(std::make_shared<SortMemory>(options_.sort_memory_bytes)),
       snapshots_(options_.snapshots, options_.clock, options_.first_snapshot_id) {}
 
 // The snapshots hold indexes of the datasets.
@@ -97,7 +98,8 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.folder = options_.state_dir / name;
   dataset.key = options_.key;
   dataset.threads = options_.threads;
-  dataset.sort_memory_bytes = options_.sort_memory_bytes;
+  dataset.sort_memory = sort_memory_;
+  dataset.durable = options_.durable;
   dataset.waiting_calls_max = options_.waiting_calls_max;
   dataset.retry_after = options_.retry_after;
   dataset.resume = options_.resume;

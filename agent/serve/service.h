@@ -37,7 +37,8 @@ struct ServiceOptions {
   bool allow_values = false;
   std::string version;  // of this program
   int threads = 0;      // 0: as many as there are cores
-  size_t sort_memory_bytes = size_t{64} << 20;
+  size_t sort_memory_bytes = size_t{64} << 20;         // of all datasets together (SortMemory)
+  bool durable = true;                                 // DatasetOptions
   size_t read_keys_max = kReadKeysMax;                 // of one call
   size_t waiting_calls_max = 8;                        // that wait for one dataset's store
   std::vector<std::chrono::milliseconds> retry_after;  // DatasetOptions
@@ -129,6 +130,7 @@ class Service {
   void KeepValuesHome(std::vector<UnparsedColumn>* columns) const;
 
   const ServiceOptions options_;
+  const std::shared_ptr<SortMemory> sort_memory_;
   std::map<std::string, std::unique_ptr<Dataset>, std::less<>> datasets_;  // constant once served
   Snapshots snapshots_;
 

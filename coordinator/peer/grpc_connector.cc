@@ -235,6 +235,7 @@ class GrpcConnector final : public Connector {
         "--state-dir",       workspace_->state_folder(),
         "--digest-key-file", workspace_->digest_key_file(),
         "--allow-values",    "--exit-on-stdin-eof"};
+    if (workspace_->is_temporary()) arguments.push_back("--temporary-state");
     for (const Served& one : served) {
       arguments.push_back("--dataset");
       arguments.push_back(one.dataset + "=" + one.spec.url);
@@ -255,7 +256,7 @@ class GrpcConnector final : public Connector {
   const std::shared_ptr<Notices> notices_ = std::make_shared<Notices>();
   const std::string agent_program_;
   merkle::Mutex mutex_;                         // of the names that the workspace gives
-  const std::unique_ptr<Workspace> workspace_;  // its folders are constant
+  const std::unique_ptr<Workspace> workspace_;  // its directories are constant
   const std::vector<std::string> agent_arguments_;
   // All end before their directories do: a peer lives no longer than its connector.
   std::map<std::pair<std::string, std::string>, Table> tables_;  // by name and URL; WillConnect()'s

@@ -33,6 +33,9 @@ struct IndexOptions {
   // The builder counts: a key is added as often as its record is there, without a digest, and the
   // index has it once (merkle/tree/multiset.h). The fingerprint is another for it.
   bool multiset = false;
+  // Whether a new index outlives a machine that stops. False where its directory is removed anyhow
+  // when its user ends: nothing waits for the disk then.
+  bool durable = true;
 };
 
 // Longest encoded key that an index takes.
@@ -56,7 +59,7 @@ class IndexBuilder {
   // order of those to come is all the same.
   virtual bool in_order() const = 0;
 
-  // Durable and in place when this returns OK. `source_position` is kept as it is and given back by
+  // In place when this returns OK, and durable, if the options want it so. `source_position` is kept as it is and given back by
   // Index::source_position(). Returns the root summary.
   virtual absl::StatusOr<Summary> Finish(std::string_view source_position) = 0;
 };
