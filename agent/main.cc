@@ -59,6 +59,7 @@ constexpr int kExitOk = 0;
 constexpr int kExitError = 2;
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kShutdownGrace{500};
+constexpr size_t kSnapshotsOfParentMax = 128;
 
 struct Options : AgentOptions {
   std::string config_file;
@@ -311,6 +312,9 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
     ASSIGN_OR_RETURN(service_options.state_dir, MakeStateDir(options.state_dir));
   }
   ASSIGN_OR_RETURN(service_options.key, ChooseKey(options, service_options.state_dir));
+  service_options.asked_once = options.exit_on_stdin_eof;
+  // Its parent alone opens snapshots, and knows how many it needs.
+  if (options.exit_on_stdin_eof) service_options.snapshots.open_max = kSnapshotsOfParentMax;
   service_options.allow_values = options.allow_values;
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();

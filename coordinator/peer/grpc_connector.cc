@@ -29,10 +29,9 @@ namespace {
 
 // How many lines of the agents' libraries are passed on.
 constexpr size_t kNoticesMax = 20;
-// How many tables of a database one agent serves at most: each keeps its index open, and their URLs
-// are arguments.
-constexpr size_t kTablesOfAgentMax = 200;
-constexpr size_t kUrlBytesOfAgentMax = size_t{64} << 10;
+// How many tables of a database one agent serves at most: their URLs are arguments.
+constexpr size_t kTablesOfAgentMax = 2000;
+constexpr size_t kUrlBytesOfAgentMax = size_t{256} << 10;
 // How long a dying process gets to be seen as dead, for the sake of a better message.
 constexpr std::chrono::milliseconds kEndPatience{500};
 // Of a server with very many tables.
@@ -230,11 +229,10 @@ class GrpcConnector final : public Connector {
   absl::StatusOr<std::shared_ptr<AgentProcess>> StartAgent(const std::vector<Served>& served,
                                                            const std::stop_token& stop) {
     const ReplicaSpec& spec = served[0].spec;
-    std::vector<std::string> arguments = {
-        "--listen",          "unix:" + NewSocketPath(),
-        "--state-dir",       workspace_->state_folder(),
-        "--digest-key-file", workspace_->digest_key_file(),
-        "--allow-values",    "--exit-on-stdin-eof"};
+    std::vector<std::string> arguments = {"--listen",          "unix:" + NewSocketPath(),
+                                          "--state-dir",       workspace_->state_folder(),
+                                          "--digest-key-file", workspace_->digest_key_file(),
+                                          "--allow-values",    "--exit-on-stdin-eof"};
     if (workspace_->is_temporary()) arguments.push_back("--temporary-state");
     for (const Served& one : served) {
       arguments.push_back("--dataset");

@@ -117,7 +117,7 @@ class LeafSource final : public RecordSource {
 absl::StatusOr<std::unique_ptr<TreeWriter>> TreeWriter::Create(const std::filesystem::path& path,
                                                                const Leveler& leveler,
                                                                bool durable) {
-  RemoveAbandoned(path);
+  if (durable) RemoveAbandoned(path);
   for (int attempt = 0;; ++attempt) {
     std::string temporary = path.string() + std::string(kTemporaryMark) + "XXXXXX";
     const int fd = mkostemp(temporary.data(), O_CLOEXEC);
