@@ -433,11 +433,19 @@ class Audit {
 
   // What the walk found, re-read, counted and listed.
   void Settle() {
-    const WalkedAudit walked{plan_,      options_,
-                             map(),      sources_.names_within(),
-                             described_, agreement_,
-                             roots_,     result_,
-                             interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
+    const WalkedAudit walked{plan_,
+                             options_,
+                             map(),
+                             sources_.names_within(),
+                             described_,
+                             agreement_,
+                             roots_,
+                             result_,
+                             interrupt_,
+                             [this](AuditObserver::Phase phase) { Phase(phase); },
+                             [this](uint64_t keys) {
+                               if (observer_ != nullptr) observer_->OnReread(keys);
+                             }};
     LiveReader reader(sources_.peers(), agreement_, lost_.get());
     Settlement settlement(walked, &reader, &report_);
     settlement.Run();

@@ -1,7 +1,6 @@
 #include "coordinator/diff/diff_all.h"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <set>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/audit/audit.h"
+#include "coordinator/audit/audit_plan.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
 #include "coordinator/diff/table_options.h"
@@ -26,9 +26,12 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// Tables that are compared or wait to be re-read: an agent has a snapshot open of each, and may
-// have 16.
-constexpr size_t kBegunMax = 14;
+// Tables that are compared or wait to be re-read: each has a thread, connections to its agents, and
+// a snapshot there. More of them than this have several pauses.
+constexpr size_t kBegunMax = 100;
+
+// Of their keys to be re-read, all together: about as many as of one table.
+constexpr uint64_t kKeysHeldMax = RecheckOptions().keys_max;
 
 // Of the tables in one message.
 constexpr size_t kNamedMax = 5;
@@ -196,22 +199,29 @@ class DiffAll {
     for (const std::vector<ReplicaSpec>& of_database : specs) connector_->WillConnect(of_database);
   }
 
-  // Under a limit of a server's load, or of what is read of it, one is asked of at a time.
+  // Under a limit of what is asked of a server, one table is asked for at a time.
   size_t TablesAtOnce() const {
-    const bool gentle = !options_.reading.max_load.empty() || !options_.reading.max_rate.empty();
-    return gentle ? 1 : environment_.tables_at_once;
+    const ReadingOptions& reading = options_.reading;
+    const bool limited =
+        !reading.max_load.empty() || !reading.max_rate.empty() || !reading.connections.empty() ||
+        std::any_of(options_.stores.begin(), options_.stores.end(), HasConnections);
+    return limited ? 1 : environment_.tables_at_once;
   }
+  static bool HasConnections(const std::string& url) {
+    return url.find("connections=") != std::string::npos;
+  }
+  // For load gates each table has agents of its own.
+  size_t BegunMax() const { return options_.reading.max_load.empty() ? kBegunMax : 1; }
 
   // They begin in the order of their names, and are reported in it.
   void CompareTables(const std::vector<MatchedTable>& tables, const TableOptions& columns) {
     report_.tables.resize(tables.size());
-    Turns turns(TablesAtOnce());
-    std::atomic<size_t> next{0};
-    const auto work = [&](size_t) {
+    Turns turns({TablesAtOnce(), kKeysHeldMax}, tables.size());
+    const auto work = [&] {
       while (true) {
         Turns::Turn turn(&turns);
-        const size_t i = next++;
-        if (i >= tables.size()) return absl::OkStatus();
+        if (!turn.table()) return absl::OkStatus();
+        const size_t i = *turn.table();
         const absl::Status compared = merkle::Guarded([&] {
           const std::string label = label_ + "[" + std::to_string(i + 1) + "/" +
                                     std::to_string(tables.size()) + "] " +
@@ -222,9 +232,11 @@ class DiffAll {
         if (!compared.ok()) report_.tables[i] = FailedTable(tables[i], compared);
       }
     };
-    const size_t threads = TablesAtOnce() == 1 ? 1 : std::min(tables.size(), kBegunMax);
-    const absl::Status all = merkle::ForEachOnThreads(threads, work);
-    DRIFTWOOD_CHECK(all.ok());
+    merkle::ThreadGroup others;
+    size_t threads = 1;
+    while (threads < std::min(tables.size(), BegunMax()) && others.Start(work)) ++threads;
+    turns.Begin(threads);
+    DRIFTWOOD_CHECK(work().ok() && others.Join().ok());
   }
 
   TableReport FailedTable(const MatchedTable& table, const absl::Status& status) const {

@@ -193,22 +193,23 @@ class TurnKeeper final : public AuditObserver {
   void OnRound(uint32_t round) override {
     if (next_ != nullptr) next_->OnRound(round);
   }
+  void OnReread(uint64_t keys) override { keys_held_ = keys; }
+
+  // While others work; without a turn it waits by itself.
+  void Pause(double seconds, const std::function<void(double)>& wait) {
+    turn_ == nullptr ? wait(seconds) : turn_->Pause(seconds, keys_held_, wait);
+  }
 
  private:
   AuditObserver* const next_;
   Turns::Turn* const turn_;
   std::atomic<bool> is_large_{false};
+  uint64_t keys_held_ = 0;
 };
 
-// Waits for so many seconds, while others work.
-std::function<void(double)> WaitOf(const DiffEnvironment& environment, Turns::Turn* turn) {
-  if (turn == nullptr) return environment.wait_seconds;
-  return [&environment, turn](double seconds) {
-    turn->Pause([&] {
-      if (environment.wait_seconds) return environment.wait_seconds(seconds);
-      (void)environment.interrupt->WaitFor(seconds);
-    });
-  };
+void Wait(const DiffEnvironment& environment, double seconds) {
+  if (environment.wait_seconds) return environment.wait_seconds(seconds);
+  (void)environment.interrupt->WaitFor(seconds);
 }
 
 Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
@@ -247,12 +248,14 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
   audit.sample.seed = std::random_device()();
   audit.salt = environment.salt;
   audit.now_seconds = environment.now_seconds;
-  audit.wait_seconds = WaitOf(environment, turn);
   audit.setting = OptionText;
   std::vector<Peer*> asked;
   for (const std::unique_ptr<Peer>& peer : peers) asked.push_back(peer.get());
   const std::unique_ptr<Progress> progress = MakeProgress(plan, options, environment, label);
   TurnKeeper observer(progress.get(), turn);
+  audit.wait_seconds = [&](double seconds) {
+    observer.Pause(seconds, [&](double longest) { Wait(environment, longest); });
+  };
   Report report = RunAudit(plan.audit, asked, audit, &observer, environment.interrupt);
   if (!renames.empty()) {
     report.warnings.push_back(
