@@ -132,14 +132,18 @@ class DiffAll {
   }
 
   absl::Status List(bool must_exist, std::vector<TableList>* listings) {
+    std::vector<absl::StatusOr<TableList>> listed(databases_.size());
+    const absl::Status asked = merkle::ForEachOnThreads(databases_.size(), [&](size_t i) {
+      listed[i] = connector_->ListTables(databases_[i], environment_.interrupt->token());
+      return absl::OkStatus();
+    });
+    RETURN_IF_ERROR(asked);
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableList> listing =
-          connector_->ListTables(databases_[i], environment_.interrupt->token());
-      if (!listing.ok()) {
-        Fail(listing.status(), i);
-        return listing.status();
+      if (!listed[i].ok()) {
+        Fail(listed[i].status(), i);
+        return listed[i].status();
       }
-      listings->push_back(*std::move(listing));
+      listings->push_back(*std::move(listed[i]));
     }
     QualifyAlike(listings);
     return RenameTables(options_, names_, must_exist, listings);

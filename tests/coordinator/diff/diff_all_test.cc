@@ -78,6 +78,7 @@ class FakeConnector final : public Connector {
   }
 
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec, const std::stop_token&) override {
+    const std::lock_guard<std::mutex> lock(world_->mutex);
     ++world_->listings;
     if (world_->before_listing) world_->before_listing(world_->listings);
     if (world_->listing_fails.contains(spec.url)) return world_->listing_fails[spec.url];
