@@ -72,6 +72,15 @@ absl::Status NotAsSet(std::string_view name, const std::string& is, std::string_
 
 }  // namespace
 
+// What is off costs 10,000,000,000, by which JIT would seem worth it.
+std::string PgLookupPlans(int server_version) {
+  constexpr int kJit = 110000;  // the server version that has it
+  return std::string(
+             "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off; "
+             "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off") +
+         (server_version >= kJit ? "; SET LOCAL jit = off" : "");
+}
+
 std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
                        std::chrono::milliseconds statement_timeout) {
   std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";

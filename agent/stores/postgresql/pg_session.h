@@ -16,6 +16,14 @@ namespace driftwood::agent {
 // put anything there.
 inline constexpr char kPgOwnPath[] = "SET LOCAL search_path = pg_catalog, pg_temp";
 
+// Sets, for this transaction, how rows are to be found whose keys are given: in the indexes, one
+// after the other, by one process, however large the planner takes the list of keys for. Where
+// there is no index the table is read from end to end all the same. And as it is planned usually.
+std::string PgLookupPlans(int server_version);
+inline constexpr char kPgUsualPlans[] =
+    "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_hashjoin = DEFAULT; "
+    "SET LOCAL enable_mergejoin = DEFAULT";
+
 // One message: the transaction, all that it depends on, and the lock. `mark` is what only this
 // transaction has.
 std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
