@@ -1,4 +1,4 @@
-// Covers index_snapshot.cc, index_verify.cc, tree_update.cc, tree_writer.cc and node_cursor.cc too.
+// Covers index_snapshot.cc, index_verify.cc, tree_update.cc and node_cursor.cc too.
 #include "merkle/tree/index.h"
 
 #include <gtest/gtest.h>
