@@ -43,7 +43,8 @@ class TreeWriter {
 
   // Ends the tree: writes what is missing and `metadata` with the tree's root and transaction,
   // signed, syncs, renames the file to `path`, syncs the directory (what is not durable syncs
-  // nothing). Returns the root.
+  // nothing). Returns the root. The index can be opened once the writer is destroyed, which has it
+  // locked.
   absl::StatusOr<Summary> MoveIntoPlace(Metadata metadata, const DigestKey& key);
 
   // Ends the input instead and gives it back as it came, as one sorted run. The writer must outlive
