@@ -127,7 +127,7 @@ absl::Status PgConnection::CheckServer() const {
 
 std::string PgConnection::AnotherBegin() {
   mark_ = NewTransactionMark();
-  return "ROLLBACK; " + PgBeginSql({}, mark_, statement_timeout_);
+  return "ROLLBACK; " + PgBeginSql({}, mark_, statement_timeout_, server_version());
 }
 
 absl::Status PgConnection::TakeReadBack(const PgResult& row) {
@@ -143,8 +143,8 @@ absl::Status PgConnection::CheckReadBack(const PgResult& row) const {
 absl::Status PgConnection::Begin(const PgBeginning& beginning) {
   mark_ = NewTransactionMark();
   const bool in_another = PQtransactionStatus(connection_) != PQTRANS_IDLE;
-  RETURN_IF_ERROR(
-      Run((in_another ? "ROLLBACK; " : "") + PgBeginSql(beginning, mark_, statement_timeout_)));
+  RETURN_IF_ERROR(Run((in_another ? "ROLLBACK; " : "") +
+                      PgBeginSql(beginning, mark_, statement_timeout_, server_version())));
   ASSIGN_OR_RETURN(const PgResult row, Query(PgReadBackSql()));
   return TakeReadBack(row);
 }

@@ -72,17 +72,9 @@ absl::Status NotAsSet(std::string_view name, const std::string& is, std::string_
 
 }  // namespace
 
-// What is off costs 10,000,000,000, by which JIT would seem worth it.
-std::string PgLookupPlans(int server_version) {
-  constexpr int kJit = 110000;  // the server version that has it
-  return std::string(
-             "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off; "
-             "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off") +
-         (server_version >= kJit ? "; SET LOCAL jit = off" : "");
-}
-
 std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
-                       std::chrono::milliseconds statement_timeout) {
+                       std::chrono::milliseconds statement_timeout, int server_version) {
+  constexpr int kJit = 110000;  // the server version that has it
   std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
   if (!beginning.snapshot.empty()) sql += "; SET TRANSACTION SNAPSHOT " + beginning.snapshot;
   for (const PgSetting& setting : kSettings) {
@@ -96,6 +88,8 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
   sql += "; SET LOCAL timezone_abbreviations TO DEFAULT";
   sql += "; SET LOCAL idle_in_transaction_session_timeout = 0";
   sql += "; SET LOCAL lock_timeout = '30s'";
+  // It takes a tenth of a second for each question about the catalogue, which is hard to estimate.
+  if (server_version >= kJit) sql += "; SET LOCAL jit = off";
   if (statement_timeout.count() > 0) {
     sql += "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count());
   }

@@ -252,7 +252,7 @@ class PostgresqlStore final : public Store {
     if (proof.may_call_functions) {
       RETURN_IF_ERROR(first.Run("SET LOCAL search_path = " + ScanPath(table)));
     }
-    if (condition != nullptr) RETURN_IF_ERROR(first.Run(PgLookupPlans(first.server_version())));
+    if (condition != nullptr) RETURN_IF_ERROR(first.Run(kPgLookupPlans));
     return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
                        std::move(proof), is_foreign ? NotOnePoint(table) : moving);
   }
