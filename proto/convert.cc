@@ -305,6 +305,7 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
   reply.set_always_keyed(description.always_keyed);
   reply.set_filter(ValidUtf8(description.filter));
   reply.set_hides_columns(description.hides_columns);
+  reply.set_identity(ValidUtf8(description.identity));
   reply.set_encoding_version(description.encoding_version);
   reply.set_key_id(description.key_id);
   reply.set_keyed(description.keyed);
@@ -328,6 +329,7 @@ absl::StatusOr<DatasetDescription> FromProto(const v1::DescribeReply& reply) {
   description.always_keyed = reply.always_keyed();
   description.filter = reply.filter();
   description.hides_columns = reply.hides_columns();
+  description.identity = reply.identity();
   description.encoding_version = reply.encoding_version();
   description.key_id = reply.key_id();
   description.keyed = reply.keyed();

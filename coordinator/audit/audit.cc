@@ -11,6 +11,7 @@
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
+#include "coordinator/audit/same_source.h"
 #include "coordinator/audit/settle.h"
 #include "coordinator/audit/unparsed_advice.h"
 #include "coordinator/audit/verdict.h"
@@ -162,6 +163,10 @@ class Audit {
       Fail(std::nullopt, reconciled.status());
       return false;
     }
+    if (const absl::Status others = CheckAreOthers(); !others.ok()) {
+      Fail(std::nullopt, others);
+      return false;
+    }
     if (plan_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
     if (agreement_.schema.multiset && map().sharded()) {
@@ -178,6 +183,19 @@ class Audit {
     TakeSchemaDifferences(reconciled->partial);
     if (plan_.show_values) AskForValues();
     return true;
+  }
+
+  absl::Status CheckAreOthers() const {
+    if (plan_.allow_same) return absl::OkStatus();
+    std::vector<SourceOfReplica> replicas(plan_.replicas.size());
+    for (size_t i = 0; i < count(); ++i) {
+      SourceOfReplica& replica = replicas[map().ReplicaOf(i)];
+      const DatasetDescription& description = described_[i].description;
+      replica.name = sources_.replica(i).name;
+      replica.source += (replica.source.empty() ? "" : ", ") + description.source;
+      replica.identities.push_back(description.identity);
+    }
+    return CheckAreNotTheSame(replicas, options_.setting);
   }
 
   // They are shown if all agents give them away: of one side alone they would say what it holds,

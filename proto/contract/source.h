@@ -48,6 +48,9 @@ struct SourceDescription {
   std::string filter;  // only the rows for which this holds are the dataset; empty: all
   // It may have more columns, which its user may not see: what all of them are is not known.
   bool hides_columns = false;
+  // Equal for two descriptions if they are of one source, by whatever name, address or user it was
+  // reached; nothing can be told from it. Empty: not known.
+  std::string identity{};
 
   friend bool operator==(const SourceDescription&, const SourceDescription&) = default;
 };

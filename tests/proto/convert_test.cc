@@ -106,6 +106,7 @@ class Some {
     description.always_keyed = Bool();
     description.filter = Text();
     description.hides_columns = Bool();
+    description.identity = Text();
     description.encoding_version = static_cast<uint32_t>(Number());
     description.key_id = Bytes();
     description.keyed = Bool();

@@ -155,6 +155,7 @@ class CsvStore final : public Store {
     description.key = options_.key;
     description.records_estimate = layout.records_estimate;
     description.bytes = file->size();
+    description.identity = file->identity();
     return description;
   }
 
