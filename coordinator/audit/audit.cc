@@ -18,6 +18,7 @@
 #include "coordinator/walk/walk.h"
 #include "merkle/check.h"
 #include "merkle/os/threads.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "proto/contract/fault.h"
@@ -47,7 +48,7 @@ class Audit {
     {
       const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
       const bool agreed = Describe() && MakeAgreement();
-      const bool compared = agreed && !plan_.plan_only && Prepare() && CompareSnapshots();
+      const bool compared = agreed && !plan_.plan_only && PrepareAsInferred() && CompareSnapshots();
       if (compared) {
         Settle();
         WarnOfUnparsed();
@@ -220,6 +221,30 @@ class Audit {
         if (missing.empty() || missing.back() != replica) missing.push_back(replica);
       }
     }
+  }
+
+  // Who looked at the beginning of a file may have taken a column for integers that are not all.
+  // Nothing would be equal or differ that is not or does not so, but it is no column of integers.
+  bool PrepareAsInferred() {
+    if (!Prepare()) return false;
+    bool holds = true;
+    for (merkle::Column& column : agreement_.schema.key) {
+      if (!merkle::IsInferred(column) || !HasMismatches(column.name)) continue;
+      column = {column.name, merkle::ColumnType::kText};
+      holds = false;
+    }
+    if (holds) return true;
+    report_.schema = ReportSchema(agreement_.schema);
+    return Prepare();
+  }
+
+  bool HasMismatches(const std::string& column) const {
+    for (const std::vector<UnparsedColumn>& of_source : unparsed_columns_) {
+      for (const UnparsedColumn& each : of_source) {
+        if (each.column == column) return true;
+      }
+    }
+    return false;
   }
 
   bool Prepare() {
