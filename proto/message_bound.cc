@@ -6,12 +6,17 @@
 
 #include <string>
 
+#include "proto/contract/limits.h"
+
 namespace driftwood::proto {
 namespace {
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::internal::WireFormatLite;
+
+static_assert(kReadKeysMax + kTagRulesMax <= kListedMax,
+              "no call that is allowed may have too many");
 
 // None of ours is a packed list, of which each element would have to count.
 bool IsOfItsKind(const FieldDescriptor& field, uint32_t tag) {

@@ -5,9 +5,9 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "agent/index/copies.h"
 #include "agent/index/duplicate_keys.h"
 #include "agent/index/found_value.h"
@@ -40,6 +40,7 @@ class RecordFinder final : public RowSink {
         key_columns_(agreement.schema.key.size()),
         key_encoder_(KeySchema(agreement.schema), agreement.rules),
         reader_(agreement.schema, agreement.rules, key) {
+    found_.reserve(keys.size());
     for (const std::string& wanted : keys) found_.emplace(wanted, false);
   }
 
@@ -81,7 +82,9 @@ class RecordFinder final : public RowSink {
   const size_t key_columns_;
   RowEncoder key_encoder_;
   ValueReader reader_;
-  std::unordered_map<std::string_view, bool> found_;  // views of the caller's keys
+  // Views of the caller's keys. Nearly every row of a scan is none of them: this map says so by a
+  // byte, where std::unordered_map walks a chain (22 % of a listing of a million rows).
+  absl::flat_hash_map<std::string_view, bool> found_;
   std::vector<FoundRecord> records_;
   std::optional<std::string> duplicate_;
 };

@@ -233,6 +233,19 @@ absl::StatusOr<std::string> Service::Query(uint64_t snapshot, std::string_view q
   return snapshots_.Query(snapshot, questions, stopped);
 }
 
+absl::StatusOr<std::vector<FoundRecord>> Service::ReadByKey(std::vector<std::string> keys,
+                                                            CallControl* control,
+                                                            const Reading& read) {
+  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
+  SortKeys(&keys);
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  absl::StatusOr<std::vector<FoundRecord>> records = read(keys);
+  if (!records.ok()) return WhileStopping(records.status());
+  RETURN_IF_ERROR(CheckFound(keys, *records));
+  return records;
+}
+
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view dataset,
                                                               std::string_view fingerprint,
                                                               std::vector<std::string> keys,
@@ -243,15 +256,9 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
     return absl::PermissionDeniedError(
         "values do not leave this agent; start it with --allow-values to show them");
   }
-  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
-  SortKeys(&keys);
-  RETURN_IF_ERROR(BeginCall(control));
-  ActiveCall call(this, control);
-  absl::StatusOr<std::vector<FoundRecord>> records =
-      found->Read(fingerprint, keys, with_values, control);
-  if (!records.ok()) return WhileStopping(records.status());
-  RETURN_IF_ERROR(CheckFound(keys, *records));
-  return records;
+  return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
+    return found->Read(fingerprint, sorted, with_values, control);
+  });
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadTagged(std::string_view dataset,
@@ -263,15 +270,9 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadTagged(std::string_view da
     return ReadRecords(dataset, fingerprint, std::move(keys), /*with_values=*/false, control);
   }
   ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
-  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
-  SortKeys(&keys);
-  RETURN_IF_ERROR(BeginCall(control));
-  ActiveCall call(this, control);
-  absl::StatusOr<std::vector<FoundRecord>> records =
-      found->ReadTagged(fingerprint, keys, rules, control);
-  if (!records.ok()) return WhileStopping(records.status());
-  RETURN_IF_ERROR(CheckFound(keys, *records));
-  return records;
+  return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
+    return found->ReadTagged(fingerprint, sorted, rules, control);
+  });
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view dataset,
@@ -279,13 +280,9 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view d
                                                               std::vector<std::string> keys,
                                                               CallControl* control) {
   ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
-  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
-  SortKeys(&keys);
-  RETURN_IF_ERROR(BeginCall(control));
-  ActiveCall call(this, control);
-  absl::StatusOr<std::vector<FoundRecord>> records = found->ReadIndexed(fingerprint, keys, control);
-  if (!records.ok()) return WhileStopping(records.status());
-  return records;
+  return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
+    return found->ReadIndexed(fingerprint, sorted, control);
+  });
 }
 
 absl::StatusOr<std::vector<FoundRecord>> Service::ReadUnfiltered(std::string_view dataset,
@@ -293,15 +290,9 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadUnfiltered(std::string_vie
                                                                  std::vector<std::string> keys,
                                                                  CallControl* control) {
   ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
-  RETURN_IF_ERROR(CheckKeys(keys, options_.read_keys_max));
-  SortKeys(&keys);
-  RETURN_IF_ERROR(BeginCall(control));
-  ActiveCall call(this, control);
-  absl::StatusOr<std::vector<FoundRecord>> records =
-      found->ReadUnfiltered(fingerprint, keys, control);
-  if (!records.ok()) return WhileStopping(records.status());
-  RETURN_IF_ERROR(CheckFound(keys, *records));
-  return records;
+  return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
+    return found->ReadUnfiltered(fingerprint, sorted, control);
+  });
 }
 
 absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view dataset,

@@ -122,6 +122,11 @@ class Service {
   absl::Status CheckAgreement(const merkle::Agreement& agreement) const;
   absl::Status BeginCall(CallControl* control);
   void EndCall(CallControl* control);
+  // What all that read records by key do around `read`, which has the keys in order, each once.
+  using Reading =
+      std::function<absl::StatusOr<std::vector<FoundRecord>>(const std::vector<std::string>& keys)>;
+  absl::StatusOr<std::vector<FoundRecord>> ReadByKey(std::vector<std::string> keys,
+                                                     CallControl* control, const Reading& read);
   // What a call that Stop() cancelled fails with.
   absl::Status WhileStopping(absl::Status status) const;
   void LogComparison(std::string_view dataset, const absl::StatusOr<PrepareResult>& result) const;

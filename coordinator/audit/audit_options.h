@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "coordinator/audit/diagnostics/sample.h"
@@ -23,6 +25,10 @@ struct AuditOptions {
   // Waits for so many seconds, or until the interrupt is raised. Empty: Interrupt::WaitFor().
   std::function<void(double)> wait_seconds;
   SettingText setting = PlanSettingText;  // in messages
+  // Of very many records those behind the first `records_held_max` lie in a file in this directory
+  // until the report is written (Report::more_records).
+  std::filesystem::path records_folder = "/tmp";
+  uint64_t records_held_max = std::numeric_limits<uint64_t>::max();
 };
 
 // Told what goes on, from any thread, several at once. Sources are numbered in the replicas' order.

@@ -52,8 +52,7 @@ struct AuditPlan {
   // Of kAllRecords those inside missing runs are listed as far as recheck.keys_max says.
   uint64_t records_listed_max = 1000;
   static constexpr uint64_t kAllRecords = std::numeric_limits<uint64_t>::max();
-  // Of the records listed, how many have their values read; they are held until the report is
-  // written.
+  // Of the records listed, how many have their values read.
   uint64_t values_read_max = kAllRecords;
   // Those of the records listed, where all agents give them away.
   bool show_values = false;

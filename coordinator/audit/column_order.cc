@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <optional>
 #include <utility>
 
 namespace driftwood::coordinator {
@@ -24,15 +23,6 @@ std::vector<size_t> Places(const std::vector<SourceColumn>& columns,
   return order;
 }
 
-// What is known of each column, if it is known.
-template <typename Vector>
-void Reorder(const std::vector<size_t>& order, Vector* of_columns) {
-  if (of_columns->size() != order.size()) return;
-  Vector ordered;
-  for (const size_t from : order) ordered.push_back((*of_columns)[from]);
-  *of_columns = std::move(ordered);
-}
-
 }  // namespace
 
 void OrderColumns(const std::vector<SourceColumn>& columns, Report* report) {
@@ -40,13 +30,11 @@ void OrderColumns(const std::vector<SourceColumn>& columns, Report* report) {
   const std::vector<size_t> order = Places(columns, report->schema->values);
   std::vector<size_t> place(order.size());
   for (size_t to = 0; to < order.size(); ++to) place[order[to]] = to;
-  Reorder(order, &report->schema->values);
-  for (ReportRecord& record : report->records) {
-    Reorder(order, &record.differs);
-    for (std::optional<std::vector<merkle::Value>>& values : record.values) {
-      if (values) Reorder(order, &*values);
-    }
-  }
+  std::vector<merkle::Column> ordered;
+  for (const size_t from : order) ordered.push_back(report->schema->values[from]);
+  report->schema->values = std::move(ordered);
+  for (ReportRecord& record : report->records) record.OrderColumns(order);
+  if (report->more_records != nullptr) report->more_records->OrderColumns(order);
   for (ReportSpan& span : report->spans) {
     if (span.column) span.column->column = place[span.column->column];
   }

@@ -5,17 +5,17 @@
 #include <optional>
 #include <utility>
 
-#include "coordinator/audit/confirm/version.h"
 #include "coordinator/audit/diagnostics.h"
+#include "coordinator/audit/record_lister.h"
 #include "merkle/text/display.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::coordinator {
 
 namespace {
 
-// Keys of one re-read: what its answers take is held until they have been judged. A file without
-// lookup by key is scanned for each.
-constexpr size_t kRereadKeysMax = 100'000;
+// What the answers of one re-read take is held until they have been judged.
+constexpr size_t kRereadKeysMax = kReadKeysMax;
 
 }  // namespace
 
@@ -32,15 +32,18 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
 
 void Settlement::Run() {
   Confirm();
-  if (report_.values_shown) ReadValues();
+  List();
+  CountDivergences(walked_.result, confirmation_, &report_);
+  WarnOfUnconfirmed();
   Diagnostics diagnostics(walked_, confirmation_, &reader_);
   if (walked_.plan.explain) {
     diagnostics.CountColumns(&report_);
     diagnostics.Explain(&report_);
   }
   diagnostics.Locate(&report_);
-  const AlikeKeys alike = walked_.plan.explain ? diagnostics.FindAlike() : AlikeKeys();
-  List(alike);
+  ListRuns();
+  ListGaps();
+  report_.records_proven_equal = walked_.result.records_proven_equal;
   WarnOfTags();
 }
 
@@ -118,59 +121,16 @@ void Settlement::Take(const std::vector<std::string>& keys, const Readings& read
   confirmation_.Take(gone, unfiltered, /*outside_filter=*/true);
 }
 
-// The last reading of what is to be listed: the states that are reported are those whose values
-// are shown.
-void Settlement::ReadValues() {
-  std::vector<std::string> keys;
-  for (const ListedKey& listed :
-       ListedDivergences(walked_.result, confirmation_,
-                         std::min(walked_.plan.records_listed_max, walked_.plan.values_read_max))) {
-    keys.push_back(listed.found->key);
+void Settlement::List() {
+  AlikeKeys alike;
+  if (walked_.plan.explain) alike = Diagnostics(walked_, confirmation_, &reader_).FindAlike();
+  const auto take = [this](const std::vector<std::string>& keys, const Readings& readings) {
+    Take(keys, readings);
+  };
+  RecordLister(walked_, confirmation_, &reader_, take, &report_).Run(alike);
+  for (std::string& warning : AlikeWarnings(alike, walked_.schema(), report_.ReplicaNames())) {
+    report_.warnings.push_back(std::move(warning));
   }
-  if (keys.empty() || walked_.interrupt->raised()) return;
-  walked_.on_phase(AuditObserver::Phase::kReadingValues);
-  Readings values = reader_.Read(keys, /*with_values=*/true);
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i].ok()) continue;
-    report_.warnings.push_back(
-        NameOf(i) + ": the values could not be read: " + std::string(values[i].status().message()));
-  }
-  Take(keys, values);
-  values_ = ByReplica(std::move(values), walked_.sources);
-  last_value_read_ = keys.back();
-}
-
-void Settlement::List(const AlikeKeys& alike) {
-  CountDivergences(walked_.result, confirmation_, &report_);
-  WarnOfUnconfirmed();
-  const VersionMaker versions(walked_.options.salt);
-  const std::vector<ListedKey> listed =
-      ListedDivergences(walked_.result, confirmation_, walked_.plan.records_listed_max);
-  for (const ListedKey& one : listed) {
-    report_.records.push_back(
-        MakeReportRecord(one, walked_.schema(), versions, walked_.source_names));
-  }
-  if (walked_.schema().multiset) ListCopies(listed);
-  if (!values_.empty()) {
-    AddValues(listed, values_, walked_.schema(), &report_, &last_value_read_);
-  }
-  if (!alike.empty()) AddAlike(listed, alike, walked_.schema(), &report_);
-  ListRuns();
-  ListGaps();
-  report_.records_proven_equal = walked_.result.records_proven_equal;
-}
-
-// Of what was not re-read, the indexes still know how many copies there were.
-void Settlement::ListCopies(const std::vector<ListedKey>& listed) {
-  const std::vector<std::string> keys = KeysWithoutCopies(listed);
-  Readings indexed(reader_.count());
-  if (!keys.empty() && !walked_.interrupt->raised()) {
-    reader_.AskEach([&](size_t i, Peer& peer) {
-      indexed[i] = peer.ReadIndexed(walked_.agreement, keys);
-      return absl::OkStatus();
-    });
-  }
-  AddCopies(listed, ByReplica(std::move(indexed), walked_.sources), &report_);
 }
 
 void Settlement::ListRuns() {

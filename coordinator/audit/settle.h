@@ -41,9 +41,7 @@ class Settlement {
   void Pass(const std::vector<std::string>& keys);
   // Judges `keys` (ascending) by what was read of them.
   void Take(const std::vector<std::string>& keys, const Readings& readings);
-  void ReadValues();
-  void List(const AlikeKeys& alike);
-  void ListCopies(const std::vector<ListedKey>& listed);
+  void List();
   void ListRuns();
   void ListGaps();
   void WarnOfUnconfirmed();
@@ -60,8 +58,6 @@ class Settlement {
   std::vector<bool> filtered_;                    // by source: it has a filter
   Confirmation confirmation_;                     // of walked_.result
   std::map<size_t, absl::Status> reread_errors_;  // by source: the last one
-  Readings values_;                               // by replica, of what is listed; empty: not read
-  std::string last_value_read_;                   // the key up to which they were
 };
 
 }  // namespace driftwood::coordinator

@@ -19,6 +19,7 @@
 #include "coordinator/report/key_lists.h"
 #include "coordinator/report/output.h"
 #include "coordinator/report/report_csv.h"
+#include "merkle/os/temporary_folder.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
@@ -149,6 +150,13 @@ void FollowRenames(const FoundRenames& renames, ReconcileOptions* options) {
 
 namespace {
 
+// What is listed for people is laid out as a whole; programs take one record after another.
+uint64_t RecordsHeldMax(const AuditPlan& plan) {
+  constexpr uint64_t kMin = 2000;  // some megabyte
+  return plan.values_read_max == AuditPlan::kAllRecords ? kMin
+                                                        : std::max(kMin, plan.values_read_max);
+}
+
 Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
                         const DiffEnvironment& environment, Connector* connector,
                         const std::string& label) {
@@ -186,6 +194,8 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
   audit.salt = environment.salt;
   audit.now_seconds = environment.now_seconds;
   audit.setting = OptionText;
+  audit.records_folder = merkle::TemporaryFolder::DefaultParent();
+  audit.records_held_max = RecordsHeldMax(plan.audit);
   std::vector<Peer*> asked;
   for (const std::unique_ptr<Peer>& peer : peers) asked.push_back(peer.get());
   const std::unique_ptr<Progress> progress = MakeProgress(plan, options, environment, label);
@@ -280,15 +290,15 @@ bool OutputIsAside(const DiffOptions& options) {
 std::string VerdictNoteOf(const Report& report) { return VerdictNote(report); }
 std::string VerdictNoteOf(const DatabaseReport& report) { return VerdictLine(report); }
 std::string VerdictNoteOf(const DatasetsReport& report) { return VerdictLine(report); }
-size_t RowsOf(const Report& report) { return report.records.size(); }
-size_t RowsOf(const DatabaseReport& report) { return report.tables.size(); }
-size_t RowsOf(const DatasetsReport& report) { return CsvRows(report); }
+uint64_t RowsOf(const Report& report) { return report.listed(); }
+uint64_t RowsOf(const DatabaseReport& report) { return report.tables.size(); }
+uint64_t RowsOf(const DatasetsReport& report) { return CsvRows(report); }
 
 // A copy of the csv that was cut has fewer rows and bytes than this says.
 template <typename AnyReport>
 absl::Status WriteVerdictFile(const AnyReport& report, uint64_t bytes, const DiffOptions& options,
                               const DiffEnvironment& environment) {
-  const size_t rows = report.verdict == Verdict::kError ? 0 : RowsOf(report);
+  const uint64_t rows = report.verdict == Verdict::kError ? 0 : RowsOf(report);
   ASSIGN_OR_RETURN(const std::unique_ptr<Output> output,
                    Output::ToFile(VerdictPath(options.output)));
   RETURN_IF_ERROR(output->Write(EscapeForDisplay(environment.secrets.Hide(VerdictNoteOf(report))) +
@@ -363,11 +373,9 @@ uint64_t ListedMax(ReportFormat format, const DiffOptions& options) {
 }
 
 void SetListing(ReportFormat format, const DiffOptions& options, AuditPlan* audit) {
-  constexpr uint64_t kValuesMin = 1000;
   const uint64_t listed = ListedMax(format, options);
   audit->records_listed_max = options.keys_out.empty() ? listed : AuditPlan::kAllRecords;
-  audit->values_read_max =
-      listed == AuditPlan::kAllRecords ? std::max(kValuesMin, options.recheck_max) : listed;
+  audit->values_read_max = listed;
 }
 
 namespace {
@@ -381,10 +389,6 @@ bool KeysAreWritten(const absl::Status& written, Verdict verdict, const DiffOpti
   return verdict != Verdict::kIdentical && verdict != Verdict::kDivergent;
 }
 
-void CutRecords(uint64_t max, Report* report) {
-  if (report->records.size() > max) report->records.resize(max);
-}
-
 }  // namespace
 
 bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnvironment& environment,
@@ -392,7 +396,7 @@ bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnviro
   if (options.keys_out.empty() || report->plan) return true;
   const bool written = KeysAreWritten(WriteKeyLists(*report, options.keys_out), report->verdict,
                                       options, environment);
-  CutRecords(ListedMax(format, options), report);
+  report->CutRecords(ListedMax(format, options));
   return written;
 }
 
@@ -408,7 +412,7 @@ bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnviro
         "compared: " +
             JoinNames(without, kNamedMax));
   }
-  for (TableReport& table : report->tables) CutRecords(ListedMax(format, options), &table.report);
+  for (TableReport& table : report->tables) table.report.CutRecords(ListedMax(format, options));
   return written;
 }
 

@@ -41,7 +41,10 @@ constexpr std::chrono::minutes kListingTimeout{5};
 absl::StatusOr<std::string> FindAgentProgram() {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return absl::NotFoundError("can't find our own program: " + error.message());
+  if (error) {
+    return absl::NotFoundError("can't tell where driftwood is, and with it driftwood-agent: " +
+                               error.message() + " (/proc/self/exe): mount /proc");
+  }
   const std::filesystem::path program = self.parent_path() / "driftwood-agent";
   if (::access(program.c_str(), X_OK) != 0) {
     return absl::NotFoundError("no driftwood-agent in " + self.parent_path().string() +

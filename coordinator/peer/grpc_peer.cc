@@ -32,10 +32,8 @@ constexpr size_t kAnswerBytesMax = size_t{8} << 20;
 constexpr size_t kRecordBytes = sizeof(FoundRecord) + 64;
 constexpr size_t kWarningsMax = 1000;
 // Of one ReadRecords call, which has at most kReadKeysMax keys: within an agent's limits. A store
-// without lookup by key is scanned once for each call, so digests are asked for in calls as long
-// as they may be. Values take memory.
+// without lookup by key is scanned once for each call, so calls are as long as they may be.
 constexpr size_t kReadKeyBytesMax = size_t{6} << 20;
-constexpr size_t kReadValueKeysMax = 8000;
 
 std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
   grpc::ChannelArguments arguments;
@@ -293,7 +291,7 @@ absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadRecords(const merkle::Agr
                                                                const std::vector<std::string>& keys,
                                                                bool with_values) {
   return ReadInBatches(with_values ? ReadWhat::kValues : ReadWhat::kDigests, {}, agreement, keys,
-                       with_values ? kReadValueKeysMax : kReadKeysMax);
+                       kReadKeysMax);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadTagged(

@@ -47,38 +47,39 @@ absl::Status CheckListsAreWhole(const Report& report) {
   if (report.estimate) {
     return absl::FailedPreconditionError("only a sample was compared; --exhaustive compares all");
   }
-  if (report.records.size() < report.total) {
+  if (report.listed() < report.total) {
     return absl::FailedPreconditionError(
-        GroupDigits(report.records.size()) + " of " + Plural(report.total, "key", "keys") +
+        GroupDigits(report.listed()) + " of " + Plural(report.total, "key", "keys") +
         " that differ are listed; raise --recheck-max, and leave --max-divergences out");
   }
-  for (const ReportRecord& record : report.records) {
-    if (record.key.columns) continue;
+  return report.ForEachRecord([](const ReportRecord& record) {
+    if (record.key.columns) return absl::OkStatus();
     return absl::FailedPreconditionError("the encoded key " + Hex(record.key.encoded) +
                                          " can't be decoded");
-  }
-  return absl::OkStatus();
+  });
 }
 
 absl::Status WriteLists(const Report& report, const std::string& prefix,
                         OutputDirectory* directory) {
-  std::map<std::string, std::vector<const ReportRecord*>> lists;
-  for (const std::string& name : FileNames(report)) lists[name];
-  for (const ReportRecord& record : report.records) {
-    lists[FileNameOf(report, record)].push_back(&record);
-  }
   CsvCells header;
   for (const merkle::Column& column : report.schema->key) {
     header.push_back(CsvCell(column.name, CsvForm::kRaw));
   }
-  for (const auto& [name, records] : lists) {
-    ASSIGN_OR_RETURN(const std::unique_ptr<Output> file, directory->File(prefix + name));
-    RETURN_IF_ERROR(file->Write(CsvRow(header)));
-    for (const ReportRecord* record : records) {
-      RETURN_IF_ERROR(file->Write(CsvRow(KeyCells(report, record->key, CsvForm::kRaw))));
+  std::map<std::string, std::unique_ptr<Output>> lists;
+  const auto list_of = [&](const std::string& name) -> absl::StatusOr<Output*> {
+    std::unique_ptr<Output>& list = lists[name];
+    if (list == nullptr) {
+      ASSIGN_OR_RETURN(list, directory->File(prefix + name));
+      RETURN_IF_ERROR(list->Write(CsvRow(header)));
     }
-    RETURN_IF_ERROR(file->Commit());
-  }
+    return list.get();
+  };
+  for (const std::string& name : FileNames(report)) RETURN_IF_ERROR(list_of(name).status());
+  RETURN_IF_ERROR(report.ForEachRecord([&](const ReportRecord& record) -> absl::Status {
+    ASSIGN_OR_RETURN(Output* const list, list_of(FileNameOf(report, record)));
+    return list->Write(CsvRow(KeyCells(report, record.key, CsvForm::kRaw)));
+  }));
+  for (const auto& [name, list] : lists) RETURN_IF_ERROR(list->Commit());
   return absl::OkStatus();
 }
 

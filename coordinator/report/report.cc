@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "merkle/record/encoding.h"
+#include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 
 namespace driftwood::coordinator {
@@ -216,6 +217,19 @@ std::string_view ReportRecord::kind_name() const {
   return kind() == "missing" ? "only_in" : kind();
 }
 
+void ReportRecord::OrderColumns(const std::vector<size_t>& order) {
+  const auto reorder = [&order](auto* of_columns) {
+    if (of_columns->size() != order.size()) return;
+    auto ordered = *of_columns;
+    for (size_t to = 0; to < order.size(); ++to) ordered[to] = (*of_columns)[order[to]];
+    *of_columns = std::move(ordered);
+  };
+  reorder(&differs);
+  for (std::optional<std::vector<merkle::Value>>& columns : values) {
+    if (columns) reorder(&*columns);
+  }
+}
+
 std::vector<std::string> ReportRecord::HolderNames(
     const std::vector<std::string>& replica_names) const {
   std::vector<std::string> names;
@@ -255,6 +269,21 @@ std::vector<std::string> NamesOf(const std::vector<ReportReplica>& replicas) {
   std::vector<std::string> names;
   for (const ReportReplica& replica : replicas) names.push_back(replica.name);
   return names;
+}
+
+uint64_t Report::listed() const {
+  return records.size() + (more_records == nullptr ? 0 : more_records->rows());
+}
+
+absl::Status Report::ForEachRecord(
+    const std::function<absl::Status(const ReportRecord&)>& take) const {
+  for (const ReportRecord& record : records) RETURN_IF_ERROR(take(record));
+  return more_records == nullptr ? absl::OkStatus() : more_records->ForEach(take);
+}
+
+void Report::CutRecords(size_t max) {
+  more_records.reset();
+  if (records.size() > max) records.resize(max);
 }
 
 std::vector<std::string> Report::ReplicaNames() const { return NamesOf(replicas); }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -104,6 +105,21 @@ struct ReportRecord {
   std::vector<std::string> HolderNames(const std::vector<std::string>& replica_names) const;
   // "left: in its sources east (5f0c…) and west (97aa…)", for each duplicate.
   std::vector<std::string> DuplicateTexts(const std::vector<std::string>& replica_names) const;
+
+  // Puts the value column `order[i]` into place i, of all that is known by column.
+  void OrderColumns(const std::vector<size_t>& order);
+};
+
+// Records that are not held in memory (coordinator/report/row_spool.h).
+class RecordStore {
+ public:
+  virtual ~RecordStore() = default;
+  virtual uint64_t rows() const = 0;
+  // From now on they are read with their value columns in this order (ReportRecord::OrderColumns).
+  virtual void OrderColumns(std::vector<size_t> order) = 0;
+  // Until `take` fails; then its error. Any thread.
+  virtual absl::Status ForEach(
+      const std::function<absl::Status(const ReportRecord&)>& take) const = 0;
 };
 
 struct ReportRun {
@@ -234,9 +250,10 @@ struct Report {
   // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
   uint64_t changed = 0;
-  uint64_t duplicate = 0;             // of these neither `missing` nor `changed` counts any
-  std::vector<ReportRecord> records;  // of `total`, by key, as far as asked for
-  std::vector<ReportRun> runs;        // without those that are in flight altogether
+  uint64_t duplicate = 0;                     // of these neither `missing` nor `changed` counts any
+  std::vector<ReportRecord> records;          // of `total`, by key, as far as asked for: the first,
+  std::shared_ptr<RecordStore> more_records;  // and, of very many, the others; else null
+  std::vector<ReportRun> runs;                // without those that are in flight altogether
   // Where those outside runs lie; empty if they are too few, or that could not be asked.
   std::vector<ReportSpan> spans;
   std::optional<ReportColumns> columns;  // absent: not known of any
@@ -266,6 +283,12 @@ struct Report {
   std::optional<std::string> plan;
 
   std::vector<std::string> ReplicaNames() const;
+  // How many records there are, and each of them, until `take` fails; then its error. Those on the
+  // disk may fail to be read.
+  uint64_t listed() const;
+  absl::Status ForEachRecord(const std::function<absl::Status(const ReportRecord&)>& take) const;
+  // Keeps the first `max`, all of which are in `records`.
+  void CutRecords(size_t max);
   // How many keys are certain to differ. Once all was compared those are all that were found;
   // before that, what was not confirmed may only have been in flight.
   uint64_t certain() const { return exact ? total : statuses.confirmed; }

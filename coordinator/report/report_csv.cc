@@ -169,9 +169,8 @@ std::string VerdictNote(const Report& report) {
   const std::string statuses = StatusLine(report);
   if (!statuses.empty()) note += "; confirmation: " + statuses;
   if (const std::string columns = ColumnsLine(report); !columns.empty()) note += "; " + columns;
-  if (report.records.size() < report.total) {
-    note +=
-        "; listed are " + GroupDigits(report.records.size()) + " of " + GroupDigits(report.total);
+  if (report.listed() < report.total) {
+    note += "; listed are " + GroupDigits(report.listed()) + " of " + GroupDigits(report.total);
   }
   return note;
 }
@@ -199,9 +198,8 @@ absl::Status WriteCsv(const Report& report, CsvForm form, bool verdict_row,
   if (!verdict_row && report.verdict == Verdict::kError) return absl::OkStatus();
   const CsvCells header = Header(report, form);
   RETURN_IF_ERROR(sink(CsvRow(header)));
-  for (const ReportRecord& record : report.records) {
-    RETURN_IF_ERROR(sink(CsvRow(RecordCells(report, record, form))));
-  }
+  RETURN_IF_ERROR(report.ForEachRecord(
+      [&](const ReportRecord& record) { return sink(CsvRow(RecordCells(report, record, form))); }));
   return verdict_row ? sink(CsvRow(VerdictCells(report, header.size(), form))) : absl::OkStatus();
 }
 

@@ -173,12 +173,9 @@ Json SummaryJson(const Report& report) {
   for (size_t i = 0; i < report.replicas.size(); ++i) {
     missing[report.replicas[i].name] = i < report.missing.size() ? report.missing[i] : 0;
   }
-  Json object = {{"total", report.total},
-                 {"exact", report.exact},
-                 {"missing", missing},
-                 {"changed", report.changed},
-                 {"duplicate", report.duplicate},
-                 {"listed", report.records.size()}};
+  Json object = {
+      {"total", report.total},     {"exact", report.exact},         {"missing", missing},
+      {"changed", report.changed}, {"duplicate", report.duplicate}, {"listed", report.listed()}};
   AddStatuses(report.statuses, &object);
   if (report.estimate) {
     object["estimate"] = {{"divergent", report.estimate->divergent},
@@ -356,11 +353,11 @@ std::string Line(const JsonMembers& before, const Json& object) {
 
 absl::Status WriteDifferences(const Report& report, const ReportSink& sink) {
   RETURN_IF_ERROR(sink(",\n  \"differences\": ["));
-  for (size_t i = 0; i < report.records.size(); ++i) {
-    RETURN_IF_ERROR(
-        sink((i == 0 ? "\n    " : ",\n    ") + Dump(RecordJson(report, report.records[i]))));
-  }
-  return sink(report.records.empty() ? "]" : "\n  ]");
+  std::string before = "\n    ";
+  RETURN_IF_ERROR(report.ForEachRecord([&](const ReportRecord& record) {
+    return sink(std::exchange(before, ",\n    ") + Dump(RecordJson(report, record)));
+  }));
+  return sink(report.listed() == 0 ? "]" : "\n  ]");
 }
 
 Json OptionsJson(const std::vector<ReportOption>& options) {
@@ -426,9 +423,9 @@ absl::Status WriteJson(const Report& report, const ReportSink& sink) {
 
 absl::Status WriteJsonLinesOf(const Report& report, const JsonMembers& before_records,
                               const JsonMembers& before_report, const ReportSink& sink) {
-  for (const ReportRecord& record : report.records) {
-    RETURN_IF_ERROR(sink(Line(before_records, RecordJson(report, record))));
-  }
+  RETURN_IF_ERROR(report.ForEachRecord([&](const ReportRecord& record) {
+    return sink(Line(before_records, RecordJson(report, record)));
+  }));
   Json last = Json::object();
   if (before_report.empty()) last["verdict"] = VerdictName(report.verdict);
   last.update({{"summary", SummaryJson(report)},

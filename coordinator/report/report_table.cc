@@ -236,7 +236,7 @@ class TableWriter {
         (run.counts[i] == 0 ? lacking : having).push_back(report_.replicas[i].name);
         count = std::max(count, run.counts[i]);
       }
-      if (count < kRunMin && report_.records.size() == report_.total) continue;
+      if (count < kRunMin && report_.listed() == report_.total) continue;
       std::string line = "  " + Rows(count) + " " + OnlyIn(having, lacking) + ", " +
                          RangeText(report_, run.begin, run.end);
       if (run.statuses.in_flight > 0) {
@@ -263,8 +263,8 @@ class TableWriter {
         for (const std::string& line : records.Of(record)) RETURN_IF_ERROR(sink_(line + "\n"));
       }
     }
-    if (report_.records.size() == report_.total) return absl::OkStatus();
-    const uint64_t left = report_.total - report_.records.size();
+    if (report_.listed() == report_.total) return absl::OkStatus();
+    const uint64_t left = report_.total - report_.listed();
     return Line("… and " + GroupDigits(left) + " more " + std::string(RowWord(report_)) +
                 (left == 1 ? " that differs" : "s that differ") +
                 "; --max-divergences N lists more");

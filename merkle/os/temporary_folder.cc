@@ -73,13 +73,15 @@ absl::Status CantMake(const fs::path& parent, int error) {
 
 }  // namespace
 
-absl::StatusOr<TemporaryFolder> TemporaryFolder::Create() {
+fs::path TemporaryFolder::DefaultParent() {
   const char* const configured = std::getenv("TMPDIR");
   const bool given = configured != nullptr && *configured != '\0';
   std::error_code error;
   const fs::path parent = fs::absolute(given ? configured : "/tmp", error);
-  return CreateIn(error ? fs::path("/tmp") : parent);
+  return error ? fs::path("/tmp") : parent;
 }
+
+absl::StatusOr<TemporaryFolder> TemporaryFolder::Create() { return CreateIn(DefaultParent()); }
 
 absl::StatusOr<TemporaryFolder> TemporaryFolder::CreateIn(const fs::path& parent) {
   RemoveAbandoned(parent);

@@ -14,7 +14,9 @@ namespace driftwood::merkle {
 
 class TemporaryFolder {
  public:
-  // In TMPDIR, else /tmp.
+  // TMPDIR, else /tmp.
+  static std::filesystem::path DefaultParent();
+  // In it.
   static absl::StatusOr<TemporaryFolder> Create();
   // Mode 0700. PermissionDenied, FailedPrecondition: it can't be made there, or others could put
   // theirs in its place (merkle/os/private_path.h).

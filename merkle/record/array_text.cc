@@ -35,7 +35,6 @@ class Reader {
       if (is_fresh && Take('}')) {
         if (!take_.End()) return false;
         --depth;
-        is_fresh = false;
       } else if (Take('{')) {
         if (!take_.Begin()) return false;
         ++depth;

@@ -211,13 +211,13 @@ bool MomentFormat::Rewrite(std::string_view text, std::string* plain) const {
     } else if (size == 0) {
       return false;
     }
-    parts[static_cast<size_t>(word)] = text.substr(0, size);
+    parts[static_cast<unsigned char>(word)] = text.substr(0, size);
     text.remove_prefix(size);
     after_word = true;
   }
   if (!text.empty()) return false;
   const auto two = [&](char word) {
-    const std::string_view digits = parts[static_cast<size_t>(word)];
+    const std::string_view digits = parts[static_cast<unsigned char>(word)];
     return std::string(2 - digits.size(), '0') + std::string(digits);
   };
   *plain = std::string(parts['Y']) + "-" + two('m') + "-" + two('d');

@@ -171,7 +171,7 @@ std::string HideUser(std::string_view text, size_t begin) {
   const size_t at = text.rfind('@');
   const size_t colon = text.find(':', begin);
   if (at == kNone || colon == kNone || colon > at) return std::string(text);
-  const std::string hidden = std::string(text.substr(0, colon + 1)) + std::string(kHidden);
+  std::string hidden = std::string(text.substr(0, colon + 1)) + std::string(kHidden);
   size_t equals = at + 1;
   while (equals < text.size() && IsNameCharacter(text[equals])) ++equals;
   if (equals < text.size() && text[equals] == '=') {
@@ -338,7 +338,7 @@ void HidePassword(char* argument) {
   const std::string shown = Redacted({argument, size});
   if (shown == std::string_view(argument, size)) return;
   std::memset(argument, 0, size);
-  std::memcpy(argument, shown.data(), std::min(size, shown.size()));
+  shown.copy(argument, size);  // or less; the zero behind the argument stays
 }
 
 }  // namespace driftwood::merkle

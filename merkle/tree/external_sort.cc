@@ -8,7 +8,6 @@
 #define XXH_INLINE_ALL
 #include "merkle/tree/external_sort.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -20,6 +19,7 @@
 #include <utility>
 
 #include "merkle/check.h"
+#include "merkle/os/unnamed_file.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::merkle {
@@ -33,38 +33,12 @@ constexpr size_t kFanInMax = 64;
 constexpr size_t kBlockBytesMin = size_t{4} << 10;
 constexpr size_t kBlockBytesMax = size_t{256} << 10;
 
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 absl::Status FromErrno(const char* what) {
   const int error = errno;
   const std::string message =
       std::string("temporary file of the sort: ") + what + ": " + std::strerror(error);
   if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
   return absl::InternalError(message);
-}
-
-absl::StatusOr<FileDescriptor> CreateUnnamedFile(const std::filesystem::path& folder) {
-  int fd = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd < 0) {  // not every file system knows O_TMPFILE
-    std::string name = (folder / ".driftwood-sort-XXXXXX").string();
-    fd = mkostemp(name.data(), O_CLOEXEC);
-    if (fd >= 0) unlink(name.c_str());
-  }
-  if (fd < 0) return FromErrno("create");
-  return FileDescriptor(fd);
 }
 
 }  // namespace
@@ -74,7 +48,7 @@ absl::StatusOr<FileDescriptor> CreateUnnamedFile(const std::filesystem::path& fo
 // So a file that lost its end can't pass for a whole run. Nothing is believed that
 // comes back from the disk: an index made of damaged records would be consistent, and wrong.
 struct ExternalSorter::Run {
-  FileDescriptor file;
+  UniqueFd file;
   uint64_t records;
 };
 
@@ -570,7 +544,8 @@ absl::Status ExternalSorter::Spill() {
 absl::StatusOr<ExternalSorter::Run> ExternalSorter::WriteRun(RecordSource* source) {
   AddingSource adding(source);
   if (equal_keys_ == EqualKeys::kAddUp) source = &adding;
-  ASSIGN_OR_RETURN(FileDescriptor file, CreateUnnamedFile(folder_));
+  UniqueFd file = CreateUnnamedFile(folder_);
+  if (file.get() < 0) return FromErrno("create");
   RunWriter writer(file.get(), block_bytes_);
   for (;;) {
     ASSIGN_OR_RETURN(const bool more, source->Advance());

@@ -42,7 +42,8 @@ class TreeWriter {
   std::string_view last_key() const { return block_.empty() ? "" : block_.key(block_.count() - 1); }
 
   // Ends the tree: writes what is missing and `metadata` with the tree's root and transaction,
-  // signed, syncs, renames the file to `path`, syncs the directory. Returns the root.
+  // signed, syncs, renames the file to `path`, syncs the directory. Returns the root. The index can
+  // be opened once the writer is destroyed, which has it locked.
   absl::StatusOr<Summary> MoveIntoPlace(Metadata metadata, const DigestKey& key);
 
   // Ends the input instead and gives it back as it came, as one sorted run. The writer must outlive

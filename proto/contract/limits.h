@@ -16,8 +16,9 @@ inline constexpr size_t kColumnsMax = 100'000;
 // Of what an agent says of its source, all together.
 inline constexpr size_t kDescriptionBytesMax = size_t{16} << 20;
 
-// Keys of one call that reads records.
-inline constexpr size_t kReadKeysMax = 100'000;
+// Keys of one call that reads records. A file without lookup by key is scanned for each call; what
+// both sides hold of a key is some hundred bytes.
+inline constexpr size_t kReadKeysMax = 200'000;
 // Longer values are not handed out, nor are those of one call that are more than that together.
 inline constexpr size_t kValueBytesMax = size_t{32} << 20;
 inline constexpr size_t kValuesBytesMax = size_t{128} << 20;

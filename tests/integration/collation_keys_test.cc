@@ -1,5 +1,4 @@
-// Keys that one engine takes for one and the others for two: the audit names both. Covers
-// agent/index/alike_keys.cc too.
+// Keys that one engine takes for one and the others for two: the audit names both.
 #include <gmock/gmock.h>
 
 #include "tests/integration/diff_fixture.h"

@@ -119,8 +119,10 @@ absl::StatusOr<CsvDialect::LineEnd> LineEndOf(const ByteSource& source, uint64_t
   bool in_quotes = false, escaped = false, carriage_return = false;
   char before = '\0';
   std::vector<char> bytes;
-  // A line of many columns is long. But who has met a CR by then goes on no longer.
-  for (uint64_t at = begin; at < source.size() && !carriage_return; at += bytes.size()) {
+  // A line of many columns is long. But who has met a CR by then goes on no longer, unless it was
+  // the last byte: its LF may be the next one.
+  for (uint64_t at = begin; at < source.size() && (!carriage_return || before == '\r');
+       at += bytes.size()) {
     bytes.resize(static_cast<size_t>(std::min<uint64_t>(source.size() - at, kLineEndBytes)));
     RETURN_IF_ERROR(source.ReadAt(at, bytes));
     for (const char c : bytes) {
@@ -136,8 +138,6 @@ absl::StatusOr<CsvDialect::LineEnd> LineEndOf(const ByteSource& source, uint64_t
       }
       if (c == '\r') carriage_return = true;
     }
-    // Its LF may be the next byte.
-    if (before == '\r') carriage_return = at + bytes.size() == source.size();
   }
   // In a file of MySQL's a CR ends nothing.
   if (!carriage_return || dialect.escapes == CsvDialect::Escapes::kMysql) {

@@ -15,6 +15,9 @@ bool IsNamePart(char c) {
          (c & 0x80) != 0;
 }
 
+// Only before one of these, or the end, "--" begins a comment.
+bool IsSpaceOrControl(char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F; }
+
 class Reader {
  public:
   explicit Reader(std::string_view sql) : sql_(sql) {}
@@ -73,9 +76,7 @@ class Reader {
         if (at == std::string_view::npos || kind == '!' || kind == 'M') return false;
         at += 2;
         text_ += ' ';
-      } else if (c == '#' ||
-                 (c == '-' && next == '-' && static_cast<unsigned char>(At(sql_, at + 2)) <= ' ')) {
-        // "--" begins one only before a space or a control character.
+      } else if (c == '#' || (c == '-' && next == '-' && IsSpaceOrControl(At(sql_, at + 2)))) {
         at = std::min(sql_.find('\n', at), sql_.size());
       } else {
         text_ += sql_[at++];

@@ -184,59 +184,35 @@ std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation
   return counts;
 }
 
-void ForEachDivergence(const WalkResult& result, const Confirmation& confirmation,
-                       const std::function<bool(const ListedKey&)>& take) {
-  std::vector<const Divergence*> known;
-  for (const Divergence& divergence : result.divergences) known.push_back(&divergence);
-  for (const MissingRun& run : result.runs) {
-    for (const Divergence& divergence : run.listed) known.push_back(&divergence);
-  }
-  std::stable_sort(known.begin(), known.end(),
-                   [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
-  // As in the confirmation, of a key that is there twice the first one stands for it.
-  const auto same = [](const Divergence* a, const Divergence* b) { return a->key == b->key; };
-  known.erase(std::unique(known.begin(), known.end(), same), known.end());
-  for (const Divergence* found : known) {
-    const Candidate* candidate = confirmation.Find(found->key);
-    ListedKey listed{found, &found->states, RecordStatus::kUnconfirmed};
-    listed.duplicates = &found->duplicates;
-    if (candidate != nullptr) {
-      if (candidate->status == RecordStatus::kInFlight) continue;
-      listed = {found,
-                &candidate->states(),
-                candidate->status,
-                candidate->copies.empty() ? nullptr : &candidate->copies,
-                candidate->differs.empty() ? nullptr : &candidate->differs,
-                candidate->outside_filter,
-                &candidate->duplicates()};
-    }
-    if (!take(listed)) return;
-  }
+std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& confirmation) {
+  const Candidate* const candidate = confirmation.Find(found.key);
+  ListedKey listed{&found, &found.states, RecordStatus::kUnconfirmed};
+  listed.duplicates = &found.duplicates;
+  if (candidate == nullptr) return listed;
+  if (candidate->status == RecordStatus::kInFlight) return std::nullopt;
+  return ListedKey{&found,
+                   &candidate->states(),
+                   candidate->status,
+                   candidate->copies.empty() ? nullptr : &candidate->copies,
+                   candidate->differs.empty() ? nullptr : &candidate->differs,
+                   candidate->outside_filter,
+                   &candidate->duplicates()};
 }
 
-std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
-                                         uint64_t max) {
-  std::vector<ListedKey> listed;
-  if (max == 0) return listed;
-  ForEachDivergence(result, confirmation, [&](const ListedKey& one) {
-    listed.push_back(one);
-    return listed.size() < max;
-  });
-  return listed;
-}
-
-std::vector<std::vector<std::string>> FirstMissing(const WalkResult& result,
-                                                   const Confirmation& confirmation,
+std::vector<std::vector<std::string>> FirstMissing(const Confirmation& confirmation,
                                                    size_t replicas, size_t max) {
   std::vector<std::vector<std::string>> missing(replicas);
-  ForEachDivergence(result, confirmation, [&](const ListedKey& one) {
-    bool any_left = false;
+  bool any_left = max > 0;
+  for (const Divergence* const found : confirmation.known()) {
+    if (!any_left) break;
+    const std::optional<ListedKey> one = ListedAs(*found, confirmation);
+    if (!one) continue;
+    any_left = false;
     for (size_t i = 0; i < replicas; ++i) {
-      if (!(*one.states)[i] && missing[i].size() < max) missing[i].push_back(one.found->key);
+      if (!(*one->states)[i] && missing[i].size() < max) missing[i].push_back(found->key);
       any_left = any_left || missing[i].size() < max;
     }
-    return any_left;
-  });
+  }
   return missing;
 }
 
@@ -302,11 +278,12 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
   return keys;
 }
 
-void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report) {
+void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed,
+               std::vector<ReportRecord>* records) {
   std::vector<RecordCursor> cursors = CursorsOf(indexed);
   for (size_t r = 0; r < listed.size(); ++r) {
     const States& states = *listed[r].states;
-    std::vector<std::optional<uint64_t>>& copies = report->records[r].copies;
+    std::vector<std::optional<uint64_t>>& copies = (*records)[r].copies;
     copies.resize(states.size());
     for (size_t i = 0; i < states.size(); ++i) {
       if (!states[i]) {
@@ -323,18 +300,15 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Re
 }
 
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
-               const merkle::Schema& schema, Report* report, const std::string* last_read) {
+               const merkle::Schema& schema, const std::vector<std::string>& replicas,
+               std::vector<ReportRecord>* records) {
   const size_t columns = schema.values.size();
   std::vector<RecordCursor> cursors = CursorsOf(found);
   for (size_t r = 0; r < listed.size(); ++r) {
-    ReportRecord& record = report->records[r];
+    ReportRecord& record = (*records)[r];
     record.values.resize(found.size());
-    if (last_read != nullptr && listed[r].found->key > *last_read) {
-      record.notes.push_back("its values were not read, since so many differ");
-      continue;
-    }
     for (size_t i = 0; i < found.size(); ++i) {
-      const std::string& name = report->replicas[i].name;
+      const std::string& name = replicas[i];
       if (!found[i].ok()) {
         record.notes.push_back(name + ": its values could not be read");
         continue;
@@ -353,27 +327,35 @@ void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
 }
 
 void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
-              const merkle::Schema& schema, Report* report) {
+              const merkle::Schema& schema, const std::vector<std::string>& replicas,
+              std::vector<ReportRecord>* records) {
   const size_t columns = schema.key.size();
+  for (size_t r = 0; r < listed.size(); ++r) {
+    for (size_t i = 0; i < alike.size(); ++i) {
+      const auto found = alike[i].find(listed[r].found->key);
+      if (found == alike[i].end() || (*listed[r].states)[i]) continue;
+      (*records)[r].notes.push_back(
+          replicas[i] + ": it holds " + KeyInWords(found->second, columns) +
+          ", which its collation considers equal to " + KeyInWords(found->first, columns));
+    }
+  }
+}
+
+std::vector<std::string> AlikeWarnings(const AlikeKeys& alike, const merkle::Schema& schema,
+                                       const std::vector<std::string>& replicas) {
+  const size_t columns = schema.key.size();
+  std::vector<std::string> warnings;
   for (size_t i = 0; i < alike.size(); ++i) {
     if (alike[i].empty()) continue;
     const auto& [key, held] = *alike[i].begin();
-    report->warnings.push_back(
-        report->replicas[i].name + ": at least " +
+    warnings.push_back(
+        replicas[i] + ": at least " +
         Plural(alike[i].size(), "key that it lacks is", "keys that it lacks are") +
         " equal to others that it holds by its own collation, so that it can't hold both, such "
         "as " +
         KeyInWords(key, columns) + " beside " + KeyInWords(held, columns));
   }
-  for (size_t r = 0; r < listed.size(); ++r) {
-    for (size_t i = 0; i < alike.size(); ++i) {
-      const auto found = alike[i].find(listed[r].found->key);
-      if (found == alike[i].end() || (*listed[r].states)[i]) continue;
-      report->records[r].notes.push_back(
-          report->replicas[i].name + ": it holds " + KeyInWords(found->second, columns) +
-          ", which its collation considers equal to " + KeyInWords(found->first, columns));
-    }
-  }
+  return warnings;
 }
 
 }  // namespace driftwood::coordinator

@@ -1,7 +1,6 @@
 // From a walk's result to the report's numbers and records. Pure.
 #pragma once
 
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,17 +41,11 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
 // Of each run of `result`, what became of its keys.
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation);
 
-// The known divergences in key order, those inside runs included, without those in flight, until
-// `take` returns false. What it gets is valid until the next Take().
-void ForEachDivergence(const WalkResult& result, const Confirmation& confirmation,
-                       const std::function<bool(const ListedKey&)>& take);
-// The first `max` of them.
-std::vector<ListedKey> ListedDivergences(const WalkResult& result, const Confirmation& confirmation,
-                                         uint64_t max);
+// Absent: it is in flight. Valid until the next Take().
+std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& confirmation);
 
 // By replica: the first `max` of them that it lacks.
-std::vector<std::vector<std::string>> FirstMissing(const WalkResult& result,
-                                                   const Confirmation& confirmation,
+std::vector<std::vector<std::string>> FirstMissing(const Confirmation& confirmation,
                                                    size_t replicas, size_t max);
 
 // Empty if all keys that the walk found divergent are in the report's counts, once each: a check
@@ -73,24 +66,27 @@ std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size
 // Of a multiset's divergences that were not re-read, the keys.
 std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed);
 
-// Fills the copies of report->records, which stand for `listed`: as last read, else from `indexed`,
-// what the indexes that were compared say of KeysWithoutCopies().
-// `indexed` by replica.
-void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed, Report* report);
+// Fills the copies of `records`, which stand for `listed`: as last read, else from `indexed`, what
+// the indexes that were compared say of KeysWithoutCopies(). `indexed` by replica.
+void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed,
+               std::vector<ReportRecord>* records);
 
-// Fills values, notes and, where the values say so, differing columns of report->records, which
-// stand for `listed`. `found` by replica; a failed one has its note in every record. What comes
-// behind the key `last_read` was not looked for; null: all was.
+// Fills values, notes and, where the values say so, differing columns of `records`, which stand for
+// `listed`. `found` and `replicas`, their names, by replica; a reading that failed has its note in
+// every record.
 void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
-               const merkle::Schema& schema, Report* report,
-               const std::string* last_read = nullptr);
+               const merkle::Schema& schema, const std::vector<std::string>& replicas,
+               std::vector<ReportRecord>* records);
 
 // By replica: keys that it lacks, and those that it holds in their place, taking both for equal.
 using AlikeKeys = std::vector<std::map<std::string, std::string>>;
 
-// Says so in the notes of report->records, which stand for `listed`, and once for each replica in
-// the warnings.
+// Says so in the notes of `records`, which stand for `listed`, of `replicas`.
 void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
-              const merkle::Schema& schema, Report* report);
+              const merkle::Schema& schema, const std::vector<std::string>& replicas,
+              std::vector<ReportRecord>* records);
+// Once for each of `replicas`.
+std::vector<std::string> AlikeWarnings(const AlikeKeys& alike, const merkle::Schema& schema,
+                                       const std::vector<std::string>& replicas);
 
 }  // namespace driftwood::coordinator

@@ -1,4 +1,4 @@
-// Covers duplicate_keys.cc, indexer_options.cc and read_records.cc too.
+// Covers indexer_options.cc and read_records.cc too.
 #include "agent/index/indexer.h"
 
 #include <gmock/gmock.h>

@@ -374,7 +374,7 @@ TEST_F(GrpcServiceTest, AbusiveReadRequestsAreRefused) {
   v1::ReadRecordsRequest request = ReadMessage({1});
   request.add_keys("");
   EXPECT_EQ(Read(request).status().code(), absl::StatusCode::kInvalidArgument);
-  request = ReadMessage(std::vector<int64_t>(100'001, 1));
+  request = ReadMessage(std::vector<int64_t>(kReadKeysMax + 1, 1));
   EXPECT_EQ(Read(request).status().code(), absl::StatusCode::kInvalidArgument);
   request = ReadMessage({1});
   request.set_fingerprint("another");

@@ -1,4 +1,3 @@
-// Covers snapshots.cc too.
 #include "agent/serve/service.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// Covers batch_hasher.cc and record_message.cc too.
+// Covers record_message.cc too.
 #include "merkle/hash/digest.h"
 
 #include <gtest/gtest.h>
@@ -6,9 +6,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include "merkle/hash/batch_hasher.h"
-#include "merkle/hash/sha256_lanes.h"
 
 namespace driftwood::merkle {
 namespace {
@@ -104,86 +101,6 @@ TEST(DigestTest, ABodysHashMayBeWrittenOverIt) {
     hasher.Hash(body, body.data());
     EXPECT_EQ(body.substr(0, BodyHasher::kBytes), hash);
   }
-}
-
-// All lengths that lanes take and those beyond, mixed, so that lanes of every length fill up at
-// different times, and some never.
-TEST(DigestTest, ABatchHashesAsOneAfterTheOther) {
-  const DigestKey key = CountingKey();
-  RecordHasher one(key);
-  const std::vector<Sha256Lanes> runnable = RunnableSha256Lanes();
-  std::vector<const Sha256Lanes*> all = {nullptr};
-  for (const Sha256Lanes& lanes : runnable) all.push_back(&lanes);
-  for (const Sha256Lanes* const lanes : all) {
-    SCOPED_TRACE(lanes == nullptr ? "one after the other" : lanes->name);
-    const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
-    std::mt19937 random(seed);
-    BatchHasher batch(key, lanes);
-    std::vector<Digest> digests, expected;
-    for (size_t i = 0; i < 5000; ++i) {
-      const size_t size = i % 7 == 0 ? random() % 3000 : random() % 150;
-      std::string record_key(random() % 20, '\0'), value(size, '\0');
-      for (char& c : record_key) c = static_cast<char>(random());
-      for (char& c : value) c = static_cast<char>(random());
-      batch.Add(record_key, value, &digests);
-      expected.push_back(one.Hash(record_key, value));
-      if (random() % 500 == 0) batch.Flush(&digests);
-    }
-    batch.Flush(&digests);
-    ASSERT_EQ(digests, expected) << "seed " << seed;
-    std::vector<Digest> none;
-    batch.Flush(&none);
-    ASSERT_TRUE(none.empty());
-  }
-}
-
-// Records with none to three bodies of all lengths, so many that they are hashed in several rounds,
-// among others whose value is too long for lanes.
-TEST(DigestTest, ABatchPutsTheHashesOfBodiesWhereTheyBelong) {
-  const DigestKey key = CountingKey();
-  RecordHasher one(key);
-  BodyHasher bodies(key);
-  const auto seed = static_cast<unsigned>(::testing::UnitTest::GetInstance()->random_seed());
-  for (const Sha256Lanes& lanes : RunnableSha256Lanes()) {
-    SCOPED_TRACE(std::string(lanes.name) + ", seed " + std::to_string(seed));
-    std::mt19937 random(seed);
-    BatchHasher batch(key, &lanes);
-    std::vector<Digest> digests, expected;
-    for (size_t i = 0; i < 8000; ++i) {
-      const std::string record_key = "key " + std::to_string(i);
-      std::string value(random() % 100, 'v'), given = value;
-      for (size_t n = random() % 4; n > 0; --n) {
-        std::string body(BodyHasher::kBytes + random() % 1200, '\0');
-        for (char& c : body) c = static_cast<char>(random());
-        if (batch.TakesBody(body.size())) {
-          batch.AddBody(body, given.size());
-          given += body.substr(0, BodyHasher::kBytes);
-          value += BodyHash(&bodies, body);
-        } else {
-          EXPECT_GT(body.size(), 1000u);
-          given += body;
-          value += body;
-        }
-        given += "end";
-        value += "end";
-      }
-      batch.Add(record_key, given, &digests);
-      expected.push_back(one.Hash(record_key, value));
-      if (random() % 3000 == 0) batch.Flush(&digests);
-    }
-    batch.Flush(&digests);
-    ASSERT_EQ(digests, expected);
-  }
-  EXPECT_FALSE(BatchHasher(key, nullptr).TakesBody(200));
-}
-
-TEST(DigestTest, ABatchUsesTheLanesThatAreThere) {
-  const DigestKey key = CountingKey();
-  std::vector<Digest> digests;
-  BatchHasher batch(key);
-  batch.Add("k", "v", &digests);
-  batch.Flush(&digests);
-  EXPECT_EQ(digests, std::vector<Digest>{RecordHasher(key).Hash("k", "v")});
 }
 
 TEST(DigestTest, Sha256GivesTheKnownAnswer) {

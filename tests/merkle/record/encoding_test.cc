@@ -1,4 +1,4 @@
-// Covers decoding.cc and value_display.cc too.
+// Covers decoding.cc too.
 #include "merkle/record/encoding.h"
 
 #include <gmock/gmock.h>
@@ -393,23 +393,6 @@ TEST(EncodingTest, EveryPrefixOfARecordIsRefused) {
   for (size_t size = 0; size < values.size(); ++size) {
     EXPECT_FALSE(DecodeValues(values.substr(0, size), 5).ok()) << size;
   }
-}
-
-TEST(EncodingTest, ValuesAreDisplayedForPeople) {
-  std::string values;
-  AppendNull(&values);
-  AppendBool(true, &values);
-  AppendBytes("\x0a\xff", Place::kValue, &values);
-  AppendFloat64(0.1, Place::kValue, &values);
-  AppendFloat64(-kInfinity, Place::kValue, &values);
-  AppendTimestamp(1'709'208'000'500'000, true, Place::kValue, &values);
-  AppendSpecial(Tag::kDate, Value::Special::kZeroDate, Place::kValue, &values);
-  AppendSpecial(Tag::kTimestamp, Value::Special::kMinusInfinity, Place::kValue, &values);
-  const std::vector<Value> decoded = DecodeValues(values, 8).value();
-  std::vector<std::string> displays;
-  for (const Value& value : decoded) displays.push_back(value.ToDisplay());
-  EXPECT_THAT(displays, ElementsAre("NULL", "true", "\\x0aff", "0.1", "-Infinity",
-                                    "2024-02-29 12:00:00.5Z", "0000-00-00", "-infinity"));
 }
 
 }  // namespace

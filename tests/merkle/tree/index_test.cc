@@ -1,4 +1,4 @@
-// Covers index_snapshot.cc, index_verify.cc, tree_update.cc, tree_writer.cc and node_cursor.cc too.
+// Covers index_snapshot.cc, index_verify.cc, tree_update.cc and node_cursor.cc too.
 #include "merkle/tree/index.h"
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -72,6 +73,17 @@ class IndexTest : public ::testing::Test {
     EXPECT_EQ(*index_->Root(), twin_->root());
   }
 
+  // Closes the index. `encode` is given the metadata as of the transaction that writes its result.
+  void RewriteMetadata(const std::function<std::string(Metadata metadata)>& encode) {
+    index_.reset();
+    auto environment = Environment::Open(path_, Environment::Mode::kBuild, 1 << 20).value();
+    Transaction transaction = environment->BeginWrite().value();
+    Metadata metadata = DecodeMetadata(transaction.Get(kMetadataKey).value()).value();
+    metadata.transaction = transaction.id();
+    ASSERT_TRUE(transaction.Put(kMetadataKey, encode(metadata)).ok());
+    ASSERT_TRUE(transaction.Commit().ok());
+    ASSERT_TRUE(environment->Sync().ok());
+  }
   // All entries but the metadata record.
   static Entries Dump(const std::filesystem::path& path) {
     Entries entries;
@@ -417,19 +429,12 @@ TEST_F(IndexTest, AnIndexOfOtherParametersKeyOrFingerprintIsRefused) {
 // Ledger row 21, for the index: a file of another format version is never read as this one.
 TEST_F(IndexTest, AnIndexOfAnotherFormatVersionIsRefusedByName) {
   Build({{"k", DigestOf(1)}});
-  index_.reset();
-  {
-    auto environment = Environment::Open(path_, Environment::Mode::kBuild, 1 << 20).value();
-    Transaction transaction = environment->BeginWrite().value();
-    Metadata metadata = DecodeMetadata(transaction.Get(kMetadataKey).value()).value();
-    metadata.transaction = transaction.id();
+  RewriteMetadata([](const Metadata& metadata) {
     std::string value = EncodeMetadata(metadata);
     value[kChecksumBytes + 8] = 77;  // after the magic number
     Seal(kMetadataKey, value.data(), value.size());
-    ASSERT_TRUE(transaction.Put(kMetadataKey, value).ok());
-    ASSERT_TRUE(transaction.Commit().ok());
-    ASSERT_TRUE(environment->Sync().ok());
-  }
+    return value;
+  });
   const absl::Status status = Index::Open(path_, options_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
   EXPECT_NE(status.message().find("format version 77"), absl::string_view::npos) << status;
@@ -439,17 +444,10 @@ TEST_F(IndexTest, AnIndexOfAnotherFormatVersionIsRefusedByName) {
 // the source as it is now.
 TEST_F(IndexTest, AnIndexWhoseMetadataWasForgedIsDamaged) {
   Build({{"k", DigestOf(1)}});
-  index_.reset();
-  {
-    auto environment = Environment::Open(path_, Environment::Mode::kBuild, 1 << 20).value();
-    Transaction transaction = environment->BeginWrite().value();
-    Metadata metadata = DecodeMetadata(transaction.Get(kMetadataKey).value()).value();
-    metadata.transaction = transaction.id();
+  RewriteMetadata([](Metadata metadata) {
     metadata.source_position = "another";
-    ASSERT_TRUE(transaction.Put(kMetadataKey, EncodeMetadata(metadata)).ok());
-    ASSERT_TRUE(transaction.Commit().ok());
-    ASSERT_TRUE(environment->Sync().ok());
-  }
+    return EncodeMetadata(metadata);
+  });
   const absl::Status status = Index::Open(path_, options_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
   EXPECT_NE(status.message().find("signed"), absl::string_view::npos) << status;

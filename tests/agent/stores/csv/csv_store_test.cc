@@ -1,4 +1,3 @@
-// Covers csv_parser.cc too.
 #include "agent/stores/csv/csv_store.h"
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Covers json_parser.cc and jsonl_decoder.cc too.
+// Covers jsonl_decoder.cc too.
 #include "agent/stores/jsonl/jsonl_store.h"
 
 #include <filesystem>

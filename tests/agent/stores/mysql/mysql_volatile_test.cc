@@ -1,4 +1,3 @@
-// Covers mysql_tokens.cc too.
 #include "agent/stores/mysql/mysql_volatile.h"
 
 #include <gmock/gmock.h>

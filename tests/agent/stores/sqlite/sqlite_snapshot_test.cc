@@ -1,5 +1,4 @@
-// What a scan of SQLite sees while others write: snapshots, proofs, locks (sqlite_scan.h). Covers
-// sqlite_position.cc too.
+// What a scan of SQLite sees while others write: snapshots, proofs, locks (sqlite_scan.h).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -47,11 +47,11 @@ TEST_F(ListingTest, ValuesDifferWhereTheirEncodingsDo) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Found(0, nan, 0.0);
   Found(1, -nan, 1.0);
-  AddValues({listed_}, found_, schema_, &report_);
+  AddValues({listed_}, found_, schema_, report_.ReplicaNames(), &report_.records);
   EXPECT_THAT(report_.records[0].differs, ElementsAre(false, true));
   Found(0, nan, -0.0);
   Found(1, 1.5, 0.0);
-  AddValues({listed_}, found_, schema_, &report_);
+  AddValues({listed_}, found_, schema_, report_.ReplicaNames(), &report_.records);
   EXPECT_THAT(report_.records[0].differs, ElementsAre(true, false));
 }
 
@@ -60,7 +60,7 @@ TEST_F(ListingTest, AValueThatWasTooLongToSendIsSaidSo) {
   Found(1, 1, 2);
   (*found_[1])[0].value.clear();
   (*found_[1])[0].value_too_long = true;
-  AddValues({listed_}, found_, schema_, &report_);
+  AddValues({listed_}, found_, schema_, report_.ReplicaNames(), &report_.records);
   EXPECT_TRUE(report_.records[0].values[0]);
   EXPECT_FALSE(report_.records[0].values[1]);
   EXPECT_THAT(report_.records[0].notes, ElementsAre(HasSubstr("right: its values are too long")));
@@ -81,7 +81,7 @@ TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
   walk.runs.resize(1);
   add(&walk.runs[0].listed, "bb", true, false);
   const Confirmation confirmation(walk, SourceMap(2), 0, 1);
-  EXPECT_THAT(FirstMissing(walk, confirmation, 2, 3),
+  EXPECT_THAT(FirstMissing(confirmation, 2, 3),
               ElementsAre(ElementsAre("e"), ElementsAre("b", "bb", "c")));
 }
 
@@ -93,9 +93,10 @@ TEST_F(ListingTest, AKeyThatIsFoundTwiceIsListedOnce) {
   walk.runs[0].listed.push_back(divergence_);
   walk.runs[0].listed[0].states[0].reset();
   const Confirmation confirmation(walk, SourceMap(2), 0, 1);
-  const std::vector<ListedKey> listed = ListedDivergences(walk, confirmation, 10);
-  ASSERT_EQ(listed.size(), 1u);
-  EXPECT_EQ(listed[0].found, &walk.divergences[0]);
+  EXPECT_THAT(confirmation.known(), ElementsAre(&walk.divergences[0]));
+  const std::optional<ListedKey> listed = ListedAs(walk.divergences[0], confirmation);
+  ASSERT_TRUE(listed);
+  EXPECT_EQ(listed->found, &walk.divergences[0]);
 }
 
 }  // namespace

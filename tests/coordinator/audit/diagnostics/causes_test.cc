@@ -1,7 +1,8 @@
 // The test bed of everyday causes: why copies differ, each alone, beside real changes and beside a
 // second cause. What is told must be the cause, and nothing else; of real changes alone nothing is
 // told.
-// Covers explain_keys.cc, folds.cc, remedy.cc, shifts.cc and threshold.cc.
+// Covers explain_keys.cc, folds.cc, fold_characters.cc, fold_parts.cc, fold_readings.cc, remedy.cc,
+// shifts.cc and threshold.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -9,6 +9,7 @@
 
 #include "coordinator/audit/audit.h"
 #include "proto/contract/fault.h"
+#include "tests/coordinator/audit/diagnostics/compare_fixture.h"
 #include "tests/coordinator/peer/fake_peer.h"
 #include "tests/testing/seed.h"
 
@@ -204,33 +205,17 @@ TEST_F(SampleTest, ARecordOutOfItsBlockIsNoSample) {
   EXPECT_TRUE(absl::IsDataLoss(Sample().status()));
 }
 
-class EstimateTest : public ::testing::Test {
+class EstimateTest : public CompareTest {
  protected:
   EstimateTest() {
-    options_.salt = std::string(16, 's');
-    options_.now_seconds = [] { return 0.0; };
-    plan_.recheck.seconds = 0;
     plan_.explain = true;
     plan_.estimate_above = 2000;
-  }
-  Report Compare(FakePeer::Rows left, FakePeer::Rows right) {
-    left_ = std::make_unique<FakePeer>(std::move(left));
-    right_ = std::make_unique<FakePeer>(std::move(right));
-    if (prepare_) prepare_();
-    Interrupt interrupt;
-    return RunAudit(plan_, {left_.get(), right_.get()}, options_, nullptr, &interrupt);
   }
   // Of `rows`, each with a number divisible by `step` changed.
   static FakePeer::Rows Changed(FakePeer::Rows rows, int64_t step) {
     for (auto& [id, name] : rows) name += id % step == 0 ? " " : "";
     return rows;
   }
-
-  AuditPlan plan_{.replicas = {{"left", {"fake:left"}}, {"right", {"fake:right"}}}};
-  AuditOptions options_;
-  std::unique_ptr<FakePeer> left_;
-  std::unique_ptr<FakePeer> right_;
-  std::function<void()> prepare_;
 };
 
 TEST_F(EstimateTest, WhereMostDiffersASampleIsTheResultAndSaysSo) {

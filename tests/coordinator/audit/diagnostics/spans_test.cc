@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "coordinator/audit/audit.h"
-#include "tests/coordinator/peer/fake_peer.h"
+#include "tests/coordinator/audit/diagnostics/compare_fixture.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -12,22 +11,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class SpansTest : public ::testing::Test {
+class SpansTest : public CompareTest {
  protected:
-  SpansTest() {
-    options_.salt = std::string(16, 's');
-    options_.now_seconds = [] { return 0.0; };
-    plan_.recheck.seconds = 0;
-  }
-
-  Report Compare(FakePeer::Rows left, FakePeer::Rows right) {
-    left_ = std::make_unique<FakePeer>(std::move(left));
-    right_ = std::make_unique<FakePeer>(std::move(right));
-    if (prepare_) prepare_();
-    Interrupt interrupt;
-    return RunAudit(plan_, {left_.get(), right_.get()}, options_, nullptr, &interrupt);
-  }
-
   static int64_t Id(const ReportKey& key) { return key.columns->at(0).number; }
   static uint64_t Keys(const Report& report) {
     uint64_t keys = 0;
@@ -35,12 +20,6 @@ class SpansTest : public ::testing::Test {
       keys += span.changed + span.missing[0] + span.missing[1];
     return keys;
   }
-
-  AuditPlan plan_{.replicas = {{"left", {"fake:left"}}, {"right", {"fake:right"}}}};
-  AuditOptions options_;
-  std::unique_ptr<FakePeer> left_;
-  std::unique_ptr<FakePeer> right_;
-  std::function<void()> prepare_;
 };
 
 TEST_F(SpansTest, AStretchThatDivergesIsOneSpanWithItsFirstAndLastKey) {
