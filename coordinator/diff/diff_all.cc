@@ -9,6 +9,7 @@
 
 #include "coordinator/audit/audit.h"
 #include "coordinator/audit/audit_plan.h"
+#include "coordinator/audit/same_source.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
 #include "coordinator/diff/table_options.h"
@@ -100,6 +101,7 @@ class DiffAll {
     RETURN_IF_ERROR(CheckAreNotTheSame(databases_, options_));
     ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
     RETURN_IF_ERROR(List(/*must_exist=*/true, &listings_));
+    RETURN_IF_ERROR(CheckAreOthers());
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
       report_.replicas[i].filter = listings_[i].scope;
@@ -123,6 +125,15 @@ class DiffAll {
     CompareTables(selection.tables, columns);
     if (!environment_.interrupt->raised()) LookAgain();
     return absl::OkStatus();
+  }
+
+  absl::Status CheckAreOthers() const {
+    if (options_.allow_same) return absl::OkStatus();
+    std::vector<SourceOfReplica> replicas;
+    for (size_t i = 0; i < listings_.size(); ++i) {
+      replicas.push_back({names_[i], listings_[i].source, {listings_[i].identity}});
+    }
+    return CheckAreNotTheSame(replicas, OptionText);
   }
 
   void TakeNotices() {

@@ -67,7 +67,9 @@ Report CompareOnce(ReportFormat format, const DiffOptions& options,
     report.warnings.push_back(std::move(notice));
   }
   if (!same.ok() && report.verdict != Verdict::kIncomplete && !report.error) {
-    return MakeErrorReport(same, std::nullopt, options, environment);
+    Report error = MakeErrorReport(same, std::nullopt, options, environment);
+    error.warnings = std::move(report.warnings);
+    return error;
   }
   RefuseNothing(options, &report);
   return report;

@@ -70,6 +70,7 @@ constexpr char kReadHeader[] = "PRAGMA main.schema_version";
 absl::Status CheckFile(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return NoSuchFile(path);
     const std::string message = Printable(path) + ": " + std::strerror(errno);
     if (errno == EACCES) return absl::PermissionDeniedError(message);
     return absl::NotFoundError(message);
