@@ -60,8 +60,8 @@ struct AuditPlan {
   bool explain = false;    // samples divergent records and says what they differ by
   RecheckOptions recheck{};
   // Where more records than this would have to be compared one by one, and a sample says that they
-  // differ in more than half of all places, the sample is the result: DIVERGENT with an estimate, if
-  // any difference in it is confirmed. Absent: everything is compared, however long it takes.
+  // differ in more than half of all places, the sample is the result: DIVERGENT with an estimate,
+  // if any difference in it is confirmed. Absent: everything is compared, however long it takes.
   std::optional<uint64_t> estimate_above = 1'000'000;
 };
 

@@ -87,8 +87,8 @@ absl::StatusOr<std::string> SqlitePosition(const SqliteConnection& connection) {
   return "sqlite2 file " + state.ToString() + " counter " + std::to_string(counter) + " log " + log;
 }
 
-absl::StatusOr<std::unique_ptr<SqliteWatch>> SqliteWatch::Begin(
-    const SqliteConnection& connection, const std::stop_token& stop) {
+absl::StatusOr<std::unique_ptr<SqliteWatch>> SqliteWatch::Begin(const SqliteConnection& connection,
+                                                                const std::stop_token& stop) {
   ASSIGN_OR_RETURN(sqlite3_file* const handle, connection.File());
   FileWatch::Options options;
   options.access = FileWatch::Access::kIdentity;
@@ -146,7 +146,7 @@ std::string SqliteWatch::ChangeOfLog(const SqliteConnection& connection, bool* h
 std::string SqliteWatch::WhyNotOneState(const SqliteConnection& connection) const {
   const std::string written =
       Printable(file_->path()) + " was written past SQLite's locks while it was read: ";
-  // The file before the log: a checkpoint that begins in between has not changed what was looked at.
+  // The file before the log: a checkpoint that begins in between has changed nothing of it.
   const std::string change = file_->Change();
   bool has_copied = false;
   if (log_) {

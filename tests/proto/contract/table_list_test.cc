@@ -20,7 +20,8 @@ TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
             "\"key\":[\"id\"],\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=x\"}\n"
             "{\"table\":\"v\",\"kind\":\"view\",\"is_table\":false,\"key\":[],\"columns\":[],"
             "\"url\":\"sqlite:a.db?table=v\"}\n"
-            "{\"tables\":2,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_names\":false,"
+            "{\"tables\":2,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_"
+            "names\":false,"
             "\"warnings\":[\"beware\"]}\n");
 }
 
@@ -64,7 +65,8 @@ constexpr char kTable[] =
     "{\"table\":\"or\\\"ders\",\"kind\":\"table\",\"is_table\":true,\"key\":[\"id\"],"
     "\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=orders\"}\n";
 constexpr char kEnd[] =
-    "{\"tables\":1,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_names\":true,\"warnings\":[\"w\"]}\n";
+    "{\"tables\":1,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_names\":"
+    "true,\"warnings\":[\"w\"]}\n";
 
 TEST(TableListTest, AListIsReadAsItWasWritten) {
   const auto list = ParseTableList(std::string(kTable) + kEnd);
