@@ -3,6 +3,7 @@
 // The main thread waits for signals and for the end of stdin, and ends expired snapshots; gRPC's
 // threads serve. Exit codes: 0 ended by a signal or the end of stdin, 2 anything wrong at start.
 // With --list-tables it only lists what a database has.
+#include <malloc.h>
 #include <poll.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -58,6 +59,7 @@ constexpr int kExitOk = 0;
 constexpr int kExitError = 2;
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kShutdownGrace{500};
+constexpr size_t kSnapshotsOfParentMax = 128;
 
 struct Options : AgentOptions {
   std::string config_file;
@@ -65,6 +67,7 @@ struct Options : AgentOptions {
   bool stores = false;      // print the kinds of stores
   int input_fd = -1;
   bool exit_on_stdin_eof = false;
+  bool temporary_state = false;
 };
 
 void DefineOptions(CLI::App* app, Options* options) {
@@ -120,6 +123,9 @@ void DefineOptions(CLI::App* app, Options* options) {
       ->check(CLI::NonNegativeNumber);
   app->add_flag("--exit-on-stdin-eof", options->exit_on_stdin_eof,
                 "end when stdin closes, and log errors only (for a parent process)");
+  app->add_flag("--temporary-state", options->temporary_state,
+                "the state directory is removed when this agent has ended: don't wait until the "
+                "disk has what is in it (for a parent process)");
   app->add_flag("--insecure", options->insecure,
                 "listen on HOST:PORT without a token, or where other machines reach it, without "
                 "encryption");
@@ -297,6 +303,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   ASSIGN_OR_RETURN(const ListenAddress address, ChooseAddress(options));
   std::optional<merkle::TemporaryFolder> temporary;
   ServiceOptions service_options;
+  service_options.durable = !options.state_dir.empty() && !options.temporary_state;
   if (options.state_dir.empty()) {
     ASSIGN_OR_RETURN(merkle::TemporaryFolder folder, merkle::TemporaryFolder::Create());
     temporary.emplace(std::move(folder));
@@ -305,6 +312,9 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
     ASSIGN_OR_RETURN(service_options.state_dir, MakeStateDir(options.state_dir));
   }
   ASSIGN_OR_RETURN(service_options.key, ChooseKey(options, service_options.state_dir));
+  service_options.asked_once = options.exit_on_stdin_eof;
+  // Its parent alone opens snapshots, and knows how many it needs.
+  if (options.exit_on_stdin_eof) service_options.snapshots.open_max = kSnapshotsOfParentMax;
   service_options.allow_values = options.allow_values;
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
@@ -372,6 +382,11 @@ void SetUpLog(const Options& options) {
                                                 : spdlog::level::info);
 }
 
+// LMDB asks for 2 MiB of zeros for each index that is opened, and hardly ever uses them. From the
+// system they cost nothing until they are used; from glibc's heap, which by and by would take them
+// over, they are written each time, and stay in memory as long as the index.
+void KeepUnusedMemoryUntouched() { ::mallopt(M_MMAP_THRESHOLD, 2 << 20); }
+
 // The one place where what was typed is quoted: in one line, without what is secret in it.
 void Complain(const std::string& message, const merkle::Secrets& secrets) {
   std::cerr << "driftwood-agent: " << Printable(secrets.Hide(message)) << std::endl;
@@ -423,6 +438,7 @@ std::string ManualPage(const CLI::App& app) {
 }
 
 int Main(int argc, char** argv) {
+  KeepUnusedMemoryUntouched();
   // Indexes, keys and sockets are nobody else's.
   ::umask(S_IRWXG | S_IRWXO);
   // gRPC's own messages go to stderr too; what matters in them is in the statuses.

@@ -45,6 +45,8 @@ namespace {
 
 constexpr int kExitError = 2;
 constexpr int kExitInterrupted = 130;
+// Small ones mostly wait for an answer or a disk, so that more of them than cores are of use.
+constexpr size_t kTablesAtOnce = 4;
 
 // Signals are blocked in every thread and read by one: no handler, no restriction on what it does.
 class SignalWatch {
@@ -160,6 +162,7 @@ DiffEnvironment MakeEnvironment(const merkle::Secrets& secrets, Interrupt* inter
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     return std::chrono::duration<double>(now).count();
   };
+  environment.tables_at_once = kTablesAtOnce;
   environment.salt = RandomSalt();
   environment.version = DRIFTWOOD_VERSION;
   environment.host = HostName();

@@ -138,6 +138,7 @@ absl::StatusOr<SourceColumn> ColumnFromProto(const v1::SourceColumn& message) {
                                "': the agent does not say what it knows about its type");
   }
   column.knowledge = *knowledge;
+  column.integers = message.integers();
   if (!HasType(*knowledge)) return column;
   std::optional<merkle::ValueType> type = TypeFromProto(message);
   if (!type || type->type == merkle::ColumnType::kDynamic || !merkle::IsWellFormed(*type)) {
@@ -293,6 +294,7 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
       added->set_reading(column.reading);
     }
     added->set_declared(ValidUtf8(column.declared));
+    added->set_integers(column.integers);
   }
   for (const std::string& column : description.key) {
     RETURN_IF_ERROR(CheckColumnName(column));
@@ -305,6 +307,8 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
   reply.set_always_keyed(description.always_keyed);
   reply.set_filter(ValidUtf8(description.filter));
   reply.set_hides_columns(description.hides_columns);
+  reply.set_identity(ValidUtf8(description.identity));
+  reply.set_found_parameter(ValidUtf8(description.found_parameter));
   reply.set_encoding_version(description.encoding_version);
   reply.set_key_id(description.key_id);
   reply.set_keyed(description.keyed);
@@ -328,6 +332,8 @@ absl::StatusOr<DatasetDescription> FromProto(const v1::DescribeReply& reply) {
   description.always_keyed = reply.always_keyed();
   description.filter = reply.filter();
   description.hides_columns = reply.hides_columns();
+  description.identity = reply.identity();
+  description.found_parameter = reply.found_parameter();
   description.encoding_version = reply.encoding_version();
   description.key_id = reply.key_id();
   description.keyed = reply.keyed();

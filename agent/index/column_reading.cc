@@ -50,6 +50,18 @@ bool AppendAsDynamic(const SourceValue& value, Place place, std::string* out) {
   return AppendNatural(value, place, out);
 }
 
+// A number in a column of something else is the text that its store's own programs write of it.
+template <bool (*kAppend)(const SourceValue&, Place, std::string*)>
+bool AppendOrNumberText(const SourceValue& value, Place place, std::string* out) {
+  const size_t begin = out->size();
+  if (kAppend(value, place, out)) return true;
+  if (const std::optional<std::string> text = NumberText(value)) {
+    out->resize(begin);
+    merkle::AppendUnparsedText(*text, place, out);
+  }
+  return false;
+}
+
 }  // namespace
 
 ColumnReading::ColumnReading(const merkle::Column& column)
@@ -65,7 +77,7 @@ ColumnReading::ColumnReading(const merkle::Column& column)
 ColumnReading::AppendFunction ColumnReading::AppendFunctionOf(ColumnType type) {
   switch (type) {
     case ColumnType::kBool:
-      return AppendAsBool;
+      return AppendOrNumberText<AppendAsBool>;
     case ColumnType::kInteger:
       return AppendAsInteger;
     case ColumnType::kDecimal:
@@ -75,17 +87,17 @@ ColumnReading::AppendFunction ColumnReading::AppendFunctionOf(ColumnType type) {
     case ColumnType::kText:
       return AppendAsText;
     case ColumnType::kBytes:
-      return AppendAsBytes;
+      return AppendOrNumberText<AppendAsBytes>;
     case ColumnType::kDate:
-      return AppendAsDate;
+      return AppendOrNumberText<AppendAsDate>;
     case ColumnType::kTime:
-      return AppendAsTime;
+      return AppendOrNumberText<AppendAsTime>;
     case ColumnType::kTimestamp:
-      return AppendAsTimestamp;
+      return AppendOrNumberText<AppendAsTimestamp>;
     case ColumnType::kTimestampTz:
-      return AppendAsTimestampTz;
+      return AppendOrNumberText<AppendAsTimestampTz>;
     case ColumnType::kUuid:
-      return AppendAsUuid;
+      return AppendOrNumberText<AppendAsUuid>;
     case ColumnType::kJson:
       return AppendAsJson;
     case ColumnType::kDynamic:
@@ -114,6 +126,11 @@ bool ColumnReading::AppendSpecially(const SourceValue& value, Place place, std::
   }
   switch (reading_.kind()) {
     case merkle::Reading::Kind::kPlain:
+      break;
+    case merkle::Reading::Kind::kInferred:
+      if (!value.IsText() || !merkle::IsCanonicalInteger(value.text)) {
+        return AppendNatural(value, place, out);
+      }
       break;
     case merkle::Reading::Kind::kPadded:
       return append_(WithoutPadding(value), place, out);

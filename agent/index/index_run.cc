@@ -21,8 +21,9 @@ uint64_t ChunksMax(int threads) { return 4 * static_cast<uint64_t>(threads); }
 
 // Of all batches that are being hashed, but for one that alone is larger. Usual ones, of 1 MiB, do
 // not come near it.
-size_t HashedBytesMax(int threads) {
-  return std::max(size_t{32} << 20, static_cast<size_t>(threads) * (size_t{2} << 20));
+size_t HashedBytesMax(int threads, const IndexerOptions& options) {
+  const size_t usual = std::max(size_t{32} << 20, static_cast<size_t>(threads) * (size_t{2} << 20));
+  return std::min(usual, options.sort_memory_bytes);
 }
 
 // Of chunks that wait for their turn. The builder's sorter has no memory of its own as long as
@@ -224,14 +225,14 @@ IndexRun::Ticket IndexRun::TakeBatch() {
 }
 
 bool IndexRun::WaitForBytes() {
-  const size_t bytes_max = HashedBytesMax(threads_);
+  const size_t bytes_max = HashedBytesMax(threads_, options_);
   merkle::MutexLock lock(&mutex_);
   while (!stopped_ && bytes_hashed_ >= bytes_max) bytes_freed_.Wait(&mutex_);
   return !stopped_;
 }
 
 void IndexRun::ReserveBytes(size_t bytes) {
-  const size_t bytes_max = HashedBytesMax(threads_);
+  const size_t bytes_max = HashedBytesMax(threads_, options_);
   merkle::MutexLock lock(&mutex_);
   while (!stopped_ && bytes_hashed_ > 0 && bytes_hashed_ + bytes > bytes_max) {
     bytes_freed_.Wait(&mutex_);

@@ -16,7 +16,9 @@ namespace driftwood::agent {
 struct IndexerOptions {
   merkle::DigestKey key;
   int threads = 0;  // 0: as many as there are cores
+  // Bounds what is held of rows that are being read, too.
   size_t sort_memory_bytes = size_t{64} << 20;
+  bool durable = true;  // merkle::IndexOptions
   // Called from one thread at a time, now and then.
   std::function<void(uint64_t records, uint64_t progress)> on_progress;
   // Makes the build end with Cancelled. May be null.

@@ -37,14 +37,45 @@ bool AppendIntegralDouble(double value, Place place, std::string* out) {
   return true;
 }
 
+// A number that a column of other numbers can't hold, such as 1.5 among integers, is the number
+// that it is, from text too: a store that holds it equals what its own programs write of it.
+bool AppendOtherNumber(const SourceValue& value, Place place, std::string* out) {
+  switch (value.kind) {
+    case Kind::kInt64:
+      merkle::AppendDecimalInteger(value.int64, place, out);
+      return false;
+    case Kind::kUint64:
+      merkle::AppendDecimalUnsigned(value.uint64, place, out);
+      return false;
+    case Kind::kDouble:
+      if (!std::isfinite(value.real)) break;
+      merkle::AppendDecimalDouble(value.real, place, out);
+      return false;
+    case Kind::kText:
+    case Kind::kString:
+    case Kind::kStored:
+      if (value.text.find_first_of("0123456789") == std::string_view::npos) break;  // a word
+      if (value.forms != nullptr && value.forms->decimal_comma) {
+        const std::optional<std::string> plain = WithPoint(value.text);
+        if (plain && merkle::AppendDecimalText(*plain, place, out)) return false;
+      } else if (merkle::AppendDecimalText(value.text, place, out)) {
+        return false;
+      }
+      break;
+    default:
+      break;
+  }
+  return AppendNatural(value, place, out);
+}
+
 // Text that is read as a number, and the text of one.
 template <bool (*kAppendText)(std::string_view, Place, std::string*)>
 bool AppendNumber(const SourceValue& value, Place place, std::string* out) {
   if (value.kind == Kind::kText && value.forms != nullptr && value.forms->decimal_comma) {
     const std::optional<std::string> plain = WithPoint(value.text);
-    return (plain && kAppendText(*plain, place, out)) || AppendNatural(value, place, out);
+    return (plain && kAppendText(*plain, place, out)) || AppendOtherNumber(value, place, out);
   }
-  return kAppendText(value.text, place, out) || AppendNatural(value, place, out);
+  return kAppendText(value.text, place, out) || AppendOtherNumber(value, place, out);
 }
 
 // A number in groups by its text, for what reads numbers so.
@@ -136,7 +167,7 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendUnsigned(value.uint64, place, out);
       return true;
     case Kind::kDouble:
-      return AppendIntegralDouble(value.real, place, out) || AppendNatural(value, place, out);
+      return AppendIntegralDouble(value.real, place, out) || AppendOtherNumber(value, place, out);
     case Kind::kText:
     case Kind::kString:
     case Kind::kStored:
@@ -183,7 +214,7 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
     case Kind::kInt64: {
       const auto real = static_cast<double>(value.int64);
       if (real >= 0x1p63 || static_cast<int64_t>(real) != value.int64) {
-        return AppendNatural(value, place, out);
+        return AppendOtherNumber(value, place, out);
       }
       merkle::AppendFloat64(real, place, out);
       return true;
@@ -191,7 +222,7 @@ bool AppendAsFloat64(const SourceValue& value, Place place, std::string* out) {
     case Kind::kUint64: {
       const auto real = static_cast<double>(value.uint64);
       if (real >= 0x1p64 || static_cast<uint64_t>(real) != value.uint64) {
-        return AppendNatural(value, place, out);
+        return AppendOtherNumber(value, place, out);
       }
       merkle::AppendFloat64(real, place, out);
       return true;

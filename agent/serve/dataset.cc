@@ -36,6 +36,7 @@ constexpr std::string_view kLmdbLockSuffix = "-lock";
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
 // of the file's name.
 std::string IndexFileStem(const DatasetOptions& options) {
+  if (!options.durable) return std::string(kIndexPrefix) + options.name;
   const std::string hash =
       merkle::Sha256(std::to_string(options.version.size()) + ":" + options.version + options.url);
   return std::string(kIndexPrefix) + Hex(std::string_view(hash).substr(0, 8));
@@ -64,7 +65,7 @@ absl::Status SystemError(const std::string& what, const fs::path& path, int erro
   return absl::FailedPreconditionError(message);
 }
 
-absl::StatusOr<int> LockFolder(const fs::path& folder) {
+absl::StatusOr<merkle::UniqueFd> LockFolder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) return SystemError("can't create the state directory", folder, error.value());
@@ -73,11 +74,10 @@ absl::StatusOr<int> LockFolder(const fs::path& folder) {
   // What lies in it is believed.
   RETURN_IF_ERROR(merkle::CheckOwned(folder, "state directory"));
   const fs::path path = folder / "lock";
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return SystemError("can't create", path, errno);
-  if (::flock(file, LOCK_EX | LOCK_NB) == 0) return file;
+  merkle::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (file.get() < 0) return SystemError("can't create", path, errno);
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
   const int reason = errno;
-  ::close(file);
   if (reason != EWOULDBLOCK) return SystemError("can't lock", path, reason);
   return absl::FailedPreconditionError("another agent uses the state directory " + folder.string() +
                                        "; stop it, or give another --state-dir");
@@ -140,16 +140,21 @@ class Dataset::Turn {
 
 absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options,
                                                        std::unique_ptr<Store> store) {
-  ASSIGN_OR_RETURN(const int lock_file, LockFolder(options.folder));
-  std::unique_ptr<Dataset> dataset(new Dataset(std::move(options), std::move(store), lock_file));
-  RETURN_IF_ERROR(dataset->FindIndexFile());
+  const bool durable = options.durable;
+  merkle::UniqueFd lock_file;
+  if (durable) {
+    ASSIGN_OR_RETURN(lock_file, LockFolder(options.folder));
+  }
+  std::unique_ptr<Dataset> dataset(
+      new Dataset(std::move(options), std::move(store), std::move(lock_file)));
+  if (durable) RETURN_IF_ERROR(dataset->FindIndexFile());
   return dataset;
 }
 
-Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file)
+Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, merkle::UniqueFd lock_file)
     : options_(std::move(options)),
       index_stem_(IndexFileStem(options_)),
-      lock_file_(lock_file),
+      lock_file_(std::move(lock_file)),
       retries_(std::make_shared<Retries>(options_.retry_after)),
       store_(std::move(store)) {
   DRIFTWOOD_CHECK(store_ != nullptr);
@@ -159,7 +164,6 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_
 Dataset::~Dataset() {
   // Else the next agent finds it, and meets the damage as late as this one did.
   if (loaded_ != nullptr && loaded_->damaged()) QuarantineDamaged();
-  ::close(lock_file_);
 }
 
 fs::path Dataset::IndexPath(uint64_t generation) const {
@@ -402,7 +406,8 @@ Dataset::Prepared Dataset::Kept(const merkle::Agreement& agreement) {
     return same ? Uncontradicted() : nullptr;
   }
   if (generation_ == 0) return nullptr;
-  absl::StatusOr<Prepared> kept = LiveIndex::Open(IndexPath(generation_), options_.key, agreement);
+  absl::StatusOr<Prepared> kept =
+      LiveIndex::Open(IndexPath(generation_), options_.key, agreement, options_.durable);
   if (kept.ok()) {
     loaded_ = *std::move(kept);
     return Uncontradicted();
@@ -487,7 +492,9 @@ absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
   IndexerOptions options;
   options.key = options_.key;
   options.threads = options_.threads;
-  options.sort_memory_bytes = options_.sort_memory_bytes;
+  const SortMemory::Share memory(options_.sort_memory.get());
+  options.sort_memory_bytes = memory.bytes();
+  options.durable = options_.durable;
   options.cancellation = &control->cancellation;
   options.wall_clock = options_.wall_clock;
   options.on_progress = [control](uint64_t records, uint64_t progress) {
@@ -502,7 +509,8 @@ absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
   loaded_ = nullptr;
   if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));
   generation_ = next;
-  ASSIGN_OR_RETURN(const Prepared fresh, LiveIndex::Open(IndexPath(next), options_.key, agreement));
+  ASSIGN_OR_RETURN(const Prepared fresh,
+                   LiveIndex::Open(IndexPath(next), options_.key, agreement, options_.durable));
   ASSIGN_OR_RETURN(LiveSnapshot now, fresh->Snapshot());
   if (now.root != built.root || now.state.unparsed != built.unparsed ||
       now.records != built.records || now.state.not_point_in_time != built.not_point_in_time) {
@@ -511,6 +519,20 @@ absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
   }
   loaded_ = fresh;
   return std::pair(fresh, std::move(now));
+}
+
+void Dataset::Release(const std::shared_ptr<const LiveIndex>& index) {
+  CallControl control;
+  if (!BeginTurn(&control).ok()) return;  // others want it
+  Turn turn(this, &control);
+  if (loaded_ == nullptr || loaded_ != index) return;
+  if (loaded_->damaged()) QuarantineDamaged();
+  loaded_ = nullptr;
+  {
+    merkle::MutexLock lock(&mutex_);
+    servable_ = nullptr;
+  }
+  if (!options_.durable) RemoveIndexFile(IndexPath(generation_));
 }
 
 void Dataset::QuarantineDamaged() {

@@ -32,6 +32,7 @@
 #include "agent/index/indexer.h"
 #include "agent/index/read_records.h"
 #include "agent/serve/live_index.h"
+#include "agent/serve/sort_memory.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/retries.h"
@@ -39,6 +40,7 @@
 #include "merkle/hash/digest.h"
 #include "merkle/mutex.h"
 #include "merkle/os/clock.h"
+#include "merkle/os/unique_fd.h"
 #include "merkle/record/agreement.h"
 #include "proto/contract/prepared.h"
 #include "proto/contract/record.h"
@@ -74,7 +76,11 @@ struct DatasetOptions {
   std::filesystem::path folder;
   merkle::DigestKey key;
   int threads = 0;
-  size_t sort_memory_bytes = size_t{64} << 20;
+  std::shared_ptr<SortMemory> sort_memory = std::make_shared<SortMemory>(size_t{64} << 20);
+  // Whether its indexes are to be found again: by IndexerOptions, and by the next agent. If not,
+  // others may have their indexes in the directory too, which is there, and only this agent uses
+  // it.
+  bool durable = true;
   size_t waiting_calls_max = 8;
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
   // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
@@ -92,8 +98,8 @@ struct DatasetOptions {
 
 class Dataset {
  public:
-  // Creates the directory where it isn't there, locks it, and removes what an agent that was killed
-  // left in it. FailedPrecondition: another agent uses the directory.
+  // If it is durable, creates the directory where it isn't there, locks it, and removes what an
+  // agent that was killed left in it. FailedPrecondition: another agent uses the directory.
   static absl::StatusOr<std::unique_ptr<Dataset>> Open(DatasetOptions options,
                                                        std::unique_ptr<Store> store);
   ~Dataset();
@@ -139,6 +145,10 @@ class Dataset {
   // DataLoss: damaged or contradicted, prepare again.
   absl::StatusOr<std::shared_ptr<LiveIndex>> Servable(std::string_view fingerprint) const;
 
+  // Closes `index`, if it is what was prepared last; one that is not durable is removed. Prepared
+  // again, it is opened or built again. For agents of many datasets, each of which is asked once.
+  void Release(const std::shared_ptr<const LiveIndex>& index);
+
   const std::string& name() const { return options_.name; }
   // Where the last damaged index is put.
   std::filesystem::path quarantine_path() const;
@@ -147,7 +157,7 @@ class Dataset {
   class Turn;
   using Prepared = std::shared_ptr<LiveIndex>;
 
-  Dataset(DatasetOptions options, std::unique_ptr<Store> store, int lock_file);
+  Dataset(DatasetOptions options, std::unique_ptr<Store> store, merkle::UniqueFd lock_file);
 
   absl::Status BeginTurn(CallControl* control);
   void EndTurn();
@@ -193,7 +203,7 @@ class Dataset {
   // Constant after construction.
   const DatasetOptions options_;
   const std::string index_stem_;
-  const int lock_file_;
+  const merkle::UniqueFd lock_file_;
   const std::shared_ptr<Retries> retries_;  // of whoever has the turn
   // Used by whoever has the turn.
   const std::unique_ptr<Store> store_;

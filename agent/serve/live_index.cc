@@ -26,8 +26,10 @@ LiveIndex::LiveIndex(std::unique_ptr<merkle::Index> index, merkle::Agreement agr
 
 absl::StatusOr<std::unique_ptr<LiveIndex>> LiveIndex::Open(const std::filesystem::path& path,
                                                            const merkle::DigestKey& key,
-                                                           const merkle::Agreement& agreement) {
+                                                           const merkle::Agreement& agreement,
+                                                           bool durable) {
   merkle::IndexOptions options;
+  options.durable = durable;
   options.key = key;
   options.params = agreement.params;
   options.fingerprint = agreement.Fingerprint();

@@ -38,10 +38,12 @@ struct LiveSnapshot {
 
 class LiveIndex {
  public:
-  // Errors as merkle::Index::Open(); also DataLoss: what it stands for can't be read.
+  // `durable`: merkle::IndexOptions. Errors as merkle::Index::Open(); also DataLoss: what it stands
+  // for can't be read.
   static absl::StatusOr<std::unique_ptr<LiveIndex>> Open(const std::filesystem::path& path,
                                                          const merkle::DigestKey& key,
-                                                         const merkle::Agreement& agreement);
+                                                         const merkle::Agreement& agreement,
+                                                         bool durable = true);
   LiveIndex(const LiveIndex&) = delete;
   LiveIndex& operator=(const LiveIndex&) = delete;
 

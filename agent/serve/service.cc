@@ -76,6 +76,7 @@ class Service::ActiveCall {
 
 Service::Service(ServiceOptions options)
     : options_(std::move(options)),
+      sort_memory_(std::make_shared<SortMemory>(options_.sort_memory_bytes)),
       snapshots_(options_.snapshots, options_.clock, options_.first_snapshot_id) {}
 
 // The snapshots hold indexes of the datasets.
@@ -94,10 +95,11 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.name = name;
   dataset.url = url;
   dataset.version = options_.version;
-  dataset.folder = options_.state_dir / name;
+  dataset.folder = options_.durable ? options_.state_dir / name : options_.state_dir;
   dataset.key = options_.key;
   dataset.threads = options_.threads;
-  dataset.sort_memory_bytes = options_.sort_memory_bytes;
+  dataset.sort_memory = sort_memory_;
+  dataset.durable = options_.durable;
   dataset.waiting_calls_max = options_.waiting_calls_max;
   dataset.retry_after = options_.retry_after;
   dataset.resume = options_.resume;
@@ -225,6 +227,9 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                         snapshot.state.unparsed_columns};
   KeepValuesHome(&opened.unparsed_columns);
   ASSIGN_OR_RETURN(opened.id, snapshots_.Open(live, std::move(snapshot.view)));
+  if (!options_.asked_once) return opened;
+  merkle::MutexLock lock(&mutex_);
+  to_release_[opened.id] = {datasets_.find(dataset)->second.get(), live};
   return opened;
 }
 
@@ -308,7 +313,18 @@ absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view datase
   return alike;
 }
 
-void Service::CloseSnapshot(uint64_t snapshot) { snapshots_.Close(snapshot); }
+void Service::CloseSnapshot(uint64_t snapshot) {
+  snapshots_.Close(snapshot);
+  std::pair<Dataset*, std::shared_ptr<const LiveIndex>> released;
+  {
+    merkle::MutexLock lock(&mutex_);
+    const auto found = to_release_.find(snapshot);
+    if (found == to_release_.end()) return;
+    released = std::move(found->second);
+    to_release_.erase(found);
+  }
+  released.first->Release(released.second);
+}
 
 void Service::Sweep() { snapshots_.Sweep(); }
 

@@ -35,11 +35,13 @@ struct ServiceOptions {
   merkle::DigestKey key;
   std::filesystem::path state_dir;
   bool allow_values = false;
-  std::string version;  // of this program
-  int threads = 0;      // 0: as many as there are cores
-  size_t sort_memory_bytes = size_t{64} << 20;
-  size_t read_keys_max = kReadKeysMax;                 // of one call
-  size_t waiting_calls_max = 8;                        // that wait for one dataset's store
+  std::string version;                          // of this program
+  int threads = 0;                              // 0: as many as there are cores
+  size_t sort_memory_bytes = size_t{64} << 20;  // of all datasets together (SortMemory)
+  bool durable = true;                          // DatasetOptions
+  bool asked_once = false;              // each dataset: its index is closed with its snapshot
+  size_t read_keys_max = kReadKeysMax;  // of one call
+  size_t waiting_calls_max = 8;         // that wait for one dataset's store
   std::vector<std::chrono::milliseconds> retry_after;  // DatasetOptions
   bool resume = false;                                 // DatasetOptions
   std::optional<LoadGateOptions> load_gate;            // DatasetOptions
@@ -134,12 +136,16 @@ class Service {
   void KeepValuesHome(std::vector<UnparsedColumn>* columns) const;
 
   const ServiceOptions options_;
+  const std::shared_ptr<SortMemory> sort_memory_;
   std::map<std::string, std::unique_ptr<Dataset>, std::less<>> datasets_;  // constant once served
   Snapshots snapshots_;
 
   mutable merkle::Mutex mutex_;
   bool stopping_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   std::set<CallControl*> active_ DRIFTWOOD_GUARDED_BY(mutex_);
+  // By the snapshot with which they are closed.
+  std::map<uint64_t, std::pair<Dataset*, std::shared_ptr<const LiveIndex>>> to_release_
+      DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace driftwood::agent

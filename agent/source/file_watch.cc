@@ -41,7 +41,7 @@ absl::Status OpenError(const std::string& path, int error) {
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return absl::NotFoundError("no such file: " + Printable(path));
+      return NoSuchFile(path);
     case EACCES:
     case EPERM:
       return absl::PermissionDeniedError(what + ": let the user of the agent read it");
@@ -59,6 +59,12 @@ std::string KindOf(mode_t mode) {
   if (S_ISSOCK(mode)) return "a socket";
   if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
   return "not a regular file";
+}
+
+absl::Status NotRegular(const std::string& path, mode_t mode) {
+  return absl::InvalidArgumentError(
+      Printable(path) + " is " + KindOf(mode) +
+      (S_ISDIR(mode) ? ": name a file in it" : ": give a regular file"));
 }
 
 int Open(const std::string& path, FileWatch::Access access) {
@@ -154,8 +160,7 @@ absl::StatusOr<std::unique_ptr<FileWatch>> FileWatch::Begin(const std::string& p
   struct stat stat = {};
   if (::fstat(fd, &stat) != 0) return OpenError(path, errno);
   if (!S_ISREG(stat.st_mode)) {
-    return absl::InvalidArgumentError(Printable(path) + " is " + KindOf(stat.st_mode) +
-                                      ": give a regular file");
+    return NotRegular(path, stat.st_mode);
   }
   const auto fdatasync = [fd] {
     return ::fdatasync(fd) == 0 ? absl::OkStatus() : absl::InternalError(std::strerror(errno));
@@ -229,8 +234,7 @@ absl::StatusOr<FileState> FileWatch::StateOf(const std::string& path, Access acc
   ::close(fd);
   if (rc != 0) return OpenError(path, error);
   if (!S_ISREG(stat.st_mode)) {
-    return absl::InvalidArgumentError(Printable(path) + " is " + KindOf(stat.st_mode) +
-                                      ": give a regular file");
+    return NotRegular(path, stat.st_mode);
   }
   return FileState::Of(stat);
 }

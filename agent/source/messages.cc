@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 
 #include "merkle/text/names.h"
 
@@ -24,6 +26,20 @@ absl::Status CheckKeyColumns(const std::string& source, const std::vector<std::s
         (nearest ? " Its columns: " : "; its columns: ") + ListNames(columns));
   }
   return absl::OkStatus();
+}
+
+absl::Status NoSuchFile(const std::string& path) {
+  constexpr size_t kLookedAtMax = 10'000;
+  namespace fs = std::filesystem;
+  std::vector<std::string> names;
+  std::error_code error;
+  const fs::path parent = fs::path(path).parent_path();
+  for (fs::directory_iterator it(parent.empty() ? "." : parent, error), end;
+       !error && it != end && names.size() < kLookedAtMax; it.increment(error)) {
+    names.push_back((parent / it->path().filename()).string());
+  }
+  return absl::NotFoundError("no such file: " + Printable(path) +
+                             Printable(DidYouMean(path, names)));
 }
 
 }  // namespace driftwood::agent

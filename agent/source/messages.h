@@ -14,4 +14,7 @@ namespace driftwood::agent {
 absl::Status CheckKeyColumns(const std::string& source, const std::vector<std::string>& columns,
                              const std::vector<std::string>& key);
 
+// NotFound, with the nearest name of a file beside it.
+absl::Status NoSuchFile(const std::string& path);
+
 }  // namespace driftwood::agent

@@ -11,12 +11,14 @@
 #include "coordinator/audit/confirm/listing.h"
 #include "coordinator/audit/live_reader.h"
 #include "coordinator/audit/plan.h"
+#include "coordinator/audit/same_source.h"
 #include "coordinator/audit/settle.h"
 #include "coordinator/audit/unparsed_advice.h"
 #include "coordinator/audit/verdict.h"
 #include "coordinator/walk/walk.h"
 #include "merkle/check.h"
 #include "merkle/os/threads.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "proto/contract/fault.h"
@@ -46,7 +48,7 @@ class Audit {
     {
       const Interrupt::Listener listener(interrupt_, [this] { CancelAll(); });
       const bool agreed = Describe() && MakeAgreement();
-      const bool compared = agreed && !plan_.plan_only && Prepare() && CompareSnapshots();
+      const bool compared = agreed && !plan_.plan_only && PrepareAsInferred() && CompareSnapshots();
       if (compared) {
         Settle();
         WarnOfUnparsed();
@@ -162,6 +164,10 @@ class Audit {
       Fail(std::nullopt, reconciled.status());
       return false;
     }
+    if (const absl::Status others = CheckAreOthers(); !others.ok()) {
+      Fail(std::nullopt, others);
+      return false;
+    }
     if (plan_.plan_only) report_.plan = PlanText(described_, *reconciled);
     agreement_ = std::move(reconciled->agreement);
     if (agreement_.schema.multiset && map().sharded()) {
@@ -178,6 +184,19 @@ class Audit {
     TakeSchemaDifferences(reconciled->partial);
     if (plan_.show_values) AskForValues();
     return true;
+  }
+
+  absl::Status CheckAreOthers() const {
+    if (plan_.allow_same) return absl::OkStatus();
+    std::vector<SourceOfReplica> replicas(plan_.replicas.size());
+    for (size_t i = 0; i < count(); ++i) {
+      SourceOfReplica& replica = replicas[map().ReplicaOf(i)];
+      const DatasetDescription& description = described_[i].description;
+      replica.name = sources_.replica(i).name;
+      replica.source += (replica.source.empty() ? "" : ", ") + description.source;
+      replica.identities.push_back(description.identity);
+    }
+    return CheckAreNotTheSame(replicas, options_.setting);
   }
 
   // They are shown if all agents give them away: of one side alone they would say what it holds,
@@ -202,6 +221,30 @@ class Audit {
         if (missing.empty() || missing.back() != replica) missing.push_back(replica);
       }
     }
+  }
+
+  // Who looked at the beginning of a file may have taken a column for integers that are not all.
+  // Nothing would be equal or differ that is not or does not so, but it is no column of integers.
+  bool PrepareAsInferred() {
+    if (!Prepare()) return false;
+    bool holds = true;
+    for (merkle::Column& column : agreement_.schema.key) {
+      if (!merkle::IsInferred(column) || !HasMismatches(column.name)) continue;
+      column = {column.name, merkle::ColumnType::kText};
+      holds = false;
+    }
+    if (holds) return true;
+    report_.schema = ReportSchema(agreement_.schema);
+    return Prepare();
+  }
+
+  bool HasMismatches(const std::string& column) const {
+    for (const std::vector<UnparsedColumn>& of_source : unparsed_columns_) {
+      for (const UnparsedColumn& each : of_source) {
+        if (each.column == column) return true;
+      }
+    }
+    return false;
   }
 
   bool Prepare() {
@@ -433,11 +476,19 @@ class Audit {
 
   // What the walk found, re-read, counted and listed.
   void Settle() {
-    const WalkedAudit walked{plan_,      options_,
-                             map(),      sources_.names_within(),
-                             described_, agreement_,
-                             roots_,     result_,
-                             interrupt_, [this](AuditObserver::Phase phase) { Phase(phase); }};
+    const WalkedAudit walked{plan_,
+                             options_,
+                             map(),
+                             sources_.names_within(),
+                             described_,
+                             agreement_,
+                             roots_,
+                             result_,
+                             interrupt_,
+                             [this](AuditObserver::Phase phase) { Phase(phase); },
+                             [this](uint64_t keys) {
+                               if (observer_ != nullptr) observer_->OnReread(keys);
+                             }};
     LiveReader reader(sources_.peers(), agreement_, lost_.get());
     Settlement settlement(walked, &reader, &report_);
     settlement.Run();

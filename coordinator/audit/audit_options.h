@@ -48,6 +48,8 @@ class AuditObserver {
   virtual void OnIndexing(size_t source, const PrepareProgress& progress) = 0;
   virtual void OnIndexed(size_t source, uint64_t records) = 0;
   virtual void OnRound(uint32_t round) = 0;
+  // Before the first pause: so many keys are to be re-read, and held until then.
+  virtual void OnReread(uint64_t keys) { (void)keys; }
 };
 
 }  // namespace driftwood::coordinator

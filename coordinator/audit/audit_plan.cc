@@ -64,7 +64,7 @@ absl::Status CheckNames(const std::vector<std::string>& names, const std::string
 
 absl::Status CheckReplicaNames(const std::vector<std::string>& names, const SettingText& setting) {
   return CheckNames(names, "replica", [&](const std::string& name) {
-    return setting(Setting::kReplicaName, "'" + name + "'");
+    return setting(Setting::kReplicaName, "") + " '" + name + "'";
   });
 }
 
@@ -91,7 +91,7 @@ absl::Status CheckPlan(const AuditPlan& plan, const SettingText& setting) {
   RETURN_IF_ERROR(CheckReplicaNames(names, setting));
   RETURN_IF_ERROR(CheckList(plan.reconcile.key, Setting::kKey, setting));
   RETURN_IF_ERROR(CheckList(plan.reconcile.columns, Setting::kColumns, setting));
-  RETURN_IF_ERROR(CheckList(plan.reconcile.ignore, Setting::kIgnore, setting));
+  // A column without a name can be left out, and nothing else.
   return CheckRecheck(plan.recheck, setting);
 }
 

@@ -56,8 +56,9 @@ struct AuditPlan {
   uint64_t values_read_max = kAllRecords;
   // Those of the records listed, where all agents give them away.
   bool show_values = false;
-  bool plan_only = false;  // describes and reconciles; the report has a plan, and no verdict
-  bool explain = false;    // samples divergent records and says what they differ by
+  bool plan_only = false;   // describes and reconciles; the report has a plan, and no verdict
+  bool explain = false;     // samples divergent records and says what they differ by
+  bool allow_same = false;  // a verdict though two replicas are one source
   RecheckOptions recheck{};
   // Where more records than this would have to be compared one by one, and a sample says that they
   // differ in more than half of all places, the sample is the result: DIVERGENT with an estimate,

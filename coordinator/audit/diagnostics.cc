@@ -176,7 +176,7 @@ AlikeKeys Diagnostics::FindAlike() {
   });
   if (!has_text || Over()) return {};
   const std::vector<std::vector<std::string>> missing =
-      FirstMissing(walked_.result, confirmation_, walked_.sources.replicas(), kAlikeKeysMax);
+      FirstMissing(confirmation_, walked_.sources.replicas(), kAlikeKeysMax);
   AlikeKeys by_source(reader_.count());
   reader_.AskEach([&](size_t i, Peer& peer) {
     const std::vector<std::string>& keys = missing[walked_.sources.ReplicaOf(i)];

@@ -79,7 +79,9 @@ std::string PlanText(const std::vector<DescribedSource>& described, const Reconc
     row.push_back(as);
   };
   const auto add_column = [&](const merkle::Column& column, const std::string& prefix) {
-    std::string as = prefix + EscapeForDisplay(merkle::ColumnTypeText(column));
+    std::string as = prefix + (merkle::IsInferred(column)
+                                   ? "integer, if all its values are such as those that were seen"
+                                   : EscapeForDisplay(merkle::ColumnTypeText(column)));
     for (const merkle::Rule& rule : merkle::RulesOf(agreement.rules, column.name)) {
       as += ", " + merkle::RuleText(rule);
     }

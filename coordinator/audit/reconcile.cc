@@ -8,6 +8,7 @@
 #include "coordinator/audit/described_source.h"
 #include "coordinator/audit/reconcile_refusals.h"
 #include "coordinator/audit/type_lattice.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {
@@ -54,6 +55,7 @@ class Reconciler {
 
   absl::StatusOr<Reconciled> Run() {
     RETURN_IF_ERROR(CheckAgents());
+    RETURN_IF_ERROR(CheckFoundParameters());
     RETURN_IF_ERROR(CheckOptionNames());
     ASSIGN_OR_RETURN(key_, DecideKey());
     const bool multiset = key_ == kNoKey;
@@ -104,6 +106,18 @@ class Reconciler {
       if (description.key_id != first.description.key_id) {
         return refuse_.DigestKeysDiffer(first, replica);
       }
+    }
+    return absl::OkStatus();
+  }
+
+  // One of them may have been found wrongly.
+  absl::Status CheckFoundParameters() const {
+    const DescribedSource* first = nullptr;
+    for (const DescribedSource& replica : replicas_) {
+      const std::string& found = replica.description.found_parameter;
+      if (found.empty()) continue;
+      if (first == nullptr) first = &replica;
+      if (found != first->description.found_parameter) return refuse_.FoundDiffer(*first, replica);
     }
     return absl::OkStatus();
   }
@@ -188,6 +202,7 @@ class Reconciler {
       if (!key.contains(name) && !ignored.contains(name)) values.push_back(name);
     }
     std::sort(values.begin(), values.end());
+    if (!values.empty() && values.front().empty()) return refuse_.NoName();
     if (options_.common_columns && !chosen) {
       *partial = TakePartial(&values);
       return values;
@@ -284,6 +299,7 @@ class Reconciler {
   std::string DecideReading(const std::string& name, const ValueType& type) const {
     const auto chosen = options_.readings.find(name);
     if (chosen != options_.readings.end()) return chosen->second;
+    if (IsInferred(name)) return std::string(merkle::kInferred);
     std::optional<std::string> reading;
     for (const DescribedSource& replica : replicas_) {
       const SourceColumn& column = *FindColumn(replica, name);
@@ -297,11 +313,26 @@ class Reconciler {
   // No side declares a type. What has one in each value is not read as another: the string "5" is
   // not the number 5.
   absl::StatusOr<ValueType> TypeOfValues(const std::string& name, const Types& observed) const {
-    if (observed.empty()) return ValueType(ColumnType::kText);
+    if (observed.empty()) {
+      return ValueType(IsInferred(name) ? ColumnType::kInteger : ColumnType::kText);
+    }
     const bool has_text =
         std::find(observed.begin(), observed.end(), ValueType(ColumnType::kText)) != observed.end();
     if (observed.size() > 1 && has_text) return refuse_.TypesDiffer(name);
     return MergeAll(name, observed);
+  }
+
+  // A key of files alone, so that it sorts as numbers do: what all sides have seen of it are
+  // integers. It is for who indexes them to see whether all are.
+  bool IsInferred(const std::string& name) const {
+    if (options_.types.contains(name)) return false;
+    if (std::find(key_.begin(), key_.end(), name) == key_.end()) return false;
+    const bool ruled = std::any_of(options_.rules.begin(), options_.rules.end(),
+                                   [&](const auto& rule) { return rule.column == name; });
+    return !ruled && std::all_of(replicas_.begin(), replicas_.end(), [&](const auto& replica) {
+      const SourceColumn& column = *FindColumn(replica, name);
+      return column.knowledge == TypeKnowledge::kTextual && column.integers;
+    });
   }
 
   // The one type of the set that all others can be read as, whatever the order of the replicas.

@@ -37,12 +37,6 @@ static std::string CommaList(const Names& names) {
   return list;
 }
 
-std::string JoinOr(const Names& ways) {
-  std::string text;
-  for (const std::string& way : ways) text += (text.empty() ? "" : " or ") + way;
-  return text;
-}
-
 // "integer (smallint)".
 std::string SourceText(const SourceColumn& column) {
   std::string text = merkle::TypeText(column.value_type());
@@ -76,9 +70,23 @@ absl::Status ReconcileRefusals::DigestKeysDiffer(const DescribedSource& a,
       "one side is a store URL");
 }
 
+absl::Status ReconcileRefusals::FoundDiffer(const DescribedSource& a,
+                                            const DescribedSource& b) const {
+  return absl::FailedPreconditionError(
+      a.name + " is read with " + a.description.found_parameter + " and " + b.name + " with " +
+      b.description.found_parameter +
+      ", as their headers show; if that is right, say so by adding either to its side's URL");
+}
+
 absl::Status ReconcileRefusals::NoKeyStandsAlone() const {
   return absl::InvalidArgumentError(Say(Setting::kKey, "*") +
                                     " says that no column identifies a record: it stands alone");
+}
+
+absl::Status ReconcileRefusals::NoName() const {
+  return absl::InvalidArgumentError(
+      "a column has no name, and can't be compared so; leave it out with " + Say(Setting::kIgnore) +
+      " ''");
 }
 
 absl::Status ReconcileRefusals::NamedTwice(Setting setting, const std::string& name) const {

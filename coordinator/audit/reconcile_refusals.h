@@ -24,8 +24,12 @@ class ReconcileRefusals {
   absl::Status OtherEncoding(const DescribedSource& replica) const;
   absl::Status DigestKeysDiffer(const DescribedSource& a, const DescribedSource& b) const;
 
+  // Of sources that were read in two ways that their URLs don't say.
+  absl::Status FoundDiffer(const DescribedSource& a, const DescribedSource& b) const;
+
   // Of names that the user gave.
   absl::Status NoKeyStandsAlone() const;
+  absl::Status NoName() const;
   absl::Status NamedTwice(Setting setting, const std::string& name) const;
   absl::Status NoSuchColumn(Setting setting, const std::string& name) const;
   absl::Status KeyColumnIgnored(const std::string& name) const;

@@ -46,7 +46,7 @@ RecordLister::RecordLister(const WalkedAudit& walked, const Confirmation& confir
       batch_max_(kFirstBatchKeys) {}
 
 void RecordLister::Run(const AlikeKeys& alike) {
-  const std::vector<const Divergence*> known = KnownDivergences(walked_.result);
+  const std::vector<const Divergence*>& known = confirmation_.known();
   if (report_.values_shown && walked_.plan.records_listed_max > 0 && !known.empty()) {
     walked_.on_phase(AuditObserver::Phase::kReadingValues);
   }

@@ -15,6 +15,7 @@ std::string PlanSettingText(Setting setting, std::string_view value) {
                                                                      "zone",
                                                                      "no estimate_above",
                                                                      "allow_not_point_in_time",
+                                                                     "allow_same",
                                                                      "recheck.seconds",
                                                                      "recheck.keys_max",
                                                                      "recheck.passes_max"};

@@ -20,11 +20,12 @@ enum class Setting : uint8_t {
   kZone,           // of one replica's timestamps, in its source's URL
   kEstimateAbove,  // to be left out, so that all is compared
   kAllowNotPointInTime,
+  kAllowSame,
   kRecheckSeconds,
   kRecheckKeysMax,
   kRecheckPassesMax
 };
-inline constexpr size_t kSettings = 13;
+inline constexpr size_t kSettings = 14;
 
 // A setting as its reader would write it, with a value behind it unless that is empty:
 // "--types price=TYPE" on a command line. Callable from any thread.

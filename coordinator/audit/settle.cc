@@ -55,6 +55,7 @@ void Settlement::Confirm() {
   walked_.on_phase(AuditObserver::Phase::kConfirming);
   const double start = walked_.options.now_seconds();
   report_.keys_reread = keys.size();
+  walked_.on_reread(keys.size());
   while (!keys.empty() && !reader_.AnyLost()) {
     Pause();
     if (walked_.interrupt->raised()) break;

@@ -75,6 +75,9 @@ std::string MomentAdvice(const std::string& example, const merkle::Column& colum
                  setting(Setting::kZone, other.name + ":" + item + "=UTC+N");
         }
       }
+      return "if its times have a zone, say " +
+             setting(Setting::kTypes,
+                     item + "=" + std::string(ColumnTypeName(ColumnType::kTimestampTz)));
     }
     if (const std::string reading = UnixReading(example); !reading.empty()) {
       return "if these count " + std::string(reading == "unix" ? "seconds" : "milliseconds") +
@@ -105,6 +108,12 @@ std::string HowToRead(const std::string& example, const merkle::Column& column,
       return "compare what is no finer with " +
              setting(Setting::kRules, ListItem(column.name) + ":precision=us");
     case ColumnType::kInteger:
+      // Its programs write doubles in several ways.
+      if (replica.description.source.starts_with("sqlite:") && merkle::ParseDecimal(example)) {
+        return "to compare its numbers as doubles, say " +
+               setting(Setting::kTypes, ListItem(column.name) + "=float64");
+      }
+      [[fallthrough]];
     case ColumnType::kDecimal:
     case ColumnType::kFloat64:
       if (!IsCsv(replica) || !HasDecimalComma(example)) return "";

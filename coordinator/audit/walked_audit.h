@@ -27,6 +27,7 @@ struct WalkedAudit {
   const WalkResult& result;
   Interrupt* interrupt;
   std::function<void(AuditObserver::Phase)> on_phase;
+  std::function<void(uint64_t keys)> on_reread;
 
   const merkle::Schema& schema() const { return agreement.schema; }
 };

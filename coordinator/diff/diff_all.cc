@@ -8,12 +8,17 @@
 #include <vector>
 
 #include "coordinator/audit/audit.h"
+#include "coordinator/audit/audit_plan.h"
+#include "coordinator/audit/same_source.h"
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
 #include "coordinator/diff/table_options.h"
 #include "coordinator/diff/table_selection.h"
+#include "coordinator/diff/turns.h"
 #include "coordinator/peer/connector.h"
 #include "coordinator/report/database_report.h"
+#include "merkle/check.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "proto/contract/fault.h"
@@ -21,6 +26,13 @@
 namespace driftwood::coordinator {
 
 namespace {
+
+// Tables that are compared or wait to be re-read: each has a thread, connections to its agents, and
+// a snapshot there. More of them than this have several pauses.
+constexpr size_t kBegunMax = 100;
+
+// Of their keys to be re-read, all together: about as many as of one table.
+constexpr uint64_t kKeysHeldMax = RecheckOptions().keys_max;
 
 // Of the tables in one message.
 constexpr size_t kNamedMax = 5;
@@ -89,7 +101,7 @@ class DiffAll {
     RETURN_IF_ERROR(CheckAreNotTheSame(databases_, options_));
     ASSIGN_OR_RETURN(connector_, environment_.make_connector(options_));
     RETURN_IF_ERROR(List(/*must_exist=*/true, &listings_));
-    TakeNotices();  // else they would be said of the first table
+    RETURN_IF_ERROR(CheckAreOthers());
     for (size_t i = 0; i < listings_.size(); ++i) {
       report_.replicas[i].source = listings_[i].source;
       report_.replicas[i].filter = listings_[i].scope;
@@ -110,14 +122,18 @@ class DiffAll {
           "; with --exact-names they are told apart");
     }
     AnnounceTables(selection.tables, columns);
-    for (const MatchedTable& table : selection.tables) {
-      const std::string label = label_ + "[" + std::to_string(report_.tables.size() + 1) + "/" +
-                                std::to_string(selection.tables.size()) + "] " +
-                                EscapeForDisplay(table.name) + ": ";
-      report_.tables.push_back(CompareTable(table, columns, label));
-    }
+    CompareTables(selection.tables, columns);
     if (!environment_.interrupt->raised()) LookAgain();
     return absl::OkStatus();
+  }
+
+  absl::Status CheckAreOthers() const {
+    if (options_.allow_same) return absl::OkStatus();
+    std::vector<SourceOfReplica> replicas;
+    for (size_t i = 0; i < listings_.size(); ++i) {
+      replicas.push_back({names_[i], listings_[i].source, {listings_[i].identity}});
+    }
+    return CheckAreNotTheSame(replicas, OptionText);
   }
 
   void TakeNotices() {
@@ -127,14 +143,18 @@ class DiffAll {
   }
 
   absl::Status List(bool must_exist, std::vector<TableList>* listings) {
+    std::vector<absl::StatusOr<TableList>> listed(databases_.size());
+    const absl::Status asked = merkle::ForEachOnThreads(databases_.size(), [&](size_t i) {
+      listed[i] = connector_->ListTables(databases_[i], environment_.interrupt->token());
+      return absl::OkStatus();
+    });
+    RETURN_IF_ERROR(asked);
     for (size_t i = 0; i < databases_.size(); ++i) {
-      absl::StatusOr<TableList> listing =
-          connector_->ListTables(databases_[i], environment_.interrupt->token());
-      if (!listing.ok()) {
-        Fail(listing.status(), i);
-        return listing.status();
+      if (!listed[i].ok()) {
+        Fail(listed[i].status(), i);
+        return listed[i].status();
       }
-      listings->push_back(*std::move(listing));
+      listings->push_back(*std::move(listed[i]));
     }
     QualifyAlike(listings);
     return RenameTables(options_, names_, must_exist, listings);
@@ -166,6 +186,11 @@ class DiffAll {
       options.stores[i] = table.entries[i] == nullptr ? listings_[i].source : table.entries[i]->url;
     }
     columns.Apply(table, &options);
+    const bool listed =
+        std::all_of(table.entries.begin(), table.entries.end(),
+                    [](const TableEntry* e) { return e != nullptr && !e->columns.empty(); });
+    // Letter case has been seen to then: nobody has to be asked for the columns once more.
+    if (listed) options.exact_names = true;
     return options;
   }
 
@@ -189,8 +214,57 @@ class DiffAll {
     for (const std::vector<ReplicaSpec>& of_database : specs) connector_->WillConnect(of_database);
   }
 
+  // Under a limit of what is asked of a server, one table is asked for at a time.
+  size_t TablesAtOnce() const {
+    const ReadingOptions& reading = options_.reading;
+    const bool limited =
+        !reading.max_load.empty() || !reading.max_rate.empty() || !reading.connections.empty() ||
+        std::any_of(options_.stores.begin(), options_.stores.end(), HasConnections);
+    return limited ? 1 : environment_.tables_at_once;
+  }
+  static bool HasConnections(const std::string& url) {
+    return url.find("connections=") != std::string::npos;
+  }
+  // For load gates each table has agents of its own.
+  size_t BegunMax() const { return options_.reading.max_load.empty() ? kBegunMax : 1; }
+
+  // They begin in the order of their names, and are reported in it.
+  void CompareTables(const std::vector<MatchedTable>& tables, const TableOptions& columns) {
+    report_.tables.resize(tables.size());
+    Turns turns({TablesAtOnce(), kKeysHeldMax}, tables.size());
+    const auto work = [&] {
+      while (true) {
+        Turns::Turn turn(&turns);
+        if (!turn.table()) return absl::OkStatus();
+        const size_t i = *turn.table();
+        const absl::Status compared = merkle::Guarded([&] {
+          const std::string label = label_ + "[" + std::to_string(i + 1) + "/" +
+                                    std::to_string(tables.size()) + "] " +
+                                    EscapeForDisplay(tables[i].name) + ": ";
+          report_.tables[i] = CompareTable(tables[i], columns, label, &turn);
+          return absl::OkStatus();
+        });
+        if (!compared.ok()) report_.tables[i] = FailedTable(tables[i], compared);
+      }
+    };
+    merkle::ThreadGroup others;
+    size_t threads = 1;
+    while (threads < std::min(tables.size(), BegunMax()) && others.Start(work)) ++threads;
+    turns.Begin(threads);
+    DRIFTWOOD_CHECK(work().ok() && others.Join().ok());
+  }
+
+  TableReport FailedTable(const MatchedTable& table, const absl::Status& status) const {
+    TableReport result;
+    result.table = table.name;
+    result.missing_in = table.MissingIn();
+    result.report = MakeErrorReport(status, std::nullopt, options_, environment_);
+    result.result = ResultOf(result.report);
+    return result;
+  }
+
   TableReport CompareTable(const MatchedTable& table, const TableOptions& columns,
-                           const std::string& label) {
+                           const std::string& label, Turns::Turn* turn) const {
     const double start = environment_.now_seconds();
     const DiffOptions options = OptionsOf(table, columns);
     TableReport result;
@@ -216,7 +290,7 @@ class DiffAll {
           std::nullopt, options, environment_);
       result.result = TableResult::kNoKey;
     } else {
-      result.report = CompareOne(options, label);
+      result.report = CompareOne(options, label, turn);
       result.result = ResultOf(result.report);
     }
     result.seconds = environment_.now_seconds() - start;
@@ -230,11 +304,11 @@ class DiffAll {
     return "missing in " + JoinAnd(missing_in) + OtherSpellings(table, listings_, names_);
   }
 
-  Report CompareOne(const DiffOptions& options, const std::string& label) const {
+  Report CompareOne(const DiffOptions& options, const std::string& label, Turns::Turn* turn) const {
     absl::StatusOr<DiffPlan> plan = PlanOf(options);
     if (!plan.ok()) return MakeErrorReport(plan.status(), std::nullopt, options, environment_);
     SetListing(format_, options_, &plan->audit);
-    return CompareReplicas(*plan, options, environment_, connector_.get(), label);
+    return CompareReplicas(*plan, options, environment_, connector_.get(), label, turn);
   }
 
   // The tables are listed once more: one that has come meanwhile was not compared.

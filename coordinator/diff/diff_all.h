@@ -1,5 +1,5 @@
 // `driftwood diff --all`: the tables of several databases, each by the audit of one table
-// (diff_run.h), one after the other.
+// (diff_run.h), several side by side.
 #pragma once
 
 #include <string>

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <optional>
+#include <utility>
 
 #include "coordinator/audit/audit.h"
 #include "coordinator/diff/diff_all.h"
@@ -59,9 +60,16 @@ Report CompareOnce(ReportFormat format, const DiffOptions& options,
   if (!connector.ok()) {
     return MakeErrorReport(connector.status(), std::nullopt, options, environment);
   }
-  Report report = CompareReplicas(*plan, options, environment, connector->get(), label);
+  Report report =
+      CompareReplicas(*plan, options, environment, connector->get(), label, /*turn=*/nullptr);
+  // The peers are gone, and with them their agents: all is said.
+  for (std::string& notice : (*connector)->TakeNotices()) {
+    report.warnings.push_back(std::move(notice));
+  }
   if (!same.ok() && report.verdict != Verdict::kIncomplete && !report.error) {
-    return MakeErrorReport(same, std::nullopt, options, environment);
+    Report error = MakeErrorReport(same, std::nullopt, options, environment);
+    error.warnings = std::move(report.warnings);
+    return error;
   }
   RefuseNothing(options, &report);
   return report;
@@ -96,6 +104,8 @@ int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
   std::atomic<double> last_progress_line{environment.now_seconds()};
   environment.last_progress_line = &last_progress_line;
   environment.started_at = environment.wall_clock();
+  std::atomic<const Progress*> progress_seen{nullptr};
+  environment.progress_seen = &progress_seen;
   const std::optional<ReportFormat> format = ReportFormatFromName(options.format);
   if (!format) {
     Say(environment, "driftwood: unknown format '" +

@@ -63,6 +63,8 @@ class DiffConfigRun {
     const double start = environment_.now_seconds();
     std::atomic<double> last_progress_line{start};
     environment_.last_progress_line = &last_progress_line;
+    std::atomic<const Progress*> progress_seen{nullptr};
+    environment_.progress_seen = &progress_seen;
     for (const ConfiguredDataset& dataset : datasets_) Compare(dataset);
     report_.seconds = environment_.now_seconds() - start;
     DecideVerdict(&report_);

@@ -20,6 +20,7 @@
 namespace driftwood::coordinator {
 
 struct DiffOptions;
+class Progress;
 
 // With --all: an item of one of the options' lists that is for one table only.
 struct TableItem {
@@ -77,7 +78,7 @@ struct DiffOptions {
 // All of the world that the command touches.
 struct DiffEnvironment {
   std::function<absl::StatusOr<std::unique_ptr<Connector>>(const DiffOptions&)> make_connector;
-  StoreKindsSource store_kinds;
+  StoreKindsSource store_kinds;  // once it has been called, by any thread
   int stdout_fd = 1;
   int stderr_fd = 2;
   bool stdout_is_terminal = false;
@@ -85,12 +86,16 @@ struct DiffEnvironment {
   bool colour = false;
   std::function<size_t()> terminal_columns;  // 0: not known
   std::function<double()> now_seconds;
+  std::function<void(double)> wait_seconds;  // as in AuditOptions
+  // How many tables of --all are compared side by side, besides those that wait to be re-read.
+  size_t tables_at_once = 1;
   merkle::WallClock wall_clock = merkle::SystemClock();  // of the lines that a log has
   merkle::WallTime started_at{};                         // RunDiff() has it
   std::string version;                                   // the program's, for reports
   std::string host;                                      // this machine's name, for reports
   // When progress last wrote a line to a log (progress.h); RunDiff() has it.
   std::atomic<double>* last_progress_line = nullptr;
+  std::atomic<const Progress*>* progress_seen = nullptr;  // likewise
   std::string salt;  // of the versions: random, at least 16 bytes
   Interrupt* interrupt = nullptr;
   merkle::Secrets secrets;  // of the command line: no message may quote them

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "coordinator/audit/same_source.h"
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/report/output.h"
 #include "merkle/record/reading.h"
@@ -242,36 +243,9 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
   plan.show_values = options.show_values;
   plan.plan_only = options.plan_only;
   plan.explain = options.explain;
+  plan.allow_same = options.allow_same;
   if (options.exhaustive) plan.estimate_above.reset();
   return plan;
-}
-
-// What the URL of a file says of which data in it are meant, and not how they are read. SQLite does
-// not tell the letters' case of tables, and no other file has tables.
-std::string PartOfFile(const std::string& url) {
-  const size_t query = url.rfind('?');
-  if (query == std::string::npos) return "";
-  std::string part;
-  std::string_view rest = std::string_view(url).substr(query + 1);
-  while (!rest.empty()) {
-    const std::string_view parameter = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(parameter.size() + 1, rest.size()));
-    const std::string decoded = PercentDecode(parameter);
-    if (decoded.starts_with("table=")) part += '\0' + Lowercase(decoded);
-    if (decoded.starts_with("db=") || decoded.starts_with("where=")) part += '\0' + decoded;
-  }
-  return part;
-}
-
-// Equal for replicas that are one source. A file is the same by whatever link it is reached.
-std::string SourceIdentity(const ReplicaSpec& replica) {
-  const bool is_server = replica.url.find("://") != std::string::npos;
-  struct stat file {};
-  if (replica.running_agent || is_server || ::stat(StorePath(replica.url).c_str(), &file) != 0 ||
-      !(S_ISREG(file.st_mode) || S_ISDIR(file.st_mode))) {
-    return StoreIdentity(replica.url);
-  }
-  return std::to_string(file.st_dev) + ' ' + std::to_string(file.st_ino) + PartOfFile(replica.url);
 }
 
 }  // namespace
@@ -284,25 +258,18 @@ absl::Status RenameColumns(const std::vector<std::string>& renames,
 absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
                                 const DiffOptions& options) {
   if (options.allow_same) return absl::OkStatus();
-  std::map<std::string, const ReplicaSpec*> seen;
+  std::vector<SourceOfReplica> sources;
   for (const ReplicaSpec& replica : replicas) {
-    const auto [first, is_new] = seen.emplace(SourceIdentity(replica), &replica);
-    if (is_new) continue;
-    const std::string one = merkle::Redacted(first->second->url);
-    const std::string other = merkle::Redacted(replica.url);
-    return absl::InvalidArgumentError(
-        first->second->name + " and " + replica.name + " are the same source (" + one +
-        (one == other ? "" : " and " + other) +
-        "), which agrees with itself whatever it holds; name the other copy, or say --allow-same");
+    sources.push_back({replica.name, merkle::Redacted(replica.url), {StoreIdentity(replica.url)}});
   }
-  return absl::OkStatus();
+  return CheckAreNotTheSame(sources, OptionText);
 }
 
 std::string OptionText(Setting setting, std::string_view value) {
   static constexpr std::array<std::string_view, kSettings> kOptions = {
-      "--name",    "--key",         "--columns",      "--ignore",     "--common-columns",
-      "--types",   "--rule",        "--zone",         "--exhaustive", "--allow-not-point-in-time",
-      "--recheck", "--recheck-max", "--recheck-times"};
+      "--name",       "--key",     "--columns",     "--ignore",       "--common-columns",
+      "--types",      "--rule",    "--zone",        "--exhaustive",   "--allow-not-point-in-time",
+      "--allow-same", "--recheck", "--recheck-max", "--recheck-times"};
   std::string text(kOptions[static_cast<size_t>(setting)]);
   if (!value.empty()) text += " " + ShellWord(value);
   return text;

@@ -26,7 +26,8 @@ struct DiffPlan {
 absl::Status RenameColumns(const std::vector<std::string>& renames,
                            std::vector<ReplicaSpec>* replicas);
 
-// InvalidArgument if two replicas are one source, which agrees with itself whatever it holds.
+// InvalidArgument if two replicas are one source by what they are called (CheckAreNotTheSame() in
+// coordinator/audit/same_source.h). Their stores know more, once they are asked.
 absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
                                 const DiffOptions& options);
 

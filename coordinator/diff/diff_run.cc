@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "coordinator/report/output.h"
 #include "coordinator/report/report_csv.h"
 #include "merkle/os/temporary_folder.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
@@ -58,6 +60,7 @@ std::unique_ptr<Progress> MakeProgress(const DiffPlan& plan, const DiffOptions& 
   progress.columns = environment.terminal_columns;
   progress.wall_clock = environment.wall_clock;
   progress.last_line = environment.last_progress_line;
+  progress.seen = environment.progress_seen;
   return std::make_unique<Progress>(std::move(names), std::move(progress));
 }
 
@@ -67,14 +70,27 @@ namespace {
 
 using Peers = std::vector<std::unique_ptr<Peer>>;
 
+// Each on a thread of its own: it takes a while until an agent has started, answered or ended.
+absl::Status ForEachPeer(const Peers& peers, const std::function<absl::Status(size_t)>& work) {
+  return merkle::ForEachOnThreads(peers.size(), work);
+}
+
 // Those that are there already stay. `failed`: the replica of a failure.
 absl::Status ConnectAll(const std::vector<ReplicaSpec>& replicas, Connector* connector,
                         const DiffEnvironment& environment, Peers* peers, size_t* failed) {
   peers->resize(replicas.size());
+  std::vector<absl::Status> statuses(replicas.size());
+  RETURN_IF_ERROR(ForEachPeer(*peers, [&](size_t i) {
+    if ((*peers)[i] != nullptr) return absl::OkStatus();
+    absl::StatusOr<std::unique_ptr<Peer>> peer =
+        connector->Connect(replicas[i], environment.interrupt->token());
+    statuses[i] = peer.status();
+    if (peer.ok()) (*peers)[i] = *std::move(peer);
+    return absl::OkStatus();
+  }));
   for (size_t i = 0; i < replicas.size(); ++i) {
-    if ((*peers)[i] != nullptr) continue;
     *failed = i;
-    ASSIGN_OR_RETURN((*peers)[i], connector->Connect(replicas[i], environment.interrupt->token()));
+    RETURN_IF_ERROR(statuses[i]);
   }
   return absl::OkStatus();
 }
@@ -94,12 +110,13 @@ struct FoundRenames {
 // Of each column that another replica than the first writes in another letter case. None where a
 // replica can't be asked: the audit meets the same failure.
 FoundRenames RenamesOf(const DiffPlan& plan, const Peers& peers) {
-  std::vector<std::vector<std::string>> names;
-  for (const std::unique_ptr<Peer>& peer : peers) {
-    const absl::StatusOr<DatasetDescription> description = peer->Describe();
-    if (!description.ok()) return {};
-    names.push_back(ColumnNames(*description));
-  }
+  std::vector<std::vector<std::string>> names(peers.size());
+  const absl::Status described = ForEachPeer(peers, [&](size_t i) {
+    const absl::StatusOr<DatasetDescription> description = peers[i]->Describe();
+    if (description.ok()) names[i] = ColumnNames(*description);
+    return description.status();
+  });
+  if (!described.ok()) return {};
   // A pipe has been read, and is empty for an agent that would call its columns otherwise. So the
   // names of the first of them count.
   const auto pipe = std::find_if(plan.replicas.begin(), plan.replicas.end(), IsReadOnce);
@@ -150,6 +167,52 @@ void FollowRenames(const FoundRenames& renames, ReconcileOptions* options) {
 
 namespace {
 
+// Tables of more records work alone: side by side they would take several times the memory, and
+// ask more of their servers, without being faster.
+constexpr uint64_t kSmallRecordsMax = 100'000;
+
+// Passes on what it is told. A large table, as far as its sources know, works alone.
+class TurnKeeper final : public AuditObserver {
+ public:
+  // Both may be null, and outlive it.
+  TurnKeeper(AuditObserver* next, Turns::Turn* turn) : next_(next), turn_(turn) {}
+
+  void OnPhase(Phase phase) override {
+    if (phase == Phase::kIndexing && is_large_ && turn_ != nullptr) turn_->WorkAlone();
+    if (next_ != nullptr) next_->OnPhase(phase);
+  }
+  void OnDescribed(size_t source, const DatasetDescription& description) override {
+    if (description.records_estimate.value_or(0) > kSmallRecordsMax) is_large_ = true;
+    if (next_ != nullptr) next_->OnDescribed(source, description);
+  }
+  void OnIndexing(size_t source, const PrepareProgress& progress) override {
+    if (next_ != nullptr) next_->OnIndexing(source, progress);
+  }
+  void OnIndexed(size_t source, uint64_t records) override {
+    if (next_ != nullptr) next_->OnIndexed(source, records);
+  }
+  void OnRound(uint32_t round) override {
+    if (next_ != nullptr) next_->OnRound(round);
+  }
+  void OnReread(uint64_t keys) override { keys_held_ = keys; }
+
+  // While others work; without a turn it waits by itself.
+  void Pause(double seconds, const std::function<void(double)>& wait) {
+    turn_ == nullptr ? wait(seconds) : turn_->Pause(seconds, keys_held_, wait);
+  }
+
+ private:
+  AuditObserver* const next_;
+  Turns::Turn* const turn_;
+  std::atomic<bool> is_large_{false};
+  uint64_t keys_held_ = 0;
+};
+
+void Wait(const DiffEnvironment& environment, double seconds) {
+  if (environment.wait_seconds) return environment.wait_seconds(seconds);
+  (void)environment.interrupt->WaitFor(seconds);
+}
+
 // What is listed for people is laid out as a whole; programs take one record after another.
 uint64_t RecordsHeldMax(const AuditPlan& plan) {
   constexpr uint64_t kMin = 2000;  // some megabyte
@@ -159,9 +222,9 @@ uint64_t RecordsHeldMax(const AuditPlan& plan) {
 
 Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
                         const DiffEnvironment& environment, Connector* connector,
-                        const std::string& label) {
+                        const std::string& label, Turns::Turn* turn, Peers* connected) {
   DiffPlan plan = given;
-  Peers peers;
+  Peers& peers = *connected;
   size_t replica = 0;
   const auto failed = [&](const absl::Status& status) {
     return MakeErrorReport(status, replica, options, environment);
@@ -199,7 +262,11 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
   std::vector<Peer*> asked;
   for (const std::unique_ptr<Peer>& peer : peers) asked.push_back(peer.get());
   const std::unique_ptr<Progress> progress = MakeProgress(plan, options, environment, label);
-  Report report = RunAudit(plan.audit, asked, audit, progress.get(), environment.interrupt);
+  TurnKeeper observer(progress.get(), turn);
+  audit.wait_seconds = [&](double seconds) {
+    observer.Pause(seconds, [&](double longest) { Wait(environment, longest); });
+  };
+  Report report = RunAudit(plan.audit, asked, audit, &observer, environment.interrupt);
   if (!renames.empty()) {
     report.warnings.push_back(
         "columns are matched in all but letter case: " + JoinNames(renames, kNamedMax) +
@@ -212,10 +279,14 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
 
 Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
                        const DiffEnvironment& environment, Connector* connector,
-                       const std::string& label) {
-  Report report = CompareConnected(plan, options, environment, connector, label);
-  // The peers are gone, and with them the agents that serve nothing else: all is said.
-  for (std::string& notice : connector->TakeNotices()) report.warnings.push_back(std::move(notice));
+                       const std::string& label, Turns::Turn* turn) {
+  Peers peers;
+  Report report = CompareConnected(plan, options, environment, connector, label, turn, &peers);
+  // With them the agents that serve nothing else.
+  (void)ForEachPeer(peers, [&](size_t i) {
+    peers[i].reset();
+    return absl::OkStatus();
+  });
   return report;
 }
 

@@ -10,16 +10,18 @@
 #include "absl/status/status.h"
 #include "coordinator/diff/diff_options.h"
 #include "coordinator/diff/diff_plan.h"
+#include "coordinator/diff/turns.h"
 #include "coordinator/report/database_report.h"
 #include "coordinator/report/datasets_report.h"
 #include "coordinator/report/report.h"
 
 namespace driftwood::coordinator {
 
-// Connects to the replicas of `plan` and compares them. `label` stands before the progress.
+// Connects to the replicas of `plan` and compares them. `label` stands before the progress. `turn`:
+// of a comparison beside others, by whose rules it goes; else null.
 Report CompareReplicas(const DiffPlan& plan, const DiffOptions& options,
                        const DiffEnvironment& environment, Connector* connector,
-                       const std::string& label);
+                       const std::string& label, Turns::Turn* turn);
 
 // Nothing was compared. All replicas are named all the same.
 Report MakeErrorReport(const absl::Status& status, std::optional<size_t> replica,

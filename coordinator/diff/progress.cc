@@ -65,6 +65,19 @@ Progress::Progress(std::vector<std::string> names, Options options) : options_(s
 Progress::~Progress() {
   merkle::MutexLock lock(&mutex_);
   Clear();
+  LetOthersBeSeen();
+}
+
+bool Progress::IsSeen() const {
+  if (options_.seen == nullptr) return true;
+  const Progress* seen = nullptr;
+  return options_.seen->compare_exchange_strong(seen, this) || seen == this;
+}
+
+void Progress::LetOthersBeSeen() const {
+  if (options_.seen == nullptr) return;
+  const Progress* self = this;
+  options_.seen->compare_exchange_strong(self, nullptr);
 }
 
 void Progress::OnPhase(Phase phase) {
@@ -72,6 +85,7 @@ void Progress::OnPhase(Phase phase) {
   phase_ = phase;
   phase_start_ = options_.now_seconds();
   phase == Phase::kDone ? Clear() : Draw(/*now=*/true);
+  if (phase == Phase::kConfirming) LetOthersBeSeen();  // it may be in a pause
 }
 
 void Progress::OnDescribed(size_t replica, const DatasetDescription& description) {
@@ -99,6 +113,7 @@ void Progress::OnRound(uint32_t round) {
 }
 
 void Progress::Draw(bool now) {
+  if (!IsSeen()) return;
   if (options_.form == ProgressForm::kLines) return Log();
   const double time = options_.now_seconds();
   if (!now && time - last_drawn_ < kRedrawSeconds) return;

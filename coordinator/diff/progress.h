@@ -33,6 +33,9 @@ class Progress final : public AuditObserver {
     // When the last line of a log was written, or the run began, by now_seconds(): one for all
     // audits of a run. Of kLines; outlives this.
     std::atomic<double>* last_line = nullptr;
+    // Which of several audits at once is seen: the first that draws, until it ends or re-reads.
+    // Outlives this. Null: there is one only.
+    std::atomic<const Progress*>* seen = nullptr;
   };
   Progress(std::vector<std::string> names, Options options);
   ~Progress() override;  // clears a terminal's line
@@ -53,6 +56,8 @@ class Progress final : public AuditObserver {
     bool done = false;
   };
 
+  bool IsSeen() const;
+  void LetOthersBeSeen() const;
   void Draw(bool now) DRIFTWOOD_REQUIRES(mutex_);
   void Log() DRIFTWOOD_REQUIRES(mutex_);
   void Clear() DRIFTWOOD_REQUIRES(mutex_);

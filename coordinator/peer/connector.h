@@ -44,8 +44,9 @@ bool IsReadOnce(const ReplicaSpec& spec);
 // Equal for URLs that mean the same data: one file has one identity, however its path is written.
 std::string StoreIdentity(const std::string& url);
 
-// Starts agents and connects to them. One thread at a time; must outlive its peers. Destroyed, it
-// ends what it started and removes what it made.
+// Starts agents and connects to them. Connect(), ListTables() and TakeNotices() by any thread,
+// several at once; WillConnect() by one, while no other call is in progress. It must outlive its
+// peers. Destroyed, it ends what it started and removes what it made.
 class Connector {
  public:
   virtual ~Connector() = default;

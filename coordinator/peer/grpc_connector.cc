@@ -29,10 +29,9 @@ namespace {
 
 // How many lines of the agents' libraries are passed on.
 constexpr size_t kNoticesMax = 20;
-// How many tables of a database one agent serves at most: each keeps its index open, and their URLs
-// are arguments.
-constexpr size_t kTablesOfAgentMax = 200;
-constexpr size_t kUrlBytesOfAgentMax = size_t{64} << 10;
+// How many tables of a database one agent serves at most: their URLs are arguments.
+constexpr size_t kTablesOfAgentMax = 2000;
+constexpr size_t kUrlBytesOfAgentMax = size_t{256} << 10;
 // How long a dying process gets to be seen as dead, for the sake of a better message.
 constexpr std::chrono::milliseconds kEndPatience{500};
 // Of a server with very many tables.
@@ -108,9 +107,11 @@ class GrpcConnector final : public Connector {
     DRIFTWOOD_CHECK(workspace_ != nullptr);
     std::shared_ptr<AgentProcess> process;
     Table* const table = FindTable(spec);
-    peer.dataset = table != nullptr ? table->dataset : workspace_->DatasetName(spec.url);
     if (table != nullptr) {
-      ASSIGN_OR_RETURN(process, AgentOf(table->group, stop));
+      peer.dataset = table->dataset;
+      ASSIGN_OR_RETURN(process, AgentOf(table, stop));
+    } else {
+      peer.dataset = DatasetName(spec.url);
     }
     if (process == nullptr) {
       ASSIGN_OR_RETURN(process, StartAgent({{spec, peer.dataset}}, stop));
@@ -136,8 +137,9 @@ class GrpcConnector final : public Connector {
         group = std::make_shared<Group>();
         bytes = spec.url.size();
       }
-      group->served.push_back({spec, workspace_->DatasetName(spec.url)});
+      group->served.push_back({spec, DatasetName(spec.url)});
       tables_[{spec.name, spec.url}] = {group, group->served.back().dataset};
+      ++group->to_come;
     }
   }
 
@@ -182,14 +184,27 @@ class GrpcConnector final : public Connector {
   };
   // Tables of one database that one agent serves.
   struct Group {
-    std::vector<Served> served;
-    std::shared_ptr<AgentProcess> process;  // null: not started yet, or ended
-    bool failed = false;                    // it could not be started for all of them together
+    std::vector<Served> served;  // constant once tables are connected to
+    merkle::Mutex mutex;         // held while the agent starts: all want the same one
+    std::shared_ptr<AgentProcess> process DRIFTWOOD_GUARDED_BY(mutex);  // null: none, or ended
+    // It could not be started for all of them together.
+    bool failed DRIFTWOOD_GUARDED_BY(mutex) = false;
+    size_t to_come = 0;  // of its tables, not connected to yet; guarded by `mutex` from then on
   };
   struct Table {
     std::shared_ptr<Group> group;
     std::string dataset;
+    bool connected = false;  // guarded by the group's mutex
   };
+
+  std::string DatasetName(const std::string& url) DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return workspace_->DatasetName(url);
+  }
+  std::string NewSocketPath() DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return workspace_->NewSocketPath();
+  }
 
   Table* FindTable(const ReplicaSpec& spec) {
     const auto found = tables_.find({spec.name, spec.url});
@@ -198,33 +213,30 @@ class GrpcConnector final : public Connector {
 
   // Null if there is none that serves all of the group: what is wrong with one table must not fail
   // the others. One that has ended is started anew.
-  absl::StatusOr<std::shared_ptr<AgentProcess>> AgentOf(const std::shared_ptr<Group>& group,
-                                                        const std::stop_token& stop) {
-    if (group->process != nullptr && group->process->DescribeEnd({}).empty()) return group->process;
-    group->process.reset();
-    if (group->failed) return group->process;
-    absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group->served, stop);
-    if (absl::IsCancelled(started.status())) return started.status();
-    if (!started.ok()) {
-      group->failed = true;
-      return group->process;
+  absl::StatusOr<std::shared_ptr<AgentProcess>> AgentOf(Table* table, const std::stop_token& stop) {
+    Group& group = *table->group;
+    merkle::MutexLock lock(&group.mutex);
+    if (group.process != nullptr && !group.process->DescribeEnd({}).empty()) group.process.reset();
+    if (group.process == nullptr && !group.failed) {
+      absl::StatusOr<std::shared_ptr<AgentProcess>> started = StartAgent(group.served, stop);
+      if (absl::IsCancelled(started.status())) return started.status();
+      group.failed = !started.ok();
+      if (started.ok()) group.process = *std::move(started);
     }
-    // The agent of the tables before is not needed any more; a peer that still lives keeps it.
-    std::shared_ptr<Group>& current = current_[group->served[0].spec.name];
-    if (current != nullptr && current != group) current->process.reset();
-    current = group;
-    return group->process = *std::move(started);
+    if (!std::exchange(table->connected, true)) --group.to_come;
+    // With the last of its tables it is not needed any more: peers that live keep it.
+    return group.to_come == 0 ? std::exchange(group.process, nullptr) : group.process;
   }
 
   // All in one agent; of one database, so that they have one password.
   absl::StatusOr<std::shared_ptr<AgentProcess>> StartAgent(const std::vector<Served>& served,
                                                            const std::stop_token& stop) {
     const ReplicaSpec& spec = served[0].spec;
-    std::vector<std::string> arguments = {
-        "--listen",          "unix:" + workspace_->NewSocketPath(),
-        "--state-dir",       workspace_->state_folder(),
-        "--digest-key-file", workspace_->digest_key_file(),
-        "--allow-values",    "--exit-on-stdin-eof"};
+    std::vector<std::string> arguments = {"--listen",          "unix:" + NewSocketPath(),
+                                          "--state-dir",       workspace_->state_folder(),
+                                          "--digest-key-file", workspace_->digest_key_file(),
+                                          "--allow-values",    "--exit-on-stdin-eof"};
+    if (workspace_->is_temporary()) arguments.push_back("--temporary-state");
     for (const Served& one : served) {
       arguments.push_back("--dataset");
       arguments.push_back(one.dataset + "=" + one.spec.url);
@@ -244,11 +256,11 @@ class GrpcConnector final : public Connector {
   // An agent's process has a share in it: it lives as long as its last peer.
   const std::shared_ptr<Notices> notices_ = std::make_shared<Notices>();
   const std::string agent_program_;
-  const std::unique_ptr<Workspace> workspace_;
+  merkle::Mutex mutex_;                         // of the names that the workspace gives
+  const std::unique_ptr<Workspace> workspace_;  // its directories are constant
   const std::vector<std::string> agent_arguments_;
   // All end before their directories do: a peer lives no longer than its connector.
-  std::map<std::pair<std::string, std::string>, Table> tables_;  // by name and URL
-  std::map<std::string, std::shared_ptr<Group>> current_;        // by the replica's name
+  std::map<std::pair<std::string, std::string>, Table> tables_;  // by name and URL; WillConnect()'s
 };
 
 }  // namespace

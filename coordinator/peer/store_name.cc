@@ -10,6 +10,7 @@
 #include "merkle/text/names.h"
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
+#include "proto/contract/no_table.h"
 #include "proto/contract/standard_input.h"
 
 namespace driftwood::coordinator {
@@ -23,14 +24,19 @@ bool Exists(const std::string& path) {
   return !path.empty() && fs::exists(path, error);
 }
 
-// Not of a pipe, which can be read once only.
-bool BeginsWith(const std::string& path, const std::string& magic) {
+// Its first bytes. Not of a pipe, which can be read once only.
+std::string HeadOf(const std::string& path, size_t bytes) {
   std::error_code error;
-  if (magic.empty() || !fs::is_regular_file(path, error)) return false;
+  if (!fs::is_regular_file(path, error)) return "";
   std::ifstream file(path, std::ios::binary);
-  std::string begin(magic.size(), '\0');
-  file.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  return file && begin == magic;
+  std::string head(bytes, '\0');
+  file.read(head.data(), static_cast<std::streamsize>(bytes));
+  head.resize(static_cast<size_t>(file.gcount()));
+  return head;
+}
+
+bool BeginsWith(const std::string& path, const std::string& magic) {
+  return !magic.empty() && HeadOf(path, magic.size()) == magic;
 }
 
 std::string Url(const std::string& scheme, const std::string& path, const std::string& query) {
@@ -97,6 +103,9 @@ absl::StatusOr<std::string> UrlOfFile(const std::string& path, const std::string
     const std::string choices = Choices(SchemesToChoose(path, kinds), path, query);
     return absl::InvalidArgumentError("'" + shown + "' is a directory; name a file in it" +
                                       (choices.empty() ? "" : ", or write " + choices));
+  }
+  if (const std::string why = WhyNoTable(HeadOf(path, kNoTableHeadBytes), path); !why.empty()) {
+    return absl::InvalidArgumentError("'" + shown + "' is " + merkle::Redacted(why));
   }
   return absl::InvalidArgumentError(
       (IsStandardInput(path) ? "'-' is stdin, whose kind no name says"

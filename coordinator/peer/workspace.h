@@ -32,6 +32,8 @@ class Workspace {
   std::string NewSocketPath();
   // Where the agents started here keep their indexes, each dataset's in a directory of its name.
   std::string state_folder() const { return state_folder_.string(); }
+  // Whether they are removed at the end.
+  bool is_temporary() const { return private_folder_ && state_folder_ == private_folder_->path(); }
   // The name of the dataset of one store. The same URL gets the same name in every run; given twice
   // in one run, it gets two.
   std::string DatasetName(const std::string& url);

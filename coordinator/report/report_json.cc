@@ -7,6 +7,7 @@
 #include "coordinator/report/json_values.h"
 #include "coordinator/report/report.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
@@ -136,6 +137,7 @@ Json ColumnsJson(const std::vector<merkle::Column>& columns) {
     if (column.element != merkle::ColumnType::kDynamic) {
       object["element"] = merkle::ColumnTypeName(column.element);
     }
+    if (merkle::IsInferred(column)) object["inferred"] = true;
     array.push_back(std::move(object));
   }
   return array;

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "coordinator/report/json_values.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/reading.h"
 #include "merkle/text/hex.h"
 
 namespace driftwood::coordinator {
@@ -28,6 +29,9 @@ std::vector<merkle::Column> ReadColumnList(const JsonNode& list) {
       const auto of = merkle::ColumnTypeFromName(element->Text());
       if (!of) element->Fail("a column type");
       column.element = of.value_or(merkle::ColumnType::kDynamic);
+    }
+    if (const auto inferred = entry.Find("inferred"); inferred && inferred->Flag()) {
+      column.reading = merkle::kInferred;
     }
   }
   return columns;

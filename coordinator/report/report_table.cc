@@ -6,6 +6,7 @@
 #include "coordinator/report/report.h"
 #include "coordinator/report/table_text.h"
 #include "coordinator/report/value_text.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/shell_word.h"
@@ -105,7 +106,10 @@ class TableWriter {
                   " is there was compared, by " + Plural(columns, "column", "columns"));
     }
     std::vector<std::string> key;
-    for (const auto& column : report_.schema->key) key.push_back(EscapeForDisplay(column.name));
+    for (const auto& column : report_.schema->key) {
+      key.push_back(EscapeForDisplay(column.name) +
+                    (merkle::IsInferred(column) ? " (integer by its values)" : ""));
+    }
     return Line("  key " + JoinNames(key) + "; " +
                 (columns == 0 ? "no other columns"
                               : Plural(columns, "other column", "other columns") + " compared"));

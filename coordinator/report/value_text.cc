@@ -22,12 +22,23 @@ bool IsMismatch(const merkle::Value& value) {
          value.tag == merkle::Tag::kForeignText;
 }
 
+// Ends as what we say behind a value does.
+bool LooksMarked(std::string_view text) {
+  static const std::set<std::string_view> kMarks = {
+      "type mismatch", "integer", "decimal",   "float64",     "text", "bytes", "opaque", "bits",
+      "date",          "time",    "timestamp", "timestamptz", "uuid", "json",  "list",   "set"};
+  const size_t begin = text.rfind(" (");
+  if (begin == std::string_view::npos || text.back() != ')') return false;
+  const std::string_view inner = text.substr(begin + 2, text.size() - begin - 3);
+  return kMarks.contains(inner) || inner.starts_with("bytes ");
+}
+
 // `text` is what is shown of `value`. Told apart from NULL, from nothing and from blanks.
 std::string Dressed(const merkle::Value& value, const std::string& text) {
   const bool mismatch = IsMismatch(value);
   const bool textual = value.tag == merkle::Tag::kText || mismatch;
   const bool quote = textual && (text.empty() || text == "NULL" || text.front() == ' ' ||
-                                 text.back() == ' ' || text.front() == '\'');
+                                 text.back() == ' ' || text.front() == '\'' || LooksMarked(text));
   return (quote ? "'" + text + "'" : text) + (mismatch ? " (type mismatch)" : "");
 }
 

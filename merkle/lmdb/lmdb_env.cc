@@ -65,6 +65,8 @@ unsigned FlagsOf(Environment::Mode mode) {
   switch (mode) {
     case Environment::Mode::kDurable:
       return kAlways;
+    case Environment::Mode::kReading:
+      return kAlways | MDB_RDONLY | MDB_NOLOCK;
     case Environment::Mode::kBuild:
       return kBuild;
     case Environment::Mode::kBuildMapped:

@@ -31,6 +31,7 @@ class Environment {
  public:
   enum class Mode : uint8_t {
     kDurable,      // default flags: every commit is synced before it returns
+    kReading,      // no lock file: for a file to which nobody writes while it is open
     kBuild,        // NOSYNC, no lock file: for a file that nobody else sees until Sync()
     kBuildMapped,  // the same, written through the map: the file must hold all of it (fallocate)
   };

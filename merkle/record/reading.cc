@@ -1,5 +1,6 @@
 #include "merkle/record/reading.h"
 
+#include <charconv>
 #include <utility>
 
 #include "merkle/status_macros.h"
@@ -19,7 +20,9 @@ absl::StatusOr<Reading> Reading::Of(ColumnType type, const std::string& text) {
   reading.type_ = type;
   const bool is_timestamp = type == ColumnType::kTimestamp || type == ColumnType::kTimestampTz;
   if (text.empty()) return reading;
-  if (text == "single" && type == ColumnType::kFloat64) {
+  if (text == kInferred && type == ColumnType::kInteger) {
+    reading.kind_ = Kind::kInferred;
+  } else if (text == "single" && type == ColumnType::kFloat64) {
     reading.kind_ = Kind::kSingle;
   } else if (text == "padded" && type == ColumnType::kText) {
     reading.kind_ = Kind::kPadded;
@@ -74,6 +77,15 @@ std::optional<std::string> PlainMoney(std::string_view text) {
   const std::string_view cents = text.substr(whole.size());
   if (!IsDigit(cents[1]) || !IsDigit(cents[2])) return std::nullopt;
   return plain + std::string(cents);
+}
+
+bool IsCanonicalInteger(std::string_view text) {
+  const std::string_view digits = text.starts_with('-') ? text.substr(1) : text;
+  if (digits.empty() || !IsDigit(digits[0])) return false;
+  if (digits[0] == '0') return text == "0";
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
 }
 
 std::string ColumnTypeText(const Column& column) {

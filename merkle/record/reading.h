@@ -2,6 +2,7 @@
 // not say: because the type that another side declares says more (a single, char(n), money), or
 // because the user has said it. Part of the agreement (Column::reading), as a text:
 //
+//   of integer                  "inferred"      no text but the one that an integer is written as
 //   of float64                  "single"        text and numbers are the nearest single
 //   of text                     "padded"        spaces at the end are none of the value
 //   of decimal, list of such    "money"         "$1,234.50" and "-$5.00" too
@@ -23,7 +24,7 @@ namespace driftwood::merkle {
 // A value: copies, and may be used by any thread.
 class Reading {
  public:
-  enum class Kind : uint8_t { kPlain, kSingle, kPadded, kMoney, kUnix, kFormat };
+  enum class Kind : uint8_t { kPlain, kInferred, kSingle, kPadded, kMoney, kUnix, kFormat };
 
   Reading() = default;  // the type says it all
   // InvalidArgument: none of the texts above, or not for that type.
@@ -46,6 +47,14 @@ class Reading {
 // "$1,234.50" as "1234.50", "-$5.00" as "-5.00": thousands in groups of three or in one, and two
 // digits behind the point. Nothing for anything else, plain numbers too.
 std::optional<std::string> PlainMoney(std::string_view text);
+
+// Nobody said that a column holds integers: all its values that were looked at are texts such as
+// this. Equal integers then are equal texts, and the other way round, so that a column with other
+// texts too is compared as it would be as text.
+inline constexpr std::string_view kInferred = "inferred";
+inline bool IsInferred(const Column& column) { return column.reading == kInferred; }
+// "0", "17", "-17" from INT64_MIN to INT64_MAX: without "+", leading zeros, white space and "-0".
+bool IsCanonicalInteger(std::string_view text);
 
 // As --types and reports write it: "float64", "timestamp:unix", "opaque:interval".
 std::string ColumnTypeText(const Column& column);

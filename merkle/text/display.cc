@@ -68,6 +68,12 @@ std::string JoinAnd(const std::vector<std::string>& names) {
   return joined;
 }
 
+std::string JoinOr(const std::vector<std::string>& ways) {
+  std::string joined;
+  for (const std::string& way : ways) joined += (joined.empty() ? "" : " or ") + way;
+  return joined;
+}
+
 std::string JoinQuoted(const std::vector<std::string>& names) {
   std::vector<std::string> quoted;
   for (const std::string& name : names) quoted.push_back("'" + name + "'");

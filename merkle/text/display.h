@@ -14,6 +14,8 @@ namespace driftwood {
 std::string JoinNames(const std::vector<std::string>& names, size_t max = 12);
 // "left and right", "r1, r2 and r3".
 std::string JoinAnd(const std::vector<std::string>& names);
+// "a or b or c".
+std::string JoinOr(const std::vector<std::string>& ways);
 // "'a', 'b'"
 std::string JoinQuoted(const std::vector<std::string>& names);
 

@@ -126,11 +126,15 @@ class LmdbIndex final : public Index {
  public:
   LmdbIndex(LockedFile file, std::unique_ptr<Environment> environment, const IndexOptions& options)
       : file_(std::move(file)),
+        durable_(options.durable),
         key_(options.key),
         leveler_(options.key, options.params),
         environment_(std::move(environment)) {}
 
   absl::Status Apply(std::span<const Change> batch, std::string_view source_position) override {
+    if (!durable_) {
+      return absl::FailedPreconditionError("an index that is not kept takes no changes");
+    }
     ASSIGN_OR_RETURN(const OrderedBatch ordered, InKeyOrder(batch));
     const MutexLock lock(&apply_mutex_);
     absl::Status status = ApplyOnce(ordered.changes, source_position);
@@ -195,6 +199,7 @@ class LmdbIndex final : public Index {
   absl::Status Grow();
 
   const LockedFile file_;
+  const bool durable_;
   const DigestKey key_;
   const Leveler leveler_;
   const std::unique_ptr<Environment> environment_;  // synchronises itself
@@ -289,12 +294,12 @@ absl::StatusOr<std::unique_ptr<Index>> Index::Open(const std::filesystem::path& 
   // is a leftover, or belongs to an older file that had the same name. LMDB must not share it: it
   // would take over that file's transaction numbers.
   const std::filesystem::path lock_path = path.string() + "-lock";
-  unlink(lock_path.c_str());
+  const auto mode = options.durable ? Environment::Mode::kDurable : Environment::Mode::kReading;
+  if (options.durable) unlink(lock_path.c_str());
   ASSIGN_OR_RETURN(const struct stat info, StatOf(file.fd()));
   ASSIGN_OR_RETURN(auto environment,
-                   Environment::Open(path, Environment::Mode::kDurable,
-                                     MapBytesFor(static_cast<size_t>(info.st_size))));
-  unlink(lock_path.c_str());  // it stays open; nobody else may find it
+                   Environment::Open(path, mode, MapBytesFor(static_cast<size_t>(info.st_size))));
+  if (options.durable) unlink(lock_path.c_str());  // it stays open; nobody else may find it
   ASSIGN_OR_RETURN(const struct stat opened, StatOf(environment->fd()));
   if (opened.st_ino != info.st_ino || opened.st_dev != info.st_dev) {
     return absl::UnavailableError("index " + path.string() + " was replaced while it was opened");

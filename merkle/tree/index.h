@@ -33,6 +33,9 @@ struct IndexOptions {
   // The builder counts: a key is added as often as its record is there, without a digest, and the
   // index has it once (merkle/tree/multiset.h). The fingerprint is another for it.
   bool multiset = false;
+  // Whether it is to outlive its process. False where its directory is removed anyhow: nothing
+  // waits for the disk then, and it takes no changes.
+  bool durable = true;
 };
 
 // Longest encoded key that an index takes.
@@ -56,8 +59,8 @@ class IndexBuilder {
   // order of those to come is all the same.
   virtual bool in_order() const = 0;
 
-  // Durable and in place when this returns OK. `source_position` is kept as it is and given back by
-  // Index::source_position(). Returns the root summary.
+  // In place when this returns OK, and durable, if the options want it so. `source_position` is
+  // kept as it is and given back by Index::source_position(). Returns the root summary.
   virtual absl::StatusOr<Summary> Finish(std::string_view source_position) = 0;
 };
 
@@ -78,9 +81,9 @@ class Index {
   // One durable transaction; `source_position` is stored in it. The batch is ordered: the last
   // operation on a key wins; deleting an absent key does nothing, unless the change says that it
   // was there. After an error the index is as it was: InvalidArgument (a key), FailedPrecondition
-  // (a change contradicts what its key held, in the index or by the changes before it in the batch:
-  // ContradictedKeyOf()), DataLoss, ResourceExhausted (disk full, or the file has outgrown its
-  // address space while snapshots are open).
+  // (it is not durable; a change contradicts what its key held, in the index or by the changes
+  // before it in the batch: ContradictedKeyOf()), DataLoss, ResourceExhausted (disk full, or the
+  // file has outgrown its address space while snapshots are open).
   virtual absl::Status Apply(std::span<const Change> batch, std::string_view source_position) = 0;
 
   // A consistent view; it pins pages of the file, so keep it for a walk and no longer. Must not

@@ -32,7 +32,7 @@ class Builder final : public IndexBuilder {
       : path_(std::move(path)), options_(options), leveler_(options.key, options.params) {}
 
   absl::Status Start() {
-    ASSIGN_OR_RETURN(writer_, TreeWriter::Create(path_, leveler_));
+    ASSIGN_OR_RETURN(writer_, TreeWriter::Create(path_, leveler_, options_.durable));
     return absl::OkStatus();
   }
 
@@ -77,7 +77,8 @@ class Builder final : public IndexBuilder {
     ASSIGN_OR_RETURN(auto in_order, writer_->ReadBack());
     sources.push_back(std::move(in_order));
     ASSIGN_OR_RETURN(const auto merged, MergeSources(std::move(sources)));
-    ASSIGN_OR_RETURN(std::unique_ptr<TreeWriter> writer, TreeWriter::Create(path_, leveler_));
+    ASSIGN_OR_RETURN(std::unique_ptr<TreeWriter> writer,
+                     TreeWriter::Create(path_, leveler_, options_.durable));
     for (;;) {
       ASSIGN_OR_RETURN(const bool more, merged->Advance());
       if (!more) break;

@@ -25,7 +25,7 @@ class MultisetBuilder final : public IndexBuilder {
                                                  EqualKeys::kAddUp)) {}
 
   absl::Status Start() {
-    ASSIGN_OR_RETURN(writer_, TreeWriter::Create(path_, leveler_));
+    ASSIGN_OR_RETURN(writer_, TreeWriter::Create(path_, leveler_, options_.durable));
     return absl::OkStatus();
   }
 

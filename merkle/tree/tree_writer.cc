@@ -20,11 +20,14 @@ namespace {
 
 constexpr std::string_view kTemporaryMark = ".build-";
 constexpr size_t kPageBytes = 4096;
+// Most tables of a database are small: the first step takes little, each one after it more.
+constexpr size_t kStepBytesFirst = size_t{64} << 10;
+constexpr size_t kStepGrowth = 4;
 constexpr size_t kStepBytesMin = size_t{8} << 20;
 constexpr size_t kStepBytesMax = size_t{64} << 20;
 // Pages are at worst half full (a value just over half a page), and branch pages come on top.
 constexpr size_t kFileBytesPerByte = 3;
-constexpr size_t kSlackBytes = size_t{1} << 20;
+constexpr size_t kSlackBytes = size_t{128} << 10;
 constexpr size_t kEntryOverheadBytes = 16;
 constexpr int kAttempts = 20;
 
@@ -112,13 +115,14 @@ class LeafSource final : public RecordSource {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TreeWriter>> TreeWriter::Create(const std::filesystem::path& path,
-                                                               const Leveler& leveler) {
-  RemoveAbandoned(path);
+                                                               const Leveler& leveler,
+                                                               bool durable) {
+  if (durable) RemoveAbandoned(path);
   for (int attempt = 0;; ++attempt) {
     std::string temporary = path.string() + std::string(kTemporaryMark) + "XXXXXX";
     const int fd = mkostemp(temporary.data(), O_CLOEXEC);
     if (fd < 0) return FromErrno(temporary, "create");
-    std::unique_ptr<TreeWriter> writer(new TreeWriter(path, temporary, fd, leveler));
+    std::unique_ptr<TreeWriter> writer(new TreeWriter(path, temporary, fd, leveler, durable));
     const bool locked = flock(fd, LOCK_EX | LOCK_NB) == 0;
     // Before it was locked another build may have taken it for abandoned.
     if (!locked && errno != EWOULDBLOCK) return FromErrno(temporary, "lock");
@@ -131,8 +135,12 @@ absl::StatusOr<std::unique_ptr<TreeWriter>> TreeWriter::Create(const std::filesy
 }
 
 TreeWriter::TreeWriter(std::filesystem::path path, std::filesystem::path temporary, int fd,
-                       const Leveler& leveler)
-    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd), leveler_(leveler) {
+                       const Leveler& leveler, bool durable)
+    : path_(std::move(path)),
+      temporary_(std::move(temporary)),
+      fd_(fd),
+      leveler_(leveler),
+      durable_(durable) {
   AssignNodeKey(1, "", &leaf_key_);
   for (size_t level = 2; level <= kLevelMax; ++level) upper_[level].push_back({});
 }
@@ -157,7 +165,7 @@ absl::Status TreeWriter::Reserve(size_t bytes) {
 }
 
 absl::Status TreeWriter::OpenEnvironment() {
-  step_bytes_ = kStepBytesMin;
+  step_bytes_ = kStepBytesFirst;
   const size_t map_bytes = kFileBytesPerByte * step_bytes_ + kSlackBytes;
   // Where blocks can't be allocated ahead, LMDB writes its pages with pwrite instead. (LMDB takes a
   // file for new only if it is empty, so this probe must leave it so.)
@@ -183,7 +191,8 @@ absl::Status TreeWriter::CommitStep(size_t step_bytes) {
   cursor_->Close();
   RETURN_IF_ERROR(transaction_->Commit());
   const size_t used = environment_->used_bytes();
-  step_bytes_ = std::max(step_bytes, std::clamp(used / 2, kStepBytesMin, kStepBytesMax));
+  const size_t usual = std::clamp(used / 2, kStepBytesMin, kStepBytesMax);
+  step_bytes_ = std::max(step_bytes, std::min(usual, kStepGrowth * step_bytes_));
   const size_t wanted = used + kFileBytesPerByte * step_bytes_ + kSlackBytes;
   const size_t map_bytes = (wanted + kPageBytes - 1) / kPageBytes * kPageBytes;
   if (map_bytes > environment_->map_bytes()) {
@@ -261,13 +270,13 @@ absl::StatusOr<Summary> TreeWriter::MoveIntoPlace(Metadata metadata, const Diges
   RETURN_IF_ERROR(transaction_->Commit());
 
   const size_t used = environment_->used_bytes();
-  RETURN_IF_ERROR(environment_->Sync());
+  if (durable_) RETURN_IF_ERROR(environment_->Sync());
   environment_.reset();
   if (ftruncate(fd_, static_cast<off_t>(used)) != 0) return FromErrno(temporary_, "truncate");
-  if (fsync(fd_) != 0) return FromErrno(temporary_, "sync");
+  if (durable_ && fsync(fd_) != 0) return FromErrno(temporary_, "sync");
   if (rename(temporary_.c_str(), path_.c_str()) != 0) return FromErrno(path_, "rename to");
   in_place_ = true;
-  RETURN_IF_ERROR(SyncFolder(FolderOf(path_)));
+  if (durable_) RETURN_IF_ERROR(SyncFolder(FolderOf(path_)));
   return metadata.root;
 }
 

@@ -29,9 +29,9 @@ namespace driftwood::merkle {
 
 class TreeWriter {
  public:
-  // The file is made beside `path`, which is not touched.
+  // The file is made beside `path`, which is not touched. `durable`: as IndexOptions has it.
   static absl::StatusOr<std::unique_ptr<TreeWriter>> Create(const std::filesystem::path& path,
-                                                            const Leveler& leveler);
+                                                            const Leveler& leveler, bool durable);
   ~TreeWriter();
   TreeWriter(const TreeWriter&) = delete;
   TreeWriter& operator=(const TreeWriter&) = delete;
@@ -42,8 +42,9 @@ class TreeWriter {
   std::string_view last_key() const { return block_.empty() ? "" : block_.key(block_.count() - 1); }
 
   // Ends the tree: writes what is missing and `metadata` with the tree's root and transaction,
-  // signed, syncs, renames the file to `path`, syncs the directory. Returns the root. The index can
-  // be opened once the writer is destroyed, which has it locked.
+  // signed, syncs, renames the file to `path`, syncs the directory (what is not durable syncs
+  // nothing). Returns the root. The index can be opened once the writer is destroyed, which has it
+  // locked.
   absl::StatusOr<Summary> MoveIntoPlace(Metadata metadata, const DigestKey& key);
 
   // Ends the input instead and gives it back as it came, as one sorted run. The writer must outlive
@@ -57,7 +58,7 @@ class TreeWriter {
   };
 
   TreeWriter(std::filesystem::path path, std::filesystem::path temporary, int fd,
-             const Leveler& leveler);
+             const Leveler& leveler, bool durable);
   absl::Status OpenEnvironment();
   absl::Status Begin();
   absl::Status CommitStep(size_t step_bytes);
@@ -71,6 +72,7 @@ class TreeWriter {
   const std::filesystem::path temporary_;
   const int fd_;  // holds a lock that says this file is being written
   const Leveler leveler_;
+  const bool durable_;
   bool mapped_ = false;
   bool in_place_ = false;
 

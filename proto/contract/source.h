@@ -27,6 +27,9 @@ struct SourceColumn {
   std::string opaque{};                                 // as in merkle::ValueType
   merkle::ColumnType element = merkle::ColumnType::kDynamic;
   std::string reading{};  // what it says beyond `type` (merkle/record/reading.h); kTyped
+  // Of kTextual: all its values that were looked at are canonical integers (reading.h), as far as
+  // there are any. Others may follow.
+  bool integers = false;
 
   merkle::ValueType value_type() const { return {type, opaque, element}; }
   friend bool operator==(const SourceColumn&, const SourceColumn&) = default;
@@ -48,6 +51,12 @@ struct SourceDescription {
   std::string filter;  // only the rows for which this holds are the dataset; empty: all
   // It may have more columns, which its user may not see: what all of them are is not known.
   bool hides_columns = false;
+  // What its URL does not say, and was found in it: the parameter that would say it
+  // ("delimiter=semicolon"). Copies of which none says it and that differ in it are not compared.
+  std::string found_parameter{};
+  // Equal for two descriptions if they are of one source, by whatever name, address or user it was
+  // reached; nothing can be told from it. Empty: not known.
+  std::string identity{};
 
   friend bool operator==(const SourceDescription&, const SourceDescription&) = default;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
@@ -160,8 +161,8 @@ absl::Status StoreUrl::OnlyKnows(const std::vector<std::string>& known) const {
     if (is_known) continue;
     return absl::InvalidArgumentError(
         "store URL \"" + WithoutParameters() + "\": unknown parameter \"" +
-        PercentEncode(name, "") + "\" (known: " + (names.empty() ? std::string("none") : names) +
-        ")");
+        PercentEncode(name, "") + "\"" + DidYouMean(name, known) +
+        " (known: " + (names.empty() ? std::string("none") : names) + ")");
   }
   return absl::OkStatus();
 }

@@ -92,7 +92,8 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
   const auto qualified = Member<bool>(line, "qualified");
   const auto folds_names = Member<bool>(line, "folds_names");
   auto warnings = Member<Strings>(line, "warnings");
-  if (!count || !source || !scope || !qualified || !folds_names || !warnings) {
+  const auto identity = Member<std::string>(line, "identity");
+  if (!count || !source || !scope || !qualified || !folds_names || !warnings || !identity) {
     return Malformed("its end lacks one of its members");
   }
   if (*count != list->tables.size()) {
@@ -104,6 +105,7 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
   list->qualified = *qualified;
   list->folds_names = *folds_names;
   list->warnings = *std::move(warnings);
+  list->identity = *identity;
   return absl::OkStatus();
 }
 
@@ -129,7 +131,8 @@ std::string TableListText(const TableList& list) {
   return text + "{\"tables\":" + std::to_string(list.tables.size()) +
          ",\"source\":" + Quoted(list.source) + ",\"scope\":" + Quoted(list.scope) +
          ",\"qualified\":" + Bool(list.qualified) + ",\"folds_names\":" + Bool(list.folds_names) +
-         ",\"warnings\":" + QuotedList(list.warnings) + "}\n";
+         ",\"warnings\":" + QuotedList(list.warnings) + ",\"identity\":" + Quoted(list.identity) +
+         "}\n";
 }
 
 absl::StatusOr<TableList> ParseTableList(std::string_view text) {

@@ -32,6 +32,7 @@ struct TableList {
   // Names are those of several schemas: "a.b" is the table b of a, and "\"a.b\"" one of that name.
   bool qualified = false;
   bool folds_names = false;  // the server keeps all tables' names in lower case
+  std::string identity{};    // of the database, or its part, as SourceDescription has it
 
   friend bool operator==(const TableList&, const TableList&) = default;
 };

@@ -1,6 +1,7 @@
 // `driftwood diff --all` over two databases: a schema like that of the employees sample, in
 // PostgreSQL and in MariaDB. DRIFTWOOD_TEST_ROWS makes it larger. Covers
 // agent/stores/mysql/mysql_list.cc and agent/stores/postgresql/pg_list.cc too.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <libpq-fe.h>
 #include <signal.h>
@@ -375,24 +376,33 @@ class AllTablesMidwayTest : public DiffTest {
     options.folder = dir_.path();
     options.environment = {"TMPDIR=" + Path("tmp")};
     const std::string url = "postgresql://test@/postgres?host=" + server_->folder().string();
-    diff_ = std::make_unique<Process>(
-        std::vector<std::string>{Program("driftwood"), "diff", "--all", url + "&schema=public",
-                                 url + "&schema=other", "--recheck", "0", "--format", "csv",
-                                 "--verdict-row"},
-        options);
+    std::vector<std::string> command = {Program("driftwood"),
+                                        "diff",
+                                        "--all",
+                                        url + "&schema=public",
+                                        url + "&schema=other",
+                                        "--recheck",
+                                        "0",
+                                        "--format",
+                                        "csv",
+                                        "--verdict-row"};
+    // With a limit of the rate there is one table after the other.
+    if (!SideBySide()) command.insert(command.end(), {"--max-rate", "1000000rows"});
+    diff_ = std::make_unique<Process>(command, options);
     ASSERT_TRUE(server_->WaitUntilAScanIsBlocked());
   }
   void TearDown() override { PQfinish(holder_); }
+  virtual bool SideBySide() const { return false; }
   void GoOn() { PQclear(PQexec(holder_, "SELECT pg_advisory_unlock(42)")); }
 
-  // The first words of the csv's rows.
+  // The first words of the csv's rows, as regular expressions.
   void ExpectResults(int exit_code, const std::vector<std::string>& rows) {
     const ProcessResult result = diff_->Wait();
     EXPECT_EQ(result.exit_code, exit_code) << result.out << result.err;
     const std::vector<std::string> lines = Lines(result.out);
     ASSERT_EQ(lines.size(), rows.size() + 1) << result.out;
     for (size_t i = 0; i < rows.size(); ++i) {
-      EXPECT_TRUE(lines[i + 1].starts_with(rows[i] + ",")) << lines[i + 1];
+      EXPECT_THAT(lines[i + 1], ::testing::MatchesRegex(rows[i] + ",.*"));
     }
     EXPECT_TRUE(std::filesystem::is_empty(dir_ / "tmp"));
   }
@@ -423,6 +433,77 @@ TEST_F(AllTablesMidwayTest, TablesThatComeAndGoMeanwhileAreNotPassedOver) {
       "KEY); DROP TABLE other.a");
   GoOn();
   ExpectResults(3, {"a,incomplete", "aa,incomplete", "b,identical", "c,incomplete", ",INCOMPLETE"});
+}
+
+// Which of the others have ended by then is not known.
+class SideBySideMidwayTest : public AllTablesMidwayTest {
+ protected:
+  bool SideBySide() const override { return true; }
+};
+
+TEST_F(SideBySideMidwayTest, OneThatGoesOnIsIdentical) {
+  GoOn();
+  ExpectResults(0, {"a,identical", "b,identical", "c,identical", ",IDENTICAL"});
+}
+
+TEST_F(SideBySideMidwayTest, CtrlCKeepsWhatIsKnownAndEndsAllOfThem) {
+  diff_->Signal(SIGINT);
+  ExpectResults(
+      130, {"a,(identical|incomplete)", "b,incomplete", "c,(identical|incomplete)", ",INCOMPLETE"});
+}
+
+TEST_F(SideBySideMidwayTest, AServerThatCrashesLeavesNothingIdenticalButWhatWasCompared) {
+  server_->Crash();
+  ExpectResults(3, {"a,(identical|incomplete|error)", "b,incomplete",
+                    "c,(identical|incomplete|error)", ",INCOMPLETE"});
+}
+
+// What differs from run to run.
+void EraseTimes(Json* json) {
+  if (json->is_object()) {
+    for (const char* name : {"started_at", "finished_at", "options", "states"}) json->erase(name);
+    for (auto it = json->begin(); it != json->end();) {
+      it = it.key().ends_with("seconds") ? json->erase(it) : std::next(it);
+    }
+  }
+  if (json->is_structured()) {
+    for (Json& item : *json) EraseTimes(&item);
+  }
+}
+
+TEST_F(DiffTest, ManyTablesSideBySideHaveTheReportThatTheyHaveOneAfterTheOther) {
+  for (const std::string side : {"left.db", "right.db"}) {
+    std::string sql = "BEGIN;";
+    for (int t = 0; t < 60; ++t) {
+      const std::string table = "t" + std::to_string(t);
+      if (t == 21 && side == "right.db") continue;
+      sql += "CREATE TABLE " + table + "(id integer PRIMARY KEY, name text);";
+      for (int id = 1; id <= 10; ++id) {
+        const bool differs = side == "right.db" && t % 6 == 0 && id % 4 == 0;
+        sql += "INSERT INTO " + table + " VALUES (" + std::to_string(id) + ", 'name " +
+               std::to_string(id * t) + (differs ? "?" : "") + "');";
+      }
+    }
+    // One can't be read to its end.
+    sql += "ALTER TABLE t33 ADD COLUMN total AS (abs(-9223372036854775807 - id));";
+    Sql(side, sql + "COMMIT");
+  }
+  const auto compare = [this](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"--all", "left.db", "right.db"};
+    words.insert(words.end(), more.begin(), more.end());
+    Json report = DiffJson(words);
+    EraseTimes(&report);
+    return report;
+  };
+  const Json side_by_side = compare({});
+  EXPECT_EQ(side_by_side["totals"]["divergences"], 20);
+  EXPECT_EQ(side_by_side["totals"]["identical"], 48);
+  EXPECT_EQ(side_by_side["totals"]["missing"], 1);
+  EXPECT_EQ(side_by_side, compare({"--max-rate", "1000000rows"}));
+  EXPECT_EQ(side_by_side, compare({}));
+  // The same from indexes that are kept, and then used.
+  EXPECT_EQ(side_by_side, compare({"--state-dir", "state"}));
+  EXPECT_EQ(side_by_side, compare({"--state-dir", "state"}));
 }
 
 }  // namespace

@@ -153,6 +153,35 @@ TEST_F(ExportsTest, SqliteTablesAreTheirCsvAndTheirJson) {
   ExpectIdentical({"sqlite:s.db?table=t", "jsonl:t.jsonl"});
 }
 
+// SQLite keeps in a column what it is given. Whatever that is equals what its own programs write.
+TEST_F(ExportsTest, WhatASqliteColumnHoldsOfAnotherKindIsItsExport) {
+  const std::vector<std::string> types = {"INTEGER",      "INT",  "REAL",    "NUMERIC",
+                                          "DECIMAL(9,2)", "TEXT", "BOOLEAN", "TIMESTAMP",
+                                          "DATE",         "UUID"};
+  const std::vector<std::string> values = {"1",         "-7",     "1.5",   "-0.25",
+                                           "'abc'",     "'1.50'", "'007'", "'x,y'",
+                                           "123456789", "1e10",   "2.0",   "'2024-01-02'"};
+  std::string columns = "id INTEGER PRIMARY KEY";
+  for (size_t i = 0; i < types.size(); ++i) columns += ", c" + std::to_string(i) + " " + types[i];
+  std::string sql = "CREATE TABLE t(" + columns + ");";
+  for (size_t v = 0; v < values.size(); ++v) {
+    sql += "INSERT INTO t VALUES (" + std::to_string(v);
+    for (size_t i = 0; i < types.size(); ++i) sql += ", " + values[v];
+    sql += ");";
+  }
+  Sql("off.db", sql);
+  Export({"sqlite3", "-csv", "-header", Path("off.db"), "SELECT * FROM t"}, "off.csv");
+  Export({"sqlite3", "-json", Path("off.db"), "SELECT * FROM t"}, "off.json");
+  Export({"sqlite3", "-quote", "-header", Path("off.db"), "SELECT * FROM t"}, "quoted.csv");
+  EXPECT_EQ(Verdict({"sqlite:off.db?table=t", "csv:off.csv"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"sqlite:off.db?table=t", "jsonl:off.json"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"sqlite:off.db?table=t", "csv:quoted.csv?quote='&null=NULL"}), "IDENTICAL");
+  // And nothing else does.
+  Sql("off.db", "UPDATE t SET c0 = 1.25 WHERE id = 2; UPDATE t SET c7 = 8 WHERE id = 0");
+  EXPECT_EQ(Found(DiffJson({"sqlite:off.db?table=t", "csv:off.csv"})),
+            (std::set<std::string>{"0 changed", "2 changed"}));
+}
+
 // One value under many spellings, in stores of every kind: whatever two of them are compared with
 // the database agree with each other under its type.
 TEST_F(ExportsTest, EqualityUnderADeclaredTypeGoesOnFromOneStoreToTheNext) {

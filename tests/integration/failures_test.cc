@@ -160,7 +160,7 @@ TEST_F(FailuresTest, CtrlCStopsTheAgentsAndRemovesWhatItMade) {
       std::vector<std::string>{Program("driftwood"), "diff",
                                "agent:unix:" + Path("a.sock") + "/orders",
                                "agent:unix:" + Path("relay.sock") + "/orders", "csv:a.csv?key=id",
-                               "--digest-key-file", Path("key")},
+                               "--allow-same", "--digest-key-file", Path("key")},
       options);
   relay.Release();
   const ProcessResult result = diff->Wait();

@@ -251,7 +251,7 @@ TEST_F(LedgerTest, Row27OneEmptyReplicaHidesNoDifferenceBetweenTheOthers) {
   for (const Json& record : document.at("differences")) {
     const Json& states = record.at("states");
     EXPECT_TRUE(states.at("r3").is_null());
-    found |= record.at("key").at("id") == "1500" && states.at("r1") != states.at("r2");
+    found |= record.at("key").at("id") == 1500 && states.at("r1") != states.at("r2");
   }
   EXPECT_TRUE(found);
 }

@@ -37,6 +37,24 @@ bash -n "$root/usr/share/bash-completion/completions/driftwood" || fail "the com
 
 (umask 077; echo secret >"$root/usr/share/driftwood/shop.password")  # which it names
 "$root/usr/bin/driftwood" config check "$root/usr/share/driftwood/nightly.toml" || fail "the sample"
+
+# The agent's sample, with its paths in here: it starts, and says which of its datasets it can't open.
+mkdir -m 700 run state etc
+sed "s|/run/driftwood|$folder/run|; s|/var/lib/driftwood|$folder/state|; s|/etc/driftwood|$folder/etc|
+     s|csv:[^\"]*|csv:$folder/a.csv?key=id|; s|postgresql://[^\"]*|postgresql://auditor@/shop?host=$folder\&table=orders|
+     " "$root/usr/share/driftwood/agent.toml" >agent.toml
+(umask 077; echo secret >etc/shop.password)
+coproc agent { exec "$root/usr/bin/driftwood-agent" --config agent.toml 2>agent.log; }
+read -r line <&"${agent[0]}" || { cat agent.log; fail "the agent's sample"; }
+[ "$line" = "listening on unix:$folder/run/agent.sock" ] || fail "$line"
+status=0
+"$root/usr/bin/driftwood" "agent:unix:$folder/run/agent.sock/prices" b.csv --key id \
+  --digest-key-file state/digest.key >report || status=$?
+[ "$status" = 1 ] || { cat report agent.log; fail "the agent of the sample: exit code $status"; }
+kill "$agent_PID"
+wait "$agent_PID" || fail "the agent's end"
+grep -q 'orders.*can.t be opened' agent.log || { cat agent.log; fail "the dataset that can't be opened"; }
+
 for unit in "$root"/usr/lib/systemd/system/*; do
   grep -q '^Description=' "$unit" || fail "$unit"
 done

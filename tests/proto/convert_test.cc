@@ -76,6 +76,7 @@ class Some {
     const bool has_type =
         column.knowledge == TypeKnowledge::kTyped || column.knowledge == TypeKnowledge::kObserved;
     column.type = merkle::ColumnType::kText;
+    column.integers = Bool();
     if (has_type) GiveType(&column);
     if (has_type && column.type == merkle::ColumnType::kText && Bool()) column.reading = "padded";
     return column;
@@ -106,6 +107,8 @@ class Some {
     description.always_keyed = Bool();
     description.filter = Text();
     description.hides_columns = Bool();
+    description.identity = Text();
+    description.found_parameter = Text();
     description.encoding_version = static_cast<uint32_t>(Number());
     description.key_id = Bytes();
     description.keyed = Bool();

@@ -57,7 +57,8 @@ Process::Process(const std::vector<std::string>& command, const ProcessOptions& 
     : options_(options) {
   int out[2], err[2];
   DRIFTWOOD_CHECK(::pipe2(out, O_CLOEXEC) == 0 && ::pipe2(err, O_CLOEXEC) == 0);
-  const int in = InputFile(options.in);
+  const int in = options.in_file ? ::open(options.in_file->c_str(), O_RDONLY | O_CLOEXEC)
+                                 : InputFile(options.in);
   int child_out = out[1];
   if (options.out_file) {
     child_out = ::open(options.out_file->c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);

@@ -24,6 +24,7 @@ struct ProcessOptions {
   std::filesystem::path folder;                   // working directory; empty: the test's own
   std::vector<std::string> environment;           // "NAME=value" added to the test's own
   std::string in;                                 // what stdin holds
+  std::optional<std::filesystem::path> in_file;   // it is this file instead, as `< file` does
   std::optional<std::filesystem::path> out_file;  // stdout goes there instead, as `> file` does
   std::chrono::seconds limit{120};                // a hang becomes a failure, not a stuck test run
 };

@@ -6,8 +6,10 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/stores/csv/csv_delimiter.h"
 #include "agent/stores/csv/csv_parser.h"
 #include "agent/stores/text/text_input.h"
+#include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -16,6 +18,7 @@ namespace {
 struct CsvOptions {
   CsvDialect dialect;
   bool header = true;
+  bool finds_delimiter = false;      // in the header: nothing in the URL says it
   std::vector<std::string> columns;  // given, where there is no header
   std::vector<std::string> key;
   std::optional<Encoding> encoding;
@@ -24,6 +27,7 @@ struct CsvOptions {
 // The column names and where the records begin.
 struct CsvLayout {
   CsvDialect dialect;  // with the file's line end
+  std::optional<char> found_delimiter;
   std::vector<std::string> columns;
   uint64_t first_record = 0;
   uint64_t end = 0;  // of the records
@@ -71,6 +75,8 @@ absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
     return absl::InvalidArgumentError(
         "header=no: name the file's columns with columns=a,b,... in their order");
   RETURN_IF_ERROR(CheckNames("columns=", options.columns));
+  options.finds_delimiter = options.header && url.scheme == "csv" && !url.Parameter("delimiter") &&
+                            !url.Parameter("dialect");
   options.key = url.List("key");
   ASSIGN_OR_RETURN(options.encoding, EncodingOf(url));
   return options;
@@ -78,11 +84,16 @@ absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
 
 absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string& path,
                                      const CsvOptions& options, const ChunkOptions& chunks) {
-  ASSIGN_OR_RETURN(const CsvFirstRecord first,
-                   ReadFirstCsvRecord(source, options.dialect, options.header, chunks));
-  // Without a header the scan reports what is wrong, as it does with every record.
   CsvLayout layout;
   layout.dialect = options.dialect;
+  if (options.finds_delimiter) {
+    ASSIGN_OR_RETURN(layout.found_delimiter,
+                     DetectDelimiter(source, path, options.dialect, chunks));
+    layout.dialect.delimiter = layout.found_delimiter.value_or(options.dialect.delimiter);
+  }
+  ASSIGN_OR_RETURN(const CsvFirstRecord first,
+                   ReadFirstCsvRecord(source, layout.dialect, options.header, chunks));
+  // Without a header the scan reports what is wrong, as it does with every record.
   layout.dialect.line_end = first.line_end;
   layout.records_estimate = first.records_estimate;
   if (!options.header) {
@@ -107,13 +118,43 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
   return layout;
 }
 
+// Which columns have canonical integers only, as far as rows are given to it.
+class IntegerColumns final : public RowSink {
+ public:
+  explicit IntegerColumns(size_t columns) : only_(columns, true) {}
+  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+    for (size_t i = 0; i < row.size(); ++i) {
+      only_[i] = only_[i] && (row[i].kind == SourceValue::Kind::kNull ||
+                              merkle::IsCanonicalInteger(row[i].text));
+    }
+    return absl::OkStatus();
+  }
+  const std::vector<bool>& only() const { return only_; }
+
+ private:
+  std::vector<bool> only_;
+};
+
+// Of the first chunk, which is a small file as a whole. A scan finds what is wrong with a record.
+absl::StatusOr<std::vector<bool>> LookForIntegers(const ByteSource& source, const std::string& name,
+                                                  const CsvLayout& layout,
+                                                  const ChunkOptions& options) {
+  const size_t columns = layout.columns.size();
+  ASSIGN_OR_RETURN(auto slots, SlotsOfPlan(name, layout.columns, layout.columns));
+  const CsvDecoder decoder(layout.dialect, std::move(slots), columns);
+  RecordChunks chunks(source, layout.first_record, layout.end, options, decoder.NewRecordEnds());
+  ASSIGN_OR_RETURN(RecordChunks::Step step, chunks.Next());
+  IntegerColumns integers(columns);
+  if (Chunk* const chunk = std::get_if<Chunk>(&step)) decoder.Decode(*chunk, integers);
+  return integers.only();
+}
+
 // A header that is one name with a delimiter in it: most likely another one than was said.
 std::string OneColumnWarning(const CsvLayout& layout) {
   if (layout.columns.size() != 1) return "";
-  static constexpr std::pair<char, const char*> kDelimiters[] = {
-      {';', "semicolon"}, {'\t', "tab"}, {'|', "pipe"}, {',', "comma"}};
-  for (const auto& [delimiter, name] : kDelimiters) {
+  for (const char delimiter : {';', '\t', '|', ','}) {
     if (layout.columns[0].find(delimiter) == std::string::npos) continue;
+    const std::string name = DelimiterName(delimiter);
     return "it has one column, named " + Printable(layout.columns[0]) +
            "; if its fields are separated otherwise, add delimiter=" + name +
            " to its URL, as in 'csv:FILE?delimiter=" + name + "'";
@@ -121,12 +162,24 @@ std::string OneColumnWarning(const CsvLayout& layout) {
   return "";
 }
 
+// Who compares sees what was found, and may know better.
+void SayDelimiter(const CsvLayout& layout, SourceDescription* description) {
+  if (!layout.found_delimiter) return;
+  const std::string name = DelimiterName(*layout.found_delimiter);
+  description->found_parameter = "delimiter=" + name;
+  if (*layout.found_delimiter == ',') return;
+  description->warnings.push_back("its fields are separated by the " + name +
+                                  ", as its header shows; delimiter=" + name +
+                                  " in its URL says so");
+}
+
 std::string ReadingOf(const CsvOptions& options) {
-  std::string reading = "csv3 " + std::string(options.header ? "header" : "no-header");
+  std::string reading = "csv4 " + std::string(options.header ? "header" : "no-header");
   for (const std::string& name : options.columns)
     reading += " " + std::to_string(name.size()) + ":" + name;
   if (options.encoding)
     reading += " encoding " + std::to_string(static_cast<int>(*options.encoding));
+  if (options.finds_delimiter) reading += " finds-delimiter";
   return reading + " " + options.dialect.ToString();
 }
 
@@ -148,13 +201,20 @@ class CsvStore final : public Store {
     RETURN_IF_ERROR(CheckKeyColumns(file->name(), layout.columns, options_.key));
     SourceDescription description;
     description.source = url_.ToString();
-    for (const std::string& name : layout.columns)
-      description.columns.push_back({name, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""});
+    ASSIGN_OR_RETURN(const std::vector<bool> integers,
+                     LookForIntegers(*file, file->name(), layout, scan_options_.chunks));
+    for (size_t i = 0; i < layout.columns.size(); ++i) {
+      SourceColumn& column = description.columns.emplace_back();
+      column.name = layout.columns[i];
+      column.integers = integers[i];
+    }
     if (const std::string warning = OneColumnWarning(layout); !warning.empty())
       description.warnings.push_back(warning);
+    SayDelimiter(layout, &description);
     description.key = options_.key;
     description.records_estimate = layout.records_estimate;
     description.bytes = file->size();
+    description.identity = file->identity();
     return description;
   }
 

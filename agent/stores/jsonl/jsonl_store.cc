@@ -76,6 +76,7 @@ class JsonlStore final : public Store {
     description.key = key_;
     description.records_estimate = survey.records;
     description.bytes = file->size();
+    description.identity = file->identity();
     if (survey.records == 0)
       description.warnings.push_back(Printable(file->name()) +
                                      " has no records, and so only the columns that its URL names "

@@ -40,6 +40,7 @@ int CompareKeys(uint16_t flags, std::string_view a, std::string_view b) {
 }
 
 absl::Status OpenError(const std::string& path, int error) {
+  if (error == ENOENT || error == ENOTDIR) return NoSuchFile(path);
   const std::string message = Printable(path) + ": can't be opened: " + std::strerror(error);
   if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
   return absl::NotFoundError(message);

@@ -31,6 +31,7 @@ class LmdbSnapshot {
                                                             const std::stop_token& stop = {});
 
   const std::string& path() const { return path_; }
+  const FileState& file() const { return watch_->state(); }
   uint64_t page_bytes() const { return meta_.page_bytes; }
   uint64_t pages() const { return meta_.last_page + 1; }
   // Why its writers don't know of this reader, and may overwrite pages that it still needs. Empty:

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/source/source_identity.h"
 #include "agent/stores/lmdb/lmdb_snapshot.h"
 #include "merkle/lmdb/lmdb_format.h"
 #include "merkle/status_macros.h"
@@ -160,6 +161,7 @@ class LmdbStore final : public Store {
     description.key = {"key"};
     description.always_keyed = true;
     description.records_estimate = tree.entries;
+    description.identity = FileIdentity(snapshot->file().device, snapshot->file().inode, database_);
     if (!snapshot->why_unlocked().empty()) {
       description.warnings.push_back(
           Printable(url_.path) + ": the lock file can't be used (" + snapshot->why_unlocked() +

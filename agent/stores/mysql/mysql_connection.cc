@@ -1,21 +1,19 @@
 #include "agent/stores/mysql/mysql_connection.h"
 
 #include <errmsg.h>
-#include <fcntl.h>
 #include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <iterator>
-#include <random>
 
 #include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_session.h"
 #include "merkle/check.h"
+#include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -199,10 +197,7 @@ absl::StatusOr<std::unique_ptr<MysqlConnection>> MysqlConnection::Open(const Mys
   }
   connection->session_ = mysql_thread_id(raw);
   WatchSocket(raw);
-  connection->FollowSocket();
-  if (connection->socket_.get() < 0) {
-    return absl::ResourceExhaustedError("no file descriptor is left");
-  }
+  RETURN_IF_ERROR(connection->line_.Follow(mysql_get_socket(raw)));
   RETURN_IF_ERROR(connection->SetUp());
   return connection;
 }
@@ -217,20 +212,14 @@ absl::Status MysqlConnection::Connect(const MysqlOptions& options) {
       options.database.c_str(), options.port.value_or(0), OrNull(options.socket), 0);
   while (wait != 0) {
     // Another address has another one. TLS waits for the server without giving that to us.
-    FollowSocket();
+    (void)line_.Follow(mysql_get_socket(connection_));
     wait = mysql_real_connect_cont(&connected, connection_, Await(connection_, wait, *stop));
   }
   return connected == nullptr || stop_.stop_requested() ? Error() : absl::OkStatus();
 }
 
-void MysqlConnection::FollowSocket() {
-  interrupt_.reset();
-  socket_ = merkle::UniqueFd(::fcntl(mysql_get_socket(connection_), F_DUPFD_CLOEXEC, 0));
-  interrupt_.emplace(stop_, [this] { Interrupt(); });
-}
-
 MysqlConnection::~MysqlConnection() {
-  interrupt_.reset();
+  line_.Release();
   mysql_close(connection_);
 }
 
@@ -248,8 +237,7 @@ absl::Status MysqlConnection::SetUp() {
 }
 
 absl::Status MysqlConnection::Prepare() {
-  std::random_device random;
-  mark_ = std::to_string(random()) + "." + std::to_string(random());
+  mark_ = NewTransactionMark();
   RETURN_IF_ERROR(Run(MysqlSetSql(mark_, optional_, is_mariadb_, statement_timeout_s_)));
   return Run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 }
@@ -357,6 +345,6 @@ absl::Status MysqlConnection::Error(MYSQL_STMT* statement) const {
   return MakeError(code, mysql_stmt_error(statement));
 }
 
-void MysqlConnection::Interrupt() { ::shutdown(socket_.get(), SHUT_RDWR); }
+void MysqlConnection::Interrupt() { line_.Cut(); }
 
 }  // namespace driftwood::agent

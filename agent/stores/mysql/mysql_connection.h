@@ -17,8 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/mysql/mysql_result.h"
-#include "merkle/os/stop.h"
-#include "merkle/os/unique_fd.h"
+#include "agent/stores/sql/server_line.h"
 
 namespace driftwood::agent {
 
@@ -91,10 +90,9 @@ class MysqlConnection {
                   std::stop_token stop)
       : connection_(connection),
         statement_timeout_s_(statement_timeout_s),
-        stop_(std::move(stop)) {}
+        stop_(std::move(stop)),
+        line_(stop_) {}
   absl::Status Connect(const MysqlOptions& options);
-  // A stop cuts the library's socket of now.
-  void FollowSocket();
   absl::Status SetUp();
   absl::StatusOr<std::string> ReadBack();
   absl::Status MakeError(unsigned code, const char* message) const;
@@ -102,15 +100,13 @@ class MysqlConnection {
   MYSQL* const connection_;
   const std::optional<uint64_t> statement_timeout_s_;
   const std::stop_token stop_;
-  // A second descriptor of its socket: the library closes its own whenever the line is cut.
-  merkle::UniqueFd socket_;
   unsigned long session_ = 0;
   bool is_open_ = false;
   bool is_mariadb_ = false;
-  std::set<std::string> optional_;           // variables that this server has
-  std::string mark_;                         // of the current transaction
-  std::string begun_in_;                     // the session's number, as the server has it
-  std::optional<merkle::OnStop> interrupt_;  // last: it uses the socket
+  std::set<std::string> optional_;  // variables that this server has
+  std::string mark_;                // of the current transaction
+  std::string begun_in_;            // the session's number, as the server has it
+  ServerLine line_;
 };
 
 // "`na``me`"

@@ -4,6 +4,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_connection.h"
+#include "agent/stores/mysql/mysql_identity.h"
 #include "agent/stores/mysql/mysql_store.h"
 #include "agent/stores/mysql/mysql_table.h"
 #include "agent/stores/mysql/mysql_url.h"
@@ -100,6 +101,7 @@ absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOption
     list.tables.push_back(std::move(entry));
   }
   RETURN_IF_ERROR(WarnOfUnseenTables(*connection, options.database, &list));
+  ASSIGN_OR_RETURN(list.identity, MysqlIdentity(*connection, {"tables", options.database}));
   return list;
 }
 

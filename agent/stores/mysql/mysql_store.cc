@@ -8,6 +8,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/mysql/mysql_connection.h"
+#include "agent/stores/mysql/mysql_identity.h"
 #include "agent/stores/mysql/mysql_load.h"
 #include "agent/stores/mysql/mysql_lookup.h"
 #include "agent/stores/mysql/mysql_scan.h"
@@ -193,6 +194,9 @@ class MysqlStore final : public Store {
     if (!table.not_point_in_time.empty()) {
       description.warnings.push_back(table.not_point_in_time);
     }
+    ASSIGN_OR_RETURN(
+        description.identity,
+        MysqlIdentity(*connection, {"table", table.database, table.name, where_.value_or("")}));
     return description;
   }
 

@@ -1,11 +1,7 @@
 #include "agent/stores/postgresql/pg_connection.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <charconv>
-#include <random>
 #include <system_error>
 #include <thread>
 
@@ -103,23 +99,16 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
   // The server's notices are nothing that stderr should have.
   PQsetNoticeReceiver(
       raw, [](void*, const PGresult*) {}, nullptr);
-  RETURN_IF_ERROR(connection->CutWhenStopped());
+  connection->cancel_.reset(PQgetCancel(raw), PQfreeCancel);
+  RETURN_IF_ERROR(connection->line_.Follow(PQsocket(raw)));
   RETURN_IF_ERROR(connection->CheckServer());
   return connection;
-}
-
-absl::Status PgConnection::CutWhenStopped() {
-  cancel_.reset(PQgetCancel(connection_), PQfreeCancel);
-  socket_ = merkle::UniqueFd(::fcntl(PQsocket(connection_), F_DUPFD_CLOEXEC, 0));
-  if (socket_.get() < 0) return absl::ResourceExhaustedError("no file descriptor is left");
-  cut_.emplace(stop_, [fd = socket_.get()] { ::shutdown(fd, SHUT_RDWR); });
-  return absl::OkStatus();
 }
 
 PgConnection::~PgConnection() {
   // A server that computes or waits for a lock does not look at the line.
   if (stop_.stop_requested()) Cancel();
-  cut_.reset();
+  line_.Release();
   PQfinish(connection_);
 }
 
@@ -136,15 +125,9 @@ absl::Status PgConnection::CheckServer() const {
   return absl::OkStatus();
 }
 
-// No other transaction of any program may have it.
-std::string PgConnection::NextMark() {
-  std::random_device random;
-  return std::to_string(random()) + "." + std::to_string(random());
-}
-
 std::string PgConnection::AnotherBegin() {
-  mark_ = NextMark();
-  return "ROLLBACK; " + PgBeginSql({}, mark_, statement_timeout_);
+  mark_ = NewTransactionMark();
+  return "ROLLBACK; " + PgBeginSql({}, mark_, statement_timeout_, server_version());
 }
 
 absl::Status PgConnection::TakeReadBack(const PgResult& row) {
@@ -158,10 +141,10 @@ absl::Status PgConnection::CheckReadBack(const PgResult& row) const {
 }
 
 absl::Status PgConnection::Begin(const PgBeginning& beginning) {
-  mark_ = NextMark();
+  mark_ = NewTransactionMark();
   const bool in_another = PQtransactionStatus(connection_) != PQTRANS_IDLE;
-  RETURN_IF_ERROR(
-      Run((in_another ? "ROLLBACK; " : "") + PgBeginSql(beginning, mark_, statement_timeout_)));
+  RETURN_IF_ERROR(Run((in_another ? "ROLLBACK; " : "") +
+                      PgBeginSql(beginning, mark_, statement_timeout_, server_version())));
   ASSIGN_OR_RETURN(const PgResult row, Query(PgReadBackSql()));
   return TakeReadBack(row);
 }

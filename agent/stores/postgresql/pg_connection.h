@@ -20,8 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/postgresql/pg_result.h"
-#include "merkle/os/stop.h"
-#include "merkle/os/unique_fd.h"
+#include "agent/stores/sql/server_line.h"
 
 namespace driftwood::agent {
 
@@ -75,20 +74,19 @@ class PgConnection {
  private:
   PgConnection(PGconn* connection, std::chrono::milliseconds statement_timeout,
                std::stop_token stop)
-      : connection_(connection), statement_timeout_(statement_timeout), stop_(std::move(stop)) {}
+      : connection_(connection),
+        statement_timeout_(statement_timeout),
+        stop_(std::move(stop)),
+        line_(stop_) {}
   absl::Status CheckServer() const;
-  absl::Status CutWhenStopped();
-  std::string NextMark();
 
   PGconn* const connection_;
   const std::chrono::milliseconds statement_timeout_;
   const std::stop_token stop_;
   std::shared_ptr<PGcancel> cancel_;  // null once it was used
-  // A second descriptor of its socket: the library closes its own whenever the line is cut.
-  merkle::UniqueFd socket_;
-  std::string mark_;  // of the current transaction
+  std::string mark_;                  // of the current transaction
   PgSession session_;
-  std::optional<merkle::OnStop> cut_;  // last: it uses the socket
+  ServerLine line_;
 };
 
 // "\"na\"\"me\""

@@ -7,6 +7,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/postgresql/pg_connection.h"
+#include "agent/stores/postgresql/pg_identity.h"
 #include "agent/stores/postgresql/pg_url.h"
 #include "agent/stores/postgresql/postgresql_store.h"
 #include "merkle/status_macros.h"
@@ -163,6 +164,8 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
     RETURN_IF_ERROR(AddTables(*connection, one, /*all_schemas=*/!schema, base, &list));
   }
   list.qualified = !schema;
+  ASSIGN_OR_RETURN(list.identity,
+                   PgIdentity(*connection, {"tables", schema ? schemas[0].oid : ""}));
   return list;
 }
 

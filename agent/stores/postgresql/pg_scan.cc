@@ -194,7 +194,8 @@ class PgScan final : public Scan {
   absl::Status ProveRead(PgConnection& connection, bool has_read_nothing) {
     const auto ask = [&](const std::string& sql) { return Ask(connection, sql); };
     if (!has_read_nothing) {
-      ASSIGN_OR_RETURN(const PgResult session, ask(kPgOwnPath + ("; " + PgReadBackSql())));
+      ASSIGN_OR_RETURN(const PgResult session, ask(std::string(kPgUsualPlans) + "; " + kPgOwnPath +
+                                                   "; " + PgReadBackSql()));
       RETURN_IF_ERROR(connection.CheckReadBack(session));
       ASSIGN_OR_RETURN(const PgRelations read, ReadPgRelations(ask, proof_.display));
       RETURN_IF_ERROR(CheckRelations(read));

@@ -73,7 +73,8 @@ absl::Status NotAsSet(std::string_view name, const std::string& is, std::string_
 }  // namespace
 
 std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
-                       std::chrono::milliseconds statement_timeout) {
+                       std::chrono::milliseconds statement_timeout, int server_version) {
+  constexpr int kJit = 110000;  // the server version that has it
   std::string sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
   if (!beginning.snapshot.empty()) sql += "; SET TRANSACTION SNAPSHOT " + beginning.snapshot;
   for (const PgSetting& setting : kSettings) {
@@ -87,6 +88,8 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
   sql += "; SET LOCAL timezone_abbreviations TO DEFAULT";
   sql += "; SET LOCAL idle_in_transaction_session_timeout = 0";
   sql += "; SET LOCAL lock_timeout = '30s'";
+  // It takes a tenth of a second for each question about the catalogue, which is hard to estimate.
+  if (server_version >= kJit) sql += "; SET LOCAL jit = off";
   if (statement_timeout.count() > 0) {
     sql += "; SET LOCAL statement_timeout = " + std::to_string(statement_timeout.count());
   }

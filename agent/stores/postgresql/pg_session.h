@@ -16,10 +16,20 @@ namespace driftwood::agent {
 // put anything there.
 inline constexpr char kPgOwnPath[] = "SET LOCAL search_path = pg_catalog, pg_temp";
 
+// Sets, for this transaction, how rows are to be found whose keys are given: in the indexes, one
+// after the other, by one process, however large the planner takes the list of keys for. Where
+// there is no index the table is read from end to end all the same. And as it is planned usually.
+inline constexpr char kPgLookupPlans[] =
+    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off; "
+    "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+inline constexpr char kPgUsualPlans[] =
+    "SET LOCAL enable_seqscan = DEFAULT; SET LOCAL enable_hashjoin = DEFAULT; "
+    "SET LOCAL enable_mergejoin = DEFAULT";
+
 // One message: the transaction, all that it depends on, and the lock. `mark` is what only this
 // transaction has.
 std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
-                       std::chrono::milliseconds statement_timeout);
+                       std::chrono::milliseconds statement_timeout, int server_version);
 
 // One row: which session this is, and how it is set.
 std::string PgReadBackSql();

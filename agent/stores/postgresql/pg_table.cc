@@ -115,11 +115,11 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
   ASSIGN_OR_RETURN(
       const PgResult result,
       connection.Query(
-          "WITH RECURSIVE parts AS (" + PgTypeParts(connection) +
-              "), "
-              "used(oid) AS (SELECT atttypid FROM pg_catalog.pg_attribute "
-              "WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped "
-              "UNION SELECT p.part FROM used JOIN parts p ON p.oid = used.oid WHERE p.part <> 0) "
+          "WITH RECURSIVE used(oid) AS (SELECT atttypid FROM pg_catalog.pg_attribute "
+          "WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped "
+          "UNION SELECT p.part FROM used CROSS JOIN " +
+              PgTypeParts(connection, "used.oid") +
+              " WHERE p.part <> 0) "
               "SELECT t.oid, t.typname, n.nspname = 'pg_catalog', t.typtype, p.part, "
               "t.typcategory = 'A' AND t.typelem <> 0 AND t.typtype = 'b' "
               "AND t.typname NOT IN ('int2vector', 'oidvector'), t.typdelim, "
@@ -146,7 +146,9 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
               "AND c.casttarget = 'pg_catalog.text'::pg_catalog.regtype) "
               "THEN pg_catalog.quote_ident(o.nspname) || '.' || "
               "pg_catalog.quote_ident(f.proname) ELSE '' END FROM used "
-              "JOIN pg_catalog.pg_type t ON t.oid = used.oid JOIN parts p ON p.oid = t.oid "
+              "JOIN pg_catalog.pg_type t ON t.oid = used.oid CROSS JOIN " +
+              PgTypeParts(connection, "used.oid") +
+              " "
               "JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
               "JOIN pg_catalog.pg_proc f ON f.oid = t.typoutput "
               "JOIN pg_catalog.pg_namespace o ON o.oid = f.pronamespace "
@@ -237,18 +239,18 @@ const PgColumn* PgTable::Find(const std::string& column) const {
   return nullptr;
 }
 
-std::string PgTypeParts(const PgConnection& connection) {
+std::string PgTypeParts(const PgConnection& connection, const std::string& type) {
   const std::string multirange =
       connection.server_version() >= 140000 ? "r.rngmultitypid" : "NULL::pg_catalog.oid";
-  return "SELECT t.oid, CASE WHEN t.typtype = 'd' THEN t.typbasetype "
+  const std::string of_type = "t.oid = " + type;
+  return "LATERAL (SELECT CASE WHEN t.typtype = 'd' THEN t.typbasetype "
          "WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN t.typelem "
          "ELSE coalesce((SELECT r.rngsubtype FROM pg_catalog.pg_range r "
          "WHERE t.oid IN (r.rngtypid, " +
-         multirange +
-         ")), 0) END AS part FROM pg_catalog.pg_type t UNION ALL "
-         "SELECT t.oid, a.atttypid FROM pg_catalog.pg_type t "
-         "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid "
-         "WHERE t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped";
+         multirange + ")), 0) END AS part FROM pg_catalog.pg_type t WHERE " + of_type +
+         " UNION ALL SELECT a.atttypid FROM pg_catalog.pg_type t "
+         "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid WHERE " +
+         of_type + " AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped) p";
 }
 
 absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string& name) {

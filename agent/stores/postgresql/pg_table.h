@@ -49,8 +49,9 @@ absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string&
 // The same table in another transaction. Aborted if its name is another's by now.
 absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before);
 
-// A subquery: each type's oid, and as `part` that of a type that it is made of (a domain's base, an
-// array's element, a range's subtype, a composite's field), else 0.
-std::string PgTypeParts(const PgConnection& connection);
+// "LATERAL (…) p": for the type whose oid the SQL `type` is, as `part` the oid of each type that it
+// is made of (a domain's base, an array's element, a range's subtype, a composite's field), else 0.
+// It asks for that type alone: a database has two types for each of its tables.
+std::string PgTypeParts(const PgConnection& connection, const std::string& type);
 
 }  // namespace driftwood::agent

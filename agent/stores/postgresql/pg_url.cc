@@ -6,6 +6,7 @@
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/names.h"
 #include "merkle/text/redaction.h"
 
 namespace driftwood::agent {
@@ -57,9 +58,9 @@ absl::StatusOr<PgParameters> PgParametersOf(const StoreUrl& url) {
     }
     // Those would make what we send and what we are sent something else.
     if (!is_libpq || name == "replication" || name == "client_encoding") {
-      return absl::InvalidArgumentError("store URL \"" + url.WithoutParameters() +
-                                        "\": unknown parameter \"" + Printable(name) +
-                                        "\" (known: " + ListNames(known) + " and all of libpq)");
+      return absl::InvalidArgumentError(
+          "store URL \"" + url.WithoutParameters() + "\": unknown parameter \"" + Printable(name) +
+          "\"" + DidYouMean(name, known) + " (known: " + ListNames(known) + " and all of libpq)");
     }
     std::erase_if(parameters, [&n = name](const auto& parameter) { return parameter.first == n; });
     parameters.emplace_back(name, *url.Parameter(name));

@@ -67,10 +67,13 @@ std::string WitnessSql(const PgConnection& connection, const PgRelations& relati
   }
   const std::string of_relation = " JOIN r ON r.oid = ";
   return "WITH RECURSIVE r AS (SELECT pg_catalog.unnest('{" + oids +
-         "}'::pg_catalog.oid[]) AS oid), parts AS (" + PgTypeParts(connection) +
-         "), used(oid) AS (SELECT a.atttypid FROM pg_catalog.pg_attribute a" + of_relation +
+         "}'::pg_catalog.oid[]) AS oid), used(oid) AS (SELECT a.atttypid FROM "
+         "pg_catalog.pg_attribute a" +
+         of_relation +
          "a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped UNION "
-         "SELECT p.part FROM used JOIN parts p ON p.oid = used.oid WHERE p.part <> 0), "
+         "SELECT p.part FROM used CROSS JOIN " +
+         PgTypeParts(connection, "used.oid") +
+         " WHERE p.part <> 0), "
          "rules AS (SELECT w.oid, w.xmin AS x FROM pg_catalog.pg_rewrite w" +
          of_relation + "w.ev_class) SELECT " +
          Digest(Joined({"c.oid", "c.relkind", "c.relfilenode", "c.relnamespace", "c.relname",

@@ -9,6 +9,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/stores/postgresql/pg_connection.h"
+#include "agent/stores/postgresql/pg_identity.h"
 #include "agent/stores/postgresql/pg_literal.h"
 #include "agent/stores/postgresql/pg_load.h"
 #include "agent/stores/postgresql/pg_ranges.h"
@@ -127,6 +128,9 @@ class PostgresqlStore final : public Store {
     described_.Remember(ColumnsOf(table));
     ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
+    ASSIGN_OR_RETURN(
+        description.identity,
+        PgIdentity(*connection, {"table", std::to_string(table.oid), where_.value_or("")}));
     return description;
   }
 
@@ -252,6 +256,7 @@ class PostgresqlStore final : public Store {
     if (proof.may_call_functions) {
       RETURN_IF_ERROR(first.Run("SET LOCAL search_path = " + ScanPath(table)));
     }
+    if (condition != nullptr) RETURN_IF_ERROR(first.Run(kPgLookupPlans));
     return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
                        std::move(proof), is_foreign ? NotOnePoint(table) : moving);
   }

@@ -63,9 +63,14 @@ absl::Status SqliteError(const std::stop_token& stop, const std::string& path, s
   }
 }
 
+// Reads the file, and takes the snapshot of a transaction, without parsing the whole schema: of
+// many tables that takes longer than to read a small one.
+constexpr char kReadHeader[] = "PRAGMA main.schema_version";
+
 absl::Status CheckFile(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return NoSuchFile(path);
     const std::string message = Printable(path) + ": " + std::strerror(errno);
     if (errno == EACCES) return absl::PermissionDeniedError(message);
     return absl::NotFoundError(message);
@@ -160,7 +165,7 @@ absl::StatusOr<std::unique_ptr<SqliteConnection>> SqliteConnection::Open(const s
   // is mapped.
   RETURN_IF_ERROR(connection->Execute("PRAGMA mmap_size=0"));
   // The first access to the file.
-  RETURN_IF_ERROR(connection->Execute("SELECT count(*) FROM sqlite_schema"));
+  RETURN_IF_ERROR(connection->Execute(kReadHeader));
   return connection;
 }
 
@@ -191,7 +196,7 @@ absl::StatusOr<sqlite3_file*> SqliteConnection::File() const {
 
 absl::Status SqliteConnection::BeginSnapshot() const {
   RETURN_IF_ERROR(Execute("BEGIN"));
-  return Execute("SELECT count(*) FROM sqlite_schema");
+  return Execute(kReadHeader);
 }
 
 }  // namespace driftwood::agent

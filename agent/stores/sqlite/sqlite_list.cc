@@ -2,6 +2,7 @@
 #include <set>
 #include <utility>
 
+#include "agent/source/source_identity.h"
 #include "agent/stores/sqlite/sqlite_store.h"
 #include "agent/stores/sqlite/sqlite_table.h"
 #include "merkle/status_macros.h"
@@ -31,6 +32,7 @@ absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url) {
   RETURN_IF_ERROR(connection->BeginSnapshot());
   TableList list;
   list.source = url.ToString();
+  list.identity = FileIdentity(url.path);
   ASSIGN_OR_RETURN(const std::vector<std::string> names, SqliteTableNames(*connection));
   ASSIGN_OR_RETURN(const std::set<std::string> shadows, ShadowTables(*connection));
   for (const std::string& name : names) {

@@ -19,14 +19,23 @@ uint32_t BigEndian32(const unsigned char* bytes) {
   return uint32_t{bytes[0]} << 24 | uint32_t{bytes[1]} << 16 | uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
-absl::StatusOr<uint32_t> ChangeCounter(const SqliteConnection& connection) {
+// https://sqlite.org/fileformat2.html#the_database_header
+using Header = std::array<unsigned char, 100>;
+
+absl::StatusOr<Header> ReadHeader(const SqliteConnection& connection) {
   ASSIGN_OR_RETURN(sqlite3_file* const file, connection.File());
-  std::array<unsigned char, 100> header{};
+  Header header{};
   if (file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0) != SQLITE_OK) {
     return absl::InternalError(Printable(connection.path()) + ": the header can't be read");
   }
-  return BigEndian32(&header[24]);
+  return header;
 }
+
+uint32_t ChangeCounter(const Header& header) { return BigEndian32(&header[24]); }
+
+// Of a connection with a read transaction: while there is one, nobody changes the mode. (PRAGMA
+// journal_mode would parse the whole schema.)
+bool IsInWalMode(const Header& header) { return header[19] == 2; }
 
 // Reads exactly `size` bytes; false at the end of the file or on an error.
 bool ReadAt(int fd, uint64_t offset, unsigned char* to, size_t size) {
@@ -82,9 +91,10 @@ absl::StatusOr<std::string> SqlitePosition(const SqliteConnection& connection) {
   if (moved != 0) {
     return absl::FailedPreconditionError(Printable(connection.path()) + " has been replaced");
   }
-  ASSIGN_OR_RETURN(const uint32_t counter, ChangeCounter(connection));
+  ASSIGN_OR_RETURN(const Header header, ReadHeader(connection));
   ASSIGN_OR_RETURN(const std::string log, LogText(LogPath(connection)));
-  return "sqlite2 file " + state.ToString() + " counter " + std::to_string(counter) + " log " + log;
+  return "sqlite2 file " + state.ToString() + " counter " + std::to_string(ChangeCounter(header)) +
+         " log " + log;
 }
 
 absl::StatusOr<std::unique_ptr<SqliteWatch>> SqliteWatch::Begin(const SqliteConnection& connection,
@@ -105,9 +115,8 @@ absl::StatusOr<std::unique_ptr<SqliteWatch>> SqliteWatch::Begin(const SqliteConn
 
 absl::StatusOr<std::optional<SqliteWatch::Log>> SqliteWatch::ReadLog(
     const SqliteConnection& connection, std::optional<uint32_t> frames) {
-  ASSIGN_OR_RETURN(SqliteStatement mode, connection.Prepare("PRAGMA journal_mode"));
-  ASSIGN_OR_RETURN(const bool row, mode.Step());
-  if (!row || mode.Text(0) != "wal") return std::optional<Log>();
+  ASSIGN_OR_RETURN(const Header header, ReadHeader(connection));
+  if (!IsInWalMode(header)) return std::optional<Log>();
   ASSIGN_OR_RETURN(sqlite3_file* const file, connection.File());
   // The index lies in memory that all who have the database open share; SQLite has mapped it, and
   // under a read transaction it stays.
@@ -146,7 +155,8 @@ std::string SqliteWatch::ChangeOfLog(const SqliteConnection& connection, bool* h
 std::string SqliteWatch::WhyNotOneState(const SqliteConnection& connection) const {
   const std::string written =
       Printable(file_->path()) + " was written past SQLite's locks while it was read: ";
-  // The file before the log: a checkpoint that begins in between has changed nothing of it.
+  // The file before the log: a checkpoint that begins in between has not changed what was looked
+  // at.
   const std::string change = file_->Change();
   bool has_copied = false;
   if (log_) {

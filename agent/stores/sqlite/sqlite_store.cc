@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/source/source_identity.h"
 #include "agent/stores/sqlite/sqlite_position.h"
 #include "agent/stores/sqlite/sqlite_scan.h"
 #include "agent/stores/sqlite/sqlite_table.h"
@@ -60,6 +61,7 @@ class SqliteStore final : public Store {
       RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
     }
     ASSIGN_OR_RETURN(description.records_estimate, EstimateRecords(*connection, table));
+    description.identity = FileIdentity(url_.path, table.name);
     return description;
   }
 

@@ -191,8 +191,8 @@ absl::StatusOr<std::vector<std::string>> SqliteTableNames(const SqliteConnection
 absl::StatusOr<SqliteTable> ReadSqliteTable(const SqliteConnection& connection,
                                             const std::string& name) {
   ASSIGN_OR_RETURN(SqliteStatement statement,
-                   connection.Prepare("SELECT name, type, wr FROM pragma_table_list WHERE schema = "
-                                      "'main' AND name = ? COLLATE NOCASE"));
+                   connection.Prepare("SELECT name, type, wr FROM pragma_table_list(?) WHERE "
+                                      "schema = 'main'"));
   RETURN_IF_ERROR(statement.Bind(1, name));
   ASSIGN_OR_RETURN(const bool found, statement.Step());
   if (!found) {

@@ -5,17 +5,17 @@
 
 #include "agent/source/messages.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/no_table.h"
 
 namespace driftwood::agent {
 namespace {
 
 constexpr size_t kBlockBytes = size_t{64} << 10;
 
-absl::Status CheckIsText(std::string_view head, const std::string& name) {
-  const std::string_view archive = UnreadableArchive(head);
-  if (archive.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(Printable(name) + " is " + std::string(archive) +
-                                    "; unpack it, or pack it with gzip or zstd");
+absl::Status CheckIsText(std::string_view head, const std::string& path, const std::string& name) {
+  const std::string why = WhyNoTable(head, path.empty() ? "FILE" : path);
+  return why.empty() ? absl::OkStatus()
+                     : absl::InvalidArgumentError(Printable(name) + " is " + Printable(why));
 }
 
 absl::Status CheckEnding(Compression found, const std::string& path, const std::string& name) {
@@ -39,15 +39,15 @@ absl::StatusOr<DecodedText> DecodeText(std::unique_ptr<ByteStream> bytes,
                                        std::optional<Encoding> said, const std::string& path,
                                        const std::string& name) {
   DecodedText decoded;
-  ASSIGN_OR_RETURN(std::string head, ReadHead(*bytes, kArchiveHeadBytes));
+  ASSIGN_OR_RETURN(std::string head, ReadHead(*bytes, kNoTableHeadBytes));
   decoded.compression = CompressionOf(head);
   RETURN_IF_ERROR(CheckEnding(decoded.compression, path, name));
-  RETURN_IF_ERROR(CheckIsText(head, name));
+  RETURN_IF_ERROR(CheckIsText(head, path, name));
   decoded.text = WithHead(head, std::move(bytes));
   if (decoded.compression != Compression::kNone) {
     decoded.text = Decompressed(decoded.compression, std::move(decoded.text), name);
-    ASSIGN_OR_RETURN(head, ReadHead(*decoded.text, kArchiveHeadBytes));
-    RETURN_IF_ERROR(CheckIsText(head, name));
+    ASSIGN_OR_RETURN(head, ReadHead(*decoded.text, kNoTableHeadBytes));
+    RETURN_IF_ERROR(CheckIsText(head, path, name));
     if (CompressionOf(head) != Compression::kNone)
       return absl::InvalidArgumentError(Printable(name) +
                                         " is an archive of an archive; unpack it once");

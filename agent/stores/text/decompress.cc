@@ -208,16 +208,6 @@ Compression CompressionOf(std::string_view head) {
   return skippable ? Compression::kZstd : Compression::kNone;
 }
 
-std::string_view UnreadableArchive(std::string_view head) {
-  using std::string_view_literals::operator""sv;
-  if (head.starts_with("\xFD\x37zXZ\0"sv)) return "an xz archive";
-  if (head.starts_with("BZh") && head.size() >= 10 && head.substr(4, 6) == "1AY&SY") {
-    return "a bzip2 archive";  // the fourth byte is the size of its blocks
-  }
-  if (head.starts_with("PK\x03\x04")) return "a zip archive, or a file of a program that uses zip";
-  return "";
-}
-
 Compression CompressionByName(std::string_view path) {
   const std::string lower = Lowercase(path);
   if (lower.ends_with(".gz")) return Compression::kGzip;

@@ -21,11 +21,7 @@ namespace driftwood::agent {
 
 enum class Compression : uint8_t { kNone, kGzip, kZstd };
 
-// So many bytes, or all of a shorter file, tell what it is.
-inline constexpr size_t kArchiveHeadBytes = 10;
 Compression CompressionOf(std::string_view head);
-// "an xz archive": what can't be read here, by how it begins. Empty: not such a thing.
-std::string_view UnreadableArchive(std::string_view head);
 // What the ending of a path says, in whatever case: ".gz", ".zst".
 Compression CompressionByName(std::string_view path);
 

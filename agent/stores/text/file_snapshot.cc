@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "agent/source/messages.h"
+#include "agent/source/source_identity.h"
 #include "merkle/check.h"
 #include "merkle/status_macros.h"
 
@@ -33,6 +34,10 @@ absl::StatusOr<std::unique_ptr<FileSnapshot>> FileSnapshot::Open(const std::stri
   options.stop = stop;
   ASSIGN_OR_RETURN(std::unique_ptr<FileWatch> watch, FileWatch::Begin(path, options));
   return std::unique_ptr<FileSnapshot>(new FileSnapshot(std::move(watch), std::move(stop)));
+}
+
+std::string FileSnapshot::identity() const {
+  return FileIdentity(watch_->state().device, watch_->state().inode);
 }
 
 absl::Status FileSnapshot::ReadAt(uint64_t offset, std::span<char> to) const {

@@ -58,6 +58,7 @@ class FileSnapshot final : public ByteSource {
 
   const std::string& path() const { return watch_->path(); }
   uint64_t size() const override { return watch_->state().size; }
+  std::string identity() const;  // as FileIdentity() says
   absl::Status ReadAt(uint64_t offset, std::span<char> to) const override;
 
   // How the open file, or the file that the path names now, differs from what was opened. Empty:

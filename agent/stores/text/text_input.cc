@@ -59,6 +59,10 @@ absl::Status TextFile::ReadAt(uint64_t offset, std::span<char> to) const {
   return bytes_->ReadAt(offset, to);
 }
 
+std::string TextFile::identity() const {
+  return file_ != nullptr ? file_->identity() : spooled_->identity;
+}
+
 std::string TextFile::ChangeSinceOpen() const {
   return spooled_ != nullptr ? spooled_->change : file_->ChangeSinceOpen();
 }
@@ -119,6 +123,7 @@ absl::StatusOr<TextInput::Spooled> TextInput::SpoolStream(const std::stop_token&
   ASSIGN_OR_RETURN(spooled->spool,
                    Spool::Of(*decoded.text, Name(), decoded.PlaceNote(), options_.spool));
   if (redirected != nullptr) {
+    spooled->identity = redirected->identity();
     spooled->change = redirected->ChangeSinceOpen();
     if (!spooled->change.empty())
       spooled->not_one_state = "stdin changed while it was read: " + spooled->change;

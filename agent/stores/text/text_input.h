@@ -45,6 +45,7 @@ struct SpooledText {
   // one state. Empty: it is.
   std::string change;
   std::string not_one_state;
+  std::string identity;  // as TextFile's
 };
 
 // One opening of it, for one scan. Any thread.
@@ -60,6 +61,8 @@ class TextFile final : public ByteSource {
   uint64_t size() const override { return bytes_->size(); }
   absl::Status ReadAt(uint64_t offset, std::span<char> to) const override;
   std::string_view PlaceNote() const override { return bytes_->PlaceNote(); }
+  // Of the file that it is read from, also where stdin is one. Empty: a pipe.
+  std::string identity() const;
 
   // As FileSnapshot's. Of a spooled text: how the file changed while it was spooled.
   std::string ChangeSinceOpen() const;

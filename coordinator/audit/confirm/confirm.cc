@@ -11,6 +11,14 @@ namespace driftwood::coordinator {
 
 namespace {
 
+template <typename T, typename KeyOf>
+void SortUnique(std::vector<T>* values, const KeyOf& key_of) {
+  const auto less = [&](const T& a, const T& b) { return key_of(a) < key_of(b); };
+  const auto same = [&](const T& a, const T& b) { return key_of(a) == key_of(b); };
+  std::stable_sort(values->begin(), values->end(), less);
+  values->erase(std::unique(values->begin(), values->end(), same), values->end());
+}
+
 bool AllAgree(const States& states) {
   return std::all_of(states.begin(), states.end(),
                      [&](const auto& state) { return state == states.front(); });
@@ -48,30 +56,22 @@ Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t
                            int passes_max)
     : sources_(std::move(sources)), passes_max_(passes_max) {
   DRIFTWOOD_CHECK(passes_max >= 1);
+  // In the order of their precedence: those within reach are the first of them.
   const auto add = [&](const Divergence& divergence, std::optional<size_t> run) {
-    if (candidates_.size() >= keys_max) return false;
+    known_.push_back(&divergence);
+    if (candidates_.size() >= keys_max) return;
     Candidate& candidate = candidates_.emplace_back();
     candidate.found = &divergence;
     candidate.run = run;
-    return true;
   };
-  for (const Divergence& divergence : result.divergences) {
-    if (!add(divergence, std::nullopt)) break;
-  }
+  for (const Divergence& divergence : result.divergences) add(divergence, std::nullopt);
   for (size_t run = 0; run < result.runs.size(); ++run) {
-    for (const Divergence& divergence : result.runs[run].listed) {
-      if (!add(divergence, run)) break;
-    }
+    for (const Divergence& divergence : result.runs[run].listed) add(divergence, run);
   }
-  std::stable_sort(
-      candidates_.begin(), candidates_.end(),
-      [](const Candidate& a, const Candidate& b) { return a.found->key < b.found->key; });
   // A result that is not complete may have a key twice: the first one stands for it.
-  candidates_.erase(std::unique(candidates_.begin(), candidates_.end(),
-                                [](const Candidate& a, const Candidate& b) {
-                                  return a.found->key == b.found->key;
-                                }),
-                    candidates_.end());
+  SortUnique(&known_, [](const Divergence* one) -> const std::string& { return one->key; });
+  SortUnique(&candidates_,
+             [](const Candidate& one) -> const std::string& { return one.found->key; });
 }
 
 bool Confirmation::IsOpen(const Candidate& candidate) const {
@@ -95,10 +95,9 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
   });
   std::vector<RecordCursor> cursors = CursorsOf(readings);
   for (const std::string& key : keys) {
-    const auto candidate = std::lower_bound(
-        candidates_.begin(), candidates_.end(), key,
-        [](const Candidate& a, const std::string& wanted) { return a.found->key < wanted; });
-    if (candidate == candidates_.end() || candidate->found->key != key) continue;
+    const auto at = AtOrAfter(key);
+    if (at == candidates_.end() || at->found->key != key) continue;
+    const auto candidate = candidates_.begin() + (at - candidates_.begin());
     if (!complete || readings.size() != sources_.sources()) {
       if (IsOpen(*candidate)) {
         candidate->status = RecordStatus::kUnconfirmed;
@@ -170,10 +169,14 @@ void Confirmation::Judge(Candidate* candidate, Seen seen) {
   TakeTags(candidate, same_as_before, seen.records);
 }
 
-const Candidate* Confirmation::Find(const std::string& key) const {
-  const auto candidate = std::lower_bound(
+std::vector<Candidate>::const_iterator Confirmation::AtOrAfter(const std::string& key) const {
+  return std::lower_bound(
       candidates_.begin(), candidates_.end(), key,
       [](const Candidate& a, const std::string& wanted) { return a.found->key < wanted; });
+}
+
+const Candidate* Confirmation::Find(const std::string& key) const {
+  const auto candidate = AtOrAfter(key);
   return candidate == candidates_.end() || candidate->found->key != key ? nullptr : &*candidate;
 }
 

@@ -98,7 +98,9 @@ class Confirmation {
   void Take(const std::vector<std::string>& keys, const Readings& readings,
             bool outside_filter = false);
 
-  // By key.
+  // All that is known to diverge, by key, each key once: those listed of missing runs included.
+  const std::vector<const Divergence*>& known() const { return known_; }
+  // Those of them within reach, by key.
   const std::vector<Candidate>& candidates() const { return candidates_; }
   // Null: beyond reach.
   const Candidate* Find(const std::string& key) const;
@@ -118,9 +120,11 @@ class Confirmation {
   void TakeTags(Candidate* candidate, bool same_as_before,
                 const std::vector<const FoundRecord*>& found);
   bool IsOpen(const Candidate& candidate) const;
+  std::vector<Candidate>::const_iterator AtOrAfter(const std::string& key) const;
 
   const SourceMap sources_;
   const int passes_max_;
+  std::vector<const Divergence*> known_;
   std::vector<Candidate> candidates_;
   bool tags_contradicted_ = false;
 };

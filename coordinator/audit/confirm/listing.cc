@@ -184,20 +184,6 @@ std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation
   return counts;
 }
 
-std::vector<const Divergence*> KnownDivergences(const WalkResult& result) {
-  std::vector<const Divergence*> known;
-  for (const Divergence& divergence : result.divergences) known.push_back(&divergence);
-  for (const MissingRun& run : result.runs) {
-    for (const Divergence& divergence : run.listed) known.push_back(&divergence);
-  }
-  std::stable_sort(known.begin(), known.end(),
-                   [](const Divergence* a, const Divergence* b) { return a->key < b->key; });
-  // As in the confirmation, of a key that is there twice the first one stands for it.
-  const auto same = [](const Divergence* a, const Divergence* b) { return a->key == b->key; };
-  known.erase(std::unique(known.begin(), known.end(), same), known.end());
-  return known;
-}
-
 std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& confirmation) {
   const Candidate* const candidate = confirmation.Find(found.key);
   ListedKey listed{&found, &found.states, RecordStatus::kUnconfirmed};
@@ -213,12 +199,11 @@ std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& c
                    &candidate->duplicates()};
 }
 
-std::vector<std::vector<std::string>> FirstMissing(const WalkResult& result,
-                                                   const Confirmation& confirmation,
+std::vector<std::vector<std::string>> FirstMissing(const Confirmation& confirmation,
                                                    size_t replicas, size_t max) {
   std::vector<std::vector<std::string>> missing(replicas);
   bool any_left = max > 0;
-  for (const Divergence* const found : KnownDivergences(result)) {
+  for (const Divergence* const found : confirmation.known()) {
     if (!any_left) break;
     const std::optional<ListedKey> one = ListedAs(*found, confirmation);
     if (!one) continue;

@@ -41,14 +41,11 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
 // Of each run of `result`, what became of its keys.
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation);
 
-// The known divergences in key order, those inside runs included, each key once.
-std::vector<const Divergence*> KnownDivergences(const WalkResult& result);
 // Absent: it is in flight. Valid until the next Take().
 std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& confirmation);
 
 // By replica: the first `max` of them that it lacks.
-std::vector<std::vector<std::string>> FirstMissing(const WalkResult& result,
-                                                   const Confirmation& confirmation,
+std::vector<std::vector<std::string>> FirstMissing(const Confirmation& confirmation,
                                                    size_t replicas, size_t max);
 
 // Empty if all keys that the walk found divergent are in the report's counts, once each: a check

@@ -90,7 +90,7 @@ TEST(ColumnReadingTest, TextOfASingleIsTheSingleAndOthersStayDoubles) {
     EXPECT_EQ(ReadColumn(single, value), tenth);
   }
   EXPECT_NE(ReadColumn(single, SourceValue::Double(0.1)), tenth) << "a double is another number";
-  EXPECT_EQ(ReadColumn(single, Text("1e39")), "1e39 !");
+  EXPECT_EQ(ReadColumn(single, Text("1e39")), "1e+39 !");
   EXPECT_EQ(ReadColumn(single, Text("1e-60")), "1e-60 !");
   EXPECT_EQ(ReadColumn(single, Text("NaN")), "NaN");
   EXPECT_EQ(ReadColumn(single, Text("-inf")), "-Infinity");
@@ -135,7 +135,7 @@ TEST(ColumnReadingTest, NumbersAreMomentsWhereTheUserSaysSo) {
   EXPECT_EQ(ReadColumn(Of(ColumnType::kTimestampTz, "unix_ms"), SourceValue::Int64(1709210096500)),
             "2024-02-29 12:34:56.5Z");
   EXPECT_EQ(ReadColumn(seconds, Text("soon")), "soon !");
-  EXPECT_EQ(ReadColumn(seconds, Number("1e300")), "1e+300 !");
+  EXPECT_EQ(ReadColumn(seconds, Number("1e300")), "1e300 !");
   EXPECT_EQ(ReadColumn(seconds, Number("0.0000005")), "0.0000005 !");
   EXPECT_EQ(ReadColumn(seconds, Number("0.0000005"), {"v:precision=us"}), "1970-01-01 00:00:00");
   EXPECT_EQ(ReadColumn(Of(ColumnType::kTimestamp, ""), SourceValue::Int64(1)), "1 !");
@@ -297,6 +297,23 @@ TEST(ColumnReadingTest, WhatIsSpelledInManyWaysIsOneValueFromEveryKindOfStore) {
       }
     }
   }
+}
+
+// So a column that was inferred to hold integers is compared as it would be as text, whatever is in
+// it.
+TEST(ColumnReadingTest, OfWhatIsInferredEqualIntegersAreEqualTexts) {
+  const merkle::Column column{"v", ColumnType::kInteger, "", ColumnType::kDynamic, "inferred"};
+  const std::vector<const char*> spellings = {
+      "7", "007", "+7", "7.0", " 7", "7 ", "7e0",
+      "0", "-0",  "00", "-7",  "x",  "",   "9223372036854775808"};
+  std::vector<std::string> seen;
+  for (const char* spelling : spellings) {
+    const std::string read = ReadColumn(column, Text(spelling));
+    EXPECT_EQ(std::count(seen.begin(), seen.end(), read), 0) << spelling;
+    EXPECT_EQ(read.back() != '!', merkle::IsCanonicalInteger(spelling)) << spelling << " " << read;
+    seen.push_back(read);
+  }
+  EXPECT_EQ(ReadColumn(column, Text("7")), ReadColumn({"v", ColumnType::kInteger}, Text("7")));
 }
 
 }  // namespace

@@ -150,6 +150,30 @@ TEST_F(ServiceTest, AClosedSnapshotIsNotFound) {
   EXPECT_EQ(QueryRoot(id + 1).status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(ServiceTest, AnAgentThatIsAskedOnceClosesAnIndexWithItsSnapshot) {
+  options_.asked_once = true;
+  for (const bool durable : {true, false}) {
+    options_.durable = durable;
+    Restart();
+    ASSERT_TRUE(Prepare().ok());
+    const auto opened = Open();
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    EXPECT_EQ(*QueryRoot(opened->id), opened->root);
+    service_->CloseSnapshot(opened->id);
+    service_->CloseSnapshot(opened->id);  // does nothing more
+    EXPECT_TRUE(absl::IsFailedPrecondition(Open().status()));
+    EXPECT_EQ(Read({ScriptedKey(7)})->size(), 1u) << "the store can still be read";
+    const auto again = Prepare();
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->reused, durable);
+    EXPECT_EQ(again->root, opened->root);
+    EXPECT_TRUE(Open().ok());
+  }
+  const std::filesystem::path kept = folder_ / "index-orders.2";
+  EXPECT_TRUE(std::filesystem::exists(kept));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "index-orders.1"));
+}
+
 TEST_F(ServiceTest, TooManySnapshotsAreRefusedUntilOneEnds) {
   ASSERT_TRUE(Prepare().ok());
   std::vector<uint64_t> ids;

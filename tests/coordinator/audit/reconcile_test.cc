@@ -23,8 +23,8 @@ merkle::ValueType ValueTypeOf(const std::string& name) {
   return merkle::ValueTypeFromText(name).value_or(merkle::ValueType::Opaque(name));
 }
 
-// "id integer, name text, note ?, n ~decimal": '?' is a dynamic column, '-' a textual one, '~'
-// begins an observed type.
+// "id integer, name text, note ?, n ~decimal": '?' is a dynamic column, '-' a textual one, '-1' one
+// that looks like integers, '~' begins an observed type.
 DescribedSource Replica(const std::string& name, const std::string& columns,
                         std::vector<std::string> key = {}) {
   DescribedSource replica;
@@ -37,8 +37,9 @@ DescribedSource Replica(const std::string& name, const std::string& columns,
     const std::string type = columns.substr(space + 1, end - space - 1);
     SourceColumn column;
     column.name = columns.substr(at, space - at);
-    if (type == "-") {
+    if (type == "-" || type == "-1") {
       column.knowledge = TypeKnowledge::kTextual;
+      column.integers = type == "-1";
     } else if (type == "?") {
       column.knowledge = TypeKnowledge::kDynamic;
     } else if (type[0] == '~') {
@@ -606,6 +607,57 @@ TEST(ReconcileTest, VeryManyColumnsAreReconciledAndVeryManyThatDifferAreCounted)
   EXPECT_EQ(differ.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(differ.message()), HasSubstr("and 199,900 more"));
   EXPECT_LT(differ.message().size(), 100'000u);
+}
+
+TEST(ReconcileTest, AKeyThatLooksLikeIntegersInFilesAloneIsInferred) {
+  const auto key_of = [](const std::string& left, const std::string& right,
+                         const ReconcileOptions& options = {}) {
+    const auto result =
+        Reconcile({Replica("a", left, {"id"}), Replica("b", right, {"id"})}, options);
+    if (!result.ok()) return std::string(result.status().message());
+    const merkle::Schema& schema = result->agreement.schema;
+    EXPECT_EQ(merkle::ColumnTypeText(schema.values[0]), "text");
+    return merkle::ColumnTypeText(schema.key[0]);
+  };
+  EXPECT_EQ(key_of("id -1, v -1", "id -1, v -1"), "integer:inferred");
+  EXPECT_EQ(key_of("id -1, v -", "id -, v -"), "text");
+  EXPECT_EQ(key_of("id -1, v -", "id integer, v -"), "integer");
+  EXPECT_EQ(key_of("id -1, v -", "id ~decimal, v -"), "decimal");
+  EXPECT_EQ(key_of("id -1, v -", "id text, v -"), "text");
+  ReconcileOptions options;
+  options.types["id"] = merkle::ColumnType::kText;
+  EXPECT_EQ(key_of("id -1, v -", "id -1, v -", options), "text");
+  options.types["id"] = merkle::ColumnType::kInteger;
+  EXPECT_EQ(key_of("id -1, v -", "id -1, v -", options), "integer");
+  options.types.clear();
+  options.rules = {*merkle::ParseColumnRule("id:trim")};
+  EXPECT_EQ(key_of("id -1, v -", "id -1, v -", options), "text");
+}
+
+TEST(ReconcileTest, AColumnWithoutANameCanBeLeftOut) {
+  std::vector<DescribedSource> replicas = {Replica("a", "id integer, v text", {"id"}),
+                                           Replica("b", "id integer, v text", {"id"})};
+  for (DescribedSource& replica : replicas) {
+    SourceColumn& column = replica.description.columns.emplace_back();
+    column.knowledge = TypeKnowledge::kTyped;
+  }
+  ReconcileOptions options;
+  EXPECT_THAT(std::string(Reconcile(replicas, options).status().message()),
+              ::testing::HasSubstr("leave it out with ignore ''"));
+  options.ignore = {""};
+  EXPECT_TRUE(Reconcile(replicas, options).ok());
+}
+
+TEST(ReconcileTest, WhatWasFoundInTwoWaysAndSaidByNobodyIsRefused) {
+  std::vector<DescribedSource> replicas = {Replica("a", "id -, v -", {"id"}),
+                                           Replica("b", "id -, v -", {"id"}),
+                                           Replica("c", "id -, v -", {"id"})};
+  replicas[0].description.found_parameter = "delimiter=comma";
+  replicas[2].description.found_parameter = "delimiter=tab";
+  EXPECT_THAT(std::string(Reconcile(replicas, {}).status().message()),
+              ::testing::HasSubstr("a is read with delimiter=comma and c with delimiter=tab"));
+  replicas[2].description.found_parameter = "delimiter=comma";
+  EXPECT_TRUE(Reconcile(replicas, {}).ok());
 }
 
 }  // namespace

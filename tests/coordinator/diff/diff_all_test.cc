@@ -3,9 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "coordinator/audit/audit_plan.h"
 #include "tests/coordinator/diff/diff_fixture.h"
 #include "tests/coordinator/peer/fake_peer.h"
 
@@ -26,6 +33,8 @@ struct FakeTable {
   std::string failing_call;  // of the peer
   absl::Status failure;
   std::function<void()> before_query;
+  bool live = false;
+  std::optional<uint64_t> records_estimate;
 };
 using FakeDatabase = std::map<std::string, FakeTable>;
 
@@ -37,6 +46,7 @@ struct World {
   int listings = 0;
   int connectors = 0;  // alive
   int connectors_max = 0;
+  std::mutex mutex;
   std::vector<std::string> connected;
 };
 
@@ -52,17 +62,23 @@ class FakeConnector final : public Connector {
     const size_t at = spec.url.find("?table=");
     std::string name = spec.url.substr(at + 7);
     name = name.substr(0, name.find('&'));
-    world_->connected.push_back(spec.url + (spec.password ? " with " + *spec.password : ""));
+    {
+      const std::lock_guard<std::mutex> lock(world_->mutex);
+      world_->connected.push_back(spec.url + (spec.password ? " with " + *spec.password : ""));
+    }
     const FakeTable& table = world_->databases.at(spec.url.substr(0, at)).at(name);
     if (!table.connecting.ok()) return table.connecting;
     auto peer = std::make_unique<FakePeer>(table.rows);
     peer->description.key = table.key;
     peer->before_query = table.before_query;
+    peer->description.live = table.live;
+    peer->description.records_estimate = table.records_estimate;
     if (!table.failing_call.empty()) peer->fail_always[table.failing_call] = table.failure;
     return std::unique_ptr<Peer>(std::move(peer));
   }
 
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec, const std::stop_token&) override {
+    const std::lock_guard<std::mutex> lock(world_->mutex);
     ++world_->listings;
     if (world_->before_listing) world_->before_listing(world_->listings);
     if (world_->listing_fails.contains(spec.url)) return world_->listing_fails[spec.url];
@@ -326,6 +342,79 @@ TEST_F(DiffAllTest, AnInterruptLeavesTheRestUncomparedAndIs130) {
   EXPECT_EQ(Run(), 130);  // before the start
   EXPECT_THAT(out_, StartsWith("INCOMPLETE: "));
   EXPECT_THAT(out_, Not(HasSubstr("IDENTICAL")));
+}
+
+// Waits until so many have come, or, so that a failure ends, for a minute.
+class MeetingPoint {
+ public:
+  explicit MeetingPoint(int expected) : expected_(expected) {}
+  void Meet() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++come_;
+    changed_.notify_all();
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::minutes(1), [this] { return AllHere(); }));
+  }
+  int come() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return come_;
+  }
+
+ private:
+  bool AllHere() const { return come_ >= expected_; }
+
+  const int expected_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int come_ = 0;
+};
+
+TEST_F(DiffAllTest, TablesSideBySideAreReportedInTheOrderOfTheirNames) {
+  environment_.tables_at_once = 3;
+  MeetingPoint all(3);  // none can end before the last has begun
+  for (const char* table : {"a", "b", "c"}) {
+    bool met = false;
+    Right()[table].rows[3] = "drifted";
+    Left()[table].before_query = [&all, met]() mutable {
+      if (!std::exchange(met, true)) all.Meet();
+    };
+  }
+  for (const char* table : {"d", "e", "f"}) Left()[table] = Right()[table] = FakeTable();
+  EXPECT_THAT(Results(1), ElementsAre("a divergent", "b divergent", "c divergent", "d identical",
+                                      "e identical", "f identical"));
+  EXPECT_EQ(all.come(), 3);
+}
+
+TEST_F(DiffAllTest, TablesThatDifferHaveOnePauseInCommon) {
+  environment_.tables_at_once = 4;
+  std::vector<double> pauses;
+  environment_.wait_seconds = [&](double seconds) { pauses.push_back(seconds); };
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "t" + std::to_string(i);
+    FakeTable& left = Left()[name] = FakeTable();
+    left.live = true;
+    if (i % 3 == 0) left.rows[3] = "drifted";
+    Right()[name] = FakeTable();
+  }
+  options_.format = "json";
+  EXPECT_EQ(Run(), 1) << err_;
+  EXPECT_EQ(pauses, std::vector<double>{kLiveRecheckSeconds});
+  const auto totals = nlohmann::json::parse(out_)["totals"];
+  EXPECT_EQ(totals["divergences"], 20);
+}
+
+TEST_F(DiffAllTest, UnderALimitOfLoadOrRateTablesFollowOneAnother) {
+  std::atomic<int> at_work{0};
+  std::atomic<int> most{0};
+  for (const char* table : {"a", "b", "c"}) {
+    Left()[table].live = true;
+    Left()[table].rows[3] = "drifted";
+    Left()[table].before_query = [&] { most = std::max<int>(most, ++at_work), --at_work; };
+  }
+  environment_.tables_at_once = 3;
+  environment_.wait_seconds = [&](double) { most = std::max<int>(most, ++at_work), --at_work; };
+  options_.reading.max_rate = "1000/s";
+  EXPECT_THAT(Results(1), ElementsAre("a divergent", "b divergent", "c divergent"));
+  EXPECT_EQ(most, 1);
 }
 
 TEST_F(DiffAllTest, ForPeopleTenDivergencesOfATableAreListedUnlessTheySay) {

@@ -13,6 +13,7 @@
 #include "coordinator/report/report.h"
 #include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/reading.h"
 
 namespace driftwood::coordinator {
 
@@ -183,6 +184,9 @@ class RandomReport {
         column.name = Text() + std::to_string(c);
         column.type = static_cast<merkle::ColumnType>(1 + Below(17));
         if (column.type == merkle::ColumnType::kOpaque) column.opaque = "tsrange";
+        if (column.type == merkle::ColumnType::kInteger && Below(2) == 0) {
+          column.reading = merkle::kInferred;
+        }
       }
       return list;
     };

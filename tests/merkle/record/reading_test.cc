@@ -81,6 +81,18 @@ TEST(ReadingTest, ATypesTextHasItsReading) {
   EXPECT_EQ(ColumnTypeText({"c", ColumnType::kText}), "text");
 }
 
+TEST(ReadingTest, ACanonicalIntegerHasOneText) {
+  for (const char* text : {"0", "7", "-7", "10", "9223372036854775807", "-9223372036854775808"}) {
+    EXPECT_TRUE(IsCanonicalInteger(text)) << text;
+  }
+  for (const char* text : {"", "-", "-0", "+7", "007", "00", "-07", "7.0", "7e0", " 7", "7 ", "0x7",
+                           "9223372036854775808", "-9223372036854775809", "7\n", "\xd9\xa7"}) {
+    EXPECT_FALSE(IsCanonicalInteger(text)) << text;
+  }
+  EXPECT_TRUE(Reading::Of(ColumnType::kInteger, "inferred").ok());
+  EXPECT_FALSE(Reading::Of(ColumnType::kText, "inferred").ok());
+}
+
 TEST(ReadingTest, TypesHaveTheNamesThatDatabasesGiveThem) {
   EXPECT_EQ(ColumnTypeFromAnyName("int"), ColumnType::kInteger);
   EXPECT_EQ(ColumnTypeFromAnyName("string"), ColumnType::kText);

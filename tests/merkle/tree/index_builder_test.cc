@@ -74,6 +74,22 @@ TEST_F(IndexBuilderTest, InputInAnyOrderGivesTheSameFileContents) {
   }
 }
 
+// From a few records, for which little is allocated ahead, to many steps.
+TEST_F(IndexBuilderTest, WhatIsNotDurableIsTheSameAndTakesNoChanges) {
+  options_.durable = false;
+  for (const size_t count : {0u, 10u, 3000u, 30'000u}) {
+    const Records records = RandomRecords(count, 60);
+    ASSERT_TRUE(BuildIndex(path_, options_, records, "position").ok());
+    ExpectIndexOf(records);
+    const auto index = Index::Open(path_, options_);
+    ASSERT_TRUE(index.ok()) << index.status();
+    EXPECT_EQ(*(*index)->source_position(), "position");
+    const std::vector<Change> changes = {{"key", DigestOf(1), {}}};
+    EXPECT_TRUE(absl::IsFailedPrecondition((*index)->Apply(changes, "later")));
+    EXPECT_EQ(FilesBeside(), std::vector<std::string>{"index"});
+  }
+}
+
 TEST_F(IndexBuilderTest, InputInDescendingOrderIsSorted) {
   options_.sort_memory_bytes = 10'000;
   Records records = RandomRecords(2000, 9);

@@ -31,7 +31,8 @@ class TreeWriterTest : public ::testing::Test {
  protected:
   std::unique_ptr<TreeWriter> Create() const { return Create(path_); }
   std::unique_ptr<TreeWriter> Create(const fs::path& path) const {
-    auto writer = TreeWriter::Create(path, Leveler(options_.key, options_.params));
+    auto writer = TreeWriter::Create(path, Leveler(options_.key, options_.params),
+                                     /*durable=*/true);
     EXPECT_TRUE(writer.ok()) << writer.status();
     return *std::move(writer);
   }
@@ -241,7 +242,8 @@ TEST_F(TreeWriterTest, TwoWritersOfOnePathDoNotMeetAndTheLastOneStays) {
 
 TEST_F(TreeWriterTest, ADirectoryThatIsNotThereIsNotFound) {
   const auto writer =
-      TreeWriter::Create(folder_ / "none" / "index", Leveler(options_.key, options_.params));
+      TreeWriter::Create(folder_ / "none" / "index", Leveler(options_.key, options_.params),
+                         /*durable=*/true);
   EXPECT_EQ(writer.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(writer.status().message()), HasSubstr("none/index.build-"));
 }

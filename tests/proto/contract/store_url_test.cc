@@ -75,7 +75,8 @@ TEST(StoreUrlTest, AnUnknownParameterIsNamedWithTheKnownOnes) {
   EXPECT_TRUE(url.OnlyKnows({"key", "kye"}).ok());
   const absl::Status status = url.OnlyKnows({"key", "null"});
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(status.message().find("\"kye\" (known: key, null)"), absl::string_view::npos);
+  EXPECT_NE(status.message().find("\"kye\" (did you mean 'key'?) (known: key, null)"),
+            absl::string_view::npos);
   EXPECT_TRUE(Parsed("csv:a").OnlyKnows({}).ok());
 }
 

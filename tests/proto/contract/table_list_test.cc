@@ -15,6 +15,7 @@ TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
   list.tables = {{"or\"d\\er\n\x01s", "table", true, {"id"}, {"id", "x"}, "sqlite:a.db?table=x"},
                  {"v", "view", false, {}, {}, "sqlite:a.db?table=v"}};
   list.warnings = {"beware"};
+  list.identity = "7f";
   EXPECT_EQ(TableListText(list),
             "{\"table\":\"or\\\"d\\\\er\\u000a\\u0001s\",\"kind\":\"table\",\"is_table\":true,"
             "\"key\":[\"id\"],\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=x\"}\n"
@@ -22,7 +23,7 @@ TEST(TableListTest, TheTextIsJsonLinesWithTheirNumberAtTheEnd) {
             "\"url\":\"sqlite:a.db?table=v\"}\n"
             "{\"tables\":2,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_"
             "names\":false,"
-            "\"warnings\":[\"beware\"]}\n");
+            "\"warnings\":[\"beware\"],\"identity\":\"7f\"}\n");
 }
 
 // Any UTF-8, with what JSON escapes.
@@ -53,6 +54,7 @@ TEST(TableListTest, WhatIsWrittenIsReadAsItWas) {
     }
     list.warnings = SomeTexts(&random);
     list.scope = SomeText(&random);
+    list.identity = SomeText(&random);
     list.qualified = random() % 2 == 0;
     list.folds_names = random() % 2 == 0;
     const auto read = ParseTableList(TableListText(list));
@@ -66,7 +68,7 @@ constexpr char kTable[] =
     "\"columns\":[\"id\",\"x\"],\"url\":\"sqlite:a.db?table=orders\"}\n";
 constexpr char kEnd[] =
     "{\"tables\":1,\"source\":\"sqlite:a.db\",\"scope\":\"\",\"qualified\":false,\"folds_names\":"
-    "true,\"warnings\":[\"w\"]}\n";
+    "true,\"warnings\":[\"w\"],\"identity\":\"7f\"}\n";
 
 TEST(TableListTest, AListIsReadAsItWasWritten) {
   const auto list = ParseTableList(std::string(kTable) + kEnd);

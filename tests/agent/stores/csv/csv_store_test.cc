@@ -413,6 +413,22 @@ TEST_F(CsvStoreTest, DescribesItsHeader) {
   EXPECT_EQ(description->bytes, 32u);
 }
 
+TEST_F(CsvStoreTest, ColumnsOfCanonicalIntegersAreSaidAsFarAsTheyWereSeen) {
+  const auto integers = [&](const std::string& text, size_t chunk_bytes = 1 << 20) {
+    Write("o.csv", text);
+    std::string columns;
+    const auto description = Open("o.csv", "", chunk_bytes)->Describe();
+    for (const SourceColumn& column : description->columns) {
+      if (column.integers) columns += column.name;
+    }
+    return columns;
+  };
+  EXPECT_EQ(integers("a,b,c,d,e\n1,01,,x,\"7\"\n-2,3,5,3,0\n"), "ace");
+  EXPECT_EQ(integers("a,b\n"), "ab");  // none is another
+  // What comes later is for the scan to see.
+  EXPECT_EQ(integers("a,b\n1,2\n3,4\n5,x\n6,7\n", /*chunk_bytes=*/8), "ab");
+}
+
 TEST_F(CsvStoreTest, WithoutHeaderTheGivenNamesCount) {
   Write("o.csv", "1,a\n2,b\n");
   auto store = Open("o.csv", "?key=id&header=no&columns=id,name");

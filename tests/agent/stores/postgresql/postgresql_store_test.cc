@@ -8,6 +8,7 @@
 #include <map>
 
 #include "tests/agent/stores/postgresql/postgresql_store_fixture.h"
+#include "tests/testing/files.h"
 
 namespace driftwood::agent {
 namespace {
@@ -345,6 +346,48 @@ TEST_F(PostgresqlStoreTest, RecordsAreLookedUpByTheirKeys) {
   ASSERT_TRUE(scan.ok()) << scan.status();
   EXPECT_EQ(ReadScan(**scan).rows, (Rows{{"text k'9", "int 9"}}));
   EXPECT_TRUE(absl::IsUnimplemented(store->Lookup({"id"}, {"id"}, numbers).status()));
+}
+
+// By the plans that the server has used, from its log.
+TEST(PostgresqlPlanTest, LookupsOfManyKeysAreNoScansOfLargeTables) {
+  const auto server = testing::PostgresServer::StartAnother(
+      "-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 "
+      "-c max_locks_per_transaction=256 -c min_parallel_table_scan_size=0");
+  DRIFTWOOD_NEEDS_POSTGRES(server);
+  server->Sql(
+      "CREATE TABLE whole(a int, b text, v int, PRIMARY KEY (a, b));"
+      "INSERT INTO whole SELECT i % 1000, 'b' || i, i FROM generate_series(1, 100000) i;"
+      "CREATE TABLE parts(a int, b text, v int, PRIMARY KEY (a, b)) PARTITION BY RANGE (a);"
+      "DO $$BEGIN FOR i IN 0..500 LOOP EXECUTE format('CREATE TABLE parts_%s PARTITION OF parts "
+      "FOR VALUES FROM (%s) TO (%s)', i, 2 * i, 2 * i + 2); END LOOP; END$$;"
+      "INSERT INTO parts SELECT * FROM whole; ANALYZE whole; ANALYZE parts");
+  const auto log = [&] { return testing::ReadFile(server->folder() / "log"); };
+  std::vector<std::string> texts;
+  for (int i = 1; i <= 5000; ++i) texts.push_back("b" + std::to_string(20 * i));
+  std::vector<std::vector<SourceValue>> keys;
+  for (int i = 1; i <= 5000; ++i) {
+    keys.push_back(
+        {SourceValue::Int64(20 * i % 1000), SourceValue::Text(texts[static_cast<size_t>(i) - 1])});
+  }
+  for (const std::string table : {"whole", "parts"}) {
+    const auto url = StoreUrl::Parse(server->Url(table, "&key=a,b"));
+    const auto store = OpenPostgresqlStore(*url);
+    ASSERT_TRUE(store.ok()) << store.status();
+    const size_t before = log().size();
+    auto scan = (*store)->Lookup({"v"}, {"a", "b"}, keys);
+    ASSERT_TRUE(scan.ok()) << scan.status();
+    EXPECT_EQ(ReadScan(**scan).rows.size(), 5000u);
+    const std::string written = log().substr(before);
+    const size_t plan = written.find("COPY (SELECT");
+    ASSERT_NE(plan, std::string::npos) << "the server has logged no plan";
+    const size_t end = written.find("Query Text", plan + 20);  // of the catalogue, from there on
+    const std::string of_lookup = written.substr(plan, end - plan);
+    for (const std::string scanned : {"Seq Scan", "Gather", "Hash Join", "Merge Join"}) {
+      EXPECT_EQ(of_lookup.find(scanned), std::string::npos)
+          << table << ": " << of_lookup.substr(of_lookup.find(scanned), 400);
+    }
+    EXPECT_NE(of_lookup.find("Index"), std::string::npos);
+  }
 }
 
 TEST_F(PostgresqlStoreTest, KeysOfSeveralColumnsAndTypesAreLookedUp) {

@@ -214,7 +214,7 @@ TEST_F(FileSnapshotTest, OnlyRegularFilesAreTaken) {
   EXPECT_EQ(OpenError("").code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(OpenError(std::string("a\0b", 3)).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(OpenError(folder_.path().string()).message()),
-              HasSubstr("is a directory: give a regular file"));
+              HasSubstr("is a directory: name a file in it"));
   ASSERT_EQ(::mkfifo(Path("pipe").c_str(), 0600), 0);
   EXPECT_THAT(std::string(OpenError(Path("pipe")).message()), HasSubstr("is a pipe"));
   EXPECT_THAT(std::string(OpenError("/dev/null").message()), HasSubstr("is a device"));

@@ -81,7 +81,7 @@ TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
   walk.runs.resize(1);
   add(&walk.runs[0].listed, "bb", true, false);
   const Confirmation confirmation(walk, SourceMap(2), 0, 1);
-  EXPECT_THAT(FirstMissing(walk, confirmation, 2, 3),
+  EXPECT_THAT(FirstMissing(confirmation, 2, 3),
               ElementsAre(ElementsAre("e"), ElementsAre("b", "bb", "c")));
 }
 
@@ -93,7 +93,7 @@ TEST_F(ListingTest, AKeyThatIsFoundTwiceIsListedOnce) {
   walk.runs[0].listed.push_back(divergence_);
   walk.runs[0].listed[0].states[0].reset();
   const Confirmation confirmation(walk, SourceMap(2), 0, 1);
-  EXPECT_THAT(KnownDivergences(walk), ElementsAre(&walk.divergences[0]));
+  EXPECT_THAT(confirmation.known(), ElementsAre(&walk.divergences[0]));
   const std::optional<ListedKey> listed = ListedAs(walk.divergences[0], confirmation);
   ASSERT_TRUE(listed);
   EXPECT_EQ(listed->found, &walk.divergences[0]);

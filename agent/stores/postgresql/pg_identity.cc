@@ -1,0 +1,32 @@
+#include "agent/stores/postgresql/pg_identity.h"
+
+#include "agent/source/source_identity.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+// What every user may see, as two users' identities must be equal: not the cluster's identifier,
+// which a standby has too. The moment of the server's start, in microseconds, is its own.
+absl::StatusOr<std::vector<std::string>> PartsOf(PgConnection& connection) {
+  ASSIGN_OR_RETURN(
+      const PgResult database,
+      connection.Query("SELECT oid, datname, pg_catalog.current_setting('port') FROM "
+                       "pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"));
+  if (database.rows() != 1) return absl::InternalError("no database");
+  return std::vector<std::string>{"postgresql", connection.session().server, database.Text(0, 0),
+                                  database.Text(0, 1), database.Text(0, 2)};
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> PgIdentity(PgConnection& connection,
+                                       const std::vector<std::string>& parts) {
+  absl::StatusOr<std::vector<std::string>> all = PartsOf(connection);
+  if (absl::IsCancelled(all.status())) return all.status();
+  if (!all.ok()) return std::string();
+  all->insert(all->end(), parts.begin(), parts.end());
+  return SourceIdentity(*all);
+}
+
+}  // namespace driftwood::agent
