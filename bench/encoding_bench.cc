@@ -240,13 +240,14 @@ int Main(int argc, char** argv) {
   BenchNumeric(99'999'999, rounds);
   BenchNumeric(99'999'999'999'999'999, rounds);
   std::printf("   bytes  ns a record  64 / 128 / 256\n");
-  for (const size_t bytes : {16, 60, 100, 130, 200, 260, 400, 700, 1000, 2000, 10'000, 100'000}) {
+  for (const size_t bytes :
+       {16u, 60u, 100u, 130u, 200u, 260u, 400u, 700u, 1000u, 2000u, 10'000u, 100'000u}) {
     CompareLimits(bytes, rounds);
   }
   BenchLongValue(rounds);
   for (const merkle::Sha256Lanes& lanes : merkle::RunnableSha256Lanes()) {
     std::printf("%s\n   bytes  ns a record  bodies one by one / in lanes\n", lanes.name);
-    for (const size_t bytes : {16, 100, 130, 200, 400, 700, 900}) {
+    for (const size_t bytes : {16u, 100u, 130u, 200u, 400u, 700u, 900u}) {
       CompareLanes(lanes, bytes, rounds);
     }
   }

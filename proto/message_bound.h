@@ -11,7 +11,8 @@
 
 namespace driftwood::proto {
 
-// Elements of lists, those in other messages too: the columns of an agreement, the keys of a request.
+// Elements of lists, those in other messages too: the columns of an agreement, the keys of a
+// request.
 inline constexpr size_t kListedMax = 250'000;
 
 // ResourceExhausted: there are more of them in `buffer`. Leaves it as it is.
@@ -24,7 +25,8 @@ class BoundedTraits {
                                 grpc::ByteBuffer* buffer, bool* own_buffer) {
     return grpc::GenericSerialize<grpc::ProtoBufferWriter, Message>(message, buffer, own_buffer);
   }
-  static grpc::Status Deserialize(grpc::ByteBuffer* buffer, google::protobuf::MessageLite* message) {
+  static grpc::Status Deserialize(grpc::ByteBuffer* buffer,
+                                  google::protobuf::MessageLite* message) {
     const grpc::Status bound = CheckListed(buffer, *Message::descriptor());
     if (!bound.ok()) {
       buffer->Clear();  // gRPC gives it away with this call, also where it fails
@@ -38,9 +40,9 @@ class BoundedTraits {
 
 namespace grpc {
 
-#define DRIFTWOOD_BOUNDED(Message)                       \
-  template <>                                            \
-  class SerializationTraits<driftwood::v1::Message>      \
+#define DRIFTWOOD_BOUNDED(Message)                  \
+  template <>                                       \
+  class SerializationTraits<driftwood::v1::Message> \
       : public driftwood::proto::BoundedTraits<driftwood::v1::Message> {}
 
 DRIFTWOOD_BOUNDED(DescribeRequest);

@@ -63,8 +63,11 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
                                          const IndexerOptions& options,
                                          const std::filesystem::path& path) {
   RETURN_IF_ERROR(CheckAgreement(agreement, options.key));
-  const merkle::IndexOptions index_options{options.key, agreement.params, agreement.Fingerprint(),
-                                           options.sort_memory_bytes, agreement.schema.multiset,
+  const merkle::IndexOptions index_options{options.key,
+                                           agreement.params,
+                                           agreement.Fingerprint(),
+                                           options.sort_memory_bytes,
+                                           agreement.schema.multiset,
                                            options.durable};
   ASSIGN_OR_RETURN(std::unique_ptr<merkle::IndexBuilder> builder,
                    merkle::IndexBuilder::Create(path, index_options));

@@ -189,9 +189,9 @@ grpc::Status GrpcService::Query(grpc::ServerContext* context, const v1::QueryReq
                                 grpc::ServerWriter<v1::QueryReply>* writer) {
   return Handle(context, [&]() -> absl::Status {
     const CallWatch::Guard guard(&watch_, context->c_call(), options_.query_timeout);
-    ASSIGN_OR_RETURN(const std::string answers,
-                     service_->Query(request->snapshot(), request->questions(),
-                                     CancelCheck(context)));
+    ASSIGN_OR_RETURN(
+        const std::string answers,
+        service_->Query(request->snapshot(), request->questions(), CancelCheck(context)));
     ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(answers.size()));
     for (size_t begin = 0; begin < answers.size(); begin += kReplyPartBytesMax) {
       v1::QueryReply part;

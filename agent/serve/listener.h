@@ -1,7 +1,7 @@
 // Accepts connections on one address and hands them on: so many at a time as there are file
-// descriptors for. It is ours and not gRPC's, since gRPC 1.51 stops listening for good once accept()
-// has failed for want of a descriptor, sets no limit on connections, and lets a unix socket be open
-// to all for a moment.
+// descriptors for. It is ours and not gRPC's, since gRPC 1.51 stops listening for good once
+// accept() has failed for want of a descriptor, sets no limit on connections, and lets a unix
+// socket be open to all for a moment.
 //
 // Start() and Stop() by one thread.
 #pragma once
@@ -29,8 +29,8 @@ size_t ConnectionsMax();
 
 class Listener {
  public:
-  // Bound, with a unix socket of mode 0600, but nobody is taken yet. FailedPrecondition: the address
-  // can't be had.
+  // Bound, with a unix socket of mode 0600, but nobody is taken yet. FailedPrecondition: the
+  // address can't be had.
   static absl::StatusOr<std::unique_ptr<Listener>> Open(const ListenAddress& address);
   // Stops, and removes the unix socket.
   ~Listener();

@@ -45,8 +45,8 @@ bool IsReadOnce(const ReplicaSpec& spec);
 std::string StoreIdentity(const std::string& url);
 
 // Starts agents and connects to them. Connect(), ListTables() and TakeNotices() by any thread,
-// several at once; WillConnect() by one, while no other call is in progress. It must outlive its peers. Destroyed, it
-// ends what it started and removes what it made.
+// several at once; WillConnect() by one, while no other call is in progress. It must outlive its
+// peers. Destroyed, it ends what it started and removes what it made.
 class Connector {
  public:
   virtual ~Connector() = default;

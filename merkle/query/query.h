@@ -101,7 +101,7 @@ struct QueryLimits {
   uint64_t records_passed_max = 20'000'000;
 };
 
-// Keys share prefixes on the wire. Decoded, those of a batch of answers may not take more than this.
+// Keys share prefixes on the wire. Decoded, those of a batch of answers may not take more.
 inline constexpr size_t kDecodedKeyBytesMax = size_t{64} << 20;
 
 // The low `width` bytes of a sum, the rest zero.
@@ -126,10 +126,9 @@ class QuerySession {
   ~QuerySession();
 
   // Answers one encoded batch. InvalidArgument: malformed, or a reference to what is not there;
-  // the session then stays as it was, also if it is ResourceExhausted: the cells that it would leave
-  // behind are too many. DataLoss: the index is damaged.
-  // `stopped` is asked now and then; true ends the batch with Cancelled, and leaves the session as it
-  // was too. It may be empty.
+  // the session then stays as it was, also if it is ResourceExhausted: the cells that it would
+  // leave behind are too many. DataLoss: the index is damaged. `stopped` is asked now and then;
+  // true ends the batch with Cancelled, and leaves the session as it was too. It may be empty.
   absl::StatusOr<std::string> Answer(std::string_view questions,
                                      const std::function<bool()>& stopped = {});
   // What the cells take that are kept for the next batch.

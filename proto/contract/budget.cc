@@ -10,8 +10,8 @@ Budget::Budget(std::string what, const BudgetLimits& limits, Now now)
 absl::Status Budget::Charge(size_t bytes, size_t items) {
   if (!status_.ok()) return status_;
   const auto over = [&](const std::string& limit) {
-    status_ = absl::ResourceExhaustedError(what_ + " has more than " + limit +
-                                           ", which is the limit");
+    status_ =
+        absl::ResourceExhaustedError(what_ + " has more than " + limit + ", which is the limit");
     return status_;
   };
   if (bytes > limits_.bytes - bytes_) return over(std::to_string(limits_.bytes) + " bytes");
@@ -31,9 +31,10 @@ absl::StatusOr<BudgetPool::Share> BudgetPool::Take(size_t bytes) {
   do {
     // One that is over the limit for itself has it while nobody else has any.
     if (used > 0 && (bytes > bytes_max_ || used > bytes_max_ - bytes)) {
-      return absl::ResourceExhaustedError(
-          "this agent has " + std::to_string(used) + " bytes of replies that nobody has taken yet, "
-          "and room for " + std::to_string(bytes_max_) + "; try again later");
+      return absl::ResourceExhaustedError("this agent has " + std::to_string(used) +
+                                          " bytes of replies that nobody has taken yet, "
+                                          "and room for " +
+                                          std::to_string(bytes_max_) + "; try again later");
     }
   } while (!used_.compare_exchange_weak(used, used + bytes));
   return Share(this, bytes);

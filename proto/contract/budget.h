@@ -1,5 +1,5 @@
-// What one request or one reply may take of our memory and time, whatever the other side says: it is
-// charged while the thing is read, so that nothing is kept, or sized, by a number that came with it.
+// What one request or one reply may take of our memory and time, whatever the other side says: it
+// is charged while the thing is read, so that no number that came with it says what is kept.
 #pragma once
 
 #include <atomic>
@@ -24,8 +24,9 @@ class Budget {
   using Now = std::chrono::steady_clock::time_point (*)();
 
   // `what` begins the messages: "the agent's description".
-  Budget(std::string what, const BudgetLimits& limits,
-         Now now = [] { return std::chrono::steady_clock::now(); });
+  Budget(
+      std::string what, const BudgetLimits& limits,
+      Now now = [] { return std::chrono::steady_clock::now(); });
 
   // ResourceExhausted, or DeadlineExceeded: that is over a limit, and which. It stays so.
   absl::Status Charge(size_t bytes, size_t items = 1);

@@ -23,7 +23,8 @@ inline constexpr size_t kReadKeysMax = 200'000;
 inline constexpr size_t kValueBytesMax = size_t{32} << 20;
 inline constexpr size_t kValuesBytesMax = size_t{128} << 20;
 
-// A column tag; and of one call (and of an agreement) rules, and tags of all its records (keys × (columns + rules)).
+// A column tag; and of one call (and of an agreement) rules, and tags of all its records (keys ×
+// (columns + rules)).
 inline constexpr size_t kTagBytes = 8;
 inline constexpr size_t kTagRulesMax = 16'384;
 inline constexpr size_t kTagsMax = size_t{8} << 20;

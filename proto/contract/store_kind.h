@@ -25,7 +25,7 @@ struct StoreKindDescription {
   };
   std::vector<FileEnding> endings{};
   std::string magic{};     // how a file of such a store begins; empty: in no way of its own
-  bool is_server = false;         // its URLs are "SCHEME://…"
+  bool is_server = false;  // its URLs are "SCHEME://…"
   // The environment variable from which its agent takes a password; empty: it takes none.
   std::string password_variable{};
 

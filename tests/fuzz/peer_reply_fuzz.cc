@@ -1,8 +1,9 @@
 // An agent that answers any call with any messages, and the coordinator's GrpcPeer that asks it: it
-// ends each call, crashes at none, and takes no more memory than an honest agent could make it take.
+// ends each call, crashes at none, and takes no more memory than an honest agent could make it
+// take.
 //
-// Input: which call, the status it ends with, and the messages: each two bytes of length and so many
-// bytes.
+// Input: which call, the status it ends with, and the messages: each two bytes of length and so
+// many bytes.
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -102,8 +103,7 @@ class Target {
     Call(kind % 8);
     rusage usage{};
     DRIFTWOOD_CHECK(::getrusage(RUSAGE_SELF, &usage) == 0);
-    DRIFTWOOD_CHECK(testing::kAddressSanitizer ||
-                    int64_t{usage.ru_maxrss} * 1024 < kPeakBytesMax);
+    DRIFTWOOD_CHECK(testing::kAddressSanitizer || int64_t{usage.ru_maxrss} * 1024 < kPeakBytesMax);
   }
 
  private:

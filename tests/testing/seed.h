@@ -11,6 +11,7 @@ namespace driftwood::testing {
 // Another one in each run, or that of --gtest_random_seed. While it lives, each failure says it.
 class Seed {
  public:
+  Seed() {}  // clang 14 makes no const member of a class that has none
   uint64_t value() const { return value_; }
 
  private:

@@ -15,9 +15,9 @@ namespace {
 
 // They give a TIME, but str_to_date() only where its format has no day, and addtime() and subtime()
 // where they begin with one: what a text or a name begins with isn't known.
-constexpr std::string_view kGivesTime[] = {"maketime", "sec_to_time",  "str_to_date", "time",
-                                           "timediff", "curtime",      "utc_time",    "current_time",
-                                           "convert",  "addtime",      "subtime"};
+constexpr std::string_view kGivesTime[] = {"maketime", "sec_to_time", "str_to_date", "time",
+                                           "timediff", "curtime",     "utc_time",    "current_time",
+                                           "convert",  "addtime",     "subtime"};
 // They read a TIME as a TIME or text, and give no TIME; or one that is looked at for itself.
 constexpr std::string_view kTakesTime[] = {
     "concat", "concat_ws",   "count", "hour",        "isnull",      "microsecond", "minute",

@@ -46,10 +46,10 @@ constexpr MysqlSetting kSettings[] = {
     {"max_error_count", "65535", "65535"},
 };
 
-// Where the server has them. What expressions give: whether `utf8` has three bytes, what REGEXP looks
-// over, what PASSWORD() makes, how much of a text is sorted by. Then the first turns long lists of keys into tables of types that the
-// server makes up, and the next shows tables as they were in the past. The last two would end a
-// scan that waits.
+// Where the server has them. What expressions give: whether `utf8` has three bytes, what REGEXP
+// looks over, what PASSWORD() makes, how much of a text is sorted by. Then the first turns long
+// lists of keys into tables of types that the server makes up, and the next shows tables as they
+// were in the past. The last two would end a scan that waits.
 constexpr MysqlSetting kOptional[] = {
     {"old_mode", "''", ""},
     {"default_regex_flags", "''", ""},

@@ -24,8 +24,8 @@ int CurrentTimeInt64(sqlite3_vfs* /*vfs*/, sqlite3_int64* milliseconds) {
 
 // A copy, so that all else is the default's own, also which locks this process holds.
 sqlite3_vfs WithCountingClock() {
-  // Before anything else: SQLite's account of the memory that it uses, which nobody asks for, is one
-  // lock for all connections.
+  // Before anything else: SQLite's account of the memory that it uses, which nobody asks for, is
+  // one lock for all connections.
   sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   sqlite3_vfs vfs = *sqlite3_vfs_find(nullptr);
   vfs.zName = kName;

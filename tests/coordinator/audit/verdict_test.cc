@@ -72,7 +72,7 @@ TEST_F(VerdictTest, AColumnThatOneLacksIsDivergentThoughAllRecordsAgree) {
 }
 
 TEST_F(VerdictTest, AnyGapIsIncompleteWhateverDiffers) {
-  for (const uint64_t confirmed : {0, 3}) {
+  for (const uint64_t confirmed : {0u, 3u}) {
     report_.gaps.clear();
     report_.error.reset();
     Differ({confirmed});

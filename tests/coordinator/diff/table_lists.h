@@ -12,7 +12,7 @@ namespace driftwood::coordinator {
 inline const std::vector<std::string> kNames = {"left", "right"};
 
 inline TableEntry Table(const std::string& name, std::vector<std::string> columns = {"id"},
-                 const std::string& kind = "table") {
+                        const std::string& kind = "table") {
   return {name, kind, kind == "table", {columns[0]}, columns, "sqlite:x.db?table=" + name};
 }
 

@@ -31,7 +31,7 @@ void ExpectFits(const std::string& name, const std::string& text, size_t columns
 
 TEST(HelpTextTest, AllOfItFitsTheTerminal) {
   ExpectFits("driftwood --help", ProgramHelp(80), 80);
-  for (const size_t columns : {60, 80, 120}) {
+  for (const size_t columns : {60u, 80u, 120u}) {
     ExpectFits("driftwood diff --help", DiffHelp(columns), std::max<size_t>(columns, 80));
   }
   for (const std::string& topic : TopicNames()) {

@@ -57,7 +57,7 @@ class FakePeer final : public Peer {
   std::function<std::string(std::string)> twist;  // changes each answer
   // Changes the answers of each round.
   std::function<void(const std::vector<merkle::Question>&, std::vector<merkle::Answer>*)> lie;
-  std::function<void()> before_read;              // called before each ReadRecords()
+  std::function<void()> before_read;  // called before each ReadRecords()
   std::function<void(std::vector<FoundRecord>*)> twist_read;
   // Column tags, as an agent of today has them; without, as one that knows nothing of them.
   bool gives_tags = false;

@@ -58,7 +58,7 @@ TEST(ReportTableTest, NothingIsWiderThanTheTerminal) {
   }
   for (const Report& report : {orders, long_values, Multiset(), MultisetWithValues(), Columns(),
                                Incomplete(), Sharded()}) {
-    for (const size_t columns : {40, 80, 100}) {
+    for (const size_t columns : {40u, 80u, 100u}) {
       std::stringstream lines(Render(report, ReportFormat::kTable, columns));
       std::string line;
       while (std::getline(lines, line)) EXPECT_LE(DisplayWidth(line), columns) << line;

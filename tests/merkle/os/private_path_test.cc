@@ -118,7 +118,8 @@ TEST_F(PrivatePathTest, OfManyThatMakeASecretFileAtOnceOneWinsForAll) {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < read.size(); ++i) {
     threads.emplace_back([&, i] {
-      EXPECT_TRUE(CreateSecretFile(path, "key", std::string(1000, static_cast<char>('a' + i))).ok());
+      EXPECT_TRUE(
+          CreateSecretFile(path, "key", std::string(1000, static_cast<char>('a' + i))).ok());
       read[i] = *ReadSecretFile(path, "key", 1000);
     });
   }

@@ -335,19 +335,19 @@ TEST_F(QueryTest, OfAListOnlyWhatIsStillReferredToIsKept) {
       static_cast<uint32_t>(Ask(session, {Whole(QuestionKind::kPartition)})[0].cells.size());
   const size_t all = session.kept_bytes();
   EXPECT_GT(all, cells * 400u);
-  const Answers before = Ask(session, {About(QuestionKind::kSummarize, 0, 7),
-                                       About(QuestionKind::kHold, 0, 100, 3),
-                                       About(QuestionKind::kHold, 0, cells - 2, 2)});
+  const Answers before =
+      Ask(session, {About(QuestionKind::kSummarize, 0, 7), About(QuestionKind::kHold, 0, 100, 3),
+                    About(QuestionKind::kHold, 0, cells - 2, 2)});
   EXPECT_LT(session.kept_bytes(), 5000u);
   // The same ranges as before, named by their new places.
-  const Answers after = Ask(session, {About(QuestionKind::kSummarize, 0),
-                                      About(QuestionKind::kSummarize, 1, 0, 3),
-                                      About(QuestionKind::kSummarize, 2, 0, 2)});
+  const Answers after =
+      Ask(session, {About(QuestionKind::kSummarize, 0), About(QuestionKind::kSummarize, 1, 0, 3),
+                    About(QuestionKind::kSummarize, 2, 0, 2)});
   QuerySession fresh(&tree, QueryLimits());
   Ask(fresh, {Whole(QuestionKind::kPartition)});
-  const Answers expected = Ask(fresh, {About(QuestionKind::kSummarize, 0, 7),
-                                       About(QuestionKind::kSummarize, 0, 100, 3),
-                                       About(QuestionKind::kSummarize, 0, cells - 2, 2)});
+  const Answers expected =
+      Ask(fresh, {About(QuestionKind::kSummarize, 0, 7), About(QuestionKind::kSummarize, 0, 100, 3),
+                  About(QuestionKind::kSummarize, 0, cells - 2, 2)});
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(after[i].cells[0].fingerprint, expected[i].cells[0].fingerprint) << i;
     EXPECT_EQ(after[i].cells[0].count, expected[i].cells[0].count) << i;
@@ -363,8 +363,8 @@ TEST_F(QueryTest, WhatWouldBeKeptBeyondTheBoundIsRefusedAndTheSessionStays) {
   QuerySession session(&tree, limits);
   const auto cells =
       static_cast<uint32_t>(Ask(session, {Whole(QuestionKind::kPartition)})[0].cells.size());
-  const auto reply = session.Answer(EncodeQuestions(
-      {About(QuestionKind::kHold, 0, 0, cells), Whole(QuestionKind::kPartition)}));
+  const auto reply = session.Answer(
+      EncodeQuestions({About(QuestionKind::kHold, 0, 0, cells), Whole(QuestionKind::kPartition)}));
   EXPECT_EQ(reply.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Ask(session, {About(QuestionKind::kSummarize, 0, 0, cells)})[0].cells[0].count, 2000u);
 }
@@ -374,8 +374,9 @@ TEST_F(QueryTest, ABatchEndsWhenItIsStoppedAndTheSessionStays) {
   const auto cells =
       static_cast<uint32_t>(Ask(session, {Whole(QuestionKind::kPartition)})[0].cells.size());
   int asked = 0;
-  const auto reply = session.Answer(
-      EncodeQuestions(Questions(1000, Whole(QuestionKind::kSummarize))), [&] { return ++asked > 3; });
+  const auto reply =
+      session.Answer(EncodeQuestions(Questions(1000, Whole(QuestionKind::kSummarize))),
+                     [&] { return ++asked > 3; });
   EXPECT_EQ(reply.status().code(), absl::StatusCode::kCancelled);
   EXPECT_LT(asked, 10);
   EXPECT_EQ(Ask(session, {About(QuestionKind::kSummarize, 0, 0, cells)})[0].cells[0].count, 300u);

@@ -39,8 +39,7 @@ TEST_F(TokenTest, WhatIsNoTokenIsRefused) {
 }
 
 TEST_F(TokenTest, AFileThatOthersMayReadIsNoSecret) {
-  EXPECT_EQ(ReadOf("0123456789abcdef", 0644).status().code(),
-            absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(ReadOf("0123456789abcdef", 0644).status().code(), absl::StatusCode::kPermissionDenied);
 }
 
 }  // namespace

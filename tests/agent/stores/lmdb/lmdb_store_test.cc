@@ -161,7 +161,8 @@ TEST_F(LmdbStoreTest, Ledger17ADatabaseThatWasDroppedIsNotAnEmptyOne) {
 }
 
 // ASan's allocator, unlike glibc's, isn't usable after a fork() beside which another thread had its
-// lock: then the reader's process hangs, once in some thousand times, and the answer is Unavailable.
+// lock: then the reader's process hangs, once in some thousand times, and the answer is
+// Unavailable.
 constexpr int kReadsMax = testing::kAddressSanitizer ? 5 : 1;
 
 TEST_F(LmdbStoreTest, StoresOfOneFileAreReadSideBySide) {

@@ -43,7 +43,7 @@ absl::StatusOr<std::string> Decode(Encoding encoding, const std::string& text,
 std::string ErrorOf(Encoding encoding, const std::string& text) {
   const auto decoded = Decode(encoding, text);
   EXPECT_EQ(decoded.status().code(), absl::StatusCode::kInvalidArgument) << decoded.status();
-  for (const size_t piece : {1, 2, 3, 5}) {
+  for (const size_t piece : {1u, 2u, 3u, 5u}) {
     EXPECT_EQ(Decode(encoding, text, piece).status(), decoded.status()) << piece;
   }
   return std::string(decoded.status().message());
