@@ -87,7 +87,8 @@ ColumnReading::AppendFunction ColumnReading::AppendFunctionOf(ColumnType type) {
     case ColumnType::kText:
       return AppendAsText;
     case ColumnType::kBytes:
-      return AppendOrNumberText<AppendAsBytes>;
+      // Not so here: a column without a type has texts beside numbers, and 1 is not the text "1".
+      return AppendAsBytes;
     case ColumnType::kDate:
       return AppendOrNumberText<AppendAsDate>;
     case ColumnType::kTime:

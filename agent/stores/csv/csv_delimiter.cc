@@ -58,7 +58,10 @@ absl::StatusOr<std::optional<char>> DetectDelimiter(const ByteSource& source,
                                                     const CsvDialect& dialect,
                                                     const ChunkOptions& options) {
   const CsvDecoder decoder(dialect, {0}, 1);
-  RecordChunks chunks(source, 0, source.size(), options, decoder.NewRecordEnds());
+  // What is found must not depend on how the file is read.
+  ChunkOptions beginning = options;
+  beginning.chunk_bytes = ChunkOptions().chunk_bytes;
+  RecordChunks chunks(source, 0, source.size(), beginning, decoder.NewRecordEnds());
   ASSIGN_OR_RETURN(const RecordChunks::Step step, chunks.Next());
   const Chunk* const chunk = std::get_if<Chunk>(&step);
   if (chunk == nullptr) return std::optional<char>();  // what is wrong is found by who reads it

@@ -28,7 +28,7 @@ TEST(TextReadingTest, BytesMayBeWrittenInHexadecimal) {
   EXPECT_EQ(read(Text("\\x0")), "mismatched-text \\x0 !");
   EXPECT_EQ(read(Text("\\x0g")), "mismatched-text \\x0g !");
   EXPECT_EQ(read(Text("0aff")), "mismatched-text 0aff !");
-  EXPECT_EQ(read(Int(1)), "mismatched-text 1 !");
+  EXPECT_EQ(read(Int(1)), "integer 1 !");
 }
 
 TEST(TextReadingTest, UuidsReadFromTextAndSixteenBytes) {

@@ -81,7 +81,7 @@ TEST(PgUrlTest, AServerThatIsGoneIsNoticedUnlessTheUrlSaysOtherwise) {
 
 TEST(PgUrlTest, WhatIsUnknownOrWouldChangeTheProtocolIsRefused) {
   EXPECT_THAT(Refusal("postgresql://h/d?tabel=t"),
-              HasSubstr("unknown parameter \"tabel\" (known: "));
+              HasSubstr("unknown parameter \"tabel\" (did you mean 'table'?) (known: "));
   EXPECT_THAT(Refusal("postgresql://h/d?tabel=t"), HasSubstr("table"));
   EXPECT_THAT(Refusal("postgresql://h/d?table=t&replication=database"), HasSubstr("replication"));
   EXPECT_THAT(Refusal("postgresql://h/d?table=t&client_encoding=LATIN1"),
