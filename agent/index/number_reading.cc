@@ -37,6 +37,17 @@ bool AppendIntegralDouble(double value, Place place, std::string* out) {
   return true;
 }
 
+// A double of 2^63 or more that fits 64 bits, as SQLite keeps an integer that is too large for it:
+// as text and from servers it is the integer of these digits.
+bool AppendLargeDouble(double value, Place place, std::string* out) {
+  if (!(value >= 0x1p63 && value < 0x1p64)) return false;
+  std::array<char, 32> text;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() &&
+         merkle::AppendIntegerText({text.data(), static_cast<size_t>(end - text.data())}, place,
+                                   out);
+}
+
 // A number that a column of other numbers can't hold, such as 1.5 among integers, is the number
 // that it is, from text too: a store that holds it equals what its own programs write of it.
 bool AppendOtherNumber(const SourceValue& value, Place place, std::string* out) {
@@ -167,7 +178,8 @@ bool AppendAsInteger(const SourceValue& value, Place place, std::string* out) {
       merkle::AppendUnsigned(value.uint64, place, out);
       return true;
     case Kind::kDouble:
-      return AppendIntegralDouble(value.real, place, out) || AppendOtherNumber(value, place, out);
+      return AppendIntegralDouble(value.real, place, out) ||
+             AppendLargeDouble(value.real, place, out) || AppendOtherNumber(value, place, out);
     case Kind::kText:
     case Kind::kString:
     case Kind::kStored:

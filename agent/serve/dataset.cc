@@ -219,6 +219,10 @@ absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
   RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this, control);
   absl::StatusOr<SourceDescription> description = store_->Describe();
+  // The store can't be reached; its agent was, since this says so.
+  if (absl::IsUnavailable(description.status())) {
+    return WithDefaultFault(description.status(), Fault::kSource);
+  }
   if (description.ok()) offered_key_ = description->key;
   return description;
 }

@@ -74,6 +74,10 @@ std::string WhyNoTable(std::string_view head, const std::string& path) {
     return Text("an SQLite database", "compare one of its tables, as in 'sqlite:" +
                                           PercentEncode(path, "%?") + "?table=NAME'");
   }
+  constexpr size_t kTarMagicAt = 257;
+  if (head.size() > kTarMagicAt && head.substr(kTarMagicAt).starts_with("ustar")) {
+    return Text("a tar archive", "unpack it");
+  }
   const std::string begin = Lowercase(head);
   for (const Kind& kind : kKinds) {
     const bool is_text = kind.magic.front() == '<';

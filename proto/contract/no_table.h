@@ -8,7 +8,7 @@
 namespace driftwood {
 
 // So many bytes, or all of a shorter file, are enough to tell.
-inline constexpr size_t kNoTableHeadBytes = 64;
+inline constexpr size_t kNoTableHeadBytes = 264;
 
 // "an Excel workbook; export its sheet as CSV": what the file at `path` is, and what to do. `head`
 // is how it begins. Empty: not such a thing.

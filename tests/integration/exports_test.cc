@@ -153,6 +153,18 @@ TEST_F(ExportsTest, SqliteTablesAreTheirCsvAndTheirJson) {
   ExpectIdentical({"sqlite:s.db?table=t", "jsonl:t.jsonl"});
 }
 
+// An integer of 64 bits without a sign is a REAL in SQLite.
+TEST_F(ExportsTest, AnIntegerThatIsTooLargeForSqliteIsItsExport) {
+  Sql("large.db",
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, v INTEGER);"
+      "INSERT INTO t VALUES (1, 9.3e18), (2, 1e19), (3, 1.8e19), (4, 1.9e19), (5, -9.3e18)");
+  Export({"sqlite3", "-csv", "-header", Path("large.db"), "SELECT * FROM t"}, "large.csv");
+  EXPECT_EQ(Verdict({"sqlite:large.db?table=t", "csv:large.csv"}), "IDENTICAL");
+  Sql("large.db", "UPDATE t SET v = 9.4e18 WHERE id = 1");
+  EXPECT_EQ(Found(DiffJson({"sqlite:large.db?table=t", "csv:large.csv"})),
+            (std::set<std::string>{"1 changed"}));
+}
+
 // SQLite keeps in a column what it is given. Whatever that is equals what its own programs write.
 TEST_F(ExportsTest, WhatASqliteColumnHoldsOfAnotherKindIsItsExport) {
   const std::vector<std::string> types = {"INTEGER",      "INT",  "REAL",    "NUMERIC",

@@ -61,6 +61,7 @@ absl::Status WarnOfUnseenTables(MysqlConnection& connection, const std::string& 
                        "information_schema.SCHEMA_PRIVILEGES WHERE PRIVILEGE_TYPE = 'SELECT' AND " +
                        connection.Literal(database) + " LIKE TABLE_SCHEMA)"));
   if (result.rows() == 1 && result.Text(0, 0) != "0") return absl::OkStatus();
+  list->scope = "what its user may see";
   list->warnings.push_back(
       "its user may not read the whole database " + Printable(database) +
       ", and a server shows no table on which its user has no privilege: such tables are not "

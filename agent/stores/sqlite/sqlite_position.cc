@@ -1,6 +1,7 @@
 #include "agent/stores/sqlite/sqlite_position.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -152,7 +153,22 @@ std::string SqliteWatch::ChangeOfLog(const SqliteConnection& connection, bool* h
   return "its -wal file was overwritten";
 }
 
+// What was written last stands in the log beside the name under which it was written, and nothing
+// here says that there is another log. SQLite itself reads the older state then.
+std::string SqliteWatch::WhyLogMayBeElsewhere(const SqliteConnection& connection) const {
+  struct stat named {};
+  if (!log_ || ::stat(file_->path().c_str(), &named) != 0 || named.st_nlink < 2) return "";
+  struct stat log {};
+  if (::stat(LogPath(connection).c_str(), &log) == 0 && log.st_size > 0) return "";
+  return Printable(file_->path()) + " is in WAL mode and has " + std::to_string(named.st_nlink) +
+         " names (hard links): what was written last may stand in a -wal file beside another; "
+         "compare it by the name that its programs use, or a copy";
+}
+
 std::string SqliteWatch::WhyNotOneState(const SqliteConnection& connection) const {
+  if (std::string elsewhere = WhyLogMayBeElsewhere(connection); !elsewhere.empty()) {
+    return elsewhere;
+  }
   const std::string written =
       Printable(file_->path()) + " was written past SQLite's locks while it was read: ";
   // The file before the log: a checkpoint that begins in between has not changed what was looked

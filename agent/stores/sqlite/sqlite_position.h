@@ -53,6 +53,7 @@ class SqliteWatch {
   // Absent: not in WAL mode.
   static absl::StatusOr<std::optional<Log>> ReadLog(const SqliteConnection& connection,
                                                     std::optional<uint32_t> frames = std::nullopt);
+  std::string WhyLogMayBeElsewhere(const SqliteConnection& connection) const;
   std::string ChangeOfLog(const SqliteConnection& connection, bool* has_copied) const;
 
   SqliteWatch(std::unique_ptr<FileWatch> file, std::optional<Log> log)

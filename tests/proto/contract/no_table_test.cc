@@ -25,6 +25,7 @@ TEST(NoTableTest, WhatIsNoTableIsNamedWithWhatToDo) {
       {"PGDMP\x01", "restore it"},
       {"<!DOCTYPE html><html>", "an HTML page"},
       {std::string("\xFD\x37zXZ\0\0"sv), "an xz archive; unpack it"},
+      {"orders.csv" + std::string(247, '\0') + "ustar  ", "a tar archive; unpack it"},
       {"BZh91AY&SY", "a bzip2 archive; unpack it"}};
   for (const auto& [head, text] : kinds) {
     EXPECT_THAT(WhyNoTable(head, "a?b.db"), HasSubstr(text));

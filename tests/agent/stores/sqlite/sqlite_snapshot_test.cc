@@ -83,6 +83,31 @@ TEST_F(SqliteStoreTest, ARolledBackChangeLeavesTheProof) {
   EXPECT_TRUE(store->IsUnchanged(position).value());
 }
 
+// The log lies beside the name under which the file is written: by another name SQLite itself reads
+// what was there before.
+TEST_F(SqliteStoreTest, BehindAHardLinkTheLogMayBeElsewhere) {
+  const Writer writer(File());
+  writer.Run(
+      "PRAGMA journal_mode = WAL; CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT);"
+      "INSERT INTO t VALUES (1, 'a'); PRAGMA wal_checkpoint(TRUNCATE)");
+  writer.Run("UPDATE t SET v = 'changed'");
+  // A copy: within one process SQLite itself knows a file by its inode.
+  const std::filesystem::path folder = File().parent_path();
+  std::filesystem::copy_file(File(), folder / "copy.db");
+  std::filesystem::copy_file(File().string() + "-wal", folder / "copy.db-wal");
+  std::filesystem::create_hard_link(folder / "copy.db", folder / "other.db");
+  const auto read = [&](const char* name) {
+    const StoreUrl url{"sqlite", (folder / name).string(), {{"table", "t"}}};
+    return ReadAll(*OpenSqliteStore(url).value(), {"v"});
+  };
+  const ScanOutcome wrong = read("other.db");
+  EXPECT_THAT(wrong.end.not_point_in_time, HasSubstr("has 2 names (hard links)"));
+  EXPECT_EQ(wrong.end.position, "");
+  const ScanOutcome right = read("copy.db");
+  EXPECT_THAT(right.rows, ElementsAre(ElementsAre("text changed")));
+  EXPECT_EQ(right.end.not_point_in_time, "");
+}
+
 TEST_F(SqliteStoreTest, ACommitWithoutWalEndsTheProofToo) {
   Run("CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); CREATE TABLE s(id INTEGER PRIMARY KEY);"
       "INSERT INTO t VALUES (1, 'a')");
