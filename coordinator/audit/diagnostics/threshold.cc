@@ -29,7 +29,8 @@ std::optional<CountedShift> Daylight(const std::vector<CountedShift>& moments, u
 bool StandsOut(uint64_t count, uint64_t next, uint64_t all) {
   if (count >= all) return count > 2 * next;
   constexpr uint64_t kPart = 8;
-  return count * kPart >= all && count > 3 * next + (count * 2 >= all ? 1 : 3);
+  const bool is_nearly_all = count * 4 >= all * 3;
+  return count * kPart >= all && count > 3 * next + (is_nearly_all ? 1 : 5);
 }
 
 }  // namespace
