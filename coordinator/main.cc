@@ -194,7 +194,7 @@ void ReplaceOutput(const std::vector<std::string>& words, const std::string& mes
     for (size_t i = 0; i < words.size(); ++i) {
       std::string& value = options.*option.value;
       const bool is_named = words[i] == name || words[i] == short_name;
-      if (is_named && i + 1 < words.size()) {
+      if (is_named && i + 1 < words.size() && !words[i + 1].starts_with("-")) {
         value = words[i + 1];
       } else if (words[i].starts_with(name + "=")) {
         value = words[i].substr(name.size() + 1);
@@ -321,6 +321,22 @@ int Print(const std::string& text) {
   return Complain(std::string(status.message()), merkle::Secrets());
 }
 
+// An option's value that is an option: `--output -q` would write a file "-q", and say less than it
+// was asked to. Empty: there is none.
+std::string ForgottenValue(const CLI::App& diff, const std::vector<std::string>& words) {
+  for (size_t i = 0; i + 1 < words.size() && words[i] != "--"; ++i) {
+    const CLI::Option* const option = diff.get_option_no_throw(words[i]);
+    if (!words[i].starts_with("-") || option == nullptr) continue;
+    if (option->get_items_expected_max() == 0) continue;
+    const std::string& value = words[++i];
+    if (!value.starts_with("-") || diff.get_option_no_throw(value) == nullptr) continue;
+    const std::string& name = words[i - 1];
+    return name + " has no value: " + value + " is an option" +
+           (name.starts_with("--") ? " (if it is meant, write " + name + "=" + value + ")" : "");
+  }
+  return "";
+}
+
 // `words`: all that follow "diff".
 int DiffCommand(std::vector<std::string> words, const merkle::Secrets& secrets,
                 const std::function<void()>& hide_passwords) {
@@ -328,6 +344,9 @@ int DiffCommand(std::vector<std::string> words, const merkle::Secrets& secrets,
   CLI::App app("", "driftwood");
   AddDiff(&app, &options);
   try {
+    if (const std::string forgotten = ForgottenValue(app, words); !forgotten.empty()) {
+      throw CLI::ArgumentMismatch(forgotten);
+    }
     app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
   } catch (const CLI::CallForHelp&) {
     return Print(DiffHelp(TerminalColumns()));

@@ -179,6 +179,7 @@ class DiffAll {
   DiffOptions OptionsOf(const MatchedTable& table, const TableOptions& columns) const {
     DiffOptions options = options_;
     options.all = false;
+    options.table = table.name;
     options.tables.clear();
     options.skip_tables.clear();
     options.table_renames.clear();

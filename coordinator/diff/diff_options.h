@@ -37,6 +37,7 @@ struct DiffOptions {
   std::vector<std::string> tables;  // lists; --all: these only
   std::vector<std::string> skip_tables;
   std::vector<std::string> table_renames;  // "replica:table=name"
+  std::string table;                       // of those of --all that this is for; else empty
   std::vector<TableItem> table_items;      // besides those that the lists have as TABLE.COLUMN
   // Of the stores, from elsewhere than their URLs; none, or one for each store.
   std::vector<std::optional<std::string>> passwords;

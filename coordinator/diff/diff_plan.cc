@@ -275,6 +275,17 @@ std::string OptionText(Setting setting, std::string_view value) {
   return text;
 }
 
+std::string OptionTextOf(const std::string& table, Setting setting, std::string_view value) {
+  if (table.empty() || setting != Setting::kColumns || value.empty()) {
+    return OptionText(setting, value);
+  }
+  std::string columns;
+  for (const std::string& column : SplitList(value)) {
+    columns += (columns.empty() ? "" : ",") + ListItem(table + "." + column);
+  }
+  return OptionText(setting, columns);
+}
+
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {
   std::vector<std::string> names;
   for (const std::string& list : lists) {

@@ -256,7 +256,9 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
   audit.sample.seed = std::random_device()();
   audit.salt = environment.salt;
   audit.now_seconds = environment.now_seconds;
-  audit.setting = OptionText;
+  audit.setting = [&options](Setting setting, std::string_view value) {
+    return OptionTextOf(options.table, setting, value);
+  };
   audit.records_folder = merkle::TemporaryFolder::DefaultParent();
   audit.records_held_max = RecordsHeldMax(plan.audit);
   std::vector<Peer*> asked;

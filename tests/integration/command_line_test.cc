@@ -166,6 +166,12 @@ TEST_F(CommandLineTest, WhatIsMistypedIsAnsweredWithWhatWasMeant) {
   ExpectRefused(with({"--rule", "name:rtrimm"}), "(did you mean 'rtrim'?)");
   ExpectRefused({"cvs:orders.csv", "export.csv"}, "(did you mean 'csv'?)");
   ExpectRefused(with({"--recheck", "5m"}), "write 500ms, 30s, 5min or 1h");
+  ExpectRefused(with({"--output", "-q"}), "--output has no value: -q is an option");
+  ExpectRefused(with({"-o", "--format", "json"}), "-o has no value: --format is an option");
+  ExpectRefused(with({"--state-dir", "--quiet"}), "write --state-dir=--quiet");
+  for (const char* file : {"-q", "--format", "--quiet"}) {
+    EXPECT_FALSE(std::filesystem::exists(dir_.path() / file)) << file;
+  }
   EXPECT_EQ(Driftwood(with({"--recheck", "0s", "--types", "id=bigint,name=varchar"})).exit_code, 0);
 }
 
