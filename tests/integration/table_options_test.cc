@@ -84,7 +84,7 @@ TEST_F(TableOptionsTest, ADifferenceOfTheSchemasIsAFindingOfItsOwn) {
   EXPECT_EQ(document["tables"][2]["compared"]["schema_differences"],
             Json::parse(R"([{"column":"note","missing_in":["right"]}])"));
   const std::string a = "sqlite:" + Path("a.db"), b = "sqlite:" + Path("b.db");
-  // The advice can be pasted: with --all, columns are those of a table.
+  // What is said to do can be pasted: with --all, columns are those of a table.
   ProcessResult result = Diff({"--all", a, b, "--skip-tables", "log,extra"});
   EXPECT_THAT(result.out, HasSubstr("or say what to compare with --columns shop."));
   result = Diff({"--all", a, b, "--skip-tables", "log,extra", "--common-columns"});
