@@ -27,6 +27,14 @@ std::string SourceIdentity(const std::vector<std::string>& parts) {
   return Hex(std::string_view(merkle::Sha256(text)).substr(0, kBytes));
 }
 
+absl::StatusOr<std::string> ServerIdentity(absl::StatusOr<std::vector<std::string>> server,
+                                           const std::vector<std::string>& parts) {
+  if (absl::IsCancelled(server.status())) return server.status();
+  if (!server.ok()) return std::string();
+  server->insert(server->end(), parts.begin(), parts.end());
+  return SourceIdentity(*server);
+}
+
 std::string FileIdentity(uint64_t device, uint64_t inode, std::string_view part) {
   return SourceIdentity(
       {"file", RunningKernel(), std::to_string(device), std::to_string(inode), std::string(part)});

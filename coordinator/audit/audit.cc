@@ -223,8 +223,9 @@ class Audit {
     }
   }
 
-  // Who looked at the beginning of a file may have taken a column for integers that are not all.
-  // Nothing would be equal or differ that is not or does not so, but it is no column of integers.
+  // Only the beginning of a file was looked at: further on a key may be no integer. As integers the
+  // same keys would be equal as they are as text, so that this is no matter of the verdict; but the
+  // report must not call integers what are none, nor sort them so.
   bool PrepareAsInferred() {
     if (!Prepare()) return false;
     bool holds = true;

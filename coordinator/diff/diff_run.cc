@@ -481,8 +481,7 @@ bool WriteKeys(ReportFormat format, const DiffOptions& options, const DiffEnviro
   const std::vector<std::string> without = TablesWithoutKeyLists(*report);
   if (status.ok() && !without.empty()) {
     Say(environment,
-        "driftwood: warning: no keys are written of tables that were not wholly "
-        "compared: " +
+        "driftwood: warning: no keys are written of tables that were not wholly compared: " +
             JoinNames(without, kNamedMax));
   }
   for (TableReport& table : report->tables) table.report.CutRecords(ListedMax(format, options));

@@ -33,11 +33,7 @@ absl::StatusOr<std::vector<std::string>> PartsOf(MysqlConnection& connection) {
 
 absl::StatusOr<std::string> MysqlIdentity(MysqlConnection& connection,
                                           const std::vector<std::string>& parts) {
-  absl::StatusOr<std::vector<std::string>> all = PartsOf(connection);
-  if (absl::IsCancelled(all.status())) return all.status();
-  if (!all.ok()) return std::string();
-  all->insert(all->end(), parts.begin(), parts.end());
-  return SourceIdentity(*all);
+  return ServerIdentity(PartsOf(connection), parts);
 }
 
 }  // namespace driftwood::agent

@@ -9,16 +9,11 @@
 #include <vector>
 
 #include "merkle/hash/sha256_lanes.h"
+#include "tests/testing/counting_key.h"
 #include "tests/testing/seed.h"
 
 namespace driftwood::merkle {
 namespace {
-
-DigestKey CountingKey() {
-  std::string bytes;
-  for (char c = 0; c < 32; ++c) bytes.push_back(c);
-  return DigestKey::FromBytes(bytes).value();
-}
 
 std::string BodyHash(const DigestKey& key, std::string_view body) {
   std::string hash(BodyHasher::kBytes, '\0');

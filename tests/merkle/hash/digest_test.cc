@@ -7,14 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/testing/counting_key.h"
+
 namespace driftwood::merkle {
 namespace {
-
-DigestKey CountingKey() {
-  std::string bytes;
-  for (char c = 0; c < 32; ++c) bytes.push_back(c);
-  return DigestKey::FromBytes(bytes).value();
-}
 
 std::string Block(const DigestKey& key, std::string label) {
   label.resize(32, '\0');
