@@ -374,6 +374,7 @@ class Audit {
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
     walk_options.run_keys_listed_max = RunKeysListedMax();
+    walk_options.folder = options_.records_folder;
     auto walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
@@ -385,7 +386,7 @@ class Audit {
         break;
       }
       if (MustSample(*walk)) {
-        CountTraffic(walk->Result());
+        CountTraffic(walk->Traffic());
         if (TakeSample()) return false;
         // Its ranges are lost to the sample's questions.
         walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
@@ -418,12 +419,13 @@ class Audit {
         SampleKeySpace(sources_.peers(), roots_, map(), agreement_.params, options_.sample);
     if (!sample.ok() || sample->share_to_stream() <= 0.5) return false;
     sample_ = *std::move(sample);
+    std::vector<Divergence> divergences;
+    for (const SampledBlock& block : sample_->blocks) {
+      divergences.insert(divergences.end(), block.divergences.begin(), block.divergences.end());
+    }
     result_ = WalkResult();
     result_.sampled = true;
-    for (const SampledBlock& block : sample_->blocks) {
-      result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
-                                 block.divergences.end());
-    }
+    result_.divergences = DivergenceList::Of(divergences);
     walk_error_ = ReportError{
         absl::StatusCode::kResourceExhausted,
         "more than " + GroupDigits(*plan_.estimate_above) +
