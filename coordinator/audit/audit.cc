@@ -1,5 +1,7 @@
 #include "coordinator/audit/audit.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -26,6 +28,8 @@
 namespace driftwood::coordinator {
 
 namespace {
+
+constexpr uint64_t kManyDivergences = 100'000;  // giving memory back costs some milliseconds
 
 class Audit {
  public:
@@ -358,6 +362,9 @@ class Audit {
       again = WalkOnce(/*may_restart=*/restarts < options_.restarts_max);
     }
     report_.seconds = options_.now_seconds() - start;
+    // What a large walk held is free now, in many small pieces. What follows uses other sizes and
+    // threads, and would not fill them.
+    if (result_.divergences.size() > kManyDivergences) ::malloc_trim(0);
     return true;
   }
 

@@ -12,11 +12,12 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// A file without lookup by key is scanned for each batch, so batches are as long as they may be:
+// A file without lookup by key may be scanned for each batch, so batches are as long as they may be:
 // they begin with as many keys as can have values of 16 KiB each within one call, and follow what
-// the values turn out to take.
+// the values turn out to take, with what else is held of a key that two replicas have.
 constexpr size_t kFirstBatchKeys = kValuesBytesMax / (size_t{16} << 10);
-constexpr size_t kBatchValueBytes = size_t{32} << 20;
+constexpr size_t kBatchBytes = size_t{48} << 20;
+constexpr size_t kKeyBytes = 500;
 
 // What is made of records for the report takes many times what was read of them.
 constexpr size_t kRecordsMadeAtOnce = 5000;
@@ -74,7 +75,9 @@ size_t RecordLister::BatchMax() const {
 }
 
 absl::Status RecordLister::Fill(KnownDivergences* known) {
-  for (const size_t max = BatchMax(); pending_.size() < max;) {
+  const size_t max = BatchMax();
+  pending_.reserve(max);
+  while (pending_.size() < max) {
     ASSIGN_OR_RETURN(const bool more, known->Advance());
     if (!more) break;
     if (ListedAs(known->divergence(), confirmation_)) pending_.push_back(known->divergence());
@@ -113,8 +116,8 @@ Readings RecordLister::ReadValues(const std::vector<std::string>& keys) {
     was_cut = was_cut || WasCut(*reading);
   }
   values_read_ += keys.size();
-  const size_t each = std::max<size_t>(value_bytes_ / values_read_, 1);
-  batch_max_ = std::clamp<size_t>(kBatchValueBytes / each, 1, kReadKeysMax);
+  const size_t each = kKeyBytes + value_bytes_ / values_read_;
+  batch_max_ = std::clamp<size_t>(kBatchBytes / each, 1, kReadKeysMax);
   if (was_cut && keys.size() > 1) {
     batch_max_ = std::min(batch_max_, (keys.size() + 1) / 2);
     return {};

@@ -167,9 +167,10 @@ absl::Status RowSpool::Add(const ReportRecord& row) {
 
 absl::Status RowSpool::Flush() {
   if (buffer_.empty()) return absl::OkStatus();
-  const std::string block = std::exchange(buffer_, std::string());
+  const absl::Status written = file_.Append(buffer_);
+  buffer_.clear();
   const uint64_t rows = std::exchange(buffered_rows_, 0);
-  RETURN_IF_ERROR(file_.Append(block));
+  RETURN_IF_ERROR(written);
   rows_ += rows;
   return absl::OkStatus();
 }

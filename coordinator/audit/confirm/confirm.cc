@@ -57,6 +57,9 @@ Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t
                            int passes_max)
     : sources_(std::move(sources)), passes_max_(passes_max) {
   DRIFTWOOD_CHECK(passes_max >= 1);
+  uint64_t found = result.divergences.size();
+  for (const MissingRun& run : result.runs) found += run.listed.size();
+  candidates_.reserve(static_cast<size_t>(std::min(keys_max, found)));
   // In the order of their precedence.
   const auto add = [&](const Divergence& divergence, std::optional<size_t> run) {
     Candidate& candidate = candidates_.emplace_back();
