@@ -16,7 +16,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -485,4 +487,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace driftwood::agent
 
-int main(int argc, char** argv) { return driftwood::agent::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return driftwood::agent::Main(argc, argv);
+  } catch (const std::exception& error) {  // there is no memory, mostly
+    std::fprintf(stderr, "driftwood-agent: %s\n", error.what());
+    return driftwood::agent::kExitError;
+  }
+}
