@@ -159,7 +159,7 @@ absl::StatusOr<PgWitness> ReadPgWitness(PgAsk ask, const PgConnection& connectio
   if (row.rows() != 1) return silent;
   PgWitness witness{row.Text(0, 0), row.Text(0, 1), row.Text(0, 2), row.Text(0, 3), row.Text(0, 4)};
   // To plan it takes longer than all the rest, and most tables have no such types. A column that
-  // has got one meanwhile shows in `columns`.
+  // has one by then shows in `columns`.
   if (row.Bool(0, 5)) {
     ASSIGN_OR_RETURN(const PgResult parts, ask(TypesSql(connection, relations)));
     if (parts.rows() != 1) return silent;
