@@ -59,8 +59,8 @@ std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
 absl::Status CheckDescription(const v1::DescribeReply& reply) {
   Budget budget("the agent's description of its source",
                 {kDescriptionBytesMax, kColumnsMax + kWarningsMax});
-  return budget.Charge(reply.ByteSizeLong(),
-                       static_cast<size_t>(reply.columns_size() + reply.warnings_size()));
+  return budget.Charge(reply.ByteSizeLong(), static_cast<size_t>(reply.columns_size()) +
+                                                 static_cast<size_t>(reply.warnings_size()));
 }
 
 // Whatever is above what was asked for is not the agent's to send.
