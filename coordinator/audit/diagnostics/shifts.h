@@ -37,7 +37,6 @@ struct Shift {
   std::string b{};
   int64_t number = 0;
 
-  // NOLINTNEXTLINE(modernize-use-nullptr): there is no pointer in it
   friend auto operator<=>(const Shift&, const Shift&) = default;
 };
 
