@@ -14,7 +14,9 @@ const StoreKind& SqliteKind() {
           .magic = std::string("SQLite format 3", 16),
       },
       [](const StoreUrl& url, const StoreOptions&) { return OpenSqliteStore(url); },
-      [](const StoreUrl& url, const StoreOptions&) { return ListSqliteTables(url); }};
+      [](const StoreUrl& url, const StoreOptions&, const std::stop_token& stop) {
+        return ListSqliteTables(url, stop);
+      }};
   return kind;
 }
 
