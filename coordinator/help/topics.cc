@@ -235,8 +235,10 @@ All tables of a database, which it lists as they are at that moment:
 
     driftwood-agent --listen unix:/run/driftwood/agent.sock \
                     --database shop=sqlite:/srv/shop.db …
-    driftwood --all agent:unix:/run/driftwood/agent.sock/shop sqlite:copy.db …
-    driftwood 'agent:unix:/run/driftwood/agent.sock/shop?table=orders' …
+    driftwood --all agent:unix:/run/driftwood/agent.sock/shop sqlite:copy.db \
+              --digest-key-file digest.key
+
+agent:unix:/run/driftwood/agent.sock/shop?table=orders is one of them.
 
 ssh -L /tmp/other.sock:/run/driftwood/agent.sock db2 brings a socket from
 another machine. A port is for who shows a token:

@@ -241,6 +241,7 @@ replicas = { served = "db1/shop?table=orders", copy = "sqlite:copy.db?table=orde
 )");
   const ProcessResult result = Driftwood({"diff", "--config", "nightly.toml", "--format", "json"});
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  ExpectComesBack(coordinator::ReadDatasetsReport(result.out), result.out);
   EXPECT_EQ(Driftwood({"config", "check", "nightly.toml"}).exit_code, 0);
   EXPECT_TRUE(agent.WaitForOutput("shop?table=orders: a comparison of 2 records")) << agent.out();
 }
