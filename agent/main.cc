@@ -16,7 +16,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -35,6 +37,7 @@
 #include "agent/serve/grpc_server.h"
 #include "agent/serve/listen_address.h"
 #include "agent/serve/service.h"
+#include "agent/source/idle_connections.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/messages.h"
 #include "agent/source/pacer.h"
@@ -174,6 +177,9 @@ absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
     ASSIGN_OR_RETURN(result.statement_timeout, ParseTime(options.reading.statement_timeout));
   }
   result.standard_input = options.input_fd;
+  // Whoever has started this agent for one run reads many tables, and is soon done. Else a server
+  // would see connections that nobody needs, and could not drop a database.
+  if (options.exit_on_stdin_eof) result.idle = std::make_shared<IdleConnections>();
   // With a parent at its other end, stdin says only that the parent is there.
   if (options.input_fd < 0 && !options.exit_on_stdin_eof) result.standard_input = STDIN_FILENO;
   return result;
@@ -549,4 +555,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace driftwood::agent
 
-int main(int argc, char** argv) { return driftwood::agent::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return driftwood::agent::Main(argc, argv);
+  } catch (const std::exception& error) {  // there is no memory, mostly
+    std::fprintf(stderr, "driftwood-agent: %s\n", error.what());
+    return driftwood::agent::kExitError;
+  }
+}

@@ -198,7 +198,7 @@ void Service::EndCall(CallControl* control) {
   active_.erase(control);
 }
 
-absl::Status Service::WhileStopping(absl::Status status) const {
+absl::Status Service::WhileStopping(const absl::Status& status) const {
   merkle::MutexLock lock(&mutex_);
   const bool stopped = stopping_ && status.code() == absl::StatusCode::kCancelled;
   return stopped ? absl::UnavailableError("this agent is stopping") : status;
@@ -373,7 +373,7 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadUnfiltered(std::string_vie
 
 absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view dataset,
                                                          std::string_view fingerprint,
-                                                         std::vector<std::string> keys,
+                                                         const std::vector<std::string>& keys,
                                                          CallControl* control) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   RETURN_IF_ERROR(CheckKeys(keys, kAlikeKeysMax));

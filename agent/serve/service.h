@@ -114,7 +114,7 @@ class Service {
   // (alike_keys.h).
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view dataset,
                                                   std::string_view fingerprint,
-                                                  std::vector<std::string> keys,
+                                                  const std::vector<std::string>& keys,
                                                   CallControl* control);
   void CloseSnapshot(uint64_t snapshot);
 
@@ -148,7 +148,7 @@ class Service {
   absl::StatusOr<std::vector<FoundRecord>> ReadByKey(std::vector<std::string> keys,
                                                      CallControl* control, const Reading& read);
   // What a call that Stop() cancelled fails with.
-  absl::Status WhileStopping(absl::Status status) const;
+  absl::Status WhileStopping(const absl::Status& status) const;
   void LogComparison(std::string_view dataset, const absl::StatusOr<PrepareResult>& result) const;
   // Takes the examples out unless they may leave.
   void KeepValuesHome(std::vector<UnparsedColumn>* columns) const;

@@ -105,7 +105,7 @@ constexpr char kColumns[] =
     "WHERE c.relnamespace = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
     "AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
 
-// As ReadPgTable() chooses them.
+// As ReadPgColumns() chooses them.
 constexpr char kKeys[] =
     "SELECT i.indrelid, a.attname FROM (SELECT DISTINCT ON (i.indrelid) i.indrelid, i.indkey, "
     "i.indnkeyatts FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
