@@ -1,6 +1,7 @@
 #include "agent/serve/database.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -176,9 +177,10 @@ void Database::TakeList(const TableList& list) {
   merkle::MutexLock lock(&mutex_);
   listed_.clear();
   for (const TableEntry& table : list.tables) listed_[table.name] = table.url;
-  std::erase_if(open_, [this](const auto& open) {
-    return !listed_.contains(open.second.table) && CloseIfIdle(open.second);
-  });
+  for (auto it = open_.begin(); it != open_.end();) {
+    const bool closed = !listed_.contains(it->second.table) && CloseIfIdle(it->second);
+    it = closed ? open_.erase(it) : std::next(it);
+  }
   if (table_.durable) RemoveFoldersOfOthers();
 }
 

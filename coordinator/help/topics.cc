@@ -34,7 +34,7 @@ constexpr std::string_view kUrls = R"(Each copy of the data is named by a URL:
     postgresql://USER@HOST:PORT/DB?table=schema.name   (… help postgresql)
     mysql://USER@HOST:PORT/DB?table=T                  (… help mysql)
     agent:HOST:PORT/DATASET   a running agent (driftwood help agents)
-    agent:unix:PATH/DATASET   of one that serves a database …/DB?table=T
+    agent:unix:PATH/DATASET   (of a whole database that it serves: …/DB?table=T)
 
 postgres:// is postgresql://, and mariadb:// is mysql://. Quote a URL in the
 shell: it has ? and &.
