@@ -237,8 +237,10 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
     if (found) return *std::move(found);
   }
   const std::shared_ptr<Store> store = Gated(control);
+  const ProvenIndex proven{[&] { return ReadFromIndex(fingerprint, keys, control); },
+                           &scanned_up_to_};
   return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancellation,
-                     HeldBy(fingerprint, control));
+                     HeldBy(fingerprint, control), proven);
 }
 
 HeldBefore Dataset::HeldBy(std::string_view fingerprint, CallControl* control) const {
@@ -274,7 +276,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
   const std::shared_ptr<Store> store = Gated(control);
   absl::StatusOr<std::vector<FoundRecord>> tagged =
       agent::ReadTagged(*store, agreement, options_.key, keys, &tagger, &control->cancellation,
-                        HeldBy(fingerprint, control));
+                        HeldBy(fingerprint, control), {[&] { return indexed; }, &scanned_up_to_});
   if (!indexed) return tagged;
   if (control->cancellation.cancelled()) return absl::CancelledError("cancelled while reading");
   if (tagged.ok()) MoveTags(&*tagged, &*indexed);

@@ -116,8 +116,8 @@ class Dataset {
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
-  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not
-  // re-read: the index says what is there.
+  // `keys` ascend. Of a source that is proven unchanged since its scan the index says what is there:
+  // it is not re-read, or, where it has no lookup, for the values of what is there only.
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
@@ -218,6 +218,8 @@ class Dataset {
   uint64_t generation_ = 0;
   // The key columns that the source had when it was described last.
   std::optional<std::vector<std::string>> offered_key_;
+  // Where the last scan for some records found the last of them (ProvenIndex).
+  uint64_t scanned_up_to_ = 0;
   // What is open of that file; kept though it is not servable, since no file may be opened twice.
   Prepared loaded_;
 
