@@ -144,7 +144,8 @@ absl::Status AddTables(PgConnection& connection, const PgSchema& schema, bool al
 
 }  // namespace
 
-absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreOptions& options) {
+absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreOptions& options,
+                                               const std::stop_token& stop) {
   if (!url.IsServer()) {
     return absl::InvalidArgumentError("store URL \"" + url.ToString() +
                                       "\": write postgresql://USER@HOST:PORT/DATABASE");
@@ -153,7 +154,7 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
   const StoreUrl base = url.Without("schema");
   ASSIGN_OR_RETURN(const PgParameters parameters, PgParametersOf(base));
   ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
-                   PgConnection::Open(parameters, options.statement_timeout));
+                   PgConnection::Open(parameters, options.statement_timeout, stop));
   RETURN_IF_ERROR(connection->Begin());
   ASSIGN_OR_RETURN(const std::vector<PgSchema> schemas,
                    schema ? OneSchema(*connection, *schema) : AllSchemas(*connection));

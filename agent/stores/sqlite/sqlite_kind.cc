@@ -16,7 +16,9 @@ const StoreKind& SqliteKind() {
       [](const StoreUrl& url, const StoreOptions& options) {
         return OpenSqliteStore(url, options.idle);
       },
-      [](const StoreUrl& url, const StoreOptions&) { return ListSqliteTables(url); }};
+      [](const StoreUrl& url, const StoreOptions&, const std::stop_token& stop) {
+        return ListSqliteTables(url, stop);
+      }};
   return kind;
 }
 

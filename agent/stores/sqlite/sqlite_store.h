@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "absl/status/statusor.h"
 #include "agent/source/idle_connections.h"
@@ -21,6 +22,6 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(
     const StoreUrl& url, std::shared_ptr<IdleConnections> idle = nullptr);
 
 // The tables, virtual tables and views of a database file.
-absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url);
+absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url, const std::stop_token& stop = {});
 
 }  // namespace driftwood::agent
