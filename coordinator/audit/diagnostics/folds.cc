@@ -238,6 +238,7 @@ std::vector<Rule> CandidateRules(ColumnType type) {
 
 std::vector<Fold> FoldsOf(const Column& column) {
   std::vector<Fold> folds;
+  AddDoubles(column.type, &folds);
   for (const Rule& rule : CandidateRules(column.type)) folds.push_back(RuleFold(rule));
   folds.push_back(Plain("line ends", FoldFamily::kSpace, FoldLineEnds));
   folds.push_back(Plain("white space", FoldFamily::kSpace, FoldWhiteSpace));
