@@ -108,12 +108,13 @@ TEST_F(TableOptionsTest, AdviceNamesTheTable) {
   Sql("a.db", "CREATE TABLE k(a INTEGER PRIMARY KEY, n TEXT); INSERT INTO k VALUES (1, '1')");
   Sql("b.db", "CREATE TABLE k(a INTEGER, n INTEGER PRIMARY KEY); INSERT INTO k VALUES (1, 1)");
   const auto message = [&](const std::vector<std::string>& words) {
-    for (const Json& table : All(words)["tables"]) {
+    const Json document = All(words);
+    for (const Json& table : document["tables"]) {
       if (table["table"] == "k") return table["error"]["message"].get<std::string>();
     }
     return std::string();
   };
-  EXPECT_THAT(message({}), HasSubstr("--key k:COLUMN,… or --key 'k:*'"));
+  EXPECT_THAT(message({}), HasSubstr("--key k:COLUMN,…, or --key 'k:*'"));
   EXPECT_THAT(message({"--key", "k:a"}), HasSubstr("--types k.n=integer"));
   EXPECT_THAT(message({"--key", "k:a"}), HasSubstr("--ignore k.n"));
   EXPECT_THAT(Results(All({"--key", "k:a", "--types", "k.n=integer", "--tables", "k,shop"})),

@@ -97,6 +97,17 @@ TEST_F(WrongFilesTest, ADelimiterThatIsNotLookedForIsGuessedAtInTheMessage) {
   EXPECT_EQ(Verdict({"csv:blank.csv?delimiter=space", "a.csv", "--key", "id"}), "IDENTICAL");
 }
 
+TEST_F(WrongFilesTest, NamesThatAreHardlyMeantAreDoubted) {
+  WriteFile("single.csv", "'id','v'\n1,'x'\n2,'y'\n");
+  WriteFile("title.csv", "Orders,,\nid,v,w\n1,x,1\n2,y,2\n");
+  const auto error = [&](const std::string& file) {
+    return Driftwood({file, "a.csv", "--key", "id"}).err;
+  };
+  EXPECT_THAT(error("single.csv"), HasSubstr("as in 'csv:single.csv?quote='\\''"));
+  EXPECT_THAT(error("title.csv"), HasSubstr("tail -n +2 title.csv | driftwood csv:- …"));
+  EXPECT_EQ(Verdict({"csv:single.csv?quote='", "a.csv", "--key", "id"}), "IDENTICAL");
+}
+
 TEST_F(WrongFilesTest, ALineThatSaysTheDelimiterIsNoHeader) {
   WriteFile("sep.csv", "\xEF\xBB\xBFsep=;\r\nid;v\r\n1;x\r\n2;y\r\n");
   EXPECT_EQ(Verdict({"sep.csv", "a.csv", "--key", "id"}), "IDENTICAL");

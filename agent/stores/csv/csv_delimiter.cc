@@ -107,6 +107,14 @@ absl::StatusOr<std::string> DoubtOneColumn(const ByteSource& source, uint64_t be
     return has + "if its fields are separated otherwise, say so in its URL, as in " +
            ShellWord(url.With("delimiter", DelimiterName(delimiter)).ToString());
   }
+  const std::string next = TakeLine(&text);
+  for (const char delimiter : kDelimiters) {
+    const size_t count = CountOf(delimiter, record);
+    if (count == 0 || CountOf(delimiter, next) != count) continue;
+    return "it has one column, named " + Printable(header) +
+           "; if that is a title or a remark, pass it by, as in: tail -n +2 " +
+           ShellWord(url.path) + " | driftwood csv:- …";
+  }
   return std::string();
 }
 

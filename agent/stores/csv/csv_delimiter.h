@@ -29,8 +29,8 @@ absl::StatusOr<std::optional<char>> DetectDelimiter(const ByteSource& source,
                                                     const CsvDialect& dialect,
                                                     const ChunkOptions& options);
 
-// Of a file that was read as one column, not in quotes: what its header and the record after it
-// have equally often, in words to its user. Empty: nothing, it may well be one column.
+// Of a file that was read as one column, not in quotes: what its header and the record after it, or
+// the records alone, have equally often, in words to its user. Empty: it may well be one column.
 absl::StatusOr<std::string> DoubtOneColumn(const ByteSource& source, uint64_t begin,
                                            const StoreUrl& url, const CsvDialect& dialect);
 

@@ -139,17 +139,38 @@ absl::Status CheckIsNoJson(const ByteSource& source, const std::string& name,
                                     ShellWord("jsonl:" + PercentEncode(options.url.path, "%?")));
 }
 
+// Why names that can be read may not be meant; empty: they may well be.
+std::string DoubtNames(const std::vector<std::string>& names, const CsvOptions& options) {
+  const auto is_quoted = [](const std::string& name) {
+    return name.size() > 1 && name.starts_with('\'') && name.ends_with('\'');
+  };
+  if (std::all_of(names.begin(), names.end(), is_quoted)) {
+    return "its names stand in single quotes; if its fields do, say so in its URL, as in " +
+           ShellWord(options.url.With("quote", "'").ToString());
+  }
+  const auto unnamed = std::count(names.begin(), names.end(), "");
+  if (names.size() > 2 && static_cast<size_t>(unnamed) == names.size() - 1) {
+    return "its first line names one column of " + std::to_string(names.size()) +
+           "; if that is a title, pass it by, as in: tail -n +2 " + ShellWord(options.url.path) +
+           " | driftwood csv:- …";
+  }
+  return "";
+}
+
 // Programs leave out the name of the first column (row numbers) or end each record with a
 // delimiter. Says how to read the file, if the records after the header have one field more.
 absl::StatusOr<std::string> AdviceOnMissingName(const ByteSource& source, const CsvLayout& layout,
                                                 const CsvOptions& options,
                                                 const ChunkOptions& chunks) {
   constexpr int kRecords = 2;  // one alone may be malformed
+  ChunkOptions short_ones = chunks;
+  short_ones.record_bytes_max = std::min(chunks.record_bytes_max, ChunkOptions().chunk_bytes);
   uint64_t begin = layout.first_record;
   bool at_end = true;
   for (int i = 0; i < kRecords; ++i) {
-    ASSIGN_OR_RETURN(const CsvFirstRecord record,
-                     ReadFirstCsvRecord(source, layout.dialect, /*header=*/false, chunks, begin));
+    ASSIGN_OR_RETURN(
+        const CsvFirstRecord record,
+        ReadFirstCsvRecord(source, layout.dialect, /*header=*/false, short_ones, begin));
     if (i > 0 && record.error) break;  // it says no more
     if (!record.present || record.error || record.fields.size() != layout.columns.size() + 1) {
       return std::string();
@@ -210,6 +231,7 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
     ASSIGN_OR_RETURN(layout.doubt,
                      DoubtOneColumn(source, first.begin, options.url, layout.dialect));
   }
+  if (layout.doubt.empty()) layout.doubt = DoubtNames(first.fields, options);
   layout.first_record = first.end;
   ASSIGN_OR_RETURN(const std::string advice, AdviceOnMissingName(source, layout, options, chunks));
   if (!advice.empty()) return absl::InvalidArgumentError(Printable(path) + ": " + advice);

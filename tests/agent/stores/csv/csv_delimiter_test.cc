@@ -70,6 +70,7 @@ TEST(CsvDelimiterTest, OneColumnThatIsSeparatedOtherwiseIsDoubted) {
   EXPECT_THAT(Doubt("id v\n1 x\n"), HasSubstr("as in 'csv:a b.csv?delimiter=space&key=id'"));
   EXPECT_THAT(Doubt("id  v\n1   x\n"),
               HasSubstr("sed -E 's/ +/,/g' 'a b.csv' | driftwood csv:- …"));
+  EXPECT_THAT(Doubt("# of today\nid,v\n1,x\n"), HasSubstr("tail -n +2 'a b.csv' | driftwood"));
   EXPECT_THAT(Doubt("id;v"), HasSubstr("delimiter=semicolon"));
   for (const char* text :
        {"", "id\n1:2\n", "time:utc\n12:00:00\n", "first name\nAnn\n", "\"id:v\"\n1:x\n"}) {
