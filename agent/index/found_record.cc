@@ -14,12 +14,26 @@ void SortByKey(std::vector<FoundRecord>* records) {
 
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,
                                                      const std::vector<std::string>& keys) {
+  // Keys that lie close together are met by reading on; to one that is farther off the tree is
+  // descended anew.
+  constexpr size_t kPassedMax = 32;
   std::vector<FoundRecord> found;
-  for (const std::string& key : keys) {
-    RETURN_IF_ERROR(view.Records({key, key + '\0'}, [&](std::string_view at, const auto& digest) {
-      found.push_back({std::string(at), digest});
-      return true;
+  for (size_t next = 0; next < keys.size();) {
+    size_t passed = 0;
+    bool at_end = true;
+    RETURN_IF_ERROR(view.Records({keys[next], std::nullopt}, [&](std::string_view at,
+                                                                 const auto& digest) {
+      while (next < keys.size() && keys[next] < at) ++next;
+      const bool is_wanted = next < keys.size() && keys[next] == at;
+      if (is_wanted) {
+        found.push_back({std::string(at), digest});
+        ++next;
+      }
+      passed = is_wanted ? 0 : passed + 1;
+      at_end = next < keys.size() && passed <= kPassedMax;
+      return at_end;
     }));
+    if (at_end) break;  // the tree's: those left are not in it
   }
   return found;
 }

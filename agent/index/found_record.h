@@ -12,7 +12,7 @@ namespace driftwood::agent {
 
 void SortByKey(std::vector<FoundRecord>* records);
 
-// Those of `keys` that an index has, without values, in their order.
+// Those of `keys`, which ascend, that an index has, without values.
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,
                                                      const std::vector<std::string>& keys);
 

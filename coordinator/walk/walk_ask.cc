@@ -11,10 +11,11 @@ namespace {
 using merkle::Question;
 using merkle::QuestionKind;
 
-// Segments are kept to about this many, each of which takes a kilobyte or more: with more, those to
-// be cut wait until leaves are done. The digests of so many leaves take a reply, and what differs of
-// them two or three more, so that more segments would hardly spare a round.
-constexpr size_t kSegmentsWanted = 30'000;
+// Segments are kept to about this many, each of which takes a kilobyte or so: with more, those to
+// be cut wait until leaves are done. Cells count before it is known how many of them differ: the
+// 62,500 leaves of a million records should be cut at once, or 10,000 scattered changes take two
+// rounds more.
+constexpr size_t kSegmentsWanted = 70'000;
 // Of one batch to one source.
 constexpr size_t kPositionsMax = 400'000;
 constexpr size_t kCutKeyBytesMax = size_t{2} << 20;
