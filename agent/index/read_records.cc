@@ -167,12 +167,14 @@ bool SameRecord(const FoundRecord& a, const FoundRecord& b) {
   return a.key == b.key && a.digest == b.digest;
 }
 
-// The records of `indexed`, as `scan` has them, whatever else is in it. Absent: it does not have all
-// of them so, or failed.
-std::optional<std::vector<FoundRecord>> FindProven(
-    const std::vector<FoundRecord>& indexed, Scan* scan, const Agreement& agreement,
-    const merkle::DigestKey& key, const RecordParts& parts, Cancellation* cancellation,
-    uint64_t* scanned_up_to) {
+// The records of `indexed`, as `scan` has them, whatever else is in it. Absent: it does not have
+// all of them so, or failed.
+std::optional<std::vector<FoundRecord>> FindProven(const std::vector<FoundRecord>& indexed,
+                                                   Scan* scan, const Agreement& agreement,
+                                                   const merkle::DigestKey& key,
+                                                   const RecordParts& parts,
+                                                   Cancellation* cancellation,
+                                                   uint64_t* scanned_up_to) {
   if (indexed.empty()) return std::vector<FoundRecord>();
   std::vector<std::string> keys;
   for (const FoundRecord& record : indexed) keys.push_back(record.key);
@@ -216,13 +218,10 @@ absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkl
 
 // Of keys that ascend, each once: a lookup of a key asked for twice would find two records with
 // one key.
-absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement& agreement,
-                                                   const merkle::DigestKey& key,
-                                                   const std::vector<std::string>& wanted,
-                                                   const RecordParts& parts,
-                                                   Cancellation* cancellation,
-                                                   const HeldBefore& held_before,
-                                                   const ProvenIndex& proven) {
+absl::StatusOr<std::vector<FoundRecord>> ReadParts(
+    Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& wanted, const RecordParts& parts, Cancellation* cancellation,
+    const HeldBefore& held_before, const ProvenIndex& proven) {
   std::vector<FoundRecord> found;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);
@@ -272,13 +271,10 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
                    proven);
 }
 
-absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreement& agreement,
-                                                    const merkle::DigestKey& key,
-                                                    const std::vector<std::string>& keys,
-                                                    ColumnTagger* tagger,
-                                                    Cancellation* cancellation,
-                                                    const HeldBefore& held_before,
-                                                    const ProvenIndex& proven) {
+absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
+    Store& store, const Agreement& agreement, const merkle::DigestKey& key,
+    const std::vector<std::string>& keys, ColumnTagger* tagger, Cancellation* cancellation,
+    const HeldBefore& held_before, const ProvenIndex& proven) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   DRIFTWOOD_CHECK(!agreement.schema.multiset);
   return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation,

@@ -22,8 +22,9 @@ using HeldBefore =
     std::function<std::vector<std::string>(const std::vector<std::string>& not_found)>;
 
 // What spares a scan most of its way where an index is proven to stand for the store as it is now:
-// the records of the keys that are in it, and of no others, are looked for until all are found. Those
-// found must be the index's, digest by digest, or else the store is scanned as if there was no index.
+// the records of the keys that are in it, and of no others, are looked for until all are found.
+// Those found must be the index's, digest by digest, or else the store is scanned as if there was
+// no index.
 struct ProvenIndex {
   // Of the keys that are asked for, the records that are there, without values. Absent: there is no
   // such proof. Asked once, and only where a store is scanned.

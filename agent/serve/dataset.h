@@ -116,8 +116,8 @@ class Dataset {
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
-  // `keys` ascend. Of a source that is proven unchanged since its scan the index says what is there:
-  // it is not re-read, or, where it has no lookup, for the values of what is there only.
+  // `keys` ascend. Of a source that is proven unchanged since its scan the index says what is
+  // there: it is not re-read, or, where it has no lookup, for the values of what is there only.
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);

@@ -25,6 +25,7 @@ struct AuditOptions {
   // Waits for so many seconds, or until the interrupt is raised. Empty: Interrupt::WaitFor().
   std::function<void(double)> wait_seconds;
   SettingText setting = PlanSettingText;  // in messages
+  std::string table;  // which settings of columns name beside them; empty: there is but one
   // Of very many records those behind the first `records_held_max` lie in a file in this directory
   // until the report is written (Report::more_records), as most of what the walk finds does.
   std::filesystem::path records_folder = "/tmp";

@@ -58,7 +58,7 @@ std::vector<MissingRecord> MissingKeys(const Confirmation& confirmation, size_t 
 std::vector<ExplainedReplica> ReplicasOf(const WalkedAudit& walked, const Report& report) {
   std::vector<ExplainedReplica> replicas;
   for (const std::string& name : report.ReplicaNames()) {
-    replicas.push_back({name, ExplainedReplica::Store::kCsv});
+    replicas.push_back({name, ExplainedReplica::Store::kCsv, walked.options.table});
   }
   for (size_t s = 0; s < walked.described.size(); ++s) {
     const std::string& url = walked.described[s].description.source;

@@ -5,6 +5,7 @@
 
 #include "coordinator/audit/readable_types.h"
 #include "coordinator/audit/type_lattice.h"
+#include "merkle/record/decimal.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
 #include "merkle/text/names.h"
@@ -44,6 +45,18 @@ std::string SourceText(const SourceColumn& column) {
     text += " (" + column.declared + ")";
   }
   return text;
+}
+
+// Of a text file whose first line reads like a record, and no names.
+std::string IfNoHeader(const DescribedSource& replica) {
+  const std::string& source = replica.description.source;
+  const auto is_number = [](const std::string& name) {
+    return merkle::ParseDecimal(name).has_value();
+  };
+  const Names names = ColumnNames(replica);
+  if (!source.starts_with("csv:") && !source.starts_with("tsv:")) return "";
+  if (std::none_of(names.begin(), names.end(), is_number)) return "";
+  return "; if its first line is a record and no header, add header=no&columns=a,b,c to its URL";
 }
 
 std::string KeyIdText(const DescribedSource& replica) {
@@ -94,8 +107,14 @@ absl::Status ReconcileRefusals::NamedTwice(Setting setting, const std::string& n
 }
 
 absl::Status ReconcileRefusals::NoSuchColumn(Setting setting, const std::string& name) const {
-  return absl::InvalidArgumentError(Say(setting) + ": no replica has a column '" + name + "'" +
-                                    DidYouMean(name, columns_.All()));
+  const std::string nearest = DidYouMean(name, columns_.All());
+  std::string message = Say(setting) + ": no replica has a column '" + name + "'" + nearest;
+  if (nearest.empty()) {
+    const DescribedSource& first = columns_.replicas()[0];
+    message +=
+        "; " + first.name + " has " + JoinNames(ColumnNames(first), kNamedMax) + IfNoHeader(first);
+  }
+  return absl::InvalidArgumentError(message);
 }
 
 absl::Status ReconcileRefusals::KeysDiffer(const DescribedSource& a,
@@ -139,7 +158,7 @@ absl::Status ReconcileRefusals::KeyColumnMissing(const std::string& name,
   const Names names = ColumnNames(replica);
   return absl::FailedPreconditionError("key column '" + name + "' is not in " + replica.name +
                                        DidYouMean(name, names) + "; it has " +
-                                       JoinNames(names, kNamedMax));
+                                       JoinNames(names, kNamedMax) + IfNoHeader(replica));
 }
 
 absl::Status ReconcileRefusals::KeyColumnIgnored(const std::string& name) const {

@@ -12,9 +12,9 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// A file without lookup by key may be scanned for each batch, so batches are as long as they may be:
-// they begin with as many keys as can have values of 16 KiB each within one call, and follow what
-// the values turn out to take, with what else is held of a key that two replicas have.
+// A file without lookup by key may be scanned for each batch, so batches are as long as they may
+// be: they begin with as many keys as can have values of 16 KiB each within one call, and follow
+// what the values turn out to take, with what else is held of a key that two replicas have.
 constexpr size_t kFirstBatchKeys = kValuesBytesMax / (size_t{16} << 10);
 constexpr size_t kBatchBytes = size_t{48} << 20;
 constexpr size_t kKeyBytes = 500;

@@ -40,6 +40,7 @@ class DiffConfigRun {
       : command_(command), environment_(environment) {}
 
   int Run() {
+    environment_.started_at = environment_.wall_clock();
     DiffConfig config =
         ReadDiffConfig(command_.file, environment_.store_kinds, /*resolve_passwords=*/true);
     environment_.secrets.Add(config.secrets);
@@ -138,10 +139,12 @@ class DiffConfigRun {
     const double start = environment_.now_seconds();
     DatasetReport& result = report_.datasets.emplace_back();
     result.dataset = dataset.name;
+    DiffEnvironment environment = environment_;
+    environment.started_at = environment.wall_clock();
     if (dataset.options.all) {
-      result.report = CompareAllTables(format_, dataset.options, environment_, label);
+      result.report = CompareAllTables(format_, dataset.options, environment, label);
     } else {
-      result.report = CompareOnce(format_, dataset.options, environment_, label);
+      result.report = CompareOnce(format_, dataset.options, environment, label);
     }
     result.seconds = environment_.now_seconds() - start;
     std::visit([&](auto& report) { HideSecrets(environment_, &report); }, result.report);

@@ -278,14 +278,29 @@ std::string OptionText(Setting setting, std::string_view value) {
 }
 
 std::string OptionTextOf(const std::string& table, Setting setting, std::string_view value) {
-  if (table.empty() || setting != Setting::kColumns || value.empty()) {
-    return OptionText(setting, value);
+  if (table.empty() || value.empty()) return OptionText(setting, value);
+  const std::string given(value);
+  switch (setting) {
+    case Setting::kKey:
+      return OptionText(setting, ListItem(table) + ":" + given);
+    case Setting::kZone: {
+      const size_t column = given.find(':') + 1;  // behind the replica's name
+      return OptionText(setting,
+                        given.substr(0, column) + ListItem(table + ".") + given.substr(column));
+    }
+    case Setting::kColumns:
+    case Setting::kIgnore:
+    case Setting::kTypes:
+    case Setting::kRules: {
+      std::string items;
+      for (const std::string& item : SplitList(given)) {
+        items += (items.empty() ? "" : ",") + ListItem(table + "." + item);
+      }
+      return OptionText(setting, items);
+    }
+    default:
+      return OptionText(setting, value);
   }
-  std::string columns;
-  for (const std::string& column : SplitList(value)) {
-    columns += (columns.empty() ? "" : ",") + ListItem(table + "." + column);
-  }
-  return OptionText(setting, columns);
 }
 
 std::vector<std::string> JoinLists(const std::vector<std::string>& lists) {

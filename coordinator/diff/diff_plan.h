@@ -33,7 +33,8 @@ absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
 
 // "--types price=TYPE": as messages to who typed the command advise.
 std::string OptionText(Setting setting, std::string_view value);
-// With --all, of the comparison of one table: --columns are those of a table there.
+// With --all, of the comparison of one table: what names columns names the table too, so that the
+// others are compared as before.
 std::string OptionTextOf(const std::string& table, Setting setting, std::string_view value);
 
 // InvalidArgument or, of an --output that can't be written, what the file system says.

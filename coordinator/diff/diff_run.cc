@@ -235,13 +235,15 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
     return failed(status);
   }
   FoundRenames found;
-  if (!options.exact_names) found = RenamesOf(plan, peers);
+  if (!options.exact_names) {
+    found = RenamesOf(plan, peers);
+    FollowRenames(found, &plan.audit.reconcile);
+  }
   const std::vector<std::string>& renames = found.options;
   if (!renames.empty()) {
     if (const absl::Status renamed = RenameColumns(renames, &plan.replicas); !renamed.ok()) {
       return failed(renamed);
     }
-    FollowRenames(found, &plan.audit.reconcile);
     // Only those whose names change are asked anew.
     for (size_t i = 0; i < peers.size(); ++i) {
       if (plan.replicas[i].url != given.replicas[i].url) peers[i].reset();
@@ -259,6 +261,7 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
   audit.setting = [&options](Setting setting, std::string_view value) {
     return OptionTextOf(options.table, setting, value);
   };
+  audit.table = options.table;
   audit.records_folder = merkle::TemporaryFolder::DefaultParent();
   audit.records_held_max = RecordsHeldMax(plan.audit);
   std::vector<Peer*> asked;

@@ -1,6 +1,7 @@
 #include "coordinator/diff/letter_case.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "merkle/text/names.h"
@@ -36,7 +37,13 @@ std::string NameUnderRenames(const std::string& name, const std::vector<CaseRena
   if (known.contains(name)) return name;
   const auto found = std::find_if(renames.begin(), renames.end(),
                                   [&](const CaseRename& rename) { return rename.from == name; });
-  return found == renames.end() ? name : found->to;
+  if (found != renames.end()) return found->to;
+  const auto is_same = [folded = Lowercase(name)](const std::string& other) {
+    return Lowercase(other) == folded;
+  };
+  const auto same = std::find_if(known.begin(), known.end(), is_same);
+  if (same == known.end()) return name;
+  return std::any_of(std::next(same), known.end(), is_same) ? name : *same;
 }
 
 }  // namespace driftwood::coordinator

@@ -21,7 +21,8 @@ std::vector<CaseRename> RenamesByCase(const std::vector<std::string>& reference,
                                       const std::vector<std::string>& names);
 
 // What a column that an option names is called under `renames`: as one of them says, unless some
-// replica has the name still (`known`: all that they have by then).
+// replica has the name still (`known`: all that they have by then). Else as the one of `known` that
+// is equal in all but letter case; the name itself where there is none, or more than one.
 std::string NameUnderRenames(const std::string& name, const std::vector<CaseRename>& renames,
                              const std::set<std::string>& known);
 

@@ -61,8 +61,9 @@ array). csv:- is stdin, csv:<(command) a pipe of bash. gzip and zstd archives
 are unpacked, whatever their names.
 
     key=a,b                   columns that identify a row, as --key
-    header=no&columns=a,b,c   a file without a line of names
-    delimiter=;               also tab, | and others
+    header=no&columns=a,b,c   a file without a line of names; header=skip: with
+                              one, in whose place these count
+    delimiter=;               also tab, | and others (else it is found, below)
     null=NULL                 what stands for NULL (else an unquoted empty
                               field); null=none: nothing does
     dialect=copy              PostgreSQL's COPY: tabs, backslashes, \N
@@ -73,6 +74,12 @@ are unpacked, whatever their names.
     true=yes,y&false=no,n     the words of booleans
 
 jsonl: has key=, columns= and encoding=.
+
+Found in the file where its URL does not say it: the delimiter, which is the one
+of comma, semicolon, tab and | that the header has, or that of a line sep=;
+before it; the line ends; gzip and zstd; UTF-16 with a byte order mark. Of keys
+in files alone also whether they are integers. What else would make rows equal,
+such as null=, decimal=, true=, false= or encoding=, is named below the report.
 
     driftwood 'csv:orders.csv?key=id&delimiter=,' 'export.csv?key=id'
     driftwood 'csv:-?key=id' orders.csv < export.csv

@@ -171,7 +171,9 @@ class DatabaseTableWriter {
       if (report.total == 0) continue;
       RETURN_IF_ERROR(Line());
       RETURN_IF_ERROR(Line("table " + EscapeForDisplay(table.table)));
-      RETURN_IF_ERROR(WriteTable(report, style_, sink_));
+      TableStyle style = style_;
+      style.table = table.table;
+      RETURN_IF_ERROR(WriteTable(report, style, sink_));
     }
     return absl::OkStatus();
   }

@@ -350,6 +350,7 @@ struct TableStyle {
   // A sentence stays one line, however long: in files and pipes, where a line is what is looked
   // for.
   bool whole_sentences = false;
+  std::string table;  // which options name beside its columns; empty: there is but one
 };
 
 struct ReportStyle : TableStyle {

@@ -216,12 +216,6 @@ DatabaseReport ReadDatabase(const JsonNode& document) {
   return report;
 }
 
-Report ReadOne(const JsonNode& document) {
-  Report report = ReportMembers().Read(document);
-  report.origin = ReadOrigin(document);
-  return report;
-}
-
 DatasetReport ReadDataset(const JsonNode& object) {
   DatasetReport dataset;
   dataset.dataset = object["dataset"].Text();
@@ -229,7 +223,9 @@ DatasetReport ReadDataset(const JsonNode& object) {
   if (object.Find("tables")) {
     dataset.report = ReadDatabase(object);
   } else {
-    dataset.report = ReadOne(object);
+    Report report = ReportMembers().Read(object);
+    if (object.Find("started_at")) report.origin = ReadOrigin(object);
+    dataset.report = std::move(report);
   }
   return dataset;
 }
@@ -254,7 +250,9 @@ DatasetsReport ReadDatasets(const JsonNode& document) {
 absl::StatusOr<Report> ReadReport(std::string_view json, size_t bytes_max) {
   ASSIGN_OR_RETURN(const Json document, Parse(json, bytes_max));
   absl::Status problem;
-  const Report report = ReadOne(JsonNode(document, "", &problem));
+  const JsonNode whole(document, "", &problem);
+  Report report = ReportMembers().Read(whole);
+  report.origin = ReadOrigin(whole);
   RETURN_IF_ERROR(problem);
   RETURN_IF_ERROR(CheckVerdict(report));
   RETURN_IF_ERROR(CheckSame(document, report));

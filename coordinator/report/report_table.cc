@@ -18,10 +18,21 @@ namespace {
 // Of a run: fewer rows are listed one by one.
 constexpr uint64_t kRunMin = 10;
 
+// As --rule takes it, each of the list with its table, if there is one.
+std::string RulesOption(const std::string& rules, const std::string& table) {
+  if (rules.empty()) return "";
+  if (table.empty()) return "--rule " + ShellWord(rules);
+  std::string list;
+  for (const std::string& rule : SplitList(rules)) {
+    list += (list.empty() ? "" : ",") + ListItem(table + "." + rule);
+  }
+  return "--rule " + ShellWord(list);
+}
+
 // What would take a difference away: " (--rule name:rtrim)"; "" if nothing would.
-std::string Remedy(const std::string& rule, const std::string& option) {
+std::string Remedy(const std::string& rule, const std::string& option, const std::string& table) {
   if (rule.empty() && option.empty()) return "";
-  const std::string rules = rule.empty() ? "" : "--rule " + ShellWord(rule);
+  const std::string rules = RulesOption(rule, table);
   const std::string both = rule.empty() || option.empty() ? "" : " and ";
   return " (" + rules + both + EscapeForDisplay(option) + ")";
 }
@@ -194,7 +205,7 @@ class TableWriter {
   }
 
   // "Trailing spaces explain all 6 differences in name that were looked at (--rule name:rtrim)."
-  static std::string WhyLine(const ExplainedColumn& column, const Hypothesis& hypothesis) {
+  std::string WhyLine(const ExplainedColumn& column, const Hypothesis& hypothesis) const {
     const bool all = hypothesis.explains == column.differing;
     const std::string number =
         all ? (column.differing == 1 ? "the one difference"
@@ -202,7 +213,7 @@ class TableWriter {
             : GroupDigits(hypothesis.explains) + " of " + GroupDigits(column.differing) +
                   " differences";
     return "Why " + EscapeForDisplay(column.column) + " differs: " + hypothesis.text + ", in " +
-           number + " looked at" + Remedy(hypothesis.rule, hypothesis.option) + ".";
+           number + " looked at" + Remedy(hypothesis.rule, hypothesis.option, style_.table) + ".";
   }
 
   absl::Status WhyKeys(const ExplainedKeys& keys) {
@@ -211,7 +222,8 @@ class TableWriter {
     return Line("One " + std::string(RowWord(report_)) + " under two spellings of its key: " +
                 Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " only by " +
                 keys.text + ", such as " + KeyText(report_, keys.example.first) + " and " +
-                KeyText(report_, keys.example.second) + Remedy(keys.rule, keys.option) + ".");
+                KeyText(report_, keys.example.second) +
+                Remedy(keys.rule, keys.option, style_.table) + ".");
   }
 
   absl::Status Gaps() {

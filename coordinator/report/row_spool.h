@@ -44,7 +44,7 @@ class RowSpool final : public RecordStore {
   const size_t value_columns_;
   std::string buffer_;
   uint64_t buffered_rows_ = 0;
-  uint64_t rows_ = 0;  // written
+  uint64_t rows_ = 0;          // written
   std::vector<size_t> order_;  // empty: as it is
 };
 

@@ -139,8 +139,9 @@ struct Walk::Impl {
     batches = {};
     absl::StatusOr<Conclusion> concluded = frontier->Conclude(roots);
     frontier.reset();
-    conclusion = concluded.ok() ? *std::move(concluded) : Conclusion();
-    return concluded.status();
+    absl::Status status = concluded.status();
+    conclusion = status.ok() ? *std::move(concluded) : Conclusion();
+    return status;
   }
 
   // The frontier is empty: does all that was found account for the roots' difference?
@@ -191,7 +192,7 @@ struct Walk::Impl {
   }
 };
 
-Walk::Walk(std::vector<merkle::Summary> roots, const merkle::TreeParams& params,
+Walk::Walk(const std::vector<merkle::Summary>& roots, const merkle::TreeParams& params,
            const WalkOptions& options)
     : Walk(roots, SourceMap(roots.size()), params, options) {}
 Walk::Walk(std::vector<merkle::Summary> roots, SourceMap sources, const merkle::TreeParams& params,

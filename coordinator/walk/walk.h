@@ -27,7 +27,7 @@ class Walk {
   Walk(std::vector<merkle::Summary> roots, SourceMap sources, const merkle::TreeParams& params,
        const WalkOptions& options);
   // Each replica is one source.
-  Walk(std::vector<merkle::Summary> roots, const merkle::TreeParams& params,
+  Walk(const std::vector<merkle::Summary>& roots, const merkle::TreeParams& params,
        const WalkOptions& options);
   ~Walk();
   Walk(const Walk&) = delete;

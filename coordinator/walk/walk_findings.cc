@@ -133,9 +133,8 @@ class ClosingPass {
   void CheckOrder(const Named& named) {
     const bool is_record = named.kind != Named::Kind::kBound;
     Last& last = last_[named.source];
-    const bool ascends =
-        std::tie(last.rank, last.is_record) <= std::tie(named.rank, is_record) &&
-        !(last.key == keys_ && last.is_record);
+    const bool ascends = std::tie(last.rank, last.is_record) <= std::tie(named.rank, is_record) &&
+                         !(last.key == keys_ && last.is_record);
     if (last.key > 0 && !ascends) liar_ = std::min(liar_.value_or(named.source), named.source);
     last = {keys_, named.rank, is_record};
   }
@@ -183,8 +182,8 @@ class ClosingPass {
   // The key that is being read.
   bool any_ = false;
   std::string key_;
-  uint64_t keys_ = 0;                   // its number, from 1
-  std::vector<Duplicate::Held> held_;   // by source
+  uint64_t keys_ = 0;                  // its number, from 1
+  std::vector<Duplicate::Held> held_;  // by source
   Places record_places_;
   Places run_places_;
   Divergence divergence_;
@@ -199,8 +198,8 @@ Findings::Findings(SourceMap sources, const WalkOptions& options)
       named_(options.folder, options.found_held_max) {}
 
 void Findings::Add(const WalkedRecord& record) {
-  named_.Add({record.key, record.source, record.rank, Named::Kind::kRecord, record.place,
-              record.digest});
+  named_.Add(
+      {record.key, record.source, record.rank, Named::Kind::kRecord, record.place, record.digest});
 }
 
 void Findings::Add(const KeyBound& bound) {

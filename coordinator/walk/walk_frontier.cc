@@ -12,7 +12,6 @@
 namespace driftwood::coordinator {
 namespace {
 
-using merkle::Digest;
 using merkle::Summary;
 
 // A segment of at most this many leaves is listed by digests instead of being cut further: 48
@@ -206,7 +205,7 @@ void Frontier::Finish(Segment segment) {
     case Stage::kPivotKeys:
       return FinishPivotKeys(std::move(segment));
     case Stage::kCut:
-      return FinishCut(std::move(segment));
+      return FinishCut(segment);
     case Stage::kSummarize:
       return Add(std::move(segment));
     case Stage::kDigests:
@@ -214,7 +213,7 @@ void Frontier::Finish(Segment segment) {
     case Stage::kRecords:
       return FinishRecords(std::move(segment));
     case Stage::kRunRecords:
-      return FinishRun(std::move(segment));
+      return FinishRun(segment);
     case Stage::kRunHeld:
       return;
   }
@@ -298,7 +297,7 @@ void Frontier::FinishPivotKeys(Segment segment) {
   next_.push_back(std::move(segment));
 }
 
-void Frontier::FinishCut(Segment segment) {
+void Frontier::FinishCut(const Segment& segment) {
   // The pivot's cells are still there: a stretch of many is cut again without asking for them.
   AddChildren(segment, GroupsOfCut(segment), true);
 }
@@ -323,7 +322,7 @@ void Frontier::FinishRecords(Segment segment) {
   }
 }
 
-void Frontier::FinishRun(Segment segment) {
+void Frontier::FinishRun(const Segment& segment) {
   FoundRun run;
   run.place = segment.Place();
   for (const Part& part : segment.parts) {

@@ -70,10 +70,10 @@ class Frontier {
   void FinishPartition(Segment segment);
   void FinishPartitionOfPivot(Segment segment);
   void FinishPivotKeys(Segment segment);
-  void FinishCut(Segment segment);
+  void FinishCut(const Segment& segment);
   void FinishDigests(Segment segment);
   void FinishRecords(Segment segment);
-  void FinishRun(Segment segment);
+  void FinishRun(const Segment& segment);
   std::vector<Divergence> ListRun(const Segment& segment) const;
   void AddChildren(const Segment& segment, std::vector<Group> groups, bool look_for_runs);
   bool WorthCutting(const Group& group) const;

@@ -60,16 +60,16 @@ struct WalkResult {
   // and a key may be in several runs, or in one and among the divergences: an agent that says so
   // contradicts itself, and is named by a gap, or tags misled the walk.
   bool complete = false;
-  DivergenceList divergences;           // without those inside runs
-  std::vector<MissingRun> runs;         // by key
-  std::vector<Gap> gaps;                // not empty iff !complete
-  uint64_t records_proven_equal = 0;    // of each replica: records on which all agree
-  uint32_t rounds = 0;                  // the root summaries included
-  uint64_t bytes_sent = 0;              // packed questions, all replicas
-  uint64_t bytes_received = 0;          // packed answers
-  bool exact = false;                   // ended with full sums (WalkOptions::exact)
-  bool sampled = false;                 // not a walk's: `divergences` are those of a sample
-                                        // (coordinator/audit/diagnostics/sample.h)
+  DivergenceList divergences;         // without those inside runs
+  std::vector<MissingRun> runs;       // by key
+  std::vector<Gap> gaps;              // not empty iff !complete
+  uint64_t records_proven_equal = 0;  // of each replica: records on which all agree
+  uint32_t rounds = 0;                // the root summaries included
+  uint64_t bytes_sent = 0;            // packed questions, all replicas
+  uint64_t bytes_received = 0;        // packed answers
+  bool exact = false;                 // ended with full sums (WalkOptions::exact)
+  bool sampled = false;               // not a walk's: `divergences` are those of a sample
+                                      // (coordinator/audit/diagnostics/sample.h)
 };
 
 }  // namespace driftwood::coordinator

@@ -24,8 +24,7 @@ struct Header {
 
 }  // namespace
 
-absl::StatusOr<BlockFile> BlockFile::Create(const std::filesystem::path& folder,
-                                            std::string name) {
+absl::StatusOr<BlockFile> BlockFile::Create(const std::filesystem::path& folder, std::string name) {
   BlockFile file(CreateUnnamedFile(folder), std::move(name));
   if (file.file_.get() < 0) return file.FromErrno("create");
   return file;

@@ -13,6 +13,7 @@ using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decl
 
 constexpr char kUnpack[] = "unpack it, or pack it with gzip or zstd";
 constexpr char kExport[] = "export its table as CSV";
+constexpr char kRestore[] = "restore it, and compare the database";
 constexpr char kNoRows[] = "name a file with rows, such as a CSV file";
 
 struct Kind {
@@ -21,7 +22,7 @@ struct Kind {
   std::string_view advice;
 };
 
-constexpr std::array<Kind, 18> kKinds = {{
+constexpr std::array<Kind, 23> kKinds = {{
     {"\xFD\x37zXZ\0"sv, "an xz archive", kUnpack},
     {"7z\xBC\xAF\x27\x1C"sv, "a 7z archive", kUnpack},
     {"Rar!\x1A\x07"sv, "a rar archive", kUnpack},
@@ -32,7 +33,12 @@ constexpr std::array<Kind, 18> kKinds = {{
     {"Obj\x01"sv, "an Avro file", kExport},
     {"ORC\x08"sv, "an ORC file", kExport},
     {"\x89HDF\r\n\x1A\n"sv, "an HDF5 file", kExport},
-    {"PGDMP\x01"sv, "an archive of pg_dump", "restore it, and compare the database"},
+    {"PGDMP\x01"sv, "an archive of pg_dump", kRestore},
+    {"--\n-- PostgreSQL database "sv, "an SQL dump of PostgreSQL", kRestore},
+    {"-- MySQL dump "sv, "an SQL dump of MySQL", kRestore},
+    {"-- MariaDB dump "sv, "an SQL dump of MariaDB", kRestore},
+    {"/*M!999999"sv, "an SQL dump of MariaDB", kRestore},
+    {"PRAGMA foreign_keys=OFF;"sv, "an SQL dump of SQLite", kRestore},
     {"\x89PNG\r\n\x1A\n"sv, "a PNG image", kNoRows},
     {"\xFF\xD8\xFF"sv, "a JPEG image", kNoRows},
     {"GIF87a"sv, "a GIF image", kNoRows},

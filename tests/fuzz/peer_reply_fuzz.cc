@@ -82,8 +82,8 @@ class Target {
     options.address = address;
     options.dataset = "d";
     // What ends no sooner (two replies where there is to be one, say) ends by its deadline.
-    options.describe_timeout = options.query_timeout = options.read_timeout =
-        options.list_timeout = options.prepare_silence_max = std::chrono::milliseconds(200);
+    options.describe_timeout = options.query_timeout = options.read_timeout = options.list_timeout =
+        options.prepare_silence_max = std::chrono::milliseconds(200);
     peer_ = std::make_unique<GrpcPeer>(options);
     agreement_.schema.key = {{"id", merkle::ColumnType::kInteger}};
     agreement_.schema.values = {{"note", merkle::ColumnType::kText}};

@@ -40,6 +40,7 @@ class ConfigTest : public DiffTest {
     EXPECT_FALSE(document.is_discarded()) << result_.out << result_.err;
     if (document.contains("datasets")) {
       ExpectComesBack(coordinator::ReadDatasetsReport(result_.out), result_.out);
+      EXPECT_GT(document["started_at"], "2026");
     }
     return document.is_discarded() ? Json::object() : document;
   }

@@ -194,6 +194,41 @@ TEST_F(ExportsTest, WhatASqliteColumnHoldsOfAnotherKindIsItsExport) {
             (std::set<std::string>{"0 changed", "2 changed"}));
 }
 
+TEST_F(ExportsTest, AStrictTableIsItsExport) {
+  Sql("strict.db",
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, a ANY, i INT, r REAL, t TEXT) STRICT;"
+      "INSERT INTO t VALUES (1, 1.0, 2, 3, 'x'), (2, '1', 2, 3.5, ''), (3, NULL, NULL, NULL, "
+      "NULL)");
+  Export({"sqlite3", "-json", Path("strict.db"), "SELECT * FROM t"}, "strict.json");
+  EXPECT_EQ(Verdict({"sqlite:strict.db?table=t", "jsonl:strict.json"}), "IDENTICAL");
+  Sql("strict.db", "UPDATE t SET a = '1.0' WHERE id = 1; UPDATE t SET a = 1 WHERE id = 2");
+  EXPECT_EQ(Found(DiffJson({"sqlite:strict.db?table=t", "jsonl:strict.json"})),
+            (std::set<std::string>{"1 changed", "2 changed"}));
+}
+
+// Its json and its quotes have digits that a double has not: a difference, with what reads it.
+TEST_F(ExportsTest, TheDigitsThatSqliteMakesUpAreReadAsDoublesWhereThatIsSaid) {
+  Sql("made.db",
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, i INTEGER, n NUMERIC, d DECIMAL(9,2), r REAL);"
+      "INSERT INTO t VALUES (1, 0.1, 0.1, 12.3, 0.1), (2, 2, 7, 1.5, 1e300), "
+      "(3, -1234.567, 1e-7, 0.3, -0.7)");
+  Export({"sqlite3", "-json", Path("made.db"), "SELECT * FROM t"}, "made.json");
+  Export({"sqlite3", "-quote", "-header", Path("made.db"), "SELECT * FROM t"}, "made.csv");
+  for (const std::string copy : {"jsonl:made.json", "csv:made.csv?quote='&null=NULL"}) {
+    const Json document = DiffJson({"sqlite:made.db?table=t", copy});
+    EXPECT_EQ(Found(document), (std::set<std::string>{"1 changed", "3 changed"}));
+    std::map<std::string, std::string> options;
+    for (const Json& column : document["explanation"]["columns"]) {
+      options[column["name"]] = column["hypotheses"][0].value("option", "");
+    }
+    EXPECT_EQ(options, (std::map<std::string, std::string>{{"d", "--types d=float64"},
+                                                           {"i", "--types i=float64"},
+                                                           {"n", "--types n=float64"}}));
+    EXPECT_EQ(Verdict({"sqlite:made.db?table=t", copy, "--types", "i=float64,n=float64,d=float64"}),
+              "IDENTICAL");
+  }
+}
+
 // One value under many spellings, in stores of every kind: whatever two of them are compared with
 // the database agree with each other under its type.
 TEST_F(ExportsTest, EqualityUnderADeclaredTypeGoesOnFromOneStoreToTheNext) {

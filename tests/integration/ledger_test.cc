@@ -277,6 +277,20 @@ TEST_F(LedgerTest, Row30TimestampsOfEqualValueAreEqual) {
             "DIVERGENT");
 }
 
+TEST_F(LedgerTest, Row30LeapSecondsAndNumbersThatNoTypeHoldsEqualNothingElse) {
+  Sql("s.db",
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, f DOUBLE, ts TIMESTAMP);"
+      "INSERT INTO t VALUES (1, 9e999, '2017-01-01 00:00:00'), (2, 0, '2024-01-02 00:00:00')");
+  WriteFile("t.csv", "id,f,ts\n1,1e400,2016-12-31 23:59:60\n2,1e-400,2024-01-01 24:00:00\n");
+  const std::set<std::string> both = {"1 changed", "2 changed"};
+  for (const char* column : {"f", "ts"}) {
+    EXPECT_EQ(Found(DiffJson({"sqlite:s.db?table=t", "csv:t.csv", "--columns", column})), both);
+  }
+  WriteFile("a.csv", "id,v\n1,1e99999999999999999999\n2,1e4294967296\n3,0e99999999999999999999\n");
+  WriteFile("b.csv", "id,v\n1,1e99999999999999999998\n2,1\n3,0\n");
+  EXPECT_EQ(Found(DiffJson({"a.csv", "b.csv", "--key", "id", "--types", "v=decimal"})), both);
+}
+
 TEST_F(LedgerTest, Row31TheOrderOfTheSourcesDoesNotMatter) {
   EXPECT_EQ(SqliteCsv("CREATE TABLE t(id TEXT COLLATE NOCASE PRIMARY KEY, v TEXT) WITHOUT ROWID;"
                       "INSERT INTO t VALUES ('b','x'),('A','x'),('a-b','x'),('ab','x'),('é','x')",

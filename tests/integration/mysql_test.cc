@@ -95,6 +95,31 @@ TEST_F(MysqlDiffTest, ATableIsIdenticalToASqliteTableAndACsvFileWithTheSameMeani
   EXPECT_EQ(Verdict({server_->Url("u"), "csv:u.csv?key=id", "--recheck", "0"}), "DIVERGENT");
 }
 
+// A generated column counts by its values, whatever makes them; a NULL that a migration turned into
+// true, and a 2 that is no bool, are differences.
+TEST_F(MysqlDiffTest, GeneratedColumnsAndNullsThatBecameBoolsAreComparedByTheirValues) {
+  PostgresServer* const postgres = PostgresServer::Get();
+  DRIFTWOOD_NEEDS_POSTGRES(postgres);
+  const std::string rows = "(1, 1, 1), (2, 1, NULL), (3, 1, 0), (4, NULL, 0)";
+  server_->Sql(
+      "DROP TABLE IF EXISTS a, b, c, bools;"
+      "CREATE TABLE a(id int PRIMARY KEY, x int, y int, s tinyint(1) AS (x <> y) STORED);"
+      "CREATE TABLE b(id int PRIMARY KEY, x int, y int, s tinyint(1) AS (NOT x <=> y) VIRTUAL);"
+      "CREATE TABLE c(id int PRIMARY KEY, x int, y int, s tinyint(1));"
+      "INSERT INTO a(id, x, y) VALUES " +
+      rows + "; INSERT INTO b(id, x, y) SELECT id, x, y FROM a; INSERT INTO c SELECT * FROM a;" +
+      "CREATE TABLE bools(id int PRIMARY KEY, v tinyint(1));"
+      "INSERT INTO bools VALUES (1, 1), (2, 0), (3, NULL), (4, 2)");
+  postgres->Sql(
+      "DROP TABLE IF EXISTS bools; CREATE TABLE bools(id int PRIMARY KEY, v boolean);"
+      "INSERT INTO bools VALUES (1, true), (2, false), (3, true), (4, true)");
+  EXPECT_EQ(Verdict({server_->Url("a"), server_->Url("c")}), "IDENTICAL");
+  EXPECT_EQ(Found(DiffJson({server_->Url("a"), server_->Url("b")})),
+            (std::set<std::string>{"2 changed", "4 changed"}));
+  EXPECT_EQ(Found(DiffJson({server_->Url("bools"), postgres->Url("bools")})),
+            (std::set<std::string>{"3 changed", "4 changed"}));
+}
+
 TEST_F(MysqlDiffTest, TablesWithoutSnapshotsAreNotIdenticalUnlessAllowed) {
   server_->Sql(
       "CREATE OR REPLACE TABLE m(id int PRIMARY KEY) ENGINE=MyISAM; INSERT INTO m VALUES (1)");

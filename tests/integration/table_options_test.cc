@@ -103,6 +103,34 @@ TEST_F(TableOptionsTest, ADifferenceOfTheSchemasIsAFindingOfItsOwn) {
   EXPECT_EQ(Diff({a + "?table=shop", b + "?table=shop"}).exit_code, 2);
 }
 
+// What is said of one table is no wish for the others.
+TEST_F(TableOptionsTest, AdviceNamesTheTable) {
+  Sql("a.db", "CREATE TABLE k(a INTEGER PRIMARY KEY, n TEXT); INSERT INTO k VALUES (1, '1')");
+  Sql("b.db", "CREATE TABLE k(a INTEGER, n INTEGER PRIMARY KEY); INSERT INTO k VALUES (1, 1)");
+  const auto message = [&](const std::vector<std::string>& words) {
+    const Json document = All(words);
+    for (const Json& table : document["tables"]) {
+      if (table["table"] == "k") return table["error"]["message"].get<std::string>();
+    }
+    return std::string();
+  };
+  EXPECT_THAT(message({}), HasSubstr("--key k:COLUMN,…, or --key 'k:*'"));
+  EXPECT_THAT(message({"--key", "k:a"}), HasSubstr("--types k.n=integer"));
+  EXPECT_THAT(message({"--key", "k:a"}), HasSubstr("--ignore k.n"));
+  EXPECT_THAT(Results(All({"--key", "k:a", "--types", "k.n=integer", "--tables", "k,shop"})),
+              ElementsAre("k: identical", "shop: identical"));
+}
+
+TEST_F(TableOptionsTest, WhatWouldMakeRowsEqualNamesTheTable) {
+  Sql("b.db", "UPDATE account SET a = a || ' '; UPDATE log SET line = '00' || at WHERE at = 2");
+  Sql("a.db", "UPDATE log SET line = '2' WHERE at = 2");
+  const std::vector<std::string> words = {"--all", "sqlite:" + Path("a.db"),
+                                          "sqlite:" + Path("b.db"), "--key", "log:at"};
+  const std::string out = Diff(words).out;
+  EXPECT_THAT(out, HasSubstr("(--rule account.a:rtrim)"));
+  EXPECT_THAT(out, HasSubstr("(--types log.line=integer)"));
+}
+
 TEST_F(TableOptionsTest, WhatCouldMeanTwoThingsIsRefused) {
   for (const char* name : {"a.db", "b.db"}) {
     Sql(name, "CREATE TABLE t(id INTEGER PRIMARY KEY, \"shop.a\" TEXT)");

@@ -1,5 +1,6 @@
 // What is given in place of a table, and how a CSV file is separated: what is found in the file is
 // said, and never a way to another verdict than the file's own.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -8,6 +9,9 @@
 
 namespace driftwood::testing {
 namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 class WrongFilesTest : public DiffTest {
  protected:
@@ -61,6 +65,77 @@ TEST_F(WrongFilesTest, WhatIsNoTableIsNamed) {
   ExpectError({"csv:shop.db", "a.csv", "--key", "id"},
               {"an SQLite database", "'sqlite:shop.db?table=NAME'"});
   ExpectError({"csv:d", "a.csv", "--key", "id"}, {"d is a directory", "name a file in it"});
+}
+
+TEST_F(WrongFilesTest, AFileOfAnotherKindThanItsNameSaysIsAnsweredWithItsUrl) {
+  WriteFile("lines.csv", "{\"id\":1,\"v\":\"x\"}\n{\"id\":2,\"v\":\"y\"}\n");
+  WriteFile("array.tsv", "[{\"id\":1,\"v\":\"x\"},\n{\"id\":2,\"v\":\"y\"}]\n");
+  WriteFile("table.jsonl", "id,v\n1,x\n2,y\n");
+  WriteFile("pretty.jsonl", "{\n  \"id\": 1,\n  \"v\": \"x\"\n}\n");
+  ExpectError({"lines.csv", "a.csv", "--key", "id"}, {"holds JSON", "write jsonl:lines.csv"});
+  ExpectError({"array.tsv", "a.csv", "--key", "id"}, {"holds JSON", "write jsonl:array.tsv"});
+  ExpectError({"table.jsonl", "a.csv", "--key", "id"}, {"if this is CSV, write csv:table.jsonl"});
+  ExpectError({"pretty.jsonl", "a.csv", "--key", "id"},
+              {"jq -c . pretty.jsonl | driftwood jsonl:-"});
+  EXPECT_EQ(Verdict({"jsonl:lines.csv", "jsonl:array.tsv", "--key", "id"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"csv:table.jsonl", "a.csv", "--key", "id"}), "IDENTICAL");
+}
+
+TEST_F(WrongFilesTest, ADelimiterThatIsNotLookedForIsGuessedAtInTheMessage) {
+  WriteFile("colon.csv", "id:v\n1:x\n2:y\n");
+  WriteFile("blank.csv", "id v\n1 x\n2 y\n");
+  const auto error = [&](const std::string& left, const std::string& right) {
+    const ProcessResult result = Driftwood({left, right, "--key", "id"});
+    EXPECT_EQ(result.exit_code, 2) << result.out;
+    return result.err;
+  };
+  EXPECT_THAT(error("colon.csv", "a.csv"), HasSubstr("'csv:colon.csv?delimiter=:'"));
+  EXPECT_THAT(error("a.csv", "blank.csv"), HasSubstr("'csv:blank.csv?delimiter=space'"));
+  EXPECT_THAT(error("colon.csv", "blank.csv"),
+              AllOf(HasSubstr("'csv:colon.csv?delimiter=:'"), HasSubstr("left has id:v")));
+  EXPECT_EQ(Verdict({"csv:colon.csv?delimiter=:", "a.csv", "--key", "id"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"csv:blank.csv?delimiter=space", "a.csv", "--key", "id"}), "IDENTICAL");
+}
+
+TEST_F(WrongFilesTest, NamesThatAreHardlyMeantAreDoubted) {
+  WriteFile("single.csv", "'id','v'\n1,'x'\n2,'y'\n");
+  WriteFile("title.csv", "Orders,,\nid,v,w\n1,x,1\n2,y,2\n");
+  const auto error = [&](const std::string& file) {
+    return Driftwood({file, "a.csv", "--key", "id"}).err;
+  };
+  EXPECT_THAT(error("single.csv"), HasSubstr("as in 'csv:single.csv?quote='\\''"));
+  EXPECT_THAT(error("title.csv"), HasSubstr("tail -n +2 title.csv | driftwood csv:- …"));
+  EXPECT_EQ(Verdict({"csv:single.csv?quote='", "a.csv", "--key", "id"}), "IDENTICAL");
+}
+
+TEST_F(WrongFilesTest, ALineThatSaysTheDelimiterIsNoHeader) {
+  WriteFile("sep.csv", "\xEF\xBB\xBFsep=;\r\nid;v\r\n1;x\r\n2;y\r\n");
+  EXPECT_EQ(Verdict({"sep.csv", "a.csv", "--key", "id"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"csv:sep.csv?delimiter=;", "a.csv", "--key", "id"}), "IDENTICAL");
+  EXPECT_EQ(Driftwood({"csv:sep.csv?delimiter=comma", "a.csv", "--key", "id"}).exit_code, 2);
+  WriteFile("sep.csv", "sep=;\nid;v\n1;x\n2;z\n");
+  EXPECT_EQ(Found(DiffJson({"sep.csv", "a.csv", "--key", "id"})),
+            std::set<std::string>{"2 changed"});
+  WriteFile("sep.csv", "sep=;\nid;v\n1;x;y\n");
+  ExpectError({"sep.csv", "a.csv", "--key", "id"}, {"line 3, column 5"});
+}
+
+TEST_F(WrongFilesTest, NamesThatAreMissingOrTwiceCanBeSaid) {
+  WriteFile("r.csv", "\"id\",\"v\"\n\"1\",1,\"x\"\n\"2\",2,\"y\"\n");
+  WriteFile("end.csv", "id,v\n1,x,\n2,y,\n");
+  WriteFile("twice.csv", "id,v,v\n1,x,a\n2,y,b\n");
+  WriteFile("none.csv", "1,x\n2,y\n");
+  const std::string r = "csv:r.csv?columns=column_1,id,v&header=skip";
+  const std::string end = "csv:end.csv?columns=id,v,column_3&header=skip";
+  const std::string twice = "csv:twice.csv?columns=id,v,v_2&header=skip";
+  ExpectError({"r.csv", "a.csv", "--key", "id"}, {"'" + r + "'"});
+  ExpectError({"end.csv", "a.csv", "--key", "id"}, {"'" + end + "'"});
+  ExpectError({"twice.csv", "a.csv", "--key", "id"}, {"'" + twice + "'"});
+  ExpectError({"none.csv", "a.csv", "--key", "id"}, {"add header=no&columns=a,b,c to its URL"});
+  EXPECT_EQ(Verdict({r, "a.csv", "--key", "id", "--ignore", "column_1"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({end, "a.csv", "--key", "id", "--ignore", "column_3"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({twice, "a.csv", "--key", "id", "--ignore", "v_2"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"csv:none.csv?header=no&columns=id,v", "a.csv", "--key", "id"}), "IDENTICAL");
 }
 
 TEST_F(WrongFilesTest, MistypedNamesAreAnsweredWithTheNearest) {

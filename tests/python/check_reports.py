@@ -33,7 +33,7 @@ class Page:
         jsonschema.Draft202012Validator.check_schema(page)
         self.page = strict(page)
         # They are what others are made of, which have more members.
-        for name in ('members', 'origin', 'database_members', 'dataset_members'):
+        for name in ('members', 'origin', 'origin_members', 'database_members', 'dataset_members'):
             del self.page['$defs'][name]['unevaluatedProperties']
 
     def check(self, document, schema=None):

@@ -1,14 +1,25 @@
-// Which character stands between the fields of a CSV file whose URL does not say it.
+// Which character stands between the fields of a CSV file whose URL does not say it, and what a
+// file that is read with the wrong one seems to be.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "agent/stores/csv/csv_dialect.h"
 #include "agent/stores/text/record_chunks.h"
+#include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
+
+// "sep=;" before the header, as Excel reads and writes it.
+struct SeparatorLine {
+  char delimiter = ',';
+  uint64_t end = 0;  // where the header begins
+};
+// Nothing: the file has no such line.
+absl::StatusOr<std::optional<SeparatorLine>> ReadSeparatorLine(const ByteSource& source);
 
 // Of comma, semicolon, tab and pipe, the one that the header has outside of quotes. Of several, the
 // one that the record after it has as often. InvalidArgument: several fit. Nothing: the header has
@@ -17,6 +28,11 @@ absl::StatusOr<std::optional<char>> DetectDelimiter(const ByteSource& source,
                                                     const std::string& name,
                                                     const CsvDialect& dialect,
                                                     const ChunkOptions& options);
+
+// Of a file that was read as one column, not in quotes: what its header and the record after it, or
+// the records alone, have equally often, in words to its user. Empty: it may well be one column.
+absl::StatusOr<std::string> DoubtOneColumn(const ByteSource& source, uint64_t begin,
+                                           const StoreUrl& url, const CsvDialect& dialect);
 
 // As delimiter= has it: "semicolon", or the character.
 std::string DelimiterName(char delimiter);

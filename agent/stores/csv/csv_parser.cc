@@ -179,10 +179,12 @@ ChunkDecoder::Result CsvDecoder::Decode(Chunk& chunk, RowSink& sink) const {
 }
 
 absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvDialect dialect,
-                                                  bool header, const ChunkOptions& options) {
+                                                  bool header, const ChunkOptions& options,
+                                                  uint64_t begin) {
   CsvFirstRecord first;
+  first.begin = begin;
   char mark[kMarkSize];
-  if (source.size() >= kMarkSize) {
+  if (begin == 0 && source.size() >= kMarkSize) {
     RETURN_IF_ERROR(source.ReadAt(0, mark));
     if (std::memcmp(mark, kMarkBytes, kMarkSize) == 0) first.begin = kMarkSize;
   }

@@ -47,7 +47,8 @@ class CsvDecoder final : public ChunkDecoder {
   const size_t row_size_;
 };
 
-// The first record of a file, whatever its number of fields; a header, or data.
+// The first record of a file, whatever its number of fields; a header, or data. `begin`: where it
+// is, if something else than a byte order mark stands before it.
 struct CsvFirstRecord {
   std::vector<std::string> fields;
   CsvDialect::LineEnd line_end = CsvDialect::LineEnd::kLf;  // of the file
@@ -59,7 +60,8 @@ struct CsvFirstRecord {
   std::optional<uint64_t> records_estimate;
 };
 absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvDialect dialect,
-                                                  bool header, const ChunkOptions& options);
+                                                  bool header, const ChunkOptions& options,
+                                                  uint64_t begin = 0);
 
 // Where the records end: line ends after the last one hold nothing. In a file of one column a blank
 // line is a record.

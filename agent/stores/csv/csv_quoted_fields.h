@@ -46,6 +46,9 @@ inline constexpr char kMixedLineEndMessage[] =
     "the value; quote the field, or convert the file's line ends";
 inline constexpr char kAfterQuoteMessage[] =
     "text after a closing quote; a quote inside a quoted field must be doubled";
+inline constexpr char kAfterEscapedQuoteMessage[] =
+    "text after a closing quote; if the backslash before it escapes a quote, say escape=%5C in the "
+    "file's URL";
 inline constexpr char kUnterminatedMessage[] =
     "the quoted field that begins here is not closed before the end of the file; close it, or "
     "fetch the whole file again";
@@ -195,7 +198,10 @@ class QuotedFields {
 
   [[gnu::always_inline]] inline After AfterQuoted(char* at) {
     const bool carriage_return = *at == '\r' && at[1] == '\n';
-    if (*at != delimiter_ && *at != '\n' && !carriage_return) return Fail(at, kAfterQuoteMessage);
+    if (*at != delimiter_ && *at != '\n' && !carriage_return) {
+      // Behind the opening quote there is a byte before the closing one.
+      return Fail(at, at[-2] == '\\' ? kAfterEscapedQuoteMessage : kAfterQuoteMessage);
+    }
     char* special = specials_.Next();
     DRIFTWOOD_CHECK(special == at);
     if (*at == delimiter_) {

@@ -1,40 +1,83 @@
 #include "agent/stores/csv/csv_store.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
 #include "agent/source/messages.h"
 #include "agent/stores/csv/csv_delimiter.h"
 #include "agent/stores/csv/csv_parser.h"
+#include "agent/stores/text/json_beginning.h"
 #include "agent/stores/text/text_input.h"
 #include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/percent.h"
+#include "merkle/text/shell_word.h"
 
 namespace driftwood::agent {
 namespace {
 
 struct CsvOptions {
   CsvDialect dialect;
-  bool header = true;
+  bool header = true;                // there is one
+  bool names_said = false;           // and its names count for nothing: `columns` do
   bool finds_delimiter = false;      // in the header: nothing in the URL says it
-  std::vector<std::string> columns;  // given, where there is no header
+  std::vector<std::string> columns;  // given, where no header names them
   std::vector<std::string> key;
   std::optional<Encoding> encoding;
+  StoreUrl url;  // for messages that say what to write
 };
 
 // The column names and where the records begin.
 struct CsvLayout {
   CsvDialect dialect;  // with the file's line end
   std::optional<char> found_delimiter;
+  std::string doubt;  // that it has one column only, in words
   std::vector<std::string> columns;
   uint64_t first_record = 0;
   uint64_t end = 0;  // of the records
   std::optional<uint64_t> records_estimate;
 };
 
-absl::Status CheckNames(const std::string& what, const std::vector<std::string>& names) {
+// With more columns than that nobody pastes a list of them.
+constexpr size_t kListedMax = 30;
+
+// The same file under such names for its columns, as a URL to be pasted; or how to write one.
+std::string UnderNames(const StoreUrl& url, const std::vector<std::string>& names) {
+  if (names.size() > kListedMax) {
+    return "say all names in its URL, with header=skip&columns=a,b,c";
+  }
+  std::string list;
+  for (const std::string& name : names) {
+    list += (list.empty() ? "" : ",") + PercentEncode(name, "%,?&#");
+  }
+  StoreUrl named = url.With("header", "skip");
+  named.parameters["columns"] = list;
+  return "say all names in its URL, as in " + ShellWord(named.ToString());
+}
+
+// "name" beside another "name" is "name_2".
+std::vector<std::string> EachOnce(std::vector<std::string> names) {
+  std::set<std::string> taken(names.begin(), names.end());
+  std::set<std::string_view> seen;
+  for (std::string& name : names) {
+    if (!seen.insert(name).second) {
+      size_t number = 2;
+      while (!taken.insert(name + "_" + std::to_string(number)).second) ++number;
+      name += "_" + std::to_string(number);
+      seen.insert(name);
+    }
+  }
+  return names;
+}
+
+// `advice`: what to do about a name that is there twice.
+absl::Status CheckNames(
+    const std::string& what, const std::vector<std::string>& names,
+    const std::function<std::string()>& advice = [] { return std::string("rename one"); }) {
   std::map<std::string_view, size_t> places;  // there may be very many
   for (size_t i = 0; i < names.size(); ++i) {
     const std::string place = "column " + std::to_string(i + 1);
@@ -44,7 +87,7 @@ absl::Status CheckNames(const std::string& what, const std::vector<std::string>&
     if (!is_new)
       return absl::InvalidArgumentError(what + ": columns " + std::to_string(first->second + 1) +
                                         " and " + std::to_string(i + 1) + " are both named " +
-                                        Printable(names[i]) + "; rename one");
+                                        Printable(names[i]) + "; " + advice());
   }
   return absl::OkStatus();
 }
@@ -64,44 +107,115 @@ absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
   CsvOptions options;
   ASSIGN_OR_RETURN(options.dialect, CsvDialectOf(url));
   const std::string header = url.Parameter("header").value_or("yes");
-  if (header != "yes" && header != "no")
-    return absl::InvalidArgumentError("header=" + Printable(header) + ": say yes or no");
-  options.header = header == "yes";
+  if (header != "yes" && header != "no" && header != "skip")
+    return absl::InvalidArgumentError("header=" + Printable(header) + ": say yes, no or skip");
+  options.header = header != "no";
+  options.names_said = header == "skip";
   options.columns = url.List("columns");
-  if (options.header && !options.columns.empty())
+  if (header == "yes" && !options.columns.empty())
     return absl::InvalidArgumentError(
-        "columns= names the columns of a file without header: add header=no, or leave it out");
-  if (!options.header && options.columns.empty())
-    return absl::InvalidArgumentError(
-        "header=no: name the file's columns with columns=a,b,... in their order");
+        "columns= names the columns of a file without header: add header=no, or header=skip in "
+        "place of those that its header has, or leave it out");
+  if (header != "yes" && options.columns.empty())
+    return absl::InvalidArgumentError("header=" + header +
+                                      ": name the file's columns with columns=a,b,... in their "
+                                      "order");
   RETURN_IF_ERROR(CheckNames("columns=", options.columns));
   options.finds_delimiter = options.header && url.scheme == "csv" && !url.Parameter("delimiter") &&
                             !url.Parameter("dialect");
   options.key = url.List("key");
+  options.url = url;
   ASSIGN_OR_RETURN(options.encoding, EncodingOf(url));
   return options;
+}
+
+// No header begins as an object does.
+absl::Status CheckIsNoJson(const ByteSource& source, const std::string& name,
+                           const CsvOptions& options) {
+  ASSIGN_OR_RETURN(const bool is_json, BeginsAsJson(source));
+  if (!is_json) return absl::OkStatus();
+  return absl::InvalidArgumentError(Printable(name) +
+                                    " holds JSON and no CSV, as its beginning shows; write " +
+                                    ShellWord("jsonl:" + PercentEncode(options.url.path, "%?")));
+}
+
+// Why names that can be read may not be meant; empty: they may well be.
+std::string DoubtNames(const std::vector<std::string>& names, const CsvOptions& options) {
+  const auto is_quoted = [](const std::string& name) {
+    return name.size() > 1 && name.starts_with('\'') && name.ends_with('\'');
+  };
+  if (std::all_of(names.begin(), names.end(), is_quoted)) {
+    return "its names stand in single quotes; if its fields do, say so in its URL, as in " +
+           ShellWord(options.url.With("quote", "'").ToString());
+  }
+  const auto unnamed = std::count(names.begin(), names.end(), "");
+  if (names.size() > 2 && static_cast<size_t>(unnamed) == names.size() - 1) {
+    return "its first line names one column of " + std::to_string(names.size()) +
+           "; if that is a title, pass it by, as in: tail -n +2 " + ShellWord(options.url.path) +
+           " | driftwood csv:- …";
+  }
+  return "";
+}
+
+// Programs leave out the name of the first column (row numbers) or end each record with a
+// delimiter. Says how to read the file, if the records after the header have one field more.
+absl::StatusOr<std::string> AdviceOnMissingName(const ByteSource& source, const CsvLayout& layout,
+                                                const CsvOptions& options,
+                                                const ChunkOptions& chunks) {
+  constexpr int kRecords = 2;  // one alone may be malformed
+  ChunkOptions short_ones = chunks;
+  short_ones.record_bytes_max = std::min(chunks.record_bytes_max, ChunkOptions().chunk_bytes);
+  uint64_t begin = layout.first_record;
+  bool at_end = true;
+  for (int i = 0; i < kRecords; ++i) {
+    ASSIGN_OR_RETURN(
+        const CsvFirstRecord record,
+        ReadFirstCsvRecord(source, layout.dialect, /*header=*/false, short_ones, begin));
+    if (i > 0 && record.error) break;  // it says no more
+    if (!record.present || record.error || record.fields.size() != layout.columns.size() + 1) {
+      return std::string();
+    }
+    at_end = at_end && record.fields.back().empty();
+    begin = record.end;
+  }
+  std::vector<std::string> names = layout.columns;
+  const std::string name = "column_" + std::to_string(at_end ? names.size() + 1 : 1);
+  names.insert(at_end ? names.end() : names.begin(), name);
+  return "its records have one field more than its header; " +
+         UnderNames(options.url, EachOnce(std::move(names)));
 }
 
 absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string& path,
                                      const CsvOptions& options, const ChunkOptions& chunks) {
   CsvLayout layout;
   layout.dialect = options.dialect;
-  if (options.finds_delimiter) {
+  uint64_t begin = 0;
+  if (options.header) RETURN_IF_ERROR(CheckIsNoJson(source, path, options));
+  std::optional<SeparatorLine> separator;
+  if (options.header && !options.dialect.has_escapes()) {
+    ASSIGN_OR_RETURN(separator, ReadSeparatorLine(source));
+  }
+  // What the URL says counts: then a line that says otherwise is none.
+  if (separator && (options.finds_delimiter || separator->delimiter == options.dialect.delimiter)) {
+    layout.dialect.delimiter = separator->delimiter;
+    begin = separator->end;
+  } else if (options.finds_delimiter) {
     ASSIGN_OR_RETURN(layout.found_delimiter,
                      DetectDelimiter(source, path, options.dialect, chunks));
     layout.dialect.delimiter = layout.found_delimiter.value_or(options.dialect.delimiter);
   }
   ASSIGN_OR_RETURN(const CsvFirstRecord first,
-                   ReadFirstCsvRecord(source, layout.dialect, options.header, chunks));
+                   ReadFirstCsvRecord(source, layout.dialect, options.header, chunks, begin));
   // Without a header the scan reports what is wrong, as it does with every record.
   layout.dialect.line_end = first.line_end;
   layout.records_estimate = first.records_estimate;
-  if (!options.header) {
+  if (!options.header || options.names_said) {
     layout.columns = options.columns;
-    layout.first_record = first.begin;
+    layout.first_record = options.header ? first.end : first.begin;
+    if (options.header && first.error) return DescribeRecordError(source, path, *first.error);
     ASSIGN_OR_RETURN(layout.end, EndOfCsvRecords(source, layout.first_record, layout.columns.size(),
                                                  layout.dialect));
-    if (layout.records_estimate && first.present) ++*layout.records_estimate;
+    if (!options.header && layout.records_estimate && first.present) ++*layout.records_estimate;
     return layout;
   }
   if (first.error) return DescribeRecordError(source, path, *first.error);
@@ -111,8 +225,16 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
         " is empty: expected a header line with the column names; give it one, or say "
         "in its URL how its columns are called, as in '?header=no&columns=a,b'");
   layout.columns = NamedByPlace(first.fields);
-  RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", layout.columns));
+  RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", layout.columns,
+                             [&] { return UnderNames(options.url, EachOnce(layout.columns)); }));
+  if (layout.columns.size() == 1) {
+    ASSIGN_OR_RETURN(layout.doubt,
+                     DoubtOneColumn(source, first.begin, options.url, layout.dialect));
+  }
+  if (layout.doubt.empty()) layout.doubt = DoubtNames(first.fields, options);
   layout.first_record = first.end;
+  ASSIGN_OR_RETURN(const std::string advice, AdviceOnMissingName(source, layout, options, chunks));
+  if (!advice.empty()) return absl::InvalidArgumentError(Printable(path) + ": " + advice);
   ASSIGN_OR_RETURN(layout.end, EndOfCsvRecords(source, layout.first_record, layout.columns.size(),
                                                layout.dialect));
   return layout;
@@ -149,19 +271,6 @@ absl::StatusOr<std::vector<bool>> LookForIntegers(const ByteSource& source, cons
   return integers.only();
 }
 
-// A header that is one name with a delimiter in it: most likely another one than was said.
-std::string OneColumnWarning(const CsvLayout& layout) {
-  if (layout.columns.size() != 1) return "";
-  for (const char delimiter : {';', '\t', '|', ','}) {
-    if (layout.columns[0].find(delimiter) == std::string::npos) continue;
-    const std::string name = DelimiterName(delimiter);
-    return "it has one column, named " + Printable(layout.columns[0]) +
-           "; if its fields are separated otherwise, add delimiter=" + name +
-           " to its URL, as in 'csv:FILE?delimiter=" + name + "'";
-  }
-  return "";
-}
-
 // Who compares sees what was found, and may know better.
 void SayDelimiter(const CsvLayout& layout, SourceDescription* description) {
   if (!layout.found_delimiter) return;
@@ -174,7 +283,9 @@ void SayDelimiter(const CsvLayout& layout, SourceDescription* description) {
 }
 
 std::string ReadingOf(const CsvOptions& options) {
-  std::string reading = "csv4 " + std::string(options.header ? "header" : "no-header");
+  std::string reading = std::string("csv5 ") + (options.names_said ? "other-names"
+                                                : options.header   ? "header"
+                                                                   : "no-header");
   for (const std::string& name : options.columns)
     reading += " " + std::to_string(name.size()) + ":" + name;
   if (options.encoding)
@@ -208,8 +319,7 @@ class CsvStore final : public Store {
       column.name = layout.columns[i];
       column.integers = integers[i];
     }
-    if (const std::string warning = OneColumnWarning(layout); !warning.empty())
-      description.warnings.push_back(warning);
+    if (!layout.doubt.empty()) description.warnings.push_back(layout.doubt);
     SayDelimiter(layout, &description);
     description.key = options_.key;
     description.records_estimate = layout.records_estimate;

@@ -216,6 +216,8 @@ absl::StatusOr<JsonLayout> ReadJsonLayout(const ByteSource& source, const std::s
   ASSIGN_OR_RETURN(const uint64_t first, SkipSpace(source, layout.begin));
   char character = 0;
   if (first < source.size()) RETURN_IF_ERROR(source.ReadAt(first, {&character, 1}));
+  layout.first = first;
+  layout.first_character = character;
   if (character != '[') return layout;
   layout.is_array = true;
   layout.begin = first + 1;

@@ -45,6 +45,8 @@ struct JsonLayout {
   bool is_array = false;  // between commas, where else each has a line
   uint64_t begin = 0;
   uint64_t end = 0;
+  uint64_t first = 0;           // where the first character is that is no white space
+  char first_character = '\0';  // NUL: there is none
 };
 // By the file's first character: with a [ all of it is one array. InvalidArgument, with `name`: its
 // last one is no ].

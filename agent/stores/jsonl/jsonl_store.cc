@@ -9,6 +9,8 @@
 #include "agent/stores/text/text_input.h"
 #include "merkle/mutex.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/percent.h"
+#include "merkle/text/shell_word.h"
 
 namespace driftwood::agent {
 namespace {
@@ -41,6 +43,31 @@ std::vector<std::string> NamesOf(const std::vector<SourceColumn>& columns) {
   return names;
 }
 
+// A file whose first line is no object may be of another kind, or written for people.
+absl::Status CheckBegins(const ByteSource& source, const std::string& name,
+                         const std::string& path) {
+  ASSIGN_OR_RETURN(const JsonLayout layout, ReadJsonLayout(source, name));
+  if (layout.is_array || layout.first_character == '\0') return absl::OkStatus();
+  if (layout.first_character != '{') {
+    return DescribeRecordError(
+        source, name,
+        {layout.first,
+         "each line must be one JSON object, beginning with {; if this is CSV, "
+         "write " +
+             ShellWord("csv:" + PercentEncode(path, "%?"))});
+  }
+  char next = '\0';
+  if (layout.first + 1 < source.size()) {
+    RETURN_IF_ERROR(source.ReadAt(layout.first + 1, {&next, 1}));
+  }
+  if (next != '\n' && next != '\r') return absl::OkStatus();
+  return DescribeRecordError(source, name,
+                             {layout.first,
+                              "the object goes over several lines; put each on one, "
+                              "as in: jq -c . " +
+                                  ShellWord(path) + " | driftwood jsonl:- …"});
+}
+
 // A whole pass over the source.
 absl::StatusOr<Survey> SurveyOf(const ByteSource& source, const std::string& name,
                                 const std::vector<std::string>& given, const ChunkOptions& chunks) {
@@ -68,6 +95,7 @@ class JsonlStore final : public Store {
 
   absl::StatusOr<SourceDescription> Describe() override {
     ASSIGN_OR_RETURN(const auto file, input_.Open(stop_));
+    RETURN_IF_ERROR(CheckBegins(*file, file->name(), url_.path));
     ASSIGN_OR_RETURN(const Survey survey, CachedSurvey(*file));
     SourceDescription description;
     description.source = url_.ToString();

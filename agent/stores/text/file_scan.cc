@@ -126,8 +126,8 @@ class FileScan final : public Scan {
 
   const std::shared_ptr<SharedJob> job_;
   std::unique_ptr<RecordChunks> chunks_;
-  std::optional<uint64_t> begun_at_;  // what precedes it is still to come
-  uint64_t read_before_ = 0;          // bytes, before `chunks_`
+  std::optional<uint64_t> begun_at_;       // what precedes it is still to come
+  uint64_t read_before_ = 0;               // bytes, before `chunks_`
   absl::Status error_ = absl::OkStatus();  // of reading; sticky
   bool at_end_ = false;
 };

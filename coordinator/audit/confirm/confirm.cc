@@ -83,7 +83,8 @@ Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t
     }
   }
   // A result that is not complete may have a key twice: the first one stands for it.
-  SortUnique(&candidates_, [](const Candidate& one) -> const std::string& { return one.found.key; });
+  SortUnique(&candidates_,
+             [](const Candidate& one) -> const std::string& { return one.found.key; });
 }
 
 KnownDivergences::KnownDivergences(const WalkResult& result) : outside_runs_(result.divergences) {

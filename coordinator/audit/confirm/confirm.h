@@ -94,7 +94,7 @@ class KnownDivergences {
 
   DivergenceReader outside_runs_;
   bool outside_left_ = false;
-  std::vector<const Divergence*> in_runs_;   // those left, the next one last
+  std::vector<const Divergence*> in_runs_;  // those left, the next one last
   const Divergence* divergence_ = nullptr;  // null before the first
   absl::Status begun_;
 };

@@ -202,8 +202,9 @@ std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& c
                    &candidate->duplicates()};
 }
 
-absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(
-    const WalkResult& result, const Confirmation& confirmation, size_t replicas, size_t max) {
+absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(const WalkResult& result,
+                                                                   const Confirmation& confirmation,
+                                                                   size_t replicas, size_t max) {
   std::vector<std::vector<std::string>> missing(replicas);
   KnownDivergences known(result);
   for (bool any_left = max > 0; any_left;) {

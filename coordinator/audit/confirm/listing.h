@@ -47,8 +47,9 @@ std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation
 std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& confirmation);
 
 // By replica: the first `max` of them that it lacks.
-absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(
-    const WalkResult& result, const Confirmation& confirmation, size_t replicas, size_t max);
+absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(const WalkResult& result,
+                                                                   const Confirmation& confirmation,
+                                                                   size_t replicas, size_t max);
 
 // Empty if all keys that the walk found divergent are in the report's counts, once each: a check
 // of our own arithmetic.

@@ -1,6 +1,9 @@
 #include "coordinator/audit/diagnostics/fold_readings.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstddef>
 #include <optional>
 #include <set>
 #include <string>
@@ -8,6 +11,7 @@
 #include <utility>
 
 #include "coordinator/audit/diagnostics/fold_parts.h"
+#include "merkle/record/decimal.h"
 #include "merkle/record/reading.h"
 #include "merkle/record/value.h"
 
@@ -124,6 +128,26 @@ void AddMomentFolds(ColumnType column, std::vector<Fold>* folds) {
   }
 }
 
+// ---- doubles ----
+
+// A decimal of more digits than any double has, as SQLite's programs write one and as a number is
+// that has gone through one, becomes the shortest of the same double.
+void FoldToDouble(const Column&, Value* value) {
+  constexpr std::ptrdiff_t kDoubleDigitsMax = 17;
+  if (value->tag != Tag::kDecimal) return;
+  const std::string text = value->ToDisplay();
+  const std::string_view number = std::string_view(text).substr(0, text.find('e'));
+  const size_t first = number.find_first_of("123456789");
+  if (first == std::string_view::npos) return;
+  const std::string_view digits = number.substr(first);
+  if (std::count_if(digits.begin(), digits.end(), IsDigit) <= kDoubleDigitsMax) return;
+  double real = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), real);
+  if (error != std::errc() || end != text.data() + text.size()) return;
+  std::array<char, 32> shortest;
+  ReadAs(ColumnType::kDecimal, std::string(merkle::ShortestDecimal(real, shortest)), value);
+}
+
 // ---- numbers with marks ----
 
 // What is left of `text` without its decimal comma or separated thousands; nothing if it is not so
@@ -237,6 +261,13 @@ std::string BoolParameters(const std::vector<std::string>& changed) {
 }
 
 }  // namespace
+
+void AddDoubles(ColumnType column, std::vector<Fold>* folds) {
+  if (column != ColumnType::kDecimal && column != ColumnType::kInteger) return;
+  Fold fold = Plain("more digits than a double has", FoldFamily::kDigits, FoldToDouble, "float64");
+  fold.cuts = true;
+  folds->push_back(std::move(fold));
+}
 
 void AddReadings(ColumnType column, std::vector<Fold>* folds) {
   const bool any = column == ColumnType::kText || column == ColumnType::kDynamic;

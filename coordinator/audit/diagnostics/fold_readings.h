@@ -9,6 +9,8 @@
 
 namespace driftwood::coordinator {
 
+// What takes less away than any rule. Of decimals, among integers too.
+void AddDoubles(merkle::ColumnType column, std::vector<Fold>* folds);
 // Of texts, and of the texts of type mismatches.
 void AddReadings(merkle::ColumnType column, std::vector<Fold>* folds);
 

@@ -238,6 +238,7 @@ std::vector<Rule> CandidateRules(ColumnType type) {
 
 std::vector<Fold> FoldsOf(const Column& column) {
   std::vector<Fold> folds;
+  AddDoubles(column.type, &folds);
   for (const Rule& rule : CandidateRules(column.type)) folds.push_back(RuleFold(rule));
   folds.push_back(Plain("line ends", FoldFamily::kSpace, FoldLineEnds));
   folds.push_back(Plain("white space", FoldFamily::kSpace, FoldWhiteSpace));
@@ -262,7 +263,7 @@ std::vector<Fold> FoldsOf(const Column& column) {
 std::string FoldOption(const Fold& fold, const Column& column,
                        const std::vector<ExplainedReplica>& replicas,
                        const std::map<size_t, std::vector<std::string>>& changed) {
-  std::string option = fold.types.empty() ? "" : TypesOption(column, fold.types);
+  std::string option = fold.types.empty() ? "" : TypesOption(column, fold.types, replicas[0].table);
   if (!fold.url) return option;
   for (const auto& [replica, texts] : changed) {
     const std::string parameter = fold.url(texts);

@@ -18,18 +18,24 @@ std::string ZoneText(int64_t minutes) {
   return text;
 }
 
+std::string OfTable(const std::string& table, const std::string& column) {
+  return table.empty() ? column : table + "." + column;
+}
+
 }  // namespace
 
-std::string TypesOption(const merkle::Column& column, std::string_view type) {
+std::string TypesOption(const merkle::Column& column, std::string_view type,
+                        const std::string& table) {
   if (merkle::ColumnTypeText(column) == type) return "";
-  return "--types " + ShellWord(ListItem(column.name) + "=" + std::string(type));
+  return "--types " + ShellWord(ListItem(OfTable(table, column.name)) + "=" + std::string(type));
 }
 
 std::string ZoneOption(const std::vector<std::pair<std::string, int64_t>>& zones,
-                       const std::string& column) {
+                       const std::string& column, const std::string& table) {
   std::string list;
   for (const auto& [replica, minutes] : zones) {
-    list += (list.empty() ? "" : ",") + replica + ":" + ListItem(column) + "=" + ZoneText(minutes);
+    list += (list.empty() ? "" : ",") + replica + ":" + ListItem(OfTable(table, column)) + "=" +
+            ZoneText(minutes);
   }
   return "--zone " + ShellWord(list);
 }

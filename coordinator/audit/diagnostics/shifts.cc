@@ -457,7 +457,8 @@ std::string OptionOf(const Shift& shift, const Column& column,
   if (shift.a == "01") zones = {{replicas[0].name, -later}};
   if (shift.a == "10") zones = {{replicas[1].name, later}};
   if (shift.a == "00") zones = {{replicas[0].name, 0}, {replicas[1].name, later}};
-  return Both(TypesOption(column, "timestamptz"), ZoneOption(zones, column.name));
+  return Both(TypesOption(column, "timestamptz", side.table),
+              ZoneOption(zones, column.name, side.table));
 }
 
 }  // namespace driftwood::coordinator

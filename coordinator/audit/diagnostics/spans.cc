@@ -209,8 +209,8 @@ absl::StatusOr<std::vector<ReportSpan>> FindSpans(const std::vector<KeyPart>& pa
   for (const Stretch& stretch : merged) {
     if (stretch.keys == 0) continue;
     spans.push_back({MakeReportKey(stretch.first, key_columns),
-                     MakeReportKey(stretch.last, key_columns), stretch.records,
-                     stretch.changed, stretch.missing, stretch.MostChanged(), stretch.duplicate});
+                     MakeReportKey(stretch.last, key_columns), stretch.records, stretch.changed,
+                     stretch.missing, stretch.MostChanged(), stretch.duplicate});
   }
   return spans;
 }

@@ -111,6 +111,19 @@ TEST(DiffPlanTest, TheColumnsOfAnAgentsTableMayGetOtherNames) {
   EXPECT_FALSE(MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds).ok());
 }
 
+TEST(DiffPlanTest, OfOneTableOfManyAnOptionNamesTheTable) {
+  EXPECT_EQ(OptionTextOf("", Setting::kIgnore, "a,b"), "--ignore a,b");
+  EXPECT_EQ(OptionTextOf("t", Setting::kIgnore, "a,b%2Cc"), "--ignore t.a,t.b%2Cc");
+  EXPECT_EQ(OptionTextOf("t", Setting::kTypes, "a=TYPE"), "--types t.a=TYPE");
+  EXPECT_EQ(OptionTextOf("t", Setting::kRules, "a:round=N"), "--rule t.a:round=N");
+  EXPECT_EQ(OptionTextOf("t,u", Setting::kZone, "left:a=UTC+N"), "--zone left:t%2Cu.a=UTC+N");
+  EXPECT_EQ(OptionTextOf("t", Setting::kKey, "*"), "--key 't:*'");
+  EXPECT_EQ(OptionTextOf("t", Setting::kKey, "COLUMN,…"), "--key t:COLUMN,…");
+  EXPECT_EQ(OptionTextOf("t", Setting::kKey, ""), "--key");
+  EXPECT_EQ(OptionTextOf("t", Setting::kAllowNotPointInTime, "left"),
+            "--allow-not-point-in-time left");
+}
+
 // Else the URL would become the name of a file, or an argument of another program.
 TEST(DiffPlanTest, NoOptionTakesAStoreForItsValue) {
   const auto refused = [](const char* name, const auto& set) {

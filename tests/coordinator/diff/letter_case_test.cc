@@ -32,7 +32,14 @@ TEST(LetterCaseTest, AnOptionsNameIsRenamedUnlessAColumnHasItStill) {
   const std::vector<CaseRename> renames = {{"id", "Id"}, {"NAME", "Name"}};
   EXPECT_EQ(NameUnderRenames("id", renames, {"Id", "Name"}), "Id");
   EXPECT_EQ(NameUnderRenames("id", renames, {"Id", "Name", "id"}), "id");
-  EXPECT_EQ(NameUnderRenames("ID", renames, {"Id", "Name"}), "ID");
+}
+
+TEST(LetterCaseTest, AnOptionsNameIsTheOneColumnThatDiffersInCaseOnly) {
+  EXPECT_EQ(NameUnderRenames("ID", {{"id", "Id"}}, {"Id", "Name"}), "Id");
+  EXPECT_EQ(NameUnderRenames("id", {}, {"ID", "Name"}), "ID");
+  EXPECT_EQ(NameUnderRenames("id", {}, {"ID", "Id"}), "id");
+  EXPECT_EQ(NameUnderRenames("id", {}, {"ID", "id"}), "id");
+  EXPECT_EQ(NameUnderRenames("no", {}, {"Name"}), "no");
 }
 
 TEST(LetterCaseTest, OnlyAsciiLettersHaveACase) {

@@ -256,10 +256,14 @@ TEST(DatabaseReportTest, WhatTheVerdictDoesNotHoldForStandsBesideIt) {
 }
 
 TEST(DatabaseReportTest, OnANarrowTerminalEachTableHasTwoLines) {
-  const std::string narrow = Render(Identical(), ReportFormat::kTable, {40, false});
+  TableStyle style;
+  style.columns = 40;
+  const std::string narrow = Render(Identical(), ReportFormat::kTable, style);
   EXPECT_THAT(narrow, HasSubstr("\nidentical  employees\n    left 300,024, right 300,024,\n"
                                 "    differences 0, seconds 1.2\n"));
-  const std::string colour = Render(Different(), ReportFormat::kTable, {0, true});
+  style = TableStyle();
+  style.colour = true;
+  const std::string colour = Render(Different(), ReportFormat::kTable, style);
   EXPECT_THAT(colour, HasSubstr("\n\x1b[31mdivergent\x1b[0m  salaries"));
 }
 

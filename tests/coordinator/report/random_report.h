@@ -93,7 +93,9 @@ class RandomReport {
       dataset.dataset = Text() + std::to_string(i);
       dataset.seconds = Number();
       if (Below(2) == 0) {
-        dataset.report = Make();
+        Report one = Make();
+        if (Below(2) == 0) one.origin.reset();  // that of all holds
+        dataset.report = std::move(one);
       } else {
         dataset.report = MakeOfDatabases();
       }

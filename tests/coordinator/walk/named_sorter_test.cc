@@ -26,15 +26,18 @@ class NamedSorterTest : public RandomWalkTest {
  protected:
   // Zeros, and what lies beside them in the sorter's own keys, more often than anything else.
   std::string AnyKey() {
-    constexpr std::string_view kBytes("\0\0\0\1\1\2\xff" "a", 8);
+    constexpr std::string_view kBytes(
+        "\0\0\0\1\1\2\xff"
+        "a",
+        8);
     std::string key;
     for (uint64_t left = Below(7); left > 0; --left) key += kBytes[Below(kBytes.size())];
     return key;
   }
   uint64_t AnyNumber() { return Below(3) == 0 ? random_() >> Below(64) : Below(4); }
   Kept Any() {
-    return {AnyKey(), Below(3), AnyNumber(), static_cast<Named::Kind>(Below(4)), AnyNumber(),
-            AnyDigest()};
+    return {AnyKey(),    Below(3),   AnyNumber(), static_cast<Named::Kind>(Below(4)),
+            AnyNumber(), AnyDigest()};
   }
   static std::vector<Kept> Sorted(NamedSorter* sorter) {
     std::vector<Kept> sorted;
@@ -60,8 +63,8 @@ TEST_F(NamedSorterTest, AllComesBackInItsOrderHoweverLittleFitsIntoMemory) {
     const std::vector<Kept> sorted = Sorted(&sorter);
     const auto ascends = [](const Kept& a, const Kept& b) { return a.Order() < b.Order(); };
     ASSERT_TRUE(std::is_sorted(sorted.begin(), sorted.end(), ascends));
-    ASSERT_TRUE(std::is_permutation(sorted.begin(), sorted.end(), expected.begin(),
-                                    expected.end()));
+    ASSERT_TRUE(
+        std::is_permutation(sorted.begin(), sorted.end(), expected.begin(), expected.end()));
   }
 }
 

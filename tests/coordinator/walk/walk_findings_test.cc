@@ -131,8 +131,8 @@ class WalkFindingsTest : public RandomWalkTest {
     for (size_t s = 0; s < ranks->size(); ++s) {
       if (Below(4) == 0) found->bounds.push_back({s, (*ranks)[s], key});
       if (Below(3) == 0) continue;
-      found->records.push_back({place, s, confused ? Below(40) : (*ranks)[s], key,
-                                same ? digest : AnyDigest()});
+      found->records.push_back(
+          {place, s, confused ? Below(40) : (*ranks)[s], key, same ? digest : AnyDigest()});
       ++(*ranks)[s];
     }
   }
@@ -213,8 +213,8 @@ TEST_F(WalkFindingsTest, TheClosingCheckIsAsItIsDefined) {
                                    [&](const Summary& one) { return one == remainders[0]; });
     const bool harmful = HarmfulOverlap(found, sources);
     harmed += agree && harmful ? 1 : 0;
-    ASSERT_EQ(closing.kind, agree && !harmful ? Closing::Kind::kCloses
-                                              : Closing::Kind::kDoesNotClose);
+    ASSERT_EQ(closing.kind,
+              agree && !harmful ? Closing::Kind::kCloses : Closing::Kind::kDoesNotClose);
     if (closing.kind != Closing::Kind::kCloses) continue;
     ASSERT_EQ(closing.remainder, remainders[0].count);
   }

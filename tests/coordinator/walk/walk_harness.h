@@ -83,8 +83,8 @@ struct Conditions {
   Tamper tamper;
 };
 
-// What a walk finds is the same however much of it fits into memory. So how much does depends on the
-// roots here, as good as by chance: all, some of it, or of small walks a few records.
+// What a walk finds is the same however much of it fits into memory. So how much does depends on
+// the roots here, as good as by chance: all, some of it, or of small walks a few records.
 inline WalkOptions WithSomeMemory(WalkOptions options, const std::vector<Summary>& roots) {
   if (roots[0].sum.low % 3 == 0) return options;
   uint64_t records = 0;

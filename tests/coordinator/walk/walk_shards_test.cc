@@ -269,10 +269,10 @@ TEST_F(WalkShardsTest, BesideAnUnshardedCopyEveryDuplicateIsFound) {
     const WalkResult result = shards.Walk();
     ExpectExact(shards, result);
     const std::vector<Divergence> all = All(result.divergences);
-    ASSERT_EQ(static_cast<size_t>(std::count_if(
-                  all.begin(), all.end(),
-                  [](const Divergence& one) { return !one.duplicates.empty(); })),
-              expected);
+    ASSERT_EQ(
+        static_cast<size_t>(std::count_if(
+            all.begin(), all.end(), [](const Divergence& one) { return !one.duplicates.empty(); })),
+        expected);
   }
 }
 

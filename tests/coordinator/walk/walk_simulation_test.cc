@@ -75,8 +75,7 @@ void ExpectWithin(const World& world, const Bound& bound, const Conditions& cond
   EXPECT_LE(Bytes(result), bound.bytes);
   std::printf("             %u rounds, %llu bytes, %llu divergences, %zu runs\n", result.rounds,
               static_cast<unsigned long long>(Bytes(result)),
-              static_cast<unsigned long long>(result.divergences.size()),
-              result.runs.size());
+              static_cast<unsigned long long>(result.divergences.size()), result.runs.size());
 }
 
 TEST_F(WalkSimulationTest, ScatteredChanges) {

@@ -367,8 +367,8 @@ void ExpectNoneHidden(const World& world, const WalkResult& result) {
   for (const auto& [key, states] : BruteForce(world)) {
     const std::string_view wanted = key;
     const std::vector<Divergence> all = All(result.divergences);
-    const bool listed = std::any_of(all.begin(), all.end(),
-                                    [&](const Divergence& d) { return d.key == wanted; });
+    const bool listed =
+        std::any_of(all.begin(), all.end(), [&](const Divergence& d) { return d.key == wanted; });
     const bool in_run =
         std::any_of(result.runs.begin(), result.runs.end(), [&](const MissingRun& run) {
           return wanted >= run.begin && (!run.end || wanted < *run.end);

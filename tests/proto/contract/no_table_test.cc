@@ -26,6 +26,10 @@ TEST(NoTableTest, WhatIsNoTableIsNamedWithWhatToDo) {
       {"<!DOCTYPE html><html>", "an HTML page"},
       {std::string("\xFD\x37zXZ\0\0"sv), "an xz archive; unpack it"},
       {"orders.csv" + std::string(247, '\0') + "ustar  ", "a tar archive; unpack it"},
+      {"--\n-- PostgreSQL database dump\n--\n", "an SQL dump of PostgreSQL; restore it"},
+      {"-- MySQL dump 10.13  Distrib", "an SQL dump of MySQL"},
+      {"/*M!999999\\- enable the sandbox mode */", "an SQL dump of MariaDB"},
+      {"PRAGMA foreign_keys=OFF;\nBEGIN", "an SQL dump of SQLite"},
       {"BZh91AY&SY", "a bzip2 archive; unpack it"}};
   for (const auto& [head, text] : kinds) {
     EXPECT_THAT(WhyNoTable(head, "a?b.db"), HasSubstr(text));

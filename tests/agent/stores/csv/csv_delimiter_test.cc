@@ -41,5 +41,42 @@ TEST(CsvDelimiterTest, OfSeveralTheOneThatTheRecordHasAsOften) {
   EXPECT_THAT(Found("id|a\tb\nx\n"), HasSubstr("delimiter=tab or delimiter=pipe"));
 }
 
+// "; ends at 6", or "none".
+std::string Separator(std::string_view text) {
+  const auto line = ReadSeparatorLine(MemorySource(text));
+  if (!line.ok()) return std::string(line.status().message());
+  return *line ? std::string(1, (*line)->delimiter) + " ends at " + std::to_string((*line)->end)
+               : "none";
+}
+
+TEST(CsvDelimiterTest, ASeparatorLineStandsAloneInTheFirstLine) {
+  EXPECT_EQ(Separator("sep=;\nid;v\n"), "; ends at 6");
+  EXPECT_EQ(Separator("\xEF\xBB\xBFSEP=\t\r\nid\tv\r\n"), "\t ends at 10");
+  EXPECT_EQ(Separator("sep=,\r"), ", ends at 6");
+  for (const char* text : {"", "sep=", "sep=;", "sep=\n", "sep=\"\n", "sep=;;\n", "sep=;v\n",
+                           "sep;=\n", "id,sep=;\n", " sep=;\n"}) {
+    EXPECT_EQ(Separator(text), "none") << text;
+  }
+}
+
+std::string Doubt(std::string_view text) {
+  return DoubtOneColumn(MemorySource(text), 0, StoreUrl::Parse("csv:a b.csv?key=id").value(),
+                        CsvDialect())
+      .value();
+}
+
+TEST(CsvDelimiterTest, OneColumnThatIsSeparatedOtherwiseIsDoubted) {
+  EXPECT_THAT(Doubt("id:v\n1:x\n"), HasSubstr("as in 'csv:a b.csv?delimiter=:&key=id'"));
+  EXPECT_THAT(Doubt("id v\n1 x\n"), HasSubstr("as in 'csv:a b.csv?delimiter=space&key=id'"));
+  EXPECT_THAT(Doubt("id  v\n1   x\n"),
+              HasSubstr("sed -E 's/ +/,/g' 'a b.csv' | driftwood csv:- …"));
+  EXPECT_THAT(Doubt("# of today\nid,v\n1,x\n"), HasSubstr("tail -n +2 'a b.csv' | driftwood"));
+  EXPECT_THAT(Doubt("id;v"), HasSubstr("delimiter=semicolon"));
+  for (const char* text :
+       {"", "id\n1:2\n", "time:utc\n12:00:00\n", "first name\nAnn\n", "\"id:v\"\n1:x\n"}) {
+    EXPECT_EQ(Doubt(text), "") << text;
+  }
+}
+
 }  // namespace
 }  // namespace driftwood::agent

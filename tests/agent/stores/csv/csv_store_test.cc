@@ -280,6 +280,7 @@ TEST(CsvTest, MalformedRecordsAreNamedByLineAndColumn) {
       {"1,\"2\n2\",3\n4,5\"5,6\n", "line 3, column 4: a quote in the middle of an unquoted field"},
       {"1,2,3\n4,\"5\"5,6\n", "line 2, column 6: text after a closing quote"},
       {"1,2,3\n4,\"5\" ,6\n", "line 2, column 6: text after a closing quote"},
+      {"1,2,3\n4,\"\\\"5\\\"\",6\n", "if the backslash before it escapes a quote, say escape=%5C"},
       {"1,2,3\n4,5,\"6\n7,8,9\n", "line 2, column 5: the quoted field that begins here"},
       {"1,2,\"", "line 1, column 5: the quoted field that begins here"},
       {"1,2,\"\"\"", "line 1, column 5: the quoted field that begins here"},
@@ -290,6 +291,30 @@ TEST(CsvTest, MalformedRecordsAreNamedByLineAndColumn) {
       {"1,2,3\r4,5\r", "line 1, column 10: this record has 2 fields instead of 3"},
   };
   for (const auto& c : cases) EXPECT_THAT(ErrorOf(kThree, c.text), HasSubstr(c.error)) << c.text;
+}
+
+TEST(CsvTest, AHeaderMayBePassedOver) {
+  EXPECT_EQ(RowsOf("csv:t.csv?header=skip&columns=a,b", "x,x\n1,2\n3,4\n"),
+            RowsOf("csv:t.csv?header=no&columns=a,b", "1,2\n3,4\n"));
+  EXPECT_EQ(RowsOf("csv:t.csv?header=skip&columns=n,a", "\"a\"\n\"1\",2\n"),
+            RowsOf("csv:t.csv?header=no&columns=n,a", "\"1\",2\n"));
+  EXPECT_EQ(RowsOf("csv:t.csv?header=skip&columns=a,b", "x;x\n1;2\n"),
+            RowsOf("csv:t.csv?header=no&columns=a,b", "1,2\n"));
+  EXPECT_THAT(ErrorOf("csv:t.csv?header=skip&columns=a,b", "x,x\n1,2,3\n"),
+              HasSubstr("line 2, column 5: this record has more than 2 fields"));
+  EXPECT_THAT(ErrorOf("csv:t.csv?header=skip", "x\n"), HasSubstr("columns=a,b,..."));
+  EXPECT_THAT(ErrorOf("csv:t.csv?columns=a", "x\n"), HasSubstr("header=skip"));
+}
+
+TEST(CsvTest, NamesThatAreMissingOrTwiceAreAnsweredWithAUrl) {
+  EXPECT_THAT(ErrorOf("csv:t.csv", "a,b\n\"1\",2,3\n\"2\",2,3\n"),
+              HasSubstr("'csv:t.csv?columns=column_1,a,b&header=skip'"));
+  EXPECT_THAT(ErrorOf("csv:t.csv?key=a", "a;b\n1;2;\n3;4;\n"),
+              HasSubstr("'csv:t.csv?columns=a,b,column_3&header=skip&key=a'"));
+  EXPECT_THAT(ErrorOf("csv:t.csv", "a,b\n1,2,3\n2,3\n"),
+              HasSubstr("line 2, column 5: this record has more than 2 fields"));
+  EXPECT_THAT(ErrorOf("csv:t.csv", "n,\"n,m\",n_2,n\n"),
+              HasSubstr("'csv:t.csv?columns=n,n%2Cm,n_2,n_3&header=skip'"));
 }
 
 TEST(CsvTest, HeadersThatNameNothingAreRefused) {

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <memory>
@@ -418,6 +420,15 @@ std::vector<Cause> Causes() {
          return Pair{rounded, fine};
        },
        "more than 2 digits behind the point | v:round=2 | "},
+      {"the digits of a double", ColumnType::kDecimal,
+       [](Random& random) {
+         const std::string text = Digits(3, random) + ".1";
+         std::array<char, 64> long_text;
+         const int size =
+             std::snprintf(long_text.data(), long_text.size(), "%.20g", std::stod(text));
+         return Pair{Decimal(text), Decimal({long_text.data(), static_cast<size_t>(size)})};
+       },
+       "more digits than a double has |  | --types v=float64"},
       {"cut digits", ColumnType::kDecimal,
        [](Random& random) {
          const std::string fine = Price(5, random);
