@@ -16,7 +16,9 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -35,6 +37,7 @@
 #include "agent/serve/grpc_server.h"
 #include "agent/serve/listen_address.h"
 #include "agent/serve/service.h"
+#include "agent/source/idle_connections.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/messages.h"
 #include "agent/source/pacer.h"
@@ -59,7 +62,7 @@ constexpr int kExitOk = 0;
 constexpr int kExitError = 2;
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kShutdownGrace{500};
-constexpr size_t kSnapshotsOfParentMax = 128;
+constexpr size_t kSnapshotsOfAllTables = 128;
 
 struct Options : AgentOptions {
   std::string config_file;
@@ -81,6 +84,12 @@ void DefineOptions(CLI::App* app, Options* options) {
              "may be given more than once")
           ->type_name("NAME=URL")
           ->allow_extra_args(false);
+  auto* database =
+      app->add_option("--database", options->databases,
+                      "a database, and its URL without a table, as in shop=sqlite:shop.db: each of "
+                      "its tables is a dataset; may be given more than once")
+          ->type_name("NAME=URL")
+          ->allow_extra_args(false);
   app->add_option("--config", options->config_file,
                   "a file with what to serve and how; what is typed counts more")
       ->type_name("FILE");
@@ -88,11 +97,13 @@ void DefineOptions(CLI::App* app, Options* options) {
                   "list the tables of a database as JSON Lines, and end")
       ->type_name("URL")
       ->excludes(listen)
-      ->excludes(dataset);
+      ->excludes(dataset)
+      ->excludes(database);
   app->add_flag("--stores", options->stores,
                 "list the kinds of stores that this agent can read as JSON, and end")
       ->excludes(listen)
-      ->excludes(dataset);
+      ->excludes(dataset)
+      ->excludes(database);
   app->add_option("--state-dir", options->state_dir,
                   "keep indexes and the digest key here (default: a temporary directory)")
       ->type_name("DIR");
@@ -166,6 +177,9 @@ absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
     ASSIGN_OR_RETURN(result.statement_timeout, ParseTime(options.reading.statement_timeout));
   }
   result.standard_input = options.input_fd;
+  // Whoever has started this agent for one run reads many tables, and is soon done. Else a server
+  // would see connections that nobody needs, and could not drop a database.
+  if (options.exit_on_stdin_eof) result.idle = std::make_shared<IdleConnections>();
   // With a parent at its other end, stdin says only that the parent is there.
   if (options.input_fd < 0 && !options.exit_on_stdin_eof) result.standard_input = STDIN_FILENO;
   return result;
@@ -193,28 +207,59 @@ absl::StatusOr<Gentleness> MakeGentleness(const Options& options) {
   return result;
 }
 
+absl::StatusOr<std::unique_ptr<Store>> OpenGently(const StoreUrl& url,
+                                                  const Gentleness& gentleness) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(url, gentleness.store));
+  if (gentleness.pacer != nullptr) store = MakePacedStore(std::move(store), gentleness.pacer);
+  return store;
+}
+
+// NAME and URL of what `option` was given.
+absl::StatusOr<std::pair<std::string, std::string>> NameAndUrl(const char* option,
+                                                               const std::string& given) {
+  const size_t equals = given.find('=');
+  if (equals != std::string::npos && given.find(':') > equals) {
+    return std::pair(given.substr(0, equals), given.substr(equals + 1));
+  }
+  return absl::InvalidArgumentError(std::string(option) + " '" + merkle::Redacted(given) +
+                                    "': expected NAME=URL");
+}
+
 absl::Status AddDatasets(const Options& options, const Gentleness& gentleness, Service* service) {
   std::string reads_input;  // the dataset that does
   for (const std::string& dataset : options.datasets) {
-    const size_t equals = dataset.find('=');
-    if (equals == std::string::npos || dataset.find(':') < equals) {
-      return absl::InvalidArgumentError("--dataset '" + merkle::Redacted(dataset) +
-                                        "': expected NAME=URL");
-    }
-    const std::string url = dataset.substr(equals + 1);
+    ASSIGN_OR_RETURN(const auto given, NameAndUrl("--dataset", dataset));
+    const auto& [name, url] = given;
     ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(url));
     if (IsStandardInput(parsed.path)) {
       if (!reads_input.empty()) {
         return absl::InvalidArgumentError("two datasets can't both read stdin: " + reads_input +
-                                          " and " + dataset.substr(0, equals));
+                                          " and " + name);
       }
-      reads_input = dataset.substr(0, equals);
+      reads_input = name;
     }
-    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenStore(parsed, gentleness.store));
-    if (gentleness.pacer != nullptr) store = MakePacedStore(std::move(store), gentleness.pacer);
+    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, OpenGently(parsed, gentleness));
     // Not Redacted(), by which two stores may look the same: by this a kept index is found again.
-    RETURN_IF_ERROR(service->AddDataset(dataset.substr(0, equals), merkle::TakePassword(url).url,
-                                        std::move(store)));
+    RETURN_IF_ERROR(service->AddDataset(name, merkle::TakePassword(url).url, std::move(store)));
+  }
+  return absl::OkStatus();
+}
+
+// `gentleness` outlives the service.
+absl::Status AddDatabases(const Options& options, const Gentleness& gentleness, Service* service) {
+  for (const std::string& database : options.databases) {
+    ASSIGN_OR_RETURN(const auto given, NameAndUrl("--database", database));
+    ASSIGN_OR_RETURN(const StoreUrl parsed, StoreUrl::Parse(given.second));
+    RETURN_IF_ERROR(CheckIsDatabase(parsed));
+    DatabaseSource source;
+    source.list = [parsed, &gentleness](const std::stop_token& stop) {
+      return ListTables(parsed, gentleness.store, stop);
+    };
+    source.open = [password = parsed.password, &gentleness](StoreUrl table) {
+      table.password = password;  // a list has none
+      return OpenGently(table, gentleness);
+    };
+    RETURN_IF_ERROR(service->AddDatabase(given.first, std::move(source)));
   }
   return absl::OkStatus();
 }
@@ -262,21 +307,42 @@ bool StdinEnded() {
   return got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN);
 }
 
-// Says of each dataset whether it can be opened now. It is served all the same: what is not there
-// yet may come.
+absl::StatusOr<std::string> SourceOf(const std::string& dataset, Service* service) {
+  CallControl control;
+  ASSIGN_OR_RETURN(const DatasetDescription description, service->Describe(dataset, &control));
+  return description.source;
+}
+
+absl::StatusOr<std::string> TablesOf(const std::string& database, Service* service) {
+  CallControl control;
+  ASSIGN_OR_RETURN(const TableList list, service->ListTables(database, &control));
+  const auto count = std::count_if(list.tables.begin(), list.tables.end(),
+                                   [](const TableEntry& table) { return table.is_table; });
+  std::string text = Plural(static_cast<uint64_t>(count), "table", "tables") + " of " + list.source;
+  for (const std::string& warning : list.warnings) text += "; " + warning;
+  return text;
+}
+
+// Says of each dataset and database whether it can be opened now. It is served all the same: what
+// is not there yet may come.
 void SayWhatIsServed(const std::stop_token& stop, const Options& options,
                      const merkle::Secrets& secrets, Service* service) {
-  for (const std::string& dataset : options.datasets) {
-    const std::string name = dataset.substr(0, dataset.find('='));
-    CallControl control;
-    const absl::StatusOr<DatasetDescription> description = service->Describe(name, &control);
+  const auto say = [&](const std::string& name, const absl::StatusOr<std::string>& what) {
     if (stop.stop_requested()) return;
-    if (description.ok()) {
-      spdlog::info("{}: {}", name, EscapeForDisplay(secrets.Hide(description->source)));
+    if (what.ok()) {
+      spdlog::info("{}: {}", name, EscapeForDisplay(secrets.Hide(*what)));
     } else {
       spdlog::warn("{} can't be opened: {}", name,
-                   EscapeForDisplay(secrets.Hide(std::string(description.status().message()))));
+                   EscapeForDisplay(secrets.Hide(std::string(what.status().message()))));
     }
+  };
+  for (const std::string& dataset : options.datasets) {
+    const std::string name = dataset.substr(0, dataset.find('='));
+    say(name, SourceOf(name, service));
+  }
+  for (const std::string& database : options.databases) {
+    const std::string name = database.substr(0, database.find('='));
+    say(name, TablesOf(name, service));
   }
 }
 
@@ -313,8 +379,11 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   }
   ASSIGN_OR_RETURN(service_options.key, ChooseKey(options, service_options.state_dir));
   service_options.asked_once = options.exit_on_stdin_eof;
-  // Its parent alone opens snapshots, and knows how many it needs.
-  if (options.exit_on_stdin_eof) service_options.snapshots.open_max = kSnapshotsOfParentMax;
+  // Whoever compares all tables of a database has this many open, as the parent has, which alone
+  // opens snapshots.
+  if (options.exit_on_stdin_eof || !options.databases.empty()) {
+    service_options.snapshots.open_max = kSnapshotsOfAllTables;
+  }
   service_options.allow_values = options.allow_values;
   service_options.version = DRIFTWOOD_VERSION;
   service_options.first_snapshot_id = RandomId();
@@ -330,6 +399,7 @@ absl::Status Serve(const Options& options, const merkle::Secrets& secrets, int s
   service_options.load_gate = gentleness.load_gate;
   Service service(service_options);
   RETURN_IF_ERROR(AddDatasets(options, gentleness, &service));
+  RETURN_IF_ERROR(AddDatabases(options, gentleness, &service));
   GrpcServiceOptions grpc_options;
   if (!options.token_file.empty()) {
     ASSIGN_OR_RETURN(grpc_options.token, ReadTokenFile(options.token_file));
@@ -400,7 +470,7 @@ std::string DescribeParseError(const CLI::App& app, const CLI::ParseError& error
   const std::string& extra = extras.front();
   if (!extra.starts_with("-")) {
     return "unexpected argument '" + merkle::Redacted(extra) +
-           "' (datasets are given as --dataset NAME=URL)";
+           "' (datasets are given as --dataset NAME=URL, databases as --database NAME=URL)";
   }
   std::vector<std::string> known;
   for (const CLI::Option* option : app.get_options()) {
@@ -418,7 +488,8 @@ std::string ManualPage(const CLI::App& app) {
   page.name = "driftwood-agent";
   page.version = DRIFTWOOD_VERSION;
   page.summary = "serve datasets of local stores to driftwood";
-  page.synopsis = {"driftwood-agent --listen ADDRESS --dataset NAME=URL [OPTIONS]"};
+  page.synopsis = {"driftwood-agent --listen ADDRESS --dataset NAME=URL [OPTIONS]",
+                   "driftwood-agent --listen ADDRESS --database NAME=URL [OPTIONS]"};
   page.description =
       "Reads the store beside which it runs, and never writes to it; keeps a tree of hashes over "
       "each dataset; and answers what driftwood asks about it. Values leave it only with "
@@ -457,6 +528,7 @@ int Main(int argc, char** argv) {
     if (!options.config_file.empty()) {
       const AgentConfig config = ReadAgentConfig(options.config_file);
       secrets.Add(config.options.datasets);
+      secrets.Add(config.options.databases);
       for (const std::string& mistake : config.mistakes) Complain(mistake, secrets);
       if (!config.mistakes.empty()) return kExitError;
       static_cast<AgentOptions&>(options) = config.options;
@@ -464,7 +536,9 @@ int Main(int argc, char** argv) {
     }
     const bool serves = options.list_tables.empty() && !options.stores;
     if (serves && options.listen.empty()) throw CLI::RequiredError("--listen");
-    if (serves && options.datasets.empty()) throw CLI::RequiredError("--dataset");
+    if (serves && options.datasets.empty() && options.databases.empty()) {
+      throw CLI::RequiredError("--dataset or --database");
+    }
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // help or version
     Complain(DescribeParseError(app, error) + "; see driftwood-agent --help", secrets);
@@ -481,4 +555,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace driftwood::agent
 
-int main(int argc, char** argv) { return driftwood::agent::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return driftwood::agent::Main(argc, argv);
+  } catch (const std::exception& error) {  // there is no memory, mostly
+    std::fprintf(stderr, "driftwood-agent: %s\n", error.what());
+    return driftwood::agent::kExitError;
+  }
+}

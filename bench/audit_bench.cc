@@ -133,7 +133,7 @@ void Audit(const std::string& program, const std::string& left, const std::strin
   options.limit = std::chrono::hours(1);
   const testing::ProcessResult result = testing::RunProcess(
       {program, "diff", left, right, "--recheck", "0", "--format", "json"}, options);
-  const bool all = result.out.find("\"divergences\": {\"total\":" + std::to_string(kDifferences) +
+  const bool all = result.out.find("\"summary\": {\"total\":" + std::to_string(kDifferences) +
                                    ",\"exact\":true") != std::string::npos;
   if (result.exit_code != 1 || !all) std::fprintf(stderr, "%s\n", result.err.c_str());
   DRIFTWOOD_CHECK(result.exit_code == 1 && all);

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <string>
 #include <thread>
@@ -44,6 +45,7 @@ namespace driftwood::coordinator {
 namespace {
 
 constexpr int kExitError = 2;
+constexpr int kExitIncomplete = 3;
 constexpr int kExitInterrupted = 130;
 // Small ones mostly wait for an answer or a disk, so that more of them than cores are of use.
 constexpr size_t kTablesAtOnce = 4;
@@ -426,4 +428,11 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace driftwood::coordinator
 
-int main(int argc, char** argv) { return driftwood::coordinator::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return driftwood::coordinator::Main(argc, argv);
+  } catch (const std::exception& error) {  // there is no memory, mostly
+    std::fprintf(stderr, "driftwood: %s\n", error.what());
+    return driftwood::coordinator::kExitIncomplete;
+  }
+}

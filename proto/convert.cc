@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/budget.h"
 #include "proto/contract/fault.h"
 #include "proto/contract/limits.h"
 #include "proto/grpc_status.h"
@@ -24,6 +25,10 @@ absl::Status Malformed(const std::string& message) {
 
 // DigestKey::KeyId().
 constexpr size_t kKeyIdBytes = 16;
+
+// Of a list of tables: well below what one message may list (message_bound.h), but for a table that
+// has more for itself.
+constexpr size_t kPartItemsMax = 100'000;
 
 template <typename Message>
 void TypeToProto(const merkle::ValueType& type, Message* out) {
@@ -81,18 +86,48 @@ void GiveTexts(std::vector<std::string> texts, Texts* out) {
   for (std::string& text : texts) out->Add(std::move(text));
 }
 
-// A column is called by its name, so the name must arrive as it is.
-absl::Status CheckColumnName(const std::string& name) {
+// What is called by its name must arrive under it. `what`: "column", "the type of column".
+absl::Status CheckName(const std::string& what, const std::string& name, const std::string& shown) {
   if (ValidUtf8(name) == name) return absl::OkStatus();
-  return absl::FailedPreconditionError("the name of column '" + name +
+  return absl::FailedPreconditionError("the name of " + what + " '" + shown +
                                        "' is not UTF-8; rename it at the source");
 }
 
-// And so must that of a type.
+absl::Status CheckColumnName(const std::string& name) { return CheckName("column", name, name); }
+
 absl::Status CheckTypeName(const SourceColumn& column) {
-  if (ValidUtf8(column.opaque) == column.opaque) return absl::OkStatus();
-  return absl::FailedPreconditionError("the name of the type of column '" + column.name +
-                                       "' is not UTF-8; rename it at the source");
+  return CheckName("the type of column", column.opaque, column.name);
+}
+
+absl::StatusOr<v1::ListedTable> TableToProto(const TableEntry& table) {
+  v1::ListedTable message;
+  RETURN_IF_ERROR(CheckName("table", table.name, table.name));
+  message.set_name(table.name);
+  message.set_kind(ValidUtf8(table.kind));
+  message.set_is_table(table.is_table);
+  for (const std::string& column : table.key) {
+    RETURN_IF_ERROR(CheckColumnName(column));
+    message.add_key(column);
+  }
+  for (const std::string& column : table.columns) {
+    RETURN_IF_ERROR(CheckColumnName(column));
+    message.add_columns(column);
+  }
+  return message;
+}
+
+size_t ItemsOf(const v1::ListedTable& table) {
+  return 1 + static_cast<size_t>(table.key_size() + table.columns_size());
+}
+
+void EndToProto(const TableList& list, v1::TableListEnd* out) {
+  out->set_tables(list.tables.size());
+  out->set_source(ValidUtf8(list.source));
+  out->set_scope(ValidUtf8(list.scope));
+  out->set_qualified(list.qualified);
+  out->set_folds_names(list.folds_names);
+  for (const std::string& warning : list.warnings) out->add_warnings(ValidUtf8(warning));
+  out->set_identity(ValidUtf8(list.identity));
 }
 
 v1::TypeKnowledge KnowledgeToProto(TypeKnowledge knowledge) {
@@ -532,6 +567,53 @@ v1::AlikeKey ToProto(AlikeKey alike) {
 
 AlikeKey FromProto(v1::AlikeKey message) {
   return {std::move(*message.mutable_key()), std::move(*message.mutable_held())};
+}
+
+absl::StatusOr<std::vector<v1::ListTablesReply>> ToProto(const TableList& list) {
+  Budget budget("the list of its tables", kTableListLimits);
+  std::vector<v1::ListTablesReply> parts(1);
+  size_t part_bytes = 0, part_items = 0;
+  for (const TableEntry& table : list.tables) {
+    ASSIGN_OR_RETURN(v1::ListedTable message, TableToProto(table));
+    const size_t bytes = message.ByteSizeLong();
+    const size_t items = ItemsOf(message);
+    RETURN_IF_ERROR(budget.Charge(bytes, items));
+    const bool full = part_bytes + bytes > kReplyPartBytesMax || part_items + items > kPartItemsMax;
+    if (full && part_items > 0) {
+      parts.emplace_back();
+      part_bytes = part_items = 0;
+    }
+    part_bytes += bytes;
+    part_items += items;
+    *parts.back().add_tables() = std::move(message);
+  }
+  EndToProto(list, parts.back().mutable_end());
+  return parts;
+}
+
+absl::StatusOr<bool> AddPart(v1::ListTablesReply part, Budget* budget, TableList* list) {
+  size_t items = 1;  // a part of nothing is one too
+  for (const v1::ListedTable& table : part.tables()) items += ItemsOf(table);
+  items += static_cast<size_t>(part.end().warnings_size());
+  RETURN_IF_ERROR(budget->Charge(part.ByteSizeLong(), items));
+  for (v1::ListedTable& table : *part.mutable_tables()) {
+    TableEntry& entry = list->tables.emplace_back();
+    entry.name = std::move(*table.mutable_name());
+    entry.kind = std::move(*table.mutable_kind());
+    entry.is_table = table.is_table();
+    entry.key = TakeTexts(table.mutable_key());
+    entry.columns = TakeTexts(table.mutable_columns());
+  }
+  if (!part.has_end()) return false;
+  v1::TableListEnd& end = *part.mutable_end();
+  RETURN_IF_ERROR(CheckIsWhole(*list, end.tables()));
+  list->source = std::move(*end.mutable_source());
+  list->scope = std::move(*end.mutable_scope());
+  list->qualified = end.qualified();
+  list->folds_names = end.folds_names();
+  list->warnings = TakeTexts(end.mutable_warnings());
+  list->identity = std::move(*end.mutable_identity());
+  return true;
 }
 
 }  // namespace driftwood::proto

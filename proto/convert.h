@@ -4,14 +4,18 @@
 // their own.
 #pragma once
 
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "driftwood/v1/agent.pb.h"
 #include "merkle/hash/digest.h"
 #include "merkle/record/agreement.h"
+#include "proto/contract/budget.h"
 #include "proto/contract/freshness.h"
 #include "proto/contract/prepared.h"
 #include "proto/contract/record.h"
 #include "proto/contract/source.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::proto {
 
@@ -64,5 +68,12 @@ AlikeRequest FromProto(v1::FindAlikeRequest request);
 
 v1::AlikeKey ToProto(AlikeKey alike);
 AlikeKey FromProto(v1::AlikeKey alike);
+
+// The messages of a reply; the last one has the end. FailedPrecondition: the name of a table or a
+// column is not UTF-8. ResourceExhausted: over kTableListLimits. `url` is not told.
+absl::StatusOr<std::vector<v1::ListTablesReply>> ToProto(const TableList& list);
+// Adds what a message has to `list`, with no `url`; true if it was the last. DataLoss: it ends, and
+// is not whole. `budget` is charged with it, and its errors are returned.
+absl::StatusOr<bool> AddPart(v1::ListTablesReply part, Budget* budget, TableList* list);
 
 }  // namespace driftwood::proto

@@ -59,6 +59,8 @@ DRIFTWOOD_BOUNDED(FindAlikeRequest);
 DRIFTWOOD_BOUNDED(FindAlikeReply);
 DRIFTWOOD_BOUNDED(CloseSnapshotRequest);
 DRIFTWOOD_BOUNDED(CloseSnapshotReply);
+DRIFTWOOD_BOUNDED(ListTablesRequest);
+DRIFTWOOD_BOUNDED(ListTablesReply);
 
 #undef DRIFTWOOD_BOUNDED
 

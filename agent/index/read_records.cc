@@ -44,7 +44,7 @@ class RecordFinder final : public RowSink {
     for (const std::string& wanted : keys) found_.emplace(wanted, false);
   }
 
-  absl::Status Row(std::span<const SourceValue> row, uint64_t /*origin*/) override {
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
     RETURN_IF_ERROR(key_encoder_.Encode(row.first(key_columns_)));
     const auto wanted = found_.find(key_encoder_.key());
     if (wanted == found_.end()) return absl::OkStatus();
@@ -53,6 +53,7 @@ class RecordFinder final : public RowSink {
       return absl::AlreadyExistsError("two records have one key");
     }
     wanted->second = true;
+    last_origin_ = origin;
     FoundRecord& record = records_.emplace_back();
     ASSIGN_OR_RETURN(record.digest, reader_.ReadDigest(row));
     record.key = reader_.key();
@@ -69,6 +70,9 @@ class RecordFinder final : public RowSink {
     return absl::OkStatus();
   }
 
+  bool found_all() const { return records_.size() == found_.size(); }
+  // Of the row that was found last.
+  uint64_t last_origin() const { return last_origin_; }
   // The key that two rows have, where that made Row() fail.
   const std::optional<std::string>& duplicate() const { return duplicate_; }
 
@@ -86,6 +90,7 @@ class RecordFinder final : public RowSink {
   // byte, where std::unordered_map walks a chain (22 % of a listing of a million rows).
   absl::flat_hash_map<std::string_view, bool> found_;
   std::vector<FoundRecord> records_;
+  uint64_t last_origin_ = 0;
   std::optional<std::string> duplicate_;
 };
 
@@ -158,6 +163,31 @@ absl::StatusOr<std::vector<FoundRecord>> FindIn(const SourceReading& reading, St
   return finder.Take();
 }
 
+bool SameRecord(const FoundRecord& a, const FoundRecord& b) {
+  return a.key == b.key && a.digest == b.digest;
+}
+
+// The records of `indexed`, as `scan` has them, whatever else is in it. Absent: it does not have all
+// of them so, or failed.
+std::optional<std::vector<FoundRecord>> FindProven(
+    const std::vector<FoundRecord>& indexed, Scan* scan, const Agreement& agreement,
+    const merkle::DigestKey& key, const RecordParts& parts, Cancellation* cancellation,
+    uint64_t* scanned_up_to) {
+  if (indexed.empty()) return std::vector<FoundRecord>();
+  std::vector<std::string> keys;
+  for (const FoundRecord& record : indexed) keys.push_back(record.key);
+  (void)scan->BeginAt(*scanned_up_to);
+  RecordFinder finder(agreement, key, keys, parts);
+  const absl::Status read =
+      ForEachRow(*scan, finder, cancellation, [&] { return finder.found_all(); });
+  *scanned_up_to = finder.last_origin();
+  if (!read.ok() || !finder.found_all()) return std::nullopt;
+  std::vector<FoundRecord> found = finder.Take();
+  const bool same =
+      std::equal(found.begin(), found.end(), indexed.begin(), indexed.end(), SameRecord);
+  return same ? std::optional(std::move(found)) : std::nullopt;
+}
+
 // Adds what lookups have overlooked of `wanted` (HeldBefore), if anything, by one scan.
 absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkle::DigestKey& key,
                            const std::vector<std::string>& wanted, const RecordParts& parts,
@@ -191,12 +221,21 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(Store& store, const Agreement
                                                    const std::vector<std::string>& wanted,
                                                    const RecordParts& parts,
                                                    Cancellation* cancellation,
-                                                   const HeldBefore& held_before) {
+                                                   const HeldBefore& held_before,
+                                                   const ProvenIndex& proven) {
   std::vector<FoundRecord> found;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);
-    ASSIGN_OR_RETURN(const SourceReading reading, LookupOrScan(store, agreement, part));
+    ASSIGN_OR_RETURN(SourceReading reading, LookupOrScan(store, agreement, part));
     const bool by_key = reading.by_key;
+    const auto indexed = !by_key && proven.records ? proven.records() : std::nullopt;
+    if (indexed) {
+      auto records = FindProven(*indexed, reading.scan.get(), agreement, key, parts, cancellation,
+                                proven.scanned_up_to);
+      if (records) return *std::move(records);
+      if (IsCancelled(cancellation)) return absl::CancelledError("cancelled while reading");
+      ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
+    }
     ASSIGN_OR_RETURN(
         std::vector<FoundRecord> records,
         FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancellation));
@@ -221,15 +260,16 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
                                                      const merkle::DigestKey& key,
                                                      const std::vector<std::string>& keys,
                                                      bool with_values, Cancellation* cancellation,
-                                                     const HeldBefore& held_before) {
+                                                     const HeldBefore& held_before,
+                                                     const ProvenIndex& proven) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   const std::vector<std::string> wanted = EachOnce(keys);
   if (wanted.empty()) return std::vector<FoundRecord>();
   if (agreement.schema.multiset) {
     return CountCopies(store, agreement, key, wanted, with_values, cancellation);
   }
-  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancellation,
-                   held_before);
+  return ReadParts(store, agreement, key, wanted, {with_values, nullptr}, cancellation, held_before,
+                   proven);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreement& agreement,
@@ -237,11 +277,12 @@ absl::StatusOr<std::vector<FoundRecord>> ReadTagged(Store& store, const Agreemen
                                                     const std::vector<std::string>& keys,
                                                     ColumnTagger* tagger,
                                                     Cancellation* cancellation,
-                                                    const HeldBefore& held_before) {
+                                                    const HeldBefore& held_before,
+                                                    const ProvenIndex& proven) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
   DRIFTWOOD_CHECK(!agreement.schema.multiset);
   return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation,
-                   held_before);
+                   held_before, proven);
 }
 
 }  // namespace driftwood::agent

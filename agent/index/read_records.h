@@ -1,7 +1,9 @@
 // Records re-read from the live store, by their keys.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,18 @@ namespace driftwood::agent {
 using HeldBefore =
     std::function<std::vector<std::string>(const std::vector<std::string>& not_found)>;
 
+// What spares a scan most of its way where an index is proven to stand for the store as it is now:
+// the records of the keys that are in it, and of no others, are looked for until all are found. Those
+// found must be the index's, digest by digest, or else the store is scanned as if there was no index.
+struct ProvenIndex {
+  // Of the keys that are asked for, the records that are there, without values. Absent: there is no
+  // such proof. Asked once, and only where a store is scanned.
+  std::function<std::optional<std::vector<FoundRecord>>()> records;
+  // Where in the store a scan begins, and where it ended: rows of files often lie in the order of
+  // their keys, and so do the keys of one call after the other.
+  uint64_t* scanned_up_to = nullptr;
+};
+
 // Re-reads the records with exactly the given canonical keys (compared in binary) from the live
 // store, by lookup where it has one, else by one scan. Absent keys are absent from the result,
 // which is in key order. Values only if `with_values`: the memory it takes is theirs. Aborted: the
@@ -30,12 +44,14 @@ using HeldBefore =
 absl::StatusOr<std::vector<FoundRecord>> ReadRecords(
     Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
     const std::vector<std::string>& keys, bool with_values = true,
-    Cancellation* cancellation = nullptr, const HeldBefore& held_before = nullptr);
+    Cancellation* cancellation = nullptr, const HeldBefore& held_before = nullptr,
+    const ProvenIndex& proven = {});
 
 // The same without values, with the tags that `tagger` makes. Not of a multiset.
 absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
     Store& store, const merkle::Agreement& agreement, const merkle::DigestKey& key,
     const std::vector<std::string>& keys, ColumnTagger* tagger,
-    Cancellation* cancellation = nullptr, const HeldBefore& held_before = nullptr);
+    Cancellation* cancellation = nullptr, const HeldBefore& held_before = nullptr,
+    const ProvenIndex& proven = {});
 
 }  // namespace driftwood::agent

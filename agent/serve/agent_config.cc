@@ -84,8 +84,15 @@ class AgentConfigReader {
     if (options.unkeyed && file.Has("digest_key_file")) {
       file.Refuse("unkeyed", "there is a digest_key_file already; leave one of them out");
     }
-    for (auto& [name, dataset] : file.Tables("dataset")) ReadDataset(name, &dataset);
-    if (!file.Has("dataset")) file.Refuse("dataset", "there is no [dataset.NAME] in it to serve");
+    for (auto& [name, table] : file.Tables("dataset")) {
+      ReadStore("a dataset", name, &table, &options.datasets);
+    }
+    for (auto& [name, table] : file.Tables("database")) {
+      ReadStore("a database", name, &table, &options.databases);
+    }
+    if (!file.Has("dataset") && !file.Has("database")) {
+      file.Refuse("dataset", "there is no [dataset.NAME] in it to serve, and no [database.NAME]");
+    }
     file.RefuseOthers();
   }
 
@@ -96,9 +103,11 @@ class AgentConfigReader {
     return std::string(kUnix) + PathBeside(folder_, address.substr(kUnix.size()));
   }
 
-  void ReadDataset(const std::string& name, ConfigReader* table) {
+  // Adds its NAME=URL to `to`.
+  void ReadStore(const std::string& what, const std::string& name, ConfigReader* table,
+                 std::vector<std::string>* to) {
     const auto url = table->Text("url");
-    if (!table->Has("url")) table->Refuse("url", "a dataset needs the url of its store");
+    if (!table->Has("url")) table->Refuse("url", what + " needs the url of its store");
     const std::optional<std::string> password = ReadPassword(folder_, /*resolved=*/true, table);
     table->RefuseOthers();
     if (!url) return;
@@ -107,8 +116,7 @@ class AgentConfigReader {
       table->Refuse("url", "a password is for a database server, and this is none");
     }
     const std::string beside = UrlBeside(folder_, *url);
-    config_.options.datasets.push_back(name + "=" +
-                                       (password ? WithPassword(beside, *password) : beside));
+    to->push_back(name + "=" + (password ? WithPassword(beside, *password) : beside));
   }
 
   const std::string path_;

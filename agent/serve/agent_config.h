@@ -11,7 +11,8 @@ namespace driftwood::agent {
 
 struct AgentOptions {
   std::string listen;
-  std::vector<std::string> datasets;  // NAME=URL; the URL may have a password
+  std::vector<std::string> datasets;   // NAME=URL; the URL may have a password
+  std::vector<std::string> databases;  // likewise
   std::string state_dir;
   std::string digest_key_file;
   std::string token_file;

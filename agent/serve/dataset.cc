@@ -1,25 +1,21 @@
 #include "agent/serve/dataset.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <system_error>
 #include <tuple>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "agent/index/copies.h"
+#include "agent/serve/state_folder.h"
 #include "agent/source/transient.h"
 #include "merkle/check.h"
-#include "merkle/os/private_path.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/hex.h"
 #include "merkle/tree/range.h"
+#include "proto/contract/database_table.h"
 #include "proto/contract/fault.h"
 #include "proto/contract/limits.h"
 
@@ -36,6 +32,11 @@ constexpr std::string_view kLmdbLockSuffix = "-lock";
 // read with other parameters (a delimiter, a marker of NULL) gives other records. So both are part
 // of the file's name.
 std::string IndexFileStem(const DatasetOptions& options) {
+  constexpr size_t kNameHashBytes = 16;
+  if (!options.durable && NamesTable(options.name)) {
+    const std::string hash = merkle::Sha256(options.name);
+    return std::string(kIndexPrefix) + Hex(std::string_view(hash).substr(0, kNameHashBytes));
+  }
   if (!options.durable) return std::string(kIndexPrefix) + options.name;
   const std::string hash =
       merkle::Sha256(std::to_string(options.version.size()) + ":" + options.version + options.url);
@@ -57,30 +58,6 @@ void RemoveIndexFile(const fs::path& path) {
   std::error_code ignored;
   fs::remove(path, ignored);
   fs::remove(path.string() + std::string(kLmdbLockSuffix), ignored);
-}
-
-absl::Status SystemError(const std::string& what, const fs::path& path, int error) {
-  const std::string message = what + " " + path.string() + ": " + std::strerror(error);
-  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
-  return absl::FailedPreconditionError(message);
-}
-
-absl::StatusOr<merkle::UniqueFd> LockFolder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return SystemError("can't create the state directory", folder, error.value());
-  fs::permissions(folder, fs::perms::owner_all, error);
-  if (error) return SystemError("can't make private the state directory", folder, error.value());
-  // What lies in it is believed.
-  RETURN_IF_ERROR(merkle::CheckOwned(folder, "state directory"));
-  const fs::path path = folder / "lock";
-  merkle::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (file.get() < 0) return SystemError("can't create", path, errno);
-  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return file;
-  const int reason = errno;
-  if (reason != EWOULDBLOCK) return SystemError("can't lock", path, reason);
-  return absl::FailedPreconditionError("another agent uses the state directory " + folder.string() +
-                                       "; stop it, or give another --state-dir");
 }
 
 // To those records of `to` that they are of. Both in key order.
@@ -108,17 +85,15 @@ absl::Status KeyIsAValue(const std::string& dataset, const std::string& column,
                          const std::vector<std::string>& offered) {
   std::string key;
   for (const std::string& name : offered) key += (key.empty() ? "" : ", ") + name;
+  const std::string serve =
+      NamesTable(dataset)
+          ? "let the agent serve the table as a dataset of its own with key=" + column
+          : "start the agent with key=" + column;
   return absl::PermissionDeniedError(
       "column '" + column + "' is not of the key that dataset " + dataset + " offers (" +
       (key.empty() ? "none" : key) +
-      "): keys leave the agent, and values may not; compare by the key that it offers, or start "
-      "the agent with key=" +
-      column + " in the dataset's URL, or with --allow-values");
-}
-
-absl::Status DescribeBusy(const std::string& name) {
-  return absl::ResourceExhaustedError("too many calls wait for dataset " + name +
-                                      "; try again later");
+      "): keys leave the agent, and values may not; compare by the key that it offers, or " +
+      serve + " in the dataset's URL, or with --allow-values");
 }
 
 }  // namespace
@@ -130,7 +105,7 @@ class Dataset::Turn {
     dataset_->retries_->Reset();
     dataset_->store_->StopWith(control->cancellation.token());
   }
-  ~Turn() { dataset_->EndTurn(); }
+  ~Turn() { dataset_->turns_.End(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
@@ -143,7 +118,10 @@ absl::StatusOr<std::unique_ptr<Dataset>> Dataset::Open(DatasetOptions options,
   const bool durable = options.durable;
   merkle::UniqueFd lock_file;
   if (durable) {
-    ASSIGN_OR_RETURN(lock_file, LockFolder(options.folder));
+    RETURN_IF_ERROR(MakeStateFolder(options.folder));
+    if (!options.folder_is_locked) {
+      ASSIGN_OR_RETURN(lock_file, LockStateFolder(options.folder));
+    }
   }
   std::unique_ptr<Dataset> dataset(
       new Dataset(std::move(options), std::move(store), std::move(lock_file)));
@@ -156,6 +134,7 @@ Dataset::Dataset(DatasetOptions options, std::unique_ptr<Store> store, merkle::U
       index_stem_(IndexFileStem(options_)),
       lock_file_(std::move(lock_file)),
       retries_(std::make_shared<Retries>(options_.retry_after)),
+      turns_("dataset " + options_.name, options_.waiting_calls_max),
       store_(std::move(store)) {
   DRIFTWOOD_CHECK(store_ != nullptr);
   if (options_.resume) store_->ShareRetries(retries_);
@@ -186,37 +165,17 @@ absl::Status Dataset::FindIndexFile() {
     found.push_back(it->path());
     generation_ = std::max(generation_, GenerationOf(name, index_stem_));
   }
-  if (error) return SystemError("can't read the state directory", options_.folder, error.value());
+  if (error) return StateError("can't read the state directory", options_.folder, error.value());
   for (const fs::path& path : found) {
     if (path == quarantine_path() || (generation_ > 0 && path == IndexPath(generation_))) continue;
     fs::remove_all(path, error);
-    if (error) return SystemError("can't remove", path, error.value());
+    if (error) return StateError("can't remove", path, error.value());
   }
   return absl::OkStatus();
-}
-
-absl::Status Dataset::BeginTurn(CallControl* control) {
-  const merkle::WakeOnStop wake(control->cancellation.token(), &mutex_, &turn_ended_);
-  merkle::MutexLock lock(&mutex_);
-  if (busy_ && waiting_ >= options_.waiting_calls_max) return DescribeBusy(options_.name);
-  ++waiting_;
-  while (busy_ && !control->cancellation.cancelled()) turn_ended_.Wait(&mutex_);
-  --waiting_;
-  if (control->cancellation.cancelled()) {
-    return absl::CancelledError("cancelled while waiting for its turn");
-  }
-  busy_ = true;
-  return absl::OkStatus();
-}
-
-void Dataset::EndTurn() {
-  merkle::MutexLock lock(&mutex_);
-  busy_ = false;
-  turn_ended_.SignalAll();
 }
 
 absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
-  RETURN_IF_ERROR(BeginTurn(control));
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
   absl::StatusOr<SourceDescription> description = store_->Describe();
   // The store can't be reached; its agent was, since this says so.
@@ -235,8 +194,10 @@ absl::Status Dataset::DescribeKey() {
 
 absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
   if (options_.allow_values) return absl::OkStatus();
-  // Who compares has described the source just now; describing may read a whole file.
-  const bool known = offered_key_ && NotOffered(agreement, *offered_key_) == nullptr;
+  // Who compares has described the source just now; describing may read a whole file. It does not
+  // where a database has tables, and another one may have the name by now.
+  const bool known =
+      offered_key_ && !NamesTable(options_.name) && NotOffered(agreement, *offered_key_) == nullptr;
   if (!known) RETURN_IF_ERROR(DescribeKey());
   const merkle::Column* const refused = NotOffered(agreement, *offered_key_);
   return refused == nullptr ? absl::OkStatus()
@@ -245,7 +206,7 @@ absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
 
 absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
-  RETURN_IF_ERROR(BeginTurn(control));
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
   RETURN_IF_ERROR(CheckOfferedKey(agreement));
   Prepared prepared = force ? nullptr : Kept(agreement);
@@ -269,15 +230,17 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
                                                        const std::vector<std::string>& keys,
                                                        bool with_values, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
-  RETURN_IF_ERROR(BeginTurn(control));
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
   if (!with_values) {
     std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
     if (found) return *std::move(found);
   }
   const std::shared_ptr<Store> store = Gated(control);
+  const ProvenIndex proven{[&] { return ReadFromIndex(fingerprint, keys, control); },
+                           &scanned_up_to_};
   return ReadRecords(*store, agreement, options_.key, keys, with_values, &control->cancellation,
-                     HeldBy(fingerprint, control));
+                     HeldBy(fingerprint, control), proven);
 }
 
 HeldBefore Dataset::HeldBy(std::string_view fingerprint, CallControl* control) const {
@@ -307,13 +270,13 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
                                       " column tags of " + std::to_string(keys.size()) +
                                       " keys, a call may have " + std::to_string(kTagsMax));
   }
-  RETURN_IF_ERROR(BeginTurn(control));
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
   std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
   const std::shared_ptr<Store> store = Gated(control);
   absl::StatusOr<std::vector<FoundRecord>> tagged =
       agent::ReadTagged(*store, agreement, options_.key, keys, &tagger, &control->cancellation,
-                        HeldBy(fingerprint, control));
+                        HeldBy(fingerprint, control), {[&] { return indexed; }, &scanned_up_to_});
   if (!indexed) return tagged;
   if (control->cancellation.cancelled()) return absl::CancelledError("cancelled while reading");
   if (tagged.ok()) MoveTags(&*tagged, &*indexed);
@@ -323,7 +286,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
 absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadUnfiltered(
     std::string_view fingerprint, const std::vector<std::string>& keys, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
-  RETURN_IF_ERROR(BeginTurn(control));
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> unfiltered, store_->WithoutFilter());
   const std::shared_ptr<Store> store = Gated(control, unfiltered.get());
@@ -335,7 +298,7 @@ absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view finger
                                                          const std::vector<std::string>& keys,
                                                          CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
-  RETURN_IF_ERROR(BeginTurn(control));
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
   const std::shared_ptr<Store> store = Gated(control);
   return FindAlikeKeys(*store, agreement, keys, &control->cancellation);
@@ -526,16 +489,34 @@ absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
 }
 
 void Dataset::Release(const std::shared_ptr<const LiveIndex>& index) {
-  CallControl control;
-  if (!BeginTurn(&control).ok()) return;  // others want it
-  Turn turn(this, &control);
+  if (!turns_.Begin({}).ok()) return;  // others want it
+  const absl::Cleanup end_turn = [this] { turns_.End(); };
   if (loaded_ == nullptr || loaded_ != index) return;
-  if (loaded_->damaged()) QuarantineDamaged();
-  loaded_ = nullptr;
   {
     merkle::MutexLock lock(&mutex_);
     servable_ = nullptr;
   }
+  CloseLoaded();
+}
+
+bool Dataset::ReleaseIdle() {
+  if (!turns_.TryBegin()) return false;
+  const absl::Cleanup end_turn = [this] { turns_.End(); };
+  if (loaded_ == nullptr) return true;
+  {
+    merkle::MutexLock lock(&mutex_);
+    const long ours = servable_ == loaded_ ? 2 : 1;
+    // Whoever wants it takes it from `servable_`: with the mutex held there can only be fewer.
+    if (loaded_.use_count() > ours) return false;
+    servable_ = nullptr;
+  }
+  CloseLoaded();
+  return true;
+}
+
+void Dataset::CloseLoaded() {
+  if (loaded_->damaged()) QuarantineDamaged();
+  loaded_ = nullptr;
   if (!options_.durable) RemoveIndexFile(IndexPath(generation_));
 }
 

@@ -33,6 +33,7 @@
 #include "agent/index/read_records.h"
 #include "agent/serve/live_index.h"
 #include "agent/serve/sort_memory.h"
+#include "agent/serve/turn_queue.h"
 #include "agent/source/cancellation.h"
 #include "agent/source/load_gate.h"
 #include "agent/source/retries.h"
@@ -70,7 +71,7 @@ struct CallControl {
 };
 
 struct DatasetOptions {
-  std::string name;
+  std::string name;     // also that of a table (proto/contract/database_table.h)
   std::string url;      // as the user gave it
   std::string version;  // of this program
   std::filesystem::path folder;
@@ -81,6 +82,7 @@ struct DatasetOptions {
   // others may have their indexes in the directory too, which is there, and only this agent uses
   // it.
   bool durable = true;
+  bool folder_is_locked = false;  // by whoever opens it
   size_t waiting_calls_max = 8;
   // How long to wait before a scan that ended by a transient failure (transient.h) begins anew, or
   // goes on where its store can (Store::ShareRetries), each time; after the last one it has failed.
@@ -114,8 +116,8 @@ class Dataset {
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
   // Under the agreement that was prepared last (FailedPrecondition if `fingerprint` is another).
-  // `keys` ascend. Without values, a source that is proven unchanged since its scan is not
-  // re-read: the index says what is there.
+  // `keys` ascend. Of a source that is proven unchanged since its scan the index says what is there:
+  // it is not re-read, or, where it has no lookup, for the values of what is there only.
   absl::StatusOr<std::vector<FoundRecord>> Read(std::string_view fingerprint,
                                                 const std::vector<std::string>& keys,
                                                 bool with_values, CallControl* control);
@@ -148,6 +150,9 @@ class Dataset {
   // Closes `index`, if it is what was prepared last; one that is not durable is removed. Prepared
   // again, it is opened or built again. For agents of many datasets, each of which is asked once.
   void Release(const std::shared_ptr<const LiveIndex>& index);
+  // The same with whatever was prepared last, unless a call uses the store or a snapshot is open:
+  // then false, and nothing has changed.
+  bool ReleaseIdle();
 
   const std::string& name() const { return options_.name; }
   // Where the last damaged index is put.
@@ -159,8 +164,6 @@ class Dataset {
 
   Dataset(DatasetOptions options, std::unique_ptr<Store> store, merkle::UniqueFd lock_file);
 
-  absl::Status BeginTurn(CallControl* control);
-  void EndTurn();
   absl::Status FindIndexFile();
   std::filesystem::path IndexPath(uint64_t generation) const;
   // The store, or `store` in its place, as the call may read it.
@@ -195,6 +198,7 @@ class Dataset {
   // With a snapshot of what was built.
   absl::StatusOr<std::pair<Prepared, LiveSnapshot>> Build(const merkle::Agreement& agreement,
                                                           CallControl* control);
+  void CloseLoaded();
   void QuarantineDamaged();
   void Quarantine(const absl::Status& damage);
   void Publish(Prepared prepared);
@@ -205,6 +209,8 @@ class Dataset {
   const std::string index_stem_;
   const merkle::UniqueFd lock_file_;
   const std::shared_ptr<Retries> retries_;  // of whoever has the turn
+
+  TurnQueue turns_;  // synchronises itself
   // Used by whoever has the turn.
   const std::unique_ptr<Store> store_;
   // Each build has a file of its own: while snapshots use the one before, LMDB must not see another
@@ -212,13 +218,12 @@ class Dataset {
   uint64_t generation_ = 0;
   // The key columns that the source had when it was described last.
   std::optional<std::vector<std::string>> offered_key_;
+  // Where the last scan for some records found the last of them (ProvenIndex).
+  uint64_t scanned_up_to_ = 0;
   // What is open of that file; kept though it is not servable, since no file may be opened twice.
   Prepared loaded_;
 
   mutable merkle::Mutex mutex_;
-  merkle::CondVar turn_ended_;
-  bool busy_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
-  size_t waiting_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   Prepared servable_ DRIFTWOOD_GUARDED_BY(mutex_);
   // The agreement of the last successful Prepare().
   std::optional<merkle::Agreement> agreed_ DRIFTWOOD_GUARDED_BY(mutex_);

@@ -262,4 +262,25 @@ grpc::Status GrpcService::CloseSnapshot(grpc::ServerContext* context,
   });
 }
 
+grpc::Status GrpcService::ListTables(grpc::ServerContext* context,
+                                     const v1::ListTablesRequest* request,
+                                     grpc::ServerWriter<v1::ListTablesReply>* writer) {
+  return Handle(context, [&]() -> absl::Status {
+    CallControl control;
+    ASSIGN_OR_RETURN(
+        const TableList list,
+        RunWithHeartbeat<absl::StatusOr<TableList>>(
+            &control, [&] { return service_->ListTables(request->database(), &control); },
+            [&] { return !context->IsCancelled(); }));
+    ASSIGN_OR_RETURN(const std::vector<v1::ListTablesReply> parts, proto::ToProto(list));
+    size_t bytes = 0;
+    for (const v1::ListTablesReply& part : parts) bytes += part.ByteSizeLong();
+    ASSIGN_OR_RETURN(const BudgetPool::Share share, replies_.Take(bytes));
+    for (const v1::ListTablesReply& part : parts) {
+      if (!Write(context, writer, part)) return CallerIsGone();
+    }
+    return absl::OkStatus();
+  });
+}
+
 }  // namespace driftwood::agent

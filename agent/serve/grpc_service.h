@@ -44,6 +44,8 @@ class GrpcService final : public v1::Agent::Service {
                          v1::FindAlikeReply* reply) override;
   grpc::Status CloseSnapshot(grpc::ServerContext* context, const v1::CloseSnapshotRequest* request,
                              v1::CloseSnapshotReply* reply) override;
+  grpc::Status ListTables(grpc::ServerContext* context, const v1::ListTablesRequest* request,
+                          grpc::ServerWriter<v1::ListTablesReply>* writer) override;
 
  private:
   // Every handler's outermost shape: who may call, and what a library throws fails this one call.

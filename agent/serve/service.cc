@@ -8,6 +8,7 @@
 #include "merkle/text/hex.h"
 #include "merkle/tree/index.h"
 #include "merkle/tree/range.h"
+#include "proto/contract/database_table.h"
 
 namespace driftwood::agent {
 namespace {
@@ -82,18 +83,20 @@ Service::Service(ServiceOptions options)
 // The snapshots hold indexes of the datasets.
 Service::~Service() { snapshots_.CloseAll(); }
 
-absl::Status Service::AddDataset(const std::string& name, const std::string& url,
-                                 std::unique_ptr<Store> store) {
+absl::Status Service::CheckName(const std::string& name) const {
   if (!IsDatasetName(name)) {
     return absl::InvalidArgumentError(
         "'" + name + "' can't name a dataset: use 1 to 64 of A-Z a-z 0-9 . _ - (no dot first)");
   }
-  if (datasets_.contains(name)) {
-    return absl::InvalidArgumentError("two datasets are named '" + name + "'");
-  }
+  if (!datasets_.contains(name) && !databases_.contains(name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      databases_.empty() ? "two datasets are named '" + name + "'"
+                         : "two of its datasets and databases are named '" + name + "'");
+}
+
+DatasetOptions Service::OptionsOf(const std::string& name) const {
   DatasetOptions dataset;
   dataset.name = name;
-  dataset.url = url;
   dataset.version = options_.version;
   dataset.folder = options_.durable ? options_.state_dir / name : options_.state_dir;
   dataset.key = options_.key;
@@ -107,16 +110,62 @@ absl::Status Service::AddDataset(const std::string& name, const std::string& url
   dataset.load_gate = options_.load_gate;
   dataset.wall_clock = options_.wall_clock;
   dataset.log = options_.log;
+  return dataset;
+}
+
+absl::Status Service::AddDataset(const std::string& name, const std::string& url,
+                                 std::unique_ptr<Store> store) {
+  RETURN_IF_ERROR(CheckName(name));
+  DatasetOptions dataset = OptionsOf(name);
+  dataset.url = url;
   ASSIGN_OR_RETURN(datasets_[name], Dataset::Open(std::move(dataset), std::move(store)));
   return absl::OkStatus();
 }
 
-absl::StatusOr<Dataset*> Service::Find(std::string_view name) const {
-  const auto it = datasets_.find(name);
-  if (it != datasets_.end()) return it->second.get();
-  // Which there are is not for everybody to know: whoever started it gave them their names.
-  return absl::NotFoundError("this agent has no dataset '" + std::string(name.substr(0, 100)) +
-                             "'; its names are those of its --dataset options");
+absl::Status Service::AddDatabase(const std::string& name, DatabaseSource source) {
+  RETURN_IF_ERROR(CheckName(name));
+  ASSIGN_OR_RETURN(databases_[name], Database::Open(name, std::move(source), OptionsOf(name),
+                                                    options_.databases, options_.clock));
+  return absl::OkStatus();
+}
+
+// Which there are is not for everybody to know: whoever started it gave them their names.
+absl::Status Service::NotADataset(std::string_view name) const {
+  const std::string shown(name.substr(0, 100));
+  if (databases_.contains(name)) {
+    return absl::FailedPreconditionError(
+        "'" + shown + "' is a database of this agent: name one of its tables, as in " + shown +
+        "?table=NAME, or compare all of them with --all");
+  }
+  return absl::NotFoundError("this agent has no dataset '" + shown +
+                             "'; its names are those of its --dataset and --database options");
+}
+
+Database* Service::DatabaseOf(std::string_view name) const {
+  const size_t mark = name.find('?');
+  if (mark == std::string_view::npos) return nullptr;
+  const auto found = databases_.find(name.substr(0, mark));
+  return found == databases_.end() ? nullptr : found->second.get();
+}
+
+absl::StatusOr<std::shared_ptr<Dataset>> Service::Find(std::string_view name) const {
+  if (const auto found = datasets_.find(name); found != datasets_.end()) return found->second;
+  Database* const database = DatabaseOf(name);
+  if (database == nullptr) return NotADataset(name);
+  ASSIGN_OR_RETURN(const DatabaseTable table, ParseDatabaseTable(name));
+  if (std::shared_ptr<Dataset> open = database->FindOpen(table)) return open;
+  return absl::FailedPreconditionError("dataset " + DatasetOf(table) +
+                                       " is not prepared: prepare it first");
+}
+
+absl::StatusOr<std::shared_ptr<Dataset>> Service::FindOrOpen(std::string_view name,
+                                                             CallControl* control) {
+  Database* const database = DatabaseOf(name);
+  if (database == nullptr) return Find(name);
+  ASSIGN_OR_RETURN(const DatabaseTable table, ParseDatabaseTable(name));
+  absl::StatusOr<std::shared_ptr<Dataset>> found = database->Table(table, control);
+  if (!found.ok()) return WhileStopping(found.status());
+  return found;
 }
 
 absl::Status Service::CheckAgreement(const merkle::Agreement& agreement) const {
@@ -149,17 +198,37 @@ void Service::EndCall(CallControl* control) {
   active_.erase(control);
 }
 
-absl::Status Service::WhileStopping(absl::Status status) const {
+absl::Status Service::WhileStopping(const absl::Status& status) const {
   merkle::MutexLock lock(&mutex_);
   const bool stopped = stopping_ && status.code() == absl::StatusCode::kCancelled;
   return stopped ? absl::UnavailableError("this agent is stopping") : status;
 }
 
-absl::StatusOr<DatasetDescription> Service::Describe(std::string_view dataset,
-                                                     CallControl* control) {
-  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+absl::StatusOr<TableList> Service::ListTables(std::string_view database, CallControl* control) {
+  const auto found = databases_.find(database);
+  if (found == databases_.end()) {
+    const std::string shown(database.substr(0, 100));
+    if (!datasets_.contains(database)) {
+      return absl::NotFoundError("this agent has no database '" + shown +
+                                 "'; its names are those of its --database options");
+    }
+    return absl::FailedPreconditionError(
+        "'" + shown +
+        "' is a dataset of this agent, and no database: compare it without --all, or start the "
+        "agent with --database NAME=URL");
+  }
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
+  absl::StatusOr<TableList> list = found->second->ListTables(control);
+  if (!list.ok()) return WhileStopping(list.status());
+  return list;
+}
+
+absl::StatusOr<DatasetDescription> Service::Describe(std::string_view dataset,
+                                                     CallControl* control) {
+  RETURN_IF_ERROR(BeginCall(control));
+  ActiveCall call(this, control);
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, FindOrOpen(dataset, control));
   absl::StatusOr<SourceDescription> source = found->Describe(control);
   if (!source.ok()) return WhileStopping(source.status());
   DatasetDescription description{*std::move(source)};
@@ -174,13 +243,14 @@ absl::StatusOr<DatasetDescription> Service::Describe(std::string_view dataset,
 absl::StatusOr<PrepareResult> Service::Prepare(std::string_view dataset,
                                                const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
-  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
   RETURN_IF_ERROR(CheckAgreement(agreement));
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, FindOrOpen(dataset, control));
   absl::StatusOr<PrepareResult> result = found->Prepare(agreement, force, control);
   LogComparison(dataset, result);
   if (!result.ok()) return WhileStopping(result.status());
+  if (Database* const database = DatabaseOf(dataset)) database->Prepared(found);
   KeepValuesHome(&result->unparsed_columns);
   return result;
 }
@@ -207,13 +277,14 @@ void Service::KeepValuesHome(std::vector<UnparsedColumn>* columns) const {
 
 absl::StatusOr<std::shared_ptr<LiveIndex>> Service::Live(std::string_view dataset,
                                                          std::string_view fingerprint) const {
-  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   return found->Servable(fingerprint);
 }
 
 absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
                                                      std::string_view fingerprint) {
-  ASSIGN_OR_RETURN(const std::shared_ptr<LiveIndex> live, Live(dataset, fingerprint));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<LiveIndex> live, found->Servable(fingerprint));
   snapshots_.Sweep();
   ASSIGN_OR_RETURN(LiveSnapshot snapshot, live->Snapshot());
   OpenedSnapshot opened{0,
@@ -229,7 +300,7 @@ absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
   ASSIGN_OR_RETURN(opened.id, snapshots_.Open(live, std::move(snapshot.view)));
   if (!options_.asked_once) return opened;
   merkle::MutexLock lock(&mutex_);
-  to_release_[opened.id] = {datasets_.find(dataset)->second.get(), live};
+  to_release_[opened.id] = {found, live};
   return opened;
 }
 
@@ -256,7 +327,7 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadRecords(std::string_view d
                                                               std::vector<std::string> keys,
                                                               bool with_values,
                                                               CallControl* control) {
-  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   if (with_values && !options_.allow_values) {
     return absl::PermissionDeniedError(
         "values do not leave this agent; start it with --allow-values to show them");
@@ -274,7 +345,7 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadTagged(std::string_view da
   if (!options_.key.keyed() && !options_.allow_values) {
     return ReadRecords(dataset, fingerprint, std::move(keys), /*with_values=*/false, control);
   }
-  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
     return found->ReadTagged(fingerprint, sorted, rules, control);
   });
@@ -284,7 +355,7 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadIndexed(std::string_view d
                                                               std::string_view fingerprint,
                                                               std::vector<std::string> keys,
                                                               CallControl* control) {
-  ASSIGN_OR_RETURN(const Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
     return found->ReadIndexed(fingerprint, sorted, control);
   });
@@ -294,7 +365,7 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadUnfiltered(std::string_vie
                                                                  std::string_view fingerprint,
                                                                  std::vector<std::string> keys,
                                                                  CallControl* control) {
-  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   return ReadByKey(std::move(keys), control, [&](const std::vector<std::string>& sorted) {
     return found->ReadUnfiltered(fingerprint, sorted, control);
   });
@@ -302,9 +373,9 @@ absl::StatusOr<std::vector<FoundRecord>> Service::ReadUnfiltered(std::string_vie
 
 absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view dataset,
                                                          std::string_view fingerprint,
-                                                         std::vector<std::string> keys,
+                                                         const std::vector<std::string>& keys,
                                                          CallControl* control) {
-  ASSIGN_OR_RETURN(Dataset* const found, Find(dataset));
+  ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
   RETURN_IF_ERROR(CheckKeys(keys, kAlikeKeysMax));
   RETURN_IF_ERROR(BeginCall(control));
   ActiveCall call(this, control);
@@ -315,7 +386,7 @@ absl::StatusOr<std::vector<AlikeKey>> Service::FindAlike(std::string_view datase
 
 void Service::CloseSnapshot(uint64_t snapshot) {
   snapshots_.Close(snapshot);
-  std::pair<Dataset*, std::shared_ptr<const LiveIndex>> released;
+  std::pair<std::shared_ptr<Dataset>, std::shared_ptr<const LiveIndex>> released;
   {
     merkle::MutexLock lock(&mutex_);
     const auto found = to_release_.find(snapshot);

@@ -1,7 +1,7 @@
 // What an agent does, without gRPC: grpc_service.h is a thin shell around it. The codes that each
 // call fails with are in proto/driftwood/v1/agent.proto.
 //
-// Thread-safe after the last AddDataset().
+// Thread-safe after the last AddDataset() and AddDatabase().
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/index/found_record.h"
+#include "agent/serve/database.h"
 #include "agent/serve/dataset.h"
 #include "agent/serve/snapshots.h"
 #include "agent/source/store.h"
@@ -28,6 +29,7 @@
 #include "proto/contract/prepared.h"
 #include "proto/contract/record.h"
 #include "proto/contract/source.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::agent {
 
@@ -46,6 +48,7 @@ struct ServiceOptions {
   bool resume = false;                                 // DatasetOptions
   std::optional<LoadGateOptions> load_gate;            // DatasetOptions
   SnapshotLimits snapshots;
+  DatabaseLimits databases;
   Clock clock = merkle::SteadyClock();
   merkle::WallClock wall_clock = merkle::SystemClock();
   uint64_t first_snapshot_id = 1;
@@ -66,6 +69,12 @@ class Service {
   absl::Status AddDataset(const std::string& name, const std::string& url,
                           std::unique_ptr<Store> store);
 
+  // A database whose tables are datasets (database.h), as proto/contract/database_table.h names
+  // them. It shares the names of the datasets.
+  absl::Status AddDatabase(const std::string& name, DatabaseSource source);
+
+  // As they are now. NotFound: nothing of that name; FailedPrecondition: it is a dataset.
+  absl::StatusOr<TableList> ListTables(std::string_view database, CallControl* control);
   absl::StatusOr<DatasetDescription> Describe(std::string_view dataset, CallControl* control);
   absl::StatusOr<PrepareResult> Prepare(std::string_view dataset,
                                         const merkle::Agreement& agreement, bool force,
@@ -105,7 +114,7 @@ class Service {
   // (alike_keys.h).
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(std::string_view dataset,
                                                   std::string_view fingerprint,
-                                                  std::vector<std::string> keys,
+                                                  const std::vector<std::string>& keys,
                                                   CallControl* control);
   void CloseSnapshot(uint64_t snapshot);
 
@@ -120,7 +129,16 @@ class Service {
  private:
   class ActiveCall;
 
-  absl::StatusOr<Dataset*> Find(std::string_view name) const;
+  absl::Status CheckName(const std::string& name) const;
+  DatasetOptions OptionsOf(const std::string& name) const;
+  // What has no dataset, or only its tables have.
+  absl::Status NotADataset(std::string_view name) const;
+  // The dataset; of a table that is not open it says that it is not prepared.
+  absl::StatusOr<std::shared_ptr<Dataset>> Find(std::string_view name) const;
+  // The same, which opens a table.
+  absl::StatusOr<std::shared_ptr<Dataset>> FindOrOpen(std::string_view name, CallControl* control);
+  // Null if `name` is not that of a table.
+  Database* DatabaseOf(std::string_view name) const;
   absl::Status CheckAgreement(const merkle::Agreement& agreement) const;
   absl::Status BeginCall(CallControl* control);
   void EndCall(CallControl* control);
@@ -130,22 +148,24 @@ class Service {
   absl::StatusOr<std::vector<FoundRecord>> ReadByKey(std::vector<std::string> keys,
                                                      CallControl* control, const Reading& read);
   // What a call that Stop() cancelled fails with.
-  absl::Status WhileStopping(absl::Status status) const;
+  absl::Status WhileStopping(const absl::Status& status) const;
   void LogComparison(std::string_view dataset, const absl::StatusOr<PrepareResult>& result) const;
   // Takes the examples out unless they may leave.
   void KeepValuesHome(std::vector<UnparsedColumn>* columns) const;
 
   const ServiceOptions options_;
   const std::shared_ptr<SortMemory> sort_memory_;
-  std::map<std::string, std::unique_ptr<Dataset>, std::less<>> datasets_;  // constant once served
+  // Constant once served.
+  std::map<std::string, std::shared_ptr<Dataset>, std::less<>> datasets_;
+  std::map<std::string, std::unique_ptr<Database>, std::less<>> databases_;
   Snapshots snapshots_;
 
   mutable merkle::Mutex mutex_;
   bool stopping_ DRIFTWOOD_GUARDED_BY(mutex_) = false;
   std::set<CallControl*> active_ DRIFTWOOD_GUARDED_BY(mutex_);
   // By the snapshot with which they are closed.
-  std::map<uint64_t, std::pair<Dataset*, std::shared_ptr<const LiveIndex>>> to_release_
-      DRIFTWOOD_GUARDED_BY(mutex_);
+  std::map<uint64_t, std::pair<std::shared_ptr<Dataset>, std::shared_ptr<const LiveIndex>>>
+      to_release_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace driftwood::agent

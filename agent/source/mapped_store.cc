@@ -111,6 +111,7 @@ class MappedScan final : public Scan {
     if (batch == nullptr || zones_ == nullptr) return batch;
     return std::unique_ptr<RowBatch>(std::make_unique<MappedBatch>(std::move(batch), zones_));
   }
+  bool BeginAt(uint64_t origin) override { return scan_->BeginAt(origin); }
   uint64_t Progress() const override { return scan_->Progress(); }
   absl::StatusOr<End> Finish() override {
     ASSIGN_OR_RETURN(End end, scan_->Finish());

@@ -105,6 +105,7 @@ class PacedScan final : public Scan {
     if (batch == nullptr) return batch;
     return std::unique_ptr<RowBatch>(std::make_unique<PacedBatch>(std::move(batch), pacer_));
   }
+  bool BeginAt(uint64_t origin) override { return scan_->BeginAt(origin); }
   uint64_t Progress() const override { return scan_->Progress(); }
   absl::StatusOr<End> Finish() override { return scan_->Finish(); }
   void Interrupt() override {

@@ -58,6 +58,13 @@ class Scan {
   // The next batch, in the source's order (of parts read side by side: as they come); null at the
   // end of data. An error is never an end.
   virtual absl::StatusOr<std::unique_ptr<RowBatch>> Next() = 0;
+  // Before the first Next(), where a scan of the same state had a row at `origin`: that row and what
+  // follows it come first then, and what precedes it last. At any other origin the scan may fail,
+  // or give rows that are none. False: it can't, and rows come as they always do.
+  virtual bool BeginAt(uint64_t origin) {
+    (void)origin;
+    return false;
+  }
   // Bytes (or rows, where bytes are unknown) read so far, in the unit of the description.
   virtual uint64_t Progress() const = 0;
 

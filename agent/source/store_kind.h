@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
@@ -16,8 +17,10 @@ namespace driftwood::agent {
 struct StoreKind : StoreKindDescription {
   // InvalidArgument for parameters that make no sense. Does not touch the source yet.
   absl::StatusOr<std::unique_ptr<Store>> (*open)(const StoreUrl&, const StoreOptions&) = nullptr;
-  // Of a database without what belongs to one table. Null without a `database_form`.
-  absl::StatusOr<TableList> (*list_tables)(const StoreUrl&, const StoreOptions&) = nullptr;
+  // Of a database without what belongs to one table. Cancelled once the token's stop is requested.
+  // Null without a `database_form`.
+  absl::StatusOr<TableList> (*list_tables)(const StoreUrl&, const StoreOptions&,
+                                           const std::stop_token&) = nullptr;
 };
 
 }  // namespace driftwood::agent

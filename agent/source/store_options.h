@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/source/idle_connections.h"
 
 namespace driftwood::agent {
 
@@ -18,6 +20,9 @@ struct StoreOptions {
 
   std::optional<uint64_t> connections;            // of one scan, at most
   std::chrono::milliseconds statement_timeout{};  // 0: the server's own
+  // Where connections are kept that are not used any more, shared by all stores; null: they are
+  // closed.
+  std::shared_ptr<IdleConnections> idle;
   int standard_input = -1;  // the descriptor that "-" in a text file's URL stands for; -1: none
 };
 

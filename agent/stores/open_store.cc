@@ -67,12 +67,18 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url, const Stor
   return MapColumns(std::move(store), std::move(mapping), url.ToString());
 }
 
-absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options) {
+absl::Status CheckIsDatabase(const StoreUrl& url) {
   RETURN_IF_ERROR(CheckDatabaseUrl(url));
   const StoreKind* const kind = FindKind(url.scheme);
-  if (kind != nullptr && kind->list_tables != nullptr) return kind->list_tables(url, options);
+  if (kind != nullptr && kind->list_tables != nullptr) return absl::OkStatus();
   return absl::UnimplementedError("\"" + Printable(url.scheme) +
                                   "\" has no tables to list; databases are " + DatabaseForms());
+}
+
+absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options,
+                                     const std::stop_token& stop) {
+  RETURN_IF_ERROR(CheckIsDatabase(url));
+  return FindKind(url.scheme)->list_tables(url, options, stop);
 }
 
 }  // namespace driftwood::agent

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,10 +25,15 @@ StoreKinds DescribeStoreKinds();
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const StoreUrl& url,
                                                  const StoreOptions& options = {});
 
+// Whether ListTables() can list what the URL names. InvalidArgument: CheckDatabaseUrl().
+// Unimplemented: a store without tables. Does not touch the source.
+absl::Status CheckIsDatabase(const StoreUrl& url);
+
 // The tables of a database, by name: the URL is that of a store without what belongs to one table
-// (CheckDatabaseUrl), for PostgreSQL with `schema` ("public" without it). All that are there are
+// (CheckDatabaseUrl), for PostgreSQL perhaps with `schema` (all without it). All that are there are
 // listed, readable or not, but for what the server does not show to its user. Fails as
-// Store::Describe() does; Unimplemented for stores without tables.
-absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options = {});
+// CheckIsDatabase() and Store::Describe() do, and with Cancelled once `stop` is requested.
+absl::StatusOr<TableList> ListTables(const StoreUrl& url, const StoreOptions& options = {},
+                                     const std::stop_token& stop = {});
 
 }  // namespace driftwood::agent

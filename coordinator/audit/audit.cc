@@ -1,5 +1,7 @@
 #include "coordinator/audit/audit.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <mutex>
@@ -26,6 +28,8 @@
 namespace driftwood::coordinator {
 
 namespace {
+
+constexpr uint64_t kManyDivergences = 100'000;  // giving memory back costs some milliseconds
 
 class Audit {
  public:
@@ -358,6 +362,9 @@ class Audit {
       again = WalkOnce(/*may_restart=*/restarts < options_.restarts_max);
     }
     report_.seconds = options_.now_seconds() - start;
+    // What a large walk held is free now, in many small pieces. What follows uses other sizes and
+    // threads, and would not fill them.
+    if (result_.divergences.size() > kManyDivergences) ::malloc_trim(0);
     return true;
   }
 
@@ -374,6 +381,7 @@ class Audit {
   bool WalkOnce(bool may_restart) {
     WalkOptions walk_options = options_.walk;
     walk_options.run_keys_listed_max = RunKeysListedMax();
+    walk_options.folder = options_.records_folder;
     auto walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
     uint32_t round = 1;
     bool expired = false;
@@ -385,7 +393,7 @@ class Audit {
         break;
       }
       if (MustSample(*walk)) {
-        CountTraffic(walk->Result());
+        CountTraffic(walk->Traffic());
         if (TakeSample()) return false;
         // Its ranges are lost to the sample's questions.
         walk = std::make_unique<Walk>(roots_, map(), agreement_.params, walk_options);
@@ -418,12 +426,13 @@ class Audit {
         SampleKeySpace(sources_.peers(), roots_, map(), agreement_.params, options_.sample);
     if (!sample.ok() || sample->share_to_stream() <= 0.5) return false;
     sample_ = *std::move(sample);
+    std::vector<Divergence> divergences;
+    for (const SampledBlock& block : sample_->blocks) {
+      divergences.insert(divergences.end(), block.divergences.begin(), block.divergences.end());
+    }
     result_ = WalkResult();
     result_.sampled = true;
-    for (const SampledBlock& block : sample_->blocks) {
-      result_.divergences.insert(result_.divergences.end(), block.divergences.begin(),
-                                 block.divergences.end());
-    }
+    result_.divergences = DivergenceList::Of(divergences);
     walk_error_ = ReportError{
         absl::StatusCode::kResourceExhausted,
         "more than " + GroupDigits(*plan_.estimate_above) +

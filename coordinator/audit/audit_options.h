@@ -19,7 +19,7 @@ namespace driftwood::coordinator {
 struct AuditOptions {
   std::string salt;  // of the versions: random, at least 16 bytes
   SampleOptions sample;
-  WalkOptions walk;      // run_keys_listed_max is set from what is listed and re-read
+  WalkOptions walk;      // run_keys_listed_max and its directory are set from what is here
   int restarts_max = 2;  // how often the walk begins anew because a snapshot has expired
   std::function<double()> now_seconds;
   // Waits for so many seconds, or until the interrupt is raised. Empty: Interrupt::WaitFor().
@@ -27,7 +27,7 @@ struct AuditOptions {
   SettingText setting = PlanSettingText;  // in messages
   std::string table;  // which settings of columns name beside them; empty: there is but one
   // Of very many records those behind the first `records_held_max` lie in a file in this directory
-  // until the report is written (Report::more_records).
+  // until the report is written (Report::more_records), as most of what the walk finds does.
   std::filesystem::path records_folder = "/tmp";
   uint64_t records_held_max = std::numeric_limits<uint64_t>::max();
 };

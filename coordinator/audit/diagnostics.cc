@@ -27,7 +27,7 @@ std::vector<std::string> SampleKeys(const Confirmation& confirmation) {
   const size_t size = std::min(divergent.size(), kExplainRecordsMax);
   std::vector<std::string> keys;
   for (size_t i = 0; i < size; ++i) {
-    keys.push_back(divergent[i * divergent.size() / size]->found->key);
+    keys.push_back(divergent[i * divergent.size() / size]->found.key);
   }
   return keys;
 }
@@ -48,7 +48,7 @@ std::vector<MissingRecord> MissingKeys(const Confirmation& confirmation, size_t 
   for (size_t i = 0; i < size; ++i) {
     const Candidate& candidate = *missing[i * missing.size() / size];
     MissingRecord& record = records.emplace_back();
-    record.key = MakeReportKey(candidate.found->key, key_columns);
+    record.key = MakeReportKey(candidate.found.key, key_columns);
     for (const auto& state : candidate.states()) record.has.push_back(state.has_value());
   }
   return records;
@@ -166,7 +166,9 @@ void Diagnostics::Locate(Report* report) {
     if (!added.ok()) parts = added;
   }
   if (!parts.ok()) return;
-  report->spans = FindSpans(*parts, walked_.result, confirmation_, walked_.schema().key_columns());
+  absl::StatusOr<std::vector<ReportSpan>> spans =
+      FindSpans(*parts, walked_.result, confirmation_, walked_.schema().key_columns());
+  if (spans.ok()) report->spans = *std::move(spans);
 }
 
 AlikeKeys Diagnostics::FindAlike() {
@@ -175,11 +177,12 @@ AlikeKeys Diagnostics::FindAlike() {
     return column.type == merkle::ColumnType::kText;
   });
   if (!has_text || Over()) return {};
-  const std::vector<std::vector<std::string>> missing =
-      FirstMissing(confirmation_, walked_.sources.replicas(), kAlikeKeysMax);
+  const absl::StatusOr<std::vector<std::vector<std::string>>> missing =
+      FirstMissing(walked_.result, confirmation_, walked_.sources.replicas(), kAlikeKeysMax);
+  if (!missing.ok()) return {};
   AlikeKeys by_source(reader_.count());
   reader_.AskEach([&](size_t i, Peer& peer) {
-    const std::vector<std::string>& keys = missing[walked_.sources.ReplicaOf(i)];
+    const std::vector<std::string>& keys = (*missing)[walked_.sources.ReplicaOf(i)];
     if (keys.empty()) return absl::OkStatus();
     const auto found = peer.FindAlike(walked_.agreement, keys);
     if (!found.ok()) return found.status();

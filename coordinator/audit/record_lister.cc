@@ -12,11 +12,15 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// A file without lookup by key is scanned for each batch, so batches are as long as they may be:
+// A file without lookup by key may be scanned for each batch, so batches are as long as they may be:
 // they begin with as many keys as can have values of 16 KiB each within one call, and follow what
-// the values turn out to take.
+// the values turn out to take, with what else is held of a key that two replicas have.
 constexpr size_t kFirstBatchKeys = kValuesBytesMax / (size_t{16} << 10);
-constexpr size_t kBatchValueBytes = size_t{32} << 20;
+constexpr size_t kBatchBytes = size_t{48} << 20;
+constexpr size_t kKeyBytes = 500;
+
+// What is made of records for the report takes many times what was read of them.
+constexpr size_t kRecordsMadeAtOnce = 5000;
 
 size_t ValueBytes(const std::vector<FoundRecord>& records) {
   size_t bytes = 0;
@@ -45,42 +49,57 @@ RecordLister::RecordLister(const WalkedAudit& walked, const Confirmation& confir
       versions_(walked.options.salt),
       batch_max_(kFirstBatchKeys) {}
 
-void RecordLister::Run(const AlikeKeys& alike) {
-  const std::vector<const Divergence*>& known = confirmation_.known();
-  if (report_.values_shown && walked_.plan.records_listed_max > 0 && !known.empty()) {
-    walked_.on_phase(AuditObserver::Phase::kReadingValues);
-  }
-  for (size_t at = 0; at < known.size();) {
-    size_t next = at;
-    const Batch batch = NextBatch(known, &next);
-    if (batch.empty()) break;
-    Readings values;
-    if (WantsValues()) {
-      std::vector<std::string> keys;
-      for (const Divergence* const found : batch) keys.push_back(found->key);
-      values = ReadValues(keys);
-      if (values.empty()) continue;
-    }
-    at = next;
-    if (!Keep(MakeRecords(batch, std::move(values), alike))) break;
+absl::Status RecordLister::Run(const AlikeKeys& alike) {
+  KnownDivergences known(walked_.result);
+  bool told = false;
+  while (true) {
+    const absl::Status filled = Fill(&known);
+    if (!filled.ok()) (void)IsKept(filled);
+    RETURN_IF_ERROR(filled);
+    if (pending_.empty() || BatchMax() == 0) break;
+    if (!told && report_.values_shown) walked_.on_phase(AuditObserver::Phase::kReadingValues);
+    told = true;
+    if (!ListBatch(alike)) break;
   }
   if (spool_ != nullptr) (void)IsKept(spool_->Flush());
+  return absl::OkStatus();
 }
 
-RecordLister::Batch RecordLister::NextBatch(const std::vector<const Divergence*>& known,
-                                            size_t* at) const {
+size_t RecordLister::BatchMax() const {
   const uint64_t listed = report_.listed();
   const uint64_t of_values =
       WantsValues() ? walked_.plan.values_read_max - listed : AuditPlan::kAllRecords;
-  const uint64_t max = std::min<uint64_t>(
-      {batch_max_,
-       walked_.plan.records_listed_max - std::min(walked_.plan.records_listed_max, listed),
-       of_values});
-  Batch batch;
-  for (; *at < known.size() && batch.size() < max; ++*at) {
-    if (ListedAs(*known[*at], confirmation_)) batch.push_back(known[*at]);
+  const uint64_t left =
+      walked_.plan.records_listed_max - std::min(walked_.plan.records_listed_max, listed);
+  return static_cast<size_t>(std::min<uint64_t>({batch_max_, left, of_values}));
+}
+
+absl::Status RecordLister::Fill(KnownDivergences* known) {
+  const size_t max = BatchMax();
+  pending_.reserve(max);
+  while (pending_.size() < max) {
+    ASSIGN_OR_RETURN(const bool more, known->Advance());
+    if (!more) break;
+    if (ListedAs(known->divergence(), confirmation_)) pending_.push_back(known->divergence());
   }
-  return batch;
+  return absl::OkStatus();
+}
+
+bool RecordLister::ListBatch(const AlikeKeys& alike) {
+  const Batch batch = Batch(pending_).first(std::min(pending_.size(), BatchMax()));
+  Readings values;
+  if (WantsValues()) {
+    std::vector<std::string> keys;
+    for (const Divergence& found : batch) keys.push_back(found.key);
+    values = ReadValues(keys);
+    if (values.empty()) return true;  // once more, with fewer
+  }
+  for (size_t begin = 0; begin < batch.size(); begin += kRecordsMadeAtOnce) {
+    const Batch part = batch.subspan(begin, std::min(kRecordsMadeAtOnce, batch.size() - begin));
+    if (!Keep(MakeRecords(part, values, alike))) return false;
+  }
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(batch.size()));
+  return true;
 }
 
 bool RecordLister::WantsValues() const {
@@ -97,8 +116,8 @@ Readings RecordLister::ReadValues(const std::vector<std::string>& keys) {
     was_cut = was_cut || WasCut(*reading);
   }
   values_read_ += keys.size();
-  const size_t each = std::max<size_t>(value_bytes_ / values_read_, 1);
-  batch_max_ = std::clamp<size_t>(kBatchValueBytes / each, 1, kReadKeysMax);
+  const size_t each = kKeyBytes + value_bytes_ / values_read_;
+  batch_max_ = std::clamp<size_t>(kBatchBytes / each, 1, kReadKeysMax);
   if (was_cut && keys.size() > 1) {
     batch_max_ = std::min(batch_max_, (keys.size() + 1) / 2);
     return {};
@@ -112,11 +131,11 @@ Readings RecordLister::ReadValues(const std::vector<std::string>& keys) {
   return ByReplica(std::move(values), walked_.sources);
 }
 
-std::vector<ReportRecord> RecordLister::MakeRecords(const Batch& batch, Readings values,
+std::vector<ReportRecord> RecordLister::MakeRecords(Batch batch, const Readings& values,
                                                     const AlikeKeys& alike) {
   std::vector<ListedKey> listed;
-  for (const Divergence* const found : batch) {
-    std::optional<ListedKey> one = ListedAs(*found, confirmation_);
+  for (const Divergence& found : batch) {
+    std::optional<ListedKey> one = ListedAs(found, confirmation_);
     if (one) listed.push_back(*one);
   }
   std::vector<ReportRecord> records;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,17 +28,23 @@ class RecordLister {
 
   // Fills report->records and more_records, and the warnings with what could not be read or kept.
   // The values that are shown are of the last reading, which judges the records that it is of. What
-  // is in flight by then is not listed.
-  void Run(const AlikeKeys& alike);
+  // is in flight by then is not listed. An error is that of reading what the walk found: not all of
+  // it is listed then.
+  absl::Status Run(const AlikeKeys& alike);
 
  private:
-  using Batch = std::vector<const Divergence*>;
+  using Batch = std::span<const Divergence>;
 
-  Batch NextBatch(const std::vector<const Divergence*>& known, size_t* at) const;
+  // Reads as many of the next ones as a batch has.
+  absl::Status Fill(KnownDivergences* known);
+  // How many keys the next batch may have.
+  size_t BatchMax() const;
+  // False: no more is to be listed.
+  bool ListBatch(const AlikeKeys& alike);
   bool WantsValues() const;
   // By replica; empty: it was too long, and batch_max_ is less now.
   Readings ReadValues(const std::vector<std::string>& keys);
-  std::vector<ReportRecord> MakeRecords(const Batch& batch, Readings values,
+  std::vector<ReportRecord> MakeRecords(Batch batch, const Readings& values,
                                         const AlikeKeys& alike);
   Readings ReadCopies(const std::vector<ListedKey>& listed);
   // False: there is no room.
@@ -54,6 +61,7 @@ class RecordLister {
   const std::vector<std::string> replicas_;
   const VersionMaker versions_;
   size_t batch_max_;                 // keys
+  std::vector<Divergence> pending_;  // read, and not listed yet
   size_t values_read_ = 0;           // keys, those of batches that were too long included
   size_t value_bytes_ = 0;           // of them
   std::shared_ptr<RowSpool> spool_;  // report_.more_records

@@ -33,7 +33,7 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
 void Settlement::Run() {
   Confirm();
   List();
-  CountDivergences(walked_.result, confirmation_, &report_);
+  AddGapUnless(CountDivergences(walked_.result, confirmation_, &report_));
   WarnOfUnconfirmed();
   Diagnostics diagnostics(walked_, confirmation_, &reader_);
   if (walked_.plan.explain) {
@@ -128,10 +128,17 @@ void Settlement::List() {
   const auto take = [this](const std::vector<std::string>& keys, const Readings& readings) {
     Take(keys, readings);
   };
-  RecordLister(walked_, confirmation_, &reader_, take, &report_).Run(alike);
+  AddGapUnless(RecordLister(walked_, confirmation_, &reader_, take, &report_).Run(alike));
   for (std::string& warning : AlikeWarnings(alike, walked_.schema(), report_.ReplicaNames())) {
     report_.warnings.push_back(std::move(warning));
   }
+}
+
+void Settlement::AddGapUnless(const absl::Status& read) {
+  if (read.ok()) return;
+  ReportGap gap;
+  gap.reason = "what the walk found could not be read back: " + std::string(read.message());
+  report_.gaps.push_back(std::move(gap));
 }
 
 void Settlement::ListRuns() {

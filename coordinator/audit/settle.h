@@ -42,6 +42,8 @@ class Settlement {
   // Judges `keys` (ascending) by what was read of them.
   void Take(const std::vector<std::string>& keys, const Readings& readings);
   void List();
+  // Where `read` says that what the walk found could not be read back, nothing is proven.
+  void AddGapUnless(const absl::Status& read);
   void ListRuns();
   void ListGaps();
   void WarnOfUnconfirmed();

@@ -20,9 +20,10 @@ void AddGap(std::string reason, std::optional<size_t> replica, Report* report) {
 // What the walk proved must be what our own sums say.
 void CheckSums(const WalkResult& result, const std::vector<merkle::Summary>& roots,
                Report* report) {
-  for (size_t i = 0; i < roots.size(); ++i) {
-    const std::string wrong = CheckTotals(result, roots, i);
-    if (!wrong.empty()) AddGap(wrong, i, report);
+  const absl::StatusOr<std::vector<std::string>> totals = CheckTotals(result, roots);
+  if (!totals.ok()) AddGap(std::string(totals.status().message()), std::nullopt, report);
+  for (size_t i = 0; totals.ok() && i < totals->size(); ++i) {
+    if (!(*totals)[i].empty()) AddGap((*totals)[i], i, report);
   }
   for (const std::string& wrong :
        {CheckStatuses(result, *report), CheckMultisets(result, *report)}) {

@@ -124,8 +124,9 @@ absl::Status NoReplica(const std::string& parameter, const std::string& unknown,
 }
 
 // "--rename left:a=b" is the parameter "rename=a=b" of left's store URL, and so is a zone.
+// `of_databases`: of each of their tables that has the column.
 absl::Status MapColumns(const std::string& parameter, const std::vector<std::string>& lists,
-                        std::vector<ReplicaSpec>* replicas) {
+                        bool of_databases, std::vector<ReplicaSpec>* replicas) {
   std::map<std::string, std::string> values;  // by replica
   for (const std::string& item : JoinLists(lists)) {
     const size_t colon = item.find(':');
@@ -140,7 +141,7 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
   for (ReplicaSpec& replica : *replicas) {
     const auto found = values.find(replica.name);
     if (found == values.end()) continue;
-    if (replica.running_agent) {
+    if (!MapsColumns(replica) && !of_databases) {
       return absl::InvalidArgumentError(
           "--" + parameter + ": " + replica.name + " is a running agent; add " + parameter + "=" +
           found->second + " to the URL of the dataset that it serves");
@@ -149,6 +150,7 @@ absl::Status MapColumns(const std::string& parameter, const std::vector<std::str
     const bool has_query =
         query != std::string::npos && replica.url.find('=', query) != std::string::npos;
     replica.url += (has_query ? "&" : "?") + parameter + "=" + found->second;
+    if (replica.running_agent) replica.dataset += "&" + parameter + "=" + found->second;
     values.erase(found);
   }
   return values.empty() ? absl::OkStatus() : NoReplica(parameter, values.begin()->first, *replicas);
@@ -252,7 +254,7 @@ absl::StatusOr<AuditPlan> MakeAuditPlan(const DiffOptions& options) {
 
 absl::Status RenameColumns(const std::vector<std::string>& renames,
                            std::vector<ReplicaSpec>* replicas) {
-  return MapColumns("rename", renames, replicas);
+  return MapColumns("rename", renames, /*of_databases=*/false, replicas);
 }
 
 absl::Status CheckAreNotTheSame(const std::vector<ReplicaSpec>& replicas,
@@ -386,8 +388,8 @@ absl::StatusOr<DiffPlan> MakeDiffPlan(const DiffOptions& options, ReportFormat f
     plan.replicas.push_back(std::move(spec));
   }
   RETURN_IF_ERROR(CheckStreams(plan.replicas));
-  RETURN_IF_ERROR(MapColumns("rename", options.renames, &plan.replicas));
-  RETURN_IF_ERROR(MapColumns("zone", options.zones, &plan.replicas));
+  RETURN_IF_ERROR(MapColumns("rename", options.renames, options.all, &plan.replicas));
+  RETURN_IF_ERROR(MapColumns("zone", options.zones, options.all, &plan.replicas));
   RETURN_IF_ERROR(AllowNotPointInTime(options.allow_not_point_in_time, &plan.replicas));
   ASSIGN_OR_RETURN(plan.audit, MakeAuditPlan(options));
   for (const ReplicaSpec& spec : plan.replicas) {

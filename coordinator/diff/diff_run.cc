@@ -125,7 +125,7 @@ FoundRenames RenamesOf(const DiffPlan& plan, const Peers& peers) {
   for (size_t i = 0; i < peers.size(); ++i) {
     const ReplicaSpec& replica = plan.replicas[i];
     // What its URL or its agent calls a column is what its user wants it to be called.
-    const bool is_renamed = i != first && !replica.running_agent && !IsReadOnce(replica) &&
+    const bool is_renamed = i != first && MapsColumns(replica) && !IsReadOnce(replica) &&
                             replica.url.find("rename=") == std::string::npos;
     std::vector<CaseRename> renames;
     if (is_renamed) renames = RenamesByCase(names[first], names[i]);

@@ -151,8 +151,9 @@ absl::Status TakeNewNames(const std::string& replica, const NewNames& new_names,
                           TableList* listing) {
   for (const auto& [i, name] : new_names) listing->tables[i].name = name;
   for (const auto& [i, name] : new_names) {
-    const auto same = std::count_if(listing->tables.begin(), listing->tables.end(),
-                                    [&](const TableEntry& table) { return table.name == name; });
+    const auto same =
+        std::count_if(listing->tables.begin(), listing->tables.end(),
+                      [&name = name](const TableEntry& table) { return table.name == name; });
     if (same < 2) continue;
     return absl::InvalidArgumentError("--rename-table: " + replica + " then has two tables '" +
                                       name + "'; rename the other one too");

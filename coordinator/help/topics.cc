@@ -34,7 +34,7 @@ constexpr std::string_view kUrls = R"(Each copy of the data is named by a URL:
     postgresql://USER@HOST:PORT/DB?table=schema.name   (… help postgresql)
     mysql://USER@HOST:PORT/DB?table=T                  (… help mysql)
     agent:HOST:PORT/DATASET   a running agent (driftwood help agents)
-    agent:unix:PATH/DATASET
+    agent:unix:PATH/DATASET   (of a whole database that it serves: …/DB?table=T)
 
 postgres:// is postgresql://, and mariadb:// is mysql://. Quote a URL in the
 shell: it has ? and &.
@@ -237,6 +237,15 @@ and compare it with another agent, or with a store under the same key:
 
     driftwood agent:unix:/run/driftwood/agent.sock/orders \
               orders.csv --digest-key-file digest.key
+
+All tables of a database, which it lists as they are at that moment:
+
+    driftwood-agent --listen unix:/run/driftwood/agent.sock \
+                    --database shop=sqlite:/srv/shop.db …
+    driftwood --all agent:unix:/run/driftwood/agent.sock/shop sqlite:copy.db \
+              --digest-key-file digest.key
+
+agent:unix:/run/driftwood/agent.sock/shop?table=orders is one of them.
 
 ssh -L /tmp/other.sock:/run/driftwood/agent.sock db2 brings a socket from
 another machine. A port is for who shows a token:

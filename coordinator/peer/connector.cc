@@ -12,6 +12,7 @@
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
 #include "merkle/text/store_password.h"
+#include "proto/contract/database_table.h"
 #include "proto/contract/standard_input.h"
 
 namespace driftwood::coordinator {
@@ -19,7 +20,11 @@ namespace driftwood::coordinator {
 namespace {
 
 constexpr char kAgentForms[] = "agent:HOST:PORT/DATASET or agent:unix:PATH/DATASET";
-constexpr std::string_view kTokenFileParameter = "?token_file=";
+constexpr char kTokenFile[] = "token_file";
+const std::vector<std::string>& AgentParameters() {
+  static const std::vector<std::string> names = {kTokenFile, "table", "rename", "zone"};
+  return names;
+}
 
 std::string Forms(const StoreKinds& kinds) {
   const std::string forms = AllUrlForms(kinds);
@@ -37,30 +42,71 @@ absl::Status BadAgentUrl(const std::string& url) {
                                     ", and perhaps ?token_file=PATH behind it");
 }
 
-absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
-  std::string rest = spec.url.substr(spec.url.find(':') + 1);
-  if (const size_t query = rest.rfind(kTokenFileParameter); query != std::string::npos) {
-    spec.token_file = PercentDecode(rest.substr(query + kTokenFileParameter.size()));
-    if (spec.token_file.empty()) return BadAgentUrl(spec.url);
-    rest.resize(query);
+absl::Status BadParameter(const std::string& url, const std::string& why) {
+  return absl::InvalidArgumentError("'" + merkle::Redacted(url) + "': " + why);
+}
+
+// Where the parameters begin; the end if there are none. A socket's path may have a '?' of its own.
+size_t ParametersOf(const std::string& rest) {
+  size_t begin = rest.size();
+  for (const std::string& name : AgentParameters()) {
+    begin = std::min(begin, rest.rfind("?" + name + "="));
   }
-  const size_t slash = rest.rfind('/');
-  if (slash == std::string::npos || slash + 1 == rest.size() || slash == 0) {
+  return begin;
+}
+
+// Those of a table become part of the dataset's name, as they are.
+absl::Status TakeParameters(std::string_view text, ReplicaSpec* spec) {
+  std::string of_table;
+  while (!text.empty()) {
+    const std::string pair(text.substr(1, text.find('&', 1) - 1));
+    text.remove_prefix(pair.size() + 1);
+    const size_t equals = std::min(pair.find('='), pair.size());
+    const std::string name = pair.substr(0, equals);
+    if (name != kTokenFile) {
+      of_table += (of_table.empty() ? "?" : "&") + pair;
+    } else if (equals + 1 < pair.size() && spec->token_file.empty()) {
+      spec->token_file = PercentDecode(pair.substr(equals + 1));
+    } else {
+      return BadAgentUrl(spec->url);
+    }
+  }
+  if (of_table.empty()) return absl::OkStatus();
+  spec->dataset += of_table;
+  const absl::Status known = ParseDatabaseTable(spec->dataset).status();
+  return known.ok() ? known : BadParameter(spec->url, std::string(known.message()));
+}
+
+absl::Status CheckAddress(const ReplicaSpec& spec) {
+  if (spec.address.starts_with("unix:")) {
+    return spec.address.size() == 5 ? BadAgentUrl(spec.url) : absl::OkStatus();
+  }
+  const size_t colon = spec.address.rfind(':');
+  const bool is_address =
+      colon != std::string::npos && colon > 0 && IsPort(spec.address.substr(colon + 1));
+  // An agent knows no users: what has an '@' is another server's.
+  const bool is_other = spec.url.find('@') != std::string::npos;
+  return is_address && !is_other ? absl::OkStatus() : BadAgentUrl(spec.url);
+}
+
+absl::StatusOr<ReplicaSpec> ParseAgent(ReplicaSpec spec) {
+  const std::string rest = spec.url.substr(spec.url.find(':') + 1);
+  const size_t parameters = ParametersOf(rest);
+  const std::string place = rest.substr(0, parameters);
+  const size_t slash = place.rfind('/');
+  if (slash == std::string::npos || slash + 1 == place.size() || slash == 0) {
     return BadAgentUrl(spec.url);
   }
   spec.running_agent = true;
-  spec.address = rest.substr(0, slash);
-  spec.dataset = rest.substr(slash + 1);
-  if (spec.address.starts_with("unix:")) {
-    if (spec.address.size() == 5) return BadAgentUrl(spec.url);
-    return spec;
+  spec.address = place.substr(0, slash);
+  spec.dataset = place.substr(slash + 1);
+  RETURN_IF_ERROR(CheckAddress(spec));
+  if (const size_t mark = spec.dataset.find('?'); mark != std::string::npos) {
+    const std::string name = spec.dataset.substr(mark + 1, spec.dataset.find('=') - mark - 1);
+    return BadParameter(spec.url, "unknown parameter '" + merkle::Redacted(name) + "'" +
+                                      DidYouMean(name, AgentParameters()));
   }
-  const size_t colon = spec.address.rfind(':');
-  // An agent knows no users: what has an '@' is another server's.
-  if (spec.url.find('@') != std::string::npos) return BadAgentUrl(spec.url);
-  if (colon == std::string::npos || colon == 0 || !IsPort(spec.address.substr(colon + 1))) {
-    return BadAgentUrl(spec.url);
-  }
+  RETURN_IF_ERROR(TakeParameters(std::string_view(rest).substr(parameters), &spec));
   return spec;
 }
 
@@ -114,6 +160,10 @@ absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std:
   }
   spec.password_variable = kind->password_variable;
   return spec;
+}
+
+bool MapsColumns(const ReplicaSpec& spec) {
+  return !spec.running_agent || NamesTable(spec.dataset);
 }
 
 std::string StoreIdentity(const std::string& url) {

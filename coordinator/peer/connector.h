@@ -22,10 +22,11 @@ struct ReplicaSpec {
   std::optional<std::string> password;
   std::string password_variable;  // of the agent's environment, by which it is handed over
   // "agent:HOST:PORT/DATASET" and "agent:unix:PATH/DATASET": a running agent. Else a store that an
-  // agent of our own will serve. "?token_file=PATH" behind it names the token that the agent wants.
+  // agent of our own will serve. Behind it "?token_file=PATH" names the token that the agent wants,
+  // and "?table=NAME", perhaps with rename= and zone=, a table of the database DATASET.
   bool running_agent = false;
   std::string address;     // of a running agent: "HOST:PORT" or "unix:PATH"
-  std::string dataset;     // there
+  std::string dataset;     // there, or a database; of a table proto/contract/database_table.h
   std::string token_file;  // empty: none
   bool allow_not_point_in_time = false;
 };
@@ -34,6 +35,10 @@ struct ReplicaSpec {
 // InvalidArgument: not such a URL; the message shows the expected forms.
 absl::StatusOr<ReplicaSpec> ParseReplicaSpec(const std::string& name, const std::string& url,
                                              const StoreKindsSource& store_kinds);
+
+// Whether its URL may say what its columns are called (rename=, zone=). Not that of a dataset, to
+// which whoever serves it gives its URL.
+bool MapsColumns(const ReplicaSpec& spec);
 
 // True if that is what our own stdin is to be read for ("csv:-").
 bool ReadsStandardInput(const ReplicaSpec& spec);
@@ -62,7 +67,8 @@ class Connector {
   // once: "left: WARNING: password file …". Of agents that have ended it is all.
   virtual std::vector<std::string> TakeNotices() { return {}; }
 
-  // The tables of the database that `spec` is. Unimplemented: it is none, or a running agent.
+  // The tables of the database that `spec` is, each with the URL by which it is connected to.
+  // Unimplemented: it is none, or its agent knows of none.
   virtual absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
                                                const std::stop_token& stop) {
     (void)spec, (void)stop;

@@ -21,6 +21,7 @@
 #include "merkle/mutex.h"
 #include "merkle/os/unique_fd.h"
 #include "merkle/status_macros.h"
+#include "proto/contract/database_table.h"
 #include "proto/contract/token.h"
 
 namespace driftwood::coordinator {
@@ -84,6 +85,44 @@ class Notices {
   std::vector<std::string> fresh_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
+absl::StatusOr<GrpcPeerOptions> OptionsOf(const ReplicaSpec& running) {
+  GrpcPeerOptions peer;
+  peer.address = running.address;
+  peer.dataset = running.dataset;
+  if (!running.token_file.empty()) {
+    ASSIGN_OR_RETURN(peer.token, ReadTokenFile(running.token_file));
+  }
+  return peer;
+}
+
+absl::StatusOr<TableList> ListTablesOfAgent(const ReplicaSpec& database,
+                                            const std::stop_token& stop) {
+  if (NamesTable(database.dataset)) {
+    return absl::InvalidArgumentError(
+        "'" + database.url +
+        "': table=, rename= and zone= belong to one table; a database is expected here, without "
+        "them");
+  }
+  ASSIGN_OR_RETURN(GrpcPeerOptions options, OptionsOf(database));
+  GrpcPeer peer(std::move(options));
+  const std::stop_callback cancel(stop, [&peer] { peer.Cancel(); });
+  absl::StatusOr<TableList> list = peer.ListTables();
+  if (absl::IsUnimplemented(list.status())) {
+    return absl::UnimplementedError(
+        "the agent at " + database.address +
+        " can't list tables: it serves single datasets; compare '" + database.dataset +
+        "' without --all, or let an agent of this version serve the database");
+  }
+  RETURN_IF_ERROR(list.status());
+  // Made here, of names alone: what the agent says must not name a file of ours.
+  const std::string url = database.url + (database.token_file.empty() ? "?" : "&");
+  for (TableEntry& table : list->tables) {
+    const std::string dataset = DatasetOf({database.dataset, table.name});
+    table.url = url + dataset.substr(dataset.find('?') + 1);
+  }
+  return list;
+}
+
 class GrpcConnector final : public Connector {
  public:
   // Without agents of our own there is no program and no workspace.
@@ -97,11 +136,7 @@ class GrpcConnector final : public Connector {
                                                 const std::stop_token& stop) override {
     GrpcPeerOptions peer;
     if (spec.running_agent) {
-      peer.address = spec.address;
-      peer.dataset = spec.dataset;
-      if (!spec.token_file.empty()) {
-        ASSIGN_OR_RETURN(peer.token, ReadTokenFile(spec.token_file));
-      }
+      ASSIGN_OR_RETURN(peer, OptionsOf(spec));
       return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
     }
     DRIFTWOOD_CHECK(workspace_ != nullptr);
@@ -147,11 +182,7 @@ class GrpcConnector final : public Connector {
 
   absl::StatusOr<TableList> ListTables(const ReplicaSpec& spec,
                                        const std::stop_token& stop) override {
-    if (spec.running_agent) {
-      return absl::UnimplementedError(
-          "the tables of a running agent can't be listed: it serves "
-          "single datasets");
-    }
+    if (spec.running_agent) return ListTablesOfAgent(spec, stop);
     AgentProcessOptions process = ProcessOptions(spec, {"--list-tables", spec.url}, stop);
     process.start_timeout = kListingTimeout;
     ASSIGN_OR_RETURN(const std::string text, AgentProcess::Output(process));

@@ -59,8 +59,8 @@ std::unique_ptr<v1::Agent::Stub> MakeStub(const GrpcPeerOptions& options) {
 absl::Status CheckDescription(const v1::DescribeReply& reply) {
   Budget budget("the agent's description of its source",
                 {kDescriptionBytesMax, kColumnsMax + kWarningsMax});
-  return budget.Charge(reply.ByteSizeLong(),
-                       static_cast<size_t>(reply.columns_size() + reply.warnings_size()));
+  return budget.Charge(reply.ByteSizeLong(), static_cast<size_t>(reply.columns_size()) +
+                                                 static_cast<size_t>(reply.warnings_size()));
 }
 
 // Whatever is above what was asked for is not the agent's to send.
@@ -380,6 +380,28 @@ absl::StatusOr<std::vector<AlikeKey>> GrpcPeer::FindAlike(const merkle::Agreemen
     alike.push_back(proto::FromProto(std::move(one)));
   }
   return alike;
+}
+
+absl::StatusOr<TableList> GrpcPeer::ListTables() {
+  v1::ListTablesRequest request;
+  request.set_database(options_.dataset);
+  Call call(this, options_.list_timeout);
+  const auto stream = stub_->ListTables(call.context(), request);
+  Budget budget("the agent's list of tables", kTableListLimits);
+  TableList list;
+  absl::StatusOr<bool> ended = false;
+  v1::ListTablesReply part;
+  while (stream->Read(&part)) {
+    // What follows the end is no part of a list.
+    ended = *ended ? absl::InternalError("the agent's list of tables goes on after its end")
+                   : proto::AddPart(std::move(part), &budget, &list);
+    if (ended.ok()) continue;
+    call.context()->TryCancel();
+    return ended.status();
+  }
+  RETURN_IF_ERROR(Finished(stream->Finish(), "listing tables"));
+  if (!*ended) return absl::InternalError("the agent's list of tables is cut off");
+  return list;
 }
 
 void GrpcPeer::CloseSnapshot() {

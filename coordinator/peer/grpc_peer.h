@@ -13,6 +13,7 @@
 #include "coordinator/peer/peer.h"
 #include "driftwood/v1/agent.grpc.pb.h"
 #include "merkle/mutex.h"
+#include "proto/contract/table_list.h"
 
 namespace driftwood::coordinator {
 
@@ -29,6 +30,7 @@ struct GrpcPeerOptions {
   std::chrono::milliseconds describe_timeout = std::chrono::minutes(15);
   std::chrono::milliseconds query_timeout = std::chrono::minutes(2);
   std::chrono::milliseconds read_timeout = std::chrono::hours(1);
+  std::chrono::milliseconds list_timeout = std::chrono::minutes(5);  // of very many tables
   // Prepare streams progress at least twice a second: silence for this long is a lost agent.
   std::chrono::milliseconds prepare_silence_max = std::chrono::seconds(30);
   // What has become of the agent's process, if it is ours and has ended; else empty. May be null.
@@ -59,6 +61,9 @@ class GrpcPeer final : public Peer {
   absl::StatusOr<std::vector<AlikeKey>> FindAlike(const merkle::Agreement& agreement,
                                                   const std::vector<std::string>& keys) override;
   void CloseSnapshot() override;
+  // Of the database that is called as the dataset would be; without `url`s. Unimplemented: the
+  // agent does not have this call.
+  absl::StatusOr<TableList> ListTables();
   void Cancel() override DRIFTWOOD_EXCLUDES(mutex_);
 
  private:

@@ -20,8 +20,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-// A value's list stands in a column of a replica's values of a record of a table.
-constexpr int kDepthMax = 10 + merkle::kListDepthMax;
+// A value's list stands in a column of a replica's values of a record of a table of a dataset.
+constexpr int kDepthMax = 12 + merkle::kListDepthMax;
 
 // Notes what a parser passes over in silence.
 class ParseWatch {
@@ -146,6 +146,22 @@ absl::Status CheckVerdict(DatabaseReport* report) {
                                     std::string(VerdictName(report->verdict)));
 }
 
+absl::Status CheckVerdict(DatasetsReport* report) {
+  const Verdict read = report->verdict;
+  for (DatasetReport& dataset : report->datasets) {
+    if (auto* const one = std::get_if<Report>(&dataset.report)) {
+      RETURN_IF_ERROR(CheckVerdict(*one));
+    } else {
+      RETURN_IF_ERROR(CheckVerdict(&std::get<DatabaseReport>(dataset.report)));
+    }
+  }
+  DecideVerdict(report);
+  if (report->verdict == read) return absl::OkStatus();
+  return absl::InvalidArgumentError("not a report: its verdict is " +
+                                    std::string(VerdictName(read)) + ", its datasets come to " +
+                                    std::string(VerdictName(report->verdict)));
+}
+
 TableResult ReadTableResult(const JsonNode& node) {
   const std::string name = node.Text();
   for (const TableResult result : kTableResults) {
@@ -200,14 +216,45 @@ DatabaseReport ReadDatabase(const JsonNode& document) {
   return report;
 }
 
+Report ReadOne(const JsonNode& document) {
+  Report report = ReportMembers().Read(document);
+  report.origin = ReadOrigin(document);
+  return report;
+}
+
+DatasetReport ReadDataset(const JsonNode& object) {
+  DatasetReport dataset;
+  dataset.dataset = object["dataset"].Text();
+  dataset.seconds = object["dataset_seconds"].Number();
+  if (object.Find("tables")) {
+    dataset.report = ReadDatabase(object);
+  } else {
+    dataset.report = ReadOne(object);
+  }
+  return dataset;
+}
+
+DatasetsReport ReadDatasets(const JsonNode& document) {
+  DatasetsReport report;
+  report.verdict = ReadVerdict(document["verdict"]);
+  if (const auto interrupted = document.Find("interrupted")) {
+    report.interrupted = interrupted->Flag();
+  }
+  report.origin = ReadOrigin(document);
+  report.seconds = document["totals"]["seconds"].Number();
+  for (const JsonNode& dataset : document["datasets"].Elements()) {
+    report.datasets.push_back(ReadDataset(dataset));
+  }
+  if (report.datasets.empty()) document["datasets"].Fail("a list of datasets");
+  return report;
+}
+
 }  // namespace
 
 absl::StatusOr<Report> ReadReport(std::string_view json, size_t bytes_max) {
   ASSIGN_OR_RETURN(const Json document, Parse(json, bytes_max));
   absl::Status problem;
-  const JsonNode whole(document, "", &problem);
-  Report report = ReportMembers().Read(whole);
-  report.origin = ReadOrigin(whole);
+  const Report report = ReadOne(JsonNode(document, "", &problem));
   RETURN_IF_ERROR(problem);
   RETURN_IF_ERROR(CheckVerdict(report));
   RETURN_IF_ERROR(CheckSame(document, report));
@@ -218,6 +265,16 @@ absl::StatusOr<DatabaseReport> ReadDatabaseReport(std::string_view json, size_t 
   ASSIGN_OR_RETURN(const Json document, Parse(json, bytes_max));
   absl::Status problem;
   DatabaseReport report = ReadDatabase(JsonNode(document, "", &problem));
+  RETURN_IF_ERROR(problem);
+  RETURN_IF_ERROR(CheckVerdict(&report));
+  RETURN_IF_ERROR(CheckSame(document, report));
+  return report;
+}
+
+absl::StatusOr<DatasetsReport> ReadDatasetsReport(std::string_view json, size_t bytes_max) {
+  ASSIGN_OR_RETURN(const Json document, Parse(json, bytes_max));
+  absl::Status problem;
+  DatasetsReport report = ReadDatasets(JsonNode(document, "", &problem));
   RETURN_IF_ERROR(problem);
   RETURN_IF_ERROR(CheckVerdict(&report));
   RETURN_IF_ERROR(CheckSame(document, report));

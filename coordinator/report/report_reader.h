@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "coordinator/report/database_report.h"
+#include "coordinator/report/datasets_report.h"
 #include "coordinator/report/report.h"
 
 namespace driftwood::coordinator {
@@ -24,6 +25,8 @@ inline constexpr size_t kReportBytesMax = size_t{256} << 20;
 // InvalidArgument: no such document; the message names the place.
 absl::StatusOr<Report> ReadReport(std::string_view json, size_t bytes_max = kReportBytesMax);
 absl::StatusOr<DatabaseReport> ReadDatabaseReport(std::string_view json,
+                                                  size_t bytes_max = kReportBytesMax);
+absl::StatusOr<DatasetsReport> ReadDatasetsReport(std::string_view json,
                                                   size_t bytes_max = kReportBytesMax);
 
 }  // namespace driftwood::coordinator

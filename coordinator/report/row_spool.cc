@@ -1,16 +1,11 @@
 #include "coordinator/report/row_spool.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <string_view>
 #include <utility>
 
-#include "merkle/hash/checksum.h"
-#include "merkle/os/unnamed_file.h"
 #include "merkle/record/encoding.h"
 #include "merkle/status_macros.h"
 
@@ -18,22 +13,8 @@ namespace driftwood::coordinator {
 
 namespace {
 
-// The file is blocks of: bytes of the rows 8, their checksum 8, the rows. A block is as long as it
-// takes for its two calls not to matter beside making its rows.
+// As long as it takes for a block's call not to matter beside making its rows.
 constexpr size_t kBlockBytes = size_t{256} << 10;
-constexpr size_t kBlockHeaderBytes = 16;
-
-absl::Status FromErrno(const char* what) {
-  const int error = errno;
-  const std::string message =
-      std::string("the temporary file of rows: ") + what + ": " + std::strerror(error);
-  const bool full = error == ENOSPC || error == EDQUOT;
-  return full ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
-}
-
-absl::Status Damaged() {
-  return absl::DataLossError("the temporary file of rows does not hold what was written to it");
-}
 
 void Append(uint64_t number, std::string* out) {
   char bytes[sizeof number];
@@ -163,57 +144,18 @@ void ReadNotes(Reader* in, ReportRecord* row) {
   }
 }
 
-absl::Status WriteAll(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return FromErrno("write");
-    bytes.remove_prefix(static_cast<size_t>(done));
-  }
-  return absl::OkStatus();
-}
-
-// Exactly so many bytes, or an error.
-absl::Status ReadAll(int fd, uint64_t offset, size_t size, char* to) {
-  while (size > 0) {
-    const ssize_t done = ::pread(fd, to, size, static_cast<off_t>(offset));
-    if (done < 0 && errno == EINTR) continue;
-    if (done < 0) return FromErrno("read");
-    if (done == 0) return Damaged();
-    offset += static_cast<uint64_t>(done);
-    to += done;
-    size -= static_cast<size_t>(done);
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::string> ReadBlock(int fd, uint64_t file_bytes, uint64_t* offset) {
-  std::string header(kBlockHeaderBytes, '\0');
-  RETURN_IF_ERROR(ReadAll(fd, *offset, header.size(), header.data()));
-  Reader in(header);
-  const uint64_t bytes = in.Number();
-  const uint64_t checksum = in.Number();
-  *offset += kBlockHeaderBytes;
-  if (*offset > file_bytes || bytes > file_bytes - *offset) return Damaged();
-  std::string block(static_cast<size_t>(bytes), '\0');
-  RETURN_IF_ERROR(ReadAll(fd, *offset, block.size(), block.data()));
-  if (merkle::Checksum(block) != checksum) return Damaged();
-  *offset += bytes;
-  return block;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RowSpool>> RowSpool::Create(const std::filesystem::path& folder,
                                                            size_t key_columns,
                                                            size_t value_columns) {
-  merkle::UniqueFd file = merkle::CreateUnnamedFile(folder);
-  if (file.get() < 0) return FromErrno("create");
+  ASSIGN_OR_RETURN(merkle::BlockFile file,
+                   merkle::BlockFile::Create(folder, "the temporary file of rows"));
   return std::unique_ptr<RowSpool>(new RowSpool(std::move(file), key_columns, value_columns));
 }
 
 absl::Status RowSpool::Add(const ReportRecord& row) {
-  RETURN_IF_ERROR(failed_);
+  RETURN_IF_ERROR(file_.status());
   Append(row.key.encoded, &buffer_);
   Append(static_cast<uint64_t>(row.status), &buffer_);
   AppendStates(row, &buffer_);
@@ -225,32 +167,25 @@ absl::Status RowSpool::Add(const ReportRecord& row) {
 
 absl::Status RowSpool::Flush() {
   if (buffer_.empty()) return absl::OkStatus();
-  std::string header;
-  Append(buffer_.size(), &header);
-  Append(merkle::Checksum(buffer_), &header);
-  const std::string block = header + std::exchange(buffer_, std::string());
+  const absl::Status written = file_.Append(buffer_);
+  buffer_.clear();
   const uint64_t rows = std::exchange(buffered_rows_, 0);
-  failed_ = WriteAll(file_.get(), block);
-  RETURN_IF_ERROR(failed_);
+  RETURN_IF_ERROR(written);
   rows_ += rows;
   return absl::OkStatus();
 }
 
 absl::Status RowSpool::ForEach(const std::function<absl::Status(const ReportRecord&)>& take) const {
-  const off_t file_bytes = ::lseek(file_.get(), 0, SEEK_END);
-  if (file_bytes < 0) return FromErrno("seek");
-  uint64_t read = 0;
-  for (uint64_t offset = 0; read < rows_;) {
-    ASSIGN_OR_RETURN(const std::string block,
-                     ReadBlock(file_.get(), static_cast<uint64_t>(file_bytes), &offset));
-    for (Reader in(block); !in.at_end(); ++read) {
+  for (uint64_t offset = 0; offset < file_.end();) {
+    ASSIGN_OR_RETURN(const std::string block, file_.Read(&offset));
+    for (Reader in(block); !in.at_end();) {
       ReportRecord row;
       row.key = MakeReportKey(std::string(in.Text()), key_columns_);
       row.status = static_cast<RecordStatus>(in.Number());
       ReadStates(&in, &row);
       RETURN_IF_ERROR(ReadValues(&in, value_columns_, &row));
       ReadNotes(&in, &row);
-      if (!in.ok()) return Damaged();
+      if (!in.ok()) return absl::InternalError("a row in the temporary file of rows is none");
       if (!order_.empty()) row.OrderColumns(order_);
       RETURN_IF_ERROR(take(row));
     }

@@ -11,12 +11,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/report/report.h"
-#include "merkle/os/unique_fd.h"
+#include "merkle/os/block_file.h"
 
 namespace driftwood::coordinator {
 
-// One thread adds; then any thread reads. Nothing is believed that comes back from the disk: what
-// isn't what was written is an error, and never a report with fewer rows.
+// One thread adds; then any thread reads. What isn't what was written is an error
+// (merkle/os/block_file.h), and never a report with fewer rows.
 class RowSpool final : public RecordStore {
  public:
   // In `folder`. Of rows whose keys and values have so many columns, and whose keys are as
@@ -36,16 +36,15 @@ class RowSpool final : public RecordStore {
   absl::Status ForEach(const std::function<absl::Status(const ReportRecord&)>& take) const override;
 
  private:
-  RowSpool(merkle::UniqueFd file, size_t key_columns, size_t value_columns)
+  RowSpool(merkle::BlockFile file, size_t key_columns, size_t value_columns)
       : file_(std::move(file)), key_columns_(key_columns), value_columns_(value_columns) {}
 
-  const merkle::UniqueFd file_;
+  merkle::BlockFile file_;
   const size_t key_columns_;
   const size_t value_columns_;
   std::string buffer_;
   uint64_t buffered_rows_ = 0;
   uint64_t rows_ = 0;  // written
-  absl::Status failed_;
   std::vector<size_t> order_;  // empty: as it is
 };
 

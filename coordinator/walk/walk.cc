@@ -1,6 +1,7 @@
 #include "coordinator/walk/walk.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "coordinator/walk/walk_findings.h"
@@ -31,7 +32,8 @@ struct Walk::Impl {
   uint64_t bytes_received = 0;
   uint64_t remainder = 0;
   std::vector<Gap> gaps;
-  std::unique_ptr<Frontier> frontier;  // null if the roots were not believed
+  std::optional<Conclusion> conclusion;
+  std::unique_ptr<Frontier> frontier;  // null if the roots were not believed, and at the end
 
   // The round in progress.
   std::vector<std::vector<merkle::Question>> batches;
@@ -103,18 +105,22 @@ struct Walk::Impl {
     if (auto wrong = frontier->Take(source, *std::move(answers))) {
       return Fail(source, "answered wrongly: " + *wrong);
     }
-    if (TooMuchHeld()) return;
+    if (CanNotHoldAll()) return;
     if (std::find(awaited.begin(), awaited.end(), true) == awaited.end()) Advance();
   }
 
   void Advance() {
     frontier->Advance();
-    if (TooMuchHeld()) return;
+    if (CanNotHoldAll()) return;
     if (frontier->empty()) Close();
   }
 
   // Fails then. What a source claims costs nothing, only what it has sent.
-  bool TooMuchHeld() {
+  bool CanNotHoldAll() {
+    if (!frontier->findings().status().ok()) {
+      CanNotKeep(frontier->findings().status());
+      return true;
+    }
     if (frontier->HeldBytes() <= options.bytes_held_max) return false;
     FailAll(
         "the replicas differ in more than can be compared at once: what a walk holds of it takes "
@@ -124,10 +130,24 @@ struct Walk::Impl {
     return true;
   }
 
+  void CanNotKeep(const absl::Status& status) {
+    FailAll("what the walk found can't be kept (TMPDIR says where): " +
+            std::string(status.message()));
+  }
+
+  absl::Status Conclude() {
+    batches = {};
+    absl::StatusOr<Conclusion> concluded = frontier->Conclude(roots);
+    frontier.reset();
+    conclusion = concluded.ok() ? *std::move(concluded) : Conclusion();
+    return concluded.status();
+  }
+
   // The frontier is empty: does all that was found account for the roots' difference?
   void Close() {
-    frontier->SortFindings();
-    const Closing closing = CheckClosing(roots, sources, frontier->findings());
+    const absl::Status status = Conclude();
+    if (!status.ok()) return CanNotKeep(status);
+    const Closing& closing = conclusion->closing;
     switch (closing.kind) {
       case Closing::Kind::kCloses:
         closed = true;
@@ -139,26 +159,34 @@ struct Walk::Impl {
       case Closing::Kind::kDoesNotClose:
         if (exact) return FailAll("did not close");
         exact = true;
+        conclusion.reset();
         return Begin();
     }
   }
 
-  WalkResult Result() const {
+  WalkResult Traffic() const {
     WalkResult result;
-    result.complete = closed;
     result.rounds = rounds;
     result.exact = exact;
     result.bytes_sent = bytes_sent;
     result.bytes_received = bytes_received;
+    return result;
+  }
+
+  WalkResult Result() {
+    WalkResult result = Traffic();
+    result.complete = closed;
     result.records_proven_equal = remainder;
     result.gaps = gaps;
     if (!closed && gaps.empty()) {
       AddGapOfAll("the walk has not ended", &result.gaps);
     }
-    if (frontier != nullptr) {
-      result.divergences = Join(frontier->findings().records, sources);
-      result.runs = MergeRuns(frontier->findings().runs, sources);
-    }
+    if (!done) return result;
+    // What a walk that failed has found so far is listed, if it can be: it has a gap in any case.
+    if (frontier != nullptr) (void)Conclude();
+    if (!conclusion) return result;
+    result.divergences = conclusion->divergences;
+    result.runs = conclusion->runs;
     return result;
   }
 };
@@ -190,6 +218,8 @@ uint64_t Walk::RecordsToStream() const {
   return impl_->done || impl_->frontier == nullptr ? 0 : impl_->frontier->RecordsToStream();
 }
 
-WalkResult Walk::Result() const { return impl_->Result(); }
+WalkResult Walk::Traffic() const { return impl_->Traffic(); }
+
+WalkResult Walk::Result() { return impl_->Result(); }
 
 }  // namespace driftwood::coordinator

@@ -52,8 +52,10 @@ class Walk {
   // what is still to be streamed.
   uint64_t RecordsToStream() const;
 
-  // Valid when done(). Before that: what is known so far, as an incomplete result.
-  WalkResult Result() const;
+  // Of the rounds so far: what WalkResult says of its own, and nothing else.
+  WalkResult Traffic() const;
+  // When done(). Before that: an incomplete result that lists nothing.
+  WalkResult Result();
 
  private:
   struct Impl;

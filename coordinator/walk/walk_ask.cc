@@ -11,9 +11,10 @@ namespace {
 using merkle::Question;
 using merkle::QuestionKind;
 
-// Segments are kept to about this many, so that a batch stays within an agent's limits: with more,
-// those to be cut wait until leaves are done.
-constexpr size_t kSegmentsWanted = 100'000;
+// Segments are kept to about this many, each of which takes a kilobyte or more: with more, those to
+// be cut wait until leaves are done. The digests of so many leaves take a reply, and what differs of
+// them two or three more, so that more segments would hardly spare a round.
+constexpr size_t kSegmentsWanted = 30'000;
 // Of one batch to one source.
 constexpr size_t kPositionsMax = 400'000;
 constexpr size_t kCutKeyBytesMax = size_t{2} << 20;

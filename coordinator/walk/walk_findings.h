@@ -1,13 +1,18 @@
 // What a walk has found so far, and whether it proves anything: the records and runs that sources
-// named, joined by key, checked for order, and subtracted from the roots.
+// named, joined by key, checked for order, and subtracted from the roots. However much there is,
+// little of it is in memory.
 //
-// Values in, values out; one thread at a time. Part of the walk (coordinator/walk/walk.h).
+// One thread at a time. Part of the walk (coordinator/walk/walk.h).
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/walk/divergence_list.h"
+#include "coordinator/walk/named_sorter.h"
 #include "coordinator/walk/source_map.h"
 #include "coordinator/walk/walk_types.h"
 #include "merkle/hash/digest.h"
@@ -47,23 +52,6 @@ struct KeyBound {
   std::string key;
 };
 
-struct Findings {
-  std::vector<WalkedRecord> records;
-  std::vector<FoundRun> runs;
-  std::vector<KeyBound> bounds;
-  uint64_t added_bytes = 0;  // of what stands in them, by itself
-
-  void Add(WalkedRecord record);
-  void Add(FoundRun run);
-  void Add(KeyBound bound);
-  // About what all this takes in memory, and closing the walk over it will take.
-  uint64_t HeldBytes() const;
-
-  // By place, then by key: as good as by key, where nothing is lined up wrongly. What follows works
-  // in any order, and is fast in this one.
-  void Sort();
-};
-
 // All keys whose states differ, or that several sources of one replica hold, by key. A key that no
 // source of a replica named is missing there.
 std::vector<Divergence> Join(const std::vector<WalkedRecord>& records, const SourceMap& sources);
@@ -84,8 +72,36 @@ struct Closing {
   uint64_t remainder = 0;
 };
 
-// The closing check. `roots` by source.
-Closing CheckClosing(const std::vector<merkle::Summary>& roots, const SourceMap& sources,
-                     const Findings& findings);
+// What comes of all that was found.
+struct Conclusion {
+  Closing closing;
+  DivergenceList divergences;  // whatever the closing check says
+  std::vector<MissingRun> runs;
+};
+
+class Findings {
+ public:
+  Findings(SourceMap sources, const WalkOptions& options);
+
+  void Add(const WalkedRecord& record);
+  void Add(FoundRun run);
+  void Add(const KeyBound& bound);
+  // Why not all that was found is kept: nothing can be concluded then.
+  const absl::Status& status() const { return named_.status(); }
+  // About what all this takes, in memory or in files.
+  uint64_t HeldBytes() const;
+
+  // The closing check, over one pass through all that was found. `roots` by source. Once, at the
+  // end. An error of a temporary file leaves nothing proven, and nothing listed.
+  absl::StatusOr<Conclusion> Conclude(const std::vector<merkle::Summary>& roots);
+
+ private:
+  const SourceMap sources_;
+  const std::filesystem::path folder_;
+  const uint64_t held_bytes_max_;
+  NamedSorter named_;
+  std::vector<FoundRun> runs_;
+  uint64_t run_bytes_ = 0;
+};
 
 }  // namespace driftwood::coordinator

@@ -105,7 +105,11 @@ void OnlyPivotAnswers(size_t pivot, Segment* segment) {
 
 Frontier::Frontier(const std::vector<Summary>& roots, SourceMap sources,
                    const merkle::TreeParams& params, const WalkOptions& options, bool exact)
-    : sources_(std::move(sources)), params_(params), options_(options), exact_(exact) {
+    : sources_(std::move(sources)),
+      params_(params),
+      options_(options),
+      exact_(exact),
+      findings_(sources_, options) {
   Segment whole;
   whole.level = merkle::kLevelMax + 1;
   for (const Summary& root : roots) {
@@ -176,6 +180,12 @@ uint64_t Frontier::HeldBytes() const {
   uint64_t bytes = findings_.HeldBytes();
   for (const Segment& segment : segments_) bytes += segment.HeldBytes();
   return bytes;
+}
+
+absl::StatusOr<Conclusion> Frontier::Conclude(const std::vector<merkle::Summary>& roots) {
+  segments_ = {};
+  next_ = {};
+  return findings_.Conclude(roots);
 }
 
 uint64_t Frontier::RecordsToStream() const {
@@ -307,8 +317,8 @@ void Frontier::FinishRecords(Segment segment) {
   for (size_t r = 0; r < segment.parts.size(); ++r) {
     Part& part = segment.parts[r];
     for (size_t i = 0; i < part.records.size(); ++i) {
-      findings_.Add({place, r, part.rank + part.PositionOf(i), std::move(part.records[i].key),
-                     part.records[i].digest});
+      findings_.Add(WalkedRecord{place, r, part.rank + part.PositionOf(i),
+                                 std::move(part.records[i].key), part.records[i].digest});
     }
   }
 }

@@ -36,12 +36,13 @@ class Frontier {
   // As Walk::RecordsToStream().
   uint64_t RecordsToStream() const;
 
-  // About what all this takes in memory, and closing the walk over it would take.
+  // About what all this takes, in memory or in files.
   uint64_t HeldBytes() const;
 
   // Of all segments that are done.
   const Findings& findings() const { return findings_; }
-  void SortFindings() { findings_.Sort(); }
+  // What comes of them (Findings::Conclude). Once, and segments that are not done are given up.
+  absl::StatusOr<Conclusion> Conclude(const std::vector<merkle::Summary>& roots);
 
  private:
   // Choices before a round.

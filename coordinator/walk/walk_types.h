@@ -3,10 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "coordinator/walk/divergence.h"
+#include "coordinator/walk/divergence_list.h"
 #include "merkle/hash/digest.h"
 
 namespace driftwood::coordinator {
@@ -19,38 +22,17 @@ struct WalkOptions {
   uint64_t run_records_min = 1000;
   // How many keys of missing runs are listed, over all runs.
   uint64_t run_keys_listed_max = 1000;
-  // Bounds on memory and patience. A walk that reaches one ends incomplete, and says so: bytes of
-  // all that it holds, over all replicas, with what closing it will take (some 18 million records
-  // of short keys outside missing runs), and rounds.
+  // Bounds on room and patience. A walk that reaches one ends incomplete, and says so: bytes of all
+  // that it holds, over all replicas, in memory or in files (some 60 million records of short keys
+  // outside missing runs), and rounds.
   uint64_t bytes_held_max = uint64_t{4} << 30;
   uint32_t rounds_max = 10'000;
+  // What is found beyond about so many bytes lies in files without names in this directory.
+  uint64_t found_held_max = uint64_t{16} << 20;
+  std::filesystem::path folder = "/tmp";
   // Begins with full sums, and cuts lined up by their keys: what a walk that does not close turns
   // to by itself. Costs about three times as many bytes.
   bool exact = false;
-};
-
-// A replica of which several sources hold one key, and what each of them holds, by source.
-struct Duplicate {
-  struct Held {
-    size_t source = 0;
-    merkle::Digest digest;
-    friend bool operator==(const Held&, const Held&) = default;
-  };
-  size_t replica = 0;
-  std::vector<Held> held;  // at least two
-
-  friend bool operator==(const Duplicate&, const Duplicate&) = default;
-};
-
-// One key with the digest that each replica holds for it (absent: it lacks the key). By replica. A
-// key with a duplicate is a divergence even if all replicas hold the same.
-struct Divergence {
-  std::string key;
-  std::vector<std::optional<merkle::Digest>> states;  // of a duplicate: what the first source holds
-  std::vector<Duplicate> duplicates{};                // by replica; nearly always empty
-
-  // How many records the replica has under the key.
-  uint64_t RecordsIn(size_t replica) const;
 };
 
 // A range in which some replicas hold nothing and the others agree. `summaries` by replica. They
@@ -78,7 +60,7 @@ struct WalkResult {
   // and a key may be in several runs, or in one and among the divergences: an agent that says so
   // contradicts itself, and is named by a gap, or tags misled the walk.
   bool complete = false;
-  std::vector<Divergence> divergences;  // by key; without those inside runs
+  DivergenceList divergences;           // without those inside runs
   std::vector<MissingRun> runs;         // by key
   std::vector<Gap> gaps;                // not empty iff !complete
   uint64_t records_proven_equal = 0;    // of each replica: records on which all agree

@@ -8,18 +8,16 @@
 #define XXH_INLINE_ALL
 #include "merkle/tree/external_sort.h"
 
-#include <unistd.h>
 #include <xxhash.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "merkle/check.h"
-#include "merkle/os/unnamed_file.h"
+#include "merkle/os/block_file.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::merkle {
@@ -33,35 +31,23 @@ constexpr size_t kFanInMax = 64;
 constexpr size_t kBlockBytesMin = size_t{4} << 10;
 constexpr size_t kBlockBytesMax = size_t{256} << 10;
 
-absl::Status FromErrno(const char* what) {
-  const int error = errno;
-  const std::string message =
-      std::string("temporary file of the sort: ") + what + ": " + std::strerror(error);
-  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(message);
-  return absl::InternalError(message);
-}
-
 }  // namespace
 
-// A run: blocks of checksum 8, payload bytes 4, payload; the payload is records of key bytes 4,
-// digest 16, key. How many records there are is kept in memory: a run doesn't outlive its sorter.
-// So a file that lost its end can't pass for a whole run. Nothing is believed that
-// comes back from the disk: an index made of damaged records would be consistent, and wrong.
+// A run: blocks of records of key bytes 4, digest 16, key. How many records there are is kept in
+// memory too: a run doesn't outlive its sorter. An index made of damaged records would be
+// consistent, and wrong.
 struct ExternalSorter::Run {
-  UniqueFd file;
+  BlockFile file;
   uint64_t records;
 };
 
 namespace {
 
-constexpr size_t kBlockHeaderBytes = 12;
 constexpr size_t kRecordHeaderBytes = 4 + Digest::kBytes;
 
 class RunWriter {
  public:
-  RunWriter(int fd, size_t block_bytes) : fd_(fd), block_bytes_(block_bytes) {
-    block_.assign(kBlockHeaderBytes, '\0');
-  }
+  RunWriter(BlockFile* file, size_t block_bytes) : file_(*file), block_bytes_(block_bytes) {}
 
   absl::Status Add(std::string_view key, const Digest& digest) {
     const size_t offset = block_.size();
@@ -76,25 +62,16 @@ class RunWriter {
   }
 
   absl::Status Flush() {
-    if (block_.size() == kBlockHeaderBytes) return absl::OkStatus();
-    const auto payload_bytes = static_cast<uint32_t>(block_.size() - kBlockHeaderBytes);
-    const uint64_t checksum = XXH3_64bits(block_.data() + kBlockHeaderBytes, payload_bytes);
-    std::memcpy(block_.data(), &checksum, sizeof checksum);
-    std::memcpy(block_.data() + sizeof checksum, &payload_bytes, sizeof payload_bytes);
-    for (size_t written = 0; written < block_.size();) {
-      const ssize_t got = write(fd_, block_.data() + written, block_.size() - written);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return FromErrno("write");
-      written += static_cast<size_t>(got);
-    }
-    block_.resize(kBlockHeaderBytes);
+    if (block_.empty()) return absl::OkStatus();
+    RETURN_IF_ERROR(file_.Append(block_));
+    block_.clear();
     return absl::OkStatus();
   }
 
   uint64_t records() const { return records_; }
 
  private:
-  const int fd_;
+  BlockFile& file_;
   const size_t block_bytes_;
   std::string block_;
   uint64_t records_ = 0;
@@ -102,12 +79,13 @@ class RunWriter {
 
 class RunReader final : public RecordSource {
  public:
-  RunReader(int fd, uint64_t records) : fd_(fd), left_(records) {}
+  RunReader(const BlockFile& file, uint64_t records) : file_(file), left_(records) {}
 
   absl::StatusOr<bool> Advance() override {
     if (position_ == block_.size()) {
       if (left_ == 0) return false;
-      RETURN_IF_ERROR(ReadBlock());
+      ASSIGN_OR_RETURN(block_, file_.Read(&offset_));
+      position_ = 0;
     }
     uint32_t key_bytes = 0;
     const size_t room = block_.size() - position_;
@@ -125,42 +103,10 @@ class RunReader final : public RecordSource {
 
  private:
   static absl::Status Damaged() {
-    return absl::DataLossError("temporary file of the sort is damaged or truncated");
+    return absl::DataLossError("a record in the temporary file of the sort is none");
   }
 
-  absl::Status ReadExactly(char* out, size_t size) {
-    while (size > 0) {
-      const ssize_t got = pread(fd_, out, size, static_cast<off_t>(offset_));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return FromErrno("read");
-      if (got == 0) return Damaged();
-      out += got;
-      size -= static_cast<size_t>(got);
-      offset_ += static_cast<uint64_t>(got);
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status ReadBlock() {
-    char header[kBlockHeaderBytes];
-    RETURN_IF_ERROR(ReadExactly(header, sizeof header));
-    uint64_t checksum = 0;
-    uint32_t payload_bytes = 0;
-    std::memcpy(&checksum, header, sizeof checksum);
-    std::memcpy(&payload_bytes, header + sizeof checksum, sizeof payload_bytes);
-    // One record at least, and no more than a full block and the record that filled it. That one
-    // has a key of 1 MiB at most, so 4 MiB are more than enough.
-    if (payload_bytes < kRecordHeaderBytes || payload_bytes > (kBlockBytesMax << 4)) {
-      return Damaged();
-    }
-    block_.resize(payload_bytes);
-    RETURN_IF_ERROR(ReadExactly(block_.data(), payload_bytes));
-    if (XXH3_64bits(block_.data(), block_.size()) != checksum) return Damaged();
-    position_ = 0;
-    return absl::OkStatus();
-  }
-
-  const int fd_;
+  const BlockFile& file_;
   uint64_t left_;
   uint64_t offset_ = 0;
   std::string block_;
@@ -544,9 +490,8 @@ absl::Status ExternalSorter::Spill() {
 absl::StatusOr<ExternalSorter::Run> ExternalSorter::WriteRun(RecordSource* source) {
   AddingSource adding(source);
   if (equal_keys_ == EqualKeys::kAddUp) source = &adding;
-  UniqueFd file = CreateUnnamedFile(folder_);
-  if (file.get() < 0) return FromErrno("create");
-  RunWriter writer(file.get(), block_bytes_);
+  ASSIGN_OR_RETURN(BlockFile file, BlockFile::Create(folder_, "the temporary file of the sort"));
+  RunWriter writer(&file, block_bytes_);
   for (;;) {
     ASSIGN_OR_RETURN(const bool more, source->Advance());
     if (!more) break;
@@ -564,7 +509,7 @@ absl::Status ExternalSorter::Keep(Run run, size_t generation) {
   if (generations_[generation].size() < kFanInMax) return absl::OkStatus();
   std::vector<std::unique_ptr<RecordSource>> sources;
   for (const Run& each : generations_[generation]) {
-    sources.push_back(std::make_unique<RunReader>(each.file.get(), each.records));
+    sources.push_back(std::make_unique<RunReader>(each.file, each.records));
   }
   ASSIGN_OR_RETURN(const std::unique_ptr<RecordSource> merged, MergeSources(std::move(sources)));
   ASSIGN_OR_RETURN(Run result, WriteRun(merged.get()));
@@ -577,7 +522,7 @@ absl::StatusOr<std::vector<std::unique_ptr<RecordSource>>> ExternalSorter::Finis
   std::vector<std::unique_ptr<RecordSource>> sources;
   for (const std::vector<Run>& generation : generations_) {
     for (const Run& run : generation) {
-      sources.push_back(std::make_unique<RunReader>(run.file.get(), run.records));
+      sources.push_back(std::make_unique<RunReader>(run.file, run.records));
     }
   }
   if (buffer_) {

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include "proto/contract/budget.h"
+
 namespace driftwood {
 
 // Of a request's message, packed or not.
@@ -28,6 +30,9 @@ inline constexpr size_t kValuesBytesMax = size_t{128} << 20;
 inline constexpr size_t kTagBytes = 8;
 inline constexpr size_t kTagRulesMax = 16'384;
 inline constexpr size_t kTagsMax = size_t{8} << 20;
+
+// All that an agent lists of a database: tables, and the names of their columns and key columns.
+inline constexpr BudgetLimits kTableListLimits{size_t{64} << 20, 4'000'000};
 
 // Keys of one call that looks for alike ones.
 inline constexpr size_t kAlikeKeysMax = 100;

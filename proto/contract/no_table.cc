@@ -9,7 +9,7 @@
 namespace driftwood {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): it is
 
 constexpr char kUnpack[] = "unpack it, or pack it with gzip or zstd";
 constexpr char kExport[] = "export its table as CSV";

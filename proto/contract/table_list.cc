@@ -96,10 +96,7 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
   if (!count || !source || !scope || !qualified || !folds_names || !warnings || !identity) {
     return Malformed("its end lacks one of its members");
   }
-  if (*count != list->tables.size()) {
-    return Malformed("it has " + std::to_string(list->tables.size()) + " tables and says " +
-                     std::to_string(*count));
-  }
+  RETURN_IF_ERROR(CheckIsWhole(*list, *count));
   list->source = *source;
   list->scope = *scope;
   list->qualified = *qualified;
@@ -121,6 +118,18 @@ absl::Status CheckDatabaseUrl(const StoreUrl& url) {
   return absl::OkStatus();
 }
 
+absl::Status CheckIsWhole(const TableList& list, uint64_t count) {
+  if (count != list.tables.size()) {
+    return Malformed("it has " + std::to_string(list.tables.size()) + " tables and says " +
+                     std::to_string(count));
+  }
+  std::set<std::string_view> names;
+  for (const TableEntry& table : list.tables) {
+    if (!names.insert(table.name).second) return Malformed("table '" + table.name + "' twice");
+  }
+  return absl::OkStatus();
+}
+
 std::string TableListText(const TableList& list) {
   std::string text;
   for (const TableEntry& table : list.tables) {
@@ -137,7 +146,6 @@ std::string TableListText(const TableList& list) {
 
 absl::StatusOr<TableList> ParseTableList(std::string_view text) {
   TableList list;
-  std::set<std::string> names;
   bool ended = false;
   while (!text.empty()) {
     const size_t end = text.find('\n');
@@ -154,7 +162,6 @@ absl::StatusOr<TableList> ParseTableList(std::string_view text) {
       continue;
     }
     ASSIGN_OR_RETURN(TableEntry table, TableOf(line));
-    if (!names.insert(table.name).second) return Malformed("table '" + table.name + "' twice");
     list.tables.push_back(std::move(table));
   }
   if (!ended) return Malformed("its end is missing");

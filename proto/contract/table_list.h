@@ -3,6 +3,7 @@
 // (agent/stores/open_store.h). Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,7 +20,9 @@ struct TableEntry {
   bool is_table = true;          // false: not data of its own (a view, a foreign table)
   std::vector<std::string> key;  // as Store::Describe() would say; empty if it has none
   std::vector<std::string> columns;
-  std::string url;  // of the store that this table is; never has a password
+  // Of the store that this table is; never has a password. Of one that a running agent has listed
+  // it is the agent's, which says as little of the store as that does.
+  std::string url;
 
   friend bool operator==(const TableEntry&, const TableEntry&) = default;
 };
@@ -40,6 +43,9 @@ struct TableList {
 // InvalidArgument for a parameter that belongs to one table (`table`, `where`, `key`, `rename`,
 // `zone`).
 absl::Status CheckDatabaseUrl(const StoreUrl& url);
+
+// DataLoss: a list whose end says that it has `count` tables has not these, or one of them twice.
+absl::Status CheckIsWhole(const TableList& list, uint64_t count);
 
 // JSON Lines: an object for each table, and a last one that says how many there were, without which
 // a list is cut off. README.md has the members.

@@ -22,6 +22,7 @@
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
 #include "merkle/record/schema.h"
+#include "proto/contract/limits.h"
 #include "tests/testing/sanitizers.h"
 #include "tests/testing/temp_dir.h"
 
@@ -82,7 +83,7 @@ class Target {
     options.dataset = "d";
     // What ends no sooner (two replies where there is to be one, say) ends by its deadline.
     options.describe_timeout = options.query_timeout = options.read_timeout =
-        options.prepare_silence_max = std::chrono::milliseconds(200);
+        options.list_timeout = options.prepare_silence_max = std::chrono::milliseconds(200);
     peer_ = std::make_unique<GrpcPeer>(options);
     agreement_.schema.key = {{"id", merkle::ColumnType::kInteger}};
     agreement_.schema.values = {{"note", merkle::ColumnType::kText}};
@@ -100,7 +101,7 @@ class Target {
       agent_.script.messages.emplace_back(input.substr(2, size));
       input.remove_prefix(std::min(input.size(), 2 + size));
     }
-    Call(kind % 8);
+    Call(kind % 9);
     rusage usage{};
     DRIFTWOOD_CHECK(::getrusage(RUSAGE_SELF, &usage) == 0);
     DRIFTWOOD_CHECK(testing::kAddressSanitizer || int64_t{usage.ru_maxrss} * 1024 < kPeakBytesMax);
@@ -128,9 +129,14 @@ class Target {
         return CheckRecords(peer_->ReadTagged(agreement_, keys_, {"note:trim"}));
       case 6:
         return CheckRecords(peer_->ReadIndexed(agreement_, keys_));
-      default: {
+      case 7: {
         const auto alike = peer_->FindAlike(agreement_, keys_);
         DRIFTWOOD_CHECK(!alike.ok() || alike->size() <= keys_.size());
+        return;
+      }
+      default: {
+        const auto list = peer_->ListTables();
+        DRIFTWOOD_CHECK(!list.ok() || list->tables.size() <= kTableListLimits.items);
       }
     }
   }

@@ -144,6 +144,7 @@ void Fuzz(std::string_view bytes) {
   options.run_keys_listed_max = (setup & 8) != 0 ? 5 : 0;
   options.round_bytes = (setup & 16) != 0 ? 200 : 16 * 1024;
   options.rounds_max = 500;
+  options.found_held_max = (setup & 12) != 0 ? 500 : uint64_t{1} << 20;
   merkle::QueryLimits limits;
   if ((setup & 32) != 0) limits.reply_bytes_max = 100;
 

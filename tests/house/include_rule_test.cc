@@ -109,7 +109,7 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
     const auto audit = with(diagnostics, {"coordinator/audit/diagnostics"});
     return std::map<std::string, std::set<std::string>>{
         {"merkle", {}},
-        {"merkle/os", {"merkle"}},
+        {"merkle/os", {"merkle", "merkle/hash"}},
         {"merkle/text", {"merkle"}},
         {"merkle/config", {"merkle", "merkle/os", "merkle/text"}},
         {"merkle/hash", {"merkle"}},

@@ -381,16 +381,10 @@ class AllTablesMidwayTest : public DiffTest {
     options.folder = dir_.path();
     options.environment = {"TMPDIR=" + Path("tmp")};
     const std::string url = "postgresql://test@/postgres?host=" + server_->folder().string();
-    std::vector<std::string> command = {Program("driftwood"),
-                                        "diff",
-                                        "--all",
-                                        url + "&schema=public",
-                                        url + "&schema=other",
-                                        "--recheck",
-                                        "0",
-                                        "--format",
-                                        "csv",
-                                        "--verdict-row"};
+    const auto [left, right] = Stores(url + "&schema=public", url + "&schema=other");
+    std::vector<std::string> command = {
+        Program("driftwood"), "diff", "--all",    left,  right,
+        "--recheck",          "0",    "--format", "csv", "--verdict-row"};
     // With a limit of the rate there is one table after the other.
     if (!SideBySide()) command.insert(command.end(), {"--max-rate", "1000000rows"});
     diff_ = std::make_unique<Process>(command, options);
@@ -398,6 +392,11 @@ class AllTablesMidwayTest : public DiffTest {
   }
   void TearDown() override { PQfinish(holder_); }
   virtual bool SideBySide() const { return false; }
+  // What is compared of the two schemas.
+  virtual std::pair<std::string, std::string> Stores(const std::string& left,
+                                                     const std::string& right) {
+    return {left, right};
+  }
   void GoOn() { PQclear(PQexec(holder_, "SELECT pg_advisory_unlock(42)")); }
 
   // The first words of the csv's rows, as regular expressions.
@@ -459,6 +458,45 @@ TEST_F(SideBySideMidwayTest, CtrlCKeepsWhatIsKnownAndEndsAllOfThem) {
 
 TEST_F(SideBySideMidwayTest, AServerThatCrashesLeavesNothingIdenticalButWhatWasCompared) {
   server_->Crash();
+  ExpectResults(3, {"a,(identical|incomplete|error)", "b,incomplete",
+                    "c,(identical|incomplete|error)", ",INCOMPLETE"});
+}
+
+// The same by a running agent, which lists its databases when it is asked to.
+class ServedMidwayTest : public SideBySideMidwayTest {
+ protected:
+  std::pair<std::string, std::string> Stores(const std::string& left,
+                                             const std::string& right) override {
+    ProcessOptions options;
+    options.folder = dir_.path();
+    agent_ = std::make_unique<Process>(
+        std::vector<std::string>{Program("driftwood-agent"), "--listen", "unix:a.sock",
+                                 "--database", "left=" + left, "--database", "right=" + right,
+                                 "--allow-values"},  // a view offers no key
+        options);
+    EXPECT_TRUE(agent_->WaitForOutput("listening on "));
+    return {"agent:unix:a.sock/left", "agent:unix:a.sock/right"};
+  }
+
+  std::unique_ptr<Process> agent_;
+};
+
+TEST_F(ServedMidwayTest, OneThatGoesOnIsIdentical) {
+  GoOn();
+  ExpectResults(0, {"a,identical", "b,identical", "c,identical", ",IDENTICAL"});
+}
+
+TEST_F(ServedMidwayTest, TablesThatComeAndGoMeanwhileAreNotPassedOver) {
+  server_->Sql(
+      "DROP TABLE c; CREATE TABLE aa(id int PRIMARY KEY); CREATE TABLE other.aa(id int PRIMARY "
+      "KEY); DROP TABLE other.a");
+  GoOn();
+  ExpectResults(3, {"a,incomplete", "aa,incomplete", "b,identical", "c,incomplete", ",INCOMPLETE"});
+}
+
+TEST_F(ServedMidwayTest, AnAgentThatDiesLeavesNothingIdenticalButWhatWasCompared) {
+  agent_->Signal(SIGKILL);
+  (void)agent_->Wait();
   ExpectResults(3, {"a,(identical|incomplete|error)", "b,incomplete",
                     "c,(identical|incomplete|error)", ",INCOMPLETE"});
 }

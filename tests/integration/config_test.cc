@@ -38,6 +38,9 @@ class ConfigTest : public DiffTest {
     EXPECT_EQ(result_.exit_code, exit_code) << result_.out << result_.err;
     Json document = Json::parse(result_.out, nullptr, false);
     EXPECT_FALSE(document.is_discarded()) << result_.out << result_.err;
+    if (document.contains("datasets")) {
+      ExpectComesBack(coordinator::ReadDatasetsReport(result_.out), result_.out);
+    }
     return document.is_discarded() ? Json::object() : document;
   }
   static std::vector<std::string> Results(const Json& document) {

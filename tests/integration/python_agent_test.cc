@@ -194,5 +194,12 @@ TEST_F(PythonAgentTest, UnkeyedItIsComparedWithAnotherUnkeyedAgent) {
   EXPECT_EQ(document["unkeyed"].size(), 2u);
 }
 
+TEST_F(PythonAgentTest, ItServesSingleDatasetsWhichIsSaidWhereADatabaseIsMeant) {
+  const auto agent = ServeKeyed(10);
+  Sql("shop.db", "CREATE TABLE rows(id INTEGER PRIMARY KEY)");
+  ExpectError({"--all", Url(), "sqlite:shop.db", "--digest-key-file", "digest.key"},
+              {"can't list tables", "serves single datasets", "'rows' without --all"});
+}
+
 }  // namespace
 }  // namespace driftwood::testing

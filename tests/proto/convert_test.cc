@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "proto/contract/limits.h"
 #include "tests/testing/seed.h"
 
 namespace driftwood::proto {
@@ -157,6 +158,19 @@ class Some {
     if (request.what == ReadWhat::kTags) request.rules = Texts();
     return request;
   }
+  TableList Tables() {
+    TableList list;
+    list.source = Text();
+    for (size_t i = Below(4); i > 0; --i) {
+      list.tables.push_back({Text() + std::to_string(i), Text(), Bool(), Texts(), Texts(), ""});
+    }
+    list.scope = Text();
+    list.warnings = Texts();
+    list.qualified = Bool();
+    list.folds_names = Bool();
+    list.identity = Text();
+    return list;
+  }
   FoundRecord Record() { return {Bytes(), Digest(), Bytes(), Bool(), Number(), Bytes(), Bytes()}; }
 
  private:
@@ -222,6 +236,77 @@ TEST(ConvertTest, ReadingRecordsRoundTrips) {
   }
 }
 
+// What is received of a list that is sent; how it fails, and that of its parts only the last ends
+// it.
+absl::StatusOr<TableList> Received(const std::vector<v1::ListTablesReply>& parts,
+                                   const BudgetLimits& limits = kTableListLimits) {
+  Budget budget("the list", limits);
+  TableList list;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const absl::StatusOr<bool> ended = AddPart(Sent(parts[i]), &budget, &list);
+    if (!ended.ok()) return ended.status();
+    EXPECT_EQ(*ended, i + 1 == parts.size());
+  }
+  return list;
+}
+
+TEST(ConvertTest, ListsOfTablesRoundTrip) {
+  Some some;
+  for (int round = 0; round < kRounds; ++round) {
+    const TableList list = some.Tables();
+    const auto back = Received(ToProto(list).value());
+    ASSERT_TRUE(back.ok()) << back.status();
+    ASSERT_EQ(*back, list);
+  }
+}
+
+TEST(ConvertTest, ALongListComesInPartsBelowTheirBoundsAndWhole) {
+  TableList list;
+  for (int i = 0; i < 3000; ++i) {
+    list.tables.push_back({"t" + std::to_string(i), "table", true, {"id"}, {}, ""});
+    list.tables.back().columns.assign(100, std::string(i % 20, 'c'));
+  }
+  const auto parts = ToProto(list);
+  ASSERT_TRUE(parts.ok()) << parts.status();
+  EXPECT_GT(parts->size(), 3u);
+  for (const v1::ListTablesReply& part : *parts) {
+    EXPECT_LE(part.ByteSizeLong(), kReplyPartBytesMax + 64 * 1024);
+    EXPECT_GT(part.tables_size(), 0);
+  }
+  EXPECT_EQ(*Received(*parts), list);
+  EXPECT_EQ(Received(*parts, {1 << 20, 1'000'000}).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Received(*parts, {1 << 30, 1000}).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST(ConvertTest, AListThatIsNotWholeIsDataLoss) {
+  TableList list;
+  list.tables = {{"a", "table", true, {}, {}, ""}, {"b", "table", true, {}, {}, ""}};
+  const std::vector<v1::ListTablesReply> whole = ToProto(list).value();
+  const auto refused = [&](const auto& change) {
+    std::vector<v1::ListTablesReply> parts = whole;
+    change(&parts.back());
+    return Received(parts).status().code() == absl::StatusCode::kDataLoss;
+  };
+  EXPECT_TRUE(refused([](v1::ListTablesReply* m) { m->mutable_tables()->RemoveLast(); }));
+  EXPECT_TRUE(refused([](v1::ListTablesReply* m) { m->mutable_end()->set_tables(3); }));
+  EXPECT_TRUE(refused([](v1::ListTablesReply* m) { m->mutable_tables(1)->set_name("a"); }));
+  EXPECT_TRUE(Received(whole).ok());
+}
+
+TEST(ConvertTest, TheNameOfATableArrivesAsItIsOrNotAtAll) {
+  TableList list;
+  list.source = "s\xFF";
+  list.tables = {{"a", "k\xFF", true, {}, {}, ""}};
+  EXPECT_TRUE(ToProto(list).ok());
+  list.tables[0].name = "a\xFF";
+  EXPECT_EQ(ToProto(list).status().code(), absl::StatusCode::kFailedPrecondition);
+  list.tables[0].name = "a";
+  list.tables[0].columns = {"c\xFF"};
+  EXPECT_EQ(ToProto(list).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 // Whoever adds a field to a message finds here that the random values above must set it.
 TEST(ConvertTest, EveryFieldOfEveryMessageIsConverted) {
   std::set<std::string> seen;
@@ -254,11 +339,15 @@ TEST(ConvertTest, EveryFieldOfEveryMessageIsConverted) {
     see(ToProto(some.Record()));
     see(ToProto(AlikeRequest{"d", "f", {"k"}}));
     see(ToProto(AlikeKey{"k", "h"}));
+    const auto parts = ToProto(some.Tables());
+    ASSERT_TRUE(parts.ok());
+    for (const v1::ListTablesReply& part : *parts) see(part);
   }
   // These have a few plain fields, and no value of their own.
   const std::set<std::string> plain = {
-      "DescribeRequest", "QueryRequest",         "QueryReply",         "ReadRecordsReply",
-      "FindAlikeReply",  "CloseSnapshotRequest", "CloseSnapshotReply", "ErrorDetails"};
+      "DescribeRequest",    "QueryRequest",      "QueryReply",
+      "ReadRecordsReply",   "FindAlikeReply",    "CloseSnapshotRequest",
+      "CloseSnapshotReply", "ListTablesRequest", "ErrorDetails"};
   const google::protobuf::FileDescriptor* const file = v1::Digest::descriptor()->file();
   for (int i = 0; i < file->message_type_count(); ++i) {
     const google::protobuf::Descriptor* const type = file->message_type(i);

@@ -32,31 +32,51 @@ class Page:
             page = json.load(file)
         jsonschema.Draft202012Validator.check_schema(page)
         self.page = strict(page)
-        # It is what others are made of, which have more members.
-        del self.page['$defs']['members']['unevaluatedProperties']
-        self.members = page['$defs']['members']['properties']
+        # They are what others are made of, which have more members.
+        for name in ('members', 'origin', 'database_members', 'dataset_members'):
+            del self.page['$defs'][name]['unevaluatedProperties']
 
     def check(self, document, schema=None):
         whole = self.page if schema is None else {**schema, '$defs': self.page['$defs']}
         return jsonschema.Draft202012Validator(whole).iter_errors(document)
 
+    def properties(self, name):
+        """The members of one of the definitions, with those of what it is made of."""
+        of = self.page['$defs'][name]
+        result = dict(of.get('properties', {}))
+        for part in [of, *of.get('allOf', [])]:
+            if '$ref' in part:
+                result |= self.properties(part['$ref'].removeprefix('#/$defs/'))
+        return result
+
     def check_lines(self, lines):
         """Records, and lines with the members of a document but for the records."""
         for line in lines:
-            line.pop('table', None)
             if 'kind' in line:
-                yield from self.check(line, {'$ref': '#/$defs/difference'})
+                record = {name: line[name] for name in line if name not in ('table', 'dataset')}
+                yield from self.check(record, {'$ref': '#/$defs/difference'})
                 continue
-            of_table = 'result' in line
-            of_databases = 'totals' in line
-            name = 'table' if of_table else 'databases' if of_databases else 'report'
-            own = self.page['$defs'][name].get('properties', {})
+            # What stands before the line of a table is of the dataset.
+            of_dataset = 'dataset_seconds' in line
+            if not of_dataset:
+                line.pop('dataset', None)
+            own = self.properties(self.name_of(line))
             for member, value in line.items():
-                schema = own.get(member) or self.members.get(member)
+                schema = own.get(member)
                 if schema is None:
                     yield jsonschema.ValidationError(f'{member} is not on the page')
                 else:
                     yield from self.check(value, schema)
+
+    @staticmethod
+    def name_of(line):
+        if 'dataset_seconds' in line:
+            return 'dataset_of_databases' if 'totals' in line else 'dataset_of_report'
+        if 'result' in line:
+            return 'table'
+        if 'totals' in line:
+            return 'datasets' if 'datasets' in line['totals'] else 'databases'
+        return 'report'
 
 
 def main(schema, files):

@@ -67,8 +67,7 @@ bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 char* WriteUtf8(char* to, unsigned code) {
   std::string bytes;
   merkle::AppendUtf8(static_cast<char32_t>(code), &bytes);
-  std::memcpy(to, bytes.data(), bytes.size());
-  return to + bytes.size();
+  return to + bytes.copy(to, bytes.size());
 }
 
 }  // namespace

@@ -71,10 +71,11 @@ absl::Status WarnOfUnseenTables(MysqlConnection& connection, const std::string& 
 
 }  // namespace
 
-absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOptions& store_options) {
+absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOptions& store_options,
+                                          const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const MysqlOptions options, MysqlOptionsOf(url, store_options));
   ASSIGN_OR_RETURN(const std::unique_ptr<MysqlConnection> connection,
-                   MysqlConnection::Open(options));
+                   MysqlConnection::Open(options, stop));
   RETURN_IF_ERROR(connection->Begin());
   const std::string where = OfDatabase(*connection, options.database);
   ASSIGN_OR_RETURN(const MysqlResult found,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
@@ -22,6 +23,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenMysqlStore(const StoreUrl& url,
 
 // The tables and views of one database that the server shows to its user: those on which it has
 // some privilege.
-absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOptions& options = {});
+absl::StatusOr<TableList> ListMysqlTables(const StoreUrl& url, const StoreOptions& options = {},
+                                          const std::stop_token& stop = {});
 
 }  // namespace driftwood::agent

@@ -1,5 +1,7 @@
 #include "agent/stores/postgresql/pg_connection.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <charconv>
 #include <system_error>
@@ -61,6 +63,29 @@ absl::StatusCode CodeOf(std::string_view state) {
   return absl::StatusCode::kUnavailable;  // 08 connection, 57 shutdown, a cut line without a state
 }
 
+// Of connections with the same parameters.
+std::string IdleKind(const PgParameters& parameters) {
+  std::string kind = "postgresql";
+  for (const auto& [name, value] : parameters) {
+    kind += '\0' + name + '=' + std::to_string(value.size()) + ':' + value;
+  }
+  return kind;
+}
+
+void ClosePg(void* connection) { PQfinish(static_cast<PGconn*>(connection)); }
+
+// One that is open still, as far as can be told without asking the server; null if there is none.
+PGconn* TakeIdle(IdleConnections* idle, const std::string& kind) {
+  for (;;) {
+    IdleConnections::Connection taken = idle->Take(kind);
+    auto* const connection = static_cast<PGconn*>(taken.get());
+    if (connection == nullptr) return nullptr;
+    // Nothing was asked: what the server says all the same is mostly that it ends the connection.
+    pollfd line{PQsocket(connection), POLLIN, 0};
+    if (::poll(&line, 1, 0) == 0) return static_cast<PGconn*>(taken.release());
+  }
+}
+
 }  // namespace
 
 std::string PgQuoted(std::string_view name) {
@@ -91,25 +116,49 @@ std::string PgMessage(std::string_view message) {
 
 absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
     const PgParameters& parameters, std::chrono::milliseconds statement_timeout,
-    std::stop_token stop) {
-  ASSIGN_OR_RETURN(PGconn* const raw, ConnectPg(parameters, stop));
+    std::stop_token stop, std::shared_ptr<IdleConnections> idle) {
+  if (stop.stop_requested()) return absl::CancelledError("cancelled while connecting");
+  const std::string kind = idle == nullptr ? "" : IdleKind(parameters);
+  PGconn* raw = idle == nullptr ? nullptr : TakeIdle(idle.get(), kind);
+  if (raw == nullptr) {
+    ASSIGN_OR_RETURN(raw, ConnectPg(parameters, stop));
+  }
   std::unique_ptr<PgConnection> connection(
       new PgConnection(raw, statement_timeout, std::move(stop)));
-  if (PQstatus(raw) != CONNECTION_OK) return ConnectError(raw);
+  if (PQstatus(raw) != CONNECTION_OK) {
+    const absl::Status failed = ConnectError(raw);
+    // Those that are kept may be the ones that the server has no place for any more.
+    if (idle != nullptr && absl::IsResourceExhausted(failed)) idle->Clear();
+    return failed;
+  }
   // The server's notices are nothing that stderr should have.
   PQsetNoticeReceiver(
       raw, [](void*, const PGresult*) {}, nullptr);
   connection->cancel_.reset(PQgetCancel(raw), PQfreeCancel);
   RETURN_IF_ERROR(connection->line_.Follow(PQsocket(raw)));
   RETURN_IF_ERROR(connection->CheckServer());
+  connection->idle_ = std::move(idle);
+  connection->kind_ = kind;
   return connection;
+}
+
+// Whatever it set, it set for its transaction.
+bool PgConnection::IsReusable() {
+  const PGTransactionStatusType status = PQtransactionStatus(connection_);
+  if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) (void)Run("ROLLBACK");
+  return PQtransactionStatus(connection_) == PQTRANS_IDLE && !stop_.stop_requested();
 }
 
 PgConnection::~PgConnection() {
   // A server that computes or waits for a lock does not look at the line.
   if (stop_.stop_requested()) Cancel();
+  const bool is_reusable = idle_ != nullptr && IsReusable();
   line_.Release();
-  PQfinish(connection_);
+  if (is_reusable) {
+    idle_->Give(std::move(kind_), {connection_, ClosePg});
+  } else {
+    PQfinish(connection_);
+  }
 }
 
 absl::Status PgConnection::CheckServer() const {

@@ -19,6 +19,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/source/idle_connections.h"
 #include "agent/stores/postgresql/pg_result.h"
 #include "agent/stores/sql/server_line.h"
 
@@ -34,9 +35,11 @@ class PgConnection {
   // PermissionDenied (password, role, pg_hba.conf), NotFound (no such database), Unavailable.
   // Once `stop` is requested, by any thread, this and all that is asked later ends with Cancelled
   // (but for the lookup of a host's name). The server's query ends when the connection does.
+  // If there is `idle`, one that was used before may be taken from there, and goes there in the
+  // end: nothing of a transaction outlives it.
   static absl::StatusOr<std::unique_ptr<PgConnection>> Open(
       const PgParameters& parameters, std::chrono::milliseconds statement_timeout = {},
-      std::stop_token stop = {});
+      std::stop_token stop = {}, std::shared_ptr<IdleConnections> idle = nullptr);
   ~PgConnection();
   PgConnection(const PgConnection&) = delete;
   PgConnection& operator=(const PgConnection&) = delete;
@@ -79,6 +82,7 @@ class PgConnection {
         stop_(std::move(stop)),
         line_(stop_) {}
   absl::Status CheckServer() const;
+  bool IsReusable();
 
   PGconn* const connection_;
   const std::chrono::milliseconds statement_timeout_;
@@ -87,6 +91,8 @@ class PgConnection {
   std::string mark_;                  // of the current transaction
   PgSession session_;
   ServerLine line_;
+  std::shared_ptr<IdleConnections> idle_;  // null: the connection is closed in the end
+  std::string kind_;                       // in idle_
 };
 
 // "\"na\"\"me\""

@@ -105,7 +105,7 @@ constexpr char kColumns[] =
     "WHERE c.relnamespace = $1::pg_catalog.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f') "
     "AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
 
-// As ReadPgTable() chooses them.
+// As ReadPgColumns() chooses them.
 constexpr char kKeys[] =
     "SELECT i.indrelid, a.attname FROM (SELECT DISTINCT ON (i.indrelid) i.indrelid, i.indkey, "
     "i.indnkeyatts FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
@@ -144,7 +144,8 @@ absl::Status AddTables(PgConnection& connection, const PgSchema& schema, bool al
 
 }  // namespace
 
-absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreOptions& options) {
+absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreOptions& options,
+                                               const std::stop_token& stop) {
   if (!url.IsServer()) {
     return absl::InvalidArgumentError("store URL \"" + url.ToString() +
                                       "\": write postgresql://USER@HOST:PORT/DATABASE");
@@ -153,7 +154,7 @@ absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url, const StoreO
   const StoreUrl base = url.Without("schema");
   ASSIGN_OR_RETURN(const PgParameters parameters, PgParametersOf(base));
   ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection,
-                   PgConnection::Open(parameters, options.statement_timeout));
+                   PgConnection::Open(parameters, options.statement_timeout, stop));
   RETURN_IF_ERROR(connection->Begin());
   ASSIGN_OR_RETURN(const std::vector<PgSchema> schemas,
                    schema ? OneSchema(*connection, *schema) : AllSchemas(*connection));

@@ -172,13 +172,27 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
 }
 
 absl::Status ReadColumns(PgConnection& connection, const std::string& oid, PgTable* table) {
-  ASSIGN_OR_RETURN(const PgTypes types, ReadTypes(connection, oid));
-  ASSIGN_OR_RETURN(const PgResult result,
-                   connection.Query("SELECT attname, pg_catalog.format_type(atttypid, atttypmod), "
-                                    "atttypid FROM pg_catalog.pg_attribute "
-                                    "WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 "
-                                    "AND NOT attisdropped ORDER BY attnum",
-                                    {oid}));
+  ASSIGN_OR_RETURN(
+      const PgResult result,
+      connection.Query("SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
+                       "a.atttypid, t.typname, t.typtype = 'b' AND t.typnamespace = "
+                       "'pg_catalog'::pg_catalog.regnamespace FROM pg_catalog.pg_attribute a "
+                       "LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+                       "WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 "
+                       "AND NOT a.attisdropped ORDER BY a.attnum",
+                       {oid}));
+  PgTypes types;
+  for (int i = 0; i < result.rows(); ++i) {
+    ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
+    PgType& known = types[static_cast<uint32_t>(type)];
+    known.name = result.Text(i, 3);
+    known.is_system = result.Bool(i, 4);
+  }
+  // To plan that question takes longer than to read a small table.
+  if (!std::all_of(types.begin(), types.end(),
+                   [](const auto& t) { return IsPlainPgType(t.second); })) {
+    ASSIGN_OR_RETURN(types, ReadTypes(connection, oid));
+  }
   for (int i = 0; i < result.rows(); ++i) {
     ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
     PgColumn& column = table->columns.emplace_back();
@@ -214,9 +228,8 @@ absl::Status ReadKey(PgConnection& connection, const std::string& oid, PgTable* 
   return absl::OkStatus();
 }
 
-absl::StatusOr<PgTable> ReadFound(PgConnection& connection, const PgResult& found) {
+absl::StatusOr<PgTable> ReadFound(const PgResult& found) {
   PgTable table;
-  const std::string oid = found.Text(0, 0);
   ASSIGN_OR_RETURN(const int64_t number, found.Int(0, 0));
   ASSIGN_OR_RETURN(const int64_t rows, found.Int(0, 4));
   table.oid = static_cast<uint32_t>(number);
@@ -225,8 +238,6 @@ absl::StatusOr<PgTable> ReadFound(PgConnection& connection, const PgResult& foun
   table.kind = found.Text(0, 3)[0];
   if (rows > 0 && table.kind != 'v') table.rows_estimate = static_cast<uint64_t>(rows);
   table.has_children = found.Bool(0, 5);
-  RETURN_IF_ERROR(ReadColumns(connection, oid, &table));
-  RETURN_IF_ERROR(ReadKey(connection, oid, &table));
   return table;
 }
 
@@ -253,7 +264,13 @@ std::string PgTypeParts(const PgConnection& connection, const std::string& type)
          of_type + " AND t.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped) p";
 }
 
-absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string& name) {
+absl::Status ReadPgColumns(PgConnection& connection, PgTable* table) {
+  const std::string oid = std::to_string(table->oid);
+  RETURN_IF_ERROR(ReadColumns(connection, oid, table));
+  return ReadKey(connection, oid, table);
+}
+
+absl::StatusOr<PgTable> FindPgTable(PgConnection& connection, const std::string& name) {
   ASSIGN_OR_RETURN(TableName wanted, ParseTableName(name));
   ASSIGN_OR_RETURN(std::vector<std::string> path, ReadUserPath(connection));
   const auto find = [&] {
@@ -266,20 +283,20 @@ absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string&
     ASSIGN_OR_RETURN(found, find());
   }
   if (found.rows() == 0) return NoSuchTable(connection, name, path);
-  ASSIGN_OR_RETURN(PgTable table, ReadFound(connection, found));
+  ASSIGN_OR_RETURN(PgTable table, ReadFound(found));
   table.user_path = std::move(path);
   return table;
 }
 
 absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before) {
   ASSIGN_OR_RETURN(const PgResult found, FindTable(connection, before.name, {before.schema}));
-  absl::StatusOr<PgTable> table =
-      found.rows() == 0 ? absl::NotFoundError("") : ReadFound(connection, found);
-  if (absl::IsNotFound(table.status()) || (table.ok() && table->oid != before.oid)) {
-    return absl::AbortedError(Printable(before.Display()) + " was replaced just now; try again");
-  }
-  RETURN_IF_ERROR(table.status());
-  table->user_path = before.user_path;
+  const absl::Status replaced =
+      absl::AbortedError(Printable(before.Display()) + " was replaced just now; try again");
+  if (found.rows() == 0) return replaced;
+  ASSIGN_OR_RETURN(PgTable table, ReadFound(found));
+  if (table.oid != before.oid) return replaced;
+  RETURN_IF_ERROR(ReadPgColumns(connection, &table));
+  table.user_path = before.user_path;
   return table;
 }
 

@@ -44,9 +44,11 @@ struct PgTable {
 
 // `name` as written in a URL: "orders", "shop.orders", with quotes where a part has a dot. Taken
 // as it is, else in lower case; without a schema it is looked for in those of the user's path.
-// NotFound names what is there. Like all below, in a transaction.
-absl::StatusOr<PgTable> ReadPgTable(PgConnection& connection, const std::string& name);
-// The same table in another transaction. Aborted if its name is another's by now.
+// NotFound names what is there. Without its columns and key. Like all below, in a transaction.
+absl::StatusOr<PgTable> FindPgTable(PgConnection& connection, const std::string& name);
+absl::Status ReadPgColumns(PgConnection& connection, PgTable* table);  // and the key
+// The same table in another transaction, with all that there is to it. Aborted if its name is
+// another's by now.
 absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before);
 
 // "LATERAL (…) p": for the type whose oid the SQL `type` is, as `part` the oid of each type that it

@@ -176,6 +176,8 @@ PgMapping MapArray(const PgTypes& types, uint32_t oid, const PgType& type) {
 
 }  // namespace
 
+bool IsPlainPgType(const PgType& type) { return FindBinary(type) != nullptr; }
+
 PgMapping MapPgType(const PgTypes& types, uint32_t oid) {
   const PgType* const found = BaseOf(types, &oid);
   if (found == nullptr) return {};

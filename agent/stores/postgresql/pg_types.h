@@ -63,6 +63,11 @@ struct PgMapping {
   std::string reading{};  // SourceColumn::reading
 };
 
+// `types`: that type and all that it is made of.
 PgMapping MapPgType(const PgTypes& types, uint32_t oid);
+
+// Whether its name and `is_system` are all that decides how it is read. It must be a base type if
+// it is of the system.
+bool IsPlainPgType(const PgType& type);
 
 }  // namespace driftwood::agent

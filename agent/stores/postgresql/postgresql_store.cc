@@ -49,6 +49,7 @@ class PostgresqlStore final : public Store {
         connections_max_(options.connections.value_or(kConnectionsDefault)),
         statement_timeout_(SetsStatementTimeout(parameters_) ? std::chrono::milliseconds(0)
                                                              : options.statement_timeout),
+        idle_(options.idle),
         where_(url_.Parameter("where")) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
@@ -78,6 +79,7 @@ class PostgresqlStore final : public Store {
     StoreOptions options;
     options.connections = connections_max_;
     options.statement_timeout = statement_timeout_;
+    options.idle = idle_;
     auto store = std::make_unique<PostgresqlStore>(url_, parameters_, connections_, options);
     store->where_.reset();
     store->stop_ = stop_;
@@ -124,7 +126,8 @@ class PostgresqlStore final : public Store {
   absl::StatusOr<SourceDescription> DescribeTable() {
     ASSIGN_OR_RETURN(const std::unique_ptr<PgConnection> connection, Connect());
     RETURN_IF_ERROR(connection->Begin());
-    ASSIGN_OR_RETURN(const PgTable table, ReadTable(*connection));
+    ASSIGN_OR_RETURN(PgTable table, FindTable(*connection));
+    RETURN_IF_ERROR(ReadPgColumns(*connection, &table));
     described_.Remember(ColumnsOf(table));
     ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
@@ -135,7 +138,7 @@ class PostgresqlStore final : public Store {
   }
 
   absl::StatusOr<std::unique_ptr<PgConnection>> Connect() const {
-    return PgConnection::Open(parameters_, statement_timeout_, stop_);
+    return PgConnection::Open(parameters_, statement_timeout_, stop_, idle_);
   }
 
   // A server that is starting, or whose connections are all taken (perhaps by the one that was
@@ -154,9 +157,9 @@ class PostgresqlStore final : public Store {
     return connection;
   }
 
-  absl::StatusOr<PgTable> ReadTable(PgConnection& connection) const {
+  absl::StatusOr<PgTable> FindTable(PgConnection& connection) const {
     ASSIGN_OR_RETURN(const std::string name, SqlTableName(url_));
-    return ReadPgTable(connection, name);
+    return FindPgTable(connection, name);
   }
 
   static SqlTable Sql(const PgTable& table) {
@@ -229,10 +232,11 @@ class PostgresqlStore final : public Store {
     ASSIGN_OR_RETURN(connections[0], ConnectPatiently());
     PgConnection& first = *connections[0];
     RETURN_IF_ERROR(first.Begin());
-    ASSIGN_OR_RETURN(const PgTable found, ReadTable(first));
+    ASSIGN_OR_RETURN(PgTable found, FindTable(first));
     std::string restriction = where_ ? "(" + *where_ + "\n)" : "";
     const std::string where = restriction.empty() ? "" : " WHERE " + restriction;
     if (condition != nullptr) {
+      RETURN_IF_ERROR(ReadPgColumns(first, &found));
       ASSIGN_OR_RETURN(const std::string more, condition(first, found));
       restriction += (restriction.empty() ? "" : " AND ") + more;
     }
@@ -388,6 +392,7 @@ class PostgresqlStore final : public Store {
   const std::optional<uint64_t> connections_;  // exactly as many, if the table has as many pages
   const uint64_t connections_max_;
   const std::chrono::milliseconds statement_timeout_;
+  const std::shared_ptr<IdleConnections> idle_;
   std::optional<std::string> where_;  // constant once it is read
   std::stop_token stop_;
 

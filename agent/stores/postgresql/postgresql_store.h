@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
@@ -22,6 +23,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPostgresqlStore(const StoreUrl& url,
 // The tables of one schema: partitioned ones as one table, those that inherit from another for
 // themselves too; and its views, materialised views and foreign tables, which are marked.
 absl::StatusOr<TableList> ListPostgresqlTables(const StoreUrl& url,
-                                               const StoreOptions& options = {});
+                                               const StoreOptions& options = {},
+                                               const std::stop_token& stop = {});
 
 }  // namespace driftwood::agent

@@ -199,4 +199,9 @@ absl::Status SqliteConnection::BeginSnapshot() const {
   return Execute(kReadHeader);
 }
 
+bool SqliteConnection::EndSnapshot() const {
+  const bool ended = sqlite3_get_autocommit(get()) != 0 || Execute("COMMIT").ok();
+  return ended && sqlite3_get_autocommit(get()) != 0;
+}
+
 }  // namespace driftwood::agent

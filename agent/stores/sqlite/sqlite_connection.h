@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -50,6 +51,10 @@ class SqliteConnection {
   absl::Status Execute(const std::string& sql) const;
   // Begins a read transaction and takes its snapshot at once.
   absl::Status BeginSnapshot() const;
+  // True: there is no transaction any more. No statement is left that has begun.
+  bool EndSnapshot() const;
+  // From now on that token. Not while a statement runs.
+  void StopWith(std::stop_token stop) { stop_ = std::move(stop); }
   // SQLite's own handle of the file: to read it and to write it back without another descriptor,
   // whose closing would drop the locks that SQLite holds. Internal if there is none.
   absl::StatusOr<sqlite3_file*> File() const;
@@ -64,7 +69,7 @@ class SqliteConnection {
   static int WaitForLock(void* connection, int waits);
 
   const std::string path_;
-  const std::stop_token stop_;
+  std::stop_token stop_;
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> database_;
 };
 

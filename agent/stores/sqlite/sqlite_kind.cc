@@ -13,8 +13,12 @@ const StoreKind& SqliteKind() {
           .endings = {{".db", "sqlite"}, {".sqlite", "sqlite"}, {".sqlite3", "sqlite"}},
           .magic = std::string("SQLite format 3", 16),
       },
-      [](const StoreUrl& url, const StoreOptions&) { return OpenSqliteStore(url); },
-      [](const StoreUrl& url, const StoreOptions&) { return ListSqliteTables(url); }};
+      [](const StoreUrl& url, const StoreOptions& options) {
+        return OpenSqliteStore(url, options.idle);
+      },
+      [](const StoreUrl& url, const StoreOptions&, const std::stop_token& stop) {
+        return ListSqliteTables(url, stop);
+      }};
   return kind;
 }
 

@@ -25,10 +25,10 @@ absl::StatusOr<std::set<std::string>> ShadowTables(const SqliteConnection& conne
 
 }  // namespace
 
-absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url) {
+absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url, const std::stop_token& stop) {
   RETURN_IF_ERROR(url.OnlyKnows({}));
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection,
-                   SqliteConnection::Open(url.path));
+                   SqliteConnection::Open(url.path, stop));
   RETURN_IF_ERROR(connection->BeginSnapshot());
   TableList list;
   list.source = url.ToString();

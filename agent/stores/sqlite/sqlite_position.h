@@ -39,6 +39,8 @@ class SqliteWatch {
   // Of what a connection that was opened after Begin() has read in its transaction, which is still
   // open: empty if it is proven to be of one state.
   std::string WhyNotOneState(const SqliteConnection& connection) const;
+  // It is in WAL mode.
+  bool HasLog() const { return log_.has_value(); }
   bool IsProofForLater() const { return file_->IsProofForLater(true); }
 
  private:

@@ -1,5 +1,6 @@
 #include "agent/stores/sqlite/sqlite_scan.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -186,13 +187,19 @@ absl::StatusOr<SqliteStatement> PrepareQuery(const SqliteConnection& connection,
 
 class SqliteScan final : public Scan {
  public:
-  SqliteScan(std::unique_ptr<SqliteConnection> connection, merkle::LinkedStop stop,
-             SqliteQuery query, SqliteStatement statement, std::string moving)
-      : connection_(std::move(connection)),
+  SqliteScan(SqliteReader reader, SqliteReaders readers, merkle::LinkedStop stop, SqliteQuery query,
+             SqliteStatement statement, std::string moving)
+      : reader_(std::move(reader)),
+        readers_(std::move(readers)),
         stop_(std::move(stop)),
         query_(std::move(query)),
         statement_(std::move(statement)),
         moving_(std::move(moving)) {}
+
+  ~SqliteScan() override {
+    statement_.reset();
+    if (!stop_.stopped()) readers_.Give(std::move(reader_));
+  }
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     if (at_end_) return std::unique_ptr<RowBatch>();
@@ -208,9 +215,10 @@ class SqliteScan final : public Scan {
         break;
       }
       const uint64_t origin =
-          query_.has_rowid ? static_cast<uint64_t>(statement_.Int(static_cast<int>(query_.columns)))
-                           : rows_;
-      RETURN_IF_ERROR(batch->Take(statement_.get(), origin));
+          query_.has_rowid
+              ? static_cast<uint64_t>(statement_->Int(static_cast<int>(query_.columns)))
+              : rows_;
+      RETURN_IF_ERROR(batch->Take(statement_->get(), origin));
       ++rows_;
     }
     if (batch->rows() == 0) return std::unique_ptr<RowBatch>();
@@ -222,14 +230,14 @@ class SqliteScan final : public Scan {
   absl::StatusOr<End> Finish() override {
     if (!at_end_) return absl::InternalError("the scan was not read to its end");
     if (!moving_.empty()) return End{"", moving_};
-    if (query_.watch == nullptr) return End{query_.position, ""};
+    if (reader_.watch == nullptr) return End{query_.position, ""};
     End end;
-    end.not_point_in_time = query_.watch->WhyNotOneState(*connection_);
+    end.not_point_in_time = reader_.watch->WhyNotOneState(*reader_.connection);
     // A key that was not met would count as gone.
     if (query_.by_key && !end.not_point_in_time.empty()) {
       return absl::AbortedError(end.not_point_in_time);
     }
-    if (end.not_point_in_time.empty() && query_.watch->IsProofForLater()) {
+    if (end.not_point_in_time.empty() && reader_.watch->IsProofForLater()) {
       end.position = query_.position;
     }
     return end;
@@ -240,32 +248,33 @@ class SqliteScan final : public Scan {
  private:
   // What looks like damage may be a file that was overwritten.
   absl::Status Explain(const absl::Status& status) const {
-    if (query_.watch == nullptr || absl::IsCancelled(status)) return status;
-    const std::string why = query_.watch->WhyNotOneState(*connection_);
+    if (reader_.watch == nullptr || absl::IsCancelled(status)) return status;
+    const std::string why = reader_.watch->WhyNotOneState(*reader_.connection);
     if (why.empty()) return status;
     return absl::AbortedError(why + ", and " + std::string(status.message()));
   }
 
   // The next row of the query, or of the next key's.
   absl::StatusOr<bool> Step() {
-    if (!query_.by_key) return statement_.Step();
+    if (!query_.by_key) return statement_->Step();
     for (;;) {
       if (in_key_) {
-        ASSIGN_OR_RETURN(const bool row, statement_.Step());
+        ASSIGN_OR_RETURN(const bool row, statement_->Step());
         if (row) return true;
         in_key_ = false;
       }
       if (next_key_ == query_.keys.size()) return false;
-      RETURN_IF_ERROR(statement_.Reset());
-      RETURN_IF_ERROR(statement_.Bind(1, query_.keys[next_key_++]));
+      RETURN_IF_ERROR(statement_->Reset());
+      RETURN_IF_ERROR(statement_->Bind(1, query_.keys[next_key_++]));
       in_key_ = true;
     }
   }
 
-  const std::unique_ptr<SqliteConnection> connection_;
+  SqliteReader reader_;
+  const SqliteReaders readers_;
   merkle::LinkedStop stop_;  // of the connection
   const SqliteQuery query_;
-  SqliteStatement statement_;  // ends before its connection
+  std::optional<SqliteStatement> statement_;  // ends before its connection
   uint64_t rows_ = 0;
   bool at_end_ = false;
   std::string moving_;  // why the rows would be others a moment later; empty: they would not
@@ -275,14 +284,14 @@ class SqliteScan final : public Scan {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
+absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(SqliteReader reader, SqliteReaders readers,
                                                       merkle::LinkedStop stop, SqliteQuery query) {
   std::string random;
-  ASSIGN_OR_RETURN(SqliteStatement statement, PrepareQuery(*connection, query.sql, &random));
+  ASSIGN_OR_RETURN(SqliteStatement statement, PrepareQuery(*reader.connection, query.sql, &random));
   std::string moving = random.empty() ? "" : query.display + " calls " + random + "()";
-  return std::unique_ptr<Scan>(std::make_unique<SqliteScan>(std::move(connection), std::move(stop),
-                                                            std::move(query), std::move(statement),
-                                                            std::move(moving)));
+  return std::unique_ptr<Scan>(
+      std::make_unique<SqliteScan>(std::move(reader), std::move(readers), std::move(stop),
+                                   std::move(query), std::move(statement), std::move(moving)));
 }
 
 }  // namespace driftwood::agent

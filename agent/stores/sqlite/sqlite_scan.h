@@ -8,8 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/source/store.h"
-#include "agent/stores/sqlite/sqlite_connection.h"
-#include "agent/stores/sqlite/sqlite_position.h"
+#include "agent/stores/sqlite/sqlite_reader.h"
 #include "merkle/os/stop.h"
 
 namespace driftwood::agent {
@@ -23,12 +22,10 @@ struct SqliteQuery {
   bool by_key = false;
   std::vector<int64_t> keys;
   std::string position;  // of the snapshot; empty if it can't be proven
-  // From before the connection was opened; null: its end says nothing of points in time.
-  std::unique_ptr<SqliteWatch> watch;
 };
 
-// `connection` has its snapshot, and was opened with the token of `stop`.
-absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(std::unique_ptr<SqliteConnection> connection,
+// The reader has its snapshot, and the token of `stop`. It goes to `readers` in the end.
+absl::StatusOr<std::unique_ptr<Scan>> StartSqliteScan(SqliteReader reader, SqliteReaders readers,
                                                       merkle::LinkedStop stop, SqliteQuery query);
 
 }  // namespace driftwood::agent

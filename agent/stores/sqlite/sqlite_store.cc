@@ -34,35 +34,20 @@ bool IsUnknownType(const SourceColumn& column) {
 
 class SqliteStore final : public Store {
  public:
-  explicit SqliteStore(const StoreUrl& url) : url_(url), table_(url.Parameter("table")) {}
+  SqliteStore(const StoreUrl& url, std::shared_ptr<IdleConnections> idle)
+      : url_(url), table_(url.Parameter("table")), readers_(std::move(idle), url.path) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
   absl::StatusOr<SourceDescription> Describe() override {
+    if (std::optional<SqliteReader> kept = readers_.Take(stop_)) {
+      absl::StatusOr<SourceDescription> description = Describe(*kept->connection);
+      readers_.Give(*std::move(kept));
+      return description;
+    }
     ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
     RETURN_IF_ERROR(connection->BeginSnapshot());
-    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
-    SourceDescription description;
-    description.source = url_.ToString();
-    std::vector<std::string> names;
-    for (const SqliteColumn& column : table.columns) {
-      names.push_back(column.name);
-      description.columns.push_back(AsSourceColumn(column));
-      if (!IsUnknownType(description.columns.back())) continue;
-      description.warnings.push_back(
-          "column " + Printable(column.name) + " of " + Printable(table.name) +
-          " has the declared type " + Printable(column.declared) +
-          ", which is not known: its values are compared as they are (choose a type with --types "
-          "or leave it out with --ignore)");
-    }
-    description.key = table.key;
-    if (url_.Parameter("key")) {
-      description.key = url_.List("key");
-      RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
-    }
-    ASSIGN_OR_RETURN(description.records_estimate, EstimateRecords(*connection, table));
-    description.identity = FileIdentity(url_.path, table.name);
-    return description;
+    return Describe(*connection);
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
@@ -104,7 +89,8 @@ class SqliteStore final : public Store {
     const std::string no_index = " NOT INDEXED";
     if (query.sql.ends_with(no_index)) query.sql.erase(query.sql.size() - no_index.size());
     query.sql += " WHERE " + (where.empty() ? "FALSE" : where);
-    return StartSqliteScan(std::move(connection), std::move(stop), std::move(query));
+    return StartSqliteScan({std::move(connection), nullptr}, readers_, std::move(stop),
+                           std::move(query));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
@@ -124,6 +110,31 @@ class SqliteStore final : public Store {
   }
 
  private:
+  absl::StatusOr<SourceDescription> Describe(const SqliteConnection& connection) const {
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(connection));
+    SourceDescription description;
+    description.source = url_.ToString();
+    std::vector<std::string> names;
+    for (const SqliteColumn& column : table.columns) {
+      names.push_back(column.name);
+      description.columns.push_back(AsSourceColumn(column));
+      if (!IsUnknownType(description.columns.back())) continue;
+      description.warnings.push_back(
+          "column " + Printable(column.name) + " of " + Printable(table.name) +
+          " has the declared type " + Printable(column.declared) +
+          ", which is not known: its values are compared as they are (choose a type with --types "
+          "or leave it out with --ignore)");
+    }
+    description.key = table.key;
+    if (url_.Parameter("key")) {
+      description.key = url_.List("key");
+      RETURN_IF_ERROR(CheckKeyColumns(url_.ToString(), names, description.key));
+    }
+    ASSIGN_OR_RETURN(description.records_estimate, EstimateRecords(connection, table));
+    description.identity = FileIdentity(url_.path, table.name);
+    return description;
+  }
+
   // Of what keys mostly are.
   static absl::StatusOr<std::string> Literal(const SourceValue& value) {
     if (value.kind == SourceValue::Kind::kInt64) return std::to_string(value.int64);
@@ -138,12 +149,25 @@ class SqliteStore final : public Store {
     return SqliteConnection::Open(url_.path, std::move(stop));
   }
 
-  // `locked` is to be kept until the connection that reads has its snapshot.
-  absl::StatusOr<std::unique_ptr<SqliteWatch>> Watch(
-      std::unique_ptr<SqliteConnection>* locked) const {
-    ASSIGN_OR_RETURN(*locked, Connect());
-    RETURN_IF_ERROR((*locked)->BeginSnapshot());
-    return SqliteWatch::Begin(**locked, stop_);
+  // With its snapshot; and the snapshot's position, empty if it can't be proven.
+  absl::StatusOr<SqliteReader> Begin(const std::stop_token& stop, std::string* position) const {
+    if (std::optional<SqliteReader> kept = readers_.Take(stop)) {
+      ASSIGN_OR_RETURN(*position, SqlitePosition(*kept->connection));
+      return *std::move(kept);
+    }
+    // Kept until the connection that reads has its snapshot.
+    ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> locked, Connect());
+    RETURN_IF_ERROR(locked->BeginSnapshot());
+    SqliteReader reader;
+    ASSIGN_OR_RETURN(reader.watch, SqliteWatch::Begin(*locked, stop_));
+    ASSIGN_OR_RETURN(reader.connection, Connect(stop));
+    const absl::StatusOr<std::string> before = SqlitePosition(*reader.connection);
+    RETURN_IF_ERROR(reader.connection->BeginSnapshot());
+    // Of a database that was replaced meanwhile, SQLite reads the old file with the new one's log.
+    ASSIGN_OR_RETURN(const std::string after, SqlitePosition(*reader.connection));
+    // A snapshot that a commit fell beside can't be told from its neighbours.
+    if (before.ok() && *before == after) *position = after;
+    return reader;
   }
 
   absl::StatusOr<SqliteTable> ReadTable(const SqliteConnection& connection) const {
@@ -207,40 +231,34 @@ class SqliteStore final : public Store {
   // Unimplemented if `key` is given and is no INTEGER PRIMARY KEY.
   absl::StatusOr<std::unique_ptr<Scan>> Start(const std::vector<std::string>& columns,
                                               const std::string* key, std::vector<int64_t> keys) {
-    std::unique_ptr<SqliteConnection> locked;
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteWatch> watch, Watch(&locked));
     merkle::LinkedStop stop(stop_);
-    ASSIGN_OR_RETURN(std::unique_ptr<SqliteConnection> connection, Connect(stop.token()));
-    const absl::StatusOr<std::string> before = SqlitePosition(*connection);
-    RETURN_IF_ERROR(connection->BeginSnapshot());
-    const absl::StatusOr<std::string> after = SqlitePosition(*connection);
-    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*connection));
-    // Of a database that was replaced meanwhile, SQLite reads the old file with the new one's log.
-    RETURN_IF_ERROR(after.status());
+    std::string position;
+    ASSIGN_OR_RETURN(SqliteReader reader, Begin(stop.token(), &position));
+    ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(*reader.connection));
     if (key != nullptr && !table.IsRowidAlias(*key)) {
       return absl::UnimplementedError(Printable(*key) + " is no integer primary key");
     }
-    ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*connection, table, columns, key));
+    ASSIGN_OR_RETURN(SqliteQuery query, QueryFor(*reader.connection, table, columns, key));
     query.keys = std::move(keys);
-    query.watch = std::move(watch);
-    // A snapshot that a commit fell beside can't be told from its neighbours. What a view or a
-    // virtual table shows need not depend on the file alone: on the clock, say.
-    if (before.ok() && *before == *after && !table.is_view && !table.is_virtual) {
-      query.position = PositionOf(*before, table);
+    // What a view or a virtual table shows need not depend on the file alone: on the clock, say.
+    if (!position.empty() && !table.is_view && !table.is_virtual) {
+      query.position = PositionOf(position, table);
     }
-    return StartSqliteScan(std::move(connection), std::move(stop), std::move(query));
+    return StartSqliteScan(std::move(reader), readers_, std::move(stop), std::move(query));
   }
 
   const StoreUrl url_;
   const std::optional<std::string> table_;
+  const SqliteReaders readers_;
   std::stop_token stop_;
 };
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const StoreUrl& url) {
+absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const StoreUrl& url,
+                                                       std::shared_ptr<IdleConnections> idle) {
   RETURN_IF_ERROR(url.OnlyKnows({"table", "key"}));
-  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(url));
+  return std::unique_ptr<Store>(std::make_unique<SqliteStore>(url, std::move(idle)));
 }
 
 }  // namespace driftwood::agent

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -77,13 +78,18 @@ class FileScan final : public Scan {
  public:
   explicit FileScan(FileScanJob job)
       : job_(std::make_shared<SharedJob>(std::move(job))),
-        chunks_(*(*job_)->file, (*job_)->first_record, (*job_)->end, (*job_)->chunks,
-                (*job_)->decoder->NewRecordEnds()) {}
+        chunks_(Chunks((*job_)->first_record, (*job_)->end)) {}
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     RETURN_IF_ERROR(job_->failure());
     if (!error_.ok()) return error_;
-    absl::StatusOr<RecordChunks::Step> step = chunks_.Next();
+    absl::StatusOr<RecordChunks::Step> step = chunks_->Next();
+    const bool rest = step.ok() && std::holds_alternative<std::monostate>(*step) && begun_at_;
+    if (rest) {
+      read_before_ = chunks_->bytes_read() - *begun_at_;
+      chunks_ = Chunks((*job_)->first_record, *std::exchange(begun_at_, std::nullopt));
+      return Next();
+    }
     if (!step.ok()) return error_ = step.status();
     if (Chunk* chunk = std::get_if<Chunk>(&*step))
       return std::make_unique<FileBatch>(job_, std::move(*chunk));
@@ -92,7 +98,16 @@ class FileScan final : public Scan {
     return std::unique_ptr<RowBatch>();
   }
 
-  uint64_t Progress() const override { return chunks_.bytes_read(); }
+  bool BeginAt(uint64_t origin) override {
+    if (origin <= (*job_)->first_record || origin >= (*job_)->end) return false;
+    begun_at_ = origin;
+    chunks_ = Chunks(origin, (*job_)->end);
+    return true;
+  }
+
+  uint64_t Progress() const override {
+    return read_before_ + chunks_->bytes_read() - begun_at_.value_or(0);
+  }
 
   absl::StatusOr<End> Finish() override {
     // A caller that missed an error must not be told that the scan went well.
@@ -104,8 +119,15 @@ class FileScan final : public Scan {
   }
 
  private:
+  std::unique_ptr<RecordChunks> Chunks(uint64_t begin, uint64_t end) const {
+    return std::make_unique<RecordChunks>(*(*job_)->file, begin, end, (*job_)->chunks,
+                                          (*job_)->decoder->NewRecordEnds());
+  }
+
   const std::shared_ptr<SharedJob> job_;
-  RecordChunks chunks_;
+  std::unique_ptr<RecordChunks> chunks_;
+  std::optional<uint64_t> begun_at_;  // what precedes it is still to come
+  uint64_t read_before_ = 0;          // bytes, before `chunks_`
   absl::Status error_ = absl::OkStatus();  // of reading; sticky
   bool at_end_ = false;
 };

@@ -15,7 +15,7 @@
 namespace driftwood::agent {
 namespace {
 
-using std::string_view_literals::operator""sv;
+using std::string_view_literals::operator""sv;  // NOLINT(misc-unused-using-decls): it is
 
 constexpr size_t kBlockBytes = size_t{64} << 10;
 constexpr char16_t kNone = 0;

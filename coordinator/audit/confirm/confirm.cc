@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "merkle/check.h"
+#include "merkle/status_macros.h"
 
 namespace driftwood::coordinator {
 
@@ -56,22 +57,63 @@ Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t
                            int passes_max)
     : sources_(std::move(sources)), passes_max_(passes_max) {
   DRIFTWOOD_CHECK(passes_max >= 1);
-  // In the order of their precedence: those within reach are the first of them.
+  uint64_t found = result.divergences.size();
+  for (const MissingRun& run : result.runs) found += run.listed.size();
+  candidates_.reserve(static_cast<size_t>(std::min(keys_max, found)));
+  // In the order of their precedence.
   const auto add = [&](const Divergence& divergence, std::optional<size_t> run) {
-    known_.push_back(&divergence);
-    if (candidates_.size() >= keys_max) return;
     Candidate& candidate = candidates_.emplace_back();
-    candidate.found = &divergence;
+    candidate.found = divergence;
     candidate.run = run;
   };
-  for (const Divergence& divergence : result.divergences) add(divergence, std::nullopt);
+  DivergenceReader outside_runs(result.divergences);
+  while (candidates_.size() < keys_max) {
+    const absl::StatusOr<bool> more = outside_runs.Advance();
+    if (!more.ok()) {
+      status_ = more.status();
+      candidates_.clear();
+      return;
+    }
+    if (!*more) break;
+    add(outside_runs.divergence(), std::nullopt);
+  }
   for (size_t run = 0; run < result.runs.size(); ++run) {
-    for (const Divergence& divergence : result.runs[run].listed) add(divergence, run);
+    for (const Divergence& divergence : result.runs[run].listed) {
+      if (candidates_.size() < keys_max) add(divergence, run);
+    }
   }
   // A result that is not complete may have a key twice: the first one stands for it.
-  SortUnique(&known_, [](const Divergence* one) -> const std::string& { return one->key; });
-  SortUnique(&candidates_,
-             [](const Candidate& one) -> const std::string& { return one.found->key; });
+  SortUnique(&candidates_, [](const Candidate& one) -> const std::string& { return one.found.key; });
+}
+
+KnownDivergences::KnownDivergences(const WalkResult& result) : outside_runs_(result.divergences) {
+  for (const MissingRun& run : result.runs) {
+    for (const Divergence& divergence : run.listed) in_runs_.push_back(&divergence);
+  }
+  SortUnique(&in_runs_, [](const Divergence* one) -> const std::string& { return one->key; });
+  std::reverse(in_runs_.begin(), in_runs_.end());
+  begun_ = AdvanceOutsideRuns();
+}
+
+absl::Status KnownDivergences::AdvanceOutsideRuns() {
+  ASSIGN_OR_RETURN(outside_left_, outside_runs_.Advance());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> KnownDivergences::Advance() {
+  RETURN_IF_ERROR(begun_);
+  if (divergence_ == &outside_runs_.divergence()) RETURN_IF_ERROR(AdvanceOutsideRuns());
+  if (!outside_left_ && in_runs_.empty()) return false;
+  const bool in_run = !in_runs_.empty() &&
+                      (!outside_left_ || in_runs_.back()->key < outside_runs_.divergence().key);
+  if (in_run) {
+    divergence_ = in_runs_.back();
+    in_runs_.pop_back();
+    return true;
+  }
+  divergence_ = &outside_runs_.divergence();
+  if (!in_runs_.empty() && in_runs_.back()->key == divergence_->key) in_runs_.pop_back();
+  return true;
 }
 
 bool Confirmation::IsOpen(const Candidate& candidate) const {
@@ -83,7 +125,7 @@ bool Confirmation::IsOpen(const Candidate& candidate) const {
 std::vector<std::string> Confirmation::OpenKeys() const {
   std::vector<std::string> keys;
   for (const Candidate& candidate : candidates_) {
-    if (IsOpen(candidate)) keys.push_back(candidate.found->key);
+    if (IsOpen(candidate)) keys.push_back(candidate.found.key);
   }
   return keys;
 }
@@ -96,7 +138,7 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
   std::vector<RecordCursor> cursors = CursorsOf(readings);
   for (const std::string& key : keys) {
     const auto at = AtOrAfter(key);
-    if (at == candidates_.end() || at->found->key != key) continue;
+    if (at == candidates_.end() || at->found.key != key) continue;
     const auto candidate = candidates_.begin() + (at - candidates_.begin());
     if (!complete || readings.size() != sources_.sources()) {
       if (IsOpen(*candidate)) {
@@ -152,7 +194,7 @@ void Confirmation::TakeTags(Candidate* candidate, bool same_as_before,
 }
 
 void Confirmation::Judge(Candidate* candidate, Seen seen) {
-  const Divergence& found = *candidate->found;
+  const Divergence& found = candidate->found;
   const bool same_as_found = seen.states == found.states && seen.duplicates == found.duplicates;
   const bool same_as_before =
       seen.states == candidate->now && seen.duplicates == candidate->duplicates_now;
@@ -165,19 +207,33 @@ void Confirmation::Judge(Candidate* candidate, Seen seen) {
   }
   candidate->now = std::move(seen.states);
   candidate->duplicates_now = std::move(seen.duplicates);
-  candidate->copies = std::move(seen.copies);
+  const bool any_copies = std::any_of(seen.copies.begin(), seen.copies.end(),
+                                      [](uint64_t copies) { return copies > 0; });
+  candidate->copies = any_copies ? std::move(seen.copies) : std::vector<uint64_t>();
   TakeTags(candidate, same_as_before, seen.records);
 }
 
 std::vector<Candidate>::const_iterator Confirmation::AtOrAfter(const std::string& key) const {
   return std::lower_bound(
       candidates_.begin(), candidates_.end(), key,
-      [](const Candidate& a, const std::string& wanted) { return a.found->key < wanted; });
+      [](const Candidate& a, const std::string& wanted) { return a.found.key < wanted; });
 }
 
 const Candidate* Confirmation::Find(const std::string& key) const {
   const auto candidate = AtOrAfter(key);
-  return candidate == candidates_.end() || candidate->found->key != key ? nullptr : &*candidate;
+  return candidate == candidates_.end() || candidate->found.key != key ? nullptr : &*candidate;
+}
+
+const FoundRecord* RecordCursor::Find(const std::string& key) {
+  const auto below = [](const FoundRecord& record, const std::string& k) { return record.key < k; };
+  ptrdiff_t step = 1;
+  auto end = at_;
+  for (; end != end_ && below(*end, key); step *= 2) {
+    at_ = end + 1;
+    end = step < end_ - end ? end + step : end_;
+  }
+  at_ = std::lower_bound(at_, end, key, below);
+  return at_ == end_ || at_->key != key ? nullptr : &*at_;
 }
 
 std::vector<RecordCursor> CursorsOf(const Readings& readings) {

@@ -29,18 +29,14 @@
 
 namespace driftwood::coordinator {
 
-// What a replica holds for a key; absent: it lacks the key. By replica. Of a duplicate what the
-// first of the sources holds that have it.
-using States = std::vector<std::optional<merkle::Digest>>;
-
 // A divergence within reach of the confirmation.
 struct Candidate {
-  const Divergence* found = nullptr;  // of the walk's result
-  std::optional<size_t> run;          // index of the missing run that has it
+  Divergence found;           // as in the walk's result
+  std::optional<size_t> run;  // index of the missing run that has it
   RecordStatus status = RecordStatus::kUnconfirmed;
   int passes = 0;  // in which it was to be read
   States now;      // as last read from all replicas; empty: never
-  // Of a multiset: how many copies each replica had then; empty: never read.
+  // Of a multiset's record that any replica had then: how many copies each of them had.
   std::vector<uint64_t> copies{};
   std::vector<Duplicate> duplicates_now{};  // beside `now`
   bool outside_filter = false;              // `now` is what there is without the replicas' filters
@@ -50,9 +46,9 @@ struct Candidate {
 
   // In flight, and no replica has it any more.
   bool GoneEverywhere() const;
-  const States& states() const { return now.empty() ? found->states : now; }
+  const States& states() const { return now.empty() ? found.states : now; }
   const std::vector<Duplicate>& duplicates() const {
-    return now.empty() ? found->duplicates : duplicates_now;
+    return now.empty() ? found.duplicates : duplicates_now;
   }
   // Divergent, of the kind "changed", and it is known in which of the `columns` it differs.
   bool ChangedColumnsKnown(size_t columns) const;
@@ -68,11 +64,9 @@ class RecordCursor {
   explicit RecordCursor(const std::vector<FoundRecord>& records)
       : at_(records.begin()), end_(records.end()) {}
 
-  // Null: the replica lacks the key. Lives as long as the reading.
-  const FoundRecord* Find(const std::string& key) {
-    while (at_ != end_ && at_->key < key) ++at_;
-    return at_ == end_ || at_->key != key ? nullptr : &*at_;
-  }
+  // Null: the replica lacks the key. Lives as long as the reading. The next one is found at once,
+  // and one far off as fast as by halving.
+  const FoundRecord* Find(const std::string& key);
 
  private:
   std::vector<FoundRecord>::const_iterator at_;
@@ -81,12 +75,38 @@ class RecordCursor {
 // One for each reading; along one that failed nothing is found.
 std::vector<RecordCursor> CursorsOf(const Readings& readings);
 
+// All that is known to diverge, by key, each key once: those listed of missing runs included. One
+// thread.
+class KnownDivergences {
+ public:
+  // `result` must outlive it.
+  explicit KnownDivergences(const WalkResult& result);
+  KnownDivergences(const KnownDivergences&) = delete;
+  KnownDivergences& operator=(const KnownDivergences&) = delete;
+
+  // Steps to the next one (at first: the first); false at the end.
+  absl::StatusOr<bool> Advance();
+  // Until the next Advance().
+  const Divergence& divergence() const { return *divergence_; }
+
+ private:
+  absl::Status AdvanceOutsideRuns();
+
+  DivergenceReader outside_runs_;
+  bool outside_left_ = false;
+  std::vector<const Divergence*> in_runs_;   // those left, the next one last
+  const Divergence* divergence_ = nullptr;  // null before the first
+  absl::Status begun_;
+};
+
 class Confirmation {
  public:
-  // `result` must outlive it; its sources are those of `sources`. Within reach are the first
+  // `result` is of the sources of `sources`. Within reach are the first
   // `keys_max` of its divergences: those outside missing runs first, then the listed ones of the
   // runs. `passes_max`: how often one is read that keeps changing; at least 1.
   Confirmation(const WalkResult& result, SourceMap sources, uint64_t keys_max, int passes_max);
+  // Why what was found could not be read: then there are no candidates.
+  const absl::Status& status() const { return status_; }
 
   // The keys to be read in the next pass, ascending; empty: nothing is open any more.
   std::vector<std::string> OpenKeys() const;
@@ -98,9 +118,7 @@ class Confirmation {
   void Take(const std::vector<std::string>& keys, const Readings& readings,
             bool outside_filter = false);
 
-  // All that is known to diverge, by key, each key once: those listed of missing runs included.
-  const std::vector<const Divergence*>& known() const { return known_; }
-  // Those of them within reach, by key.
+  // What is within reach, by key.
   const std::vector<Candidate>& candidates() const { return candidates_; }
   // Null: beyond reach.
   const Candidate* Find(const std::string& key) const;
@@ -124,8 +142,8 @@ class Confirmation {
 
   const SourceMap sources_;
   const int passes_max_;
-  std::vector<const Divergence*> known_;
   std::vector<Candidate> candidates_;
+  absl::Status status_;
   bool tags_contradicted_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "merkle/record/encoding.h"
+#include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
 
@@ -148,11 +149,12 @@ ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& sch
   return record;
 }
 
-void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report) {
-  for (const Divergence& divergence : result.divergences) {
+absl::Status CountDivergences(const WalkResult& result, const Confirmation& confirmation,
+                              Report* report) {
+  const absl::Status read = result.divergences.ForEach([&](const Divergence& divergence) {
     ++report->statuses.unconfirmed;
     Tally(divergence.states, divergence.duplicates, report, /*add=*/true);
-  }
+  });
   for (const MissingRun& run : result.runs) {
     const uint64_t keys = KeysOf(run);
     const uint64_t duplicate = DuplicatesIn(run);
@@ -165,12 +167,13 @@ void CountDivergences(const WalkResult& result, const Confirmation& confirmation
   // Those re-read count as what they are now.
   for (const Candidate& candidate : confirmation.candidates()) {
     --report->statuses.unconfirmed;
-    Tally(candidate.found->states, candidate.found->duplicates, report, /*add=*/false);
+    Tally(candidate.found.states, candidate.found.duplicates, report, /*add=*/false);
     CountStatus(candidate, &report->statuses);
     if (candidate.status != RecordStatus::kInFlight)
       Tally(candidate.states(), candidate.duplicates(), report, /*add=*/true);
   }
   report->total = report->statuses.divergent();
+  return read.ok() ? confirmation.status() : read;
 }
 
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation) {
@@ -199,17 +202,18 @@ std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& c
                    &candidate->duplicates()};
 }
 
-std::vector<std::vector<std::string>> FirstMissing(const Confirmation& confirmation,
-                                                   size_t replicas, size_t max) {
+absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(
+    const WalkResult& result, const Confirmation& confirmation, size_t replicas, size_t max) {
   std::vector<std::vector<std::string>> missing(replicas);
-  bool any_left = max > 0;
-  for (const Divergence* const found : confirmation.known()) {
-    if (!any_left) break;
-    const std::optional<ListedKey> one = ListedAs(*found, confirmation);
+  KnownDivergences known(result);
+  for (bool any_left = max > 0; any_left;) {
+    ASSIGN_OR_RETURN(const bool more, known.Advance());
+    if (!more) break;
+    const std::optional<ListedKey> one = ListedAs(known.divergence(), confirmation);
     if (!one) continue;
     any_left = false;
     for (size_t i = 0; i < replicas; ++i) {
-      if (!(*one->states)[i] && missing[i].size() < max) missing[i].push_back(found->key);
+      if (!(*one->states)[i] && missing[i].size() < max) missing[i].push_back(one->found->key);
       any_left = any_left || missing[i].size() < max;
     }
   }
@@ -236,14 +240,22 @@ std::string CheckMultisets(const WalkResult& result, const Report& report) {
   return "";
 }
 
-std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
-                        size_t i) {
-  uint64_t parts = result.records_proven_equal;
-  for (const Divergence& divergence : result.divergences) parts += divergence.RecordsIn(i);
-  for (const MissingRun& run : result.runs) parts += run.summaries[i].count;
-  if (parts == roots[i].count) return "";
-  return "the parts of the comparison add up to " + GroupDigits(parts) + " records, not to the " +
-         GroupDigits(roots[i].count) + " that it has";
+absl::StatusOr<std::vector<std::string>> CheckTotals(const WalkResult& result,
+                                                     const std::vector<merkle::Summary>& roots) {
+  std::vector<uint64_t> parts(roots.size(), result.records_proven_equal);
+  RETURN_IF_ERROR(result.divergences.ForEach([&](const Divergence& divergence) {
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] += divergence.RecordsIn(i);
+  }));
+  for (const MissingRun& run : result.runs) {
+    for (size_t i = 0; i < parts.size(); ++i) parts[i] += run.summaries[i].count;
+  }
+  std::vector<std::string> wrong(roots.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i] == roots[i].count) continue;
+    wrong[i] = "the parts of the comparison add up to " + GroupDigits(parts[i]) +
+               " records, not to the " + GroupDigits(roots[i].count) + " that it has";
+  }
+  return wrong;
 }
 
 std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns) {

@@ -36,17 +36,19 @@ ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& sch
 
 // Fills `total`, `statuses`, `missing`, `changed` and `duplicate`: keys inside runs included,
 // listed or not.
-void CountDivergences(const WalkResult& result, const Confirmation& confirmation, Report* report);
+// An error is that of reading `result`: not all is counted then.
+absl::Status CountDivergences(const WalkResult& result, const Confirmation& confirmation,
+                              Report* report);
 
 // Of each run of `result`, what became of its keys.
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation);
 
-// Absent: it is in flight. Valid until the next Take().
+// Absent: it is in flight. Valid until the next Take(), and as long as `found`.
 std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& confirmation);
 
 // By replica: the first `max` of them that it lacks.
-std::vector<std::vector<std::string>> FirstMissing(const Confirmation& confirmation,
-                                                   size_t replicas, size_t max);
+absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(
+    const WalkResult& result, const Confirmation& confirmation, size_t replicas, size_t max);
 
 // Empty if all keys that the walk found divergent are in the report's counts, once each: a check
 // of our own arithmetic.
@@ -55,10 +57,10 @@ std::string CheckStatuses(const WalkResult& result, const Report& report);
 // Empty unless multisets were found equal and yet differ in their numbers of records.
 std::string CheckMultisets(const WalkResult& result, const Report& report);
 
-// `roots` by replica. Empty if replica `i`'s root count is what the walk's parts add up to; else
+// `roots` by replica. By replica: empty if its root count is what the walk's parts add up to; else
 // what is wrong. A last check of our own arithmetic, independent of the walk's.
-std::string CheckTotals(const WalkResult& result, const std::vector<merkle::Summary>& roots,
-                        size_t i);
+absl::StatusOr<std::vector<std::string>> CheckTotals(const WalkResult& result,
+                                                     const std::vector<merkle::Summary>& roots);
 
 // In which columns the changed records that were re-read differ. Absent: it is not known of any.
 std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns);

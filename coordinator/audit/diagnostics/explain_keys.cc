@@ -16,7 +16,6 @@
 namespace driftwood::coordinator {
 namespace {
 
-using merkle::Column;
 using merkle::Value;
 
 // Of one replica, for each of which the other's are looked through for what they might have in

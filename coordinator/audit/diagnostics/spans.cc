@@ -62,15 +62,10 @@ absl::StatusOr<std::vector<std::string>> AskKeys(Peer& peer, size_t cells) {
   return std::move(answer.keys);
 }
 
-bool InFlight(const std::string& key, const Confirmation& confirmation) {
-  const Candidate* const candidate = confirmation.Find(key);
-  return candidate != nullptr && candidate->status == RecordStatus::kInFlight;
-}
-
 // Divergences of neighbouring parts.
 struct Stretch {
-  const Divergence* first = nullptr;
-  const Divergence* last = nullptr;
+  std::string first;  // key; empty: there is none
+  std::string last;
   uint64_t records = 0;
   uint64_t changed = 0;
   uint64_t duplicate = 0;
@@ -89,8 +84,8 @@ struct Stretch {
            other.density() <= kAlikeWithin * density();
   }
   void Count(const Divergence& divergence, const States& states, bool is_duplicate) {
-    if (first == nullptr) first = &divergence;
-    last = &divergence;
+    if (first.empty()) first = divergence.key;
+    last = divergence.key;
     ++keys;
     missing.resize(states.size());
     if (is_duplicate) {
@@ -117,8 +112,8 @@ struct Stretch {
     return SpanColumn{static_cast<size_t>(most - columns.begin()), *most, examined};
   }
   void Append(const Stretch& next) {
-    if (first == nullptr) first = next.first;
-    if (next.last != nullptr) last = next.last;
+    if (first.empty()) first = next.first;
+    if (!next.last.empty()) last = next.last;
     records += next.records;
     changed += next.changed;
     duplicate += next.duplicate;
@@ -131,22 +126,23 @@ struct Stretch {
   }
 };
 
-std::vector<Stretch> CountParts(const std::vector<KeyPart>& parts, const WalkResult& result,
-                                const Confirmation& confirmation) {
+absl::StatusOr<std::vector<Stretch>> CountParts(const std::vector<KeyPart>& parts,
+                                                const WalkResult& result,
+                                                const Confirmation& confirmation) {
   std::vector<Stretch> stretches(parts.size());
   for (size_t i = 0; i < parts.size(); ++i) stretches[i].records = parts[i].records;
   size_t part = 0;
-  for (const Divergence& divergence : result.divergences) {
-    if (InFlight(divergence.key, confirmation)) continue;
-    while (part + 1 < parts.size() && parts[part + 1].begin <= divergence.key) ++part;
+  RETURN_IF_ERROR(result.divergences.ForEach([&](const Divergence& divergence) {
     const Candidate* const candidate = confirmation.Find(divergence.key);
+    if (candidate != nullptr && candidate->status == RecordStatus::kInFlight) return;
+    while (part + 1 < parts.size() && parts[part + 1].begin <= divergence.key) ++part;
     if (candidate == nullptr) {
       stretches[part].Count(divergence, divergence.states, !divergence.duplicates.empty());
     } else {
       stretches[part].Count(divergence, candidate->states(), !candidate->duplicates().empty());
+      stretches[part].CountColumns(*candidate);
     }
-    if (candidate != nullptr) stretches[part].CountColumns(*candidate);
-  }
+  }));
   return stretches;
 }
 
@@ -196,10 +192,13 @@ absl::Status AddRecords(Peer& peer, uint64_t records, std::vector<KeyPart>* part
 // Greedy, from the left: a part joins the span before if it is like all of that together. A density
 // that rises slowly is one span or several, depending on where it is met. A step of more than that
 // is seen.
-std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkResult& result,
-                                  const Confirmation& confirmation, size_t key_columns) {
+absl::StatusOr<std::vector<ReportSpan>> FindSpans(const std::vector<KeyPart>& parts,
+                                                  const WalkResult& result,
+                                                  const Confirmation& confirmation,
+                                                  size_t key_columns) {
+  ASSIGN_OR_RETURN(const std::vector<Stretch> stretches, CountParts(parts, result, confirmation));
   std::vector<Stretch> merged;
-  for (const Stretch& stretch : CountParts(parts, result, confirmation)) {
+  for (const Stretch& stretch : stretches) {
     if (!merged.empty() && merged.back().Alike(stretch)) {
       merged.back().Append(stretch);
     } else {
@@ -209,8 +208,8 @@ std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkR
   std::vector<ReportSpan> spans;
   for (const Stretch& stretch : merged) {
     if (stretch.keys == 0) continue;
-    spans.push_back({MakeReportKey(stretch.first->key, key_columns),
-                     MakeReportKey(stretch.last->key, key_columns), stretch.records,
+    spans.push_back({MakeReportKey(stretch.first, key_columns),
+                     MakeReportKey(stretch.last, key_columns), stretch.records,
                      stretch.changed, stretch.missing, stretch.MostChanged(), stretch.duplicate});
   }
   return spans;

@@ -33,8 +33,10 @@ absl::StatusOr<std::vector<KeyPart>> CutKeySpace(Peer& peer, uint64_t records,
 absl::Status AddRecords(Peer& peer, uint64_t records, std::vector<KeyPart>* parts);
 
 // The divergences outside missing runs, without those in flight, counted over `parts`; neighbouring
-// parts that diverge about equally often are one span. By key. Pure.
-std::vector<ReportSpan> FindSpans(const std::vector<KeyPart>& parts, const WalkResult& result,
-                                  const Confirmation& confirmation, size_t key_columns);
+// parts that diverge about equally often are one span. By key. Pure. Fails if `result` can't be read.
+absl::StatusOr<std::vector<ReportSpan>> FindSpans(const std::vector<KeyPart>& parts,
+                                                  const WalkResult& result,
+                                                  const Confirmation& confirmation,
+                                                  size_t key_columns);
 
 }  // namespace driftwood::coordinator

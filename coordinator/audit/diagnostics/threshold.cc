@@ -43,7 +43,7 @@ std::vector<CountedShift> Prominent(const std::map<Shift, uint64_t>& counts, uin
     std::stable_sort(
         shifts.begin(), shifts.end(),
         [](const CountedShift& a, const CountedShift& b) { return a.count > b.count; });
-    const auto count = [&shifts](size_t place) {
+    const auto count = [&shifts = shifts](size_t place) {
       return place < shifts.size() ? shifts[place].count : 0;
     };
     const auto daylight = kind == Kind::kMoment ? Daylight(shifts, all) : std::nullopt;

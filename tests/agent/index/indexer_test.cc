@@ -236,6 +236,37 @@ TEST_F(IndexerTest, RecordsAreReadBackWithoutTheirValues) {
             ReadRecords(store, agreement_, options_.key, {Key(7)})->at(0).digest);
 }
 
+TEST_F(IndexerTest, WhereAnIndexIsProvenAScanEndsWithTheLastRecordThatIsThere) {
+  FakeStore store(Rows(100));
+  const std::vector<std::string> keys = {Key(7), Key(20), Key(1000)};
+  std::vector<FoundRecord> indexed =
+      *ReadRecords(store, agreement_, options_.key, keys, /*with_values=*/false);
+  const std::vector<FoundRecord> expected = *ReadRecords(store, agreement_, options_.key, keys);
+  size_t batches = 0;
+  store.plan.on_next = [&](size_t) { ++batches; };
+  uint64_t scanned_up_to = 0;
+  const auto read = [&] {
+    batches = 0;
+    return *ReadRecords(store, agreement_, options_.key, keys, true, nullptr, nullptr,
+                        {[&] { return indexed; }, &scanned_up_to});
+  };
+  EXPECT_EQ(read(), expected);
+  EXPECT_EQ(batches, 7u);  // of three rows each
+  EXPECT_EQ(scanned_up_to, 20u);
+
+  // What the store has is not what the index says: all of it is scanned, and it says what is there.
+  for (const auto& change : std::vector<std::function<void()>>{
+           [&] { indexed[0].digest.low ^= 1; }, [&] { indexed.pop_back(); },
+           [&] { indexed[0].key = Key(101); }}) {
+    const std::vector<FoundRecord> before = indexed;
+    change();
+    const bool fewer = indexed.size() < before.size();
+    EXPECT_EQ(read().size(), fewer ? 1u : 2u);
+    EXPECT_EQ(batches > 30, !fewer);
+    indexed = before;
+  }
+}
+
 TEST_F(IndexerTest, ACancelledReadingIsNotAnEmptyOne) {
   FakeStore store(Rows(100));
   Cancellation cancellation;

@@ -133,6 +133,28 @@ TEST(StopTest, AConnectToAServerThatSaysNothingEnds) {
   ExpectConnectStoppable("mysql://u@127.0.0.1:" + port + "/d?table=t", tcp);
 }
 
+TEST(StopTest, AListOfTablesThatTheServerKeepsBackEnds) {
+  testing::TempDir folder;
+  const std::string postgres =
+      "postgresql://u@/d?host=" + folder.path().string() + "&connect_timeout=0";
+  const std::string mariadb = "mysql://u@localhost/d?socket=" + (folder / "m").string();
+  SilentServer postgres_server(testing::ListenOn(folder / ".s.PGSQL.5432"));
+  SilentServer mariadb_server(testing::ListenOn(folder / "m"));
+  const std::pair<std::string, SilentServer*> servers[] = {{postgres, &postgres_server},
+                                                           {mariadb, &mariadb_server}};
+  for (const auto& [url, server] : servers) {
+    SCOPED_TRACE(url);
+    std::stop_source stop;
+    std::thread stopping([&stop, silent = server] {
+      silent->AwaitConnection();
+      stop.request_stop();
+    });
+    const auto list = ListTables(StoreUrl::Parse(url).value(), {}, stop.get_token());
+    stopping.join();
+    EXPECT_TRUE(absl::IsCancelled(list.status())) << list.status();
+  }
+}
+
 // A server of MariaDB's that offers TLS, and says nothing once the client has begun it.
 std::string Greeting() {
   std::string packet = "\x0a";

@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <fstream>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "agent/index/indexer.h"
 #include "agent/index/read_records.h"
+#include "agent/source/for_each_row.h"
 #include "agent/stores/open_store.h"
 #include "merkle/check.h"
 #include "merkle/record/encoding.h"
@@ -169,6 +173,42 @@ TEST_P(StoreContractTest, TheDescriptionNamesEveryColumnAndTheKey) {
   std::sort(names.begin(), names.end());
   EXPECT_EQ(names, (std::vector<std::string>{"active", "at", "id", "name", "note", "price"}));
   EXPECT_EQ(description->key, std::vector<std::string>{"id"});
+}
+
+using OriginRows = std::vector<std::pair<std::string, uint64_t>>;
+
+// Rows with where they stand.
+class OriginSink final : public RowSink {
+ public:
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    rows.emplace_back(std::string(row[0].text), origin);
+    return absl::OkStatus();
+  }
+  OriginRows rows;
+};
+
+TEST_P(StoreContractTest, AScanThatCanBeginAtARowHasTheSameRowsInACircle) {
+  const auto store = Open(GetParam(), folder_.path());
+  const auto scan_from = [&](std::optional<uint64_t> origin) {
+    const std::unique_ptr<Scan> scan = *store->StartScan({"name"});
+    OriginSink sink;
+    if (origin && !scan->BeginAt(*origin)) return sink.rows;
+    EXPECT_TRUE(ForEachRow(*scan, sink, nullptr).ok());
+    const auto end = scan->Finish();
+    EXPECT_TRUE(end.ok()) << end.status();
+    return sink.rows;
+  };
+  const OriginRows rows = scan_from(std::nullopt);
+  ASSERT_EQ(rows.size(), 4u);
+  for (size_t i = 1; i < rows.size(); ++i) {
+    OriginRows circle = rows;
+    std::rotate(circle.begin(), circle.begin() + static_cast<ptrdiff_t>(i), circle.end());
+    const auto found = scan_from(rows[i].second);
+    const bool is_file = std::string_view(GetParam().name) == "Csv" ||
+                         std::string_view(GetParam().name) == "Tsv" ||
+                         std::string_view(GetParam().name) == "Jsonl";
+    EXPECT_EQ(found, is_file ? circle : OriginRows());
+  }
 }
 
 TEST_P(StoreContractTest, AScanHasOnlyTheColumnsAskedForInTheirOrder) {

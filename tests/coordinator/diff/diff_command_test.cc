@@ -501,6 +501,32 @@ TEST(ReplicaSpecTest, WithoutAnAgentToAskNothingIsGuessed) {
   EXPECT_TRUE(ParseReplicaSpec("a", "agent:h:1/x", broken).ok());
 }
 
+TEST(ReplicaSpecTest, ATableOfAnAgentsDatabaseIsParsed) {
+  auto spec = ParseReplicaSpec("a", "agent:h:1/shop?table=a%26b&token_file=/t", nullptr);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->dataset, "shop?table=a%26b");
+  EXPECT_EQ(spec->token_file, "/t");
+  EXPECT_TRUE(MapsColumns(*spec));
+  spec = ParseReplicaSpec("a", "agent:unix:/odd?x=y/s/shop?token_file=/t?u&table=t&rename=a=b",
+                          nullptr);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->address, "unix:/odd?x=y/s");
+  EXPECT_EQ(spec->dataset, "shop?table=t&rename=a=b");
+  EXPECT_EQ(spec->token_file, "/t?u");
+  EXPECT_FALSE(MapsColumns(*ParseReplicaSpec("a", "agent:h:1/orders", nullptr)));
+  for (const char* bad :
+       {"agent:h:1/shop?table=", "agent:h:1/shop?rename=a=b", "agent:h:1/shop?table=a&where=1",
+        "agent:h:1/shop?table=a&token_file=x&token_file=y", "agent:h:1/shop?tabel=a",
+        "agent:h:1/shop?table=a&token_file="}) {
+    EXPECT_FALSE(ParseReplicaSpec("a", bad, nullptr).ok()) << bad;
+  }
+  EXPECT_NE(ParseReplicaSpec("a", "agent:h:1/x?tabel=a", nullptr)
+                .status()
+                .message()
+                .find("did you mean 'table'?"),
+            std::string::npos);
+}
+
 TEST(ReplicaSpecTest, RunningAgentsAreParsed) {
   auto spec = ParseReplicaSpec("a", "agent:db1.example:7000/orders", nullptr);
   ASSERT_TRUE(spec.ok());

@@ -107,6 +107,23 @@ TEST(DiffPlanTest, OfOneTableOfManyAnOptionNamesTheTable) {
             "--allow-not-point-in-time left");
 }
 
+// What a dataset's columns are called says its agent; of a database's table nobody has said it.
+TEST(DiffPlanTest, TheColumnsOfAnAgentsTableMayGetOtherNames) {
+  DiffOptions options;
+  options.stores = {"csv:a.csv", "agent:unix:/s/shop?token_file=/t&table=orders"};
+  options.renames = {"right:ID=id", "right:Total=total"};
+  options.zones = {"right:at=UTC+2"};
+  const auto plan = MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->replicas[1].dataset, "shop?table=orders&rename=ID=id,Total=total&zone=at=UTC+2");
+  const auto again = ParseReplicaSpec("right", plan->replicas[1].url, FakeStoreKinds);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->dataset, plan->replicas[1].dataset);
+  EXPECT_EQ(again->token_file, "/t");
+  options.stores[1] = "agent:unix:/s/orders";
+  EXPECT_FALSE(MakeDiffPlan(options, ReportFormat::kJson, FakeStoreKinds).ok());
+}
+
 // Else the URL would become the name of a file, or an argument of another program.
 TEST(DiffPlanTest, NoOptionTakesAStoreForItsValue) {
   const auto refused = [](const char* name, const auto& set) {

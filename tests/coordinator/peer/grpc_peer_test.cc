@@ -40,12 +40,13 @@ class FakeAgent final : public v1::Agent::Service {
   bool answers_hang = false;    // Query and Describe, until the call is cancelled
   bool prepare_silent = false;  // the same for Prepare
   bool too_many_records = false;
-  bool compresses = false;        // Describe
-  size_t columns_more = 0;        // Describe
-  size_t tag_bytes_more = 0;      // of each record read
-  std::string authorization;      // of the last Describe
-  bool reads_unfiltered = false;  // else it knows nothing of such requests
-  std::function<void()> in_hang;  // called when a call begins to hang
+  bool compresses = false;                // Describe
+  size_t columns_more = 0;                // Describe
+  size_t tag_bytes_more = 0;              // of each record read
+  std::string authorization;              // of the last Describe
+  bool reads_unfiltered = false;          // else it knows nothing of such requests
+  std::vector<v1::ListTablesReply> list;  // ListTables of "data"; of none it knows nothing
+  std::function<void()> in_hang;          // called when a call begins to hang
 
   grpc::Status Describe(grpc::ServerContext* context, const v1::DescribeRequest* request,
                         v1::DescribeReply* reply) override {
@@ -143,6 +144,15 @@ class FakeAgent final : public v1::Agent::Service {
     return grpc::Status::OK;
   }
 
+  grpc::Status ListTables(grpc::ServerContext* context, const v1::ListTablesRequest* request,
+                          grpc::ServerWriter<v1::ListTablesReply>* writer) override {
+    if (answers_hang) return Hang(context);
+    if (list.empty()) return Service::ListTables(context, request, writer);
+    EXPECT_EQ(request->database(), "data");
+    for (const v1::ListTablesReply& part : list) writer->Write(part);
+    return grpc::Status::OK;
+  }
+
   grpc::Status CloseSnapshot(grpc::ServerContext*, const v1::CloseSnapshotRequest*,
                              v1::CloseSnapshotReply*) override {
     return grpc::Status::OK;
@@ -213,6 +223,54 @@ TEST_F(GrpcPeerTest, AnAuditOverGrpcFindsWhatIsThere) {
   EXPECT_EQ(report.total, 11u);
   ASSERT_THAT(report.records, SizeIs(11));
   EXPECT_EQ((*report.records[0].values[1])[0].text, "five");
+}
+
+std::vector<v1::ListTablesReply> ListOf(int tables) {
+  std::vector<v1::ListTablesReply> parts(2);
+  for (int i = 0; i < tables; ++i) {
+    parts[static_cast<size_t>(i % 2)].add_tables()->set_name("t" + std::to_string(i));
+  }
+  parts[1].mutable_end()->set_tables(static_cast<uint64_t>(tables));
+  return parts;
+}
+
+TEST_F(GrpcPeerTest, AListOfTablesIsTakenWholeOrNotAtAll) {
+  FakeAgent* const agent = Serve({});
+  const auto list = [&] { return GrpcPeer(Options()).ListTables(); };
+  agent->list = ListOf(5);
+  ASSERT_TRUE(list().ok()) << list().status();
+  EXPECT_EQ(list()->tables.size(), 5u);
+  agent->list.pop_back();
+  EXPECT_THAT(std::string(list().status().message()), HasSubstr("cut off"));
+  agent->list = ListOf(5);
+  agent->list.insert(agent->list.end(), 2, agent->list[1]);
+  EXPECT_THAT(std::string(list().status().message()), HasSubstr("goes on after its end"));
+  agent->list = ListOf(5);
+  agent->list[0].mutable_tables()->RemoveLast();
+  EXPECT_EQ(list().status().code(), absl::StatusCode::kDataLoss);
+  agent->list = ListOf(5);
+  agent->list[0].mutable_tables(0)->set_name("t4");
+  EXPECT_EQ(list().status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(GrpcPeerTest, AListOfTablesWithoutEndIsBounded) {
+  FakeAgent* const agent = Serve({});
+  v1::ListTablesReply part;
+  part.add_tables()->set_name(std::string(4 << 20, 't'));
+  agent->list.assign(20, part);
+  EXPECT_EQ(GrpcPeer(Options()).ListTables().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(GrpcPeerTest, AnAgentThatKnowsOfNoTablesSaysSoAndOneThatHangsIsGivenUp) {
+  FakeAgent* const agent = Serve({});
+  EXPECT_EQ(GrpcPeer(Options()).ListTables().status().code(), absl::StatusCode::kUnimplemented);
+  agent->answers_hang = true;
+  GrpcPeerOptions options = Options();
+  options.list_timeout = milliseconds(100);
+  EXPECT_EQ(GrpcPeer(options).ListTables().status().code(), absl::StatusCode::kDeadlineExceeded);
+  GrpcPeer peer(Options());
+  agent->in_hang = [&] { peer.Cancel(); };
+  EXPECT_EQ(peer.ListTables().status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(GrpcPeerTest, AnUnknownDatasetIsNotFound) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "coordinator/report/database_report.h"
+#include "coordinator/report/datasets_report.h"
 #include "coordinator/report/report.h"
 #include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
@@ -79,6 +80,25 @@ class RandomReport {
     report.warnings = Texts(2);
     report.interrupted = Below(5) == 0;
     if (Below(4) == 0) report.error = Error(replicas);
+    report.seconds = Number();
+    report.origin = Origin();
+    DecideVerdict(&report);
+    return report;
+  }
+
+  DatasetsReport MakeOfDatasets() {
+    DatasetsReport report;
+    for (size_t i = 1 + Below(4); i > 0; --i) {
+      DatasetReport& dataset = report.datasets.emplace_back();
+      dataset.dataset = Text() + std::to_string(i);
+      dataset.seconds = Number();
+      if (Below(2) == 0) {
+        dataset.report = Make();
+      } else {
+        dataset.report = MakeOfDatabases();
+      }
+    }
+    report.interrupted = Below(5) == 0;
     report.seconds = Number();
     report.origin = Origin();
     DecideVerdict(&report);

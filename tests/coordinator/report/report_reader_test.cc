@@ -42,6 +42,10 @@ absl::StatusOr<DatabaseReport> Read(const std::string& json, const DatabaseRepor
   return ReadDatabaseReport(json);
 }
 
+absl::StatusOr<DatasetsReport> Read(const std::string& json, const DatasetsReport*) {
+  return ReadDatasetsReport(json);
+}
+
 // What comes back is in every format, and by its exit code, what was written.
 template <typename AnyReport>
 void ExpectComesBack(const AnyReport& report) {
@@ -105,6 +109,68 @@ TEST(ReportReaderTest, RandomReportsOfDatabasesComeBackInEveryFormat) {
     ExpectComesBack(random.MakeOfDatabases());
     if (HasFatalFailure()) return;
   }
+}
+
+TEST(ReportReaderTest, RandomReportsOfDatasetsComeBackInEveryFormat) {
+  const auto seed = static_cast<uint32_t>(::testing::UnitTest::GetInstance()->random_seed());
+  for (uint32_t i = 0; i < 25; ++i) {
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", report " + std::to_string(i));
+    RandomReport random(seed * 1000 + i);
+    ExpectComesBack(random.MakeOfDatasets());
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Of a value's list in a table of a dataset, as deep as a value may be.
+TEST(ReportReaderTest, TheDeepestValueOfADatasetsTableComesBack) {
+  RandomReport random(1);
+  DatabaseReport database;
+  TableReport& table = database.tables.emplace_back();
+  table.report = random.OfEveryValue(merkle::ColumnType::kList);
+  table.report.origin.reset();
+  table.result = TableResult::kDivergent;
+  database.replicas = table.report.replicas;
+  database.origin = random.Make().origin;
+  DecideVerdict(&database);
+  DatasetsReport report;
+  report.datasets.push_back({"shop", database, 1});
+  report.origin = database.origin;
+  DecideVerdict(&report);
+  ExpectComesBack(report);
+}
+
+TEST(ReportReaderTest, TheVerdictOfDatasetsIsWhatTheyComeTo) {
+  RandomReport random(3);
+  DatasetsReport report;
+  report.origin = random.Make().origin;
+  Report one = random.Make();
+  while (one.verdict != Verdict::kDivergent) one = random.Make();
+  report.datasets.push_back({"orders", one, 1});
+  DecideVerdict(&report);
+  nlohmann::json document = nlohmann::json::parse(Render(report, ReportFormat::kJson));
+  const auto refusal = [&](const std::string& pointer, const nlohmann::json& value) {
+    nlohmann::json changed = document;
+    changed[nlohmann::json::json_pointer(pointer)] = value;
+    const absl::Status status = ReadDatasetsReport(changed.dump()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(refusal("/verdict", "IDENTICAL"), HasSubstr("its datasets come to DIVERGENT"));
+  EXPECT_THAT(refusal("/datasets/0/verdict", "IDENTICAL"), HasSubstr("the rest says otherwise"));
+  EXPECT_THAT(refusal("/datasets/0/result", "identical"), HasSubstr("datasets[0].result is"));
+  EXPECT_THAT(refusal("/totals/divergent", 0), HasSubstr("totals.divergent is 0"));
+  EXPECT_THAT(refusal("/datasets", nlohmann::json::array()), HasSubstr("not a list of datasets"));
+  EXPECT_THAT(refusal("/datasets/0/more", 1), HasSubstr("datasets[0].more is not known here"));
+  EXPECT_THAT(refusal("/datasets/0/dataset", 1), HasSubstr("datasets[0].dataset is not a text"));
+  for (const auto& [name, value] : document.items()) {
+    nlohmann::json without = document;
+    without.erase(name);
+    EXPECT_FALSE(ReadDatasetsReport(without.dump()).ok()) << name;
+  }
+  // Each reader takes its own documents alone.
+  EXPECT_FALSE(ReadReport(document.dump()).ok());
+  EXPECT_FALSE(ReadDatabaseReport(document.dump()).ok());
+  EXPECT_FALSE(ReadDatasetsReport(document["datasets"][0].dump()).ok());
 }
 
 TEST(ReportReaderTest, ValuesOfEveryKindInColumnsOfEveryTypeComeBack) {

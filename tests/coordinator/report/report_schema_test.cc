@@ -73,6 +73,9 @@ TEST_F(ReportSchemaTest, SoIsEveryReportThatThereCanBe) {
     const DatabaseReport databases = random.MakeOfDatabases();
     files.push_back(Write(name + "_all.json", databases, ReportFormat::kJson));
     files.push_back(Write(name + "_all.jsonl", databases, ReportFormat::kJsonLines));
+    const DatasetsReport datasets = random.MakeOfDatasets();
+    files.push_back(Write(name + "_datasets.json", datasets, ReportFormat::kJson));
+    files.push_back(Write(name + "_datasets.jsonl", datasets, ReportFormat::kJsonLines));
   }
   const testing::ProcessResult result = CheckReports(files);
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
@@ -104,6 +107,10 @@ TEST_F(ReportSchemaTest, WhatIsNotOnThePageIsFound) {
     changed[nlohmann::json::json_pointer(pointer)] = value;
     files.push_back(Write(std::to_string(files.size()) + "_changed.json", changed.dump()));
   }
+  nlohmann::json datasets = {
+      {"schema_version", 3}, {"verdict", "DIVERGENT"}, {"totals", {{"datasets", 1}}}};
+  datasets["datasets"] = {document};  // without its name
+  files.push_back(Write("datasets.json", datasets.dump()));
   nlohmann::json without = document;
   without.erase("coverage");
   files.push_back(Write("without.json", without.dump()));

@@ -2,16 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
-#include <filesystem>
 #include <random>
 
 #include "merkle/os/temporary_folder.h"
 #include "tests/coordinator/report/random_report.h"
+#include "tests/testing/unnamed_files.h"
 
 namespace driftwood::coordinator {
 namespace {
@@ -114,24 +112,15 @@ TEST_F(RowSpoolTest, ADirectoryThatIsNotThereIsAnError) {
               ::testing::HasSubstr("the temporary file of rows: create: No such file"));
 }
 
-// The descriptor of the only file without a name in `folder`.
-int FindDescriptor(const std::filesystem::path& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-    std::error_code error;
-    const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
-    if (target.starts_with(folder.string() + "/")) return std::stoi(entry.path().filename());
-  }
-  return -1;
-}
-
 TEST_F(RowSpoolTest, AByteThatChangedOrAnEndThatIsGoneIsAnErrorAndNeverOtherRows) {
   const std::unique_ptr<RowSpool> spool = Create(1, 0);
   for (int64_t id = 0; id < 100; ++id) ASSERT_TRUE(spool->Add(RowOf(id, "note")).ok());
   ASSERT_TRUE(spool->Flush().ok());
   const auto read = [&] { return spool->ForEach([](const auto&) { return absl::OkStatus(); }); };
   EXPECT_TRUE(read().ok());
-  const int fd = FindDescriptor(folder_.path());
-  ASSERT_GE(fd, 0);
+  const std::vector<int> files = testing::UnnamedFilesIn(folder_.path());
+  ASSERT_EQ(files.size(), 1u);
+  const int fd = files[0];
   const off_t bytes = ::lseek(fd, 0, SEEK_END);
   for (off_t at = 0; at < bytes; at += at < 64 ? 1 : 97) {
     char before = 0;
@@ -146,21 +135,15 @@ TEST_F(RowSpoolTest, AByteThatChangedOrAnEndThatIsGoneIsAnErrorAndNeverOtherRows
   EXPECT_TRUE(absl::IsDataLoss(read()));
 }
 
-// A limit on the size of files stands for a disk that is full.
 TEST_F(RowSpoolTest, OfADiskThatIsFullWhatWasWrittenIsThere) {
-  struct rlimit before = {};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const std::unique_ptr<RowSpool> spool = Create(1, 0);
-  const struct rlimit limit = {rlim_t{700} << 10, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  absl::Status added;
   int64_t tried = 0;
-  while (added.ok() && tried < 10'000) added = spool->Add(RowOf(tried++, std::string(1000, 'n')));
-  EXPECT_FALSE(added.ok());
-  EXPECT_FALSE(spool->Add(RowOf(0, "")).ok());
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, handler);
+  {
+    const testing::FullDisk full(size_t{700} << 10);
+    absl::Status added;
+    while (added.ok() && tried < 10'000) added = spool->Add(RowOf(tried++, std::string(1000, 'n')));
+    EXPECT_FALSE(added.ok());
+  }
   EXPECT_FALSE(spool->Add(RowOf(0, "")).ok());  // still: a part of a block may stand at the end
   EXPECT_GT(spool->rows(), 100u);
   EXPECT_LT(spool->rows(), static_cast<uint64_t>(tried));

@@ -106,7 +106,7 @@ void ExpectExact(const Shards& shards, const WalkResult& result) {
     if (::testing::Test::HasFatalFailure()) return;
   }
   std::string last;
-  for (const Divergence& divergence : result.divergences) {
+  for (const Divergence& divergence : All(result.divergences)) {
     ASSERT_LT(last, divergence.key);
     last = divergence.key;
     const auto found = left.find(divergence.key);
@@ -127,7 +127,7 @@ void ExpectExact(const Shards& shards, const WalkResult& result) {
 // Key -> states, of all that was reported; runs whose keys are all listed.
 std::map<std::string, States> Reported(const WalkResult& result) {
   std::map<std::string, States> reported;
-  for (const Divergence& one : result.divergences) reported[one.key] = one.states;
+  for (const Divergence& one : All(result.divergences)) reported[one.key] = one.states;
   for (const MissingRun& run : result.runs) {
     for (const Divergence& one : run.listed) reported[one.key] = one.states;
   }
@@ -250,7 +250,7 @@ TEST_F(WalkShardsTest, ADuplicateIsFoundWhereverItIsMet) {
     const WalkResult result = shards.Walk(RandomConditions());
     ExpectExact(shards, result);
     if (HasFailure()) return;
-    for (const Divergence& one : result.divergences) met += one.duplicates.empty() ? 0 : 1;
+    for (const Divergence& one : All(result.divergences)) met += one.duplicates.empty() ? 0 : 1;
   }
   EXPECT_GT(met, 1000u);
 }
@@ -268,9 +268,10 @@ TEST_F(WalkShardsTest, BesideAnUnshardedCopyEveryDuplicateIsFound) {
     for (const auto& [key, holders] : AllKeys(shards)) expected += HasDuplicate(holders) ? 1 : 0;
     const WalkResult result = shards.Walk();
     ExpectExact(shards, result);
-    ASSERT_EQ(static_cast<size_t>(
-                  std::count_if(result.divergences.begin(), result.divergences.end(),
-                                [](const Divergence& one) { return !one.duplicates.empty(); })),
+    const std::vector<Divergence> all = All(result.divergences);
+    ASSERT_EQ(static_cast<size_t>(std::count_if(
+                  all.begin(), all.end(),
+                  [](const Divergence& one) { return !one.duplicates.empty(); })),
               expected);
   }
 }
@@ -290,9 +291,10 @@ TEST_F(WalkShardsTest, ADuplicateWithOneValueIsNoExtraKeyAndNotEqual) {
   const WalkResult result = shards.Walk();
   ExpectExact(shards, result);
   ASSERT_EQ(result.divergences.size(), 1u);
-  EXPECT_EQ(result.divergences[0].key, key);
-  EXPECT_EQ(result.divergences[0].states[0], result.divergences[0].states[1]);
-  EXPECT_EQ(result.divergences[0].duplicates.size(), 1u);
+  const Divergence found = All(result.divergences).at(0);
+  EXPECT_EQ(found.key, key);
+  EXPECT_EQ(found.states[0], found.states[1]);
+  EXPECT_EQ(found.duplicates.size(), 1u);
   EXPECT_EQ(result.records_proven_equal, 299u);
 }
 
@@ -316,8 +318,8 @@ TEST_F(WalkShardsTest, TheSameDuplicateInAllReplicasIsMetBesideAnyOtherDifferenc
   const WalkResult met = shards.Walk();
   ExpectExact(shards, met);
   ASSERT_EQ(met.divergences.size(), 2u);
-  EXPECT_EQ(met.divergences[0].key, IntegerKey(100));
-  EXPECT_EQ(met.divergences[0].duplicates.size(), 2u);
+  EXPECT_EQ(All(met.divergences).at(0).key, IntegerKey(100));
+  EXPECT_EQ(All(met.divergences).at(0).duplicates.size(), 2u);
 }
 
 TEST_F(WalkShardsTest, TheListedKeysOfARunTellDuplicates) {

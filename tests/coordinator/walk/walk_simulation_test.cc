@@ -73,8 +73,9 @@ void ExpectWithin(const World& world, const Bound& bound, const Conditions& cond
   ExpectExact(world, result);
   EXPECT_LE(result.rounds, bound.rounds);
   EXPECT_LE(Bytes(result), bound.bytes);
-  std::printf("             %u rounds, %llu bytes, %zu divergences, %zu runs\n", result.rounds,
-              static_cast<unsigned long long>(Bytes(result)), result.divergences.size(),
+  std::printf("             %u rounds, %llu bytes, %llu divergences, %zu runs\n", result.rounds,
+              static_cast<unsigned long long>(Bytes(result)),
+              static_cast<unsigned long long>(result.divergences.size()),
               result.runs.size());
 }
 

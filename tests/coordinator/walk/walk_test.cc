@@ -366,7 +366,8 @@ TEST_F(WalkTest, FlippedBitsNeverMakeAWrongResultComplete) {
 void ExpectNoneHidden(const World& world, const WalkResult& result) {
   for (const auto& [key, states] : BruteForce(world)) {
     const std::string_view wanted = key;
-    const bool listed = std::any_of(result.divergences.begin(), result.divergences.end(),
+    const std::vector<Divergence> all = All(result.divergences);
+    const bool listed = std::any_of(all.begin(), all.end(),
                                     [&](const Divergence& d) { return d.key == wanted; });
     const bool in_run =
         std::any_of(result.runs.begin(), result.runs.end(), [&](const MissingRun& run) {
@@ -482,7 +483,7 @@ TEST_F(WalkTest, Ledger03And13KeysBeyondEitherEndAreFoundOnEitherSide) {
     const WalkResult result = DoWalk(world);
     ExpectExact(world, result);
     ASSERT_EQ(result.divergences.size(), 2u);
-    EXPECT_FALSE(result.divergences[0].states[1 - side].has_value());
+    EXPECT_FALSE(All(result.divergences)[0].states[1 - side].has_value());
   }
 }
 
@@ -593,9 +594,10 @@ TEST_F(WalkTest, Ledger27OneEmptyReplicaDoesNotHideThatTheOthersDiffer) {
   world[1].Erase(IntegerKey(12345));
   const WalkResult result = DoWalk(world);
   ExpectExact(world, result);
-  const auto found = std::find_if(result.divergences.begin(), result.divergences.end(),
+  const std::vector<Divergence> all = All(result.divergences);
+  const auto found = std::find_if(all.begin(), all.end(),
                                   [](const Divergence& d) { return d.key == IntegerKey(7777); });
-  ASSERT_NE(found, result.divergences.end());
+  ASSERT_NE(found, all.end());
   EXPECT_NE(found->states[0], found->states[1]);
   EXPECT_FALSE(found->states[2].has_value());
 }
@@ -638,7 +640,7 @@ TEST_F(WalkTest, ARecordWithAKeyOfTheSameAgentsRunIsNamed) {
     return std::any_of(divergences.begin(), divergences.end(),
                        [&](const Divergence& divergence) { return divergence.key == twice; });
   };
-  EXPECT_TRUE(has_it(result.divergences));
+  EXPECT_TRUE(has_it(All(result.divergences)));
   ASSERT_EQ(result.runs.size(), 1u);
   EXPECT_TRUE(has_it(result.runs[0].listed));
 }

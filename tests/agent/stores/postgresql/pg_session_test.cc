@@ -1,4 +1,4 @@
-// Covers pg_connection.cc and pg_result.cc too.
+// Covers pg_result.cc too.
 #include "agent/stores/postgresql/pg_session.h"
 
 #include <cctype>

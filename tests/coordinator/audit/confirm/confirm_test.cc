@@ -28,18 +28,22 @@ class ConfirmTest : public ::testing::Test {
     Divergence divergence;
     divergence.key = key;
     for (const char letter : letters) divergence.states.push_back(Digest(letter));
-    walk_.divergences.push_back(divergence);
+    Found(divergence);
   }
   void DiffersInRun(size_t run, const std::string& key, const std::string& letters) {
     walk_.runs.resize(std::max(walk_.runs.size(), run + 1));
     Differs(key, letters);
-    walk_.runs[run].listed.push_back(walk_.divergences.back());
-    walk_.divergences.pop_back();
+    walk_.runs[run].listed.push_back(found_.back());
+    found_.pop_back();
+    walk_.divergences = DivergenceList::Of(found_);
+  }
+  void Found(const Divergence& divergence) {
+    found_.push_back(divergence);
+    walk_.divergences = DivergenceList::Of(found_);
   }
 
   void Begin(uint64_t keys_max = 100, int passes = 3) {
-    const Divergence& any =
-        walk_.divergences.empty() ? walk_.runs.front().listed.front() : walk_.divergences.front();
+    const Divergence& any = found_.empty() ? walk_.runs.front().listed.front() : found_.front();
     BeginWith(SourceMap(any.states.size()), keys_max, passes);
   }
   void BeginWith(SourceMap sources, uint64_t keys_max = 100, int passes = 3) {
@@ -74,6 +78,7 @@ class ConfirmTest : public ::testing::Test {
   bool Done() const { return confirmation_->OpenKeys().empty(); }
 
   WalkResult walk_;
+  std::vector<Divergence> found_;  // its divergences
   std::unique_ptr<Confirmation> confirmation_;
 };
 
@@ -296,6 +301,7 @@ TEST_F(ConfirmTest, RandomHistoriesAreJudgedAsTheDefinitionSays) {
   const std::string letters = "xy !";
   for (int round = 0; round < 2000; ++round) {
     walk_ = {};
+    found_.clear();
     const size_t replicas = 2 + random() % 2;
     const int passes = 1 + static_cast<int>(random() % 4);
     std::string start;
@@ -340,7 +346,7 @@ class ConfirmShardsTest : public ConfirmTest {
     for (size_t s = 0; s < letters.size(); ++s) {
       if (letters[s] != ' ') records.push_back({0, s, 0, key, *Digest(letters[s])});
     }
-    for (Divergence& one : Join(records, sources_)) walk_.divergences.push_back(std::move(one));
+    for (const Divergence& one : Join(records, sources_)) Found(one);
   }
 
   const SourceMap sources_{{0, 1, 1}};

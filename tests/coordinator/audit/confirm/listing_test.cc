@@ -68,35 +68,36 @@ TEST_F(ListingTest, AValueThatWasTooLongToSendIsSaidSo) {
 
 // However many others diverge before it.
 TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
-  WalkResult walk;
+  std::vector<Divergence> found;
   const auto add = [](std::vector<Divergence>* to, const std::string& key, bool left, bool right) {
     Divergence divergence{key, {std::nullopt, std::nullopt}};
     if (left) divergence.states[0] = merkle::Digest{1, 1};
     if (right) divergence.states[1] = merkle::Digest{2, 2};
     to->push_back(std::move(divergence));
   };
-  for (int i = 1000; i < 2000; ++i) add(&walk.divergences, "a" + std::to_string(i), true, true);
-  for (const char* const key : {"b", "c", "d"}) add(&walk.divergences, key, true, false);
-  add(&walk.divergences, "e", false, true);
+  for (int i = 1000; i < 2000; ++i) add(&found, "a" + std::to_string(i), true, true);
+  for (const char* const key : {"b", "c", "d"}) add(&found, key, true, false);
+  add(&found, "e", false, true);
+  WalkResult walk;
+  walk.divergences = DivergenceList::Of(found);
   walk.runs.resize(1);
   add(&walk.runs[0].listed, "bb", true, false);
   const Confirmation confirmation(walk, SourceMap(2), 0, 1);
-  EXPECT_THAT(FirstMissing(confirmation, 2, 3),
+  EXPECT_THAT(*FirstMissing(walk, confirmation, 2, 3),
               ElementsAre(ElementsAre("e"), ElementsAre("b", "bb", "c")));
 }
 
 // As the result of a walk that did not close may have it.
 TEST_F(ListingTest, AKeyThatIsFoundTwiceIsListedOnce) {
   WalkResult walk;
-  walk.divergences.push_back(divergence_);
+  walk.divergences = DivergenceList::Of({divergence_});
   walk.runs.resize(1);
   walk.runs[0].listed.push_back(divergence_);
   walk.runs[0].listed[0].states[0].reset();
-  const Confirmation confirmation(walk, SourceMap(2), 0, 1);
-  EXPECT_THAT(confirmation.known(), ElementsAre(&walk.divergences[0]));
-  const std::optional<ListedKey> listed = ListedAs(walk.divergences[0], confirmation);
-  ASSERT_TRUE(listed);
-  EXPECT_EQ(listed->found, &walk.divergences[0]);
+  KnownDivergences known(walk);
+  ASSERT_TRUE(*known.Advance());
+  EXPECT_EQ(known.divergence(), divergence_);
+  EXPECT_FALSE(*known.Advance());
 }
 
 }  // namespace
