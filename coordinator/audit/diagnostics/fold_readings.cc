@@ -264,7 +264,7 @@ std::string BoolParameters(const std::vector<std::string>& changed) {
 
 void AddDoubles(ColumnType column, std::vector<Fold>* folds) {
   if (column != ColumnType::kDecimal && column != ColumnType::kInteger) return;
-  Fold fold = Plain("more digits than a double has", FoldFamily::kDigits, FoldToDouble, "float64");
+  Fold fold = Plain("more digits than a double has", FoldFamily::kType, FoldToDouble, "float64");
   fold.cuts = true;
   folds->push_back(std::move(fold));
 }

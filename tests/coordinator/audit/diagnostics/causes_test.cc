@@ -422,7 +422,7 @@ std::vector<Cause> Causes() {
        "more than 2 digits behind the point | v:round=2 | "},
       {"the digits of a double", ColumnType::kDecimal,
        [](Random& random) {
-         const std::string text = Digits(3, random) + ".1";
+         const std::string text = Price(4, random);
          std::array<char, 64> long_text;
          const int size =
              std::snprintf(long_text.data(), long_text.size(), "%.20g", std::stod(text));
