@@ -32,6 +32,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "agent/serve/agent_config.h"
 #include "agent/serve/digest_key_file.h"
 #include "agent/serve/grpc_server.h"
@@ -509,6 +510,8 @@ std::string ManualPage(const CLI::App& app) {
 }
 
 int Main(int argc, char** argv) {
+  // Debian's Abseil looks for cycles among gRPC's locks whenever one is taken.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   KeepUnusedMemoryUntouched();
   // Indexes, keys and sockets are nobody else's.
   ::umask(S_IRWXG | S_IRWXO);

@@ -178,7 +178,9 @@ std::vector<Sha256Lanes> RunnableSha256Lanes() {
 
 const Sha256Lanes* BestSha256Lanes() {
   static const std::vector<Sha256Lanes> runnable = RunnableSha256Lanes();
-  return runnable.empty() || HasShaInstructions() ? nullptr : &runnable.front();
+  // Once: a virtual machine is left for each such question.
+  static const bool has_sha = HasShaInstructions();
+  return runnable.empty() || has_sha ? nullptr : &runnable.front();
 }
 
 }  // namespace driftwood::merkle
