@@ -3,6 +3,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
+#include <grpcpp/impl/grpc_library.h>
 
 #include <string>
 
@@ -47,10 +48,15 @@ bool Count(const Descriptor& type, google::protobuf::io::CodedInputStream* in, s
   return true;
 }
 
+// gRPC's buffers go through a table that is empty until one of these is made. Linked from an archive,
+// none of gRPC's own need be there.
+grpc::internal::GrpcLibraryInitializer initializer;
+
 }  // namespace
 
 grpc::Status CheckListed(grpc::ByteBuffer* buffer, const Descriptor& type) {
   if (buffer == nullptr) return grpc::Status::OK;  // GenericDeserialize() says so
+  initializer.summon();
   grpc::ProtoBufferReader reader(buffer);
   if (!reader.status().ok()) return reader.status();
   google::protobuf::io::CodedInputStream in(&reader);

@@ -239,7 +239,7 @@ TEST_F(AllTablesTest, AWholeSchemaIsIdenticalAndPlantedDriftOfEveryKindIsFoundEx
             (std::set<std::string>{"10042/1986-02-12 changed", "1/1970-01-01 missing in pg"}));
   EXPECT_NE(ErrorOf(document, "dept_manager").find("'note' (only in pg)"), std::string::npos)
       << ErrorOf(document, "dept_manager");
-  EXPECT_NE(ErrorOf(document, "shape").find("--ignore p"), std::string::npos)
+  EXPECT_NE(ErrorOf(document, "shape").find("--ignore shape.p"), std::string::npos)
       << ErrorOf(document, "shape");
 
   document = All({"--skip-tables", "log", "--ignore", "note,p", "--max-divergences", "1"}, 1);

@@ -41,7 +41,8 @@ bash -n "$root/usr/share/bash-completion/completions/driftwood" || fail "the com
 # The agent's sample, with its paths in here: it starts, and says which of its datasets it can't open.
 mkdir -m 700 run state etc
 sed "s|/run/driftwood|$folder/run|; s|/var/lib/driftwood|$folder/state|; s|/etc/driftwood|$folder/etc|
-     s|csv:[^\"]*|csv:$folder/a.csv?key=id|; s|postgresql://[^\"]*|postgresql://auditor@/shop?host=$folder\&table=orders|
+     s|csv:[^\"]*|csv:$folder/a.csv?key=id|; s|@localhost/shop?|@/shop?host=$folder\&|
+     s|@localhost/shop|@/shop?host=$folder|
      " "$root/usr/share/driftwood/agent.toml" >agent.toml
 (umask 077; echo secret >etc/shop.password)
 coproc agent { exec "$root/usr/bin/driftwood-agent" --config agent.toml 2>agent.log; }
