@@ -425,7 +425,7 @@ std::vector<Cause> Causes() {
          const std::string text = Price(4, random);
          std::array<char, 64> long_text;
          const int size =
-             std::snprintf(long_text.data(), long_text.size(), "%.20g", std::stod(text));
+             std::snprintf(long_text.data(), long_text.size(), "%.25g", std::stod(text));
          return Pair{Decimal(text), Decimal({long_text.data(), static_cast<size_t>(size)})};
        },
        "more digits than a double has |  | --types v=float64"},
