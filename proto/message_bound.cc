@@ -48,8 +48,8 @@ bool Count(const Descriptor& type, google::protobuf::io::CodedInputStream* in, s
   return true;
 }
 
-// gRPC's buffers go through a table that is empty until one of these is made. Linked from an archive,
-// none of gRPC's own need be there.
+// gRPC's buffers go through a table that is empty until one of these is made. Linked from an
+// archive, none of gRPC's own need be there.
 grpc::internal::GrpcLibraryInitializer initializer;
 
 }  // namespace

@@ -187,7 +187,7 @@ TEST_F(ReadTaggedTest, WithoutADigestKeyTheyAreGivenOnlyWithLeaveToGiveValuesAwa
 TEST_F(ReadTaggedTest, OfAnUnchangedSourceTheIndexSaysWhatIsThereThoughTagsCantBeRead) {
   Start();
   const auto sound = Read({7, 8, 1000});
-  orders_->scan_error = absl::DataLossError("torn");
+  orders_->begin_error = absl::DataLossError("torn");
   const auto records = Read({7, 8, 1000});
   ASSERT_TRUE(records.ok()) << records.status();
   ASSERT_THAT(*records, SizeIs(2));
@@ -195,7 +195,7 @@ TEST_F(ReadTaggedTest, OfAnUnchangedSourceTheIndexSaysWhatIsThereThoughTagsCantB
   EXPECT_THAT(Tags(*records), Each(""));
   orders_->Put(7, "changed");  // no proof any more: the scan decides
   EXPECT_EQ(Read({7}).status().code(), absl::StatusCode::kDataLoss);
-  orders_->scan_error = absl::OkStatus();
+  orders_->begin_error = absl::OkStatus();
   const auto changed = Read({7});
   ASSERT_TRUE(changed.ok());
   EXPECT_NE(changed->at(0).digest, sound->at(0).digest);

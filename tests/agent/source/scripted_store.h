@@ -49,6 +49,7 @@ class ScriptedSource {
   std::vector<std::string> key = {"id"};
   absl::Status describe_error;  // of Describe()
   absl::Status scan_error;      // comes in place of the end of data
+  absl::Status begin_error;     // comes in place of a scan's first rows
   std::string not_point_in_time;
   std::function<void()> on_next;  // at each Scan::Next()
 
@@ -97,6 +98,7 @@ class ScriptedScan final : public Scan {
 
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override {
     if (source_->on_next) source_->on_next();
+    if (!source_->begin_error.ok()) return source_->begin_error;
     std::vector<std::pair<int64_t, std::string>> rows;
     while (rows.size() < 100 && given_ < rows_.size()) rows.push_back(rows_[given_++]);
     if (rows.empty() && source_->endless) rows.emplace_back(1'000'000 + extra_++, "more");
