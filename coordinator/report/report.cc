@@ -281,7 +281,8 @@ absl::Status Report::ForEachRecord(
   return more_records == nullptr ? absl::OkStatus() : more_records->ForEach(take);
 }
 
-void Report::CutRecords(size_t max) {
+void Report::CutRecords(uint64_t max) {
+  if (max >= listed()) return;
   more_records.reset();
   if (records.size() > max) records.resize(max);
 }

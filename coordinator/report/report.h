@@ -287,8 +287,8 @@ struct Report {
   // disk may fail to be read.
   uint64_t listed() const;
   absl::Status ForEachRecord(const std::function<absl::Status(const ReportRecord&)>& take) const;
-  // Keeps the first `max`, all of which are in `records`.
-  void CutRecords(size_t max);
+  // Keeps the first `max`, of which, if there are more, all are in `records`.
+  void CutRecords(uint64_t max);
   // How many keys are certain to differ. Once all was compared those are all that were found;
   // before that, what was not confirmed may only have been in flight.
   uint64_t certain() const { return exact ? total : statuses.confirmed; }

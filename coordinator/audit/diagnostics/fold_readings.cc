@@ -130,12 +130,26 @@ void AddMomentFolds(ColumnType column, std::vector<Fold>* folds) {
 
 // ---- doubles ----
 
+// Whole numbers that a double can't tell from their neighbours are no spellings of one.
+bool IsLongInteger(std::string_view text) {
+  constexpr size_t kExactDigits = 15;
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
+  text.remove_prefix(std::min(text.find_first_not_of('0'), text.size()));
+  return text.size() > kExactDigits && std::all_of(text.begin(), text.end(), IsDigit);
+}
+
+void FoldToFloat(const Column&, Value* value) {
+  const auto readable = ReadableText(*value);
+  if (readable && !IsLongInteger(*readable)) ReadAs(ColumnType::kFloat64, *readable, value);
+}
+
 // A decimal of more digits than any double has, as SQLite's programs write one and as a number is
 // that has gone through one, becomes the shortest of the same double.
 void FoldToDouble(const Column&, Value* value) {
   constexpr std::ptrdiff_t kDoubleDigitsMax = 17;
   if (value->tag != Tag::kDecimal) return;
   const std::string text = value->ToDisplay();
+  if (IsLongInteger(text)) return;
   const std::string_view number = std::string_view(text).substr(0, text.find('e'));
   const size_t first = number.find_first_of("123456789");
   if (first == std::string_view::npos) return;
@@ -277,7 +291,8 @@ void AddReadings(ColumnType column, std::vector<Fold>* folds) {
     folds->push_back(Plain("leading zeros", FoldFamily::kType, FoldLeadingZeros, "integer"));
     folds->push_back(TypeFold("the form of integers", ColumnType::kInteger));
     folds->push_back(TypeFold("the form of numbers", ColumnType::kDecimal));
-    folds->push_back(TypeFold("the form of floating point numbers", ColumnType::kFloat64));
+    folds->push_back(
+        Plain("the form of floating point numbers", FoldFamily::kType, FoldToFloat, "float64"));
     folds->push_back(TypeFold("the form of UUIDs", ColumnType::kUuid));
   }
   AddMomentFolds(column, folds);

@@ -352,6 +352,26 @@ TEST(ReportTest, APageHoldsNothingThatABrowserRunsOrFetches) {
   EXPECT_THAT(page, HasSubstr("<h1>INCOMPLETE: "));
 }
 
+// So it is with --keys-out, for which all are listed.
+TEST(ReportTest, WhatIsWantedOfTheRecordsIsLeftWhereverTheyAre) {
+  struct Others final : RecordStore {
+    uint64_t rows() const override { return 3; }
+    void OrderColumns(std::vector<size_t>) override {}
+    absl::Status ForEach(const std::function<absl::Status(const ReportRecord&)>&) const override {
+      return absl::OkStatus();
+    }
+  };
+  Report report;
+  report.records.resize(2);
+  report.more_records = std::make_shared<Others>();
+  report.CutRecords(5);
+  EXPECT_EQ(report.listed(), 5);
+  report.CutRecords(2);
+  EXPECT_EQ(report.listed(), 2);
+  report.CutRecords(1);
+  EXPECT_EQ(report.listed(), 1);
+}
+
 TEST(ReportTest, TimesAreInUtc) {
   EXPECT_EQ(UtcText(merkle::WallTime(std::chrono::microseconds(1'800'000'000'999'999))),
             "2027-01-15T08:00:00Z");
