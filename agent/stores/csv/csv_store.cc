@@ -60,7 +60,7 @@ std::string UnderNames(const StoreUrl& url, const std::vector<std::string>& name
 }
 
 // "name" beside another "name" is "name_2".
-std::vector<std::string> EachOnce(std::vector<std::string> names) {
+std::vector<std::string> ToldApart(std::vector<std::string> names) {
   std::set<std::string> taken(names.begin(), names.end());
   std::set<std::string_view> seen;
   for (std::string& name : names) {
@@ -182,7 +182,7 @@ absl::StatusOr<std::string> AdviceOnMissingName(const ByteSource& source, const 
   const std::string name = "column_" + std::to_string(at_end ? names.size() + 1 : 1);
   names.insert(at_end ? names.end() : names.begin(), name);
   return "its records have one field more than its header; " +
-         UnderNames(options.url, EachOnce(std::move(names)));
+         UnderNames(options.url, ToldApart(std::move(names)));
 }
 
 absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string& path,
@@ -226,7 +226,7 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
         "in its URL how its columns are called, as in '?header=no&columns=a,b'");
   layout.columns = NamedByPlace(first.fields);
   RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", layout.columns,
-                             [&] { return UnderNames(options.url, EachOnce(layout.columns)); }));
+                             [&] { return UnderNames(options.url, ToldApart(layout.columns)); }));
   if (layout.columns.size() == 1) {
     ASSIGN_OR_RETURN(layout.doubt,
                      DoubtOneColumn(source, first.begin, options.url, layout.dialect));

@@ -155,6 +155,7 @@ absl::Status CountDivergences(const WalkResult& result, const Confirmation& conf
     ++report->statuses.unconfirmed;
     Tally(divergence.states, divergence.duplicates, report, /*add=*/true);
   });
+  RETURN_IF_ERROR(read);  // of those re-read not all have been counted
   for (const MissingRun& run : result.runs) {
     const uint64_t keys = KeysOf(run);
     const uint64_t duplicate = DuplicatesIn(run);
@@ -173,7 +174,7 @@ absl::Status CountDivergences(const WalkResult& result, const Confirmation& conf
       Tally(candidate.states(), candidate.duplicates(), report, /*add=*/true);
   }
   report->total = report->statuses.divergent();
-  return read.ok() ? confirmation.status() : read;
+  return confirmation.status();
 }
 
 std::vector<StatusCounts> CountRuns(const WalkResult& result, const Confirmation& confirmation) {
