@@ -240,9 +240,8 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(
       if (IsCancelled(cancellation)) return absl::CancelledError("cancelled while reading");
       ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
     }
-    ASSIGN_OR_RETURN(
-        FoundRecords read,
-        FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancellation));
+    ASSIGN_OR_RETURN(FoundRecords read, FindIn(reading, store, agreement, key,
+                                               by_key ? part : wanted, parts, cancellation));
     if (!by_key) return std::move(read.records);  // one scan has all of them
     std::move(read.records.begin(), read.records.end(), std::back_inserter(found));
     if (!read.has_all_answers) {

@@ -50,8 +50,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url,
 // In the order in which messages name them.
 const std::vector<const StoreKind*>& AllStoreKinds() {
   static const std::vector<const StoreKind*> kinds = {
-      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(), &JsonlKind(), &LmdbKind(),
-      &ExecKind()};
+      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(),
+      &JsonlKind(),      &LmdbKind(),  &ExecKind()};
   return kinds;
 }
 

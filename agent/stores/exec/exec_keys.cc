@@ -44,7 +44,7 @@ bool MayBeKey(const SourceValue& answer, const SourceValue& key) {
   return answer.text == key.text;
 }
 
-struct Answer {
+struct LookupAnswer {
   bool is_record = false;
   bool is_gone = false;
   std::string why;  // it is neither
@@ -56,13 +56,13 @@ class AnswerReader {
   AnswerReader(const std::string& name, const std::vector<std::string>& names)
       : name_(Printable(name)), names_(names) {}
 
-  absl::StatusOr<Answer> Read(std::string_view line, const std::vector<SourceValue>& key) {
+  absl::StatusOr<LookupAnswer> Read(std::string_view line, const std::vector<SourceValue>& key) {
     ++line_;
     // The parser may write to the line.
     buffer_.assign(line);
     buffer_.append(JsonLine::kPadding, '\0');
     JsonLine json(buffer_.data(), buffer_.data() + line.size());
-    Answer answer;
+    LookupAnswer answer;
     bool is_word = false;
     for (size_t member = 0; json.Next(); ++member) {
       if (member == 0 && json.name() == "driftwood") is_word = true;
@@ -80,9 +80,9 @@ class AnswerReader {
           name_ + " does not know whether " + Printable(KeyLine(names_, key), 256) + " is there" +
           (answer.why.empty() ? "" : ": " + Printable(answer.why, 512)));
     if (answer.is_record && answer.keys_met < names_.size())
-      return absl::DataLossError(name_ + " was asked for " + Printable(KeyLine(names_, key), 256) +
-                                 " and answered with the record of another key: " +
-                                 Printable(line, 256));
+      return absl::DataLossError(
+          name_ + " was asked for " + Printable(KeyLine(names_, key), 256) +
+          " and answered with the record of another key: " + Printable(line, 256));
     return answer;
   }
 
@@ -92,7 +92,7 @@ class AnswerReader {
                                       " of its answers to lookup: " + what);
   }
 
-  absl::Status TakeWord(const JsonLine& json, Answer* answer) const {
+  absl::Status TakeWord(const JsonLine& json, LookupAnswer* answer) const {
     const SourceValue& value = json.value();
     const bool is_text = value.kind == Kind::kString;
     if (json.name() == "why" && is_text) {
@@ -108,7 +108,7 @@ class AnswerReader {
   }
 
   void TakeMember(const JsonLine& json, const std::vector<SourceValue>& key,
-                  Answer* answer) const {
+                  LookupAnswer* answer) const {
     for (size_t i = 0; i < names_.size(); ++i) {
       if (names_[i] == json.name() && MayBeKey(json.value(), key[i])) ++answer->keys_met;
     }
@@ -150,7 +150,7 @@ absl::StatusOr<std::string> RecordsOf(const std::string& name, std::string_view 
     const std::string_view line = answers.substr(0, end);
     answers.remove_prefix(std::min(end + 1, answers.size()));
     if (count < keys.size()) {
-      ASSIGN_OR_RETURN(const Answer answer, reader.Read(line, keys[count]));
+      ASSIGN_OR_RETURN(const LookupAnswer answer, reader.Read(line, keys[count]));
       if (answer.is_record) records.append(line).push_back('\n');
     }
     ++count;

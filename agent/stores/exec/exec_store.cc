@@ -17,6 +17,7 @@
 #include "agent/source/source_identity.h"
 #include "agent/source/store_options.h"
 #include "agent/stores/csv/csv_store.h"
+#include "agent/stores/exec/as_texts.h"
 #include "agent/stores/exec/exec_keys.h"
 #include "agent/stores/exec/program.h"
 #include "agent/stores/exec/program_text.h"
@@ -101,8 +102,7 @@ absl::StatusOr<ExecParameters> ParametersOf(const StoreUrl& url) {
 
 // Of the text that the program writes.
 StoreUrl TextUrl(const StoreUrl& url, const std::string& scheme) {
-  StoreUrl text =
-      url.Without("args").Without("env").Without("timeout").Without("memory");
+  StoreUrl text = url.Without("args").Without("env").Without("timeout").Without("memory");
   text.scheme = scheme;
   return text;
 }
@@ -111,6 +111,7 @@ StoreUrl TextUrl(const StoreUrl& url, const std::string& scheme) {
 struct Run {
   std::unique_ptr<Store> store;
   std::chrono::steady_clock::time_point ended;
+  bool is_csv = false;
   bool is_used = false;  // by a scan
 };
 
@@ -191,11 +192,7 @@ class ExecStore final : public Store {
   absl::StatusOr<bool> IsUnchanged(std::string_view) override { return false; }
 
   absl::StatusOr<std::string> DescribeOrigin(uint64_t origin) override {
-    std::shared_ptr<Run> run;
-    {
-      merkle::MutexLock lock(&mutex_);
-      run = last_run_;
-    }
+    const std::shared_ptr<Run> run = LastRun();
     if (run == nullptr) return "byte " + std::to_string(origin);
     return run->store->DescribeOrigin(origin);
   }
@@ -203,7 +200,9 @@ class ExecStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
       const std::vector<std::string>& columns, const std::vector<std::string>& key,
       std::span<const std::vector<SourceValue>> keys) override {
-    if (has_no_lookup_ || !CanBeAskedFor(keys))
+    // Its answers have to mean what its records do.
+    const std::shared_ptr<Run> last = LastRun();
+    if (last == nullptr || has_no_lookup_ || !CanBeAskedFor(keys))
       return absl::UnimplementedError(Printable(url_.path) + " has no lookup of such keys");
     ASSIGN_OR_RETURN(const std::optional<std::string> answers, Ask(KeyLines(key, keys)));
     if (!answers) {
@@ -226,6 +225,7 @@ class ExecStore final : public Store {
     options.spooled = std::move(spooled);
     ASSIGN_OR_RETURN(run->store, OpenJsonlStore(url, options));
     ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, run->store->StartScan(columns));
+    if (last->is_csv) scan = AsTexts(std::move(scan));
     return std::make_unique<RunScan>(std::move(run), std::move(scan), true);
   }
 
@@ -257,19 +257,17 @@ class ExecStore final : public Store {
     constexpr size_t kHeadBytes = 4096;
     ASSIGN_OR_RETURN(std::string head, ReadHead(*decoded.text, kHeadBytes));
     const size_t first = head.find_first_not_of(" \t\r\n");
-    const bool is_json =
-        first == std::string::npos || head[first] == '{' || head[first] == '[';
-    const std::unique_ptr<ByteStream> text =
-        WithHead(std::move(head), std::move(decoded.text));
+    const bool is_json = first == std::string::npos || head[first] == '{' || head[first] == '[';
+    const std::unique_ptr<ByteStream> text = WithHead(std::move(head), std::move(decoded.text));
     auto spooled = std::make_shared<SpooledText>();
     const std::string place =
         framed->has_first_line() ? " of its output, its first line not counted" : " of its output";
     ASSIGN_OR_RETURN(spooled->spool, Spool::Of(*text, url_.path, place, SpoolOptions()));
     if (!framed->is_snapshot())
       spooled->not_one_state = Printable(url_.path) +
-                               " does not say that its output is of one moment "
-                               "(by a first line {\"driftwood\": 1, \"snapshot\": true})";
+                               " does not promise that its output is of one moment (docs/exec.md)";
     auto run = std::make_shared<Run>();
+    run->is_csv = !is_json;
     FileScanOptions options;
     options.spooled = std::move(spooled);
     if (is_json) {
@@ -324,6 +322,11 @@ class ExecStore final : public Store {
   void Keep(const std::shared_ptr<Run>& run) DRIFTWOOD_EXCLUDES(mutex_) {
     merkle::MutexLock lock(&mutex_);
     last_run_ = run;
+  }
+
+  std::shared_ptr<Run> LastRun() DRIFTWOOD_EXCLUDES(mutex_) {
+    merkle::MutexLock lock(&mutex_);
+    return last_run_;
   }
 
   // The last run, once, if no scan has had it and it is fresh; else null.

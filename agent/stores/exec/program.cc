@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "agent/source/messages.h"
+#include "merkle/os/pipe.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -24,19 +25,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kErrorLineMax = 4096;
-
-struct Pipe {
-  merkle::UniqueFd read;
-  merkle::UniqueFd write;
-
-  static absl::StatusOr<Pipe> Open() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      return absl::ResourceExhaustedError(std::string("no pipe for a program: ") +
-                                          std::strerror(errno));
-    return Pipe{merkle::UniqueFd(ends[0]), merkle::UniqueFd(ends[1])};
-  }
-};
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -135,9 +123,9 @@ absl::StatusOr<std::unique_ptr<Program>> Program::Start(const ProgramCall& call,
                                                         std::stop_token stop) {
   ASSIGN_OR_RETURN(std::unique_ptr<merkle::StopFd> stop_fd,
                    merkle::StopFd::Create(std::move(stop)));
-  ASSIGN_OR_RETURN(Pipe output, Pipe::Open());
-  ASSIGN_OR_RETURN(Pipe errors, Pipe::Open());
-  ASSIGN_OR_RETURN(Pipe failure, Pipe::Open());
+  ASSIGN_OR_RETURN(merkle::Pipe output, merkle::Pipe::Open());
+  ASSIGN_OR_RETURN(merkle::Pipe errors, merkle::Pipe::Open());
+  ASSIGN_OR_RETURN(merkle::Pipe failure, merkle::Pipe::Open());
   merkle::UniqueFd nothing;
   if (call.input < 0) nothing = merkle::UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   const Launch launch{Pointers(call.arguments),

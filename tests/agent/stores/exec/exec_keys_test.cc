@@ -50,8 +50,8 @@ TEST(ExecKeysTest, NumbersAndUuidsAreTheKeysInAnyOfTheirSpellings) {
   EXPECT_FALSE(RecordsOf("crm.sh", "{\"id\": [7]}\n", {"id"}, number).ok());
   const std::string bytes(16, '\xab');
   const Keys uuid = {{SourceValue::OfText(Kind::kUuid, bytes)}};
-  EXPECT_TRUE(RecordsOf("crm.sh", "{\"id\": \"ABABABAB-abab-ABAB-ABAB-ABABABABABAB\"}", {"id"}, uuid)
-                  .ok());
+  EXPECT_TRUE(
+      RecordsOf("crm.sh", "{\"id\": \"ABABABAB-abab-ABAB-ABAB-ABABABABABAB\"}", {"id"}, uuid).ok());
 }
 
 TEST(ExecKeysTest, ASilenceIsNoAnswer) {

@@ -1,4 +1,4 @@
-// Also agent/stores/exec/exec_kind.cc.
+// Also agent/stores/exec/exec_kind.cc and as_texts.cc.
 #include "agent/stores/exec/exec_store.h"
 
 #include <algorithm>
@@ -21,7 +21,8 @@ using ::testing::IsEmpty;
 class ExecStoreTest : public ::testing::Test {
  protected:
   // Each run leaves its verb in the file `runs`.
-  std::unique_ptr<Store> Open(const std::string& script, const std::string& parameters = "?key=id") {
+  std::unique_ptr<Store> Open(const std::string& script,
+                              const std::string& parameters = "?key=id") {
     const std::string path = Script(dir_, "crm.sh", "echo \"$1\" >>" + RunsPath() + "\n" + script);
     ExecOptions options;
     options.log = [this](const std::string& line) { log_.push_back(line); };
@@ -65,7 +66,8 @@ TEST_F(ExecStoreTest, JsonLinesAreRead) {
   ASSERT_TRUE(scanned.ok()) << scanned.status();
   EXPECT_THAT(scanned->rows, ElementsAre("number 1 'a'", "number 2 'b'"));
   EXPECT_THAT(scanned->end.position, IsEmpty());
-  EXPECT_THAT(scanned->end.not_point_in_time, HasSubstr("does not say that its output is of one"));
+  EXPECT_THAT(scanned->end.not_point_in_time,
+              HasSubstr("does not promise that its output is of one"));
   EXPECT_FALSE(scanned->end.has_all_answers);
 }
 
@@ -78,8 +80,8 @@ TEST_F(ExecStoreTest, CsvIsReadWithItsParameters) {
 }
 
 TEST_F(ExecStoreTest, WhatSaysSoIsASnapshot) {
-  const auto store = Open("echo '{\"driftwood\": 1, \"snapshot\": true}'\n" + std::string(kTwoRows) +
-                          "\necho '{\"end\": 2}'");
+  const auto store = Open("echo '{\"driftwood\": 1, \"snapshot\": true}'\n" +
+                          std::string(kTwoRows) + "\necho '{\"end\": 2}'");
   const absl::StatusOr<Scanned> scanned = ScanAll(*store, {"id"});
   ASSERT_TRUE(scanned.ok()) << scanned.status();
   EXPECT_THAT(scanned->rows, ElementsAre("number 1", "number 2"));
@@ -177,34 +179,53 @@ absl::StatusOr<Scanned> LookupOf(Store& store, const std::vector<int64_t>& ids) 
 
 TEST_F(ExecStoreTest, ALookupAnswersForEachKey) {
   const auto store = Open(std::string(kWithLookup) + kTwoRows);
+  EXPECT_EQ(LookupOf(*store, {1}).status().code(), absl::StatusCode::kUnimplemented)
+      << "whether it writes JSON or CSV is not known yet";
+  ASSERT_TRUE(store->Describe().ok());
   const absl::StatusOr<Scanned> found = LookupOf(*store, {1, 2});
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_THAT(found->rows, ElementsAre("number 1 'new' NULL"));
   EXPECT_TRUE(found->end.has_all_answers);
-  EXPECT_THAT(Runs(), ElementsAre("lookup"));
+  EXPECT_THAT(Runs(), ElementsAre("scan", "lookup"));
   EXPECT_THAT(std::string(LookupOf(*store, {1, 9}).status().message()),
               HasSubstr("does not know whether {\"id\":9} is there: 403"));
 }
 
+TEST_F(ExecStoreTest, TheAnswersOfWhoWritesCsvAreTexts) {
+  const auto store = Open(R"(
+if [ "$1" = lookup ]; then
+  echo '{"id": 1, "v": true, "w": null}'
+  echo '{"id": 2, "v": [1.50], "w": "x"}'
+else
+  printf 'id,v,w\n1,a,b\n'
+fi)");
+  ASSERT_TRUE(store->Describe().ok());
+  const absl::StatusOr<Scanned> found = LookupOf(*store, {1, 2});
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_THAT(found->rows, ElementsAre("'1' 'true' NULL", "'2' '[1.50]' 'x'"));
+}
+
 TEST_F(ExecStoreTest, AProgramWithoutLookupIsAskedOnce) {
   const auto store = Open("[ \"$1\" = scan ] || exit 64\n" + std::string(kTwoRows));
+  ASSERT_TRUE(store->Describe().ok());
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(LookupOf(*store, {1}).status().code(), absl::StatusCode::kUnimplemented);
   }
-  EXPECT_THAT(Runs(), ElementsAre("lookup"));
+  EXPECT_THAT(Runs(), ElementsAre("scan", "lookup"));
 }
 
 TEST_F(ExecStoreTest, AFailedLookupIsAnError) {
   const auto store = Open("[ \"$1\" = scan ] || exit 1\n" + std::string(kTwoRows));
+  ASSERT_TRUE(store->Describe().ok());
   EXPECT_EQ(LookupOf(*store, {1}).status().code(), absl::StatusCode::kDataLoss);
 }
 
 TEST_F(ExecStoreTest, ArgumentsAndNamedVariablesReachTheProgram) {
   ASSERT_EQ(::setenv("DRIFTWOOD_TEST_TOKEN", "t0ken", 1), 0);
   ASSERT_EQ(::setenv("DRIFTWOOD_TEST_OTHER", "other", 1), 0);
-  const auto store = Open(
-      "echo \"{\\\"id\\\": \\\"$1 $2 $3 $DRIFTWOOD_TEST_TOKEN$DRIFTWOOD_TEST_OTHER\\\"}\"",
-      "?key=id&args=a,b%2Cc&env=DRIFTWOOD_TEST_TOKEN");
+  const auto store =
+      Open("echo \"{\\\"id\\\": \\\"$1 $2 $3 $DRIFTWOOD_TEST_TOKEN$DRIFTWOOD_TEST_OTHER\\\"}\"",
+           "?key=id&args=a,b%2Cc&env=DRIFTWOOD_TEST_TOKEN");
   const absl::StatusOr<Scanned> scanned = ScanAll(*store, {"id"});
   ASSERT_TRUE(scanned.ok()) << scanned.status();
   EXPECT_THAT(scanned->rows, ElementsAre("'a b,c scan t0ken'"));
@@ -219,8 +240,7 @@ TEST_F(ExecStoreTest, WhatItSaysIsLogged) {
 
 TEST_F(ExecStoreTest, WrongParametersAreRefused) {
   const auto refusal = [](const std::string& parameters) {
-    return std::string(
-        OpenExecStore(UrlOf("exec:/bin/true?" + parameters)).status().message());
+    return std::string(OpenExecStore(UrlOf("exec:/bin/true?" + parameters)).status().message());
   };
   EXPECT_THAT(refusal("arg=1"), HasSubstr("args, env, timeout, memory"));
   EXPECT_THAT(refusal("env=A=b"), HasSubstr("takes names of environment variables"));

@@ -169,7 +169,8 @@ TEST_F(ProgramTest, IsKilledWithItsChildren) {
   const merkle::UniqueFd read(::open(held.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   {
     absl::StatusOr<std::unique_ptr<Program>> program =
-        Program::Start(Call("exec 3>" + held + "; (sleep 1000 & exec sleep 1000) & echo begun; "
+        Program::Start(Call("exec 3>" + held +
+                            "; (sleep 1000 & exec sleep 1000) & echo begun; "
                             "exec sleep 1000"),
                        {});
     ASSERT_TRUE(program.ok()) << program.status();

@@ -78,9 +78,8 @@ TEST(ProgramTextTest, TheLinesOfAPromiseAreTakenOut) {
 }
 
 TEST(ProgramTextTest, WhatIsCutOffIsAnError) {
-  const std::string output =
-      "{\"driftwood\": 1}\n{\"id\": 1}\n{\"id\": 2, \"v\": \"" + std::string(400, 'v') +
-      "\"}\n{\"end\": 2}\n";
+  const std::string output = "{\"driftwood\": 1}\n{\"id\": 1}\n{\"id\": 2, \"v\": \"" +
+                             std::string(400, 'v') + "\"}\n{\"end\": 2}\n";
   for (size_t size = std::string("{\"driftwood\": 1}").size(); size < output.size() - 2; ++size) {
     EXPECT_THAT(Refusal(output.substr(0, size)), HasSubstr("is cut off")) << size;
   }
@@ -94,8 +93,7 @@ TEST(ProgramTextTest, TheEndOfALongLineIsNoLastLine) {
   for (const char* const last : {"{\"end\": -1}", "{\"end\": 1.5}", "{\"end\": \"1\"}", "{\"end\"",
                                  "{\"end\": 1, \"more\": 2}", "{\"ends\": 1}", "{\"end\": 1}x",
                                  "{\"end\": 99999999999999999999}"}) {
-    EXPECT_THAT(Refusal(std::string("{\"driftwood\": 1}\nid\n7\n") + last),
-                HasSubstr("is cut off"))
+    EXPECT_THAT(Refusal(std::string("{\"driftwood\": 1}\nid\n7\n") + last), HasSubstr("is cut off"))
         << last;
   }
 }
