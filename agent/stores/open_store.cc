@@ -6,6 +6,7 @@
 #include "agent/source/messages.h"
 #include "agent/stores/csv/csv_kind.h"
 #include "agent/stores/exec/exec_kind.h"
+#include "agent/stores/http/http_kind.h"
 #include "agent/stores/jsonl/jsonl_kind.h"
 #include "agent/stores/lmdb/lmdb_kind.h"
 #include "agent/stores/mysql/mysql_kind.h"
@@ -51,7 +52,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url,
 const std::vector<const StoreKind*>& AllStoreKinds() {
   static const std::vector<const StoreKind*> kinds = {
       &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(),
-      &JsonlKind(),      &LmdbKind(),  &ExecKind()};
+      &JsonlKind(),      &LmdbKind(),  &ExecKind(),   &HttpKind()};
   return kinds;
 }
 

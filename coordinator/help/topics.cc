@@ -34,6 +34,7 @@ constexpr std::string_view kUrls = R"(Each copy of the data is named by a URL:
     postgresql://USER@HOST:PORT/DB?table=schema.name   (… help postgresql)
     mysql://USER@HOST:PORT/DB?table=T                  (… help mysql)
     exec:PROGRAM?key=a,b      what a program writes (driftwood help exec)
+    http:FILE.toml            a JSON API that the file describes (docs/http.md)
     agent:HOST:PORT/DATASET   a running agent (driftwood help agents)
     agent:unix:PATH/DATASET   (of a whole database that it serves: …/DB?table=T)
 

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/stores/exec/exec_keys.h"
+#include "agent/stores/asked/answers.h"
 #include "agent/stores/exec/program_text.h"
 
 namespace {

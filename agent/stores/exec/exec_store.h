@@ -13,10 +13,7 @@
 //   timeout=TIME   of one run; default: an hour
 //   memory=BYTES   that each of its processes may allocate; default: 4 GiB
 //
-// What it writes is spooled (text/spool.h) and read as a file of that kind would be. The spool of a
-// description serves the scan that follows it within a minute; else each scan is a run. Nothing
-// proves that a program's output is still what it would write, so that no index of it is ever
-// reused. The manual has the protocol: docs/exec.md.
+// asked/asked_store.h has how it is read. The manual has the protocol: docs/exec.md.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Also agent/stores/exec/exec_kind.cc and as_texts.cc.
+// Also agent/stores/exec/exec_kind.cc.
 #include "agent/stores/exec/exec_store.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include "agent/stores/exec/as_texts.h"
+#include "agent/stores/asked/as_texts.h"
 
 #include <span>
 #include <utility>

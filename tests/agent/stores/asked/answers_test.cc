@@ -1,4 +1,4 @@
-#include "agent/stores/exec/exec_keys.h"
+#include "agent/stores/asked/answers.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -22,12 +22,12 @@ std::string Refusal(const std::string& answers) {
   return std::string(records.status().message());
 }
 
-TEST(ExecKeysTest, AKeyIsAJsonObjectALine) {
+TEST(AnswersTest, AKeyIsAJsonObjectALine) {
   EXPECT_EQ(KeyLines({"id", "t"}, TwoKeys()),
             "{\"id\":1,\"t\":\"a\\\"b\"}\n{\"id\":-2,\"t\":\"ü\"}\n");
 }
 
-TEST(ExecKeysTest, OnlyKeysOfOneSpellingAreAskedFor) {
+TEST(AnswersTest, OnlyKeysOfOneSpellingAreAskedFor) {
   EXPECT_TRUE(CanBeAskedFor(TwoKeys()));
   const std::string uuid(16, '\x11');
   EXPECT_TRUE(CanBeAskedFor(Keys{{SourceValue::OfText(Kind::kUuid, uuid)}}));
@@ -36,14 +36,14 @@ TEST(ExecKeysTest, OnlyKeysOfOneSpellingAreAskedFor) {
   EXPECT_FALSE(CanBeAskedFor(Keys{{SourceValue::Moment(Kind::kTimestampTz, 0)}}));
 }
 
-TEST(ExecKeysTest, RecordsAreKeptAndGoneOnesLeftOut) {
+TEST(AnswersTest, RecordsAreKeptAndGoneOnesLeftOut) {
   const std::string first = "{\"id\": 1, \"t\": \"a\\\"b\", \"v\": 7}\n";
   EXPECT_EQ(*RecordsOf("crm.sh", first + "{\"driftwood\": \"gone\"}", {"id", "t"}, TwoKeys()),
             first);
   EXPECT_EQ(*RecordsOf("crm.sh", "", {"id"}, Keys{}), "");
 }
 
-TEST(ExecKeysTest, NumbersAndUuidsAreTheKeysInAnyOfTheirSpellings) {
+TEST(AnswersTest, NumbersAndUuidsAreTheKeysInAnyOfTheirSpellings) {
   const Keys number = {{SourceValue::Int64(7)}};
   EXPECT_TRUE(RecordsOf("crm.sh", "{\"id\": \"007\"}\n", {"id"}, number).ok());
   EXPECT_FALSE(RecordsOf("crm.sh", "{\"id\": \"07x\"}\n", {"id"}, number).ok());
@@ -54,7 +54,7 @@ TEST(ExecKeysTest, NumbersAndUuidsAreTheKeysInAnyOfTheirSpellings) {
       RecordsOf("crm.sh", "{\"id\": \"ABABABAB-abab-ABAB-ABAB-ABABABABABAB\"}", {"id"}, uuid).ok());
 }
 
-TEST(ExecKeysTest, ASilenceIsNoAnswer) {
+TEST(AnswersTest, ASilenceIsNoAnswer) {
   const std::string gone = "{\"driftwood\": \"gone\"}\n";
   EXPECT_THAT(Refusal(gone), HasSubstr("was asked for 2 keys and answered with 1 line"));
   EXPECT_THAT(Refusal(""), HasSubstr("answered with 0 lines"));
@@ -62,7 +62,7 @@ TEST(ExecKeysTest, ASilenceIsNoAnswer) {
   EXPECT_THAT(Refusal(gone + "\n"), HasSubstr("line 2 of its answers to lookup: an empty line"));
 }
 
-TEST(ExecKeysTest, WhatItDoesNotKnowIsNotGone) {
+TEST(AnswersTest, WhatItDoesNotKnowIsNotGone) {
   EXPECT_THAT(Refusal("{\"driftwood\": \"unknown\", \"why\": \"403 Forbidden\"}\n"
                       "{\"driftwood\": \"gone\"}\n"),
               AllOf(HasSubstr("does not know whether {\"id\":1,"), HasSubstr("403 Forbidden")));
@@ -71,7 +71,7 @@ TEST(ExecKeysTest, WhatItDoesNotKnowIsNotGone) {
   EXPECT_THAT(Refusal("not found\n"), HasSubstr("line 1 of its answers to lookup"));
 }
 
-TEST(ExecKeysTest, TheRecordOfAnotherKeyIsAnError) {
+TEST(AnswersTest, TheRecordOfAnotherKeyIsAnError) {
   EXPECT_THAT(Refusal("{\"id\": -2, \"t\": \"ü\"}\n{\"id\": 1, \"t\": \"a\\\"b\"}\n"),
               HasSubstr("answered with the record of another key"));
   EXPECT_THAT(Refusal("{\"id\": 1}\n"), HasSubstr("the record of another key"));

@@ -1,4 +1,4 @@
-#include "agent/stores/exec/exec_keys.h"
+#include "agent/stores/asked/answers.h"
 
 #include <algorithm>
 #include <charconv>
