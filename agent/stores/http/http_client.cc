@@ -357,8 +357,8 @@ class HttpClient::Transfers {
   absl::Status WaitAgain(std::unique_ptr<Transfer> transfer, milliseconds asked) {
     const auto doubled =
         options_.first_pause * (uint64_t{1} << std::min<uint64_t>(transfer->tries - 1, 20));
-    const auto pause = std::min<milliseconds>(std::chrono::duration_cast<milliseconds>(doubled),
-                                              kPauseMax);
+    const auto pause =
+        std::min<milliseconds>(std::chrono::duration_cast<milliseconds>(doubled), kPauseMax);
     const milliseconds jitter(random_() % static_cast<uint64_t>(pause.count() / 2 + 1));
     transfer->due = Clock::now() + std::max(asked, pause + jitter);
     waiting_.push_back(std::move(transfer));

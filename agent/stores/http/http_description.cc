@@ -85,8 +85,9 @@ class DescriptionReader {
     const std::string before = secret->Text("before").value_or("");
     secret->RefuseOthers();
     if (variable.has_value() == file.has_value()) {
-      table->Refuse(name, "a secret is { env = \"NAME\" } or { file = \"PATH\" }, perhaps with "
-                          "before = \"Bearer \"");
+      table->Refuse(name,
+                    "a secret is { env = \"NAME\" } or { file = \"PATH\" }, perhaps with "
+                    "before = \"Bearer \"");
       return std::nullopt;
     }
     if (variable) {
@@ -97,8 +98,8 @@ class DescriptionReader {
       }
       return before + value;
     }
-    absl::StatusOr<std::string> text = merkle::ReadSecretFile(
-        PathBeside(folder_, *file), "the secret's file", kSecretBytesMax);
+    absl::StatusOr<std::string> text =
+        merkle::ReadSecretFile(PathBeside(folder_, *file), "the secret's file", kSecretBytesMax);
     if (!text.ok()) {
       secret->Refuse("file", std::string(text.status().message()));
       return std::nullopt;
@@ -154,8 +155,9 @@ class DescriptionReader {
       description_.next = Pointer(&*cursor, "at");
       description_.parameter = cursor->Text("parameter").value_or("");
       if (description_.parameter.empty() || !cursor->Has("at")) {
-        list->Refuse("cursor", "write where the cursor is and which parameter takes it: "
-                               "{ at = \"/next_cursor\", parameter = \"cursor\" }");
+        list->Refuse("cursor",
+                     "write where the cursor is and which parameter takes it: "
+                     "{ at = \"/next_cursor\", parameter = \"cursor\" }");
       }
       cursor->RefuseOthers();
     } else if (ways[0] == "next") {
@@ -168,8 +170,8 @@ class DescriptionReader {
       description_.paging = ways[0] == "page" ? HttpPaging::kPage : HttpPaging::kOffset;
       description_.parameter = list->Text(ways[0]).value_or("");
       if (description_.parameter.empty()) {
-        list->Refuse(ways[0], "write which parameter counts, as in " + ways[0] + " = \"" +
-                                  ways[0] + "\"");
+        list->Refuse(ways[0],
+                     "write which parameter counts, as in " + ways[0] + " = \"" + ways[0] + "\"");
       }
     }
   }
@@ -184,8 +186,9 @@ class DescriptionReader {
       description_.gone.clear();
       for (const uint64_t status : lookup->Counts("gone").value_or(std::vector<uint64_t>())) {
         if (status < 400 || status > 499 || status == 401 || status == 403 || status == 429) {
-          lookup->Refuse("gone", "these are statuses, as in [404, 410]; 401, 403, 429 and 5xx never "
-                                 "say that a record is gone");
+          lookup->Refuse("gone",
+                         "these are statuses, as in [404, 410]; 401, 403, 429 and 5xx never "
+                         "say that a record is gone");
           break;
         }
         description_.gone.push_back(static_cast<int64_t>(status));

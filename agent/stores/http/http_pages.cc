@@ -77,7 +77,8 @@ absl::StatusOr<std::string> RecordLine(const HttpDescription& description, const
 HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop)
     : description_(description), client_(client), stop_(std::move(stop)), hasher_(AnyKey()) {
   HttpParameters parameters = description_.list_parameters;
-  if (description_.paging == HttpPaging::kPage) parameters.emplace_back(description_.parameter, "1");
+  if (description_.paging == HttpPaging::kPage)
+    parameters.emplace_back(description_.parameter, "1");
   if (description_.paging == HttpPaging::kOffset) {
     parameters.emplace_back(description_.parameter, "0");
   }
@@ -152,14 +153,14 @@ absl::Status HttpPages::TakeTotal(const JsonTree& page) {
 }
 
 absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record) {
-  if (description_.key.empty()) return true;
+  // Without a key, or of a multiset, there is nothing that tells one that came twice.
+  if (description_.key.empty() || description_.key[0] == "*") return true;
   std::string key;
   for (const std::string& name : description_.key) {
-    const auto column =
-        std::find_if(description_.columns.begin(), description_.columns.end(),
-                     [&](const auto& each) { return each.first == name; });
-    const JsonTree* const value = column == description_.columns.end() ? record.Find(name)
-                                                                       : column->second.In(record);
+    const auto column = std::find_if(description_.columns.begin(), description_.columns.end(),
+                                     [&](const auto& each) { return each.first == name; });
+    const JsonTree* const value =
+        column == description_.columns.end() ? record.Find(name) : column->second.In(record);
     if (value == nullptr) return Wrong("a record has no " + Printable(name));
     value->AppendTo(&key);
     key.push_back('\n');

@@ -40,8 +40,7 @@ class HttpSource final : public AskedSource {
                      HttpClient::Create(description.client));
     HttpPages pages(description, client.get(), stop);
     AskedText text;
-    ASSIGN_OR_RETURN(text.spool,
-                     Spool::Of(pages, url_.path, " of its records", SpoolOptions()));
+    ASSIGN_OR_RETURN(text.spool, Spool::Of(pages, url_.path, " of its records", SpoolOptions()));
     text.records = pages.records();
     text.key = description.key;
     for (const auto& [name, pointer] : description.columns) text.columns.push_back(name);

@@ -97,8 +97,8 @@ const JsonTree* JsonTree::Find(std::string_view name) const {
   }
   size_t index = 0;
   const auto [rest, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-  const bool is_index = error == std::errc() && rest == name.data() + name.size() &&
-                        std::to_string(index) == name;
+  const bool is_index =
+      error == std::errc() && rest == name.data() + name.size() && std::to_string(index) == name;
   return kind == Kind::kArray && is_index && index < elements.size() ? &elements[index] : nullptr;
 }
 

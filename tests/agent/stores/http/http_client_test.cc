@@ -61,8 +61,8 @@ TEST_F(HttpClientTest, ManyAreInTheirOrder) {
   std::vector<std::string> paths;
   for (int i = 0; i < 100; ++i) {
     paths.push_back("/" + std::to_string(i));
-    script += (i > 0 ? ", \"" : "\"") + paths.back() + "\": [{\"body\": \"" + std::to_string(i) +
-              "\"}]";
+    script +=
+        (i > 0 ? ", \"" : "\"") + paths.back() + "\": [{\"body\": \"" + std::to_string(i) + "\"}]";
   }
   Serve(script + "}");
   const absl::StatusOr<std::vector<HttpReply>> replies = GetAll(paths);
@@ -168,13 +168,13 @@ TEST_F(HttpClientTest, NobodyAnswersAtAllIsAnError) {
 TEST_F(HttpClientTest, ACertificateMustBeThatOfTheHost) {
   const std::string certificate = (dir_ / "cert.pem").string();
   const std::string key = (dir_ / "key.pem").string();
-  const auto made = testing::RunProcess(
-      {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
-       "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out",
-       certificate});
+  const auto made =
+      testing::RunProcess({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                           "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+                           "-keyout", key, "-out", certificate});
   ASSERT_EQ(made.exit_code, 0) << made.err;
-  server_ = std::make_unique<testing::HttpServer>(
-      dir_.path(), R"({"/a": [{"body": "safe"}]})", certificate, key);
+  server_ = std::make_unique<testing::HttpServer>(dir_.path(), R"({"/a": [{"body": "safe"}]})",
+                                                  certificate, key);
   EXPECT_THAT(Refusal("/a"), HasSubstr("certificate"));
   options_.ca_file = certificate;
   EXPECT_EQ(Get("/a")->body, "safe");

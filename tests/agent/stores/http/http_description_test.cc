@@ -26,8 +26,7 @@ std::string Refusal(const std::string& text) {
 }
 
 TEST(HttpDescriptionTest, TheSmallestOneIsEnough) {
-  const absl::StatusOr<HttpDescription> description =
-      ParseHttpDescription(kSmallest, "users.toml");
+  const absl::StatusOr<HttpDescription> description = ParseHttpDescription(kSmallest, "users.toml");
   ASSERT_TRUE(description.ok()) << description.status();
   EXPECT_EQ(description->base, "https://a.example/v1");
   EXPECT_EQ(description->list_path, "/users");
@@ -40,8 +39,8 @@ TEST(HttpDescriptionTest, TheSmallestOneIsEnough) {
 TEST(HttpDescriptionTest, AllOfItIsRead) {
   testing::TempDir dir;
   std::ofstream(dir / "token") << "t0ken\n";
-  std::filesystem::permissions(dir / "token", std::filesystem::perms::owner_read |
-                                                  std::filesystem::perms::owner_write);
+  std::filesystem::permissions(
+      dir / "token", std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   ASSERT_EQ(::setenv("DRIFTWOOD_TEST_TOKEN", "s3cret", 1), 0);
   const absl::StatusOr<HttpDescription> read = ParseHttpDescription(
       R"(
@@ -122,8 +121,9 @@ TEST(HttpDescriptionTest, AllMistakesAreSaidAtOnceWithTheirPlaces) {
 TEST(HttpDescriptionTest, ASecretThatIsNotThereIsAMistakeAndNoSecretIsShown) {
   ASSERT_EQ(::setenv("DRIFTWOOD_TEST_TOKEN", "two\nlines", 1), 0);
   const auto with = [](const std::string& value) {
-    return Refusal(std::string("base = \"https://a.example\"\nlist.path = \"/u\"\n[headers]\nA = ") +
-                   value + "\n");
+    return Refusal(
+        std::string("base = \"https://a.example\"\nlist.path = \"/u\"\n[headers]\nA = ") + value +
+        "\n");
   };
   EXPECT_THAT(with("{ env = \"DRIFTWOOD_TEST_UNSET\" }"), HasSubstr("has no variable"));
   EXPECT_THAT(with("{ file = \"/nowhere\" }"), HasSubstr("headers.A.file"));

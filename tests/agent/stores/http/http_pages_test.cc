@@ -17,9 +17,12 @@ class HttpPagesTest : public ::testing::Test {
   // `list` goes into [list], `script` is the server's.
   void Serve(const std::string& list, const std::string& script, const std::string& more = "") {
     server_ = std::make_unique<testing::HttpServer>(dir_.path(), script);
-    absl::StatusOr<HttpDescription> description = ParseHttpDescription(
-        "base = \"" + server_->base() + "\"\nkey = [\"id\"]\n[list]\npath = \"/u\"\n"
-        "records = \"/d\"\n" + list + "\n" + more, "users.toml");
+    absl::StatusOr<HttpDescription> description =
+        ParseHttpDescription("base = \"" + server_->base() +
+                                 "\"\nkey = [\"id\"]\n[list]\npath = \"/u\"\n"
+                                 "records = \"/d\"\n" +
+                                 list + "\n" + more,
+                             "users.toml");
     ASSERT_TRUE(description.ok()) << description.status();
     description_ = *std::move(description);
     description_.client.first_pause = std::chrono::milliseconds(1);
@@ -89,8 +92,10 @@ TEST_F(HttpPagesTest, ByNumbers) {
 }
 
 TEST_F(HttpPagesTest, ColumnsAreWherePointersSay) {
-  Serve("", R"({"/u": [{"body": "{\"d\": [{\"id\": 1, \"a\": {\"b\": [1.50]}, \"c\": 2}, {\"id\": 2}]}"}]})",
-        "[columns]\nid = \"/id\"\nfirst = \"/a/b/0\"\n");
+  Serve(
+      "",
+      R"({"/u": [{"body": "{\"d\": [{\"id\": 1, \"a\": {\"b\": [1.50]}, \"c\": 2}, {\"id\": 2}]}"}]})",
+      "[columns]\nid = \"/id\"\nfirst = \"/a/b/0\"\n");
   EXPECT_EQ(*Read(), "{\"id\":1,\"first\":1.50}\n{\"id\":2}\n");
 }
 
@@ -100,6 +105,14 @@ TEST_F(HttpPagesTest, ARecordThatMovedToTheNextPageIsTakenOnce) {
                             "/u?p=3": [{"body": {"d": []}}]})");
   EXPECT_EQ(*Read(), kThree);
   EXPECT_THAT(movement_, HasSubstr("1 record came twice"));
+}
+
+TEST_F(HttpPagesTest, WithoutAKeyAllRecordsAreTaken) {
+  Serve("", R"({"/u": [{"body": {"d": [{"a": 1}, {"a": 1}]}}]})");
+  for (const std::vector<std::string>& key : {std::vector<std::string>{}, {"*"}}) {
+    description_.key = key;
+    EXPECT_EQ(*Read(), "{\"a\":1}\n{\"a\":1}\n");
+  }
 }
 
 TEST_F(HttpPagesTest, ATotalThatMovesLeavesRoomForWhatLiesBetween) {

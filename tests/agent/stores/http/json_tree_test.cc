@@ -38,8 +38,7 @@ TEST(JsonTreeTest, WhatIsNoJsonIsRefused) {
   }
   EXPECT_THAT(std::string(ParseJsonTree("{\"a\":1,\"b\":2,\"a\":3}").status().message()),
               HasSubstr("twice in one object"));
-  EXPECT_THAT(std::string(ParseJsonTree("1e400").status().message()),
-              HasSubstr("beyond a double"));
+  EXPECT_THAT(std::string(ParseJsonTree("1e400").status().message()), HasSubstr("beyond a double"));
   EXPECT_TRUE(ParseJsonTree(std::string(1000, '[') + std::string(1000, ']')).ok());
   EXPECT_THAT(std::string(ParseJsonTree(std::string(100'000, '[')).status().message()),
               HasSubstr("over 1,000 deep"));
