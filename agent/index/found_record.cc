@@ -8,8 +8,10 @@
 namespace driftwood::agent {
 
 void SortByKey(std::vector<FoundRecord>* records) {
-  std::sort(records->begin(), records->end(),
-            [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; });
+  const auto by_key = [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; };
+  // Files often have their rows in the order of their keys.
+  if (std::is_sorted(records->begin(), records->end(), by_key)) return;
+  std::sort(records->begin(), records->end(), by_key);
 }
 
 absl::StatusOr<std::vector<FoundRecord>> FindRecords(const merkle::TreeView& view,

@@ -255,7 +255,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(
 }
 
 std::vector<std::string> EachOnce(std::vector<std::string> keys) {
-  std::sort(keys.begin(), keys.end());
+  if (!std::is_sorted(keys.begin(), keys.end())) std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
 }

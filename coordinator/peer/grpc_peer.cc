@@ -342,6 +342,8 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request, size_t t
   Budget budget("what the agent read", LimitsOf(request, tag_bytes));
   v1::ReadRecordsReply reply;
   bool unfiltered = false;
+  // Most are there. Growing step by step would take up to three times as much for a moment.
+  records->reserve(records->size() + static_cast<size_t>(request.keys_size()));
   while (stream->Read(&reply)) {
     unfiltered = reply.unfiltered();
     for (v1::Record& record : *reply.mutable_records()) {
