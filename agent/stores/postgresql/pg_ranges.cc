@@ -24,7 +24,7 @@ uint64_t PagesBelow(const std::vector<uint64_t>& pages, uint64_t end) {
 absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint32_t oid) {
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection.Query(
+      connection.Ask(
           "WITH RECURSIVE parts(oid) AS (SELECT $1::pg_catalog.oid UNION SELECT inhrelid "
           "FROM parts JOIN pg_catalog.pg_inherits ON inhparent = parts.oid) "
           "SELECT pg_catalog.pg_relation_size(c.oid) / "

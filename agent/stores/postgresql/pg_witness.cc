@@ -60,23 +60,26 @@ std::string Joined(std::initializer_list<std::string_view> fields) {
   return out + ")";
 }
 
-// As SQL: the OIDs of the relations, and the types of their columns.
+// The parameter of the SQL below: the OIDs of the relations.
 std::string Oids(const PgRelations& relations) {
   std::string oids;
   for (const std::string& relation : relations) {
-    oids += (oids.empty() ? "" : ",") + relation.substr(0, relation.find(':'));
+    oids += (oids.empty() ? "{" : ",") + relation.substr(0, relation.find(':'));
   }
-  return "ANY ('{" + oids + "}'::pg_catalog.oid[])";
+  return oids.empty() ? "{}" : oids + "}";
 }
-std::string ColumnTypes(const std::string& oids) {
-  return "SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = " + oids +
-         " AND a.attnum > 0 AND NOT a.attisdropped";
+constexpr char kOids[] = "ANY ($1::pg_catalog.oid[])";
+// The types of their columns. An array, so that no plan begins with all types that there are.
+std::string ColumnTypes() {
+  return std::string(
+             "ANY (ARRAY(SELECT DISTINCT a.atttypid FROM pg_catalog.pg_attribute a WHERE ") +
+         "a.attrelid = " + kOids + " AND a.attnum > 0 AND NOT a.attisdropped))";
 }
 
 // All but what types are made of; and whether they are made of any other.
-std::string WitnessSql(const PgRelations& relations) {
-  const std::string oids = Oids(relations);
-  const std::string types = ColumnTypes(oids);
+std::string WitnessSql() {
+  const std::string oids = kOids;
+  const std::string types = ColumnTypes();
   return "SELECT " +
          Digest(Joined({"c.oid", "c.relkind", "c.relfilenode", "c.relnamespace", "c.relname",
                         "n.nspname", "n.xmin"}),
@@ -92,10 +95,9 @@ std::string WitnessSql(const PgRelations& relations) {
                 "pg_catalog.pg_inherits h WHERE h.inhparent = " + oids) +
          ", " +
          Digest("u.item", "(SELECT " + Joined({"'t'", "t.oid", "t.xmin"}) +
-                              " AS item FROM pg_catalog.pg_type t WHERE t.oid IN (" + types +
-                              ") UNION ALL SELECT " + Joined({"'c'", "k.oid", "k.xmin"}) +
-                              " FROM pg_catalog.pg_cast k WHERE k.castsource IN (" + types +
-                              ")) u") +
+                              " AS item FROM pg_catalog.pg_type t WHERE t.oid = " + types +
+                              " UNION ALL SELECT " + Joined({"'c'", "k.oid", "k.xmin"}) +
+                              " FROM pg_catalog.pg_cast k WHERE k.castsource = " + types + ") u") +
          ", " +
          Digest("v.item",
                 "(SELECT " + Joined({"'r'", "w.oid", "w.xmin"}) +
@@ -105,16 +107,17 @@ std::string WitnessSql(const PgRelations& relations) {
                     "AND d.refclassid = 1255 AND d.classid = 2618 JOIN pg_catalog.pg_rewrite w "
                     "ON w.oid = d.objid WHERE w.ev_class = " +
                     oids + ") v") +
-         ", EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid IN (" + types +
-         ") AND (t.oid >= " + kFirstOid +
-         "::pg_catalog.oid OR t.typtype <> 'b' OR t.typcategory = 'A'))";
+         ", (SELECT pg_catalog.bool_or(t.oid >= " + kFirstOid +
+         "::pg_catalog.oid OR t.typtype <> 'b' OR t.typcategory = 'A') "
+         "FROM pg_catalog.pg_type t WHERE t.oid = " +
+         types + ")";
 }
 
 // Of all that the types are made of.
-std::string TypesSql(const PgConnection& connection, const PgRelations& relations) {
-  return "WITH RECURSIVE used(oid) AS (" + ColumnTypes(Oids(relations)) +
-         " UNION SELECT p.part FROM used CROSS JOIN " + PgTypeParts(connection, "used.oid") +
-         " WHERE p.part <> 0) SELECT " +
+std::string TypesSql(const PgConnection& connection) {
+  return "WITH RECURSIVE used(oid) AS (SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = " +
+         ColumnTypes() + " UNION SELECT p.part FROM used CROSS JOIN " +
+         PgTypeParts(connection, "used.oid") + " WHERE p.part <> 0) SELECT " +
          Digest("u.item",
                 "(SELECT " + Joined({"'t'", "t.oid", "t.xmin"}) +
                     " AS item FROM pg_catalog.pg_type t JOIN used ON used.oid = t.oid UNION ALL "
@@ -135,7 +138,7 @@ std::string TypesSql(const PgConnection& connection, const PgRelations& relation
 absl::StatusOr<PgRelations> ReadPgRelations(PgAsk ask, const std::string& display) {
   std::string sql(kRelations);
   sql.replace(sql.find("@FIRST"), 6, kFirstOid);
-  ASSIGN_OR_RETURN(const PgResult result, ask(sql));
+  ASSIGN_OR_RETURN(const PgResult result, ask(sql, {}));
   if (result.rows() != 1) return absl::InternalError("PostgreSQL does not say what is locked");
   ASSIGN_OR_RETURN(const int64_t moved, result.Int(0, 1));
   if (moved != 0) {
@@ -154,14 +157,16 @@ absl::StatusOr<PgRelations> ReadPgRelations(PgAsk ask, const std::string& displa
 
 absl::StatusOr<PgWitness> ReadPgWitness(PgAsk ask, const PgConnection& connection,
                                         const PgRelations& relations) {
+  static const std::string& kWitness = *new std::string(WitnessSql());
+  const std::string oids = Oids(relations);
   const absl::Status silent = absl::InternalError("PostgreSQL says nothing of its catalogue");
-  ASSIGN_OR_RETURN(const PgResult row, ask(WitnessSql(relations)));
+  ASSIGN_OR_RETURN(const PgResult row, ask(kWitness, {oids}));
   if (row.rows() != 1) return silent;
   PgWitness witness{row.Text(0, 0), row.Text(0, 1), row.Text(0, 2), row.Text(0, 3), row.Text(0, 4)};
   // To plan it takes longer than all the rest, and most tables have no such types. A column that
   // has one by then shows in `columns`.
   if (row.Bool(0, 5)) {
-    ASSIGN_OR_RETURN(const PgResult parts, ask(TypesSql(connection, relations)));
+    ASSIGN_OR_RETURN(const PgResult parts, ask(TypesSql(connection), {oids}));
     if (parts.rows() != 1) return silent;
     witness.types += parts.Text(0, 0);
   }

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -12,8 +13,9 @@
 
 namespace driftwood::agent {
 
-// Runs one statement without parameters.
-using PgAsk = absl::FunctionRef<absl::StatusOr<PgResult>(const std::string& sql)>;
+// PgConnection::Ask(), however it waits.
+using PgAsk = absl::FunctionRef<absl::StatusOr<PgResult>(
+    const std::string& sql, const std::vector<std::string>& parameters)>;
 
 // The tables, partitions, views and foreign tables, without the server's own, that a transaction
 // has used, each as "OID:FILE": what planning a query has locked is all that the query reads, but

@@ -49,8 +49,73 @@ TEST_F(PgWitnessTest, ASchemaThatIsSwappedBetweenTwoRangesEndsTheScan) {
 
 TEST_F(PgWitnessTest, ASchemaThatIsSwappedBeforeTheFirstRangeIsPlannedEndsTheScan) {
   MakeTwoSchemas();
-  At("SET LOCAL search_path = pg_catalog, pg_temp; EXPLAIN", 1, kSwap);
-  ExpectChanged(Scan("live.t", {"id", "v"}, "&connections=1"), "its name, schema or file");
+  // What is read under a condition is planned before the catalogue is asked.
+  At("SET LOCAL search_path = \"pg_catalog\", \"public\", pg_temp; EXPLAIN", 1, kSwap);
+  ExpectChanged(Scan("live.t", {"id", "v"}, "&where=true"), "its name, schema or file");
+  server_->Sql(kSwapBack);
+  // Else the lock comes first, with the snapshot.
+  for (const char* question :
+       {"SELECT a.attname, pg_catalog.format_type", "SELECT pg_catalog.string_agg(l.oid",
+        "SELECT pg_catalog.encode(", "WITH RECURSIVE parts(oid)"}) {
+    SCOPED_TRACE(question);
+    At(question, 1, kSwap);
+    ExpectChanged(Scan("live.t", {"id", "v"}), "another table has its name");
+    server_->Sql(kSwapBack);
+  }
+}
+
+// What was described is locked at once; what the name means is asked again.
+TEST_F(PgWitnessTest, ATableThatIsSwappedSinceItWasDescribedIsReadAsWhatItsNameMeans) {
+  MakeTwoSchemas();
+  const auto store = Open("live.t", "&where=id%20%3D%208000");
+  ASSERT_TRUE(store->Describe().ok());
+  server_->Sql(kSwap);
+  EXPECT_EQ(ReadAll(*store, {"v"}).rows, (Rows{{"text staged"}}));
+  server_->Sql(kSwapBack);
+  EXPECT_EQ(ReadAll(*store, {"v"}).rows, (Rows{{"text live"}}));
+}
+
+TEST_F(PgWitnessTest, ATableThatComesBeforeTheDescribedOneInTheSearchPathIsRead) {
+  server_->Sql(
+      "CREATE SCHEMA app; CREATE TABLE t(id int); INSERT INTO t VALUES (1);"
+      "DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA app TO reader;"
+      "GRANT SELECT ON t TO reader; ALTER ROLE reader SET search_path = app, public");
+  const auto store = Open("t", "", "reader");
+  ASSERT_TRUE(store->Describe().ok());
+  EXPECT_EQ(ReadAll(*store, {"id"}).rows, (Rows{{"int 1"}}));
+  server_->Sql(
+      "CREATE TABLE app.t(id int); INSERT INTO app.t VALUES (2); GRANT SELECT ON app.t TO reader");
+  EXPECT_EQ(ReadAll(*store, {"id"}).rows, (Rows{{"int 2"}}));
+  server_->Sql(
+      "DROP TABLE app.t; CREATE VIEW app.t AS SELECT 3 AS id; GRANT SELECT ON app.t TO reader");
+  EXPECT_EQ(ReadAll(*store, {"id"}).rows, (Rows{{"int 3"}}));
+  server_->Sql("DROP OWNED BY reader; DROP ROLE reader");
+}
+
+TEST_F(PgWitnessTest, ATableThatIsSwappedWhileTheDescribedOneIsLockedIsNotReadForIt) {
+  MakeTwoSchemas();
+  for (const bool and_back : {false, true}) {
+    SCOPED_TRACE(and_back);
+    int begun = 0;
+    bool is_back = false;
+    RelayBy({Relay::Pooling::kNever, "", [&](const std::string& sql) {
+               if (sql.starts_with("BEGIN") && ++begun == 2) server_->Sql(kSwap);
+               if (and_back && begun == 2 && sql.find("relkind") != std::string::npos && !is_back) {
+                 server_->Sql(kSwapBack);
+                 is_back = true;
+               }
+             }});
+    const std::string name = and_back ? "live" : "staged";
+    const auto store = Open("live.t", "&connections=1");
+    ASSERT_TRUE(store->Describe().ok());
+    const ScanOutcome outcome = Sorted(ReadAll(*store, {"id", "v"}));
+    EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+    EXPECT_EQ(outcome.rows.size(), 8000u);
+    EXPECT_EQ(std::count(outcome.rows.begin(), outcome.rows.end(),
+                         std::vector<std::string>{"int 8000", "text " + name}),
+              1);
+    if (!and_back) server_->Sql(kSwapBack);
+  }
 }
 
 TEST_F(PgWitnessTest, ASchemaThatIsSwappedAndSwappedBackEndsTheScan) {
