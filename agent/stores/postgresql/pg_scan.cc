@@ -207,7 +207,8 @@ class PgScan final : public Scan {
     const PgSession before = connection.session();
     RETURN_IF_ERROR(connection.Begin({}, wait));
     RETURN_IF_ERROR(CheckSamePgServer(before, connection.session()));
-    ASSIGN_OR_RETURN(const PgWitness after, ReadPgWitness(ask, connection, proof_.relations));
+    ASSIGN_OR_RETURN(const PgWitness after,
+                     ReadPgWitness(ask, connection, proof_.relations, proof_.may_call_functions));
     return ComparePgWitnesses(proof_.witness, after, proof_.display);
   }
 

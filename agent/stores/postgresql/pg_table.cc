@@ -72,7 +72,10 @@ absl::StatusOr<PgResult> FindTable(PgConnection& connection, const std::string& 
                                    const std::vector<std::string>& schemas) {
   return connection.Ask(
       "SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples::pg_catalog.int8, "
-      "EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid) "
+      "EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid), c.relfilenode, "
+      "c.relchecks > 0 OR EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid "
+      "AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)) OR EXISTS (SELECT FROM "
+      "pg_catalog.pg_statistic_ext x WHERE x.stxrelid = c.oid) "
       "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
       "WHERE c.relname = $1 AND n.nspname = ANY ($2::pg_catalog.name[]) "
       "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' "
@@ -168,6 +171,8 @@ absl::StatusOr<PgTable> ReadFound(const PgResult& found) {
   table.kind = found.Text(0, 3)[0];
   if (rows > 0 && table.kind != 'v') table.rows_estimate = static_cast<uint64_t>(rows);
   table.has_children = found.Bool(0, 5);
+  table.file = found.Text(0, 6);
+  table.has_expressions = found.Bool(0, 7);
   return table;
 }
 

@@ -25,6 +25,11 @@ struct PgTable {
   std::string name;
   char kind = 'r';            // relkind: table, partitioned table, view, materialised view, foreign
   bool has_children = false;  // tables that inherit from it
+  // Whether to plan how it is read may run functions, which may read other tables: the server
+  // computes what is constant in the predicates and expressions of its indexes, statistics and
+  // checks.
+  bool has_expressions = false;
+  std::string file;  // its node, "0" if it has none of its own
   std::optional<uint64_t> rows_estimate;
   std::vector<PgColumn> columns;
   std::vector<std::string>

@@ -2,6 +2,7 @@
 // locked, and what the catalogue says of them. Only this directory's files include it.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ using PgAsk = absl::FunctionRef<absl::StatusOr<PgResult>(
 // for what functions read by themselves.
 using PgRelations = std::set<std::string>;
 
+// A table's element, whose file is as the transaction's snapshot has it.
+std::string PgRelation(uint32_t oid, const std::string& file);
+
 // Of the current transaction. Aborted if one of them, which is `display` or behind it, has not the
 // file that the transaction's snapshot knows: such a table looks empty.
 absl::StatusOr<PgRelations> ReadPgRelations(PgAsk ask, const std::string& display);
@@ -36,8 +40,10 @@ struct PgWitness {
   std::string types;     // labels of enums, casts
   std::string views;     // rules, and the functions that they call
 };
+// `with_views`: whether there may be views among the relations. No relation that a lock of ours
+// keeps becomes one, and rules of others do nothing where rows are only read.
 absl::StatusOr<PgWitness> ReadPgWitness(PgAsk ask, const PgConnection& connection,
-                                        const PgRelations& relations);
+                                        const PgRelations& relations, bool with_views);
 
 // Aborted, with what has changed, if they differ.
 absl::Status ComparePgWitnesses(const PgWitness& before, const PgWitness& after,

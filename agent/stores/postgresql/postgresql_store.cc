@@ -243,10 +243,18 @@ class PostgresqlStore final : public Store {
   // among the partitions or in a condition too.
   absl::StatusOr<PgScanProof> Prove(PgConnection& connection, const PgTable& table, bool is_locked,
                                     const std::string& select, bool* is_foreign) const {
+    const auto ask = [&](const std::string& sql, const std::vector<std::string>& parameters) {
+      return connection.Ask(sql, parameters);
+    };
+    PgScanProof proof;
+    proof.display = Printable(table.Display());
+    proof.may_call_functions = RunsUnderUserPath(table);
     *is_foreign = false;
-    // Planning it locks all that it reads. Of a table that has no children, read without a
-    // condition, that is the table, which is locked.
-    if (!is_locked || table.kind != 'r' || table.has_children || where_) {
+    const bool is_plain = table.kind == 'r' && !table.has_children && !table.has_expressions;
+    if (is_plain && is_locked && !where_) {
+      proof.relations.insert(PgRelation(table.oid, table.file));
+    } else {
+      // Planning it locks all that it reads.
       connection.Doubt();
       ASSIGN_OR_RETURN(
           const PgResult plan,
@@ -255,15 +263,10 @@ class PostgresqlStore final : public Store {
         if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) *is_foreign = true;
       }
       RETURN_IF_ERROR(connection.ReadBack());
+      ASSIGN_OR_RETURN(proof.relations, ReadPgRelations(ask, proof.display));
     }
-    const auto ask = [&](const std::string& sql, const std::vector<std::string>& parameters) {
-      return connection.Ask(sql, parameters);
-    };
-    PgScanProof proof;
-    proof.display = Printable(table.Display());
-    proof.may_call_functions = RunsUnderUserPath(table);
-    ASSIGN_OR_RETURN(proof.relations, ReadPgRelations(ask, proof.display));
-    ASSIGN_OR_RETURN(proof.witness, ReadPgWitness(ask, connection, proof.relations));
+    ASSIGN_OR_RETURN(proof.witness,
+                     ReadPgWitness(ask, connection, proof.relations, proof.may_call_functions));
     return proof;
   }
 
@@ -391,7 +394,8 @@ class PostgresqlStore final : public Store {
       return std::vector<std::string>{""};
     }
     // What the snapshot sees is in these pages.
-    ASSIGN_OR_RETURN(const std::vector<uint64_t> pages, ReadPgPages(first, table.oid));
+    ASSIGN_OR_RETURN(const std::vector<uint64_t> pages,
+                     ReadPgPages(first, table.oid, !table.HasPages()));
     const uint64_t most = pages.empty() ? 0 : *std::max_element(pages.begin(), pages.end());
     const uint64_t all = std::accumulate(pages.begin(), pages.end(), uint64_t{0});
     const uint64_t useful = connections_ ? most : all / kPagesPerConnection + 1;

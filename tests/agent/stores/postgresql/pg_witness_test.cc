@@ -54,12 +54,14 @@ TEST_F(PgWitnessTest, ASchemaThatIsSwappedBeforeTheFirstRangeIsPlannedEndsTheSca
   ExpectChanged(Scan("live.t", {"id", "v"}, "&where=true"), "its name, schema or file");
   server_->Sql(kSwapBack);
   // Else the lock comes first, with the snapshot.
-  for (const char* question :
-       {"SELECT a.attname, pg_catalog.format_type", "SELECT pg_catalog.string_agg(l.oid",
-        "SELECT pg_catalog.encode(", "WITH RECURSIVE parts(oid)"}) {
+  for (const auto& [question, words] :
+       {std::pair("SELECT a.attname, pg_catalog.format_type", "another table has its name"),
+        std::pair("SELECT pg_catalog.encode(", "another table has its name"),
+        std::pair("SELECT pg_catalog.pg_relation_size(", "another table has its name"),
+        std::pair("SELECT pg_catalog.string_agg(l.oid", "its name, schema or file")}) {
     SCOPED_TRACE(question);
     At(question, 1, kSwap);
-    ExpectChanged(Scan("live.t", {"id", "v"}), "another table has its name");
+    ExpectChanged(Scan("live.t", {"id", "v"}), words);
     server_->Sql(kSwapBack);
   }
 }
@@ -224,6 +226,26 @@ TEST_F(PgWitnessTest, ATruncationBeforeTheTableCouldBeLockedEndsTheScan) {
   const ScanOutcome outcome = Scan("t", {"id"}, "", "reader");
   EXPECT_TRUE(absl::IsAborted(outcome.status)) << outcome.status;
   server_->Sql("DROP OWNED BY reader; DROP ROLE reader");
+}
+
+TEST_F(PgWitnessTest, WhatFunctionsReadThatPlanningCallsEndsNoScan) {
+  server_->Sql(
+      "CREATE TABLE settings(lowest int); INSERT INTO settings VALUES (3);"
+      "CREATE FUNCTION lowest() RETURNS int LANGUAGE plpgsql IMMUTABLE AS "
+      "'BEGIN RETURN (SELECT s.lowest FROM public.settings s); END'");
+  for (const char* on_t :
+       {"CREATE INDEX ON t(id) WHERE id > lowest()", "CREATE INDEX ON t((id + lowest()))",
+        "CREATE STATISTICS s ON (id + lowest()), id FROM t",
+        "ALTER TABLE t ADD CHECK (id > lowest() - 3)"}) {
+    SCOPED_TRACE(on_t);
+    server_->Sql("DROP TABLE IF EXISTS t; CREATE TABLE t(id int); INSERT INTO t VALUES (1), (4)");
+    server_->Sql(on_t);
+    for (const char* more : {"", "&options=-c%20constraint_exclusion%3Don"}) {
+      const ScanOutcome outcome = Scan("public.t", {"id"}, more);
+      EXPECT_TRUE(outcome.status.ok()) << outcome.status;
+      EXPECT_EQ(outcome.rows, (Rows{{"int 1"}, {"int 4"}}));
+    }
+  }
 }
 
 TEST_F(PgWitnessTest, WhatChangesNothingThatIsReadEndsNoScan) {
