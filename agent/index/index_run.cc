@@ -31,7 +31,9 @@ size_t WaitingBytesMax(const IndexerOptions& options) { return options.sort_memo
 
 int ThreadCount(int wanted) {
   if (wanted > 0) return wanted;
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // Looked up in a file.
+  static const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return cores;
 }
 
 }  // namespace
