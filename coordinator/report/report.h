@@ -253,7 +253,8 @@ struct Report {
   uint64_t duplicate = 0;                     // of these neither `missing` nor `changed` counts any
   std::vector<ReportRecord> records;          // of `total`, by key, as far as asked for: the first,
   std::shared_ptr<RecordStore> more_records;  // and, of very many, the others; else null
-  std::vector<ReportRun> runs;                // without those that are in flight altogether
+  absl::Status listing{};  // why those that were to be listed are not all there; in no written form
+  std::vector<ReportRun> runs;  // without those that are in flight altogether
   // Where those outside runs lie; empty if they are too few, or that could not be asked.
   std::vector<ReportSpan> spans;
   std::optional<ReportColumns> columns;  // absent: not known of any
