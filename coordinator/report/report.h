@@ -239,6 +239,8 @@ struct Report {
   std::vector<std::string> not_compared;
   std::vector<SchemaDifference> schema_differences;  // of these; with any it is not IDENTICAL
   std::vector<std::string> rules;  // "column:rule", those under which it was compared
+  // "column=type": what --types takes away of what a source holds, as float64 does digits.
+  std::vector<std::string> narrowed{};
 
   // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
   uint64_t total = 0;
