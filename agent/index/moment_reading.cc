@@ -80,10 +80,11 @@ bool AppendNumberAsMoment(const merkle::Reading& reading, ColumnType type, const
   std::optional<std::string> made = value.IsText() ? std::nullopt : NumberText(value);
   if (!value.IsText() && !made) return false;
   std::string_view text = made ? std::string_view(*made) : value.text;
-  const bool comma = value.kind == Kind::kText && value.forms != nullptr &&
-                     value.forms->decimal_comma && reading.kind() == merkle::Reading::Kind::kUnix;
-  if (comma && text.find_first_not_of("0123456789+-.,eE") == std::string_view::npos) {
-    made = WithPoint(text);  // a time as people write it stays as it is
+  const bool marked = value.kind == Kind::kText && value.forms != nullptr &&
+                      value.forms->marks_numbers() &&
+                      reading.kind() == merkle::Reading::Kind::kUnix;
+  if (marked && text.find_first_not_of("0123456789+-.,eE") == std::string_view::npos) {
+    made = PlainNumber(text, *value.forms);  // a time as people write it stays as it is
     if (!made) return false;
     text = *made;
   }

@@ -11,6 +11,7 @@
 
 #include "agent/index/natural_value.h"
 #include "merkle/record/decimal.h"
+#include "merkle/record/marked_number.h"
 #include "merkle/text/unicode.h"
 
 namespace driftwood::agent {
@@ -66,8 +67,8 @@ bool AppendOtherNumber(const SourceValue& value, Place place, std::string* out) 
     case Kind::kString:
     case Kind::kStored:
       if (value.text.find_first_of("0123456789") == std::string_view::npos) break;  // a word
-      if (value.forms != nullptr && value.forms->decimal_comma) {
-        const std::optional<std::string> plain = WithPoint(value.text);
+      if (value.forms != nullptr && value.forms->marks_numbers()) {
+        const std::optional<std::string> plain = PlainNumber(value.text, *value.forms);
         if (plain && merkle::AppendDecimalText(*plain, place, out)) return false;
       } else if (merkle::AppendDecimalText(value.text, place, out)) {
         return false;
@@ -82,8 +83,8 @@ bool AppendOtherNumber(const SourceValue& value, Place place, std::string* out) 
 // Text that is read as a number, and the text of one.
 template <bool (*kAppendText)(std::string_view, Place, std::string*)>
 bool AppendNumber(const SourceValue& value, Place place, std::string* out) {
-  if (value.kind == Kind::kText && value.forms != nullptr && value.forms->decimal_comma) {
-    const std::optional<std::string> plain = WithPoint(value.text);
+  if (value.kind == Kind::kText && value.forms != nullptr && value.forms->marks_numbers()) {
+    const std::optional<std::string> plain = PlainNumber(value.text, *value.forms);
     return (plain && kAppendText(*plain, place, out)) || AppendOtherNumber(value, place, out);
   }
   return kAppendText(value.text, place, out) || AppendOtherNumber(value, place, out);
@@ -104,9 +105,14 @@ bool IsWordAmong(const std::vector<std::string>& words, std::string_view text) {
 
 }  // namespace
 
-std::optional<std::string> WithPoint(std::string_view text) {
-  if (text.find('.') != std::string_view::npos) return std::nullopt;
+std::optional<std::string> PlainNumber(std::string_view text, const TextForms& forms) {
+  if (forms.thousands != 0) {
+    const char point = forms.decimal_comma ? ',' : '.';
+    if (auto plain = merkle::UnmarkedNumber(text, forms.thousands, point)) return plain;
+  }
   std::string plain(text);
+  if (!forms.decimal_comma) return plain;
+  if (text.find('.') != std::string_view::npos) return std::nullopt;
   if (const size_t comma = plain.find(','); comma != std::string::npos) plain[comma] = '.';
   return plain;
 }

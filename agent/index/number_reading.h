@@ -24,7 +24,8 @@ bool AppendAsSingle(const SourceValue& value, merkle::Place place, std::string* 
 // The text of a number, whatever its kind. Nothing if it is none, or a double that is not finite.
 std::optional<std::string> NumberText(const SourceValue& value);
 
-// A field of a file that writes "1234,5" and no points, with a point; nothing if it has one.
-std::optional<std::string> WithPoint(std::string_view text);
+// A number of a file that writes it in such a way, without its marks and with a point: "1234.5" of
+// "1.234,5". Nothing if the forms have no such number; all else stays as it is.
+std::optional<std::string> PlainNumber(std::string_view text, const TextForms& forms);
 
 }  // namespace driftwood::agent

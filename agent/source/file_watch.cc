@@ -26,6 +26,8 @@ constexpr int64_t kCoarseTickNs = 2 * kNsPerSecond;  // FAT
 // A file that is written all the time never stays as it is for one tick.
 constexpr int kSettleTries = 5;
 
+constexpr int64_t kJustNowNs = 10 * kNsPerSecond;
+
 int64_t ToNs(const struct timespec& time) {
   return int64_t{time.tv_sec} * kNsPerSecond + int64_t{time.tv_nsec};
 }
@@ -237,6 +239,35 @@ absl::StatusOr<FileState> FileWatch::StateOf(const std::string& path, Access acc
     return NotRegular(path, stat.st_mode);
   }
   return FileState::Of(stat);
+}
+
+FileGlance::FileGlance(const std::string& path)
+    : path_(path), before_(FileWatch::StateOf(path, FileWatch::Access::kIdentity)) {}
+
+// A write within one tick of the clock leaves no trace: the watch waits for the next.
+absl::Status FileGlance::Explain(const absl::Status& failure, const std::stop_token& stop) const {
+  if (failure.ok() || absl::IsCancelled(failure) || !before_.ok()) return failure;
+  FileWatch::Options options;
+  options.access = FileWatch::Access::kIdentity;
+  options.sync = [] { return absl::OkStatus(); };
+  options.stop = stop;
+  const auto watch = FileWatch::Begin(path_, options);
+  if (!watch.ok()) return failure;
+  const FileState& now = (*watch)->state();
+  const std::string why = (*watch)->WhyNotOneState(DescribeChange(*before_, now));
+  const std::string message(failure.message());
+  if (!why.empty()) return absl::AbortedError(why + ", and " + message);
+  // Who copies over a file may rest between two writes, above all when it has been emptied.
+  if (now.size == 0) {
+    return absl::Status(failure.code(), message +
+                                            "; the file is empty: if it is just being written, "
+                                            "compare again when that is done");
+  }
+  const int64_t age_ns = options.clock() - std::max(now.modified_ns, now.changed_ns);
+  if (!absl::IsDataLoss(failure) || age_ns > kJustNowNs) return failure;
+  return absl::DataLossError(message +
+                             "; it was written just now: if that goes on, compare again when it "
+                             "is done");
 }
 
 }  // namespace driftwood::agent

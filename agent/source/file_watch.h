@@ -119,4 +119,21 @@ class FileWatch {
   std::string unseen_;  // why a change could go unseen; empty: it can't
 };
 
+// For what reads a file before it can be watched: what then looks like damage, or as if something
+// were not there, may be a file that is being overwritten. One thread at a time.
+class FileGlance {
+ public:
+  // At the file as it is now. Nothing is wrong with one that can't be seen.
+  explicit FileGlance(const std::string& path);
+
+  // `failure`, of what has read the file since; or Aborted, with what it says too, if the file has
+  // changed. Says of a file that is empty, or seems damaged and was written just now, that it may be
+  // being written. Waits for as long as FileWatch::Begin() does.
+  absl::Status Explain(const absl::Status& failure, const std::stop_token& stop = {}) const;
+
+ private:
+  std::string path_;
+  absl::StatusOr<FileState> before_;
+};
+
 }  // namespace driftwood::agent

@@ -14,11 +14,14 @@ namespace driftwood::agent {
 // How a text file writes what its reader has to know from its user. Lives as long as what refers to
 // it is read.
 struct TextForms {
-  bool decimal_comma = false;             // "1234,5"; then no number has a point
+  bool decimal_comma = false;  // "1234,5"; then no number has a point, but for thousands
+  // Stands between groups of three digits, as UnmarkedNumber() reads them: "1,234.5". 0: nothing.
+  char thousands = 0;
   std::vector<std::string> true_words{};  // in place of the usual ones, unless both are empty
   std::vector<std::string> false_words{};
   bool raw_bytes = false;  // bytes stand there as they are
 
+  bool marks_numbers() const { return decimal_comma || thousands != 0; }
   bool has_words() const { return !true_words.empty(); }
 };
 

@@ -184,6 +184,7 @@ class Audit {
     }
     report_.schema = ReportSchema(agreement_.schema);
     report_.rules = agreement_.rules;
+    report_.narrowed = std::move(reconciled->narrowed);
     report_.not_compared = std::move(reconciled->not_compared);
     TakeSchemaDifferences(reconciled->partial);
     if (plan_.show_values) AskForValues();

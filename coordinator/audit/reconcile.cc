@@ -82,6 +82,7 @@ class Reconciler {
     }
     std::sort(agreement.rules.begin(), agreement.rules.end());
     RETURN_IF_ERROR(agreement.Validate());
+    result.narrowed = Narrowed();
     const NameSet key = SetOf(key_);
     const NameSet compared = SetOf(values);
     for (const std::string& name : columns_.All()) {
@@ -367,6 +368,30 @@ class Reconciler {
       }
     }
     return std::nullopt;
+  }
+
+  // What the user's types take away of what a source may hold: digits beyond a double's or a
+  // single's, the order of a list, zero bits in front. The verdict says so, as it does of rules.
+  std::vector<std::string> Narrowed() const {
+    std::vector<std::string> narrowed;
+    for (const auto& [name, type] : options_.types) {
+      const auto reading = options_.readings.find(name);
+      const bool is_single = reading != options_.readings.end() && reading->second == "single";
+      const bool all_have_it =
+          std::all_of(replicas_.begin(), replicas_.end(), [&, &n = name, &t = type](const auto& r) {
+            const SourceColumn& column = *FindColumn(r, n);
+            return column.knowledge == TypeKnowledge::kTyped && column.value_type() == t &&
+                   (!is_single || column.reading == "single");
+          });
+      const bool any_bits = std::any_of(
+          replicas_.begin(), replicas_.end(),
+          [&, &n = name](const auto& r) { return FindColumn(r, n)->type == ColumnType::kBits; });
+      const bool narrows = type.type == ColumnType::kFloat64 || type.type == ColumnType::kSet ||
+                           (type.type == ColumnType::kInteger && any_bits);
+      if (!narrows || all_have_it) continue;
+      narrowed.push_back(name + "=" + (is_single ? "float32" : merkle::TypeText(type)));
+    }
+    return narrowed;
   }
 
   absl::Status CheckTypesAreUsed(const Names& values) const {

@@ -38,6 +38,7 @@ struct Reconciled {
   merkle::Agreement agreement;
   std::vector<std::string> not_compared;  // columns that some replica has and the schema lacks
   std::vector<PartialColumn> partial;     // of these: with `common_columns`, by name
+  std::vector<std::string> narrowed{};    // "column=type", as in the report
 };
 
 // FailedPrecondition or InvalidArgument: one line that names the replicas, columns and types, and

@@ -245,6 +245,7 @@ absl::Status RecordLister::Spool(const ReportRecord& record) {
 
 bool RecordLister::IsKept(const absl::Status& status) {
   if (status.ok()) return true;
+  report_.listing = status;
   report_.warnings.push_back("not all rows are listed: " + std::string(status.message()));
   return false;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "coordinator/audit/diagnostics/thousands.h"
 #include "merkle/record/datetime_forms.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/reading.h"
@@ -39,6 +40,13 @@ bool HasDecimalComma(std::string_view text) {
   // One comma and three digits behind it might be thousands.
   return comma != std::string_view::npos && IsDigits(text.substr(0, comma)) &&
          IsDigits(text.substr(comma + 1)) && text.size() - comma - 1 != 3;
+}
+
+// What says in a URL how thousands are separated. Of "1,234" that is not known.
+std::string_view Thousands(std::string_view text) {
+  const bool one_comma = std::count(text.begin(), text.end(), ',') == 1;
+  if (one_comma && text.find_first_not_of("0123456789+-,") == std::string_view::npos) return "";
+  return ReadThousands(text).parameters;
 }
 
 // Seconds since 1970 have ten digits from 2001 to 2286, milliseconds thirteen.
@@ -116,7 +124,11 @@ std::string HowToRead(const std::string& example, const merkle::Column& column,
       [[fallthrough]];
     case ColumnType::kDecimal:
     case ColumnType::kFloat64:
-      if (!IsCsv(replica) || !HasDecimalComma(example)) return "";
+      if (!IsCsv(replica)) return "";
+      if (const std::string_view thousands = Thousands(example); !thousands.empty()) {
+        return "if its thousands are separated, add " + std::string(thousands) + " to its URL";
+      }
+      if (!HasDecimalComma(example)) return "";
       return "if its numbers have a decimal comma, add decimal=, to its URL";
     case ColumnType::kBool:
       if (!IsCsv(replica)) return "";

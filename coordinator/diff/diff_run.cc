@@ -21,7 +21,7 @@
 #include "coordinator/report/key_lists.h"
 #include "coordinator/report/output.h"
 #include "coordinator/report/report_csv.h"
-#include "merkle/os/temporary_folder.h"
+#include "merkle/os/room.h"
 #include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
@@ -264,7 +264,7 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
     return OptionTextOf(options.table, setting, value);
   };
   audit.table = options.table;
-  audit.records_folder = merkle::TemporaryFolder::DefaultParent();
+  audit.records_folder = merkle::TemporaryPlace();
   audit.records_held_max = RecordsHeldMax(plan.audit);
   std::vector<Peer*> asked;
   for (const std::unique_ptr<Peer>& peer : peers) asked.push_back(peer.get());

@@ -73,6 +73,7 @@ are unpacked, whatever their names.
     quote=X  escape=X         another quote or escape character, or none
     encoding=windows-1252     also latin1, utf-16
     decimal=,                 numbers with a decimal comma
+    thousands=,               1,234.5; also ., space and apostrophe
     true=yes,y&false=no,n     the words of booleans
 
 jsonl: has key=, columns= and encoding=.
@@ -81,7 +82,8 @@ Found in the file where its URL does not say it: the delimiter, which is the one
 of comma, semicolon, tab and | that the header has, or that of a line sep=;
 before it; the line ends; gzip and zstd; UTF-16 with a byte order mark. Of keys
 in files alone also whether they are integers. What else would make rows equal,
-such as null=, decimal=, true=, false= or encoding=, is named below the report.
+such as null=, decimal=, thousands=, true=, false= or encoding=, is named below
+the report.
 
     driftwood 'csv:orders.csv?key=id&delimiter=,' 'export.csv?key=id'
     driftwood 'csv:-?key=id' orders.csv < export.csv

@@ -54,7 +54,7 @@ StatusCounts InFlight(const DatabaseReport& report) {
 std::string Provisos(const DatabaseReport& report) {
   std::map<std::string, std::vector<std::string>> skipped;  // by reason
   std::vector<std::string> columns, reasons;
-  std::set<std::string> rules, moving;
+  std::set<std::string> rules, narrowed, moving;
   for (const SkippedTable& table : report.skipped) {
     skipped[table.why].push_back(EscapeForDisplay(table.table));
   }
@@ -66,6 +66,7 @@ std::string Provisos(const DatabaseReport& report) {
       columns.push_back(EscapeForDisplay(table.table) + "." + column);
     }
     for (const std::string& rule : table.report.rules) rules.insert(EscapeForDisplay(rule));
+    for (const std::string& type : table.report.narrowed) narrowed.insert(EscapeForDisplay(type));
     if (!table.report.not_point_in_time.empty()) moving.insert(EscapeForDisplay(table.table));
   }
   std::string text;
@@ -80,6 +81,7 @@ std::string Provisos(const DatabaseReport& report) {
   if (!reasons.empty()) text += "; skipped: " + JoinNames(reasons);
   if (!columns.empty()) text += "; columns not compared: " + JoinNames(columns);
   if (!rules.empty()) text += "; under rules " + JoinNames({rules.begin(), rules.end()});
+  if (!narrowed.empty()) text += "; read as " + JoinNames({narrowed.begin(), narrowed.end()});
   if (!moving.empty())
     text += "; not a consistent snapshot: " + JoinNames({moving.begin(), moving.end()});
   return text;

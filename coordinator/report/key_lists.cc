@@ -47,6 +47,10 @@ absl::Status CheckListsAreWhole(const Report& report) {
   if (report.estimate) {
     return absl::FailedPreconditionError("only a sample was compared; --exhaustive compares all");
   }
+  if (!report.listing.ok()) {
+    return absl::FailedPreconditionError("not all keys that differ could be kept: " +
+                                         std::string(report.listing.message()));
+  }
   if (report.listed() < report.total) {
     return absl::FailedPreconditionError(
         GroupDigits(report.listed()) + " of " + Plural(report.total, "key", "keys") +

@@ -76,7 +76,7 @@ std::string Provisos(const Report& report) {
   const std::string schema = SchemaLine(report);
   return (schema.empty() ? "" : "; " + schema) + Listed("; only the rows of ", filters) +
          Listed("; not compared: ", left_out) + Listed("; under rules ", report.rules) +
-         Listed("; not a consistent snapshot: ", moving);
+         Listed("; read as ", report.narrowed) + Listed("; not a consistent snapshot: ", moving);
 }
 
 std::string InFlight(const Report& report) {

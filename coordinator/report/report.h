@@ -241,6 +241,8 @@ struct Report {
   std::vector<std::string> not_compared;
   std::vector<SchemaDifference> schema_differences;  // of these; with any it is not IDENTICAL
   std::vector<std::string> rules;  // "column:rule", those under which it was compared
+  // "column=type": what --types takes away of what a source holds, as float64 does digits.
+  std::vector<std::string> narrowed{};
 
   // Divergent keys, those inside runs included, those in flight not: statuses.divergent().
   uint64_t total = 0;
@@ -255,7 +257,8 @@ struct Report {
   uint64_t duplicate = 0;                     // of these neither `missing` nor `changed` counts any
   std::vector<ReportRecord> records;          // of `total`, by key, as far as asked for: the first,
   std::shared_ptr<RecordStore> more_records;  // and, of very many, the others; else null
-  std::vector<ReportRun> runs;                // without those that are in flight altogether
+  absl::Status listing{};  // why those that were to be listed are not all there; in no written form
+  std::vector<ReportRun> runs;  // without those that are in flight altogether
   // Where those outside runs lie; empty if they are too few, or that could not be asked.
   std::vector<ReportSpan> spans;
   std::optional<ReportColumns> columns;  // absent: not known of any

@@ -149,6 +149,7 @@ Json ComparedJson(const Report& report) {
                  {"values", ColumnsJson(report.schema->values)},
                  {"not_compared", report.not_compared},
                  {"rules", report.rules}};
+  if (!report.narrowed.empty()) object["narrowed"] = report.narrowed;
   if (report.multiset()) object["multiset"] = true;
   for (const SchemaDifference& difference : report.schema_differences) {
     Json missing_in = Json::array();

@@ -265,6 +265,7 @@ void ReportMembers::ReadCompared(const JsonNode& compared) {
   }
   report_.not_compared = compared["not_compared"].Texts();
   report_.rules = compared["rules"].Texts();
+  if (const auto narrowed = compared.Find("narrowed")) report_.narrowed = narrowed->Texts();
   const auto differences = compared.Find("schema_differences");
   if (!differences) return;
   for (const JsonNode& entry : differences->Elements()) {

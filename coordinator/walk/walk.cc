@@ -70,6 +70,10 @@ struct Walk::Impl {
     AddGapOfAll(reason, &gaps);
     done = true;
   }
+  void FailOurselves(const std::string& reason) {
+    gaps.push_back({"", std::nullopt, Gap::kNoReplica, reason});
+    done = true;
+  }
   void AddGapOfAll(const std::string& reason, std::vector<Gap>* to) const {
     for (size_t r = 0; r < sources.replicas(); ++r) to->push_back({"", std::nullopt, r, reason});
   }
@@ -122,7 +126,7 @@ struct Walk::Impl {
       return true;
     }
     if (frontier->HeldBytes() <= options.bytes_held_max) return false;
-    FailAll(
+    FailOurselves(
         "the replicas differ in more than can be compared at once: what a walk holds of it takes "
         "over " +
         GroupDigits(options.bytes_held_max >> 20) +
@@ -131,8 +135,7 @@ struct Walk::Impl {
   }
 
   void CanNotKeep(const absl::Status& status) {
-    FailAll("what the walk found can't be kept (TMPDIR says where): " +
-            std::string(status.message()));
+    FailOurselves("what the walk found can't be kept: " + std::string(status.message()));
   }
 
   absl::Status Conclude() {

@@ -48,9 +48,11 @@ struct MissingRun {
 // What could not be proven either way, and why. Keys are absent where they are unknown: then the
 // gap is the whole key space.
 struct Gap {
+  static constexpr size_t kNoReplica = SIZE_MAX;
+
   std::string begin;
   std::optional<std::string> end;
-  size_t replica = 0;
+  size_t replica = 0;  // kNoReplica: none of them failed, but we
   std::string reason;
   std::optional<size_t> source{};  // which is to blame; absent: none in particular
 };

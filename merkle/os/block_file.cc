@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "merkle/hash/checksum.h"
+#include "merkle/os/room.h"
 #include "merkle/os/unnamed_file.h"
 #include "merkle/status_macros.h"
 
@@ -25,7 +26,7 @@ struct Header {
 }  // namespace
 
 absl::StatusOr<BlockFile> BlockFile::Create(const std::filesystem::path& folder, std::string name) {
-  BlockFile file(CreateUnnamedFile(folder), std::move(name));
+  BlockFile file(CreateUnnamedFile(folder), folder, std::move(name));
   if (file.file_.get() < 0) return file.FromErrno("create");
   return file;
 }
@@ -33,8 +34,8 @@ absl::StatusOr<BlockFile> BlockFile::Create(const std::filesystem::path& folder,
 absl::Status BlockFile::FromErrno(const char* what) const {
   const int error = errno;
   const std::string message = name_ + ": " + what + ": " + std::strerror(error);
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return full ? absl::ResourceExhaustedError(message) : absl::InternalError(message);
+  if (IsNoRoom(error)) return absl::ResourceExhaustedError(message + RoomAdvice(folder_));
+  return absl::InternalError(message + " (in " + folder_.string() + ")");
 }
 
 absl::Status BlockFile::Damaged() const {

@@ -21,7 +21,7 @@ namespace driftwood::merkle {
 class BlockFile {
  public:
   // In `folder`. `name` is what messages begin with: "the temporary file of rows". Errors are
-  // ResourceExhausted if there is no room, else Internal.
+  // ResourceExhausted if there is no room, and say where and what to do, else Internal.
   static absl::StatusOr<BlockFile> Create(const std::filesystem::path& folder, std::string name);
 
   // After an error nothing is appended any more, and what was appended before is still there.
@@ -36,13 +36,15 @@ class BlockFile {
   absl::StatusOr<std::string> Read(uint64_t* offset) const;
 
  private:
-  BlockFile(UniqueFd file, std::string name) : file_(std::move(file)), name_(std::move(name)) {}
+  BlockFile(UniqueFd file, std::filesystem::path folder, std::string name)
+      : file_(std::move(file)), folder_(std::move(folder)), name_(std::move(name)) {}
 
   absl::Status FromErrno(const char* what) const;
   absl::Status Damaged() const;
   absl::Status ReadExactly(uint64_t offset, size_t size, char* to) const;
 
   UniqueFd file_;
+  std::filesystem::path folder_;
   std::string name_;
   uint64_t end_ = 0;
   uint64_t block_bytes_max_ = 0;  // of those that were appended

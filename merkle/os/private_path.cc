@@ -12,6 +12,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "merkle/os/room.h"
 #include "merkle/os/unique_fd.h"
 #include "merkle/status_macros.h"
 
@@ -26,7 +27,8 @@ absl::Status SystemError(std::string_view what, const fs::path& path, int error)
   if (error == EACCES || error == EPERM || error == EROFS) {
     return absl::PermissionDeniedError(message);
   }
-  return absl::FailedPreconditionError(message);
+  return absl::FailedPreconditionError(message +
+                                       (IsNoRoom(error) ? RoomAdvice(path.parent_path()) : ""));
 }
 
 bool IsInGroup(gid_t group) {

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "merkle/os/private_path.h"
+#include "merkle/os/room.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::merkle {
@@ -63,8 +63,9 @@ void RemoveAbandoned(const fs::path& parent) {
 }
 
 absl::Status CantMake(const fs::path& parent, int error) {
-  const std::string message = "can't make a temporary directory in " + parent.string() + ": " +
-                              std::strerror(error) + "; set TMPDIR to another place";
+  const std::string message =
+      "can't make a temporary directory in " + parent.string() + ": " + std::strerror(error) +
+      (IsNoRoom(error) ? RoomAdvice(parent) : "; set TMPDIR to another place");
   if (error == EACCES || error == EPERM || error == EROFS) {
     return absl::PermissionDeniedError(message);
   }
@@ -73,15 +74,7 @@ absl::Status CantMake(const fs::path& parent, int error) {
 
 }  // namespace
 
-fs::path TemporaryFolder::DefaultParent() {
-  const char* const configured = std::getenv("TMPDIR");
-  const bool given = configured != nullptr && *configured != '\0';
-  std::error_code error;
-  const fs::path parent = fs::absolute(given ? configured : "/tmp", error);
-  return error ? fs::path("/tmp") : parent;
-}
-
-absl::StatusOr<TemporaryFolder> TemporaryFolder::Create() { return CreateIn(DefaultParent()); }
+absl::StatusOr<TemporaryFolder> TemporaryFolder::Create() { return CreateIn(TemporaryPlace()); }
 
 absl::StatusOr<TemporaryFolder> TemporaryFolder::CreateIn(const fs::path& parent) {
   RemoveAbandoned(parent);

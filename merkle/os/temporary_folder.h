@@ -14,9 +14,7 @@ namespace driftwood::merkle {
 
 class TemporaryFolder {
  public:
-  // TMPDIR, else /tmp.
-  static std::filesystem::path DefaultParent();
-  // In it.
+  // In TemporaryPlace() (merkle/os/room.h).
   static absl::StatusOr<TemporaryFolder> Create();
   // Mode 0700. PermissionDenied, FailedPrecondition: it can't be made there, or others could put
   // theirs in its place (merkle/os/private_path.h).

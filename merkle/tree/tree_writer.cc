@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "merkle/check.h"
+#include "merkle/os/room.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::merkle {
@@ -37,7 +38,8 @@ absl::Status FromErrno(const std::filesystem::path& path, const std::string& wha
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-      return absl::ResourceExhaustedError(message);
+    case EFBIG:
+      return absl::ResourceExhaustedError(message + RoomAdvice(path.parent_path()));
     case ENOENT:
     case ENOTDIR:
       return absl::NotFoundError(message);

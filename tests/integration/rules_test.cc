@@ -30,6 +30,28 @@ class RulesTest : public DiffTest {
     all.insert(all.end(), words.begin(), words.end());
     return all;
   }
+
+  // Of old.csv and new.csv: what is said to make their rows equal, pasted, does so.
+  void PasteAdvice() {
+    std::vector<std::string> words = {"csv:old.csv?key=id", "csv:new.csv?key=id"};
+    const Json why = DiffJson(words)["explanation"];
+    for (const Json& column : why["columns"]) {
+      ASSERT_FALSE(column["hypotheses"].empty()) << column;
+      std::istringstream advice(column["hypotheses"][0].value("option", ""));
+      for (std::string word; advice >> word;) {
+        std::string value;
+        if (word.starts_with("--")) {
+          advice >> value;
+          words.insert(words.end(), {word, value});
+        } else if (word.find('=') != std::string::npos) {
+          words[1] += "&" + word;
+          ASSERT_TRUE(advice >> value >> value >> value >> value >> value);  // in the URL of right
+          EXPECT_EQ(value, "right");
+        }
+      }
+    }
+    EXPECT_EQ(Verdict(words), "IDENTICAL") << why.dump(1);
+  }
 };
 
 // Ledger row 11: nothing is ever rounded, trimmed or folded unasked.
@@ -149,24 +171,23 @@ TEST_F(RulesTest, WhatTheReportAdvisesMakesTheRunIdentical) {
   }
   WriteFile("old.csv", old_csv);
   WriteFile("new.csv", new_csv);
-  std::vector<std::string> words = {"csv:old.csv?key=id", "csv:new.csv?key=id"};
-  const Json why = DiffJson(words)["explanation"];
-  for (const Json& column : why["columns"]) {
-    ASSERT_FALSE(column["hypotheses"].empty()) << column;
-    std::istringstream advice(column["hypotheses"][0].value("option", ""));
-    for (std::string word; advice >> word;) {
-      std::string value;
-      if (word.starts_with("--")) {
-        advice >> value;
-        words.insert(words.end(), {word, value});
-      } else if (word.find('=') != std::string::npos) {
-        words[1] += "&" + word;
-        ASSERT_TRUE(advice >> value >> value >> value >> value >> value);  // in the URL of right
-        EXPECT_EQ(value, "right");
-      }
+  PasteAdvice();
+}
+
+TEST_F(RulesTest, SeparatedThousandsAreReadAsAdvised) {
+  for (const char* const marks : {",.", ".,", " ,", "' ."}) {
+    const char thousands = marks[0];
+    const char point = marks[std::strlen(marks) - 1];
+    std::string old_csv = "id,price\n", new_csv = old_csv;
+    for (int id = 10; id < 40; ++id) {
+      const std::string key = std::to_string(id);
+      old_csv += key + ",12" + key + ".50\n";
+      new_csv += key + ",\"1" + thousands + "2" + key + point + "50\"\n";
     }
+    WriteFile("old.csv", old_csv);
+    WriteFile("new.csv", new_csv);
+    PasteAdvice();
   }
-  EXPECT_EQ(Verdict(words), "IDENTICAL") << why.dump(1);
 }
 
 TEST_F(RulesTest, APlanSaysWhatWouldBeComparedAndIsNoVerdict) {

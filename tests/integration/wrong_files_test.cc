@@ -118,6 +118,23 @@ TEST_F(WrongFilesTest, ALineThatSaysTheDelimiterIsNoHeader) {
             std::set<std::string>{"2 changed"});
   WriteFile("sep.csv", "sep=;\nid;v\n1;x;y\n");
   ExpectError({"sep.csv", "a.csv", "--key", "id"}, {"line 3, column 5"});
+  WriteFile("sep.csv", "sep=;\nid,v\n1,x\n2,y\n");
+  const ProcessResult result = Driftwood({"csv:sep.csv?delimiter=comma", "a.csv", "--key", "id"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.err, HasSubstr("says sep=;, and its URL delimiter=comma, which counts"));
+  WriteFile("sep.csv", "sep=;\n1;x;\n2;y;\n");
+  EXPECT_EQ(Verdict({"csv:sep.csv?header=no&columns=id,v,w&delimiter=;", "a.csv", "--key", "id",
+                     "--ignore", "w"}),
+            "IDENTICAL");
+}
+
+TEST_F(WrongFilesTest, ACtrlZBehindTheLastLineEndsTheFile) {
+  WriteFile("dos.csv", "id,v\r\n1,x\r\n2,y\r\n\x1A");
+  EXPECT_EQ(Verdict({"dos.csv", "a.csv", "--key", "id"}), "IDENTICAL");
+  EXPECT_EQ(Verdict({"csv:dos.csv?header=skip&columns=id,v", "a.csv", "--key", "id"}), "IDENTICAL");
+  WriteFile("one.csv", "id\n1\n2\n\x1A");
+  ExpectError({"one.csv", "a.csv", "--key", "id", "--ignore", "v"},
+              {"Ctrl-Z (0x1A) alone", "head -c -1 one.csv | driftwood csv:- …"});
 }
 
 TEST_F(WrongFilesTest, NamesThatAreMissingOrTwiceCanBeSaid) {

@@ -86,6 +86,43 @@ absl::StatusOr<std::optional<SeparatorLine>> ReadSeparatorLine(const ByteSource&
   return std::optional<SeparatorLine>(line);
 }
 
+absl::StatusOr<SeparatorReading> PassSeparatorLine(const ByteSource& source,
+                                                   const std::string& name, const StoreUrl& url,
+                                                   const CsvDialect& dialect, bool header,
+                                                   size_t columns, const ChunkOptions& options) {
+  SeparatorReading reading;
+  if (dialect.has_escapes()) return reading;
+  ASSIGN_OR_RETURN(const std::optional<SeparatorLine> line, ReadSeparatorLine(source));
+  if (!line) return reading;
+  reading.begin = line->end;
+  const bool is_said =
+      url.scheme == "tsv" || url.Parameter("delimiter") || url.Parameter("dialect");
+  if (!is_said) reading.delimiter = line->delimiter;
+  const bool agrees = line->delimiter == dialect.delimiter;
+  const std::string says = std::string("sep=") + Printable(std::string(1, line->delimiter));
+  const std::string subject = Printable(name) + ", line 1: " + says;
+  const std::string pass_by =
+      "pass the line by, as in: tail -n +2 " + ShellWord(url.path) + " | driftwood csv:- …";
+  if (!header) {
+    const size_t fields = agrees ? 2 : 1;
+    if (columns != fields) return reading;
+    return absl::InvalidArgumentError(
+        subject + " may say what separates the fields, as Excel has it, or be a record; " +
+        pass_by + ", or put the fields of the record in quotes");
+  }
+  if (!is_said || agrees) return reading;
+  const std::string ours = "delimiter=" + DelimiterName(dialect.delimiter);
+  ASSIGN_OR_RETURN(const CsvFirstRecord first,
+                   ReadFirstCsvRecord(source, dialect, header, options, line->end));
+  if (!first.error && first.fields.size() > 1) {
+    reading.doubt = "its first line says " + says + ", and its URL " + ours + ", which counts";
+    return reading;
+  }
+  return absl::InvalidArgumentError(subject + " says another delimiter than the URL, which has " +
+                                    ours + ", and what follows has no such; say delimiter=" +
+                                    DelimiterName(line->delimiter) + ", or " + pass_by);
+}
+
 absl::StatusOr<std::string> DoubtOneColumn(const ByteSource& source, uint64_t begin,
                                            const StoreUrl& url, const CsvDialect& dialect) {
   constexpr size_t kLookedAt = size_t{4} << 10;

@@ -21,6 +21,19 @@ struct SeparatorLine {
 // Nothing: the file has no such line.
 absl::StatusOr<std::optional<SeparatorLine>> ReadSeparatorLine(const ByteSource& source);
 
+// What such a line means beside what the URL says of the file.
+struct SeparatorReading {
+  uint64_t begin = 0;  // where the header or the first record is; 0: there is no such line
+  std::optional<char> delimiter;  // absent: the URL's counts
+  std::string doubt;              // in words to its user; empty: none
+};
+// `dialect` is the URL's. `columns`: how many a file without a header has. InvalidArgument: the
+// line may as well be a record, or the URL says otherwise and nothing shows that it is right.
+absl::StatusOr<SeparatorReading> PassSeparatorLine(const ByteSource& source,
+                                                   const std::string& name, const StoreUrl& url,
+                                                   const CsvDialect& dialect, bool header,
+                                                   size_t columns, const ChunkOptions& options);
+
 // Of comma, semicolon, tab and pipe, the one that the header has outside of quotes. Of several, the
 // one that the record after it has as often. InvalidArgument: several fit. Nothing: the header has
 // none, and is one name.

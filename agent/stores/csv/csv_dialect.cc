@@ -127,6 +127,27 @@ absl::Status ParseWords(const StoreUrl& url, TextForms* forms) {
   return absl::OkStatus();
 }
 
+absl::Status ParseThousands(const StoreUrl& url, const std::string& decimal, TextForms* forms) {
+  static constexpr std::pair<std::string_view, char> kMarks[] = {
+      {"comma", ','}, {",", ','}, {"point", '.'},       {".", '.'},
+      {"space", ' '}, {" ", ' '}, {"apostrophe", '\''}, {"'", '\''}};
+  const std::optional<std::string> thousands = url.Parameter("thousands");
+  if (!thousands) return absl::OkStatus();
+  for (const auto& [name, mark] : kMarks) {
+    if (*thousands == name) forms->thousands = mark;
+  }
+  if (forms->thousands == 0)
+    return absl::InvalidArgumentError(
+        "thousands=" + Printable(*thousands) +
+        ": say what stands between groups of three digits: thousands=, for 1,234.5, "
+        "thousands=.&decimal=, for 1.234,5, thousands=space or thousands=apostrophe");
+  if (forms->thousands != decimal[0]) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "thousands=" + Printable(*thousands) + ": that is what fractions stand behind; " +
+      (decimal == "," ? "leave one of thousands= and decimal= out"
+                      : "for numbers such as 1.234,5 say thousands=.&decimal=,"));
+}
+
 absl::Status ParseForms(const StoreUrl& url, CsvDialect* dialect) {
   // What MySQL's programs write of a blob are its bytes.
   dialect->forms.raw_bytes = dialect->escapes == Escapes::kMysql;
@@ -136,6 +157,7 @@ absl::Status ParseForms(const StoreUrl& url, CsvDialect* dialect) {
                                       ": numbers have a point or a comma; say decimal=, for the "
                                       "comma");
   dialect->forms.decimal_comma = decimal == ",";
+  RETURN_IF_ERROR(ParseThousands(url, decimal, &dialect->forms));
   return ParseWords(url, &dialect->forms);
 }
 
@@ -176,6 +198,7 @@ std::string CsvDialect::ToString() const {
   text += " escapes=" + std::to_string(static_cast<int>(escapes)) + escape;
   text += std::string(" null") + (null_text ? "=" + *null_text : " off");
   if (forms.decimal_comma) text += " decimal-comma";
+  if (forms.thousands != 0) text += std::string(" thousands=") + forms.thousands;
   if (forms.raw_bytes) text += " raw-bytes";
   if (forms.has_words())
     text += " true=" + WordsText(forms.true_words) + " false=" + WordsText(forms.false_words);

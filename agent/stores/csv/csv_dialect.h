@@ -52,7 +52,8 @@ struct CsvDialect {
   std::string ToString() const;
 };
 
-// Of the URL's dialect=, delimiter=, quote=, escape=, null=, decimal=, true= and false=.
+// Of the URL's dialect=, delimiter=, quote=, escape=, null=, decimal=, thousands=, true= and
+// false=.
 // InvalidArgument for what makes no sense.
 absl::StatusOr<CsvDialect> CsvDialectOf(const StoreUrl& url);
 

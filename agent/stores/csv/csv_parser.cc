@@ -1,7 +1,9 @@
 #include "agent/stores/csv/csv_parser.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -225,6 +227,17 @@ absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvD
   return first;
 }
 
+absl::StatusOr<bool> EndsInMark(const ByteSource& source, uint64_t first_record) {
+  constexpr char kMark = '\x1A';
+  if (source.size() <= first_record) return false;
+  // What stands before the first record ends in a line end.
+  std::array<char, 2> last = {'\n', '\0'};
+  const uint64_t size = std::min<uint64_t>(last.size(), source.size() - first_record);
+  RETURN_IF_ERROR(
+      source.ReadAt(source.size() - size, std::span(last).last(static_cast<size_t>(size))));
+  return last[1] == kMark && (last[0] == '\n' || last[0] == '\r');
+}
+
 absl::StatusOr<uint64_t> EndOfCsvRecords(const ByteSource& source, uint64_t first_record,
                                          size_t columns, const CsvDialect& dialect) {
   const char end_byte = dialect.line_end == CsvDialect::LineEnd::kCr ? '\r' : '\n';
@@ -235,6 +248,9 @@ absl::StatusOr<uint64_t> EndOfCsvRecords(const ByteSource& source, uint64_t firs
     return found == c;
   };
   uint64_t end = source.size();
+  ASSIGN_OR_RETURN(const bool has_mark, EndsInMark(source, first_record));
+  // Behind an escaped line end it would be a part of the value.
+  if (has_mark && columns > 1 && !dialect.has_escapes()) --end;
   while (columns > 1 && end > first_record) {
     ASSIGN_OR_RETURN(const bool line_end, is(end - 1, end_byte));
     if (!line_end) break;

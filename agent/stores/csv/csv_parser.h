@@ -63,8 +63,11 @@ absl::StatusOr<CsvFirstRecord> ReadFirstCsvRecord(const ByteSource& source, CsvD
                                                   bool header, const ChunkOptions& options,
                                                   uint64_t begin = 0);
 
-// Where the records end: line ends after the last one hold nothing. In a file of one column a blank
-// line is a record.
+// Whether a Ctrl-Z (0x1A) stands alone in the last line, where old programs end a file so.
+absl::StatusOr<bool> EndsInMark(const ByteSource& source, uint64_t first_record);
+
+// Where the records end: line ends after the last one hold nothing, nor does a Ctrl-Z alone in the
+// last line. In a file of one column a blank line is a record, and that character one too.
 absl::StatusOr<uint64_t> EndOfCsvRecords(const ByteSource& source, uint64_t first_record,
                                          size_t columns, const CsvDialect& dialect);
 

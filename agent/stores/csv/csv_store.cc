@@ -102,8 +102,9 @@ std::vector<std::string> NamedByPlace(std::vector<std::string> names) {
 }
 
 absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
-  RETURN_IF_ERROR(url.OnlyKnows({"key", "header", "columns", "null", "delimiter", "dialect",
-                                 "quote", "escape", "encoding", "decimal", "true", "false"}));
+  RETURN_IF_ERROR(
+      url.OnlyKnows({"key", "header", "columns", "null", "delimiter", "dialect", "quote", "escape",
+                     "encoding", "decimal", "thousands", "true", "false"}));
   CsvOptions options;
   ASSIGN_OR_RETURN(options.dialect, CsvDialectOf(url));
   const std::string header = url.Parameter("header").value_or("yes");
@@ -185,27 +186,36 @@ absl::StatusOr<std::string> AdviceOnMissingName(const ByteSource& source, const 
          UnderNames(options.url, ToldApart(std::move(names)));
 }
 
+// In one column the character by which old programs end a file may be the last value.
+absl::Status CheckEndOfOneColumn(const ByteSource& source, const std::string& name,
+                                 const CsvOptions& options, uint64_t first_record) {
+  ASSIGN_OR_RETURN(const bool has_mark, EndsInMark(source, first_record));
+  if (!has_mark) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Printable(name) +
+      ": its last line is the character Ctrl-Z (0x1A) alone, by which old programs end a file, and "
+      "which may be a value here; leave it out, as in: head -c -1 " +
+      ShellWord(options.url.path) + " | driftwood csv:- …");
+}
+
 absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string& path,
                                      const CsvOptions& options, const ChunkOptions& chunks) {
   CsvLayout layout;
   layout.dialect = options.dialect;
-  uint64_t begin = 0;
   if (options.header) RETURN_IF_ERROR(CheckIsNoJson(source, path, options));
-  std::optional<SeparatorLine> separator;
-  if (options.header && !options.dialect.has_escapes()) {
-    ASSIGN_OR_RETURN(separator, ReadSeparatorLine(source));
-  }
-  // What the URL says counts: then a line that says otherwise is none.
-  if (separator && (options.finds_delimiter || separator->delimiter == options.dialect.delimiter)) {
-    layout.dialect.delimiter = separator->delimiter;
-    begin = separator->end;
-  } else if (options.finds_delimiter) {
+  ASSIGN_OR_RETURN(const SeparatorReading separator,
+                   PassSeparatorLine(source, path, options.url, options.dialect, options.header,
+                                     options.columns.size(), chunks));
+  layout.doubt = separator.doubt;
+  if (separator.delimiter) layout.dialect.delimiter = *separator.delimiter;
+  if (separator.begin == 0 && options.finds_delimiter) {
     ASSIGN_OR_RETURN(layout.found_delimiter,
                      DetectDelimiter(source, path, options.dialect, chunks));
     layout.dialect.delimiter = layout.found_delimiter.value_or(options.dialect.delimiter);
   }
-  ASSIGN_OR_RETURN(const CsvFirstRecord first,
-                   ReadFirstCsvRecord(source, layout.dialect, options.header, chunks, begin));
+  ASSIGN_OR_RETURN(
+      const CsvFirstRecord first,
+      ReadFirstCsvRecord(source, layout.dialect, options.header, chunks, separator.begin));
   // Without a header the scan reports what is wrong, as it does with every record.
   layout.dialect.line_end = first.line_end;
   layout.records_estimate = first.records_estimate;
@@ -213,6 +223,9 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
     layout.columns = options.columns;
     layout.first_record = options.header ? first.end : first.begin;
     if (options.header && first.error) return DescribeRecordError(source, path, *first.error);
+    if (layout.columns.size() == 1) {
+      RETURN_IF_ERROR(CheckEndOfOneColumn(source, path, options, layout.first_record));
+    }
     ASSIGN_OR_RETURN(layout.end, EndOfCsvRecords(source, layout.first_record, layout.columns.size(),
                                                  layout.dialect));
     if (!options.header && layout.records_estimate && first.present) ++*layout.records_estimate;
@@ -228,6 +241,7 @@ absl::StatusOr<CsvLayout> ReadLayout(const ByteSource& source, const std::string
   RETURN_IF_ERROR(CheckNames(Printable(path) + ", line 1", layout.columns,
                              [&] { return UnderNames(options.url, ToldApart(layout.columns)); }));
   if (layout.columns.size() == 1) {
+    RETURN_IF_ERROR(CheckEndOfOneColumn(source, path, options, first.end));
     ASSIGN_OR_RETURN(layout.doubt,
                      DoubtOneColumn(source, first.begin, options.url, layout.dialect));
   }
@@ -283,7 +297,7 @@ void SayDelimiter(const CsvLayout& layout, SourceDescription* description) {
 }
 
 std::string ReadingOf(const CsvOptions& options) {
-  std::string reading = std::string("csv5 ") + (options.names_said ? "other-names"
+  std::string reading = std::string("csv6 ") + (options.names_said ? "other-names"
                                                 : options.header   ? "header"
                                                                    : "no-header");
   for (const std::string& name : options.columns)

@@ -20,7 +20,7 @@
 #include "agent/stores/exec/program_text.h"
 #include "agent/stores/text/decode_text.h"
 #include "agent/stores/text/spool.h"
-#include "merkle/os/temporary_folder.h"
+#include "merkle/os/room.h"
 #include "merkle/os/unnamed_file.h"
 #include "merkle/status_macros.h"
 
@@ -99,7 +99,7 @@ StoreUrl TextUrl(const StoreUrl& url, const std::string& scheme) {
 
 // For a program's stdin.
 absl::StatusOr<merkle::UniqueFd> FileWith(std::string_view text) {
-  merkle::UniqueFd file = merkle::CreateUnnamedFile(merkle::TemporaryFolder::DefaultParent());
+  merkle::UniqueFd file = merkle::CreateUnnamedFile(merkle::TemporaryPlace());
   while (file.get() >= 0 && !text.empty()) {
     const ssize_t count = ::write(file.get(), text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
@@ -108,8 +108,8 @@ absl::StatusOr<merkle::UniqueFd> FileWith(std::string_view text) {
   }
   if (file.get() < 0 || !text.empty() || ::lseek(file.get(), 0, SEEK_SET) != 0)
     return absl::ResourceExhaustedError(
-        "can't write a temporary file in " + merkle::TemporaryFolder::DefaultParent().string() +
-        ": " + std::strerror(errno) + "; set TMPDIR to a place with more room");
+        "can't write a temporary file in " + merkle::TemporaryPlace().string() + ": " +
+        std::strerror(errno) + merkle::RoomAdvice(merkle::TemporaryPlace()));
   return file;
 }
 

@@ -2,6 +2,8 @@
 #include <set>
 #include <utility>
 
+#include "agent/source/file_watch.h"
+#include "agent/source/messages.h"
 #include "agent/source/source_identity.h"
 #include "agent/stores/sqlite/sqlite_store.h"
 #include "agent/stores/sqlite/sqlite_table.h"
@@ -23,10 +25,7 @@ absl::StatusOr<std::set<std::string>> ShadowTables(const SqliteConnection& conne
   }
 }
 
-}  // namespace
-
-absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url, const std::stop_token& stop) {
-  RETURN_IF_ERROR(url.OnlyKnows({}));
+absl::StatusOr<TableList> List(const StoreUrl& url, const std::stop_token& stop) {
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection,
                    SqliteConnection::Open(url.path, stop));
   RETURN_IF_ERROR(connection->BeginSnapshot());
@@ -49,6 +48,21 @@ absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url, const std::stop_
     for (const SqliteColumn& column : table.columns) entry.columns.push_back(column.name);
     entry.url = url.With("table", entry.name).ToString();
     list.tables.push_back(std::move(entry));
+  }
+  return list;
+}
+
+}  // namespace
+
+absl::StatusOr<TableList> ListSqliteTables(const StoreUrl& url, const std::stop_token& stop) {
+  RETURN_IF_ERROR(url.OnlyKnows({}));
+  const FileGlance glance(url.path);
+  absl::StatusOr<TableList> list = List(url, stop);
+  if (!list.ok()) return glance.Explain(list.status(), stop);
+  // A file that is empty is a database without tables; one that is copied over begins so.
+  if (list->tables.empty()) {
+    const absl::Status none = absl::NotFoundError(Printable(url.path) + " had no table");
+    if (const absl::Status why = glance.Explain(none, stop); absl::IsAborted(why)) return why;
   }
   return list;
 }

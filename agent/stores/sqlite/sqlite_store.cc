@@ -3,6 +3,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "agent/source/file_watch.h"
 #include "agent/source/messages.h"
 #include "agent/source/source_identity.h"
 #include "agent/stores/sqlite/sqlite_position.h"
@@ -40,19 +41,13 @@ class SqliteStore final : public Store {
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
   absl::StatusOr<SourceDescription> Describe() override {
-    if (std::optional<SqliteReader> kept = readers_.Take(stop_)) {
-      absl::StatusOr<SourceDescription> description = Describe(*kept->connection);
-      readers_.Give(*std::move(kept));
-      return description;
-    }
-    ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
-    RETURN_IF_ERROR(connection->BeginSnapshot());
-    return Describe(*connection);
+    glance_ = FileGlance(url_.path);
+    return Explained(DescribeNow());
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    return Start(columns, nullptr, {});
+    return Explained(Start(columns, nullptr, {}));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> Lookup(
@@ -65,7 +60,7 @@ class SqliteStore final : public Store {
       if (values.size() != 1 || values[0].kind != SourceValue::Kind::kInt64) return unable;
       wanted.push_back(values[0].int64);
     }
-    return Start(columns, &key[0], std::move(wanted));
+    return Explained(Start(columns, &key[0], std::move(wanted)));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
@@ -110,6 +105,24 @@ class SqliteStore final : public Store {
   }
 
  private:
+  // What fails because the file was overwritten since it was described says so.
+  template <typename Result>
+  absl::StatusOr<Result> Explained(absl::StatusOr<Result> result) const {
+    if (result.ok() || absl::IsUnimplemented(result.status())) return result;
+    return glance_.Explain(result.status(), stop_);
+  }
+
+  absl::StatusOr<SourceDescription> DescribeNow() {
+    if (std::optional<SqliteReader> kept = readers_.Take(stop_)) {
+      absl::StatusOr<SourceDescription> description = Describe(*kept->connection);
+      readers_.Give(*std::move(kept));
+      return description;
+    }
+    ASSIGN_OR_RETURN(const std::unique_ptr<SqliteConnection> connection, Connect());
+    RETURN_IF_ERROR(connection->BeginSnapshot());
+    return Describe(*connection);
+  }
+
   absl::StatusOr<SourceDescription> Describe(const SqliteConnection& connection) const {
     ASSIGN_OR_RETURN(const SqliteTable table, ReadTable(connection));
     SourceDescription description;
@@ -251,6 +264,7 @@ class SqliteStore final : public Store {
   const std::optional<std::string> table_;
   const SqliteReaders readers_;
   std::stop_token stop_;
+  FileGlance glance_{url_.path};  // since it was described
 };
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/source/messages.h"
+#include "merkle/os/room.h"
 #include "merkle/os/temporary_folder.h"
 #include "merkle/status_macros.h"
 
@@ -23,7 +24,7 @@ constexpr uint64_t kLookBytes = uint64_t{16} << 20;
 absl::Status NoRoom(const std::string& name, uint64_t size, const std::string& why) {
   return absl::ResourceExhaustedError(
       "the text of " + Printable(name) + " does not fit into the temporary directory: after " +
-      std::to_string(size) + " bytes " + why + "; set TMPDIR to a place with more room");
+      std::to_string(size) + " bytes " + why + merkle::RoomAdvice(merkle::TemporaryPlace()));
 }
 
 absl::Status CheckRoom(int file, const std::string& name, uint64_t size,
@@ -47,8 +48,9 @@ absl::StatusOr<std::unique_ptr<Spool>> Spool::Of(ByteStream& text, const std::st
   const std::filesystem::path path = folder.path() / "spool";
   merkle::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0)
-    return absl::FailedPreconditionError("can't make a temporary file in " +
-                                         folder.path().string() + ": " + std::strerror(errno));
+    return absl::FailedPreconditionError(
+        "can't make a temporary file in " + folder.path().string() + ": " + std::strerror(errno) +
+        (merkle::IsNoRoom(errno) ? merkle::RoomAdvice(folder.path()) : ""));
   std::unique_ptr<Spool> spool(new Spool(std::move(file), std::move(place_note)));
   RETURN_IF_ERROR(spool->Fill(text, name, options));
   return spool;
@@ -65,7 +67,7 @@ absl::Status Spool::Fill(ByteStream& text, const std::string& name, const SpoolO
       const ssize_t written = ::pwrite(file_.get(), block.data() + done, count - done,
                                        static_cast<off_t>(size_ + done));
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG))
+      if (written < 0 && merkle::IsNoRoom(errno))
         return NoRoom(name, size_ + done, std::strerror(errno));
       if (written <= 0)
         return absl::DataLossError("can't write the text of " + Printable(name) +

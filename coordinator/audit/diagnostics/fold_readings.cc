@@ -11,8 +11,10 @@
 #include <utility>
 
 #include "coordinator/audit/diagnostics/fold_parts.h"
+#include "coordinator/audit/diagnostics/thousands.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/encoding.h"
+#include "merkle/record/marked_number.h"
 #include "merkle/record/reading.h"
 #include "merkle/record/value.h"
 
@@ -177,61 +179,29 @@ void FoldToFloat(const Column& column, Value* value) {
 
 // ---- numbers with marks ----
 
-// What is left of `text` without its decimal comma or separated thousands; nothing if it is not so
-// written. `mark` stands between thousands, 0: none do.
-std::optional<std::string> PlainNumber(std::string_view text, char mark, char point) {
-  std::string plain;
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
-    if (text[0] == '-') plain = "-";
-    text.remove_prefix(1);
-  }
-  const size_t end = std::min(text.find(point), text.size());
-  std::string_view whole = text.substr(0, end);
-  const std::string_view behind = end < text.size() ? text.substr(end + 1) : std::string_view();
-  if (whole.empty() || !std::all_of(behind.begin(), behind.end(), IsDigit)) return std::nullopt;
-  if (mark != 0 && whole.find(mark) != std::string_view::npos) {
-    const size_t first = whole.find(mark);
-    if (first == 0 || first > 3) return std::nullopt;
-    for (size_t i = 0; i < whole.size(); ++i) {
-      const bool is_mark = i >= first && (i - first) % 4 == 0;
-      if (is_mark ? whole[i] != mark : !IsDigit(whole[i])) return std::nullopt;
-      if (!is_mark) plain += whole[i];
-    }
-    if ((whole.size() - first) % 4 != 0) return std::nullopt;
-  } else {
-    if (!std::all_of(whole.begin(), whole.end(), IsDigit)) return std::nullopt;
-    plain += whole;
-  }
-  return behind.empty() ? plain : plain + "." + std::string(behind);
-}
-
 void FoldDecimalComma(const Column& column, Value* value) {
   if (!IsText(*value)) return;
   const bool comma = value->text.find(',') != std::string::npos;
   const auto plain =
-      comma ? PlainNumber(value->text, 0, ',') : std::optional<std::string>(value->text);
+      comma ? merkle::UnmarkedNumber(value->text, 0, ',') : std::optional<std::string>(value->text);
   const ColumnType type = IsNumberType(column.type) ? column.type : ColumnType::kDecimal;
   if (plain) ReadAs(type, *plain, value);
 }
 
-// "1,234.5", "1 234.5", "1'234.5", and "1.234,5": of these the last only with both marks.
 void FoldThousands(const Column& column, Value* value) {
   if (!IsText(*value)) return;
-  std::string text = value->text;
-  for (const std::string_view space : {"\xC2\xA0", "\xE2\x80\xAF", "\xE2\x80\x99"}) {
-    for (size_t at; (at = text.find(space)) != std::string::npos;) {
-      text.replace(at, space.size(), space == "\xE2\x80\x99" ? "'" : " ");
-    }
-  }
-  std::optional<std::string> plain;
-  const bool european = text.find('.') != std::string::npos && text.find(',') > text.find('.') &&
-                        text.find(',') != std::string::npos;
-  if (european) plain = PlainNumber(text, '.', ',');
-  for (const char mark : {',', ' ', '\''}) {
-    if (!plain) plain = PlainNumber(text, mark, '.');
-  }
+  std::string plain = ReadThousands(value->text).plain;
+  if (plain.empty()) plain = merkle::UnmarkedNumber(value->text, 0, '.').value_or("");
   const ColumnType type = IsNumberType(column.type) ? column.type : ColumnType::kDecimal;
-  if (plain) ReadAs(type, *plain, value);
+  if (!plain.empty()) ReadAs(type, plain, value);
+}
+
+// Those of one form, which a file has, or nothing.
+std::string ThousandsParameters(const std::vector<std::string>& changed) {
+  std::set<std::string_view> forms;
+  for (const std::string& text : changed) forms.insert(ReadThousands(text).parameters);
+  forms.erase("");
+  return forms.size() == 1 ? std::string(*forms.begin()) : "";
 }
 
 // ---- words of booleans ----
@@ -326,7 +296,9 @@ void AddReadings(ColumnType column, std::vector<Fold>* folds) {
       return std::string(has_comma ? "decimal=," : "");
     };
     folds->push_back(std::move(comma));
-    folds->push_back(Plain("separated thousands", FoldFamily::kType, FoldThousands));
+    Fold thousands = Plain("separated thousands", FoldFamily::kType, FoldThousands, number);
+    thousands.url = ThousandsParameters;
+    folds->push_back(std::move(thousands));
   }
   if (any || column == ColumnType::kBool) {
     Fold words = Plain("the words of booleans", FoldFamily::kType, FoldBoolWord, "bool");

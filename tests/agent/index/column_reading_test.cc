@@ -213,6 +213,29 @@ TEST(ColumnReadingTest, AFileWithADecimalCommaHasNoPoints) {
   EXPECT_EQ(ReadColumn({"v", ColumnType::kText}, In(forms, "0,1")), "0,1");
 }
 
+TEST(ColumnReadingTest, SeparatedThousandsAreGroupsOfThree) {
+  TextForms forms;
+  forms.thousands = ',';
+  const merkle::Column decimal{"v", ColumnType::kDecimal};
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1,234,567.50")), "1234567.5");
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1234567.50")), "1234567.5");
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1e3")), "1000");
+  for (const char* text : {"1,23", "1,2345", "12,34,567", "0,123", "1,234.5,6", "1,234e5"}) {
+    EXPECT_EQ(ReadColumn(decimal, In(forms, text)), std::string(text) + " !");
+  }
+  EXPECT_EQ(ReadColumn({"v", ColumnType::kInteger}, In(forms, "-1,234")), "-1234");
+  EXPECT_EQ(ReadColumn({"v", ColumnType::kInteger}, In(forms, "1,234.5")), "1234.5 !");
+  EXPECT_EQ(ReadColumn({"v", ColumnType::kFloat64}, In(forms, "1,234.5")), "1234.5");
+  EXPECT_EQ(ReadColumn({"v", ColumnType::kText}, In(forms, "1,234")), "1,234");
+  forms = {.decimal_comma = true, .thousands = '.'};
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1.234,50")), "1234.5");
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1.234")), "1234");
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "12,5")), "12.5");
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1.5")), "1.5 !");
+  forms = {.thousands = ' '};
+  EXPECT_EQ(ReadColumn(decimal, In(forms, "1\u00A0234.5")), "1234.5");
+}
+
 TEST(ColumnReadingTest, AFilesOwnWordsAreItsBooleans) {
   TextForms forms;
   forms.true_words = {"ja", "J"};

@@ -78,5 +78,27 @@ TEST_F(FileWatchFileTest, WhatCannotBeWrittenBackIsNoPointInTime) {
   EXPECT_THAT((*watch)->WhyNotOneState(), HasSubstr("the disk is broken"));
 }
 
+TEST_F(FileWatchFileTest, AFailureSaysWhetherTheFileHasChangedSinceTheGlance) {
+  Write("one");
+  const FileGlance glance(Path());
+  const absl::Status damaged = absl::DataLossError("malformed");
+  const absl::Status no_table = absl::NotFoundError("no table");
+  EXPECT_EQ(glance.Explain(no_table), no_table);
+  EXPECT_THAT(std::string(glance.Explain(damaged).message()),
+              HasSubstr("malformed; it was written just now"));
+  Write("three");
+  const absl::Status changed = glance.Explain(damaged);
+  EXPECT_TRUE(absl::IsAborted(changed)) << changed;
+  EXPECT_THAT(std::string(changed.message()),
+              HasSubstr("changed while it was read: size 3 -> 5, and malformed"));
+  EXPECT_TRUE(glance.Explain(absl::OkStatus()).ok());
+  EXPECT_TRUE(absl::IsCancelled(glance.Explain(absl::CancelledError("stopped"))));
+  EXPECT_EQ(FileGlance(Path() + ".none").Explain(damaged), damaged);
+  Write("");
+  const absl::Status empty = FileGlance(Path()).Explain(no_table);
+  EXPECT_TRUE(absl::IsNotFound(empty));
+  EXPECT_THAT(std::string(empty.message()), HasSubstr("no table; the file is empty"));
+}
+
 }  // namespace
 }  // namespace driftwood::agent

@@ -71,6 +71,18 @@ std::string SchemaText(const absl::StatusOr<Reconciled>& result) {
   return text;
 }
 
+std::string Narrowed(const std::vector<DescribedSource>& replicas, const std::string& column,
+                     const std::string& type, const std::string& reading = "") {
+  ReconcileOptions options;
+  options.types[column] = *merkle::ValueTypeFromText(type);
+  if (!reading.empty()) options.readings[column] = reading;
+  const auto result = Reconcile(replicas, options);
+  if (!result.ok()) return std::string(result.status().message());
+  std::string text;
+  for (const std::string& one : result->narrowed) text += one + ";";
+  return text;
+}
+
 // As a command line might write them.
 std::string Word(Setting setting, std::string_view value) {
   return "--" + PlanSettingText(setting, value);
@@ -79,6 +91,20 @@ std::string Word(Setting setting, std::string_view value) {
 std::string Text(const std::vector<DescribedSource>& replicas,
                  const ReconcileOptions& options = {}) {
   return SchemaText(Reconcile(replicas, options, Word));
+}
+
+TEST(ReconcileTest, WhatATypeTakesAwayIsSaid) {
+  const auto left = Replica("left", "id integer, x decimal, b bits", {"id"});
+  const auto file = Replica("file", "id -, x -, b -", {"id"});
+  const auto real = Replica("real", "id integer, x float64, b integer", {"id"});
+  EXPECT_EQ(Narrowed({left, file}, "x", "float64"), "x=float64;");
+  EXPECT_EQ(Narrowed({real, file}, "x", "float64"), "x=float64;");
+  EXPECT_EQ(Narrowed({real, real}, "x", "float64"), "");
+  EXPECT_EQ(Narrowed({real, real}, "x", "float64", "single"), "x=float32;");
+  EXPECT_EQ(Narrowed({file, file}, "x", "decimal"), "");
+  EXPECT_EQ(Narrowed({file, file}, "x", "set"), "x=set;");
+  EXPECT_EQ(Narrowed({left, file}, "b", "integer"), "b=integer;");
+  EXPECT_EQ(Narrowed({file, file}, "b", "integer"), "");
 }
 
 TEST(ReconcileTest, TextualColumnsTakeTheTypeOfTheSideThatKnows) {

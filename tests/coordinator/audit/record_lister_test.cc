@@ -142,6 +142,7 @@ TEST_F(RecordListerTest, WithoutRoomOnTheDiskTheReportSaysThatNotAllAreListed) {
   EXPECT_EQ(report.total, 5u);
   EXPECT_EQ(report.listed(), 2u);
   EXPECT_THAT(report.warnings, Contains(HasSubstr("not all rows are listed: the temporary file")));
+  EXPECT_FALSE(report.listing.ok());
 }
 
 // So it has been read in vain where the rows of the first have no room.

@@ -53,6 +53,10 @@ TEST_F(UnparsedAdviceTest, TheSettingIsNamedThatWouldReadTheValue) {
   }
   EXPECT_THAT(Advice(ColumnType::kTime, "10:20:30.1234567"), HasSubstr("--rules c:precision=us"));
   EXPECT_THAT(Advice(ColumnType::kDecimal, "1234,50"), HasSubstr("decimal=,"));
+  EXPECT_THAT(Advice(ColumnType::kDecimal, "1.234,50"), HasSubstr("add thousands=.&decimal=, to"));
+  EXPECT_THAT(Advice(ColumnType::kDecimal, "1,234,567"), HasSubstr("add thousands=, to"));
+  EXPECT_THAT(Advice(ColumnType::kFloat64, "1\u00A0234"), HasSubstr("add thousands=space to"));
+  EXPECT_THAT(Advice(ColumnType::kInteger, "1'234"), HasSubstr("add thousands=apostrophe to"));
   EXPECT_THAT(Advice(ColumnType::kBool, "ja"), HasSubstr("true="));
   EXPECT_THAT(Advice(ColumnType::kInteger, ""), HasSubstr("--rules c:empty=null"));
 }

@@ -247,12 +247,13 @@ TEST(DatabaseReportTest, WhatTheVerdictDoesNotHoldForStandsBesideIt) {
   DatabaseReport report = Identical();
   report.tables[0].report.not_compared = {"updated_at"};
   report.tables[0].report.rules = {"name:rtrim"};
+  report.tables[0].report.narrowed = {"total=float64"};
   report.tables[1].report.statuses.in_flight = 4;
   report.skipped = {{"v", "view in left"}, {"w", "view in left"}};
   EXPECT_EQ(VerdictLine(report),
             "IDENTICAL: 2 tables in left and right agree, 300,033 rows; 4 rows in flight; "
             "skipped: v, w (view in left); columns not compared: departments.updated_at; "
-            "under rules name:rtrim");
+            "under rules name:rtrim; read as total=float64");
 }
 
 TEST(DatabaseReportTest, OnANarrowTerminalEachTableHasTwoLines) {

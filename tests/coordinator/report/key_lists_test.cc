@@ -111,6 +111,9 @@ TEST_F(KeyListsTest, NothingIsWrittenUnlessAllKeysAreKnown) {
   other = report;
   other.total = 2;
   EXPECT_THAT(Refusal(other), HasSubstr("1 of 2 keys"));
+  other.listing = absl::ResourceExhaustedError("the temporary file of rows: No space left");
+  EXPECT_EQ(Refusal(other),
+            "not all keys that differ could be kept: the temporary file of rows: No space left");
   other = report;
   other.estimate = Estimate{};
   EXPECT_THAT(Refusal(other), HasSubstr("--exhaustive"));

@@ -30,6 +30,7 @@ class RandomReport {
       report.schema = RandomSchema();
       report.not_compared = Texts(3);
       report.rules = Texts(2);
+      report.narrowed = Texts(2);
       for (const std::string& column : report.not_compared) {
         if (Below(2) == 0) report.schema_differences.push_back({column, {Below(replicas)}});
       }

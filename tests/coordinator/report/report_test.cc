@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "coordinator/report/report_csv.h"
 #include "merkle/record/elements.h"
 #include "merkle/record/encoding.h"
 #include "merkle/text/display.h"
@@ -228,6 +229,13 @@ TEST(ReportTest, WhatWasLeftOutStandsBesideTheVerdict) {
   report.verdict = Verdict::kDivergent;
   EXPECT_THAT(VerdictLine(report), EndsWith(provisos));
   report.not_compared.clear();
+  report.narrowed = {"total=float64"};
+  EXPECT_THAT(VerdictLine(report), EndsWith("; under rules total:round=2; read as total=float64"));
+  EXPECT_THAT(Render(report, ReportFormat::kHtml), HasSubstr("; read as total=float64"));
+  EXPECT_THAT(VerdictNote(report), HasSubstr("; read as total=float64"));
+  EXPECT_THAT(Render(report, ReportFormat::kJsonLines),
+              HasSubstr("\"narrowed\":[\"total=float64\"]"));
+  report.narrowed.clear();
   report.rules.clear();
   EXPECT_THAT(VerdictLine(report), Not(AnyOf(HasSubstr("not compared"), HasSubstr("rules"))));
 }

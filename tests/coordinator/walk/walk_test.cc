@@ -520,8 +520,26 @@ TEST_F(WalkTest, Ledger16ACapOnDivergencesIsNotACompleteResult) {
   conditions.options.bytes_held_max = 20'000;
   const WalkResult result = DoWalk(Drifted(), conditions);
   EXPECT_FALSE(result.complete);
-  ASSERT_FALSE(result.gaps.empty());
+  ASSERT_EQ(result.gaps.size(), 1u);
   EXPECT_THAT(result.gaps[0].reason, HasSubstr("differ in more than can be compared at once"));
+  EXPECT_EQ(result.gaps[0].replica, Gap::kNoReplica);
+}
+
+TEST_F(WalkTest, WhatCanNotBeKeptIsNoReplicasFault) {
+  World world(2);
+  for (uint64_t i = 0; i < 3000; ++i) {
+    world[0].Put(IntegerKey(i), RandomDigest(random_));
+    world[1].Put(IntegerKey(i), RandomDigest(random_));
+  }
+  Conditions conditions;
+  conditions.options.folder = "/nowhere/at/all";
+  conditions.options.found_held_max = 4096;
+  const WalkResult result = DoWalk(world, conditions);
+  EXPECT_FALSE(result.complete);
+  ASSERT_EQ(result.gaps.size(), 1u);
+  EXPECT_THAT(result.gaps[0].reason, HasSubstr("can't be kept: the temporary file of"));
+  EXPECT_THAT(result.gaps[0].reason, HasSubstr("/nowhere/at/all"));
+  EXPECT_EQ(result.gaps[0].replica, Gap::kNoReplica);
 }
 
 // By bytes: a thousand records with long keys may be more than a hundred thousand with short ones.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "merkle/os/room.h"
 #include "merkle/os/temporary_folder.h"
 #include "tests/testing/unnamed_files.h"
 
@@ -80,6 +81,7 @@ TEST_F(BlockFileTest, OfADiskThatIsFullWhatWasWrittenIsThere) {
     while (appended < 1000 && (status = file.Append(block)).ok()) ++appended;
     EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
     EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("the file of the test: write"));
+    EXPECT_THAT(std::string(status.message()), ::testing::EndsWith(RoomAdvice(folder_.path())));
   }
   EXPECT_FALSE(file.Append(block).ok());  // still: a part of a block may stand at the end
   EXPECT_GT(appended, 50u);

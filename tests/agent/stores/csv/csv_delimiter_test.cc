@@ -59,6 +59,41 @@ TEST(CsvDelimiterTest, ASeparatorLineStandsAloneInTheFirstLine) {
   }
 }
 
+// "; from 6" where the line is one; "none", or what is wrong.
+std::string Passed(std::string_view text, const std::string& url, bool header = true,
+                   size_t columns = 0) {
+  const StoreUrl parsed = StoreUrl::Parse(url).value();
+  const auto reading =
+      PassSeparatorLine(MemorySource(text), "a.csv", parsed, CsvDialectOf(parsed).value(), header,
+                        columns, ChunkOptions());
+  if (!reading.ok()) return std::string(reading.status().message());
+  if (reading->begin == 0) return "none";
+  return (reading->delimiter ? std::string(1, *reading->delimiter) : "said") + " from " +
+         std::to_string(reading->begin) + reading->doubt;
+}
+
+TEST(CsvDelimiterTest, WhatTheUrlSaysCountsAboveASeparatorLine) {
+  EXPECT_EQ(Passed("sep=;\nid;v\n", "csv:a.csv"), "; from 6");
+  EXPECT_EQ(Passed("sep=;\nid;v\n", "csv:a.csv?delimiter=;"), "said from 6");
+  EXPECT_EQ(Passed("sep=;\nid,v\n1,2\n", "csv:a.csv?delimiter=,"),
+            "said from 6its first line says sep=;, and its URL delimiter=comma, which counts");
+  EXPECT_THAT(Passed("sep=;\nid;v\n", "csv:a.csv?delimiter=,"),
+              HasSubstr("a.csv, line 1: sep=; says another delimiter than the URL, which has "
+                        "delimiter=comma, and what follows has no such; say delimiter=semicolon, "
+                        "or pass the line by, as in: tail -n +2 a.csv"));
+  EXPECT_EQ(Passed("id;v\n", "csv:a.csv"), "none");
+  EXPECT_EQ(Passed("sep=;\n1;2\n", "csv:a.csv?dialect=copy"), "none");
+}
+
+TEST(CsvDelimiterTest, WithoutAHeaderASeparatorLineIsOneUnlessItCouldBeARecord) {
+  EXPECT_EQ(Passed("sep=;\n1;2;3\n", "csv:a.csv?delimiter=;", false, 3), "said from 6");
+  EXPECT_EQ(Passed("sep=;\n1;2\n", "csv:a.csv", false, 2), "; from 6");
+  EXPECT_EQ(Passed("sep=;\n1,2\n", "csv:a.csv?delimiter=,", false, 2), "said from 6");
+  EXPECT_THAT(Passed("sep=;\n1;2\n", "csv:a.csv?delimiter=;", false, 2),
+              HasSubstr("or be a record; pass the line by, as in: tail -n +2 a.csv"));
+  EXPECT_THAT(Passed("sep=;\n1\n", "csv:a.csv", false, 1), HasSubstr("or be a record"));
+}
+
 std::string Doubt(std::string_view text) {
   return DoubtOneColumn(MemorySource(text), 0, StoreUrl::Parse("csv:a b.csv?key=id").value(),
                         CsvDialect())

@@ -187,8 +187,8 @@ TEST(CsvDialectTest, ParametersThatMakeNoSenseAreRefused) {
        {"tsv:t?dialect=excel", "tsv:t?dialect=copy&quote=%22", "tsv:t?dialect=mysql&escape=%5C",
         "csv:t?quote=ab", "csv:t?quote=,", "csv:t?escape=%22", "csv:t?escape=%0A",
         "csv:t?dialect=copy&delimiter=%5C", "csv:t?quote='&null=a'b", "tsv:t?dialect=copy&null=%09",
-        "csv:t?decimal=;", "csv:t?true=yes", "csv:t?false=no", "csv:t?true=yes&false=Yes",
-        "csv:t?true=yes,&false=no"})
+        "csv:t?decimal=;", "csv:t?thousands=.", "csv:t?thousands=,&decimal=,", "csv:t?thousands=_",
+        "csv:t?true=yes", "csv:t?false=no", "csv:t?true=yes&false=Yes", "csv:t?true=yes,&false=no"})
     EXPECT_EQ(OpenCsvStore(UrlOf(url)).status().code(), absl::StatusCode::kInvalidArgument) << url;
 }
 
@@ -197,6 +197,10 @@ TEST(CsvDialectTest, HowFieldsAreWrittenIsPartOfHowAFileIsRead) {
   std::set<std::string> readings;
   const std::vector<std::string> urls = {"csv:t",
                                          "csv:t?decimal=,",
+                                         "csv:t?thousands=,",
+                                         "csv:t?thousands=space",
+                                         "csv:t?thousands=apostrophe",
+                                         "csv:t?thousands=.&decimal=,",
                                          "csv:t?true=y&false=n",
                                          "csv:t?true=a,b&false=n",
                                          "csv:t?true=a&false=b,n",
@@ -206,6 +210,8 @@ TEST(CsvDialectTest, HowFieldsAreWrittenIsPartOfHowAFileIsRead) {
   EXPECT_EQ(readings.size(), urls.size());
   EXPECT_TRUE(CsvDialectOf(UrlOf("tsv:t?dialect=mysql"))->forms.raw_bytes);
   EXPECT_FALSE(CsvDialectOf(UrlOf("tsv:t?dialect=copy"))->forms.raw_bytes);
+  EXPECT_EQ(CsvDialectOf(UrlOf("csv:t?thousands=comma"))->ToString(),
+            CsvDialectOf(UrlOf("csv:t?thousands=,"))->ToString());
   EXPECT_EQ(CsvDialectOf(UrlOf("csv:t?decimal=."))->ToString(),
             CsvDialectOf(UrlOf("csv:t"))->ToString());
 }

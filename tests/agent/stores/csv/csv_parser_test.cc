@@ -225,6 +225,17 @@ TEST(EndOfCsvRecordsTest, OfOneColumnABlankLineIsARecord) {
   EXPECT_EQ(EndOf("\n", LineEnd::kLf, 1), 1u);
 }
 
+TEST(EndOfCsvRecordsTest, ACtrlZAloneInTheLastLineHoldsNothing) {
+  EXPECT_EQ(EndOf("a,b\n\x1A", LineEnd::kLf, 2), 4u);
+  EXPECT_EQ(EndOf("a,b\r\n\x1A", LineEnd::kCrLf, 2), 5u);
+  EXPECT_EQ(EndOf("a,b\r\x1A", LineEnd::kCr, 2), 4u);
+  EXPECT_EQ(EndOf("a,b\n\n\x1A", LineEnd::kLf, 2), 4u) << "behind a blank line";
+  EXPECT_EQ(EndOf("a,b\n\x1A", LineEnd::kLf, 2, 4), 4u) << "behind a header alone";
+  EXPECT_EQ(EndOf("a,b\x1A", LineEnd::kLf, 2), 4u) << "a part of the value";
+  EXPECT_EQ(EndOf("a,b\n\x1A\n", LineEnd::kLf, 2), 6u);
+  EXPECT_EQ(EndOf("a\n\x1A", LineEnd::kLf, 1), 3u) << "in one column a value";
+}
+
 TEST(EndOfCsvRecordsTest, RandomTextsEndWhereTheTwinSays) {
   const testing::Seed seed;
   Random random(seed.value());

@@ -164,6 +164,23 @@ TEST_F(SqliteStoreTest, AFileThatIsTruncatedWhileItIsReadHasChangedAndIsNotDamag
   EXPECT_THAT(std::string(rest.status.message()), HasSubstr("past SQLite's locks"));
 }
 
+// As cp does it: before a scan begins, too.
+TEST_F(SqliteStoreTest, WhatIsOverwrittenBetweenItsDescriptionAndItsScanHasChanged) {
+  Fill("DELETE", "old");
+  const auto store = Open("t");
+  ASSERT_TRUE(store->Describe().ok());
+  std::filesystem::resize_file(File(), 0);  // an empty database
+  const absl::Status emptied = store->StartScan({"id", "v"}).status();
+  EXPECT_EQ(emptied.code(), absl::StatusCode::kAborted) << emptied;
+  EXPECT_THAT(std::string(emptied.message()), HasSubstr("changed while it was read: size "));
+  std::ofstream(File(), std::ios::binary) << std::string(8192, 'x');
+  EXPECT_THAT(std::string(store->StartScan({"id", "v"}).status().message()),
+              HasSubstr("changed while it was read"));
+  // As it is described now, it is no database, and does not change any more.
+  EXPECT_TRUE(absl::IsInvalidArgument(store->Describe().status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(store->StartScan({"id", "v"}).status()));
+}
+
 TEST_F(SqliteStoreTest, AFileThatIsReplacedWhileItIsReadIsNoPointInTime) {
   Fill("DELETE", "old");
   const auto store = Open("t");

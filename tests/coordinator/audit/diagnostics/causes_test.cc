@@ -2,7 +2,7 @@
 // second cause. What is told must be the cause, and nothing else; of real changes alone nothing is
 // told.
 // Covers explain_keys.cc, folds.cc, fold_characters.cc, fold_parts.cc, fold_readings.cc, remedy.cc,
-// shifts.cc and threshold.cc.
+// shifts.cc, thousands.cc and threshold.cc.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -339,7 +339,20 @@ std::vector<Cause> Causes() {
          const Value value = Decimal(text);
          return Pair{value, Unparsed(text.insert(1, ","))};
        },
-       "separated thousands |  | "},
+       "separated thousands |  | thousands=, in the URL of right"},
+      {"thousands and a decimal comma among texts", ColumnType::kText,
+       [](Random& random) {
+         const std::string whole = Digits(4, random), cents = Digits(2, random);
+         return Pair{Text(whole + "." + cents),
+                     Text(std::string(whole).insert(1, ".") + "," + cents)};
+       },
+       "separated thousands |  | --types v=decimal and thousands=.&decimal=, in the URL of right"},
+      {"thousands with spaces", ColumnType::kDecimal,
+       [](Random& random) {
+         const std::string text = Digits(5, random) + "." + Digits(2, random);
+         return Pair{Decimal(text), Unparsed(std::string(text).insert(2, "\u202F"))};
+       },
+       "separated thousands |  | thousands=space in the URL of right"},
       {"booleans", ColumnType::kText,
        [](Random& random) {
          const bool is = Between(0, 1, random) == 1;
