@@ -65,6 +65,11 @@ absl::Status CheckTableOptions(const DiffOptions& options) {
   return absl::OkStatus();
 }
 
+TableOptions::TableOptions(const Names& names, const std::vector<MatchedTable>& tables, bool exact)
+    : names_(names), tables_(tables), exact_(exact) {
+  for (const MatchedTable& table : tables_) table_names_.insert(table.name);
+}
+
 TableOptions::Option TableOptions::Parse(const ListOption& list, const std::string& item) const {
   Option option{&list, item, ColumnOf(list, item), "", std::nullopt, std::nullopt};
   if (!MapsColumns(list)) return option;
@@ -78,8 +83,9 @@ TableOptions::Option TableOptions::Parse(const ListOption& list, const std::stri
 }
 
 const MatchedTable* TableOptions::FindTable(const std::string& name) const {
+  const std::string known = exact_ ? name : NameUnderRenames(name, {}, table_names_);
   const auto found = std::find_if(tables_.begin(), tables_.end(),
-                                  [&](const MatchedTable& table) { return table.name == name; });
+                                  [&](const MatchedTable& table) { return table.name == known; });
   return found == tables_.end() ? nullptr : &*found;
 }
 
@@ -112,15 +118,37 @@ Names TableOptions::NamesIn(const MatchedTable& table) const {
   return all;
 }
 
+void TableOptions::NameColumns() {
+  for (const MatchedTable& table : tables_) {
+    ColumnNames& columns = columns_[table.name];
+    for (size_t i = 0; i < table.entries.size(); ++i) {
+      columns.renames.push_back(exact_ ? std::vector<CaseRename>() : RenamesIn(table, i));
+      const std::vector<CaseRename>& renames = columns.renames.back();
+      for (const std::string& name : NamesIn(table, i)) {
+        columns.known.insert(NameUnderRenames(name, renames, {}));
+      }
+      columns.all_renames.insert(columns.all_renames.end(), renames.begin(), renames.end());
+    }
+  }
+}
+
+std::string TableOptions::ColumnNamed(const std::string& column, const MatchedTable& table) const {
+  const ColumnNames& columns = columns_.at(table.name);
+  return exact_ ? column : NameUnderRenames(column, columns.all_renames, columns.known);
+}
+
 bool TableOptions::HasColumn(const Option& option, const MatchedTable& table) const {
-  return Contains(option.replica ? Columns(table, *option.replica) : NamesIn(table), option.column);
+  if (option.replica) return Contains(Columns(table, *option.replica), option.column);
+  return columns_.at(table.name).known.contains(ColumnNamed(option.column, table));
 }
 
 bool TableOptions::IsReplaced(const Option& option, const MatchedTable& table) const {
   if (option.table) return false;
   return std::any_of(options_.begin(), options_.end(), [&](const Option& other) {
     return other.table == table.name && other.list == option.list &&
-           other.replica == option.replica && other.column == option.column;
+           other.replica == option.replica &&
+           (option.replica ? other.column == option.column
+                           : ColumnNamed(other.column, table) == ColumnNamed(option.column, table));
   });
 }
 
@@ -162,6 +190,7 @@ absl::Status TableOptions::Add(const Option& option) {
     reading.column = option.column.substr(dot + 1);
     const MatchedTable* const table = FindTable(*reading.table);
     if (table == nullptr || !HasColumn(reading, *table)) continue;
+    reading.table = table->name;
     const size_t column_at = MapsColumns(*option.list) ? option.item.find(':') + 1 : 0;
     reading.item.erase(column_at, dot + 1);
     texts.push_back("the column '" + reading.column + "' of '" + *reading.table + "'");
@@ -187,9 +216,9 @@ absl::Status TableOptions::AddOf(const std::string& name, const ListOption& list
                                       DidYouMean(name, known));
   }
   Option option = Parse(list, item);
-  option.table = name;
+  option.table = table->name;
   if (!HasColumn(option, *table)) {
-    return absl::InvalidArgumentError(std::string(list.name) + ": table '" + name +
+    return absl::InvalidArgumentError(std::string(list.name) + ": table '" + table->name +
                                       "' has no column '" + option.column + "'" +
                                       DidYouMean(option.column, NamesIn(*table)));
   }
@@ -197,11 +226,11 @@ absl::Status TableOptions::AddOf(const std::string& name, const ListOption& list
   return absl::OkStatus();
 }
 
-absl::Status TableOptions::SetKey(const std::string& table, const Names& columns) {
+absl::Status TableOptions::SetKey(const MatchedTable& table, const Names& columns) {
   Names list;
-  for (const std::string& column : columns) list.push_back(ListItem(column));
-  if (keys_.emplace(table, std::move(list)).second) return absl::OkStatus();
-  return absl::InvalidArgumentError("--key names table '" + table + "' twice");
+  for (const std::string& column : columns) list.push_back(ListItem(ColumnNamed(column, table)));
+  if (keys_.emplace(table.name, std::move(list)).second) return absl::OkStatus();
+  return absl::InvalidArgumentError("--key names table '" + table.name + "' twice");
 }
 
 // TABLE:a,b.
@@ -209,7 +238,7 @@ absl::Status TableOptions::AddKey(const std::string& value) {
   const Names items = SplitList(value);
   if (items == kNoKey) return absl::OkStatus();
   const std::string& first = items.front();
-  std::optional<std::string> found;
+  const MatchedTable* found = nullptr;
   Names columns;
   std::string why;
   for (size_t colon = first.find(':'); colon != std::string::npos;
@@ -218,24 +247,24 @@ absl::Status TableOptions::AddKey(const std::string& value) {
     if (table == nullptr) continue;
     Names key = items;
     key[0] = first.substr(colon + 1);
-    const Names known = NamesIn(*table);
+    const std::set<std::string>& known = columns_.at(table->name).known;
     const auto missing = std::find_if(key.begin(), key.end(), [&](const std::string& column) {
-      return !Contains(known, column);
+      return !known.contains(ColumnNamed(column, *table));
     });
     if (missing != key.end() && key != kNoKey) {
       why = "table '" + table->name + "' has no column '" + *missing + "'" +
-            DidYouMean(*missing, known);
+            DidYouMean(*missing, NamesIn(*table));
       continue;
     }
-    if (found) {
-      return absl::InvalidArgumentError("--key '" + value + "' may be of table '" + *found +
+    if (found != nullptr) {
+      return absl::InvalidArgumentError("--key '" + value + "' may be of table '" + found->name +
                                         "' or '" + table->name +
                                         "'; a configuration file tells them apart");
     }
-    found = table->name;
+    found = table;
     columns = std::move(key);
   }
-  if (found) return SetKey(*found, columns);
+  if (found != nullptr) return SetKey(*found, columns);
   if (why.empty()) {
     Names known;
     for (const MatchedTable& table : tables_) known.push_back(table.name);
@@ -254,25 +283,27 @@ absl::Status TableOptions::AddAll(const DiffOptions& options, bool renames) {
       RETURN_IF_ERROR(Add(Parse(list, item)));
     }
   }
-  std::map<std::string, Names> keys;
+  std::map<const MatchedTable*, Names> keys;
   for (const TableItem& item : options.table_items) {
     if ((item.list == &DiffOptions::renames) != renames) continue;
     for (const std::string& one : SplitList(item.item)) {
-      if (item.list == &DiffOptions::key) {
-        keys[item.table].push_back(one);
-        if (one == kNoKey[0] && FindTable(item.table) != nullptr) continue;
+      if (const MatchedTable* const table = FindTable(item.table);
+          item.list == &DiffOptions::key && table != nullptr) {
+        keys[table].push_back(one);
+        if (one == kNoKey[0]) continue;
       }
       RETURN_IF_ERROR(AddOf(item.table, OptionOf(item.list), one));
     }
   }
-  for (const auto& [table, columns] : keys) RETURN_IF_ERROR(SetKey(table, columns));
+  for (const auto& [table, columns] : keys) RETURN_IF_ERROR(SetKey(*table, columns));
   return absl::OkStatus();
 }
 
 absl::StatusOr<TableOptions> TableOptions::Create(const DiffOptions& options, const Names& names,
                                                   const std::vector<MatchedTable>& tables) {
-  TableOptions result(names, tables);
+  TableOptions result(names, tables, options.exact_names);
   RETURN_IF_ERROR(result.AddAll(options, /*renames=*/true));
+  result.NameColumns();
   RETURN_IF_ERROR(result.AddAll(options, /*renames=*/false));
   for (const std::string& value : options.key) RETURN_IF_ERROR(result.AddKey(value));
   return result;
@@ -287,32 +318,6 @@ std::vector<CaseRename> TableOptions::RenamesIn(const MatchedTable& table, size_
   return renames;
 }
 
-void TableOptions::ApplyByCase(const MatchedTable& table, DiffOptions* options) const {
-  std::vector<CaseRename> all;
-  std::set<std::string> known;
-  for (size_t i = 0; i < table.entries.size(); ++i) {
-    const std::vector<CaseRename> renames = RenamesIn(table, i);
-    for (const std::string& name : NamesIn(table, i)) {
-      known.insert(NameUnderRenames(name, renames, {}));
-    }
-    for (const CaseRename& rename : renames) {
-      options->renames.push_back(ListItem(names_[i] + ":" + rename.from + "=" + rename.to));
-      all.push_back(rename);
-    }
-  }
-  // Options call columns as any replica does.
-  const auto follow = [&](const std::string& item, const std::string& column, Names* items) {
-    const std::string name = NameUnderRenames(column, all, known);
-    std::replace(items->begin(), items->end(), ListItem(item),
-                 ListItem(name + item.substr(column.size())));
-  };
-  for (const Option& option : options_) {
-    if (option.replica || !IsFor(option, table)) continue;
-    follow(option.item, option.column, &(options->*option.list->values));
-  }
-  for (const CaseRename& rename : all) follow(rename.from, rename.from, &options->key);
-}
-
 void TableOptions::Apply(const MatchedTable& table, DiffOptions* options) const {
   const bool multisets = std::any_of(options->key.begin(), options->key.end(),
                                      [](const std::string& v) { return SplitList(v) == kNoKey; });
@@ -323,14 +328,23 @@ void TableOptions::Apply(const MatchedTable& table, DiffOptions* options) const 
   options->key.clear();
   options->table_items.clear();
   for (const Option& option : options_) {
-    if (IsFor(option, table)) (options->*option.list->values).push_back(ListItem(option.item));
+    if (!IsFor(option, table)) continue;
+    const std::string item = option.replica ? option.item
+                                            : ColumnNamed(option.column, table) +
+                                                  option.item.substr(option.column.size());
+    (options->*option.list->values).push_back(ListItem(item));
   }
   if (const auto key = keys_.find(table.name); key != keys_.end()) {
     options->key = key->second;
   } else if (!table.HasKey() && multisets) {
     options->key = kNoKey;
   }
-  if (!options->exact_names) ApplyByCase(table, options);
+  const ColumnNames& columns = columns_.at(table.name);
+  for (size_t i = 0; i < columns.renames.size(); ++i) {
+    for (const CaseRename& rename : columns.renames[i]) {
+      options->renames.push_back(ListItem(names_[i] + ":" + rename.from + "=" + rename.to));
+    }
+  }
 }
 
 }  // namespace driftwood::coordinator

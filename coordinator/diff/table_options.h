@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ absl::Status CheckTableOptions(const DiffOptions& options);
 // which it has; and what names a table too: TABLE.COLUMN in these and in --columns, and --key
 // TABLE:a,b. Names may have dots and colons of their own: what exists decides, and where that
 // leaves two readings it is refused. What is said of a column of one table takes the place of what
-// the same option says of that column in all tables.
+// the same option says of that column in all tables. Letter case does not count in the names of
+// tables and columns where only one could be meant, unless --exact-names; --rename and --zone name
+// a column as the store does.
 class TableOptions {
  public:
   // InvalidArgument for an item that means no table's column, or could mean two things. `options`
@@ -46,14 +49,22 @@ class TableOptions {
     std::optional<std::string> table;  // absent: of all that have the column
   };
 
-  TableOptions(const std::vector<std::string>& names, const std::vector<MatchedTable>& tables)
-      : names_(names), tables_(tables) {}
+  // What the columns of a table are called in its comparison.
+  struct ColumnNames {
+    std::vector<std::vector<CaseRename>> renames;  // by replica: what the first writes otherwise
+    std::vector<CaseRename> all_renames;
+    std::set<std::string> known;  // of all replicas, under them
+  };
+
+  TableOptions(const std::vector<std::string>& names, const std::vector<MatchedTable>& tables,
+               bool exact);
+  void NameColumns();
   Option Parse(const ListOption& list, const std::string& item) const;
   absl::Status AddAll(const DiffOptions& options, bool renames);
   absl::Status Add(const Option& option);
   absl::Status AddOf(const std::string& table, const ListOption& list, const std::string& item);
   absl::Status AddKey(const std::string& value);
-  absl::Status SetKey(const std::string& table, const std::vector<std::string>& columns);
+  absl::Status SetKey(const MatchedTable& table, const std::vector<std::string>& columns);
   absl::Status NoColumn(const Option& option) const;
   const MatchedTable* FindTable(const std::string& name) const;
   // As the replica has them, or as the comparison does.
@@ -63,8 +74,8 @@ class TableOptions {
   std::vector<std::string> NamesIn(const MatchedTable& table) const;
   // Of a replica's columns, those that the first one writes in another letter case.
   std::vector<CaseRename> RenamesIn(const MatchedTable& table, size_t replica) const;
-  // Adds those renames, and has the options follow them.
-  void ApplyByCase(const MatchedTable& table, DiffOptions* options) const;
+  // The column of `table` that `column` means; itself if it means none.
+  std::string ColumnNamed(const std::string& column, const MatchedTable& table) const;
   bool HasColumn(const Option& option, const MatchedTable& table) const;
   bool IsFor(const Option& option, const MatchedTable& table) const;
   bool IsReplaced(const Option& option, const MatchedTable& table) const;
@@ -72,6 +83,9 @@ class TableOptions {
   const std::vector<std::string> names_;
   const std::vector<MatchedTable> tables_;
   std::vector<Option> options_;
+  const bool exact_;
+  std::set<std::string> table_names_;
+  std::map<std::string, ColumnNames> columns_;            // by table, once all --rename are known
   std::map<std::string, std::vector<std::string>> keys_;  // lists, by table
 };
 

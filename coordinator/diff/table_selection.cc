@@ -69,41 +69,65 @@ std::string WhyNoTable(const MatchedTable& table, const Names& names) {
   return why;
 }
 
-// --tables or --skip-tables.
+// --tables or --skip-tables. Letter case does not count where only one table could be meant.
 class ChosenTables {
  public:
-  // InvalidArgument for an empty name and, if it `must_exist`, for one that no replica has.
+  // InvalidArgument for an empty name and, if it `must_exist`, for one that no replica has or that
+  // could be of several tables.
   static absl::StatusOr<ChosenTables> Create(const char* option, const Names& lists,
                                              const std::map<std::string, MatchedTable>& matched,
-                                             bool must_exist) {
+                                             bool exact, bool must_exist) {
     ChosenTables result;
+    for (const auto& [name, table] : matched) result.by_folded_[Lowercase(name)].push_back(name);
+    result.exact_ = exact;
     ASSIGN_OR_RETURN(const Names texts, NameList(option, "TABLE,TABLE,…", lists));
     for (const std::string& text : texts) {
-      const NamePattern& pattern = result.patterns_.emplace_back(text);
-      const bool any = std::any_of(matched.begin(), matched.end(),
-                                   [&](const auto& table) { return pattern.Matches(table.first); });
-      if (must_exist && !any) return NoTable(option, pattern, matched);
+      const Chosen& chosen =
+          result.chosen_.emplace_back(Chosen{NamePattern(text), NamePattern(Lowercase(text))});
+      const bool any = std::any_of(matched.begin(), matched.end(), [&](const auto& table) {
+        return result.Chooses(chosen, table.first);
+      });
+      if (must_exist && !any) return result.NoTable(option, chosen.pattern);
     }
     return result;
   }
 
-  bool empty() const { return patterns_.empty(); }
+  bool empty() const { return chosen_.empty(); }
   bool Choose(const std::string& name) const {
-    return std::any_of(patterns_.begin(), patterns_.end(),
-                       [&](const NamePattern& pattern) { return pattern.Matches(name); });
+    return std::any_of(chosen_.begin(), chosen_.end(),
+                       [&](const Chosen& chosen) { return Chooses(chosen, name); });
   }
   // By its name, not as one of several.
   bool Name(const std::string& name) const {
-    return std::any_of(patterns_.begin(), patterns_.end(), [&](const NamePattern& pattern) {
-      return pattern.is_plain() && pattern.plain() == name;
+    return std::any_of(chosen_.begin(), chosen_.end(), [&](const Chosen& chosen) {
+      return chosen.pattern.is_plain() && Chooses(chosen, name);
     });
   }
 
  private:
-  static absl::Status NoTable(const char* option, const NamePattern& pattern,
-                              const std::map<std::string, MatchedTable>& matched) {
+  struct Chosen {
+    NamePattern pattern;
+    NamePattern folded;
+  };
+
+  bool Chooses(const Chosen& chosen, const std::string& name) const {
+    if (chosen.pattern.Matches(name)) return true;
+    const std::string folded = Lowercase(name);
+    return !exact_ && by_folded_.at(folded).size() == 1 && chosen.folded.Matches(folded);
+  }
+
+  absl::Status NoTable(const char* option, const NamePattern& pattern) const {
+    const auto same = by_folded_.find(Lowercase(pattern.plain()));
+    if (pattern.is_plain() && !exact_ && same != by_folded_.end()) {
+      return absl::InvalidArgumentError(std::string(option) + ": '" + pattern.plain() +
+                                        "' may be one of the tables " + JoinQuoted(same->second) +
+                                        "; name it in its own letter case");
+    }
     Names known;
-    for (const auto& [name, table] : matched) known.push_back(name);
+    for (const auto& [folded, names] : by_folded_) {
+      known.insert(known.end(), names.begin(), names.end());
+    }
+    std::sort(known.begin(), known.end());
     std::string near = DidYouMean(pattern.plain(), known);
     if (near.empty() && !pattern.is_plain()) near = "; there are " + JoinNames(known);
     return absl::InvalidArgumentError(
@@ -113,37 +137,46 @@ class ChosenTables {
         near);
   }
 
-  std::vector<NamePattern> patterns_;
+  std::vector<Chosen> chosen_;
+  std::map<std::string, Names> by_folded_;  // of the matched tables
+  bool exact_ = false;
 };
 
 // Of one replica: the new names of tables, by their places.
 using NewNames = std::map<size_t, std::string>;
 
-// `renamed` is TABLE=NAME of `item`. Names may have a '=' of their own: what exists decides.
+// `renamed` is TABLE=NAME of `item`. Names may have a '=' of their own: what exists decides, first
+// in its own letter case.
 absl::Status RenameTable(const std::string& item, const std::string& renamed, bool must_exist,
-                         const TableList& listing, NewNames* new_names) {
-  std::optional<size_t> found;
-  std::string name;
+                         bool exact, const TableList& listing, NewNames* new_names) {
   Names known;
-  for (size_t i = 0; i < listing.tables.size(); ++i) {
-    const std::string& table = listing.tables[i].name;
-    known.push_back(table);
-    if (!renamed.starts_with(table + "=") || renamed.size() == table.size() + 1) continue;
-    if (found) {
-      return absl::InvalidArgumentError("--rename-table '" + item + "': it could be '" +
-                                        known[*found] + "' or '" + table + "' that is renamed");
+  for (const TableEntry& table : listing.tables) known.push_back(table.name);
+  const auto readings = [&](const auto& spelt) {
+    std::vector<size_t> found;
+    for (size_t i = 0; i < known.size(); ++i) {
+      const bool is_other = renamed.size() > known[i].size() + 1;
+      if (is_other && spelt(renamed).starts_with(spelt(known[i] + "="))) found.push_back(i);
     }
-    found = i;
-    name = renamed.substr(table.size() + 1);
+    return found;
+  };
+  std::vector<size_t> found = readings([](const std::string& name) { return name; });
+  if (found.empty() && !exact) found = readings(Lowercase);
+  if (found.size() > 1) {
+    return absl::InvalidArgumentError("--rename-table '" + item + "': it could be '" +
+                                      known[found[0]] + "' or '" + known[found[1]] +
+                                      "' that is renamed");
   }
-  if (!found) {
+  if (found.empty()) {
     if (!must_exist) return absl::OkStatus();
     const std::string table = renamed.substr(0, renamed.find('='));
     return absl::InvalidArgumentError("--rename-table '" + item + "': there is no table '" + table +
                                       "' in that replica" + DidYouMean(table, known));
   }
-  if (new_names->emplace(*found, name).second) return absl::OkStatus();
-  return absl::InvalidArgumentError("--rename-table names table '" + known[*found] + "' twice");
+  const std::string& table = known[found[0]];
+  if (new_names->emplace(found[0], renamed.substr(table.size() + 1)).second) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("--rename-table names table '" + table + "' twice");
 }
 
 // Two tables of one name would be compared as one.
@@ -197,8 +230,8 @@ absl::Status RenameTables(const DiffOptions& options, const Names& names, bool m
                                         "; there are " + JoinAnd(names));
     }
     const auto i = static_cast<size_t>(found - names.begin());
-    RETURN_IF_ERROR(
-        RenameTable(item, item.substr(colon + 1), must_exist, (*listings)[i], &new_names[i]));
+    RETURN_IF_ERROR(RenameTable(item, item.substr(colon + 1), must_exist, options.exact_names,
+                                (*listings)[i], &new_names[i]));
   }
   for (size_t i = 0; i < names.size(); ++i) {
     RETURN_IF_ERROR(TakeNewNames(names[i], new_names[i], &(*listings)[i]));
@@ -210,10 +243,12 @@ absl::StatusOr<TableSelection> SelectTables(const std::vector<TableList>& listin
                                             const std::vector<std::string>& names,
                                             const DiffOptions& options, bool must_exist) {
   const std::map<std::string, MatchedTable> matched = MatchTables(listings, options.exact_names);
-  ASSIGN_OR_RETURN(const ChosenTables only,
-                   ChosenTables::Create("--tables", options.tables, matched, must_exist));
+  ASSIGN_OR_RETURN(
+      const ChosenTables only,
+      ChosenTables::Create("--tables", options.tables, matched, options.exact_names, must_exist));
   ASSIGN_OR_RETURN(const ChosenTables skip,
-                   ChosenTables::Create("--skip-tables", options.skip_tables, matched, must_exist));
+                   ChosenTables::Create("--skip-tables", options.skip_tables, matched,
+                                        options.exact_names, must_exist));
   TableSelection selection;
   for (const auto& [name, table] : matched) {
     if (skip.Choose(name) && only.Name(name)) {

@@ -77,8 +77,8 @@ TableRow RecordLines::KeyCells(const ReportRecord& record) const {
   }
   if (!record.key.columns || !report_.schema) return {KeyText(report_, record.key)};
   TableRow row;
-  for (const merkle::Value& value : *record.key.columns) {
-    row.push_back(ShowValue(value, kKeyCellsMax));
+  for (size_t i = 0; i < record.key.columns->size(); ++i) {
+    row.push_back(ShowKeyValue(report_.schema->key[i], (*record.key.columns)[i], kKeyCellsMax));
   }
   return row;
 }

@@ -221,8 +221,8 @@ class TableWriter {
     RETURN_IF_ERROR(Line());
     return Line("One " + std::string(RowWord(report_)) + " under two spellings of its key: " +
                 Plural(keys.pairs, "pair of keys differs", "pairs of keys differ") + " only by " +
-                keys.text + ", such as " + KeyText(report_, keys.example.first) + " and " +
-                KeyText(report_, keys.example.second) +
+                keys.text + ", such as " +
+                KeysApart(report_, keys.example.first, keys.example.second) +
                 Remedy(keys.rule, keys.option, style_.table) + ".");
   }
 

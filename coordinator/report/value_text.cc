@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "coordinator/report/table_text.h"
+#include "merkle/record/decimal.h"
 #include "merkle/record/encoding.h"
 #include "merkle/text/display.h"
 #include "merkle/text/hex.h"
@@ -118,15 +119,47 @@ std::vector<std::string> ShowValues(const std::vector<merkle::Value>& values, si
   return shown;
 }
 
+std::string ShowKeyValue(const merkle::Column& column, const merkle::Value& value, size_t cells) {
+  const bool is_dynamic = column.type == merkle::ColumnType::kDynamic;
+  const bool reads_as_number =
+      is_dynamic && value.tag == merkle::Tag::kText && merkle::ParseDecimal(value.text).has_value();
+  return ShowValue(value, cells) + (reads_as_number ? " (text)" : "");
+}
+
+namespace {
+
+std::string ColumnsText(const Report& report, const std::vector<std::string>& shown) {
+  std::string text;
+  for (size_t i = 0; i < shown.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->key[i].name) + "=" + shown[i];
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string KeyText(const Report& report, const ReportKey& key) {
   if (!key.columns || !report.schema) return "encoded key " + Hex(key.encoded);
   if (report.multiset()) return "*=" + Hex(key.columns->front().text);
-  std::string text;
+  std::vector<std::string> shown;
   for (size_t i = 0; i < key.columns->size(); ++i) {
-    text += (i == 0 ? "" : ", ") + EscapeForDisplay(report.schema->key[i].name) + "=" +
-            ShowValue((*key.columns)[i], kKeyCellsMax);
+    shown.push_back(ShowKeyValue(report.schema->key[i], (*key.columns)[i], kKeyCellsMax));
   }
-  return text;
+  return ColumnsText(report, shown);
+}
+
+std::string KeysApart(const Report& report, const ReportKey& a, const ReportKey& b) {
+  if (!a.columns || !b.columns || !report.schema || report.multiset()) {
+    return KeyText(report, a) + " and " + KeyText(report, b);
+  }
+  std::vector<std::string> of_a, of_b;
+  for (size_t i = 0; i < a.columns->size(); ++i) {
+    const std::vector<std::string> both =
+        ShowValues({(*a.columns)[i], (*b.columns)[i]}, kKeyCellsMax);
+    of_a.push_back(both[0]);
+    of_b.push_back(both[1]);
+  }
+  return ColumnsText(report, of_a) + " and " + ColumnsText(report, of_b);
 }
 
 std::string RangeText(const Report& report, const ReportKey& begin,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "coordinator/report/report.h"
+#include "merkle/record/schema.h"
 #include "merkle/record/value.h"
 
 namespace driftwood::coordinator {
@@ -20,8 +21,13 @@ std::string ShowValue(const merkle::Value& value, size_t cells);
 // code points, their types or their bytes).
 std::vector<std::string> ShowValues(const std::vector<merkle::Value>& values, size_t cells);
 
+// Of a key's column. Where each value has its own type, a text that reads as a number says that it
+// is none: "7 (text)".
+std::string ShowKeyValue(const merkle::Column& column, const merkle::Value& value, size_t cells);
 // "region=us, id=7"
 std::string KeyText(const Report& report, const ReportKey& key);
+// Two keys that differ, told apart as ShowValues() does it: "id=7 (text) and id=7 (integer)".
+std::string KeysApart(const Report& report, const ReportKey& a, const ReportKey& b);
 // "from id=7 up to, not including, id=9"
 std::string RangeText(const Report& report, const ReportKey& begin,
                       const std::optional<ReportKey>& end);

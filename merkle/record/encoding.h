@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -111,5 +112,8 @@ void AppendValue(const Value& value, Place place, std::string* out);
 // no white space, numbers as canonical decimals, strings unescaped to UTF-8 with only '"', '\\' and
 // control characters escaped. InvalidArgument if it is not JSON, or nested deeper than 512.
 absl::StatusOr<std::string> CanonicalJson(std::string_view json);
+// `canonical` with each number in it as `map` makes it, which must be JSON; canonical again.
+std::string MapJsonNumbers(const std::string& canonical,
+                           const std::function<std::string(const std::string&)>& map);
 
 }  // namespace driftwood::merkle

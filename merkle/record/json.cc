@@ -3,6 +3,7 @@
 // they lie, so that nothing is kept for a member meanwhile. `{"":0,...` has five bytes for each.
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -341,6 +342,27 @@ absl::StatusOr<std::string> CanonicalJson(std::string_view json) {
   Canonicaliser canonicaliser(json, &canonical);
   if (!canonicaliser.Run()) return absl::InvalidArgumentError(canonicaliser.Error());
   return canonical;
+}
+
+// There is no white space in it, and escapes in strings are only those that JSON demands.
+std::string MapJsonNumbers(const std::string& canonical,
+                           const std::function<std::string(const std::string&)>& map) {
+  std::string mapped;
+  for (size_t i = 0; i < canonical.size();) {
+    if (canonical[i] == '"') {
+      const size_t begin = i++;
+      while (canonical[i] != '"') i += canonical[i] == '\\' ? 2 : 1;
+      mapped.append(canonical, begin, ++i - begin);
+    } else if (canonical[i] == '-' || IsDigit(canonical[i])) {
+      const size_t end = std::min(canonical.find_first_of(",]}", i), canonical.size());
+      mapped += map(canonical.substr(i, end - i));
+      i = end;
+    } else {
+      mapped += canonical[i++];
+    }
+  }
+  const absl::StatusOr<std::string> result = CanonicalJson(mapped);
+  return result.ok() ? *result : canonical;
 }
 
 }  // namespace driftwood::merkle

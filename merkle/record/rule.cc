@@ -139,28 +139,11 @@ void Trim(std::string* text) {
   text->erase(0, text->find_first_not_of(' '));
 }
 
-bool StartsNumber(char c) { return c == '-' || (c >= '0' && c <= '9'); }
-
-// `json` is canonical: no white space, strings with escapes only of what JSON demands.
 std::string JsonWithDoubles(const std::string& json) {
-  std::string out;
-  for (size_t i = 0; i < json.size();) {
-    if (json[i] == '"') {
-      const size_t begin = i++;
-      while (json[i] != '"') i += json[i] == '\\' ? 2 : 1;
-      out.append(json, begin, ++i - begin);
-    } else if (StartsNumber(json[i])) {
-      const size_t end = std::min(json.find_first_of(",]}", i), json.size());
-      const std::string number = json.substr(i, end - i);
-      const std::optional<double> value = ParseDouble(number);
-      out += value ? ShortestText(*value) : number;
-      i = end;
-    } else {
-      out += json[i++];
-    }
-  }
-  const absl::StatusOr<std::string> canonical = CanonicalJson(out);
-  return canonical.ok() ? *canonical : json;
+  return MapJsonNumbers(json, [](const std::string& number) {
+    const std::optional<double> value = ParseDouble(number);
+    return value ? ShortestText(*value) : number;
+  });
 }
 
 void ApplyToText(const Rule& rule, std::string* text) {

@@ -3,7 +3,7 @@
 // A hypothesis explains a pair of values that differ if it makes them equal: a fold by being
 // applied to both (folds.h), a shift by its parameter (shifts.h). Those folds that are rules can be
 // tested without values too, on tags of the values under them that the agents give
-// (coordinator/peer/peer.h); of rules both ways say the same.
+// (coordinator/peer/peer.h); of those rules both ways say the same.
 //
 // What is told is right or is left out. A hypothesis explains five records of a column, or all of
 // two or more that differ there. One difference alone is explained only by what has no parameter.

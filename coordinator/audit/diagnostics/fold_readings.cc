@@ -12,6 +12,7 @@
 
 #include "coordinator/audit/diagnostics/fold_parts.h"
 #include "merkle/record/decimal.h"
+#include "merkle/record/encoding.h"
 #include "merkle/record/reading.h"
 #include "merkle/record/value.h"
 
@@ -130,36 +131,48 @@ void AddMomentFolds(ColumnType column, std::vector<Fold>* folds) {
 
 // ---- doubles ----
 
-// Whole numbers that a double can't tell from their neighbours are no spellings of one.
-bool IsLongInteger(std::string_view text) {
-  constexpr size_t kExactDigits = 15;
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) text.remove_prefix(1);
-  text.remove_prefix(std::min(text.find_first_not_of('0'), text.size()));
-  return text.size() > kExactDigits && std::all_of(text.begin(), text.end(), IsDigit);
-}
-
-void FoldToFloat(const Column&, Value* value) {
-  const auto readable = ReadableText(*value);
-  if (readable && !IsLongInteger(*readable)) ReadAs(ColumnType::kFloat64, *readable, value);
-}
-
-// A decimal of more digits than any double has, as SQLite's programs write one and as a number is
-// that has gone through one, becomes the shortest of the same double.
-void FoldToDouble(const Column&, Value* value) {
+// What a double may have made of a number: `number`, a canonical decimal, as the shortest text of
+// the same double, if it has more digits than any double's or is that double's with all of 17. All
+// else stays as it is, so that numbers which a double can't tell apart are no spellings of one: not
+// whole ones, and not two of 17 digits.
+std::string ThroughDouble(const std::string& number) {
   constexpr std::ptrdiff_t kDoubleDigitsMax = 17;
+  if (number.find_first_of(".e") == std::string::npos) return number;
+  const std::string_view mantissa = std::string_view(number).substr(0, number.find('e'));
+  const size_t first = mantissa.find_first_of("123456789");
+  if (first == std::string_view::npos) return number;
+  const std::string_view digits = mantissa.substr(first);
+  const std::ptrdiff_t count = std::count_if(digits.begin(), digits.end(), IsDigit);
+  if (count < kDoubleDigitsMax) return number;
+  double real = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), real);
+  if (error != std::errc() || end != number.data() + number.size()) return number;
+  std::array<char, 32> buffer;
+  if (count == kDoubleDigitsMax) {
+    const auto all = std::to_chars(buffer.data(), buffer.data() + buffer.size(), real,
+                                   std::chars_format::scientific, kDoubleDigitsMax - 1);
+    const auto same = merkle::ParseDecimal(
+        std::string_view(buffer.data(), static_cast<size_t>(all.ptr - buffer.data())));
+    std::string canonical;
+    if (same) merkle::AppendCanonicalDecimal(*same, &canonical);
+    if (canonical != number) return number;
+  }
+  return std::string(merkle::ShortestDecimal(real, buffer));
+}
+
+void FoldToDouble(const Column&, Value* value) {
   if (value->tag != Tag::kDecimal) return;
   const std::string text = value->ToDisplay();
-  if (IsLongInteger(text)) return;
-  const std::string_view number = std::string_view(text).substr(0, text.find('e'));
-  const size_t first = number.find_first_of("123456789");
-  if (first == std::string_view::npos) return;
-  const std::string_view digits = number.substr(first);
-  if (std::count_if(digits.begin(), digits.end(), IsDigit) <= kDoubleDigitsMax) return;
-  double real = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), real);
-  if (error != std::errc() || end != text.data() + text.size()) return;
-  std::array<char, 32> shortest;
-  ReadAs(ColumnType::kDecimal, std::string(merkle::ShortestDecimal(real, shortest)), value);
+  if (const std::string folded = ThroughDouble(text); folded != text) {
+    ReadAs(ColumnType::kDecimal, folded, value);
+  }
+}
+
+void FoldToFloat(const Column& column, Value* value) {
+  const auto readable = ReadableText(*value);
+  if (!readable) return;
+  ReadAs(ColumnType::kDecimal, *readable, value);
+  FoldToDouble(column, value);
 }
 
 // ---- numbers with marks ----
@@ -281,6 +294,10 @@ void AddDoubles(ColumnType column, std::vector<Fold>* folds) {
   Fold fold = Plain("more digits than a double has", FoldFamily::kType, FoldToDouble, "float64");
   fold.cuts = true;
   folds->push_back(std::move(fold));
+}
+
+void FoldJsonNumbers(const Column&, Value* value) {
+  if (value->tag == Tag::kJson) value->text = merkle::MapJsonNumbers(value->text, ThroughDouble);
 }
 
 void AddReadings(ColumnType column, std::vector<Fold>* folds) {

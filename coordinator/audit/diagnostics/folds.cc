@@ -83,6 +83,7 @@ Fold RuleFold(const Rule& rule) {
   fold.apply = [rule](const Column& column, Value* value) {
     merkle::ApplyRule(rule, column, value);
   };
+  if (rule.kind == RuleKind::kJsonNumberAsDouble) fold.apply = FoldJsonNumbers;
   fold.rule = rule;
   fold.cuts = fold.family == FoldFamily::kDigits || fold.family == FoldFamily::kFinerTime;
   return fold;

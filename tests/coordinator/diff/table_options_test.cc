@@ -91,6 +91,54 @@ TEST_F(TableOptionsTest, NamesOfAnotherLetterCaseAreRenamed) {
   EXPECT_THAT(For("Album").renames, IsEmpty());
 }
 
+TEST_F(TableOptionsTest, OptionsCallTablesAndColumnsInAnyLetterCaseWhereOnlyOneCouldBeMeant) {
+  listings_ = {Listing({Table("A", {"ID", "NOTE", "when"}), Table("b", {"id", "note", "Note"})}),
+               Listing({Table("a", {"Id", "Note", "When"}), Table("b", {"id", "note", "Note"})})};
+  options_.ignore = {"nOTE"};
+  EXPECT_THAT(For("A").ignore, ElementsAre("NOTE"));
+  EXPECT_THAT(For("b").ignore, IsEmpty());  // could be either
+  options_ = {};
+  options_.ignore = {"note"};
+  EXPECT_THAT(For("A").ignore, ElementsAre("NOTE"));
+  EXPECT_THAT(For("b").ignore, ElementsAre("note"));
+  options_ = {};
+  options_.types = {"note=text,a.Note=json"};  // the second takes the place of the first
+  options_.rules = {"a.noTE:trim"};
+  options_.zones = {"right:a.When=UTC+2"};
+  options_.key = {"a:id,wheN"};
+  options_.columns = {"a.note"};
+  EXPECT_THAT(For("A").types, ElementsAre("NOTE=json"));
+  EXPECT_THAT(For("b").types, ElementsAre("note=text"));
+  EXPECT_THAT(For("A").rules, ElementsAre("NOTE:trim"));
+  EXPECT_THAT(For("A").zones, ElementsAre("right:When=UTC+2"));
+  EXPECT_THAT(For("A").key, ElementsAre("ID", "when"));
+  EXPECT_THAT(For("A").columns, ElementsAre("NOTE"));
+  options_ = {};
+  options_.table_items = {{"a", &DiffOptions::ignore, "note"}, {"a", &DiffOptions::key, "id"}};
+  EXPECT_THAT(For("A").ignore, ElementsAre("NOTE"));
+  EXPECT_THAT(For("A").key, ElementsAre("ID"));
+  options_ = {};
+  options_.ignore = {"iD"};
+  options_.exact_names = true;
+  EXPECT_EQ(Refusal(), "--ignore: no table has a column 'iD' (did you mean 'ID'?)");
+  options_.ignore = {"B.note"};
+  EXPECT_THAT(Refusal(), HasSubstr("--ignore: no table has a column 'B.note' (did you mean 'b."));
+}
+
+TEST_F(TableOptionsTest, AThirdLetterCaseIsFollowedAmongThreeReplicas) {
+  const std::vector<std::string> names = {"one", "two", "three"};
+  listings_ = {Listing({Table("t", {"id", "Note"})}), Listing({Table("t", {"id", "NOTE"})}),
+               Listing({Table("t", {"id", "note"})})};
+  options_.types = {"nOte=text"};
+  const TableSelection selection = *SelectTables(listings_, names, {}, true);
+  const auto columns = TableOptions::Create(options_, names, selection.tables);
+  ASSERT_TRUE(columns.ok()) << columns.status();
+  DiffOptions result = options_;
+  columns->Apply(selection.tables[0], &result);
+  EXPECT_THAT(result.types, ElementsAre("Note=text"));
+  EXPECT_THAT(result.renames, ElementsAre("two:NOTE=Note", "three:note=Note"));
+}
+
 TEST_F(TableOptionsTest, ATableBeforeAColumnSaysWhichOneIsMeant) {
   listings_ = {Listing({Table("a", {"id", "note", "when"}), Table("b", {"id", "note", "when"})}),
                Listing({Table("a", {"id", "note", "at"}), Table("b", {"id", "note", "at"})})};

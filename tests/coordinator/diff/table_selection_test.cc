@@ -54,6 +54,33 @@ TEST(TableSelectionTest, NamesOfAnotherLetterCaseMatchWhereOnlyOneCouldBeMeant) 
   EXPECT_THAT(OtherCases(selection.tables, kNames), ElementsAre("Album (album in right)"));
 }
 
+TEST(TableSelectionTest, OptionsNameATableInAnyLetterCaseWhereOnlyOneCouldBeMeant) {
+  const std::vector<TableList> listings = {
+      Listing({Table("Album"), Table("Two"), Table("two"), Table("LOG_1"), Table("log_2")}),
+      Listing({Table("album"), Table("Two"), Table("two"), Table("Log_1"), Table("log_2")})};
+  DiffOptions options;
+  options.tables = {"ALBUM,log_*,two"};
+  EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)),
+              ElementsAre("Album", "LOG_1", "log_2", "two"));
+  options.skip_tables = {"album"};
+  EXPECT_THAT(std::string(SelectTables(listings, kNames, options, true).status().message()),
+              HasSubstr("both name 'Album'"));
+  options.tables.clear();
+  options.skip_tables = {"album,LOG_?"};
+  EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)), ElementsAre("Two", "two"));
+  options.skip_tables = {"TWO"};
+  EXPECT_EQ(
+      std::string(SelectTables(listings, kNames, options, true).status().message()),
+      "--skip-tables: 'TWO' may be one of the tables 'Two', 'two'; name it in its own letter case");
+  options.skip_tables = {"album"};
+  options.exact_names = true;
+  EXPECT_THAT(Names(*SelectTables(listings, kNames, options, true)),
+              ElementsAre("Album", "LOG_1", "Log_1", "Two", "log_2", "two"));
+  options.skip_tables = {"ALBUM"};
+  EXPECT_EQ(std::string(SelectTables(listings, kNames, options, true).status().message()),
+            "--skip-tables: no replica has a table 'ALBUM' (did you mean 'Album'?)");
+}
+
 TEST(TableSelectionTest, ADotInANameIsNoSchema) {
   std::vector<TableList> listings = {Listing({Table("a.b"), Table("c")}),
                                      Listing({Table("a.b"), Table("\"a.b\""), Table("c")})};
@@ -155,9 +182,11 @@ TEST(TableSelectionTest, PatternsChooseSeveralTables) {
 class RenameTablesTest : public ::testing::Test {
  protected:
   // What the tables of both sides are called then, or the refusal.
-  std::vector<std::string> Renamed(const std::vector<std::string>& renames) {
+  std::vector<std::string> Renamed(const std::vector<std::string>& renames,
+                                   bool exact_names = false) {
     DiffOptions options;
     options.table_renames = renames;
+    options.exact_names = exact_names;
     std::vector<TableList> listings = {Listing({Table("a"), Table("b=c"), Table("b")}),
                                        Listing({Table("x"), Table("y")})};
     const absl::Status status = RenameTables(options, kNames, true, &listings);
@@ -174,6 +203,19 @@ TEST_F(RenameTablesTest, TablesOfOneReplicaGetOtherNames) {
   EXPECT_THAT(Renamed({"right:x=a,right:y=b"}), ElementsAre("a", "b=c", "b", "a", "b"));
   EXPECT_THAT(Renamed({"left:b=c=n"}), ElementsAre(HasSubstr("it could be 'b=c' or 'b'")));
   EXPECT_THAT(Renamed({"right:x=y", "right:y=x"}), ElementsAre("a", "b=c", "b", "y", "x"));
+}
+
+TEST_F(RenameTablesTest, ATableIsNamedInAnyLetterCaseWhereOnlyOneCouldBeMeant) {
+  EXPECT_THAT(Renamed({"right:X=a"}), ElementsAre("a", "b=c", "b", "a", "y"));
+  EXPECT_THAT(Renamed({"left:B=c=n"}), ElementsAre(HasSubstr("it could be 'b=c' or 'b'")));
+  EXPECT_THAT(Renamed({"right:X=a"}, /*exact_names=*/true),
+              ElementsAre(HasSubstr("there is no table 'X' in that replica (did you mean 'x'?)")));
+  std::vector<TableList> listings = {Listing({}), Listing({Table("x"), Table("X")})};
+  DiffOptions options;
+  options.table_renames = {"right:X=a"};
+  ASSERT_TRUE(RenameTables(options, kNames, true, &listings).ok());
+  EXPECT_EQ(listings[1].tables[0].name, "x");
+  EXPECT_EQ(listings[1].tables[1].name, "a");
 }
 
 TEST_F(RenameTablesTest, MistakesAreRefused) {

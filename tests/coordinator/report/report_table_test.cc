@@ -10,6 +10,7 @@
 namespace driftwood::coordinator {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -152,6 +153,27 @@ TEST(ReportTableTest, ValuesThatLookTheSameAreToldApart) {
   EXPECT_EQ(shown(text("a\nb"), text("a\\nb")), "a\\nb (bytes 610a62) → a\\nb (bytes 615c6e62)");
   EXPECT_EQ(shown(text("NULL"), Value()), "'NULL' → NULL");
   EXPECT_EQ(shown(text("1"), Integer(1)), "1 (text) → 1 (integer)");
+}
+
+TEST(ReportTableTest, KeysThatLookTheSameAreToldApart) {
+  Report report = Orders();
+  report.schema->key[0].type = ColumnType::kDynamic;
+  const auto told = [&](const Value& left, const Value& right) {
+    Explanation why;
+    why.keys = {1, "the form of integers", "", {Key({left}), Key({right})}, "--types id=integer"};
+    report.explanation = why;
+    const std::string table = Render(report, ReportFormat::kTable, 250);
+    const size_t begin = table.find("such as ") + 8;
+    return table.substr(begin, table.find(" (--types", begin) - begin);
+  };
+  const auto text = [](const char* of) { return OfText(Tag::kText, of); };
+  EXPECT_EQ(told(text("7"), Integer(7)), "id=7 (text) and id=7 (integer)");
+  EXPECT_EQ(told(text("007"), Integer(7)), "id=007 and id=7");
+  EXPECT_EQ(told(OfText(Tag::kUnparsedText, "7"), Integer(7)), "id=7 (type mismatch) and id=7");
+  EXPECT_EQ(told(text("a b"), text("a\u00A0b")), "id=a b and id=a<U+00A0>b");
+  report.records[1].key = Key({text("9")});
+  EXPECT_THAT(Render(report, ReportFormat::kTable),
+              AllOf(HasSubstr("\n9 (text)  only in left "), HasSubstr("\n501       only in")));
 }
 
 TEST(ReportTableTest, WhatExplainsFewOfManyIsNotShown) {

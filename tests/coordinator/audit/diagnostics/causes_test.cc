@@ -383,6 +383,15 @@ std::vector<Cause> Causes() {
          return Pair{Json("[" + number + "]"), Json("[" + number + "00000000000000000001]")};
        },
        "the form of JSON numbers | v:json=number-as-double | "},
+      {"JSON numbers with all digits of a double", ColumnType::kJson,
+       [](Random& random) {
+         const std::string number = Digits(1, random) + "." + Digits(3, random) + "1";
+         std::array<char, 64> digits;
+         const int size = std::snprintf(digits.data(), digits.size(), "%.17g", std::stod(number));
+         return Pair{Json("[" + number + "]"),
+                     Json("[" + std::string(digits.data(), static_cast<size_t>(size)) + "]")};
+       },
+       "the form of JSON numbers | v:json=number-as-double | "},
       {"order of a list", ColumnType::kList,
        [](Random& random) {
          const std::string a = Word(random), b = Word(random) + "x";
@@ -669,6 +678,8 @@ TEST_F(CausesTest, OfRealChangesAmongFewValuesNothingIsTold) {
       [&] { return Decimal(std::to_string(Between(1, 9, random_) * 100)); },
       // The same double, most of them.
       [&] { return Decimal("90071992547409920" + std::to_string(Between(10, 99, random_))); },
+      [&] { return Decimal("90071992547409." + std::to_string(Between(920, 999, random_))); },
+      [&] { return Decimal("0.9007199254740992" + std::to_string(Between(1, 9, random_))); },
   };
   for (int round = 0; round < 10 * kRounds; ++round) {
     for (size_t kind = 0; kind < kinds.size(); ++kind) {
@@ -683,6 +694,11 @@ TEST_F(CausesTest, OfRealChangesAmongFewValuesNothingIsTold) {
         right = Text(right.ToDisplay());
       }
       EXPECT_THAT(Told(ColumnType::kText, pairs, random_), IsEmpty()) << kind << " as texts";
+      for (auto& [left, right] : pairs) {
+        left = Json("{\"n\":" + left.text + "}");
+        right = Json("{\"n\":" + right.text + "}");
+      }
+      EXPECT_THAT(Told(ColumnType::kJson, pairs, random_), IsEmpty()) << kind << " in JSON";
     }
   }
 }

@@ -1,0 +1,285 @@
+#include "agent/stores/http/http_pages.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "agent/source/messages.h"
+#include "merkle/os/stop.h"
+#include "merkle/os/threads.h"
+#include "merkle/status_macros.h"
+
+namespace driftwood::agent {
+namespace {
+
+bool IsUnreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+// No secret is in what it makes: digests only tell keys apart.
+merkle::DigestKey AnyKey() { return *merkle::DigestKey::FromBytes(std::string(32, '\0')); }
+
+// A cursor: text, or a number.
+std::string CursorOf(const JsonTree* at) {
+  if (at == nullptr) return "";
+  const bool is_text = at->kind == JsonTree::Kind::kString || at->kind == JsonTree::Kind::kNumber;
+  return is_text ? at->text : "";
+}
+
+}  // namespace
+
+std::string UrlEscaped(std::string_view text) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string escaped;
+  for (const char c : text) {
+    if (IsUnreserved(c)) {
+      escaped.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    escaped += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return escaped;
+}
+
+std::string HttpUrl(const HttpDescription& description, const std::string& path,
+                    const HttpParameters& parameters) {
+  std::string url = description.base + path;
+  char before = path.find('?') == std::string::npos ? '?' : '&';
+  for (const auto& [name, value] : parameters) {
+    url += before + UrlEscaped(name) + "=" + UrlEscaped(value);
+    before = '&';
+  }
+  return url;
+}
+
+absl::Status AppendRecord(const HttpDescription& description, const JsonTree& record,
+                          std::string* line) {
+  if (record.kind != JsonTree::Kind::kObject) {
+    return absl::FailedPreconditionError("it is no JSON object");
+  }
+  if (description.columns.empty()) {
+    record.AppendTo(line);
+    return absl::OkStatus();
+  }
+  line->push_back('{');
+  bool is_first = true;
+  for (const auto& [name, pointer] : description.columns) {
+    const JsonTree* const value = pointer.In(record);
+    if (value == nullptr) continue;
+    if (!std::exchange(is_first, false)) line->push_back(',');
+    AppendJsonString(name, line);
+    line->push_back(':');
+    value->AppendTo(line);
+  }
+  line->push_back('}');
+  return absl::OkStatus();
+}
+
+// A page on its way.
+struct HttpPages::Fetch {
+  explicit Fetch(std::stop_token token) : stop(std::move(token)) {}
+  ~Fetch() { stop.RequestStop(); }
+
+  HttpRequest request;
+  merkle::LinkedStop stop;
+  absl::StatusOr<std::vector<HttpReply>> replies;
+  bool has_thread = false;
+  merkle::ThreadGroup thread;  // last: it uses the rest
+};
+
+HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop)
+    : description_(description), client_(client), stop_(std::move(stop)), hasher_(AnyKey()) {
+  HttpParameters parameters = description_.list_parameters;
+  if (description_.paging == HttpPaging::kPage)
+    parameters.emplace_back(description_.parameter, "1");
+  if (description_.paging == HttpPaging::kOffset) {
+    parameters.emplace_back(description_.parameter, "0");
+  }
+  url_ = HttpUrl(description_, description_.list_path, parameters);
+}
+
+HttpPages::~HttpPages() = default;
+
+absl::StatusOr<size_t> HttpPages::Read(std::span<char> to) {
+  while (given_ == text_.size() && !url_.empty()) {
+    text_.clear();
+    given_ = 0;
+    RETURN_IF_ERROR(ReadPage());
+  }
+  const size_t count = std::min(to.size(), text_.size() - given_);
+  std::memcpy(to.data(), text_.data() + given_, count);
+  given_ += count;
+  return count;
+}
+
+std::string HttpPages::movement() const {
+  std::string what;
+  if (listed_ > records_) what = Plural(listed_ - records_, "record", "records") + " came twice";
+  if (totals_ && totals_->first != totals_->second) {
+    what += (what.empty() ? "" : ", ") + std::string("the total went from ") +
+            GroupDigits(totals_->first) + " to " + GroupDigits(totals_->second);
+  }
+  return what;
+}
+
+absl::Status HttpPages::Wrong(const std::string& what) const {
+  return absl::DataLossError("page " + std::to_string(page_) + " of " +
+                             Printable(description_.list_path) + ": " + what);
+}
+
+void HttpPages::BeginFetch() {
+  urls_.insert(url_);
+  fetch_ = std::make_unique<Fetch>(stop_);
+  fetch_->request = {url_, "page " + std::to_string(page_ + 1) + " of " + description_.list_path};
+  fetch_->has_thread = fetch_->thread.Start([this, fetch = fetch_.get()] {
+    fetch->replies = client_->Get({&fetch->request, 1}, fetch->stop.token());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<HttpReply> HttpPages::EndFetch() {
+  if (fetch_ == nullptr) BeginFetch();
+  const std::unique_ptr<Fetch> fetch = std::move(fetch_);
+  if (!fetch->has_thread) fetch->replies = client_->Get({&fetch->request, 1}, stop_);
+  RETURN_IF_ERROR(fetch->thread.Join());
+  RETURN_IF_ERROR(fetch->replies.status());
+  HttpReply reply = std::move(fetch->replies->front());
+  if (reply.status == 401 || reply.status == 403) {
+    return absl::PermissionDeniedError(Printable(fetch->request.name) + ": the status is " +
+                                       std::to_string(reply.status) +
+                                       "; [headers] in the description says who asks");
+  }
+  return reply;
+}
+
+absl::Status HttpPages::ReadPage() {
+  ASSIGN_OR_RETURN(const HttpReply reply, EndFetch());
+  ++page_;
+  if (reply.status != 200) return Wrong("the status is " + std::to_string(reply.status));
+  const absl::StatusOr<JsonTree> page = ParseJsonTree(reply.body);
+  if (!page.ok()) return Wrong(std::string(page.status().message()));
+  const JsonTree* const records = description_.records.In(*page);
+  if (records == nullptr || records->kind != JsonTree::Kind::kArray) {
+    return Wrong("there is no list where `records` says that the records are");
+  }
+  RETURN_IF_ERROR(TakeTotal(*page));
+  listed_ += records->elements.size();
+  const bool is_empty = records->elements.empty();
+  const bool by_number =
+      description_.paging == HttpPaging::kPage || description_.paging == HttpPaging::kOffset;
+  std::string next;
+  if (!(by_number && is_empty)) {
+    ASSIGN_OR_RETURN(next, NextUrl(*page, reply));
+  }
+  if (urls_.contains(next)) return Wrong("what it names as the next page was read before");
+  url_ = std::move(next);
+  if (!url_.empty()) BeginFetch();
+  RETURN_IF_ERROR(TakeRecords(*records));
+  return url_.empty() ? CheckTotal() : absl::OkStatus();
+}
+
+absl::Status HttpPages::TakeTotal(const JsonTree& page) {
+  if (!description_.total) return absl::OkStatus();
+  const JsonTree* const total = description_.total->In(page);
+  uint64_t count = 0;
+  if (total == nullptr || total->kind != JsonTree::Kind::kNumber) {
+    return Wrong("there is no number where `total` says that the total is");
+  }
+  const char* const end = total->text.data() + total->text.size();
+  const auto [rest, error] = std::from_chars(total->text.data(), end, count);
+  if (error != std::errc() || rest != end) {
+    return Wrong("the total is " + Printable(total->text, 64));
+  }
+  if (!totals_) totals_.emplace(count, count);
+  totals_ = {std::min(totals_->first, count), std::max(totals_->second, count)};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record) {
+  // Without a key, or of a multiset, there is nothing that tells one that came twice.
+  if (description_.key.empty() || description_.key[0] == "*") return true;
+  key_.clear();
+  for (const std::string& name : description_.key) {
+    const auto column = std::find_if(description_.columns.begin(), description_.columns.end(),
+                                     [&](const auto& each) { return each.first == name; });
+    const JsonTree* const value =
+        column == description_.columns.end() ? record.Find(name) : column->second.In(record);
+    if (value == nullptr) return Wrong("a record has no " + Printable(name));
+    value->AppendTo(&key_);
+    key_.push_back('\n');
+  }
+  const merkle::Digest digest = hasher_.Hash(key_, "");
+  return keys_
+      .insert({static_cast<uint32_t>(digest.low), static_cast<uint32_t>(digest.low >> 32),
+               static_cast<uint32_t>(digest.high)})
+      .second;
+}
+
+absl::Status HttpPages::TakeRecords(const JsonTree& records) {
+  size_t new_ones = 0;
+  for (const JsonTree& record : records.elements) {
+    const size_t before = text_.size();
+    const absl::Status written = AppendRecord(description_, record, &text_);
+    if (!written.ok()) return Wrong("a record: " + std::string(written.message()));
+    ASSIGN_OR_RETURN(const bool is_new, IsNew(record));
+    if (is_new) {
+      text_.push_back('\n');
+      ++new_ones;
+    } else {
+      text_.resize(before);
+    }
+  }
+  records_ += new_ones;
+  if (new_ones > 0 || records.elements.empty()) return absl::OkStatus();
+  return Wrong(
+      "all its records were on pages before; if each page is the first one, what the description "
+      "says of pages means nothing to this API");
+}
+
+absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpReply& reply) const {
+  HttpParameters parameters = description_.list_parameters;
+  switch (description_.paging) {
+    case HttpPaging::kNone:
+      if (reply.next.empty()) return "";
+      return Wrong("its header Link names a next page; write link = true in [list]");
+    case HttpPaging::kCursor: {
+      const std::string cursor = CursorOf(description_.next.In(page));
+      if (cursor.empty()) return "";
+      parameters.emplace_back(description_.parameter, cursor);
+      break;
+    }
+    case HttpPaging::kNext:
+    case HttpPaging::kLink: {
+      const std::string address = description_.paging == HttpPaging::kLink
+                                      ? reply.next
+                                      : CursorOf(description_.next.In(page));
+      if (address.empty()) return "";
+      const std::string next = ResolvedUrl(url_, address);
+      if (OriginOf(next) == OriginOf(url_)) return next;
+      return Wrong("the next page is at " + Printable(OriginOf(next)) +
+                   ", where its secrets would go too");
+    }
+    case HttpPaging::kPage:
+      parameters.emplace_back(description_.parameter, std::to_string(page_ + 1));
+      break;
+    case HttpPaging::kOffset:
+      parameters.emplace_back(description_.parameter, std::to_string(listed_));
+      break;
+  }
+  return HttpUrl(description_, description_.list_path, parameters);
+}
+
+// Where the total moved while the pages were read, any number in between may be right.
+absl::Status HttpPages::CheckTotal() const {
+  if (!totals_ || (records_ >= totals_->first && records_ <= totals_->second)) {
+    return absl::OkStatus();
+  }
+  return Wrong("the total is " + GroupDigits(totals_->second) + ", and all pages together had " +
+               Plural(records_, "record", "records"));
+}
+
+}  // namespace driftwood::agent
