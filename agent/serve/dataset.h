@@ -183,7 +183,7 @@ class Dataset {
   Prepared Uncontradicted() const;
   // A snapshot of it that stands for the source as it is now, on proof; absent: there is none.
   std::optional<LiveSnapshot> ProvenCurrent(LiveIndex& kept);
-  // The same for what is read again after the scan that built it, by reread_position_ too.
+  // The same for what is re-read after the scan that built it, by reread_position_ too.
   std::optional<LiveSnapshot> ProvenForRereading(LiveIndex& kept);
   absl::StatusOr<std::vector<FoundRecord>> FindIn(const LiveIndex& index,
                                                   const LiveSnapshot& snapshot,
