@@ -39,7 +39,7 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
   ASSIGN_OR_RETURN(Scan::End end, scan->Finish());
   scan.reset();  // gives the source's snapshot back before the slow part
   // What is no consistent snapshot is no state that could be proven unchanged.
-  if (!end.not_point_in_time.empty()) end.position.clear();
+  if (!end.not_point_in_time.empty()) end.position = end.reread_position = "";
 
   const Unparsed unparsed = run.unparsed();
   const IndexedState state{end.position,      unparsed.count(),       end.not_point_in_time,
@@ -54,7 +54,8 @@ absl::StatusOr<IndexerResult> ScanInto(Store& store, const Agreement& agreement,
     return absl::InternalError("the scan gave " + std::to_string(run.records()) +
                                " records and the index has " + std::to_string(root.count));
   }
-  return IndexerResult{root, run.records(), unparsed.count(), end.position, end.not_point_in_time};
+  return IndexerResult{root,         run.records(),         unparsed.count(),
+                       end.position, end.not_point_in_time, end.reread_position};
 }
 
 }  // namespace

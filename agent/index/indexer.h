@@ -20,6 +20,7 @@ struct IndexerResult {
   uint64_t unparsed = 0;
   std::string position;           // Scan::End
   std::string not_point_in_time;  // Scan::End
+  std::string reread_position{};  // Scan::End; it is not kept in the index
 };
 
 // Builds the index of `store` under `agreement` at `path`. The position, `unparsed`,

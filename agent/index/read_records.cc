@@ -34,9 +34,11 @@ struct RecordParts {
 // Keeps the rows whose encoded key is among those asked for.
 class RecordFinder final : public RowSink {
  public:
+  // `each_once`: no row has the key of another, so that none is looked at once all are found.
   RecordFinder(const Agreement& agreement, const merkle::DigestKey& key,
-               const std::vector<std::string>& keys, const RecordParts& parts)
+               const std::vector<std::string>& keys, const RecordParts& parts, bool each_once)
       : parts_(parts),
+        each_once_(each_once),
         key_columns_(agreement.schema.key.size()),
         key_encoder_(KeySchema(agreement.schema), agreement.rules),
         reader_(agreement.schema, agreement.rules, key) {
@@ -45,6 +47,7 @@ class RecordFinder final : public RowSink {
   }
 
   absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    if (each_once_ && found_all()) return absl::OkStatus();
     RETURN_IF_ERROR(key_encoder_.Encode(row.first(key_columns_)));
     const auto wanted = found_.find(key_encoder_.key());
     if (wanted == found_.end()) return absl::OkStatus();
@@ -83,6 +86,7 @@ class RecordFinder final : public RowSink {
 
  private:
   const RecordParts parts_;
+  const bool each_once_;
   const size_t key_columns_;
   RowEncoder key_encoder_;
   ValueReader reader_;
@@ -152,7 +156,7 @@ absl::StatusOr<FoundRecords> FindIn(const SourceReading& reading, Store& store,
                                     const Agreement& agreement, const merkle::DigestKey& key,
                                     const std::vector<std::string>& keys, const RecordParts& parts,
                                     Cancellation* cancellation) {
-  RecordFinder finder(agreement, key, keys, parts);
+  RecordFinder finder(agreement, key, keys, parts, /*each_once=*/false);
   const absl::Status read = ForEachRow(*reading.scan, finder, cancellation);
   if (finder.duplicate()) {
     return DuplicateError(store, agreement, *finder.duplicate(), cancellation);
@@ -182,7 +186,8 @@ std::optional<std::vector<FoundRecord>> FindProven(const std::vector<FoundRecord
   std::vector<std::string> keys;
   for (const FoundRecord& record : indexed) keys.push_back(record.key);
   (void)scan->BeginAt(*scanned_up_to);
-  RecordFinder finder(agreement, key, keys, parts);
+  // The index has each key once.
+  RecordFinder finder(agreement, key, keys, parts, /*each_once=*/true);
   const absl::Status read =
       ForEachRow(*scan, finder, cancellation, [&] { return finder.found_all(); });
   *scanned_up_to = finder.last_origin();

@@ -339,7 +339,7 @@ std::optional<std::vector<FoundRecord>> Dataset::ReadFromIndex(std::string_view 
   const absl::StatusOr<Prepared> prepared = Servable(fingerprint);
   if (!prepared.ok()) return std::nullopt;
   // What was proven is this snapshot: the index may have moved by the time that it is asked.
-  const std::optional<LiveSnapshot> now = ProvenCurrent(**prepared);
+  const std::optional<LiveSnapshot> now = ProvenForRereading(**prepared);
   if (!now) return std::nullopt;
   absl::StatusOr<std::vector<FoundRecord>> found = FindIn(**prepared, *now, keys, control);
   if (!found.ok()) return std::nullopt;  // the store itself still says what is there
@@ -413,6 +413,16 @@ std::optional<LiveSnapshot> Dataset::ProvenCurrent(LiveIndex& kept) {
   return *std::move(snapshot);
 }
 
+std::optional<LiveSnapshot> Dataset::ProvenForRereading(LiveIndex& kept) {
+  if (reread_position_.empty() || &kept != loaded_.get()) return ProvenCurrent(kept);
+  absl::StatusOr<LiveSnapshot> snapshot = kept.Snapshot();
+  // What it was told since is no part of the scan.
+  if (!snapshot.ok() || snapshot->root != reread_root_) return std::nullopt;
+  const absl::StatusOr<bool> unchanged = store_->IsUnchanged(reread_position_);
+  if (!unchanged.ok() || !*unchanged) return std::nullopt;
+  return *std::move(snapshot);
+}
+
 std::shared_ptr<Store> Dataset::Gated(CallControl* control, Store* store) {
   if (!options_.load_gate) return {std::shared_ptr<Store>(), store};  // not owned
   LoadGateOptions gate = *options_.load_gate;
@@ -476,6 +486,8 @@ absl::StatusOr<std::pair<Dataset::Prepared, LiveSnapshot>> Dataset::Build(
   loaded_ = nullptr;
   if (generation_ > 0) RemoveIndexFile(IndexPath(generation_));
   generation_ = next;
+  reread_position_ = built.reread_position;
+  reread_root_ = built.root;
   ASSIGN_OR_RETURN(const Prepared fresh,
                    LiveIndex::Open(IndexPath(next), options_.key, agreement, options_.durable));
   ASSIGN_OR_RETURN(LiveSnapshot now, fresh->Snapshot());

@@ -183,6 +183,8 @@ class Dataset {
   Prepared Uncontradicted() const;
   // A snapshot of it that stands for the source as it is now, on proof; absent: there is none.
   std::optional<LiveSnapshot> ProvenCurrent(LiveIndex& kept);
+  // The same for what is re-read after the scan that built it, by reread_position_ too.
+  std::optional<LiveSnapshot> ProvenForRereading(LiveIndex& kept);
   absl::StatusOr<std::vector<FoundRecord>> FindIn(const LiveIndex& index,
                                                   const LiveSnapshot& snapshot,
                                                   const std::vector<std::string>& keys,
@@ -218,6 +220,10 @@ class Dataset {
   uint64_t generation_ = 0;
   // The key columns that the source had when it was described last.
   std::optional<std::vector<std::string>> offered_key_;
+  // Scan::End of the scan that built the index of generation_, and what it found; empty if this
+  // process didn't build it, or the index's own position does as well.
+  std::string reread_position_;
+  merkle::Summary reread_root_;
   // Where the last scan for some records found the last of them (ProvenIndex).
   uint64_t scanned_up_to_ = 0;
   // What is open of that file; kept though it is not servable, since no file may be opened twice.

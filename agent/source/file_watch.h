@@ -96,9 +96,12 @@ class FileWatch {
   // The same of a Change() that was looked for before: it isn't looked for again.
   std::string WhyNotOneState(const std::string& change) const;
 
+  // No change could have gone unseen since the watch began.
+  bool SeesAll() const { return unseen_.empty(); }
+
   // Of state(), as it was when the watch began; never if a change could have gone unseen.
   bool IsProofForLater(bool has_counter) const {
-    return unseen_.empty() && agent::IsProofForLater(state_, begun_ns_, has_counter);
+    return SeesAll() && agent::IsProofForLater(state_, begun_ns_, has_counter);
   }
 
   // The state of the regular file that `path` names now. By opening it where it may be read: a

@@ -115,7 +115,9 @@ class MappedScan final : public Scan {
   uint64_t Progress() const override { return scan_->Progress(); }
   absl::StatusOr<End> Finish() override {
     ASSIGN_OR_RETURN(End end, scan_->Finish());
-    if (!end.position.empty()) end.position.insert(0, prefix_);
+    for (std::string* const position : {&end.position, &end.reread_position}) {
+      if (!position->empty()) position->insert(0, prefix_);
+    }
     return end;
   }
   void Interrupt() override { scan_->Interrupt(); }

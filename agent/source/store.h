@@ -78,6 +78,10 @@ class Scan {
     // Of a lookup: the source was heard on each key, so that one without a row is proven to be
     // gone. Else it may have been overlooked.
     bool has_all_answers = false;
+    // A position where the source changed so lately that it would say too little to who finds it
+    // later, or in another process. It says enough to who made this scan and reads some of it
+    // again, as if the scan went on. Empty if there is none, or `position` does as well.
+    std::string reread_position{};
   };
   // After the last batch.
   virtual absl::StatusOr<End> Finish() = 0;

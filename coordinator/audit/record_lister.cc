@@ -14,11 +14,12 @@ namespace driftwood::coordinator {
 namespace {
 
 // A file without lookup by key may be scanned for each batch, so batches are as long as they may
-// be, two of them together where one is read while rows are made of the other. They begin with as
-// many keys as can have values of 16 KiB each within one call, and follow what the values turn out
-// to take, with what else is held of a key that two replicas have.
+// be. Where one is read while rows are made of another, reading is not what takes long, and they
+// are shorter. They begin with as many keys as can have values of 16 KiB each within one call, and
+// follow what the values turn out to take, with what else is held of a key that two replicas have.
 constexpr size_t kFirstBatchKeys = kValuesBytesMax / (size_t{16} << 10);
 constexpr size_t kBatchBytes = size_t{48} << 20;
+constexpr size_t kOverlappingBatchBytes = kBatchBytes / 4;
 constexpr size_t kKeyBytes = 500;
 
 // What is made of records for the report takes many times what was read of them: so many of them
@@ -26,8 +27,10 @@ constexpr size_t kKeyBytes = 500;
 constexpr size_t kRecordsMadeAtOnce = 500;
 
 // A store that is scanned as a whole for each batch, however short, is better read in fewer and
-// longer ones, one at a time: if reading one takes so many times as long as making its rows.
+// longer ones, one at a time: if reading them takes so many times as long as making their rows. One
+// alone may have met a busy machine.
 constexpr double kReadingIsLong = 4;
+constexpr int kLongReadings = 3;
 
 size_t ValueBytes(const std::vector<FoundRecord>& records) {
   size_t bytes = 0;
@@ -167,7 +170,8 @@ bool RecordLister::AdaptBatches(const Batch& batch) {
   }
   values_read_ += batch.keys.size();
   const size_t each = kKeyBytes + value_bytes_ / values_read_;
-  batch_max_ = std::clamp<size_t>(kBatchBytes / (overlaps_ ? 2 : 1) / each, 1, kReadKeysMax);
+  const size_t bytes = overlaps_ ? kOverlappingBatchBytes : kBatchBytes;
+  batch_max_ = std::clamp<size_t>(bytes / each, 1, kReadKeysMax);
   if (!was_cut || batch.keys.size() < 2) return false;
   batch_max_ = std::min(batch_max_, (batch.keys.size() + 1) / 2);
   return true;
@@ -177,7 +181,8 @@ void RecordLister::DecideOverlap(const Batch& batch, double read_at) {
   if (batch.keys.empty() || batch.keys.size() < batch_max_ / 2) return;  // it says too little
   const double read_seconds = read_at - batch.asked_at;
   const double made_seconds = walked_.options.now_seconds() - read_at;
-  if (read_seconds > kReadingIsLong * made_seconds) overlaps_ = false;
+  long_readings_ = read_seconds > kReadingIsLong * made_seconds ? long_readings_ + 1 : 0;
+  if (long_readings_ == kLongReadings) overlaps_ = false;
 }
 
 std::vector<ListedKey> RecordLister::ListedOf(const Batch& batch) const {

@@ -83,6 +83,7 @@ class RecordLister {
   const VersionMaker versions_;
   size_t batch_max_;                 // keys
   bool overlaps_ = true;             // the next batch is read while rows are made of one
+  int long_readings_ = 0;            // one after the other
   std::vector<Divergence> pending_;  // of the walk's result, and in no batch yet
   bool told_ = false;                // the observer, of the phase
   uint64_t coming_ = 0;              // records of the batch of which rows are made

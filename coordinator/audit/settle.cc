@@ -1,5 +1,7 @@
 #include "coordinator/audit/settle.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -17,6 +19,8 @@ namespace {
 // What the answers of one re-read take is held until they have been judged.
 constexpr size_t kRereadKeysMax = kReadKeysMax;
 
+constexpr uint64_t kManyKeys = 50'000;  // giving memory back costs some milliseconds
+
 }  // namespace
 
 Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* report)
@@ -32,6 +36,8 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
 
 void Settlement::Run() {
   Confirm();
+  // What the answers took is free now, in pieces in the heaps of several threads.
+  if (report_.keys_reread >= kManyKeys) ::malloc_trim(0);
   List();
   AddGapUnless(CountDivergences(walked_.result, confirmation_, &report_));
   WarnOfUnconfirmed();

@@ -105,7 +105,7 @@ struct Walk::Impl {
     absl::StatusOr<std::vector<merkle::Answer>> answers =
         merkle::DecodeAnswers(batches[source], reply);
     if (!answers.ok()) return Fail(source, std::string(answers.status().message()));
-    batches[source].clear();
+    batches[source] = std::vector<merkle::Question>();
     if (auto wrong = frontier->Take(source, *std::move(answers))) {
       return Fail(source, "answered wrongly: " + *wrong);
     }

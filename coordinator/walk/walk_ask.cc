@@ -191,6 +191,7 @@ std::vector<std::vector<Question>> Frontier::Ask() {
     size_t positions_left = kPositionsMax;
     size_t keys_left = kCutKeyBytesMax;
     bool asks = false;
+    batches[r].reserve(segments_.size());
     for (Segment& segment : segments_) {
       Part& part = segment.parts[r];
       part.asked = QuestionKind::kHold;

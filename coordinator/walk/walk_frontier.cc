@@ -165,7 +165,10 @@ void Frontier::EnterRecords(Segment* segment, bool all, uint8_t known_width) {
 
 void Frontier::Advance() {
   next_.clear();
-  for (Segment& segment : segments_) {
+  advancing_ = segments_.size();
+  // There are very many: each gives back what it takes before the next one is looked at.
+  for (; !segments_.empty(); segments_.pop_front()) {
+    Segment& segment = segments_.front();
     if (segment.stage == Stage::kRunHeld || !segment.Complete()) {
       next_.push_back(std::move(segment));
     } else {
@@ -240,7 +243,7 @@ void Frontier::FinishPartitionOfPivot(Segment segment) {
     segment.level = segment.cut_level;
     return Add(std::move(segment));
   }
-  const size_t share = options_.round_bytes / (segments_.size() * kPivotCutBytes);
+  const size_t share = options_.round_bytes / (advancing_ * kPivotCutBytes);
   segment.pivot_cuts = Spread(cells, std::clamp(share, kShardCutsMin, kPivotCutsMax));
   // The others may have more cuts of that level.
   segment.cut_level = std::min(segment.cut_level + 1, merkle::kLevelMax + 1);
@@ -277,7 +280,7 @@ bool Frontier::WorthCutting(const Group& group) const {
 void Frontier::CutAtPivot(const Segment& segment, const Group& group, Segment child) {
   const size_t pivot = PivotOf(group);
   const std::vector<Cell>& cells = segment.parts[pivot].cells;
-  const size_t share = options_.round_bytes / (segments_.size() * kPivotCutBytes);
+  const size_t share = options_.round_bytes / (advancing_ * kPivotCutBytes);
   child.cut_level = std::min(child.level + 1, merkle::kLevelMax + 1);
   Part& part = child.parts[pivot];
   part.cells.assign(cells.begin() + group.begin[pivot], cells.begin() + group.end[pivot]);
@@ -308,6 +311,11 @@ void Frontier::FinishDigests(Segment segment) {
                                 [](const Part& part) { return part.positions.empty(); });
   // All digests match and the sums don't: the digests were too short to show it.
   EnterRecords(&segment, none, segment.width);
+  for (Part& part : segment.parts) {
+    if (part.positions.size() != part.count) continue;
+    part.all_positions = true;  // which takes no room
+    part.positions = std::vector<uint64_t>();
+  }
   next_.push_back(std::move(segment));
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -90,8 +91,9 @@ class Frontier {
   const WalkOptions options_;
   const bool exact_;
 
-  std::vector<Segment> segments_;  // in key order
-  std::vector<Segment> next_;
+  std::deque<Segment> segments_;  // in key order
+  std::deque<Segment> next_;
+  size_t advancing_ = 0;  // segments that there were when Advance() began
   Findings findings_;
 };
 

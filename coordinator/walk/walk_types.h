@@ -28,7 +28,7 @@ struct WalkOptions {
   uint64_t bytes_held_max = uint64_t{4} << 30;
   uint32_t rounds_max = 10'000;
   // What is found beyond about so many bytes lies in files without names in this directory.
-  uint64_t found_held_max = uint64_t{16} << 20;
+  uint64_t found_held_max = uint64_t{8} << 20;
   std::filesystem::path folder = "/tmp";
   // Begins with full sums, and cuts lined up by their keys: what a walk that does not close turns
   // to by itself. Costs about three times as many bytes.

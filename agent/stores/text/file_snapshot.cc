@@ -80,12 +80,16 @@ Scan::End FileSnapshot::Finish(std::string_view reading) const {
     if (got < 0) end.not_point_in_time = read_on + "reading its end: " + std::strerror(errno);
   }
   if (end.not_point_in_time.empty()) end.not_point_in_time = watch_->WhyNotOneState();
-  if (end.not_point_in_time.empty()) end.position = Position(reading);
+  if (end.not_point_in_time.empty()) SetPosition(reading, &end);
   return end;
 }
 
-std::string FileSnapshot::Position(std::string_view reading) const {
-  return watch_->IsProofForLater(false) ? EncodePosition(watch_->state(), reading) : "";
+void FileSnapshot::SetPosition(std::string_view reading, Scan::End* end) const {
+  if (!watch_->SeesAll()) return;
+  // Since the watch began every write moves the times: whoever finds them as they were then knows
+  // that there was none, in this process.
+  (watch_->IsProofForLater(false) ? end->position : end->reread_position) =
+      EncodePosition(watch_->state(), reading);
 }
 
 bool FileSnapshot::IsUnchanged(const std::string& path, std::string_view reading,

@@ -68,11 +68,13 @@ class FileSnapshot final : public ByteSource {
   // At the end of a scan. `reading` says how the bytes were read (the format and its options): the
   // same bytes read in another way are another state.
   Scan::End Finish(std::string_view reading) const;
-  // The position of the file as it was opened; empty if a change could have gone unseen. It is for
-  // who knows that what was read is of that state: Finish() looks first.
-  std::string Position(std::string_view reading) const;
+  // Sets the position or the reread_position of the file as it was opened, unless a change could
+  // have gone unseen. It is for who knows that what was read is of that state: Finish() looks
+  // first.
+  void SetPosition(std::string_view reading, Scan::End* end) const;
 
-  // True only if `position` came from Finish() and the file at `path` still is in that state.
+  // True only if `position` came from Finish(), as either of the two, and the file at `path` still
+  // is in that state.
   static bool IsUnchanged(const std::string& path, std::string_view reading,
                           std::string_view position);
 

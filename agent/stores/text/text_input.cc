@@ -72,7 +72,7 @@ Scan::End TextFile::Finish(std::string_view reading) const {
   Scan::End end;
   end.not_point_in_time = spooled_->not_one_state;
   // What is gone once it was read proves nothing.
-  if (end.not_point_in_time.empty() && file_ != nullptr) end.position = file_->Position(reading);
+  if (end.not_point_in_time.empty() && file_ != nullptr) file_->SetPosition(reading, &end);
   return end;
 }
 

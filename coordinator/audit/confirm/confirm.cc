@@ -16,7 +16,9 @@ template <typename T, typename KeyOf>
 void SortUnique(std::vector<T>* values, const KeyOf& key_of) {
   const auto less = [&](const T& a, const T& b) { return key_of(a) < key_of(b); };
   const auto same = [&](const T& a, const T& b) { return key_of(a) == key_of(b); };
-  std::stable_sort(values->begin(), values->end(), less);
+  if (!std::is_sorted(values->begin(), values->end(), less)) {
+    std::stable_sort(values->begin(), values->end(), less);
+  }
   values->erase(std::unique(values->begin(), values->end(), same), values->end());
 }
 

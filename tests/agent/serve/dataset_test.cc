@@ -89,6 +89,35 @@ TEST_F(DatasetTest, ReadingARecordProvesTheIndexToo) {
   EXPECT_EQ(FreshnessNow(), Freshness(ProvedUnchanged{At(2000)}));
 }
 
+// As if the scan went on: it is no proof for another comparison.
+TEST_F(DatasetTest, WhatChangedLatelyIsReadAgainFromTheIndexUntilItChanges) {
+  source_->changed_lately = true;
+  ASSERT_TRUE(Prepare().ok());
+  const auto digest = [&] {
+    const auto found = dataset_->Read(agreement_.Fingerprint(), {ScriptedKey(7)}, false, &control_);
+    return found.ok() && found->size() == 1 ? found->front().digest : merkle::Digest();
+  };
+  EXPECT_EQ(digest(), ScriptedDigest(7, "order"));
+  EXPECT_EQ(source_->scans(), 1);
+  source_->Put(7, "changed");
+  EXPECT_EQ(digest(), ScriptedDigest(7, "changed"));
+  EXPECT_EQ(source_->scans(), 2);
+
+  ASSERT_FALSE(Prepare()->reused);
+  ASSERT_FALSE(Prepare()->reused);
+  EXPECT_EQ(source_->scans(), 4);
+  EXPECT_EQ(digest(), ScriptedDigest(7, "changed"));
+  EXPECT_EQ(source_->scans(), 4);
+  ASSERT_TRUE(Apply(7, "told", Before::Holding(ScriptedDigest(7, "changed"))).ok());
+  EXPECT_EQ(digest(), ScriptedDigest(7, "changed"));
+  EXPECT_EQ(source_->scans(), 5);
+
+  source_->not_point_in_time = "it was torn";
+  ASSERT_FALSE(Prepare()->reused);
+  EXPECT_NE(digest(), ScriptedDigest(7, "changed"));  // an error: it may have been overlooked
+  EXPECT_EQ(source_->scans(), 7);
+}
+
 TEST_F(DatasetTest, AnIndexThatMovedIsServedWithItsOwnRoot) {
   const auto prepared = Prepare();
   ASSERT_TRUE(Apply(51, "new", Before::Absent()).ok());

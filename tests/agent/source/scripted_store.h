@@ -43,7 +43,8 @@ class ScriptedSource {
   // Set before the call that they are about.
   std::shared_ptr<ScriptedSource> unfiltered;  // null: it can't be read so
   bool gives_proof = true;
-  bool endless = false;  // a scan never comes to its end
+  bool changed_lately = false;  // then the proof is for rereading only
+  bool endless = false;         // a scan never comes to its end
   std::string source = "scripted:rows";
   std::string note_column = "note";  // what Describe() calls it
   std::vector<std::string> key = {"id"};
@@ -109,7 +110,10 @@ class ScriptedScan final : public Scan {
   uint64_t Progress() const override { return given_; }
   absl::StatusOr<End> Finish() override {
     End end;
-    if (source_->gives_proof) end.position = "v" + std::to_string(version_);
+    if (source_->gives_proof) {
+      (source_->changed_lately ? end.reread_position : end.position) =
+          "v" + std::to_string(version_);
+    }
     end.not_point_in_time = source_->not_point_in_time;
     return end;
   }

@@ -85,6 +85,19 @@ TEST_F(FileSnapshotTest, AFileThatIsTooYoungHasNoProof) {
   }
   auto file = *FileSnapshot::Open(path, [&] { return touched + kSettledNs; });
   EXPECT_NE(file->Finish("csv").position, "");
+  EXPECT_EQ(file->Finish("csv").reread_position, "");
+}
+
+TEST_F(FileSnapshotTest, AFileThatIsTooYoungHasAProofForRereading) {
+  const std::string path = Write("a", "12345");
+  const auto file = *FileSnapshot::Open(path, SystemWallClock());
+  const std::string position = file->Finish("csv").reread_position;
+  EXPECT_TRUE(FileSnapshot::IsUnchanged(path, "csv", position));
+  EXPECT_FALSE(FileSnapshot::IsUnchanged(path, "csv null off", position));
+  // Within the tick of the clock in which the watch began, and of the same size.
+  Write("a", "54321");
+  EXPECT_FALSE(FileSnapshot::IsUnchanged(path, "csv", position));
+  EXPECT_EQ(file->Finish("csv").reread_position, "");
 }
 
 // Ledger row 24: all but the first write to a mapped page leave the file's times as they are, until
@@ -99,6 +112,7 @@ TEST_F(FileSnapshotTest, Ledger24AFileThatMayBeWrittenThroughAMapHasNoProof) {
   auto file = *FileSnapshot::Open(path, [&] { return changed + int64_t{30'000'000'000}; });
   writer.Write("two");
   EXPECT_EQ(file->Finish("csv").position, "");
+  EXPECT_EQ(file->Finish("csv").reread_position, "");
 }
 
 TEST_F(FileSnapshotTest, AWriteThroughAMapWhosePagesWereDirtyIsNoticed) {
