@@ -183,6 +183,14 @@ absl::StatusOr<StoreOptions> MakeStoreOptions(const Options& options) {
   if (options.exit_on_stdin_eof) result.idle = std::make_shared<IdleConnections>();
   // With a parent at its other end, stdin says only that the parent is there.
   if (options.input_fd < 0 && !options.exit_on_stdin_eof) result.standard_input = STDIN_FILENO;
+  // The parent shows its user what is on stderr and is no log line.
+  result.log = [to_parent = options.exit_on_stdin_eof](const std::string& line) {
+    if (to_parent) {
+      std::cerr << EscapeForDisplay(line) + "\n";
+    } else {
+      spdlog::info("{}", EscapeForDisplay(line));
+    }
+  };
   return result;
 }
 

@@ -532,7 +532,7 @@ v1::Record ToProto(FoundRecord record) {
   return message;
 }
 
-absl::StatusOr<FoundRecord> FromProto(v1::Record message) {
+absl::StatusOr<FoundRecord> FromProto(v1::Record&& message) {
   if (!message.has_digest()) return Malformed("a record without its digest");
   FoundRecord record;
   record.key = std::move(*message.mutable_key());

@@ -61,7 +61,7 @@ absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest request);
 
 v1::Record ToProto(FoundRecord record);
 // InvalidArgument: no digest.
-absl::StatusOr<FoundRecord> FromProto(v1::Record record);
+absl::StatusOr<FoundRecord> FromProto(v1::Record&& record);
 
 v1::FindAlikeRequest ToProto(AlikeRequest request);
 AlikeRequest FromProto(v1::FindAlikeRequest request);

@@ -142,13 +142,16 @@ std::vector<std::string> LookupPart(const std::vector<std::string>& keys, size_t
   return {keys.begin() + static_cast<ptrdiff_t>(begin), keys.begin() + static_cast<ptrdiff_t>(end)};
 }
 
+struct FoundRecords {
+  std::vector<FoundRecord> records;
+  bool has_all_answers = false;  // Scan::End
+};
+
 // The rows of `reading` that have one of `keys`.
-absl::StatusOr<std::vector<FoundRecord>> FindIn(const SourceReading& reading, Store& store,
-                                                const Agreement& agreement,
-                                                const merkle::DigestKey& key,
-                                                const std::vector<std::string>& keys,
-                                                const RecordParts& parts,
-                                                Cancellation* cancellation) {
+absl::StatusOr<FoundRecords> FindIn(const SourceReading& reading, Store& store,
+                                    const Agreement& agreement, const merkle::DigestKey& key,
+                                    const std::vector<std::string>& keys, const RecordParts& parts,
+                                    Cancellation* cancellation) {
   RecordFinder finder(agreement, key, keys, parts);
   const absl::Status read = ForEachRow(*reading.scan, finder, cancellation);
   if (finder.duplicate()) {
@@ -160,7 +163,7 @@ absl::StatusOr<std::vector<FoundRecord>> FindIn(const SourceReading& reading, St
   if (!reading.by_key && !end.not_point_in_time.empty()) {
     return absl::AbortedError(end.not_point_in_time);
   }
-  return finder.Take();
+  return FoundRecords{finder.Take(), end.has_all_answers};
 }
 
 bool SameRecord(const FoundRecord& a, const FoundRecord& b) {
@@ -190,14 +193,15 @@ std::optional<std::vector<FoundRecord>> FindProven(const std::vector<FoundRecord
   return same ? std::optional(std::move(found)) : std::nullopt;
 }
 
-// Adds what lookups have overlooked of `wanted` (HeldBefore), if anything, by one scan.
+// Adds what lookups have overlooked of `asked` (HeldBefore), if anything, by one scan.
 absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkle::DigestKey& key,
-                           const std::vector<std::string>& wanted, const RecordParts& parts,
+                           const std::vector<std::string>& asked, const RecordParts& parts,
                            Cancellation* cancellation, const HeldBefore& held_before,
                            std::vector<FoundRecord>* found) {
   std::vector<std::string> not_found;
   auto next = found->begin();
-  for (const std::string& each : wanted) {
+  for (const std::string& each : asked) {
+    while (next != found->end() && next->key < each) ++next;
     if (next != found->end() && next->key == each) {
       ++next;
     } else {
@@ -209,9 +213,9 @@ absl::Status AddOverlooked(Store& store, const Agreement& agreement, const merkl
   if (doubtful.empty()) return absl::OkStatus();
   SourceReading reading;
   ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
-  ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
+  ASSIGN_OR_RETURN(FoundRecords more,
                    FindIn(reading, store, agreement, key, doubtful, parts, cancellation));
-  std::move(records.begin(), records.end(), std::back_inserter(*found));
+  std::move(more.records.begin(), more.records.end(), std::back_inserter(*found));
   SortByKey(found);
   return absl::OkStatus();
 }
@@ -223,6 +227,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(
     const std::vector<std::string>& wanted, const RecordParts& parts, Cancellation* cancellation,
     const HeldBefore& held_before, const ProvenIndex& proven) {
   std::vector<FoundRecord> found;
+  std::vector<std::string> overlookable;
   for (size_t begin = 0; begin < wanted.size();) {
     const std::vector<std::string> part = LookupPart(wanted, begin);
     ASSIGN_OR_RETURN(SourceReading reading, LookupOrScan(store, agreement, part));
@@ -235,20 +240,22 @@ absl::StatusOr<std::vector<FoundRecord>> ReadParts(
       if (IsCancelled(cancellation)) return absl::CancelledError("cancelled while reading");
       ASSIGN_OR_RETURN(reading.scan, store.StartScan(ScanColumns(agreement.schema)));
     }
-    ASSIGN_OR_RETURN(
-        std::vector<FoundRecord> records,
-        FindIn(reading, store, agreement, key, by_key ? part : wanted, parts, cancellation));
-    if (!by_key) return records;  // one scan has all of them
-    std::move(records.begin(), records.end(), std::back_inserter(found));
+    ASSIGN_OR_RETURN(FoundRecords read, FindIn(reading, store, agreement, key,
+                                               by_key ? part : wanted, parts, cancellation));
+    if (!by_key) return std::move(read.records);  // one scan has all of them
+    std::move(read.records.begin(), read.records.end(), std::back_inserter(found));
+    if (!read.has_all_answers) {
+      overlookable.insert(overlookable.end(), part.begin(), part.end());
+    }
     begin += part.size();
   }
   RETURN_IF_ERROR(
-      AddOverlooked(store, agreement, key, wanted, parts, cancellation, held_before, &found));
+      AddOverlooked(store, agreement, key, overlookable, parts, cancellation, held_before, &found));
   return found;
 }
 
 std::vector<std::string> EachOnce(std::vector<std::string> keys) {
-  std::sort(keys.begin(), keys.end());
+  if (!std::is_sorted(keys.begin(), keys.end())) std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
 }

@@ -75,6 +75,9 @@ class Scan {
     // Empty if all that was read is one consistent snapshot; else why not ("orders.csv changed
     // while it was read: size 100 -> 120").
     std::string not_point_in_time;
+    // Of a lookup: the source was heard on each key, so that one without a row is proven to be
+    // gone. Else it may have been overlooked.
+    bool has_all_answers = false;
   };
   // After the last batch.
   virtual absl::StatusOr<End> Finish() = 0;

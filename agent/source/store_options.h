@@ -3,8 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +26,8 @@ struct StoreOptions {
   // closed.
   std::shared_ptr<IdleConnections> idle;
   int standard_input = -1;  // the descriptor that "-" in a text file's URL stands for; -1: none
+  // Takes what a source has to say beside its data, a line at a time, any thread; empty: nobody.
+  std::function<void(const std::string& line)> log{};
 };
 
 // "4". InvalidArgument for anything but 1 to kConnectionsMax.

@@ -5,6 +5,8 @@
 #include "agent/source/mapped_store.h"
 #include "agent/source/messages.h"
 #include "agent/stores/csv/csv_kind.h"
+#include "agent/stores/exec/exec_kind.h"
+#include "agent/stores/http/http_kind.h"
 #include "agent/stores/jsonl/jsonl_kind.h"
 #include "agent/stores/lmdb/lmdb_kind.h"
 #include "agent/stores/mysql/mysql_kind.h"
@@ -49,7 +51,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url,
 // In the order in which messages name them.
 const std::vector<const StoreKind*>& AllStoreKinds() {
   static const std::vector<const StoreKind*> kinds = {
-      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(), &JsonlKind(), &LmdbKind()};
+      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(),
+      &JsonlKind(),      &LmdbKind(),  &ExecKind(),   &HttpKind()};
   return kinds;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/audit/record_lister.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -13,14 +14,20 @@ namespace driftwood::coordinator {
 namespace {
 
 // A file without lookup by key may be scanned for each batch, so batches are as long as they may
-// be: they begin with as many keys as can have values of 16 KiB each within one call, and follow
-// what the values turn out to take, with what else is held of a key that two replicas have.
+// be, two of them together where one is read while rows are made of the other. They begin with as
+// many keys as can have values of 16 KiB each within one call, and follow what the values turn out
+// to take, with what else is held of a key that two replicas have.
 constexpr size_t kFirstBatchKeys = kValuesBytesMax / (size_t{16} << 10);
 constexpr size_t kBatchBytes = size_t{48} << 20;
 constexpr size_t kKeyBytes = 500;
 
-// What is made of records for the report takes many times what was read of them.
-constexpr size_t kRecordsMadeAtOnce = 5000;
+// What is made of records for the report takes many times what was read of them: so many of them
+// that they stay in the processor's cache.
+constexpr size_t kRecordsMadeAtOnce = 500;
+
+// A store that is scanned as a whole for each batch, however short, is better read in fewer and
+// longer ones, one at a time: if reading one takes so many times as long as making its rows.
+constexpr double kReadingIsLong = 4;
 
 size_t ValueBytes(const std::vector<FoundRecord>& records) {
   size_t bytes = 0;
@@ -51,22 +58,63 @@ RecordLister::RecordLister(const WalkedAudit& walked, const Confirmation& confir
 
 absl::Status RecordLister::Run(const AlikeKeys& alike) {
   KnownDivergences known(walked_.result);
-  bool told = false;
-  while (true) {
-    const absl::Status filled = Fill(&known);
-    if (!filled.ok()) (void)IsKept(filled);
-    RETURN_IF_ERROR(filled);
-    if (pending_.empty() || BatchMax() == 0) break;
-    if (!told && report_.values_shown) walked_.on_phase(AuditObserver::Phase::kReadingValues);
-    told = true;
-    if (!ListBatch(alike)) break;
-  }
+  const absl::Status listed = ListAll(&known, alike);
+  if (!listed.ok()) (void)IsKept(listed);
+  RETURN_IF_ERROR(listed);
   if (spool_ != nullptr) (void)IsKept(spool_->Flush());
   return absl::OkStatus();
 }
 
+absl::Status RecordLister::ListAll(KnownDivergences* known, const AlikeKeys& alike) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Batch> batch, Ask(known));
+  while (batch != nullptr) {
+    const std::optional<Readings> values = TakeValues(batch.get());
+    if (!values) {
+      ASSIGN_OR_RETURN(batch, Ask(known));
+      continue;
+    }
+    const double read_at = walked_.options.now_seconds();
+    const std::vector<ListedKey> listed = ListedOf(*batch);
+    const Readings copies = ReadCopies(listed);
+    coming_ = listed.size();
+    absl::StatusOr<std::unique_ptr<Batch>> next = std::unique_ptr<Batch>();
+    const bool overlaps = overlaps_;
+    if (overlaps) next = Ask(known);
+    const bool is_room = ListRecords(listed, *values, alike, copies);
+    coming_ = 0;
+    if (!is_room) return absl::OkStatus();
+    DecideOverlap(*batch, read_at);
+    if (!overlaps) next = Ask(known);
+    RETURN_IF_ERROR(next.status());
+    batch = *std::move(next);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<RecordLister::Batch>> RecordLister::Ask(KnownDivergences* known) {
+  RETURN_IF_ERROR(Fill(known));
+  const size_t size = std::min(pending_.size(), BatchMax());
+  if (size == 0) return std::unique_ptr<Batch>();
+  if (!told_ && report_.values_shown) walked_.on_phase(AuditObserver::Phase::kReadingValues);
+  told_ = true;
+  auto batch = std::make_unique<Batch>();
+  const auto end = pending_.begin() + static_cast<ptrdiff_t>(size);
+  batch->found.assign(std::move_iterator(pending_.begin()), std::move_iterator(end));
+  pending_.erase(pending_.begin(), end);
+  if (!WantsValues()) return batch;
+  batch->keys.reserve(size);
+  for (const Divergence& found : batch->found) batch->keys.push_back(found.key);
+  batch->asked_at = walked_.options.now_seconds();
+  const auto read = [this, asked = batch.get()] {
+    asked->values = reader_.Read(asked->keys, /*with_values=*/true);
+    return absl::OkStatus();
+  };
+  if (!batch->reading.Start(read)) batch->unread = merkle::Guarded(read);
+  return batch;
+}
+
 size_t RecordLister::BatchMax() const {
-  const uint64_t listed = report_.listed();
+  const uint64_t listed = Listed();
   const uint64_t of_values =
       WantsValues() ? walked_.plan.values_read_max - listed : AuditPlan::kAllRecords;
   const uint64_t left =
@@ -85,71 +133,84 @@ absl::Status RecordLister::Fill(KnownDivergences* known) {
   return absl::OkStatus();
 }
 
-bool RecordLister::ListBatch(const AlikeKeys& alike) {
-  const Batch batch = Batch(pending_).first(std::min(pending_.size(), BatchMax()));
-  Readings values;
-  if (WantsValues()) {
-    std::vector<std::string> keys;
-    for (const Divergence& found : batch) keys.push_back(found.key);
-    values = ReadValues(keys);
-    if (values.empty()) return true;  // once more, with fewer
-  }
-  for (size_t begin = 0; begin < batch.size(); begin += kRecordsMadeAtOnce) {
-    const Batch part = batch.subspan(begin, std::min(kRecordsMadeAtOnce, batch.size() - begin));
-    if (!Keep(MakeRecords(part, values, alike))) return false;
-  }
-  pending_.erase(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(batch.size()));
-  return true;
-}
-
 bool RecordLister::WantsValues() const {
-  return report_.values_shown && report_.listed() < walked_.plan.values_read_max &&
+  return report_.values_shown && Listed() < walked_.plan.values_read_max &&
          !walked_.interrupt->raised();
 }
 
-Readings RecordLister::ReadValues(const std::vector<std::string>& keys) {
-  Readings values = reader_.Read(keys, /*with_values=*/true);
+std::optional<Readings> RecordLister::TakeValues(Batch* batch) {
+  const absl::Status read = batch->reading.Join();
+  if (batch->keys.empty()) return Readings();
+  const absl::Status& unread = read.ok() ? batch->unread : read;
+  if (!unread.ok()) batch->values.assign(reader_.count(), unread);
+  if (AdaptBatches(*batch)) {
+    pending_.insert(pending_.begin(), std::move_iterator(batch->found.begin()),
+                    std::move_iterator(batch->found.end()));
+    return std::nullopt;
+  }
+  for (size_t i = 0; i < batch->values.size(); ++i) {
+    const absl::Status& status = batch->values[i].status();
+    if (status.ok() || !unread_.insert(i).second) continue;
+    report_.warnings.push_back(walked_.described[i].name +
+                               ": the values could not be read: " + std::string(status.message()));
+  }
+  take_(batch->keys, batch->values);
+  return ByReplica(std::move(batch->values), walked_.sources);
+}
+
+bool RecordLister::AdaptBatches(const Batch& batch) {
   bool was_cut = false;
-  for (const auto& reading : values) {
+  for (const auto& reading : batch.values) {
     if (!reading.ok()) continue;
     value_bytes_ += ValueBytes(*reading);
     was_cut = was_cut || WasCut(*reading);
   }
-  values_read_ += keys.size();
+  values_read_ += batch.keys.size();
   const size_t each = kKeyBytes + value_bytes_ / values_read_;
-  batch_max_ = std::clamp<size_t>(kBatchBytes / each, 1, kReadKeysMax);
-  if (was_cut && keys.size() > 1) {
-    batch_max_ = std::min(batch_max_, (keys.size() + 1) / 2);
-    return {};
-  }
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (values[i].ok() || !unread_.insert(i).second) continue;
-    report_.warnings.push_back(walked_.described[i].name + ": the values could not be read: " +
-                               std::string(values[i].status().message()));
-  }
-  take_(keys, values);
-  return ByReplica(std::move(values), walked_.sources);
+  batch_max_ = std::clamp<size_t>(kBatchBytes / (overlaps_ ? 2 : 1) / each, 1, kReadKeysMax);
+  if (!was_cut || batch.keys.size() < 2) return false;
+  batch_max_ = std::min(batch_max_, (batch.keys.size() + 1) / 2);
+  return true;
 }
 
-std::vector<ReportRecord> RecordLister::MakeRecords(Batch batch, const Readings& values,
-                                                    const AlikeKeys& alike) {
+void RecordLister::DecideOverlap(const Batch& batch, double read_at) {
+  if (batch.keys.empty() || batch.keys.size() < batch_max_ / 2) return;  // it says too little
+  const double read_seconds = read_at - batch.asked_at;
+  const double made_seconds = walked_.options.now_seconds() - read_at;
+  if (read_seconds > kReadingIsLong * made_seconds) overlaps_ = false;
+}
+
+std::vector<ListedKey> RecordLister::ListedOf(const Batch& batch) const {
   std::vector<ListedKey> listed;
-  for (const Divergence& found : batch) {
-    std::optional<ListedKey> one = ListedAs(found, confirmation_);
+  listed.reserve(batch.found.size());
+  for (const Divergence& found : batch.found) {
+    const std::optional<ListedKey> one = ListedAs(found, confirmation_);
     if (one) listed.push_back(*one);
   }
-  std::vector<ReportRecord> records;
-  for (const ListedKey& one : listed) {
-    records.push_back(MakeReportRecord(one, walked_.schema(), versions_, walked_.source_names));
+  return listed;
+}
+
+bool RecordLister::ListRecords(std::span<const ListedKey> listed, const Readings& values,
+                               const AlikeKeys& alike, const Readings& copies) {
+  made_.resize(std::max(made_.size(), std::min(listed.size(), kRecordsMadeAtOnce)));
+  while (!listed.empty()) {
+    const auto part = listed.first(std::min(listed.size(), kRecordsMadeAtOnce));
+    const auto records = std::span(made_).first(part.size());
+    for (size_t i = 0; i < part.size(); ++i) {
+      SetReportRecord(part[i], walked_.schema(), versions_, walked_.source_names, &records[i]);
+    }
+    if (walked_.schema().multiset) AddCopies(part, copies, records);
+    AddValues(part, values, walked_.schema(), replicas_, records);
+    AddAlike(part, alike, walked_.schema(), replicas_, records);
+    if (!Keep(records)) return false;
+    listed = listed.subspan(part.size());
   }
-  if (walked_.schema().multiset) AddCopies(listed, ReadCopies(listed), &records);
-  if (!values.empty()) AddValues(listed, values, walked_.schema(), replicas_, &records);
-  AddAlike(listed, alike, walked_.schema(), replicas_, &records);
-  return records;
+  return true;
 }
 
 // Of what was not re-read, the indexes still know how many copies there were.
-Readings RecordLister::ReadCopies(const std::vector<ListedKey>& listed) {
+Readings RecordLister::ReadCopies(std::span<const ListedKey> listed) {
+  if (!walked_.schema().multiset) return {};
   const std::vector<std::string> keys = KeysWithoutCopies(listed);
   Readings indexed(reader_.count());
   if (!keys.empty() && !walked_.interrupt->raised()) {
@@ -161,7 +222,7 @@ Readings RecordLister::ReadCopies(const std::vector<ListedKey>& listed) {
   return ByReplica(std::move(indexed), walked_.sources);
 }
 
-bool RecordLister::Keep(std::vector<ReportRecord> records) {
+bool RecordLister::Keep(std::span<ReportRecord> records) {
   for (ReportRecord& record : records) {
     if (spool_ == nullptr && report_.records.size() < walked_.options.records_held_max) {
       report_.records.push_back(std::move(record));

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -14,10 +15,12 @@
 #include "coordinator/audit/walked_audit.h"
 #include "coordinator/report/report.h"
 #include "coordinator/report/row_spool.h"
+#include "merkle/os/threads.h"
 
 namespace driftwood::coordinator {
 
-// One thread; asks the replicas on threads of their own. All that it is given must outlive it.
+// One thread; asks the replicas on threads of their own, for the next batch while rows are made of
+// the one before. All that it is given must outlive it.
 class RecordLister {
  public:
   // Judges what was read of keys (ascending), which changes the confirmation.
@@ -33,22 +36,40 @@ class RecordLister {
   absl::Status Run(const AlikeKeys& alike);
 
  private:
-  using Batch = std::span<const Divergence>;
+  // Some of the divergences, in their order, and what is read of them.
+  struct Batch {
+    std::vector<Divergence> found;
+    std::vector<std::string> keys;  // theirs, if their values are read
+    Readings values;                // by source; none if they are not read
+    absl::Status unread;            // why all are unread, if they are
+    double asked_at = 0;            // seconds
+    merkle::ThreadGroup reading;    // fills `values`; last, since it must end first
+  };
 
+  absl::Status ListAll(KnownDivergences* known, const AlikeKeys& alike);
+  // The next batch, whose values are being read from now on. Null: there is none.
+  absl::StatusOr<std::unique_ptr<Batch>> Ask(KnownDivergences* known);
   // Reads as many of the next ones as a batch has.
   absl::Status Fill(KnownDivergences* known);
   // How many keys the next batch may have.
   size_t BatchMax() const;
+  // Those listed and those that are about to be.
+  uint64_t Listed() const { return report_.listed() + coming_; }
+  // The values of all of them, by replica, once they have been read; none if none are asked for.
+  // Absent: they were too long together, so all of the batch is pending again, and batch_max_ less.
+  std::optional<Readings> TakeValues(Batch* batch);
+  // True: it is too long, and batch_max_ less now. Else that fits what values turn out to take.
+  bool AdaptBatches(const Batch& batch);
+  // After the rows of a batch whose values were there at `read_at` (seconds).
+  void DecideOverlap(const Batch& batch, double read_at);
   // False: no more is to be listed.
-  bool ListBatch(const AlikeKeys& alike);
+  bool ListRecords(std::span<const ListedKey> listed, const Readings& values,
+                   const AlikeKeys& alike, const Readings& copies);
   bool WantsValues() const;
-  // By replica; empty: it was too long, and batch_max_ is less now.
-  Readings ReadValues(const std::vector<std::string>& keys);
-  std::vector<ReportRecord> MakeRecords(Batch batch, const Readings& values,
-                                        const AlikeKeys& alike);
-  Readings ReadCopies(const std::vector<ListedKey>& listed);
+  std::vector<ListedKey> ListedOf(const Batch& batch) const;
+  Readings ReadCopies(std::span<const ListedKey> listed);
   // False: there is no room.
-  bool Keep(std::vector<ReportRecord> records);
+  bool Keep(std::span<ReportRecord> records);
   absl::Status Spool(const ReportRecord& record);
   // Else says that not all are listed.
   bool IsKept(const absl::Status& status);
@@ -61,7 +82,11 @@ class RecordLister {
   const std::vector<std::string> replicas_;
   const VersionMaker versions_;
   size_t batch_max_;                 // keys
-  std::vector<Divergence> pending_;  // read, and not listed yet
+  bool overlaps_ = true;             // the next batch is read while rows are made of one
+  std::vector<Divergence> pending_;  // of the walk's result, and in no batch yet
+  bool told_ = false;                // the observer, of the phase
+  uint64_t coming_ = 0;              // records of the batch of which rows are made
+  std::vector<ReportRecord> made_;   // some of them, in the same memory again and again
   size_t values_read_ = 0;           // keys, those of batches that were too long included
   size_t value_bytes_ = 0;           // of them
   std::shared_ptr<RowSpool> spool_;  // report_.more_records

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <set>
@@ -120,7 +121,8 @@ FoundRenames RenamesOf(const DiffPlan& plan, const Peers& peers) {
   // A pipe has been read, and is empty for an agent that would call its columns otherwise. So the
   // names of the first of them count.
   const auto pipe = std::find_if(plan.replicas.begin(), plan.replicas.end(), IsReadOnce);
-  const size_t first = pipe == plan.replicas.end() ? 0 : pipe - plan.replicas.begin();
+  const auto first = static_cast<size_t>(
+      pipe == plan.replicas.end() ? 0 : std::distance(plan.replicas.begin(), pipe));
   FoundRenames found;
   for (size_t i = 0; i < peers.size(); ++i) {
     const ReplicaSpec& replica = plan.replicas[i];

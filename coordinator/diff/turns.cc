@@ -8,7 +8,7 @@ namespace driftwood::coordinator {
 void Turns::Begin(size_t threads) {
   merkle::MutexLock lock(&mutex_);
   threads_ = threads;
-  changed_.SignalAll();
+  Wake();
 }
 
 bool Turns::CanBegin() const {
@@ -25,13 +25,23 @@ bool Turns::MustWait() const {
   return !CanBegin() || alone_ || returning_ > 0 || working_ >= limits_.at_once;
 }
 
+void Turns::Wake() {
+  if (next_ == tables_) {
+    may_begin_.SignalAll();
+  } else if (!MustWait()) {
+    may_begin_.Signal();
+  }
+  if (IsQuiet() || (returning_ > 0 && working_ < limits_.at_once)) may_go_on_.SignalAll();
+}
+
 Turns::Turn::Turn(Turns* turns) : turns_(turns) {
   merkle::MutexLock lock(&turns_->mutex_);
-  while (turns_->MustWait()) turns_->changed_.Wait(&turns_->mutex_);
+  while (turns_->MustWait()) turns_->may_begin_.Wait(&turns_->mutex_);
   if (turns_->next_ == turns_->tables_) return;
   table_ = turns_->next_++;
   ++turns_->begun_;
   ++turns_->working_;
+  turns_->Wake();
 }
 
 Turns::Turn::~Turn() {
@@ -41,7 +51,7 @@ Turns::Turn::~Turn() {
   --turns_->working_;
   turns_->held_ -= held_;
   if (alone_) turns_->alone_ = false;
-  turns_->changed_.SignalAll();
+  turns_->Wake();
 }
 
 // Those in a pause go before: their pause is not to be as long as a large table takes.
@@ -50,8 +60,8 @@ void Turns::Turn::WorkAlone() {
   alone_ = true;
   merkle::MutexLock lock(&turns_->mutex_);
   --turns_->working_;
-  turns_->changed_.SignalAll();
-  while (!turns_->IsQuiet() || turns_->pausing_ > 0) turns_->changed_.Wait(&turns_->mutex_);
+  turns_->Wake();
+  while (!turns_->IsQuiet() || turns_->pausing_ > 0) turns_->may_go_on_.Wait(&turns_->mutex_);
   turns_->alone_ = true;
   ++turns_->working_;
 }
@@ -63,10 +73,10 @@ void Turns::Turn::Pause(double seconds, uint64_t held, const std::function<void(
   --turns_->working_;
   ++turns_->pausing_;
   turns_->seconds_ = std::max(turns_->seconds_, seconds);
-  turns_->changed_.SignalAll();
+  turns_->Wake();
   for (const uint64_t pause = turns_->pauses_; turns_->pauses_ == pause;) {
     if (!turns_->IsQuiet()) {
-      turns_->changed_.Wait(&turns_->mutex_);
+      turns_->may_go_on_.Wait(&turns_->mutex_);
       continue;
     }
     turns_->in_pause_ = true;
@@ -77,12 +87,12 @@ void Turns::Turn::Pause(double seconds, uint64_t held, const std::function<void(
     turns_->in_pause_ = false;
     turns_->returning_ = std::exchange(turns_->pausing_, 0);
     ++turns_->pauses_;
-    turns_->changed_.SignalAll();
+    turns_->Wake();
   }
-  while (turns_->working_ >= turns_->limits_.at_once) turns_->changed_.Wait(&turns_->mutex_);
+  while (turns_->working_ >= turns_->limits_.at_once) turns_->may_go_on_.Wait(&turns_->mutex_);
   --turns_->returning_;
   ++turns_->working_;
-  turns_->changed_.SignalAll();
+  turns_->Wake();
 }
 
 }  // namespace driftwood::coordinator

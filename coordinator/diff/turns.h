@@ -61,11 +61,15 @@ class Turns {
   bool MustWait() const DRIFTWOOD_REQUIRES(mutex_);
   // Nobody works, or will before what waits for that goes on.
   bool IsQuiet() const DRIFTWOOD_REQUIRES(mutex_);
+  // After each change: wakes who may go on by it. Of those that want to begin it is one, who wakes
+  // the next if he may begin too: there may be a hundred.
+  void Wake() DRIFTWOOD_REQUIRES(mutex_);
 
   const TurnLimits limits_;
   const size_t tables_;
   merkle::Mutex mutex_;
-  merkle::CondVar changed_;
+  merkle::CondVar may_begin_;  // or there is no table left
+  merkle::CondVar may_go_on_;  // who has begun
   size_t threads_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   size_t next_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;
   size_t begun_ DRIFTWOOD_GUARDED_BY(mutex_) = 0;  // and not ended

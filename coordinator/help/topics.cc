@@ -33,6 +33,8 @@ constexpr std::string_view kUrls = R"(Each copy of the data is named by a URL:
     lmdb:PATH?db=NAME         without ?db= the unnamed database
     postgresql://USER@HOST:PORT/DB?table=schema.name   (… help postgresql)
     mysql://USER@HOST:PORT/DB?table=T                  (… help mysql)
+    exec:PROGRAM?key=a,b      what a program writes (driftwood help exec)
+    http:FILE.toml            a JSON API that the file describes (docs/http.md)
     agent:HOST:PORT/DATASET   a running agent (driftwood help agents)
     agent:unix:PATH/DATASET   (of a whole database that it serves: …/DB?table=T)
 
@@ -88,6 +90,28 @@ the report.
 
 A CSV file has no types. Another copy that has them decides, or --types does
 (driftwood help types).
+)";
+
+constexpr std::string_view kExec =
+    R"(exec:PROGRAM?key=a,b is what a program of yours writes. No shell runs it:
+
+    PROGRAM scan              writes all records, as JSON Lines or CSV
+    PROGRAM lookup            reads keys, one JSON object a line, and writes for
+                              each the record, {"driftwood": "gone"} or
+                              {"driftwood": "unknown", "why": "…"}
+
+What it doesn't know it says with exit status 64. A first line {"driftwood": 1}
+promises a last one {"end": N} with the number of records: without it the output
+is cut off, and an error. {"driftwood": 1, "snapshot": true} promises that all
+of it is of one moment too.
+
+    args=A,B                  arguments before scan or lookup
+    env=TOKEN,HOME            variables that it gets, beside PATH and LANG
+    timeout=10min             of one run (else an hour)
+    memory=500M               of each of its processes (else 4G)
+    delimiter=, null=, …      how its CSV is read (driftwood help csv)
+
+    driftwood orders.csv exec:./provider.py --key id
 )";
 
 constexpr std::string_view kPostgresql =
@@ -269,6 +293,7 @@ const std::vector<Topic>& Topics() {
       {"postgresql", "PostgreSQL: parameters, password, privileges", kPostgresql},
       {"mysql", "MariaDB and MySQL: the same", kMysql},
       {"sqlite", "SQLite databases", kSqlite},
+      {"exec", "A program of yours as a source", kExec},
       {"types", "--types: how columns are read", kTypes},
       {"rules", "--rule: what is left out of account", kRules},
       {"output", "Reports, files, progress", kOutput},

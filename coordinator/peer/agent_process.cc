@@ -15,6 +15,7 @@
 #include <string_view>
 #include <utility>
 
+#include "merkle/os/pipe.h"
 #include "merkle/os/stop.h"
 #include "merkle/os/unique_fd.h"
 #include "merkle/status_macros.h"
@@ -32,27 +33,6 @@ constexpr milliseconds kTermPatience{1500};
 constexpr std::string_view kOwnLine = "driftwood-agent: ";
 constexpr std::string_view kListening = "listening on ";
 
-struct Pipe {
-  int read = -1;
-  int write = -1;
-  Pipe() = default;
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    if (read >= 0) ::close(read);
-    if (write >= 0) ::close(write);
-  }
-  absl::Status Open() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) {
-      return absl::ResourceExhaustedError(std::string("no pipe: ") + std::strerror(errno));
-    }
-    read = ends[0];
-    write = ends[1];
-    return absl::OkStatus();
-  }
-};
-
 // Our own environment, changed.
 std::vector<char*> Environment(const std::vector<std::string>& changes) {
   std::vector<char*> all;
@@ -69,8 +49,8 @@ std::vector<char*> Environment(const std::vector<std::string>& changes) {
 }
 
 // Spawns with the three pipes as standard streams, no signal blocked or ignored.
-absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, const Pipe& out,
-                            const Pipe& err) {
+absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const merkle::Pipe& in,
+                            const merkle::Pipe& out, const merkle::Pipe& err) {
   std::vector<char*> arguments = {const_cast<char*>(options.program.c_str())};
   for (const std::string& argument : options.arguments) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -80,9 +60,9 @@ absl::StatusOr<pid_t> Spawn(const AgentProcessOptions& options, const Pipe& in, 
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.read, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out.write, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.write, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, in.read.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out.write.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.write.get(), STDERR_FILENO);
   // Onto itself: it is then not closed in the child.
   if (options.input >= 0) posix_spawn_file_actions_adddup2(&actions, options.input, options.input);
   posix_spawnattr_t attributes;
@@ -144,17 +124,16 @@ absl::StatusOr<std::string> AgentProcess::Output(const AgentProcessOptions& opti
 
 absl::StatusOr<std::unique_ptr<AgentProcess>> AgentProcess::Launch(
     const AgentProcessOptions& options, size_t output_max) {
-  Pipe in, out, err;
-  RETURN_IF_ERROR(in.Open());
-  RETURN_IF_ERROR(out.Open());
-  RETURN_IF_ERROR(err.Open());
+  ASSIGN_OR_RETURN(merkle::Pipe in, merkle::Pipe::Open());
+  ASSIGN_OR_RETURN(merkle::Pipe out, merkle::Pipe::Open());
+  ASSIGN_OR_RETURN(merkle::Pipe err, merkle::Pipe::Open());
   ASSIGN_OR_RETURN(const pid_t pid, Spawn(options, in, out, err));
-  std::unique_ptr<AgentProcess> process(
-      new AgentProcess(pid, std::exchange(in.write, -1), std::exchange(out.read, -1),
-                       std::exchange(err.read, -1), output_max, options.on_foreign_line));
+  std::unique_ptr<AgentProcess> process(new AgentProcess(pid, in.write.Release(),
+                                                         out.read.Release(), err.read.Release(),
+                                                         output_max, options.on_foreign_line));
   // The child's ends: held open here they would hide its end of file.
-  ::close(std::exchange(out.write, -1));
-  ::close(std::exchange(err.write, -1));
+  out.write.Close();
+  err.write.Close();
   return process;
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "coordinator/peer/agent_process.h"
+#include "coordinator/peer/grpc_channels.h"
 #include "coordinator/peer/grpc_peer.h"
 #include "merkle/check.h"
 #include "merkle/mutex.h"
@@ -152,6 +153,7 @@ class GrpcConnector final : public Connector {
       ASSIGN_OR_RETURN(process, StartAgent({{spec, peer.dataset}}, stop));
     }
     peer.address = process->address();
+    peer.channels = channels_;
     peer.describe_end = [process] { return process->DescribeEnd(kEndPatience); };
     return std::unique_ptr<Peer>(std::make_unique<GrpcPeer>(std::move(peer)));
   }
@@ -284,6 +286,7 @@ class GrpcConnector final : public Connector {
     return std::shared_ptr<AgentProcess>(std::move(started));
   }
 
+  const std::shared_ptr<GrpcChannels> channels_ = std::make_shared<GrpcChannels>();
   // An agent's process has a share in it: it lives as long as its last peer.
   const std::shared_ptr<Notices> notices_ = std::make_shared<Notices>();
   const std::string agent_program_;

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "coordinator/peer/grpc_channels.h"
 #include "coordinator/peer/peer.h"
 #include "driftwood/v1/agent.grpc.pb.h"
 #include "merkle/mutex.h"
@@ -35,6 +36,8 @@ struct GrpcPeerOptions {
   std::chrono::milliseconds prepare_silence_max = std::chrono::seconds(30);
   // What has become of the agent's process, if it is ours and has ended; else empty. May be null.
   std::function<std::string()> describe_end;
+  // Where its channel comes from, and goes to unless a call failed; null: one of its own.
+  std::shared_ptr<GrpcChannels> channels;
 };
 
 class GrpcPeer final : public Peer {
@@ -82,9 +85,12 @@ class GrpcPeer final : public Peer {
                          std::vector<FoundRecord>* records);
 
   const GrpcPeerOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<driftwood::v1::Agent::Stub> stub_;
-  uint64_t snapshot_ = 0;  // 0: none; used by the one call at a time
-  bool reached_ = false;   // a call has succeeded; likewise
+  // Used by the one call at a time.
+  uint64_t snapshot_ = 0;  // 0: none
+  uint64_t calls_ = 0;
+  uint64_t succeeded_ = 0;  // of them
 
   merkle::Mutex mutex_;
   grpc::ClientContext* active_ DRIFTWOOD_GUARDED_BY(mutex_) = nullptr;

@@ -220,9 +220,11 @@ std::string_view ReportRecord::kind_name() const {
 void ReportRecord::OrderColumns(const std::vector<size_t>& order) {
   const auto reorder = [&order](auto* of_columns) {
     if (of_columns->size() != order.size()) return;
-    auto ordered = *of_columns;
-    for (size_t to = 0; to < order.size(); ++to) ordered[to] = (*of_columns)[order[to]];
-    *of_columns = std::move(ordered);
+    auto ordered = std::move(*of_columns);
+    of_columns->resize(order.size());
+    for (size_t to = 0; to < order.size(); ++to) {
+      (*of_columns)[to] = std::move(ordered[order[to]]);
+    }
   };
   reorder(&differs);
   for (std::optional<std::vector<merkle::Value>>& columns : values) {
@@ -257,11 +259,15 @@ std::string GapName(const Report& report, const ReportGap& gap) {
   return report.replicas[*gap.replica].name + (gap.source.empty() ? "" : "/" + gap.source);
 }
 
-ReportKey MakeReportKey(const std::string& encoded, size_t key_columns) {
+void SetReportKey(std::string_view encoded, size_t key_columns, ReportKey* key) {
+  key->encoded = encoded;
+  if (!key->columns) key->columns.emplace();
+  if (!merkle::DecodeKey(encoded, key_columns, &*key->columns).ok()) key->columns.reset();
+}
+
+ReportKey MakeReportKey(std::string_view encoded, size_t key_columns) {
   ReportKey key;
-  key.encoded = encoded;
-  absl::StatusOr<std::vector<merkle::Value>> columns = merkle::DecodeKey(encoded, key_columns);
-  if (columns.ok()) key.columns = *std::move(columns);
+  SetReportKey(encoded, key_columns, &key);
   return key;
 }
 

@@ -46,7 +46,9 @@ struct ReportKey {
   // Absent if `encoded` is not a whole key of the schema.
   std::optional<std::vector<merkle::Value>> columns;
 };
-ReportKey MakeReportKey(const std::string& encoded, size_t key_columns);
+ReportKey MakeReportKey(std::string_view encoded, size_t key_columns);
+// The same over whatever `key` was, whose memory is used again.
+void SetReportKey(std::string_view encoded, size_t key_columns, ReportKey* key);
 
 // One of several sources of a replica.
 struct ReportSource {

@@ -16,10 +16,6 @@ namespace {
 
 constexpr size_t kAllNames = SIZE_MAX;
 
-std::string ValueCell(const merkle::Value& value, CsvForm form) {
-  return value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay(), form);
-}
-
 size_t KeyColumns(const Report& report) { return report.schema ? report.schema->key.size() : 0; }
 
 // Names of the dataset's columns give way to ours, and get a prefix: no two columns have one name,
@@ -68,48 +64,6 @@ CsvCells Header(const Report& report, CsvForm form) {
   return cells;
 }
 
-std::string NoteText(const Report& report, const ReportRecord& record) {
-  std::string text;
-  for (const std::string& held : record.DuplicateTexts(report.ReplicaNames())) {
-    text += (text.empty() ? "" : "; ") + held;
-  }
-  for (const std::string& note : record.notes) text += (text.empty() ? "" : "; ") + note;
-  return text;
-}
-
-CsvCells RecordCells(const Report& report, const ReportRecord& record, CsvForm form) {
-  CsvCells cells;
-  std::string note = NoteText(report, record);
-  if (record.key.columns) {
-    cells = KeyCells(report, record.key, form);
-  } else {
-    note += (note.empty() ? "" : "; ") + ("encoded key " + Hex(record.key.encoded));
-  }
-  cells.resize(KeyColumns(report));
-  cells.emplace_back(record.kind_name());
-  const bool only_in = record.kind_name() == "only_in";
-  cells.push_back(
-      only_in ? CsvCell(JoinNames(record.HolderNames(report.ReplicaNames()), kAllNames), form)
-              : "");
-  cells.push_back(std::string(RecordStatusName(record.status)));
-  for (const auto& state : record.states) cells.push_back(state.value_or(""));
-  for (const auto& copies : record.copies) {
-    cells.push_back(copies ? std::to_string(*copies) : "");
-  }
-  if (report.values_shown && report.schema) {
-    for (size_t c = 0; c < report.schema->values.size(); ++c) {
-      for (size_t i = 0; i < report.replicas.size(); ++i) {
-        const bool known = i < record.values.size() && record.values[i];
-        cells.push_back(known ? ValueCell((*record.values[i])[c], form) : "");
-      }
-    }
-  }
-  const std::string differing = JoinNames(DifferingNames(report, record), kAllNames);
-  cells.push_back(differing.empty() ? "" : CsvCell(differing, form));
-  cells.push_back(note.empty() ? "" : CsvCell(note, form));
-  return cells;
-}
-
 CsvCells VerdictCells(const Report& report, size_t width, CsvForm form) {
   CsvCells cells(width);
   cells[KeyColumns(report)] = std::string(VerdictName(report.verdict));
@@ -117,19 +71,23 @@ CsvCells VerdictCells(const Report& report, size_t width, CsvForm form) {
   return cells;
 }
 
-std::string Quoted(std::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
+void AppendQuoted(std::string_view text, std::string* row) {
+  *row += '"';
+  for (size_t at = 0; at < text.size();) {
+    const size_t quote = std::min(text.find('"', at), text.size());
+    row->append(text, at, quote - at);
+    if (quote < text.size()) row->append("\"\"");
+    at = quote + 1;
   }
-  return quoted + '"';
+  *row += '"';
 }
 
-std::string PlainOrQuoted(std::string_view text) {
-  const bool plain = text.find_first_of("\",\r\n") == std::string_view::npos && !text.empty() &&
-                     text.front() != ' ' && text.back() != ' ';
-  return plain ? std::string(text) : Quoted(text);
+void AppendPlainOrQuoted(std::string_view text, std::string* row) {
+  const bool plain = !text.empty() && text.front() != ' ' && text.back() != ' ' &&
+                     std::none_of(text.begin(), text.end(), [](char c) {
+                       return c == '"' || c == ',' || c == '\r' || c == '\n';
+                     });
+  plain ? (void)row->append(text) : AppendQuoted(text, row);
 }
 
 // "-12", "+1.5e-7": which no spreadsheet takes for more than it is.
@@ -162,6 +120,110 @@ bool IsFormula(std::string_view text) {
   return false;
 }
 
+// Which EscapeForDisplay() would leave as it is: nearly all that there is.
+bool IsPlain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 0x20 && c < 0x7F) || c == '\n' || c == '\t'; });
+}
+
+// CsvCell() behind what is in `row`.
+void AppendCell(std::string_view text, CsvForm form, std::string* row) {
+  if (form == CsvForm::kRaw) return AppendPlainOrQuoted(text, row);
+  const bool is_formula = IsFormula(text);
+  if (!is_formula && IsPlain(text)) return AppendPlainOrQuoted(text, row);
+  AppendPlainOrQuoted((is_formula ? "'" : "") + EscapeForDisplay(text, "\n\t"), row);
+}
+
+// The rows of records, one after the other in the same memory.
+class RecordRows {
+ public:
+  RecordRows(const Report& report, CsvForm form)
+      : report_(report),
+        form_(form),
+        replicas_(report.ReplicaNames()),
+        value_columns_(report.values_shown && report.schema ? report.schema->values.size() : 0) {}
+
+  // Until the next one.
+  std::string_view Row(const ReportRecord& record) {
+    row_.clear();
+    AddKey(record.key);
+    AddKind(record);
+    for (const auto& state : record.states) Add(state ? *state : std::string_view());
+    for (const auto& copies : record.copies) Add(copies ? std::to_string(*copies) : "");
+    for (size_t c = 0; c < value_columns_; ++c) {
+      for (size_t i = 0; i < replicas_.size(); ++i) {
+        const bool known = i < record.values.size() && record.values[i];
+        known ? AddValue((*record.values[i])[c]) : Add("");
+      }
+    }
+    AddColumns(record);
+    AddText(NoteOf(record));
+    row_.back() = '\r';
+    row_ += '\n';
+    return row_;
+  }
+
+ private:
+  // A cell that is written already.
+  void Add(std::string_view cell) {
+    row_ += cell;
+    row_ += ',';
+  }
+  // Nothing is an empty cell.
+  void AddText(std::string_view text) {
+    if (!text.empty()) AppendCell(text, form_, &row_);
+    row_ += ',';
+  }
+  void AddValue(const merkle::Value& value) {
+    if (value.tag != merkle::Tag::kNull) {
+      shown_.clear();
+      value.AppendDisplay(&shown_);
+      AppendCell(shown_, form_, &row_);
+    }
+    row_ += ',';
+  }
+  void AddKey(const ReportKey& key) {
+    const size_t columns = KeyColumns(report_);
+    if (key.columns && report_.multiset()) return Add(Hex(key.columns->front().text));
+    for (size_t i = 0; i < columns; ++i) {
+      key.columns&& i < key.columns->size() ? AddValue((*key.columns)[i]) : Add("");
+    }
+  }
+  void AddKind(const ReportRecord& record) {
+    const std::string_view kind = record.kind_name();
+    Add(kind);
+    AddText(kind == "only_in" ? JoinNames(record.HolderNames(replicas_), kAllNames) : "");
+    Add(RecordStatusName(record.status));
+  }
+  // Of most records it is the same as of the one before.
+  void AddColumns(const ReportRecord& record) {
+    if (record.differs != differs_) {
+      differs_ = record.differs;
+      differing_ = JoinNames(DifferingNames(report_, record), kAllNames);
+    }
+    AddText(differing_);
+  }
+  std::string NoteOf(const ReportRecord& record) const {
+    std::string note;
+    const auto add = [&note](const std::string& text) {
+      note += (note.empty() ? "" : "; ") + text;
+    };
+    for (const std::string& held : record.DuplicateTexts(replicas_)) add(held);
+    for (const std::string& text : record.notes) add(text);
+    if (!record.key.columns) add("encoded key " + Hex(record.key.encoded));
+    return note;
+  }
+
+  const Report& report_;
+  const CsvForm form_;
+  const std::vector<std::string> replicas_;
+  const size_t value_columns_;
+  std::vector<bool> differs_;
+  std::string differing_;  // names of the columns of `differs_`
+  std::string shown_;
+  std::string row_;
+};
+
 }  // namespace
 
 std::string VerdictNote(const Report& report) {
@@ -176,14 +238,17 @@ std::string VerdictNote(const Report& report) {
 }
 
 std::string CsvCell(std::string_view text, CsvForm form) {
-  if (form == CsvForm::kRaw) return PlainOrQuoted(text);
-  return PlainOrQuoted((IsFormula(text) ? "'" : "") + EscapeForDisplay(text, "\n\t"));
+  std::string cell;
+  AppendCell(text, form, &cell);
+  return cell;
 }
 
 CsvCells KeyCells(const Report& report, const ReportKey& key, CsvForm form) {
   if (report.multiset()) return {Hex(key.columns->front().text)};
   CsvCells cells;
-  for (const merkle::Value& value : *key.columns) cells.push_back(ValueCell(value, form));
+  for (const merkle::Value& value : *key.columns) {
+    cells.push_back(value.tag == merkle::Tag::kNull ? "" : CsvCell(value.ToDisplay(), form));
+  }
   return cells;
 }
 
@@ -198,8 +263,9 @@ absl::Status WriteCsv(const Report& report, CsvForm form, bool verdict_row,
   if (!verdict_row && report.verdict == Verdict::kError) return absl::OkStatus();
   const CsvCells header = Header(report, form);
   RETURN_IF_ERROR(sink(CsvRow(header)));
-  RETURN_IF_ERROR(report.ForEachRecord(
-      [&](const ReportRecord& record) { return sink(CsvRow(RecordCells(report, record, form))); }));
+  RecordRows rows(report, form);
+  RETURN_IF_ERROR(
+      report.ForEachRecord([&](const ReportRecord& record) { return sink(rows.Row(record)); }));
   return verdict_row ? sink(CsvRow(VerdictCells(report, header.size(), form))) : absl::OkStatus();
 }
 

@@ -109,21 +109,29 @@ class Reader {
 void ReadStates(Reader* in, ReportRecord* row) {
   row->states.resize(in->Count());
   for (std::optional<std::string>& state : row->states) {
-    if (in->Number() != 0) state = std::string(in->Text());
+    if (in->Number() == 0) {
+      state.reset();
+    } else {
+      state ? state->assign(in->Text()) : state.emplace(in->Text());
+    }
   }
   row->copies.resize(in->Count());
   for (std::optional<uint64_t>& copies : row->copies) {
     const bool known = in->Number() != 0;
     const uint64_t number = in->Number();
-    if (known) copies = number;
+    copies = known ? std::optional(number) : std::nullopt;
   }
 }
 
 absl::Status ReadValues(Reader* in, size_t columns, ReportRecord* row) {
   row->values.resize(in->Count());
   for (std::optional<std::vector<merkle::Value>>& values : row->values) {
-    if (in->Number() == 0) continue;
-    ASSIGN_OR_RETURN(values, merkle::DecodeValues(in->Text(), columns));
+    if (in->Number() == 0) {
+      values.reset();
+      continue;
+    }
+    if (!values) values.emplace();
+    RETURN_IF_ERROR(merkle::DecodeValues(in->Text(), columns, &*values));
   }
   row->differs.resize(in->Count());
   for (size_t c = 0; c < row->differs.size(); ++c) row->differs[c] = in->Flag();
@@ -176,11 +184,11 @@ absl::Status RowSpool::Flush() {
 }
 
 absl::Status RowSpool::ForEach(const std::function<absl::Status(const ReportRecord&)>& take) const {
+  ReportRecord row;  // one after the other in the same memory
   for (uint64_t offset = 0; offset < file_.end();) {
     ASSIGN_OR_RETURN(const std::string block, file_.Read(&offset));
     for (Reader in(block); !in.at_end();) {
-      ReportRecord row;
-      row.key = MakeReportKey(std::string(in.Text()), key_columns_);
+      SetReportKey(in.Text(), key_columns_, &row.key);
       row.status = static_cast<RecordStatus>(in.Number());
       ReadStates(&in, &row);
       RETURN_IF_ERROR(ReadValues(&in, value_columns_, &row));

@@ -1,6 +1,7 @@
 #include "coordinator/walk/named_sorter.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -30,7 +31,7 @@ void AppendKey(std::string_view key, std::string* out) {
 void AppendNumber(uint64_t number, std::string* out) {
   char bytes[sizeof number];
   merkle::StoreBigEndian64(number, bytes);
-  const size_t size = number == 0 ? 0 : sizeof number - __builtin_clzll(number) / 8;
+  const size_t size = (static_cast<size_t>(std::bit_width(number)) + 7) / 8;
   out->push_back(static_cast<char>(size));
   out->append(bytes + sizeof number - size, size);
 }

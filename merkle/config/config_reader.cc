@@ -97,6 +97,26 @@ std::optional<std::vector<std::string>> ConfigReader::Texts(const std::string& n
   return texts;
 }
 
+std::optional<std::vector<uint64_t>> ConfigReader::Counts(const std::string& name) {
+  constexpr char kExpected[] = "a list of whole numbers, as in [1, 2]";
+  const ConfigValue* const value = Expect(name, Kind::kArray, kExpected);
+  if (value == nullptr) return std::nullopt;
+  std::vector<uint64_t> counts;
+  for (const ConfigValue& element : value->elements) {
+    if (element.kind == Kind::kInteger && element.integer >= 0) {
+      counts.push_back(static_cast<uint64_t>(element.integer));
+    } else {
+      mistakes_->push_back({element.place, PathOf(name) + ": expected " + kExpected});
+    }
+  }
+  return counts;
+}
+
+bool ConfigReader::HasTable(const std::string& name) const {
+  const ConfigMember* const member = Find(name);
+  return member != nullptr && member->value.kind == Kind::kTable;
+}
+
 std::optional<ConfigReader> ConfigReader::Table(const std::string& name) {
   const ConfigValue* const value = Expect(name, Kind::kTable, "a table");
   if (value == nullptr) return std::nullopt;

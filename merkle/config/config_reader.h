@@ -28,6 +28,7 @@ class ConfigReader {
   // "5s" as of an option (merkle/text/time_span.h), or a number of seconds.
   std::optional<std::chrono::milliseconds> Time(const std::string& name);
   std::optional<std::vector<std::string>> Texts(const std::string& name);
+  std::optional<std::vector<uint64_t>> Counts(const std::string& name);
   std::optional<ConfigReader> Table(const std::string& name);
   // Of a table whose members have names of the user's own; absent members are none.
   std::vector<std::pair<std::string, ConfigReader>> Tables(const std::string& name);
@@ -35,6 +36,7 @@ class ConfigReader {
   // All members' names, in the file's order.
   std::vector<std::string> Names() const;
   bool Has(const std::string& name) const { return Find(name) != nullptr; }
+  bool HasTable(const std::string& name) const;
 
   // A mistake at the member, or where the table begins if it has none of that name.
   void Refuse(const std::string& name, const std::string& message);

@@ -1,5 +1,5 @@
-// The inverse of encoding.cc. Every column that was read is encoded again and compared, so that
-// only canonical bytes decode.
+// The inverse of encoding.cc. Every column that was read is encoded again and compared, unless its
+// type has but one form of each value: so only canonical bytes decode.
 #include "merkle/record/decoding.h"
 
 #include <optional>
@@ -13,6 +13,7 @@
 #include "merkle/record/decimal.h"
 #include "merkle/record/encoding.h"
 #include "merkle/record/encoding_format.h"
+#include "merkle/status_macros.h"
 #include "merkle/text/utf8.h"
 #include "merkle/text/uuid.h"
 
@@ -166,21 +167,23 @@ bool TakeBody(Place place, std::string_view* bytes, Value* value) {
 
 bool IsListBody(std::string_view body, int depth) {
   if (depth >= kListDepthMax) return false;
+  Value element;
   while (!body.empty()) {
-    if (!TakeColumn(Place::kKey, depth + 1, &body)) return false;
+    if (!TakeColumn(Place::kKey, depth + 1, &body, &element)) return false;
   }
   return true;
 }
 
 bool IsSetBody(std::string_view body, int depth) {
   if (depth >= kListDepthMax) return false;
+  Value element;
   std::string_view last;
   while (!body.empty()) {
     const std::string_view before = body;
-    if (!TakeColumn(Place::kKey, depth + 1, &body)) return false;
-    const std::string_view element = before.substr(0, before.size() - body.size());
-    if (!last.empty() && element <= last) return false;
-    last = element;
+    if (!TakeColumn(Place::kKey, depth + 1, &body, &element)) return false;
+    const std::string_view encoded = before.substr(0, before.size() - body.size());
+    if (!last.empty() && encoded <= last) return false;
+    last = encoded;
   }
   return true;
 }
@@ -214,50 +217,82 @@ void AppendChecked(const Value& value, Place place, std::string* out) {
   }
 }
 
-absl::StatusOr<std::vector<Value>> Decode(std::string_view bytes, size_t columns, bool key) {
+// Whether encoding the value again gives the bytes that it was read from. Most columns are of types
+// with one form for each value, so that nothing is left to be compared.
+bool IsCanonical(const Value& value, Place place, std::string_view bytes) {
+  switch (value.tag) {
+    case Tag::kNull:
+    case Tag::kFalse:
+    case Tag::kTrue:
+    case Tag::kInteger:
+      return true;
+    case Tag::kText:
+      if (place != Place::kKey) return IsUtf8(value.text);
+      break;
+    default:
+      break;
+  }
+  std::string again;
+  AppendChecked(value, place, &again);
+  return bytes == again;
+}
+
+absl::Status Decode(std::string_view bytes, size_t columns, bool key, std::vector<Value>* values) {
   const size_t size = bytes.size();
-  std::vector<Value> values;
   for (size_t i = 0; i < columns; ++i) {
     const Place place = !key ? Place::kValue : (i + 1 == columns ? Place::kKeyLast : Place::kKey);
     const size_t offset = size - bytes.size();
-    std::optional<Value> value = TakeColumn(place, 0, &bytes);
-    if (!value) {
+    if (i == values->size()) values->emplace_back();
+    if (!TakeColumn(place, 0, &bytes, &(*values)[i])) {
       return absl::InvalidArgumentError(
           std::string(key ? "encoded key" : "encoded values") + ": column " +
           std::to_string(i + 1) + " of " + std::to_string(columns) + ", at byte " +
           std::to_string(offset) + " of " + std::to_string(size) + ", is not in canonical form");
     }
-    values.push_back(*std::move(value));
   }
+  values->resize(columns);
   if (!bytes.empty()) {
     return absl::InvalidArgumentError(std::string(key ? "encoded key: " : "encoded values: ") +
                                       std::to_string(bytes.size()) + " bytes are left after " +
                                       std::to_string(columns) + " columns");
   }
-  return values;
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-std::optional<Value> TakeColumn(Place place, int depth, std::string_view* bytes) {
+bool TakeColumn(Place place, int depth, std::string_view* bytes, Value* value) {
   const std::string_view before = *bytes;
-  if (before.empty()) return std::nullopt;
-  Value value;
-  value.tag = static_cast<Tag>(before.front());
+  if (before.empty()) return false;
+  value->tag = static_cast<Tag>(before.front());
+  value->special = Value::Special::kNone;
+  value->number = 0;
+  value->real = 0;
+  value->text.clear();
+  value->name.clear();
   bytes->remove_prefix(1);
-  if (!TakeBody(place, bytes, &value) || !IsSound(value, depth)) return std::nullopt;
-  std::string again;
-  AppendChecked(value, place, &again);
-  if (before.substr(0, before.size() - bytes->size()) != again) return std::nullopt;
-  return value;
+  return TakeBody(place, bytes, value) && IsSound(*value, depth) &&
+         IsCanonical(*value, place, before.substr(0, before.size() - bytes->size()));
+}
+
+absl::Status DecodeKey(std::string_view key, size_t columns, std::vector<Value>* values) {
+  return Decode(key, columns, true, values);
+}
+
+absl::Status DecodeValues(std::string_view encoded, size_t columns, std::vector<Value>* values) {
+  return Decode(encoded, columns, false, values);
 }
 
 absl::StatusOr<std::vector<Value>> DecodeKey(std::string_view key, size_t columns) {
-  return Decode(key, columns, true);
+  std::vector<Value> values;
+  RETURN_IF_ERROR(DecodeKey(key, columns, &values));
+  return values;
 }
 
-absl::StatusOr<std::vector<Value>> DecodeValues(std::string_view values, size_t columns) {
-  return Decode(values, columns, false);
+absl::StatusOr<std::vector<Value>> DecodeValues(std::string_view encoded, size_t columns) {
+  std::vector<Value> values;
+  RETURN_IF_ERROR(DecodeValues(encoded, columns, &values));
+  return values;
 }
 
 }  // namespace driftwood::merkle

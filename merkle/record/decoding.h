@@ -1,7 +1,6 @@
 // Reading one column back, for what is made of columns. Private to the encoding.
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include "merkle/record/encoding.h"
@@ -9,8 +8,8 @@
 
 namespace driftwood::merkle {
 
-// Takes one column from the front of `bytes`; nothing if what is there is not in canonical form.
-// `depth`: how many lists it stands in.
-std::optional<Value> TakeColumn(Place place, int depth, std::string_view* bytes);
+// Takes one column from the front of `bytes`, over whatever `value` was. False: what is there is
+// not in canonical form; `value` may be anything then. `depth`: how many lists it stands in.
+bool TakeColumn(Place place, int depth, std::string_view* bytes, Value* value);
 
 }  // namespace driftwood::merkle

@@ -273,10 +273,10 @@ bool AppendSetText(std::string_view text, Place place, std::string* out) {
 }
 
 bool ForEachElement(std::string_view body, const std::function<void(const Value&)>& take) {
+  Value element;
   while (!body.empty()) {
-    const std::optional<Value> element = TakeColumn(Place::kKey, 1, &body);
-    if (!element) return false;
-    take(*element);
+    if (!TakeColumn(Place::kKey, 1, &body, &element)) return false;
+    take(element);
   }
   return true;
 }

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "merkle/record/decimal.h"
 #include "merkle/record/value.h"
@@ -99,7 +100,11 @@ void AppendUuid(const unsigned char bytes[16], Place place, std::string* out);
 // The inverses. InvalidArgument if the bytes are not exactly `columns` well-formed columns in
 // canonical form (so that Append(Decode(x)) == x for all x that decode).
 absl::StatusOr<std::vector<Value>> DecodeKey(std::string_view key, size_t columns);
-absl::StatusOr<std::vector<Value>> DecodeValues(std::string_view values, size_t columns);
+absl::StatusOr<std::vector<Value>> DecodeValues(std::string_view encoded, size_t columns);
+// The same over whatever is in `values`, whose memory is used again: for very many records. After
+// an error it may hold anything.
+absl::Status DecodeKey(std::string_view key, size_t columns, std::vector<Value>* values);
+absl::Status DecodeValues(std::string_view encoded, size_t columns, std::vector<Value>* values);
 // A value as the functions above return it: decimals, uuids and JSON are canonical text.
 void AppendValue(const Value& value, Place place, std::string* out);
 

@@ -58,6 +58,8 @@ struct Value {
   // "2024-02-29 12:00:00.5Z", bytes and foreign text as "\x0aff", bits as "0101", lists and sets as
   // "{1,a,NULL}". Not injective.
   std::string ToDisplay() const;
+  // The same behind what is in `out`.
+  void AppendDisplay(std::string* out) const;
   friend bool operator==(const Value&, const Value&) = default;
 };
 

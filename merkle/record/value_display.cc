@@ -10,86 +10,95 @@
 namespace driftwood::merkle {
 namespace {
 
-std::string DisplayBytes(std::string_view bytes) { return "\\x" + Hex(bytes); }
-
-std::string DisplayReal(double real) {
-  if (std::isnan(real)) return "NaN";
-  if (std::isinf(real)) return real < 0 ? "-Infinity" : "Infinity";
+template <typename Number>
+void AppendNumber(Number number, std::string* out) {
   char buffer[40];
-  return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, real).ptr);
+  out->append(buffer, std::to_chars(buffer, buffer + sizeof buffer, number).ptr);
 }
 
-std::string DisplayDate(const Value& value) {
-  std::string text;
+void AppendReal(double real, std::string* out) {
+  if (std::isnan(real)) {
+    out->append("NaN");
+  } else if (std::isinf(real)) {
+    out->append(real < 0 ? "-Infinity" : "Infinity");
+  } else {
+    AppendNumber(real, out);
+  }
+}
+
+void AppendMoment(const Value& value, std::string* out) {
   switch (value.special) {
     case Value::Special::kMinusInfinity:
-      return "-infinity";
+      out->append("-infinity");
+      return;
     case Value::Special::kPlusInfinity:
-      return "infinity";
+      out->append("infinity");
+      return;
     case Value::Special::kZeroDate:
-      return value.tag == Tag::kDate ? "0000-00-00" : "0000-00-00 00:00:00";
+      out->append(value.tag == Tag::kDate ? "0000-00-00" : "0000-00-00 00:00:00");
+      return;
     case Value::Special::kNone:
       break;
   }
   if (value.tag == Tag::kDate) {
-    AppendDateDisplay(value.number, &text);
+    AppendDateDisplay(value.number, out);
   } else {
-    AppendTimestampDisplay(value.number, value.tag == Tag::kTimestampTz, &text);
+    AppendTimestampDisplay(value.number, value.tag == Tag::kTimestampTz, out);
   }
-  return text;
 }
 
-std::string DisplayBits(const Value& value) {
-  std::string text;
+void AppendBitDigits(const Value& value, std::string* out) {
   for (size_t i = 0; i < static_cast<size_t>(value.number); ++i) {
-    text.push_back((static_cast<uint8_t>(value.text[i / 8]) >> (7 - i % 8) & 1) != 0 ? '1' : '0');
+    out->push_back((static_cast<uint8_t>(value.text[i / 8]) >> (7 - i % 8) & 1) != 0 ? '1' : '0');
   }
-  return text;
 }
 
-std::string DisplayElements(const Value& value) {
-  std::string text = "{";
+void AppendElementsDisplay(const Value& value, std::string* out) {
+  out->push_back('{');
   bool is_first = true;  // and perhaps empty
   ForEachElement(value.text, [&](const Value& element) {
-    text += (is_first ? "" : ",") + element.ToDisplay();
+    if (!is_first) out->push_back(',');
+    element.AppendDisplay(out);
     is_first = false;
   });
-  return text + "}";
+  out->push_back('}');
 }
 
 }  // namespace
 
-std::string Value::ToDisplay() const {
-  std::string display;
+void Value::AppendDisplay(std::string* out) const {
   switch (tag) {
     case Tag::kNull:
-      return "NULL";
+      out->append("NULL");
+      return;
     case Tag::kFalse:
-      return "false";
+      out->append("false");
+      return;
     case Tag::kTrue:
-      return "true";
+      out->append("true");
+      return;
     case Tag::kInteger:
-      return std::to_string(number);
+      return AppendNumber(number, out);
     case Tag::kUnsigned:
-      return std::to_string(static_cast<uint64_t>(number));
+      return AppendNumber(static_cast<uint64_t>(number), out);
     case Tag::kFloat64:
-      return DisplayReal(real);
+      return AppendReal(real, out);
     case Tag::kDate:
     case Tag::kTimestamp:
     case Tag::kTimestampTz:
-      return DisplayDate(*this);
+      return AppendMoment(*this, out);
     case Tag::kTime:
-      AppendTimeDisplay(number, &display);
-      return display;
+      return AppendTimeDisplay(number, out);
     case Tag::kBytes:
     case Tag::kForeignText:
     case Tag::kUnparsedBytes:
-      return DisplayBytes(text);
+      out->append("\\x");
+      return AppendHex(text, out);
     case Tag::kBits:
-      return DisplayBits(*this);
+      return AppendBitDigits(*this, out);
     case Tag::kList:
     case Tag::kSet:
-      return DisplayElements(*this);
+      return AppendElementsDisplay(*this, out);
     case Tag::kDecimal:
     case Tag::kText:
     case Tag::kOpaque:
@@ -98,7 +107,13 @@ std::string Value::ToDisplay() const {
     case Tag::kUnparsedText:
       break;
   }
-  return text;
+  out->append(text);
+}
+
+std::string Value::ToDisplay() const {
+  std::string display;
+  AppendDisplay(&display);
+  return display;
 }
 
 }  // namespace driftwood::merkle

@@ -4,9 +4,11 @@ namespace driftwood {
 
 void AppendHex(std::string_view bytes, std::string* out) {
   static constexpr char kDigits[] = "0123456789abcdef";
+  size_t at = out->size();
+  out->resize(at + 2 * bytes.size());
   for (const char c : bytes) {
-    *out += kDigits[static_cast<unsigned char>(c) >> 4];
-    *out += kDigits[static_cast<unsigned char>(c) & 15];
+    (*out)[at++] = kDigits[static_cast<unsigned char>(c) >> 4];
+    (*out)[at++] = kDigits[static_cast<unsigned char>(c) & 15];
   }
 }
 

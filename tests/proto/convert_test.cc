@@ -264,7 +264,7 @@ TEST(ConvertTest, ALongListComesInPartsBelowTheirBoundsAndWhole) {
   TableList list;
   for (int i = 0; i < 3000; ++i) {
     list.tables.push_back({"t" + std::to_string(i), "table", true, {"id"}, {}, ""});
-    list.tables.back().columns.assign(100, std::string(i % 20, 'c'));
+    list.tables.back().columns.assign(100, std::string(static_cast<size_t>(i % 20), 'c'));
   }
   const auto parts = ToProto(list);
   ASSERT_TRUE(parts.ok()) << parts.status();

@@ -55,6 +55,8 @@ int PgRelay::Connect(SocketRelay& relay, const std::string& startup, std::string
   if (!SendAll(server, startup)) return server;
   for (bool started = false;;) {
     if (!ReceiveMessage(server, true, &message)) return server;
+    const bool makes_up = settings_.pooling != Pooling::kNever && !settings_.tells_process;
+    if (message[0] == 'K' && makes_up) message[5] ^= 0x40;  // the number's highest byte
     if (!started) *said += message;
     if (message[0] != 'Z') continue;
     if (started || settings_.left_behind.empty()) return server;

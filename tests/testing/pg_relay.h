@@ -21,6 +21,9 @@ class PgRelay {
     std::string left_behind;
     // Called with the text of each statement before the server has it, by one thread at a time.
     std::function<void(const std::string& sql)> before;
+    // Whether a pooler tells the number of the first backend's process for the client's. Most make
+    // one up.
+    bool tells_process = false;
   };
 
   // Listens on DIRECTORY/.s.PGSQL.5432 and passes on what comes to `target`, a server that asks for

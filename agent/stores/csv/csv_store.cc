@@ -315,7 +315,7 @@ class CsvStore final : public Store {
         options_(std::move(options)),
         scan_options_(std::move(scan_options)),
         input_({url_.path, options_.encoding, scan_options_.clock, scan_options_.standard_input,
-                SpoolOptions()}) {}
+                SpoolOptions(), scan_options_.spooled}) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 

@@ -89,7 +89,8 @@ class JsonlStore final : public Store {
         given_(url_.List("columns")),
         reading_(ReadingOf(encoding)),
         options_(std::move(options)),
-        input_({url_.path, encoding, options_.clock, options_.standard_input, SpoolOptions()}) {}
+        input_({url_.path, encoding, options_.clock, options_.standard_input, SpoolOptions(),
+                options_.spooled}) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 

@@ -20,6 +20,8 @@ constexpr std::string_view kLimitExceeded = "54000";  // SQLSTATE
 
 constexpr int kServerVersionMin = 120000;
 constexpr std::chrono::seconds kCancelPatience{1};
+// In bytes: a plan for any parameters takes each list for a short one.
+constexpr size_t kPreparedParameterMax = 1024;
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -72,18 +74,27 @@ std::string IdleKind(const PgParameters& parameters) {
   return kind;
 }
 
-void ClosePg(void* connection) { PQfinish(static_cast<PGconn*>(connection)); }
+void ClosePg(void* line) { delete static_cast<PgLine*>(line); }
 
 // One that is open still, as far as can be told without asking the server; null if there is none.
-PGconn* TakeIdle(IdleConnections* idle, const std::string& kind) {
+std::unique_ptr<PgLine> TakeIdle(IdleConnections* idle, const std::string& kind) {
   for (;;) {
     IdleConnections::Connection taken = idle->Take(kind);
-    auto* const connection = static_cast<PGconn*>(taken.get());
-    if (connection == nullptr) return nullptr;
+    auto* const line = static_cast<PgLine*>(taken.get());
+    if (line == nullptr) return nullptr;
     // Nothing was asked: what the server says all the same is mostly that it ends the connection.
-    pollfd line{PQsocket(connection), POLLIN, 0};
-    if (::poll(&line, 1, 0) == 0) return static_cast<PGconn*>(taken.release());
+    pollfd watched{PQsocket(line->connection), POLLIN, 0};
+    if (::poll(&watched, 1, 0) == 0) {
+      taken.release();
+      return std::unique_ptr<PgLine>(line);
+    }
   }
+}
+
+std::vector<const char*> Values(const std::vector<std::string>& parameters) {
+  std::vector<const char*> values;
+  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
+  return values;
 }
 
 }  // namespace
@@ -119,12 +130,14 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
     std::stop_token stop, std::shared_ptr<IdleConnections> idle) {
   if (stop.stop_requested()) return absl::CancelledError("cancelled while connecting");
   const std::string kind = idle == nullptr ? "" : IdleKind(parameters);
-  PGconn* raw = idle == nullptr ? nullptr : TakeIdle(idle.get(), kind);
-  if (raw == nullptr) {
-    ASSIGN_OR_RETURN(raw, ConnectPg(parameters, stop));
+  std::unique_ptr<PgLine> line = idle == nullptr ? nullptr : TakeIdle(idle.get(), kind);
+  if (line == nullptr) {
+    ASSIGN_OR_RETURN(PGconn* const raw, ConnectPg(parameters, stop));
+    line = std::make_unique<PgLine>(raw);
   }
+  PGconn* const raw = line->connection;
   std::unique_ptr<PgConnection> connection(
-      new PgConnection(raw, statement_timeout, std::move(stop)));
+      new PgConnection(std::move(line), statement_timeout, std::move(stop)));
   if (PQstatus(raw) != CONNECTION_OK) {
     const absl::Status failed = ConnectError(raw);
     // Those that are kept may be the ones that the server has no place for any more.
@@ -135,30 +148,29 @@ absl::StatusOr<std::unique_ptr<PgConnection>> PgConnection::Open(
   PQsetNoticeReceiver(
       raw, [](void*, const PGresult*) {}, nullptr);
   connection->cancel_.reset(PQgetCancel(raw), PQfreeCancel);
-  RETURN_IF_ERROR(connection->line_.Follow(PQsocket(raw)));
+  RETURN_IF_ERROR(connection->cut_.Follow(PQsocket(raw)));
   RETURN_IF_ERROR(connection->CheckServer());
   connection->idle_ = std::move(idle);
   connection->kind_ = kind;
   return connection;
 }
 
-// Whatever it set, it set for its transaction.
+// Whatever it set, it set for its transaction. What was prepared may not be ours any more where
+// code of others ran last: then a new process is as good.
 bool PgConnection::IsReusable() {
-  const PGTransactionStatusType status = PQtransactionStatus(connection_);
+  if (line_->is_doubtful && !line_->prepared.empty()) return false;
+  const PGTransactionStatusType status = PQtransactionStatus(get());
   if (status == PQTRANS_INTRANS || status == PQTRANS_INERROR) (void)Run("ROLLBACK");
-  return PQtransactionStatus(connection_) == PQTRANS_IDLE && !stop_.stop_requested();
+  line_->is_doubtful = false;
+  return PQtransactionStatus(get()) == PQTRANS_IDLE && !stop_.stop_requested();
 }
 
 PgConnection::~PgConnection() {
   // A server that computes or waits for a lock does not look at the line.
   if (stop_.stop_requested()) Cancel();
   const bool is_reusable = idle_ != nullptr && IsReusable();
-  line_.Release();
-  if (is_reusable) {
-    idle_->Give(std::move(kind_), {connection_, ClosePg});
-  } else {
-    PQfinish(connection_);
-  }
+  cut_.Release();
+  if (is_reusable) idle_->Give(std::move(kind_), {line_.release(), ClosePg});
 }
 
 absl::Status PgConnection::CheckServer() const {
@@ -167,35 +179,54 @@ absl::Status PgConnection::CheckServer() const {
                                          std::to_string(server_version() / 10000) +
                                          "; 12 or later is needed");
   }
-  const char* const integers = PQparameterStatus(connection_, "integer_datetimes");
+  const char* const integers = PQparameterStatus(get(), "integer_datetimes");
   if (integers == nullptr || std::string_view(integers) != "on") {
     return absl::FailedPreconditionError("the server keeps times as floating-point numbers");
   }
   return absl::OkStatus();
 }
 
-std::string PgConnection::AnotherBegin() {
-  mark_ = NewTransactionMark();
-  return "ROLLBACK; " + PgBeginSql({}, mark_, statement_timeout_, server_version());
+absl::Status PgConnection::Begin(const PgBeginning& beginning) {
+  return Begin(beginning, [this] { return WaitForInput(); });
 }
 
-absl::Status PgConnection::TakeReadBack(const PgResult& row) {
-  ASSIGN_OR_RETURN(session_, CheckPgReadBack(row, mark_));
+absl::Status PgConnection::Begin(const PgBeginning& beginning, PgWait wait) {
+  mark_ = NewTransactionMark();
+  const bool in_another = PQtransactionStatus(get()) != PQTRANS_IDLE;
+  const std::string sql = (in_another ? "ROLLBACK; " : "") +
+                          PgBeginSql(beginning, mark_, statement_timeout_, server_version());
+  if (PQsendQuery(get(), sql.c_str()) != 1) return Error(nullptr);
+  PgResult nothing(nullptr);
+  RETURN_IF_ERROR(Finish(wait, &nothing));
+  // In a message of its own, since a pooler may lead each to another server. Whether this one still
+  // leads to the process that has prepared the question is known once it is answered; one that
+  // doesn't know it is asked in full.
+  static const std::string& kReadBack = *new std::string(PgReadBackSql());
+  const bool is_prepared = UsesPrepared();
+  const absl::StatusOr<PgResult> row = Ask(kReadBack, {}, wait);
+  if (!row.ok() && is_prepared && PQtransactionStatus(get()) == PQTRANS_INERROR) {
+    return Begin(beginning, wait);
+  }
+  RETURN_IF_ERROR(row.status());
+  ASSIGN_OR_RETURN(session_, CheckPgReadBack(*row, mark_));
+  line_->pid = session_.pid;
   return absl::OkStatus();
 }
 
-absl::Status PgConnection::CheckReadBack(const PgResult& row) const {
-  ASSIGN_OR_RETURN(const PgSession now, CheckPgReadBack(row, mark_));
-  return CheckSamePgSession(session_, now);
+absl::Status PgConnection::ReadBack() {
+  return ReadBack([this] { return WaitForInput(); });
 }
 
-absl::Status PgConnection::Begin(const PgBeginning& beginning) {
-  mark_ = NewTransactionMark();
-  const bool in_another = PQtransactionStatus(connection_) != PQTRANS_IDLE;
-  RETURN_IF_ERROR(Run((in_another ? "ROLLBACK; " : "") +
-                      PgBeginSql(beginning, mark_, statement_timeout_, server_version())));
-  ASSIGN_OR_RETURN(const PgResult row, Query(PgReadBackSql()));
-  return TakeReadBack(row);
+absl::Status PgConnection::ReadBack(PgWait wait) {
+  const std::string sql =
+      std::string(kPgUsualPlans) + "; " + kPgOwnPath + "; " + PgReadBackSql(/*prepared=*/true);
+  if (PQsendQuery(get(), sql.c_str()) != 1) return Error(nullptr);
+  ASSIGN_OR_RETURN(const PgResult row, Answer(wait));
+  ASSIGN_OR_RETURN(const PgSession now, CheckPgReadBack(row, mark_));
+  RETURN_IF_ERROR(CheckSamePgSession(session_, now));
+  ASSIGN_OR_RETURN(const int64_t prepared, row.Int(0, PQnfields(row.get()) - 1));
+  if (prepared == static_cast<int64_t>(line_->prepared.size())) line_->is_doubtful = false;
+  return absl::OkStatus();
 }
 
 // libpq waits for the server's answer, and would wait for ever for one that is stopped: so a thread
@@ -229,7 +260,7 @@ void PgConnection::Cancel() {
 }
 
 absl::Status PgConnection::Run(const std::string& sql) {
-  const PgResult result(PQexec(connection_, sql.c_str()));
+  const PgResult result(PQexec(get(), sql.c_str()));
   const ExecStatusType status = PQresultStatus(result.get());
   if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return absl::OkStatus();
   return Error(result.get());
@@ -237,31 +268,88 @@ absl::Status PgConnection::Run(const std::string& sql) {
 
 absl::StatusOr<PgResult> PgConnection::QueryUnder(const std::string& path, const std::string& sql) {
   const std::string all = "SET LOCAL search_path = " + path + "; " + sql + "; " + kPgOwnPath;
-  if (PQsendQuery(connection_, all.c_str()) != 1) return Error(nullptr);
-  absl::StatusOr<PgResult> rows = absl::InternalError("PostgreSQL gave no rows");
-  absl::Status failed;
-  for (;;) {
-    PgResult result(PQgetResult(connection_));
-    if (result.get() == nullptr) break;
-    const ExecStatusType status = PQresultStatus(result.get());
-    if (status == PGRES_TUPLES_OK) {
-      rows = std::move(result);
-    } else if (status != PGRES_COMMAND_OK && failed.ok()) {
-      failed = Error(result.get());
-    }
-  }
-  RETURN_IF_ERROR(failed);
-  return rows;
+  if (PQsendQuery(get(), all.c_str()) != 1) return Error(nullptr);
+  return Answer([this] { return WaitForInput(); });
 }
 
 absl::StatusOr<PgResult> PgConnection::Query(const std::string& sql,
                                              const std::vector<std::string>& parameters) {
-  std::vector<const char*> values;
-  for (const std::string& parameter : parameters) values.push_back(parameter.c_str());
-  PgResult result(PQexecParams(connection_, sql.c_str(), static_cast<int>(values.size()), nullptr,
-                               values.data(), nullptr, nullptr, 0));
+  PgResult result(PQexecParams(get(), sql.c_str(), static_cast<int>(parameters.size()), nullptr,
+                               Values(parameters).data(), nullptr, nullptr, 0));
   if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) return Error(result.get());
   return result;
+}
+
+bool PgConnection::UsesPrepared() const {
+  return !line_->is_doubtful && line_->pid == std::to_string(PQbackendPID(get()));
+}
+
+absl::StatusOr<std::string> PgConnection::Prepare(const std::string& sql, PgWait wait) {
+  const auto found = line_->prepared.find(sql);
+  if (found != line_->prepared.end()) return found->second;
+  std::string name = "driftwood_" + std::to_string(line_->prepared.size() + 1);
+  if (PQsendPrepare(get(), name.c_str(), sql.c_str(), 0, nullptr) != 1) return Error(nullptr);
+  PgResult nothing(nullptr);
+  RETURN_IF_ERROR(Finish(wait, &nothing));
+  line_->prepared.emplace(sql, name);
+  return name;
+}
+
+absl::StatusOr<PgResult> PgConnection::Ask(const std::string& sql,
+                                           const std::vector<std::string>& parameters) {
+  return Ask(sql, parameters, [this] { return WaitForInput(); });
+}
+
+absl::StatusOr<PgResult> PgConnection::Ask(const std::string& sql,
+                                           const std::vector<std::string>& parameters,
+                                           PgWait wait) {
+  const auto count = static_cast<int>(parameters.size());
+  const std::vector<const char*> values = Values(parameters);
+  const bool is_long = std::any_of(parameters.begin(), parameters.end(), [](const auto& each) {
+    return each.size() > kPreparedParameterMax;
+  });
+  if (is_long || !UsesPrepared()) {
+    const int sent =
+        PQsendQueryParams(get(), sql.c_str(), count, nullptr, values.data(), nullptr, nullptr, 0);
+    return sent == 1 ? Answer(wait) : Error(nullptr);
+  }
+  ASSIGN_OR_RETURN(const std::string name, Prepare(sql, wait));
+  const int sent =
+      PQsendQueryPrepared(get(), name.c_str(), count, values.data(), nullptr, nullptr, 0);
+  absl::StatusOr<PgResult> rows = sent == 1 ? Answer(wait) : Error(nullptr);
+  // Perhaps the server has no statement of that name any more.
+  if (!rows.ok()) Doubt();
+  return rows;
+}
+
+absl::Status PgConnection::WaitForInput() {
+  pollfd watched{PQsocket(get()), POLLIN, 0};
+  if (::poll(&watched, 1, -1) < 0 && errno != EINTR) {
+    return absl::InternalError("can't wait for PostgreSQL");
+  }
+  return PQconsumeInput(get()) == 0 ? Error(nullptr) : absl::OkStatus();
+}
+
+absl::Status PgConnection::Finish(PgWait wait, PgResult* rows) {
+  absl::Status failed;
+  for (;;) {
+    while (PQisBusy(get()) != 0) RETURN_IF_ERROR(wait());
+    PgResult result(PQgetResult(get()));
+    if (result.get() == nullptr) return failed;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_TUPLES_OK) {
+      *rows = std::move(result);
+    } else if (status != PGRES_COMMAND_OK && failed.ok()) {
+      failed = Error(result.get());
+    }
+  }
+}
+
+absl::StatusOr<PgResult> PgConnection::Answer(PgWait wait) {
+  PgResult rows(nullptr);
+  RETURN_IF_ERROR(Finish(wait, &rows));
+  if (rows.get() == nullptr) return absl::InternalError("PostgreSQL gave no rows");
+  return rows;
 }
 
 absl::Status PgConnection::Error(const PGresult* result) const {
@@ -270,7 +358,7 @@ absl::Status PgConnection::Error(const PGresult* result) const {
       result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const char* const primary =
       result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-  std::string message = PgMessage(primary != nullptr ? primary : PQerrorMessage(connection_));
+  std::string message = PgMessage(primary != nullptr ? primary : PQerrorMessage(get()));
   const char* const hint =
       result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
   if (hint != nullptr) message += "; " + PgMessage(hint);
@@ -286,13 +374,13 @@ absl::Status PgConnection::Error(const PGresult* result) const {
 }
 
 bool PgConnection::has_utf8_texts() const {
-  const char* const encoding = PQparameterStatus(connection_, "server_encoding");
+  const char* const encoding = PQparameterStatus(get(), "server_encoding");
   return encoding != nullptr &&
          (std::string_view(encoding) == "UTF8" || std::string_view(encoding) == "SQL_ASCII");
 }
 
 absl::StatusOr<std::string> PgConnection::Literal(const std::string& text) const {
-  char* const escaped = PQescapeLiteral(connection_, text.data(), text.size());
+  char* const escaped = PQescapeLiteral(get(), text.data(), text.size());
   if (escaped == nullptr) return absl::InvalidArgumentError("a text that is not UTF-8");
   std::string literal = escaped;
   PQfreemem(escaped);

@@ -11,8 +11,8 @@ namespace {
 absl::StatusOr<std::vector<std::string>> PartsOf(PgConnection& connection) {
   ASSIGN_OR_RETURN(
       const PgResult database,
-      connection.Query("SELECT oid, datname, pg_catalog.current_setting('port') FROM "
-                       "pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"));
+      connection.Ask("SELECT oid, datname, pg_catalog.current_setting('port') FROM "
+                     "pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"));
   if (database.rows() != 1) return absl::InternalError("no database");
   return std::vector<std::string>{"postgresql", connection.session().server, database.Text(0, 0),
                                   database.Text(0, 1), database.Text(0, 2)};

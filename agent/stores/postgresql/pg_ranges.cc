@@ -21,17 +21,20 @@ uint64_t PagesBelow(const std::vector<uint64_t>& pages, uint64_t end) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint32_t oid) {
-  ASSIGN_OR_RETURN(
-      const PgResult result,
-      connection.Query(
-          "WITH RECURSIVE parts(oid) AS (SELECT $1::pg_catalog.oid UNION SELECT inhrelid "
-          "FROM parts JOIN pg_catalog.pg_inherits ON inhparent = parts.oid) "
-          "SELECT pg_catalog.pg_relation_size(c.oid) / "
-          "pg_catalog.current_setting('block_size')::pg_catalog.int8 "
-          "FROM parts JOIN pg_catalog.pg_class c ON c.oid = parts.oid "
-          "WHERE c.relkind IN ('r', 'm')",
-          {std::to_string(oid)}));
+absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint32_t oid,
+                                                  bool parts) {
+  static constexpr char kOfTable[] =
+      "SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid) / "
+      "pg_catalog.current_setting('block_size')::pg_catalog.int8";
+  static constexpr char kOfParts[] =
+      "WITH RECURSIVE parts(oid) AS (SELECT $1::pg_catalog.oid UNION SELECT inhrelid "
+      "FROM parts JOIN pg_catalog.pg_inherits ON inhparent = parts.oid) "
+      "SELECT pg_catalog.pg_relation_size(c.oid) / "
+      "pg_catalog.current_setting('block_size')::pg_catalog.int8 "
+      "FROM parts JOIN pg_catalog.pg_class c ON c.oid = parts.oid "
+      "WHERE c.relkind IN ('r', 'm')";
+  ASSIGN_OR_RETURN(const PgResult result,
+                   connection.Ask(parts ? kOfParts : kOfTable, {std::to_string(oid)}));
   std::vector<uint64_t> pages;
   for (int i = 0; i < result.rows(); ++i) {
     ASSIGN_OR_RETURN(const int64_t count, result.Int(i, 0));

@@ -11,8 +11,9 @@
 
 namespace driftwood::agent {
 
-// The number of pages of the table, or of each of its partitions and children.
-absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint32_t oid);
+// The number of pages of the table, or with `parts` of it and each of its partitions and children.
+absl::StatusOr<std::vector<uint64_t>> ReadPgPages(PgConnection& connection, uint32_t oid,
+                                                  bool parts);
 
 // How many ranges a scan of `connections` cuts the pages into. Small ones of a table on its own:
 // what is read side by side lies close together then, and rows that lie in the order of their keys

@@ -95,6 +95,7 @@ class PgScan final : public Scan {
   }
 
   absl::Status BeginCopy(PgConnection& connection, const std::string& statement) {
+    connection.Doubt();
     if (PQsendQuery(connection.get(), statement.c_str()) != 1) return connection.Error(nullptr);
     return AwaitCopy(connection);
   }
@@ -192,22 +193,22 @@ class PgScan final : public Scan {
   // That this reader's statements have read what they were to, under the settings that it began
   // with; and after the last reader, that the catalogue is still what it was.
   absl::Status ProveRead(PgConnection& connection, bool has_read_nothing) {
-    const auto ask = [&](const std::string& sql) { return Ask(connection, sql); };
+    const auto wait = [&] { return WaitForInput(connection); };
+    const auto ask = [&](const std::string& sql, const std::vector<std::string>& parameters) {
+      return connection.Ask(sql, parameters, wait);
+    };
     if (!has_read_nothing) {
-      ASSIGN_OR_RETURN(const PgResult session, ask(std::string(kPgUsualPlans) + "; " + kPgOwnPath +
-                                                   "; " + PgReadBackSql()));
-      RETURN_IF_ERROR(connection.CheckReadBack(session));
+      RETURN_IF_ERROR(connection.ReadBack(wait));
       ASSIGN_OR_RETURN(const PgRelations read, ReadPgRelations(ask, proof_.display));
       RETURN_IF_ERROR(CheckRelations(read));
     }
     if (--readers_left_ > 0) return absl::OkStatus();
     // All COPYs were planned before this snapshot, so that it has what they have met.
     const PgSession before = connection.session();
-    RETURN_IF_ERROR(ask(connection.AnotherBegin()).status());
-    ASSIGN_OR_RETURN(const PgResult session, ask(PgReadBackSql()));
-    RETURN_IF_ERROR(connection.TakeReadBack(session));
+    RETURN_IF_ERROR(connection.Begin({}, wait));
     RETURN_IF_ERROR(CheckSamePgServer(before, connection.session()));
-    ASSIGN_OR_RETURN(const PgWitness after, ReadPgWitness(ask, connection, proof_.relations));
+    ASSIGN_OR_RETURN(const PgWitness after,
+                     ReadPgWitness(ask, connection, proof_.relations, proof_.may_call_functions));
     return ComparePgWitnesses(proof_.witness, after, proof_.display);
   }
 
@@ -225,22 +226,6 @@ class PgScan final : public Scan {
     return absl::AbortedError(proof_.display +
                               " changed while it was read (another table has its name, or its "
                               "partitions or children are others); try again");
-  }
-
-  // The rows of the last statement that has any, without blocking Interrupt().
-  absl::StatusOr<PgResult> Ask(PgConnection& connection, const std::string& sql) {
-    if (PQsendQuery(connection.get(), sql.c_str()) != 1) return connection.Error(nullptr);
-    PgResult last(nullptr);
-    for (;;) {
-      while (PQisBusy(connection.get()) != 0) RETURN_IF_ERROR(WaitForInput(connection));
-      PgResult result(PQgetResult(connection.get()));
-      if (result.get() == nullptr) return last;
-      const ExecStatusType status = PQresultStatus(result.get());
-      if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
-        return connection.Error(result.get());
-      }
-      last = std::move(result);
-    }
   }
 
   absl::Status WaitForInput(PgConnection& connection) {

@@ -88,6 +88,8 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
   sql += "; SET LOCAL timezone_abbreviations TO DEFAULT";
   sql += "; SET LOCAL idle_in_transaction_session_timeout = 0";
   sql += "; SET LOCAL lock_timeout = '30s'";
+  // What is prepared is planned once, for any parameters. Who runs queries of users resets it.
+  sql += "; SET LOCAL plan_cache_mode = force_generic_plan";
   // It takes a tenth of a second for each question about the catalogue, which is hard to estimate.
   if (server_version >= kJit) sql += "; SET LOCAL jit = off";
   if (statement_timeout.count() > 0) {
@@ -97,7 +99,7 @@ std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
   return sql;
 }
 
-std::string PgReadBackSql() {
+std::string PgReadBackSql(bool with_prepared) {
   std::string sql =
       "SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_postmaster_start_time(), "
       "pg_catalog.current_setting('" +
@@ -107,6 +109,10 @@ std::string PgReadBackSql() {
   };
   for (const PgSetting& setting : kSettings) add(setting);
   for (const PgSetting& setting : kDemanded) add(setting);
+  if (with_prepared) {
+    sql +=
+        ", (SELECT pg_catalog.count(*) FROM pg_catalog.pg_prepared_statements WHERE NOT from_sql)";
+  }
   return sql;
 }
 

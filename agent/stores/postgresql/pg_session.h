@@ -31,8 +31,9 @@ inline constexpr char kPgUsualPlans[] =
 std::string PgBeginSql(const PgBeginning& beginning, const std::string& mark,
                        std::chrono::milliseconds statement_timeout, int server_version);
 
-// One row: which session this is, and how it is set.
-std::string PgReadBackSql();
+// One row: which session this is, how it is set, and in the end how many statements were prepared
+// in it, but by SQL.
+std::string PgReadBackSql(bool with_prepared = false);
 
 // FailedPrecondition, with what to do, if `row` (of PgReadBackSql()) is not of the transaction of
 // that mark, or something is not as PgBeginSql() has set it. Who may set it is asked to, where we

@@ -70,9 +70,12 @@ std::string NameArray(const std::vector<std::string>& names) {
 // may have kept for its own.
 absl::StatusOr<PgResult> FindTable(PgConnection& connection, const std::string& name,
                                    const std::vector<std::string>& schemas) {
-  return connection.Query(
+  return connection.Ask(
       "SELECT c.oid, n.nspname, c.relname, c.relkind, c.reltuples::pg_catalog.int8, "
-      "EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid) "
+      "EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE inhparent = c.oid), c.relfilenode, "
+      "c.relchecks > 0 OR EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid "
+      "AND (i.indpred IS NOT NULL OR i.indexprs IS NOT NULL)) OR EXISTS (SELECT FROM "
+      "pg_catalog.pg_statistic_ext x WHERE x.stxrelid = c.oid) "
       "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
       "WHERE c.relname = $1 AND n.nspname = ANY ($2::pg_catalog.name[]) "
       "AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' "
@@ -80,41 +83,28 @@ absl::StatusOr<PgResult> FindTable(PgConnection& connection, const std::string& 
       {name, NameArray(schemas)});
 }
 
-absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted,
-                         const std::vector<std::string>& path) {
+absl::Status NoSuchTable(PgConnection& connection, const std::string& wanted) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> path, ReadPgUserPath(connection));
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection.Query("SELECT CASE WHEN n.nspname = ANY ($1::pg_catalog.name[]) THEN c.relname "
-                       "ELSE n.nspname || '.' || c.relname END FROM pg_catalog.pg_class c "
-                       "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-                       "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition "
-                       "AND c.relpersistence <> 't' AND "
-                       "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
-                       "ORDER BY 1 LIMIT 1000",
-                       {NameArray(path)}));
+      connection.Ask("SELECT CASE WHEN n.nspname = ANY ($1::pg_catalog.name[]) THEN c.relname "
+                     "ELSE n.nspname || '.' || c.relname END FROM pg_catalog.pg_class c "
+                     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+                     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition "
+                     "AND c.relpersistence <> 't' AND "
+                     "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
+                     "ORDER BY 1 LIMIT 1000",
+                     {NameArray(path)}));
   std::vector<std::string> names;
   for (int i = 0; i < result.rows(); ++i) names.push_back(result.Text(i, 0));
   return NoSuchSqlTable("the database", wanted, names);
-}
-
-// The schemas that exist of the path that the session came with.
-absl::StatusOr<std::vector<std::string>> ReadUserPath(PgConnection& connection) {
-  ASSIGN_OR_RETURN(const PgResult result,
-                   connection.QueryUnder(
-                       "DEFAULT", "SELECT pg_catalog.unnest(pg_catalog.current_schemas(true))"));
-  std::vector<std::string> schemas;
-  for (int i = 0; i < result.rows(); ++i) {
-    std::string schema = result.Text(i, 0);
-    if (!schema.starts_with("pg_temp_")) schemas.push_back(std::move(schema));
-  }
-  return schemas;
 }
 
 // The types of the columns, and those that they are made of.
 absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& oid) {
   ASSIGN_OR_RETURN(
       const PgResult result,
-      connection.Query(
+      connection.Ask(
           "WITH RECURSIVE used(oid) AS (SELECT atttypid FROM pg_catalog.pg_attribute "
           "WHERE attrelid = $1::pg_catalog.oid AND attnum > 0 AND NOT attisdropped "
           "UNION SELECT p.part FROM used CROSS JOIN " +
@@ -171,63 +161,6 @@ absl::StatusOr<PgTypes> ReadTypes(PgConnection& connection, const std::string& o
   return types;
 }
 
-absl::Status ReadColumns(PgConnection& connection, const std::string& oid, PgTable* table) {
-  ASSIGN_OR_RETURN(
-      const PgResult result,
-      connection.Query("SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
-                       "a.atttypid, t.typname, t.typtype = 'b' AND t.typnamespace = "
-                       "'pg_catalog'::pg_catalog.regnamespace FROM pg_catalog.pg_attribute a "
-                       "LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
-                       "WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 "
-                       "AND NOT a.attisdropped ORDER BY a.attnum",
-                       {oid}));
-  PgTypes types;
-  for (int i = 0; i < result.rows(); ++i) {
-    ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
-    PgType& known = types[static_cast<uint32_t>(type)];
-    known.name = result.Text(i, 3);
-    known.is_system = result.Bool(i, 4);
-  }
-  // To plan that question takes longer than to read a small table.
-  if (!std::all_of(types.begin(), types.end(),
-                   [](const auto& t) { return IsPlainPgType(t.second); })) {
-    ASSIGN_OR_RETURN(types, ReadTypes(connection, oid));
-  }
-  for (int i = 0; i < result.rows(); ++i) {
-    ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
-    PgColumn& column = table->columns.emplace_back();
-    column.name = result.Text(i, 0);
-    column.declared = result.Text(i, 1);
-    column.mapping = MapPgType(types, static_cast<uint32_t>(type));
-    // Without a length, as a query may have made it, each row has as many as it likes.
-    if (column.mapping.form == PgForm::kBits && !column.declared.starts_with("bit(")) {
-      column.mapping.form = PgForm::kOpaque;
-    }
-  }
-  return absl::OkStatus();
-}
-
-// Not partial, not over expressions, valid.
-absl::Status ReadKey(PgConnection& connection, const std::string& oid, PgTable* table) {
-  ASSIGN_OR_RETURN(
-      const PgResult result,
-      connection.Query(
-          "SELECT a.attname FROM (SELECT i.indexrelid, i.indrelid, i.indkey, "
-          "i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indrelid = $1::pg_catalog.oid "
-          "AND i.indisunique AND i.indisvalid AND i.indpred IS NULL "
-          "AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM "
-          "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
-          "JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = k.attnum "
-          "WHERE k.n <= i.indnkeyatts AND NOT b.attnotnull) "
-          "ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i CROSS JOIN LATERAL "
-          "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
-          "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
-          "WHERE k.n <= i.indnkeyatts ORDER BY k.n",
-          {oid}));
-  for (int i = 0; i < result.rows(); ++i) table->key.push_back(result.Text(i, 0));
-  return absl::OkStatus();
-}
-
 absl::StatusOr<PgTable> ReadFound(const PgResult& found) {
   PgTable table;
   ASSIGN_OR_RETURN(const int64_t number, found.Int(0, 0));
@@ -238,6 +171,8 @@ absl::StatusOr<PgTable> ReadFound(const PgResult& found) {
   table.kind = found.Text(0, 3)[0];
   if (rows > 0 && table.kind != 'v') table.rows_estimate = static_cast<uint64_t>(rows);
   table.has_children = found.Bool(0, 5);
+  table.file = found.Text(0, 6);
+  table.has_expressions = found.Bool(0, 7);
   return table;
 }
 
@@ -266,13 +201,80 @@ std::string PgTypeParts(const PgConnection& connection, const std::string& type)
 
 absl::Status ReadPgColumns(PgConnection& connection, PgTable* table) {
   const std::string oid = std::to_string(table->oid);
-  RETURN_IF_ERROR(ReadColumns(connection, oid, table));
-  return ReadKey(connection, oid, table);
+  ASSIGN_OR_RETURN(
+      const PgResult result,
+      connection.Ask("SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), "
+                     "a.atttypid, t.typname, t.typtype = 'b' AND t.typnamespace = "
+                     "'pg_catalog'::pg_catalog.regnamespace FROM pg_catalog.pg_attribute a "
+                     "LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+                     "WHERE a.attrelid = $1::pg_catalog.oid AND a.attnum > 0 "
+                     "AND NOT a.attisdropped ORDER BY a.attnum",
+                     {oid}));
+  PgTypes types;
+  for (int i = 0; i < result.rows(); ++i) {
+    ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
+    PgType& known = types[static_cast<uint32_t>(type)];
+    known.name = result.Text(i, 3);
+    known.is_system = result.Bool(i, 4);
+  }
+  // To plan that question takes longer than to read a small table.
+  if (!std::all_of(types.begin(), types.end(),
+                   [](const auto& t) { return IsPlainPgType(t.second); })) {
+    ASSIGN_OR_RETURN(types, ReadTypes(connection, oid));
+  }
+  for (int i = 0; i < result.rows(); ++i) {
+    ASSIGN_OR_RETURN(const int64_t type, result.Int(i, 2));
+    PgColumn& column = table->columns.emplace_back();
+    column.name = result.Text(i, 0);
+    column.declared = result.Text(i, 1);
+    column.mapping = MapPgType(types, static_cast<uint32_t>(type));
+    // Without a length, as a query may have made it, each row has as many as it likes.
+    if (column.mapping.form == PgForm::kBits && !column.declared.starts_with("bit(")) {
+      column.mapping.form = PgForm::kOpaque;
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Of an index that is not partial, not over expressions, valid.
+absl::Status ReadPgKey(PgConnection& connection, PgTable* table) {
+  ASSIGN_OR_RETURN(
+      const PgResult result,
+      connection.Ask(
+          "SELECT a.attname FROM (SELECT i.indexrelid, i.indrelid, i.indkey, "
+          "i.indnkeyatts FROM pg_catalog.pg_index i WHERE i.indrelid = $1::pg_catalog.oid "
+          "AND i.indisunique AND i.indisvalid AND i.indpred IS NULL "
+          "AND i.indexprs IS NULL AND NOT EXISTS (SELECT FROM "
+          "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
+          "JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = k.attnum "
+          "WHERE k.n <= i.indnkeyatts AND NOT b.attnotnull) "
+          "ORDER BY i.indisprimary DESC, i.indnkeyatts, i.indexrelid LIMIT 1) i CROSS JOIN LATERAL "
+          "pg_catalog.unnest(i.indkey::pg_catalog.int2[]) WITH ORDINALITY k(attnum, n) "
+          "JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
+          "WHERE k.n <= i.indnkeyatts ORDER BY k.n",
+          {std::to_string(table->oid)}));
+  for (int i = 0; i < result.rows(); ++i) table->key.push_back(result.Text(i, 0));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> ReadPgUserPath(PgConnection& connection) {
+  ASSIGN_OR_RETURN(const PgResult result,
+                   connection.QueryUnder(
+                       "DEFAULT", "SELECT pg_catalog.unnest(pg_catalog.current_schemas(true))"));
+  std::vector<std::string> schemas;
+  for (int i = 0; i < result.rows(); ++i) {
+    std::string schema = result.Text(i, 0);
+    if (!schema.starts_with("pg_temp_")) schemas.push_back(std::move(schema));
+  }
+  return schemas;
 }
 
 absl::StatusOr<PgTable> FindPgTable(PgConnection& connection, const std::string& name) {
   ASSIGN_OR_RETURN(TableName wanted, ParseTableName(name));
-  ASSIGN_OR_RETURN(std::vector<std::string> path, ReadUserPath(connection));
+  std::vector<std::string> path;
+  if (wanted.schema.empty()) {
+    ASSIGN_OR_RETURN(path, ReadPgUserPath(connection));
+  }
   const auto find = [&] {
     return FindTable(connection, wanted.name,
                      wanted.schema.empty() ? path : std::vector<std::string>{wanted.schema});
@@ -282,20 +284,19 @@ absl::StatusOr<PgTable> FindPgTable(PgConnection& connection, const std::string&
     wanted = {Lower(wanted.schema), Lower(wanted.name), false};
     ASSIGN_OR_RETURN(found, find());
   }
-  if (found.rows() == 0) return NoSuchTable(connection, name, path);
+  if (found.rows() == 0) return NoSuchTable(connection, name);
   ASSIGN_OR_RETURN(PgTable table, ReadFound(found));
   table.user_path = std::move(path);
   return table;
 }
 
-absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before) {
+absl::StatusOr<PgTable> FindPgTableAgain(PgConnection& connection, const PgTable& before) {
   ASSIGN_OR_RETURN(const PgResult found, FindTable(connection, before.name, {before.schema}));
   const absl::Status replaced =
       absl::AbortedError(Printable(before.Display()) + " was replaced just now; try again");
   if (found.rows() == 0) return replaced;
   ASSIGN_OR_RETURN(PgTable table, ReadFound(found));
   if (table.oid != before.oid) return replaced;
-  RETURN_IF_ERROR(ReadPgColumns(connection, &table));
   table.user_path = before.user_path;
   return table;
 }

@@ -25,17 +25,24 @@ struct PgTable {
   std::string name;
   char kind = 'r';            // relkind: table, partitioned table, view, materialised view, foreign
   bool has_children = false;  // tables that inherit from it
+  // Whether to plan how it is read may run functions, which may read other tables: the server
+  // computes what is constant in the predicates and expressions of its indexes, statistics and
+  // checks.
+  bool has_expressions = false;
+  std::string file;  // its node, "0" if it has none of its own
   std::optional<uint64_t> rows_estimate;
   std::vector<PgColumn> columns;
   std::vector<std::string>
       key;  // primary key, else the smallest unique index over NOT NULL columns
-  // The schemas in which the user's own names are looked for, in that order: those that the role's
-  // or the database's search path, or the URL's, had when the table was found.
+  // ReadPgUserPath(), if it was read to find the table.
   std::vector<std::string> user_path;
 
   const PgColumn* Find(const std::string& column) const;
   std::string Quoted() const { return PgQuoted(schema) + "." + PgQuoted(name); }
   std::string Display() const { return schema + "." + name; }
+  bool IsSameAs(const PgTable& other) const {
+    return oid == other.oid && schema == other.schema && name == other.name && kind == other.kind;
+  }
   // As SET search_path takes it. Temporary objects, which only others can have made, come last.
   std::string UserPath() const;
   // Whether its rows stand in pages of its own that can be read range by range.
@@ -46,10 +53,13 @@ struct PgTable {
 // as it is, else in lower case; without a schema it is looked for in those of the user's path.
 // NotFound names what is there. Without its columns and key. Like all below, in a transaction.
 absl::StatusOr<PgTable> FindPgTable(PgConnection& connection, const std::string& name);
-absl::Status ReadPgColumns(PgConnection& connection, PgTable* table);  // and the key
-// The same table in another transaction, with all that there is to it. Aborted if its name is
-// another's by now.
-absl::StatusOr<PgTable> ReadPgTableAgain(PgConnection& connection, const PgTable& before);
+// The same table in another transaction. Aborted if its name is another's by now.
+absl::StatusOr<PgTable> FindPgTableAgain(PgConnection& connection, const PgTable& before);
+absl::Status ReadPgColumns(PgConnection& connection, PgTable* table);
+absl::Status ReadPgKey(PgConnection& connection, PgTable* table);
+// The schemas in which the user's own names are looked for, in that order: those that exist of the
+// search path that the role, the database or the URL has.
+absl::StatusOr<std::vector<std::string>> ReadPgUserPath(PgConnection& connection);
 
 // "LATERAL (…) p": for the type whose oid the SQL `type` is, as `part` the oid of each type that it
 // is made of (a domain's base, an array's element, a range's subtype, a composite's field), else 0.

@@ -15,6 +15,11 @@
 //   Where a lock does protect, or a change does not matter (GRANT), the meaning is compared, so
 //   that no scan ends for it.
 //
+// A table that was locked by its name before the snapshot, and that is read without its children
+// and a condition, is all that planning would lock, but for what functions read that planning
+// calls. So one that has none need not be planned before, nor be asked what is locked then. If
+// something else had its name when it was locked, that lock shows in the end.
+//
 // DML, VACUUM, ANALYZE and CREATE INDEX change nothing of it.
 #include "agent/stores/postgresql/pg_witness.h"
 
@@ -60,23 +65,38 @@ std::string Joined(std::initializer_list<std::string_view> fields) {
   return out + ")";
 }
 
-// As SQL: the OIDs of the relations, and the types of their columns.
+// The parameter of the SQL below: the OIDs of the relations.
 std::string Oids(const PgRelations& relations) {
   std::string oids;
   for (const std::string& relation : relations) {
-    oids += (oids.empty() ? "" : ",") + relation.substr(0, relation.find(':'));
+    oids += (oids.empty() ? "{" : ",") + relation.substr(0, relation.find(':'));
   }
-  return "ANY ('{" + oids + "}'::pg_catalog.oid[])";
+  return oids.empty() ? "{}" : oids + "}";
 }
-std::string ColumnTypes(const std::string& oids) {
-  return "SELECT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = " + oids +
-         " AND a.attnum > 0 AND NOT a.attisdropped";
+constexpr char kOids[] = "ANY ($1::pg_catalog.oid[])";
+// The types of their columns. An array, so that no plan begins with all types that there are.
+std::string ColumnTypes() {
+  return std::string(
+             "ANY (ARRAY(SELECT DISTINCT a.atttypid FROM pg_catalog.pg_attribute a WHERE ") +
+         "a.attrelid = " + kOids + " AND a.attnum > 0 AND NOT a.attisdropped))";
+}
+
+std::string ViewsSql() {
+  const std::string oids = kOids;
+  return Digest("v.item",
+                "(SELECT " + Joined({"'r'", "w.oid", "w.xmin"}) +
+                    " AS item FROM pg_catalog.pg_rewrite w WHERE w.ev_class = " + oids +
+                    " UNION ALL SELECT " + Joined({"'f'", "f.oid", "f.xmin"}) +
+                    " FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_depend d ON d.refobjid = f.oid "
+                    "AND d.refclassid = 1255 AND d.classid = 2618 JOIN pg_catalog.pg_rewrite w "
+                    "ON w.oid = d.objid WHERE w.ev_class = " +
+                    oids + ") v");
 }
 
 // All but what types are made of; and whether they are made of any other.
-std::string WitnessSql(const PgRelations& relations) {
-  const std::string oids = Oids(relations);
-  const std::string types = ColumnTypes(oids);
+std::string WitnessSql(bool with_views) {
+  const std::string oids = kOids;
+  const std::string types = ColumnTypes();
   return "SELECT " +
          Digest(Joined({"c.oid", "c.relkind", "c.relfilenode", "c.relnamespace", "c.relname",
                         "n.nspname", "n.xmin"}),
@@ -92,29 +112,21 @@ std::string WitnessSql(const PgRelations& relations) {
                 "pg_catalog.pg_inherits h WHERE h.inhparent = " + oids) +
          ", " +
          Digest("u.item", "(SELECT " + Joined({"'t'", "t.oid", "t.xmin"}) +
-                              " AS item FROM pg_catalog.pg_type t WHERE t.oid IN (" + types +
-                              ") UNION ALL SELECT " + Joined({"'c'", "k.oid", "k.xmin"}) +
-                              " FROM pg_catalog.pg_cast k WHERE k.castsource IN (" + types +
-                              ")) u") +
-         ", " +
-         Digest("v.item",
-                "(SELECT " + Joined({"'r'", "w.oid", "w.xmin"}) +
-                    " AS item FROM pg_catalog.pg_rewrite w WHERE w.ev_class = " + oids +
-                    " UNION ALL SELECT " + Joined({"'f'", "f.oid", "f.xmin"}) +
-                    " FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_depend d ON d.refobjid = f.oid "
-                    "AND d.refclassid = 1255 AND d.classid = 2618 JOIN pg_catalog.pg_rewrite w "
-                    "ON w.oid = d.objid WHERE w.ev_class = " +
-                    oids + ") v") +
-         ", EXISTS (SELECT FROM pg_catalog.pg_type t WHERE t.oid IN (" + types +
-         ") AND (t.oid >= " + kFirstOid +
-         "::pg_catalog.oid OR t.typtype <> 'b' OR t.typcategory = 'A'))";
+                              " AS item FROM pg_catalog.pg_type t WHERE t.oid = " + types +
+                              " UNION ALL SELECT " + Joined({"'c'", "k.oid", "k.xmin"}) +
+                              " FROM pg_catalog.pg_cast k WHERE k.castsource = " + types + ") u") +
+         ", " + (with_views ? ViewsSql() : "''") +
+         ", (SELECT pg_catalog.bool_or(t.oid >= " + kFirstOid +
+         "::pg_catalog.oid OR t.typtype <> 'b' OR t.typcategory = 'A') "
+         "FROM pg_catalog.pg_type t WHERE t.oid = " +
+         types + ")";
 }
 
 // Of all that the types are made of.
-std::string TypesSql(const PgConnection& connection, const PgRelations& relations) {
-  return "WITH RECURSIVE used(oid) AS (" + ColumnTypes(Oids(relations)) +
-         " UNION SELECT p.part FROM used CROSS JOIN " + PgTypeParts(connection, "used.oid") +
-         " WHERE p.part <> 0) SELECT " +
+std::string TypesSql(const PgConnection& connection) {
+  return "WITH RECURSIVE used(oid) AS (SELECT t.oid FROM pg_catalog.pg_type t WHERE t.oid = " +
+         ColumnTypes() + " UNION SELECT p.part FROM used CROSS JOIN " +
+         PgTypeParts(connection, "used.oid") + " WHERE p.part <> 0) SELECT " +
          Digest("u.item",
                 "(SELECT " + Joined({"'t'", "t.oid", "t.xmin"}) +
                     " AS item FROM pg_catalog.pg_type t JOIN used ON used.oid = t.oid UNION ALL "
@@ -132,10 +144,14 @@ std::string TypesSql(const PgConnection& connection, const PgRelations& relation
 
 }  // namespace
 
+std::string PgRelation(uint32_t oid, const std::string& file) {
+  return std::to_string(oid) + ":" + file;
+}
+
 absl::StatusOr<PgRelations> ReadPgRelations(PgAsk ask, const std::string& display) {
   std::string sql(kRelations);
   sql.replace(sql.find("@FIRST"), 6, kFirstOid);
-  ASSIGN_OR_RETURN(const PgResult result, ask(sql));
+  ASSIGN_OR_RETURN(const PgResult result, ask(sql, {}));
   if (result.rows() != 1) return absl::InternalError("PostgreSQL does not say what is locked");
   ASSIGN_OR_RETURN(const int64_t moved, result.Int(0, 1));
   if (moved != 0) {
@@ -153,15 +169,18 @@ absl::StatusOr<PgRelations> ReadPgRelations(PgAsk ask, const std::string& displa
 }
 
 absl::StatusOr<PgWitness> ReadPgWitness(PgAsk ask, const PgConnection& connection,
-                                        const PgRelations& relations) {
+                                        const PgRelations& relations, bool with_views) {
+  static const std::string& kWithViews = *new std::string(WitnessSql(true));
+  static const std::string& kWithoutViews = *new std::string(WitnessSql(false));
+  const std::string oids = Oids(relations);
   const absl::Status silent = absl::InternalError("PostgreSQL says nothing of its catalogue");
-  ASSIGN_OR_RETURN(const PgResult row, ask(WitnessSql(relations)));
+  ASSIGN_OR_RETURN(const PgResult row, ask(with_views ? kWithViews : kWithoutViews, {oids}));
   if (row.rows() != 1) return silent;
   PgWitness witness{row.Text(0, 0), row.Text(0, 1), row.Text(0, 2), row.Text(0, 3), row.Text(0, 4)};
   // To plan it takes longer than all the rest, and most tables have no such types. A column that
   // has one by then shows in `columns`.
   if (row.Bool(0, 5)) {
-    ASSIGN_OR_RETURN(const PgResult parts, ask(TypesSql(connection, relations)));
+    ASSIGN_OR_RETURN(const PgResult parts, ask(TypesSql(connection), {oids}));
     if (parts.rows() != 1) return silent;
     witness.types += parts.Text(0, 0);
   }

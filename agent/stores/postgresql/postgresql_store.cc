@@ -20,6 +20,7 @@
 #include "agent/stores/postgresql/pg_volatile.h"
 #include "agent/stores/sql/described_columns.h"
 #include "agent/stores/sql/sql_table.h"
+#include "merkle/mutex.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
@@ -128,7 +129,9 @@ class PostgresqlStore final : public Store {
     RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(PgTable table, FindTable(*connection));
     RETURN_IF_ERROR(ReadPgColumns(*connection, &table));
+    RETURN_IF_ERROR(ReadPgKey(*connection, &table));
     described_.Remember(ColumnsOf(table));
+    RememberTable(table);
     ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
     ASSIGN_OR_RETURN(
@@ -162,6 +165,15 @@ class PostgresqlStore final : public Store {
     return FindPgTable(connection, name);
   }
 
+  void RememberTable(const PgTable& table) {
+    merkle::MutexLock lock(&mutex_);
+    described_table_ = table;
+  }
+  std::optional<PgTable> DescribedTable() const {
+    merkle::MutexLock lock(&mutex_);
+    return described_table_;
+  }
+
   static SqlTable Sql(const PgTable& table) {
     SqlTable sql{table.Display(), {}, {}, table.key, table.rows_estimate};
     for (const PgColumn& column : table.columns) {
@@ -186,13 +198,34 @@ class PostgresqlStore final : public Store {
   }
 
   // The table locked against TRUNCATE and rewriting before the snapshot is taken: those would show
-  // an old snapshot an empty table.
-  static absl::Status BeginSnapshot(PgConnection& connection, const PgTable& table) {
+  // an old snapshot an empty table. False if that is not allowed.
+  static absl::StatusOr<bool> BeginSnapshot(PgConnection& connection, const PgTable& table) {
     const bool lockable = table.kind == 'r' || table.kind == 'p' || table.kind == 'v';
     const absl::Status begun = connection.Begin({"", lockable ? table.Quoted() : ""});
     // Who may read some columns only may not lock.
-    if (lockable && absl::IsPermissionDenied(begun)) return connection.Begin();
-    return begun;
+    const bool is_denied = lockable && absl::IsPermissionDenied(begun);
+    RETURN_IF_ERROR(is_denied ? connection.Begin() : begun);
+    return lockable && !is_denied;
+  }
+
+  // Begins a scan's transaction, and finds the table in its snapshot. One that was described is
+  // locked at once. But if that is not what the name means in the snapshot, what to lock is looked
+  // for in a transaction before.
+  absl::StatusOr<PgTable> BeginScan(PgConnection& connection, bool* is_locked) {
+    if (const std::optional<PgTable> known = DescribedTable()) {
+      const absl::StatusOr<bool> begun = BeginSnapshot(connection, *known);
+      if (begun.ok()) {
+        *is_locked = *begun;
+        ASSIGN_OR_RETURN(PgTable table, FindTable(connection));
+        if (table.IsSameAs(*known)) return table;
+      } else if (!absl::IsNotFound(begun.status()) && !absl::IsInvalidArgument(begun.status())) {
+        return begun.status();
+      }
+    }
+    RETURN_IF_ERROR(connection.Begin());
+    ASSIGN_OR_RETURN(const PgTable found, FindTable(connection));
+    ASSIGN_OR_RETURN(*is_locked, BeginSnapshot(connection, found));
+    return FindPgTableAgain(connection, found);
   }
 
   // The path under which the scan's statements run. What is all ours runs under ours. `where` means
@@ -202,27 +235,38 @@ class PostgresqlStore final : public Store {
   // all that we add to such a statement names pg_catalog, operators too. That its user may run what
   // others have put into his path is as it is with all that he asks that database.
   std::string ScanPath(const PgTable& table) const {
-    return where_ || table.kind == 'v' ? table.UserPath() : "pg_catalog, pg_temp";
+    return RunsUnderUserPath(table) ? table.UserPath() : "pg_catalog, pg_temp";
   }
+  bool RunsUnderUserPath(const PgTable& table) const { return where_ || table.kind == 'v'; }
 
   // What the scan must find again at its end, and whether it reads foreign tables: behind a view,
   // among the partitions or in a condition too.
-  absl::StatusOr<PgScanProof> Prove(PgConnection& connection, const PgTable& table,
+  absl::StatusOr<PgScanProof> Prove(PgConnection& connection, const PgTable& table, bool is_locked,
                                     const std::string& select, bool* is_foreign) const {
-    // Planning it locks all that it reads.
-    ASSIGN_OR_RETURN(
-        const PgResult plan,
-        connection.QueryUnder(ScanPath(table), "EXPLAIN (FORMAT JSON, COSTS OFF) " + select));
-    *is_foreign = false;
-    for (int i = 0; i < plan.rows(); ++i) {
-      if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) *is_foreign = true;
-    }
-    const auto ask = [&](const std::string& sql) { return connection.Query(sql); };
+    const auto ask = [&](const std::string& sql, const std::vector<std::string>& parameters) {
+      return connection.Ask(sql, parameters);
+    };
     PgScanProof proof;
     proof.display = Printable(table.Display());
-    proof.may_call_functions = where_ || table.kind == 'v';
-    ASSIGN_OR_RETURN(proof.relations, ReadPgRelations(ask, proof.display));
-    ASSIGN_OR_RETURN(proof.witness, ReadPgWitness(ask, connection, proof.relations));
+    proof.may_call_functions = RunsUnderUserPath(table);
+    *is_foreign = false;
+    const bool is_plain = table.kind == 'r' && !table.has_children && !table.has_expressions;
+    if (is_plain && is_locked && !where_) {
+      proof.relations.insert(PgRelation(table.oid, table.file));
+    } else {
+      // Planning it locks all that it reads.
+      connection.Doubt();
+      ASSIGN_OR_RETURN(
+          const PgResult plan,
+          connection.QueryUnder(ScanPath(table), "EXPLAIN (FORMAT JSON, COSTS OFF) " + select));
+      for (int i = 0; i < plan.rows(); ++i) {
+        if (plan.Text(i, 0).find("Foreign Scan\"") != std::string::npos) *is_foreign = true;
+      }
+      RETURN_IF_ERROR(connection.ReadBack());
+      ASSIGN_OR_RETURN(proof.relations, ReadPgRelations(ask, proof.display));
+    }
+    ASSIGN_OR_RETURN(proof.witness,
+                     ReadPgWitness(ask, connection, proof.relations, proof.may_call_functions));
     return proof;
   }
 
@@ -231,22 +275,24 @@ class PostgresqlStore final : public Store {
     std::vector<std::unique_ptr<PgConnection>> connections(1);
     ASSIGN_OR_RETURN(connections[0], ConnectPatiently());
     PgConnection& first = *connections[0];
-    RETURN_IF_ERROR(first.Begin());
-    ASSIGN_OR_RETURN(PgTable found, FindTable(first));
+    bool is_locked = false;
+    ASSIGN_OR_RETURN(PgTable table, BeginScan(first, &is_locked));
+    RETURN_IF_ERROR(ReadPgColumns(first, &table));
+    if (RunsUnderUserPath(table) && table.user_path.empty()) {
+      ASSIGN_OR_RETURN(table.user_path, ReadPgUserPath(first));
+    }
     std::string restriction = where_ ? "(" + *where_ + "\n)" : "";
     const std::string where = restriction.empty() ? "" : " WHERE " + restriction;
     if (condition != nullptr) {
-      RETURN_IF_ERROR(ReadPgColumns(first, &found));
-      ASSIGN_OR_RETURN(const std::string more, condition(first, found));
+      ASSIGN_OR_RETURN(const std::string more, condition(first, table));
       restriction += (restriction.empty() ? "" : " AND ") + more;
     }
-    RETURN_IF_ERROR(BeginSnapshot(first, found));
-    ASSIGN_OR_RETURN(const PgTable table, ReadPgTableAgain(first, found));
     RETURN_IF_ERROR(described_.Check(table.Display(), columns, ColumnsOf(table)));
     std::vector<PgForm> forms;
     ASSIGN_OR_RETURN(const std::string select, Select(table, columns, &forms));
     bool is_foreign = false;
-    ASSIGN_OR_RETURN(PgScanProof proof, Prove(first, table, select + where, &is_foreign));
+    ASSIGN_OR_RETURN(PgScanProof proof,
+                     Prove(first, table, is_locked, select + where, &is_foreign));
     ASSIGN_OR_RETURN(const std::string moving, Moving(first, table, select));
     std::vector<std::string> conditions = {restriction};
     if (restriction.empty() && !is_foreign) {
@@ -258,7 +304,8 @@ class PostgresqlStore final : public Store {
                            ") TO STDOUT (FORMAT binary)");
     }
     if (proof.may_call_functions) {
-      RETURN_IF_ERROR(first.Run("SET LOCAL search_path = " + ScanPath(table)));
+      RETURN_IF_ERROR(first.Run("SET LOCAL search_path = " + ScanPath(table) +
+                                "; SET LOCAL plan_cache_mode = DEFAULT"));
     }
     if (condition != nullptr) RETURN_IF_ERROR(first.Run(kPgLookupPlans));
     return StartPgScan(std::move(connections), std::move(statements), std::move(forms),
@@ -271,6 +318,7 @@ class PostgresqlStore final : public Store {
                                      const std::string& select) const {
     const auto ask = [&](const std::string& sql) { return connection.Query(sql); };
     const auto plan_of = [&](const std::string& sql) {
+      connection.Doubt();
       return connection.QueryUnder(ScanPath(table), sql);
     };
     const std::string explain = "EXPLAIN (VERBOSE, COSTS OFF, FORMAT JSON) " + select;
@@ -345,19 +393,20 @@ class PostgresqlStore final : public Store {
     if (wanted == 1 || !has_pages || first.server_version() < kTidRangeScans) {
       return std::vector<std::string>{""};
     }
-    // Who may read some columns only may not name ctid.
-    ASSIGN_OR_RETURN(
-        const PgResult allowed,
-        first.Query("SELECT pg_catalog.has_table_privilege($1::pg_catalog.oid, 'SELECT')",
-                    {std::to_string(table.oid)}));
-    if (!allowed.Bool(0, 0)) return std::vector<std::string>{""};
-    ASSIGN_OR_RETURN(const PgResult exported,
-                     first.Query("SELECT pg_catalog.pg_export_snapshot()"));
-    // After the export: what the snapshot sees is in these pages.
-    ASSIGN_OR_RETURN(const std::vector<uint64_t> pages, ReadPgPages(first, table.oid));
+    // What the snapshot sees is in these pages.
+    ASSIGN_OR_RETURN(const std::vector<uint64_t> pages,
+                     ReadPgPages(first, table.oid, !table.HasPages()));
     const uint64_t most = pages.empty() ? 0 : *std::max_element(pages.begin(), pages.end());
     const uint64_t all = std::accumulate(pages.begin(), pages.end(), uint64_t{0});
     const uint64_t useful = connections_ ? most : all / kPagesPerConnection + 1;
+    if (useful <= 1) return std::vector<std::string>{""};
+    // Who may read some columns only may not name ctid.
+    ASSIGN_OR_RETURN(
+        const PgResult allowed,
+        first.Ask("SELECT pg_catalog.has_table_privilege($1::pg_catalog.oid, 'SELECT')",
+                  {std::to_string(table.oid)}));
+    if (!allowed.Bool(0, 0)) return std::vector<std::string>{""};
+    ASSIGN_OR_RETURN(const PgResult exported, first.Ask("SELECT pg_catalog.pg_export_snapshot()"));
     RETURN_IF_ERROR(Join(exported.Text(0, 0), std::min(wanted, useful), connections));
     return PgPageRanges(pages, PgRangeCount(pages, connections->size()));
   }
@@ -397,6 +446,8 @@ class PostgresqlStore final : public Store {
   std::stop_token stop_;
 
   DescribedColumns described_;
+  mutable merkle::Mutex mutex_;
+  std::optional<PgTable> described_table_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "agent/stores/sql/server_line.h"
 
 #include <fcntl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 
-#include <random>
+#include <cstdint>
+
+#include "merkle/check.h"
 
 namespace driftwood::agent {
 
@@ -17,9 +20,11 @@ absl::Status ServerLine::Follow(int socket) {
 
 void ServerLine::Cut() { ::shutdown(socket_.get(), SHUT_RDWR); }
 
+// A std::random_device asks the processor first what it can, for which a virtual machine is left.
 std::string NewTransactionMark() {
-  std::random_device random;
-  return std::to_string(random()) + "." + std::to_string(random());
+  uint64_t mark = 0;
+  DRIFTWOOD_CHECK(::getrandom(&mark, sizeof mark, 0) == sizeof mark);  // so few come at once
+  return std::to_string(mark >> 32) + "." + std::to_string(static_cast<uint32_t>(mark));
 }
 
 }  // namespace driftwood::agent

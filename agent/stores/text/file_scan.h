@@ -24,7 +24,8 @@ namespace driftwood::agent {
 struct FileScanOptions {
   ChunkOptions chunks;
   WallClock clock = SystemWallClock();
-  int standard_input = -1;  // TextInputOptions
+  int standard_input = -1;                       // TextInputOptions
+  std::shared_ptr<const SpooledText> spooled{};  // TextInputOptions
 };
 
 // One format's parser. Constant: several threads decode at once.

@@ -94,11 +94,13 @@ absl::StatusOr<std::unique_ptr<TextFile>> TextInput::Open(std::stop_token stop) 
 }
 
 bool TextInput::IsUnchanged(std::string_view reading, std::string_view position) const {
+  if (options_.spooled != nullptr) return false;
   if (IsStandardInput(options_.path) || IsPipe(options_.path)) return false;
   return FileSnapshot::IsUnchanged(options_.path, reading, position);
 }
 
 std::string TextInput::Name() const {
+  if (options_.spooled != nullptr) return options_.path;
   return IsStandardInput(options_.path) ? "stdin" : options_.path;
 }
 

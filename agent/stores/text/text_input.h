@@ -7,6 +7,7 @@
 //   regular file -> watch ---------------------------------> TextFile    plain UTF-8
 //   regular file -> watch -> decompress -> transcode -> spool -> TextFile
 //   pipe, stdin  ----------> decompress -> transcode -> spool -> TextFile
+//   spooled before ------------------------------> spool -> TextFile    what a program gave
 //
 // The spool of a file is made anew once the file has changed. That of a pipe or of stdin is made
 // once: describing, scanning and re-reading see the same text. If it could not be made, that stays
@@ -29,23 +30,25 @@
 
 namespace driftwood::agent {
 
-struct TextInputOptions {
-  std::string path;
-  std::optional<Encoding> encoding;  // as its URL says
-  WallClock clock = SystemWallClock();
-  int standard_input = -1;  // the descriptor that "-" stands for; -1: none
-  SpoolOptions spool;
-};
-
 // A text that was spooled, and what is known of where it came from.
 struct SpooledText {
-  std::shared_ptr<const FileSnapshot> file;  // null: a pipe
+  std::shared_ptr<const FileSnapshot> file;  // null: a pipe, or what a program gave
   std::unique_ptr<const Spool> spool;
   // How the file had changed once all of it was read, and why what was read is not proven to be of
   // one state. Empty: it is.
   std::string change;
   std::string not_one_state;
   std::string identity;  // as TextFile's
+};
+
+struct TextInputOptions {
+  std::string path;
+  std::optional<Encoding> encoding;  // as its URL says
+  WallClock clock = SystemWallClock();
+  int standard_input = -1;  // the descriptor that "-" stands for; -1: none
+  SpoolOptions spool;
+  // The text itself, in UTF-8; then `path` is only its name in messages.
+  std::shared_ptr<const SpooledText> spooled{};
 };
 
 // One opening of it, for one scan. Any thread.
@@ -78,7 +81,9 @@ class TextFile final : public ByteSource {
 
 class TextInput {
  public:
-  explicit TextInput(TextInputOptions options) : options_(std::move(options)) {}
+  explicit TextInput(TextInputOptions options) : options_(std::move(options)) {
+    if (options_.spooled != nullptr) stream_ = options_.spooled;
+  }
 
   // May take as long as reading all of it. Errors as of FileWatch::Begin(), DecodeText() and Spool;
   // Aborted: it changed while it was read, and made no sense. Once `stop` is requested, by any
@@ -100,7 +105,7 @@ class TextInput {
   const TextInputOptions options_;
 
   merkle::Mutex mutex_;
-  std::optional<absl::StatusOr<Spooled>> stream_ DRIFTWOOD_GUARDED_BY(mutex_);
+  std::optional<absl::StatusOr<Spooled>> stream_ DRIFTWOOD_GUARDED_BY(mutex_);  // what is kept
   Spooled of_file_ DRIFTWOOD_GUARDED_BY(mutex_);  // the last spool of a file
 };
 

@@ -215,6 +215,8 @@ void Confirmation::Judge(Candidate* candidate, Seen seen) {
 }
 
 std::vector<Candidate>::const_iterator Confirmation::AtOrAfter(const std::string& key) const {
+  // Where very many diverge, most of them lie behind all that is within reach.
+  if (candidates_.empty() || candidates_.back().found.key < key) return candidates_.end();
   return std::lower_bound(
       candidates_.begin(), candidates_.end(), key,
       [](const Candidate& a, const std::string& wanted) { return a.found.key < wanted; });
@@ -282,7 +284,10 @@ absl::Status CheckReading(const std::vector<std::string>& keys,
                           const std::vector<FoundRecord>& found) {
   auto next = keys.begin();
   for (const FoundRecord& record : found) {
-    next = std::lower_bound(next, keys.end(), record.key);
+    // Nearly always it is the next one.
+    if (next != keys.end() && *next < record.key) {
+      next = std::lower_bound(next, keys.end(), record.key);
+    }
     if (next == keys.end() || *next != record.key) {
       return absl::InternalError(
           "its agent named a record that it was not asked for, or named one twice");

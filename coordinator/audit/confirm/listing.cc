@@ -64,21 +64,23 @@ bool SameValue(const merkle::Value& a, const merkle::Value& b) {
 }
 
 // Column c differs if two replicas hold different values there.
-std::vector<bool> DifferingColumns(const ReportRecord& record, size_t columns) {
-  std::vector<bool> differs(columns, false);
+void SetDifferingColumns(size_t columns, ReportRecord* record) {
+  record->differs.assign(columns, false);
   const std::vector<merkle::Value>* first = nullptr;
-  for (const auto& values : record.values) {
+  for (const auto& values : record->values) {
     if (!values) continue;
     if (first == nullptr) first = &*values;
-    for (size_t c = 0; c < columns; ++c)
-      differs[c] = differs[c] || !SameValue((*values)[c], (*first)[c]);
+    for (size_t c = 0; c < columns; ++c) {
+      if (!SameValue((*values)[c], (*first)[c])) record->differs[c] = true;
+    }
   }
-  return differs;
 }
 
 // The values that replica `name` holds now, and a note if they are not those that were compared.
 void AddReplicaValues(const std::string& name, const std::optional<merkle::Digest>& state,
-                      const FoundRecord* found, size_t columns, size_t i, ReportRecord* record) {
+                      const FoundRecord* found, size_t columns, ReportRecord* record,
+                      std::optional<std::vector<merkle::Value>>* values) {
+  if (found == nullptr || found->value_too_long) values->reset();
   if (found == nullptr) {
     if (state) record->notes.push_back(name + ": the record has gone since it was compared");
     return;
@@ -89,13 +91,14 @@ void AddReplicaValues(const std::string& name, const std::optional<merkle::Diges
                             "with those before them)");
     return;
   }
-  absl::StatusOr<std::vector<merkle::Value>> values = merkle::DecodeValues(found->value, columns);
-  if (!values.ok()) {
-    record->notes.push_back(
-        name + ": its values could not be decoded: " + std::string(values.status().message()));
+  if (!*values) values->emplace();
+  const absl::Status decoded = merkle::DecodeValues(found->value, columns, &**values);
+  if (!decoded.ok()) {
+    values->reset();
+    record->notes.push_back(name +
+                            ": its values could not be decoded: " + std::string(decoded.message()));
     return;
   }
-  record->values[i] = *std::move(values);
   if (!state) {
     record->notes.push_back(name + ": the record has appeared since it was compared");
   } else if (found->digest != *state) {
@@ -123,30 +126,34 @@ merkle::Schema ReportSchema(merkle::Schema schema) {
   return schema;
 }
 
-ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
-                              const VersionMaker& versions,
-                              const std::vector<std::string>& source_names) {
-  ReportRecord record;
-  record.key = MakeReportKey(listed.found->key, schema.key_columns());
-  record.status = listed.status;
-  if (listed.differs != nullptr) record.differs = *listed.differs;
-  for (const auto& state : *listed.states) {
-    record.states.push_back(state ? std::optional(versions.Version(*state)) : std::nullopt);
+void SetReportRecord(const ListedKey& listed, const merkle::Schema& schema,
+                     const VersionMaker& versions, const std::vector<std::string>& source_names,
+                     ReportRecord* record) {
+  SetReportKey(listed.found->key, schema.key_columns(), &record->key);
+  record->status = listed.status;
+  record->copies.clear();
+  record->differs.clear();
+  if (listed.differs != nullptr) record->differs = *listed.differs;
+  record->states.resize(listed.states->size());
+  for (size_t i = 0; i < record->states.size(); ++i) {
+    const std::optional<merkle::Digest>& state = (*listed.states)[i];
+    record->states[i] = state ? std::optional(versions.Version(*state)) : std::nullopt;
   }
+  record->duplicates.clear();
   if (listed.duplicates != nullptr) {
     for (const Duplicate& duplicate : *listed.duplicates) {
-      ReportDuplicate& entry = record.duplicates.emplace_back();
+      ReportDuplicate& entry = record->duplicates.emplace_back();
       entry.replica = duplicate.replica;
       for (const Duplicate::Held& held : duplicate.held) {
         entry.held.emplace_back(source_names.at(held.source), versions.Version(held.digest));
       }
     }
   }
+  record->notes.clear();
   if (listed.outside_filter) {
-    record.notes.push_back(
+    record->notes.push_back(
         "no replica has it under its filter any more; this is what there is without the filters");
   }
-  return record;
 }
 
 absl::Status CountDivergences(const WalkResult& result, const Confirmation& confirmation,
@@ -284,7 +291,7 @@ std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size
   return result;
 }
 
-std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed) {
+std::vector<std::string> KeysWithoutCopies(std::span<const ListedKey> listed) {
   std::vector<std::string> keys;
   for (const ListedKey& one : listed) {
     if (one.copies == nullptr) keys.push_back(one.found->key);
@@ -292,12 +299,12 @@ std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed)
   return keys;
 }
 
-void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed,
-               std::vector<ReportRecord>* records) {
+void AddCopies(std::span<const ListedKey> listed, const Readings& indexed,
+               std::span<ReportRecord> records) {
   std::vector<RecordCursor> cursors = CursorsOf(indexed);
   for (size_t r = 0; r < listed.size(); ++r) {
     const States& states = *listed[r].states;
-    std::vector<std::optional<uint64_t>>& copies = (*records)[r].copies;
+    std::vector<std::optional<uint64_t>>& copies = records[r].copies;
     copies.resize(states.size());
     for (size_t i = 0; i < states.size(); ++i) {
       if (!states[i]) {
@@ -313,44 +320,46 @@ void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed,
   }
 }
 
-void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
+void AddValues(std::span<const ListedKey> listed, const Readings& found,
                const merkle::Schema& schema, const std::vector<std::string>& replicas,
-               std::vector<ReportRecord>* records) {
+               std::span<ReportRecord> records) {
   const size_t columns = schema.values.size();
   std::vector<RecordCursor> cursors = CursorsOf(found);
   for (size_t r = 0; r < listed.size(); ++r) {
-    ReportRecord& record = (*records)[r];
+    ReportRecord& record = records[r];
     record.values.resize(found.size());
+    if (found.empty()) continue;
     for (size_t i = 0; i < found.size(); ++i) {
       const std::string& name = replicas[i];
+      // What there is without the filters has no values.
+      if (!found[i].ok() || listed[r].outside_filter) record.values[i].reset();
       if (!found[i].ok()) {
         record.notes.push_back(name + ": its values could not be read");
-        continue;
+      } else if (!listed[r].outside_filter) {
+        AddReplicaValues(name, (*listed[r].states)[i], cursors[i].Find(listed[r].found->key),
+                         columns, &record, &record.values[i]);
       }
-      if (listed[r].outside_filter) continue;  // what there is without the filters has no values
-      AddReplicaValues(name, (*listed[r].states)[i], cursors[i].Find(listed[r].found->key), columns,
-                       i, &record);
     }
     // Of fewer values than there are they would say too little.
     bool all_known = record.duplicates.empty();
     for (size_t i = 0; i < found.size(); ++i) {
       all_known = all_known && (record.values[i] || !(*listed[r].states)[i]);
     }
-    if (all_known) record.differs = DifferingColumns(record, columns);
+    if (all_known) SetDifferingColumns(columns, &record);
   }
 }
 
-void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
+void AddAlike(std::span<const ListedKey> listed, const AlikeKeys& alike,
               const merkle::Schema& schema, const std::vector<std::string>& replicas,
-              std::vector<ReportRecord>* records) {
+              std::span<ReportRecord> records) {
   const size_t columns = schema.key.size();
   for (size_t r = 0; r < listed.size(); ++r) {
     for (size_t i = 0; i < alike.size(); ++i) {
       const auto found = alike[i].find(listed[r].found->key);
       if (found == alike[i].end() || (*listed[r].states)[i]) continue;
-      (*records)[r].notes.push_back(
-          replicas[i] + ": it holds " + KeyInWords(found->second, columns) +
-          ", which its collation considers equal to " + KeyInWords(found->first, columns));
+      records[r].notes.push_back(replicas[i] + ": it holds " + KeyInWords(found->second, columns) +
+                                 ", which its collation considers equal to " +
+                                 KeyInWords(found->first, columns));
     }
   }
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,11 @@ struct ListedKey {
 // As reports have it: a multiset's key is the column '*'.
 merkle::Schema ReportSchema(merkle::Schema schema);
 
-// `source_names`: of all sources, within their replica; empty where no replica has several.
-ReportRecord MakeReportRecord(const ListedKey& listed, const merkle::Schema& schema,
-                              const VersionMaker& versions,
-                              const std::vector<std::string>& source_names);
+// All of `record` but its values, over whatever it was, whose memory is used again. `source_names`:
+// of all sources, within their replica; empty where no replica has several.
+void SetReportRecord(const ListedKey& listed, const merkle::Schema& schema,
+                     const VersionMaker& versions, const std::vector<std::string>& source_names,
+                     ReportRecord* record);
 
 // Fills `total`, `statuses`, `missing`, `changed` and `duplicate`: keys inside runs included,
 // listed or not.
@@ -67,27 +69,27 @@ absl::StatusOr<std::vector<std::string>> CheckTotals(const WalkResult& result,
 std::optional<ReportColumns> CountColumns(const Confirmation& confirmation, size_t columns);
 
 // Of a multiset's divergences that were not re-read, the keys.
-std::vector<std::string> KeysWithoutCopies(const std::vector<ListedKey>& listed);
+std::vector<std::string> KeysWithoutCopies(std::span<const ListedKey> listed);
 
 // Fills the copies of `records`, which stand for `listed`: as last read, else from `indexed`, what
 // the indexes that were compared say of KeysWithoutCopies(). `indexed` by replica.
-void AddCopies(const std::vector<ListedKey>& listed, const Readings& indexed,
-               std::vector<ReportRecord>* records);
+void AddCopies(std::span<const ListedKey> listed, const Readings& indexed,
+               std::span<ReportRecord> records);
 
-// Fills values, notes and, where the values say so, differing columns of `records`, which stand for
-// `listed`. `found` and `replicas`, their names, by replica; a reading that failed has its note in
-// every record.
-void AddValues(const std::vector<ListedKey>& listed, const Readings& found,
+// Sets values, and adds notes and, where the values say so, differing columns of `records`, which
+// stand for `listed`. `found` and `replicas`, their names, by replica; a reading that failed has
+// its note in every record. Nothing in `found`: no values were asked for, and none are there.
+void AddValues(std::span<const ListedKey> listed, const Readings& found,
                const merkle::Schema& schema, const std::vector<std::string>& replicas,
-               std::vector<ReportRecord>* records);
+               std::span<ReportRecord> records);
 
 // By replica: keys that it lacks, and those that it holds in their place, taking both for equal.
 using AlikeKeys = std::vector<std::map<std::string, std::string>>;
 
 // Says so in the notes of `records`, which stand for `listed`, of `replicas`.
-void AddAlike(const std::vector<ListedKey>& listed, const AlikeKeys& alike,
+void AddAlike(std::span<const ListedKey> listed, const AlikeKeys& alike,
               const merkle::Schema& schema, const std::vector<std::string>& replicas,
-              std::vector<ReportRecord>* records);
+              std::span<ReportRecord> records);
 // Once for each of `replicas`.
 std::vector<std::string> AlikeWarnings(const AlikeKeys& alike, const merkle::Schema& schema,
                                        const std::vector<std::string>& replicas);

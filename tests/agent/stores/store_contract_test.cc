@@ -87,6 +87,18 @@ std::string WriteSqlite(const std::filesystem::path& folder) {
   return "sqlite:" + path + "?table=t";
 }
 
+// What it writes is what the file of JSON Lines holds.
+std::string WriteProgram(const std::filesystem::path& folder) {
+  WriteJsonl(folder);
+  const std::string path = WriteFile(
+      folder / "t.sh",
+      "#!/bin/sh\n[ \"$1\" = scan ] || exit 64\necho '{\"driftwood\": 1, \"snapshot\": true}'\n"
+      "cat '" +
+          (folder / "t.jsonl").string() + "'\necho '{\"end\": 4}'\n");
+  std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  return "exec:" + path + "?key=id";
+}
+
 // Needs a server: empty where there is none.
 std::string WriteMariadb(const std::filesystem::path& /*folder*/) {
   testing::MariadbServer* const server = testing::MariadbServer::Get();
@@ -238,6 +250,7 @@ TEST_P(StoreContractTest, ABatchAfterTheEndIsStillTheEnd) {
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
                          ::testing::Values(Format{"Csv", WriteCsv}, Format{"Tsv", WriteTsv},
                                            Format{"Jsonl", WriteJsonl},
+                                           Format{"Program", WriteProgram},
                                            Format{"Sqlite", WriteSqlite},
                                            Format{"Mariadb", WriteMariadb}),
                          [](const auto& test) { return std::string(test.param.name); });
@@ -245,13 +258,14 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
 TEST(OpenStoreTest, AnUnknownSchemeIsRefusedWithTheKnownOnes) {
   const auto store = OpenStore({"parquet", "x", {}});
   EXPECT_EQ(store.status().code(), absl::StatusCode::kInvalidArgument);
-  for (const char* scheme : {"csv", "tsv", "jsonl", "sqlite", "lmdb", "postgresql", "mysql"}) {
+  for (const char* scheme :
+       {"csv", "tsv", "jsonl", "sqlite", "lmdb", "exec", "postgresql", "mysql"}) {
     EXPECT_NE(store.status().message().find(scheme), absl::string_view::npos) << scheme;
   }
 }
 
 TEST(OpenStoreTest, OpeningTouchesNothing) {
-  for (const char* scheme : {"csv", "tsv", "jsonl", "sqlite", "lmdb"}) {
+  for (const char* scheme : {"csv", "tsv", "jsonl", "sqlite", "lmdb", "exec"}) {
     const auto store = OpenStore({scheme, "/nowhere/at/all", {}});
     ASSERT_TRUE(store.ok()) << store.status();
     EXPECT_EQ((*store)->Describe().status().code(), absl::StatusCode::kNotFound) << scheme;

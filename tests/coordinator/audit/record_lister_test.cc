@@ -145,6 +145,41 @@ TEST_F(RecordListerTest, WithoutRoomOnTheDiskTheReportSaysThatNotAllAreListed) {
   EXPECT_FALSE(report.listing.ok());
 }
 
+// So it has been read in vain where the rows of the first have no room.
+TEST_F(RecordListerTest, TheNextBatchIsAskedForBeforeRowsAreMadeOfTheFirst) {
+  Compare(30'000, 10'000);
+  plan_.explain = false;
+  plan_.recheck.enabled = false;
+  options_.records_held_max = 2;
+  options_.records_folder = folder_.path() / "missing";
+  const Report report = Run();
+  EXPECT_EQ(report.listed(), 2u);
+  EXPECT_EQ(peers_[1]->reads, 2);
+  EXPECT_EQ(peers_[1]->keys_read, 10'000u);
+}
+
+// As of a large file without lookup by key, which is scanned for each batch.
+TEST_F(RecordListerTest, WhatTakesLongToReadIsReadInLongerBatchesOneAtATime) {
+  constexpr int64_t kRows = 30'000;
+  Compare(kRows, 0);
+  FakePeer::Rows rows;
+  for (int64_t id = 1; id <= kRows; ++id) rows[id] = std::string(2048, 'v');
+  peers_[1]->SetRows(rows);
+  plan_.explain = false;
+  plan_.recheck.enabled = false;
+  options_.records_held_max = 2;
+  std::vector<size_t> batches;
+  peers_[1]->twist_read = [&](std::vector<FoundRecord>* records) {
+    time_ += 100;
+    batches.push_back(records->size());
+  };
+  const Report report = Run();
+  EXPECT_EQ(report.listed(), static_cast<uint64_t>(kRows));
+  // The second was asked for before that was known of the first.
+  ASSERT_EQ(batches.size(), 3u);
+  EXPECT_GT(batches[2], batches[1]);
+}
+
 TEST_F(RecordListerTest, AFailureOfOneSourceIsToldOnce) {
   Compare(30'000, 10'000);
   plan_.explain = false;

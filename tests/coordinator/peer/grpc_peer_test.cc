@@ -281,6 +281,29 @@ TEST_F(GrpcPeerTest, AnUnknownDatasetIsNotFound) {
   EXPECT_EQ(description.status().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(GrpcPeerTest, TheNextPeerHasTheChannelOfOneWhoseCallsAllSucceeded) {
+  FakeAgent* const agent = Serve(ManyRows(3));
+  GrpcPeerOptions options = Options();
+  options.channels = std::make_shared<GrpcChannels>();
+  std::shared_ptr<grpc::Channel> first;
+  for (int i = 0; i < 2; ++i) {
+    {
+      GrpcPeer peer(options);
+      EXPECT_EQ(options.channels->Take(address_), nullptr);
+      EXPECT_TRUE(peer.Describe().ok());
+    }
+    std::shared_ptr<grpc::Channel> kept = options.channels->Take(address_);
+    ASSERT_NE(kept, nullptr);
+    EXPECT_TRUE(i == 0 || kept == first);
+    first = kept;
+    options.channels->Give(address_, std::move(kept));
+  }
+  agent->answers_hang = true;
+  options.describe_timeout = milliseconds(100);
+  EXPECT_EQ(GrpcPeer(options).Describe().status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(options.channels->Take(address_), nullptr);
+}
+
 TEST_F(GrpcPeerTest, NobodyThereIsUnavailableAtOnce) {
   address_ = "unix:" + (folder_ / "nobody").string();
   const auto description = GrpcPeer(Options()).Describe();

@@ -398,7 +398,7 @@ TEST_F(MalformedReportTest, AChangedByteIsNeverPassedOver) {
   for (int i = 0; i < 1000; ++i) {
     std::string changed = text_;
     changed[random() % changed.size()] =
-        static_cast<char>(random() % 4 == 0 ? random() : "0\"{}[],:1ntf"[random() % 12]);
+        random() % 4 == 0 ? static_cast<char>(random()) : "0\"{}[],:1ntf"[random() % 12];
     const absl::StatusOr<Report> read = ReadReport(changed);
     if (!read.ok()) continue;
     ASSERT_EQ(nlohmann::json::parse(Render(*read, ReportFormat::kJson)),

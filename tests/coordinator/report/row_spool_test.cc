@@ -77,7 +77,7 @@ TEST_F(RowSpoolTest, ManyBlocksAreReadInTheirOrderAndTwice) {
   const std::unique_ptr<RowSpool> spool = Create(1, 0);
   constexpr int64_t kRows = 5000;  // some blocks of 256 KiB
   for (int64_t id = 0; id < kRows; ++id) {
-    ASSERT_TRUE(spool->Add(RowOf(id, std::string(id % 701, 'n'))).ok());
+    ASSERT_TRUE(spool->Add(RowOf(id, std::string(static_cast<size_t>(id % 701), 'n'))).ok());
   }
   EXPECT_EQ(spool->rows(), static_cast<uint64_t>(kRows));
   ASSERT_TRUE(spool->Flush().ok());

@@ -34,6 +34,19 @@ TEST(ConfigReaderTest, MembersAreReadByTheirKinds) {
   EXPECT_THAT(MistakeLines("f.toml", config.mistakes), IsEmpty());
 }
 
+TEST(ConfigReaderTest, CountsAreWholeNumbers) {
+  ParsedConfig config = ParseConfig("good = [404, 0]\nbad = [1, -1, \"2\", 1.5]\nof = {}\n");
+  ConfigReader reader(config.root, "", &config.mistakes);
+  EXPECT_THAT(*reader.Counts("good"), ElementsAre(404u, 0u));
+  EXPECT_EQ(reader.Counts("nosuch"), std::nullopt);
+  EXPECT_THAT(MistakeLines("f.toml", config.mistakes), IsEmpty());
+  reader.Counts("bad");
+  EXPECT_EQ(MistakeLines("f.toml", config.mistakes).size(), 3u);
+  EXPECT_TRUE(reader.HasTable("of"));
+  EXPECT_FALSE(reader.HasTable("good"));
+  EXPECT_FALSE(reader.HasTable("nosuch"));
+}
+
 TEST(ConfigReaderTest, AllMistakesAreSaidWithTheirPlaces) {
   ParsedConfig config = ParseConfig(
       "nmae = 1\nflag = \"yes\"\ncount = -3\nlist = [\"a\", 2]\n[table]\nodd = 1979-05-27\n");

@@ -47,11 +47,11 @@ TEST_F(ListingTest, ValuesDifferWhereTheirEncodingsDo) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Found(0, nan, 0.0);
   Found(1, -nan, 1.0);
-  AddValues({listed_}, found_, schema_, report_.ReplicaNames(), &report_.records);
+  AddValues({&listed_, 1}, found_, schema_, report_.ReplicaNames(), report_.records);
   EXPECT_THAT(report_.records[0].differs, ElementsAre(false, true));
   Found(0, nan, -0.0);
   Found(1, 1.5, 0.0);
-  AddValues({listed_}, found_, schema_, report_.ReplicaNames(), &report_.records);
+  AddValues({&listed_, 1}, found_, schema_, report_.ReplicaNames(), report_.records);
   EXPECT_THAT(report_.records[0].differs, ElementsAre(true, false));
 }
 
@@ -60,7 +60,7 @@ TEST_F(ListingTest, AValueThatWasTooLongToSendIsSaidSo) {
   Found(1, 1, 2);
   (*found_[1])[0].value.clear();
   (*found_[1])[0].value_too_long = true;
-  AddValues({listed_}, found_, schema_, report_.ReplicaNames(), &report_.records);
+  AddValues({&listed_, 1}, found_, schema_, report_.ReplicaNames(), report_.records);
   EXPECT_TRUE(report_.records[0].values[0]);
   EXPECT_FALSE(report_.records[0].values[1]);
   EXPECT_THAT(report_.records[0].notes, ElementsAre(HasSubstr("right: its values are too long")));

@@ -1,0 +1,30 @@
+// Keys as a program is asked for them, and what it answers.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/source/source_value.h"
+
+namespace driftwood::agent {
+
+// Whether the program can be asked for keys of such values: texts, whole numbers, uuids. Of others
+// there is more than one spelling, and no telling which is the program's.
+bool CanBeAskedFor(std::span<const std::vector<SourceValue>> keys);
+
+// A line for each key: {"id":42}. Of keys that can be asked for.
+std::string KeyLines(const std::vector<std::string>& names,
+                     std::span<const std::vector<SourceValue>> keys);
+
+// The records among `answers`, one a line: without the lines of keys that are gone. `name` is the
+// program's, for messages. DataLoss: not one line for each key, or the record of another key.
+// FailedPrecondition: it does not know of a key whether it is there. InvalidArgument: a line that
+// is neither.
+absl::StatusOr<std::string> RecordsOf(const std::string& name, std::string_view answers,
+                                      const std::vector<std::string>& names,
+                                      std::span<const std::vector<SourceValue>> keys);
+
+}  // namespace driftwood::agent

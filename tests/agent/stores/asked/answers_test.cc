@@ -1,0 +1,81 @@
+#include "agent/stores/asked/answers.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace driftwood::agent {
+namespace {
+
+using Kind = SourceValue::Kind;
+using Keys = std::vector<std::vector<SourceValue>>;
+using ::testing::HasSubstr;
+
+const Keys& TwoKeys() {
+  static const Keys keys = {{SourceValue::Int64(1), SourceValue::Text("a\"b")},
+                            {SourceValue::Int64(-2), SourceValue::Text("ü")}};
+  return keys;
+}
+
+std::string Refusal(const std::string& answers) {
+  const absl::StatusOr<std::string> records = RecordsOf("crm.sh", answers, {"id", "t"}, TwoKeys());
+  EXPECT_FALSE(records.ok()) << answers;
+  return std::string(records.status().message());
+}
+
+TEST(AnswersTest, AKeyIsAJsonObjectALine) {
+  EXPECT_EQ(KeyLines({"id", "t"}, TwoKeys()),
+            "{\"id\":1,\"t\":\"a\\\"b\"}\n{\"id\":-2,\"t\":\"ü\"}\n");
+}
+
+TEST(AnswersTest, OnlyKeysOfOneSpellingAreAskedFor) {
+  EXPECT_TRUE(CanBeAskedFor(TwoKeys()));
+  const std::string uuid(16, '\x11');
+  EXPECT_TRUE(CanBeAskedFor(Keys{{SourceValue::OfText(Kind::kUuid, uuid)}}));
+  EXPECT_FALSE(CanBeAskedFor(Keys{{SourceValue::Double(1.5)}}));
+  EXPECT_FALSE(CanBeAskedFor(Keys{{SourceValue::Int64(1), SourceValue::Bytes("a")}}));
+  EXPECT_FALSE(CanBeAskedFor(Keys{{SourceValue::Moment(Kind::kTimestampTz, 0)}}));
+}
+
+TEST(AnswersTest, RecordsAreKeptAndGoneOnesLeftOut) {
+  const std::string first = "{\"id\": 1, \"t\": \"a\\\"b\", \"v\": 7}\n";
+  EXPECT_EQ(*RecordsOf("crm.sh", first + "{\"driftwood\": \"gone\"}", {"id", "t"}, TwoKeys()),
+            first);
+  EXPECT_EQ(*RecordsOf("crm.sh", "", {"id"}, Keys{}), "");
+}
+
+TEST(AnswersTest, NumbersAndUuidsAreTheKeysInAnyOfTheirSpellings) {
+  const Keys number = {{SourceValue::Int64(7)}};
+  EXPECT_TRUE(RecordsOf("crm.sh", "{\"id\": \"007\"}\n", {"id"}, number).ok());
+  EXPECT_FALSE(RecordsOf("crm.sh", "{\"id\": \"07x\"}\n", {"id"}, number).ok());
+  EXPECT_FALSE(RecordsOf("crm.sh", "{\"id\": [7]}\n", {"id"}, number).ok());
+  const std::string bytes(16, '\xab');
+  const Keys uuid = {{SourceValue::OfText(Kind::kUuid, bytes)}};
+  EXPECT_TRUE(
+      RecordsOf("crm.sh", "{\"id\": \"ABABABAB-abab-ABAB-ABAB-ABABABABABAB\"}", {"id"}, uuid).ok());
+}
+
+TEST(AnswersTest, ASilenceIsNoAnswer) {
+  const std::string gone = "{\"driftwood\": \"gone\"}\n";
+  EXPECT_THAT(Refusal(gone), HasSubstr("was asked for 2 keys and answered with 1 line"));
+  EXPECT_THAT(Refusal(""), HasSubstr("answered with 0 lines"));
+  EXPECT_THAT(Refusal(gone + gone + gone), HasSubstr("answered with 3 lines"));
+  EXPECT_THAT(Refusal(gone + "\n"), HasSubstr("line 2 of its answers to lookup: an empty line"));
+}
+
+TEST(AnswersTest, WhatItDoesNotKnowIsNotGone) {
+  EXPECT_THAT(Refusal("{\"driftwood\": \"unknown\", \"why\": \"403 Forbidden\"}\n"
+                      "{\"driftwood\": \"gone\"}\n"),
+              AllOf(HasSubstr("does not know whether {\"id\":1,"), HasSubstr("403 Forbidden")));
+  EXPECT_THAT(Refusal("{\"driftwood\": \"lost\"}\n"), HasSubstr("what is no record is"));
+  EXPECT_THAT(Refusal("{\"driftwood\": 1}\n"), HasSubstr("what is no record is"));
+  EXPECT_THAT(Refusal("not found\n"), HasSubstr("line 1 of its answers to lookup"));
+}
+
+TEST(AnswersTest, TheRecordOfAnotherKeyIsAnError) {
+  EXPECT_THAT(Refusal("{\"id\": -2, \"t\": \"ü\"}\n{\"id\": 1, \"t\": \"a\\\"b\"}\n"),
+              HasSubstr("answered with the record of another key"));
+  EXPECT_THAT(Refusal("{\"id\": 1}\n"), HasSubstr("the record of another key"));
+}
+
+}  // namespace
+}  // namespace driftwood::agent

@@ -1,0 +1,186 @@
+#include "agent/stores/http/http_pages.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/testing/http_server.h"
+#include "tests/testing/temp_dir.h"
+
+namespace driftwood::agent {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+class HttpPagesTest : public ::testing::Test {
+ protected:
+  // `list` goes into [list], `script` is the server's.
+  void Serve(const std::string& list, const std::string& script, const std::string& more = "") {
+    server_ = std::make_unique<testing::HttpServer>(dir_.path(), script);
+    absl::StatusOr<HttpDescription> description =
+        ParseHttpDescription("base = \"" + server_->base() +
+                                 "\"\nkey = [\"id\"]\n[list]\npath = \"/u\"\n"
+                                 "records = \"/d\"\n" +
+                                 list + "\n" + more,
+                             "users.toml");
+    ASSERT_TRUE(description.ok()) << description.status();
+    description_ = *std::move(description);
+    description_.client.first_pause = std::chrono::milliseconds(1);
+    description_.client.tries_max = 2;
+  }
+
+  absl::StatusOr<std::string> Read() {
+    absl::StatusOr<std::unique_ptr<HttpClient>> client = HttpClient::Create(description_.client);
+    HttpPages pages(description_, client->get(), {});
+    absl::StatusOr<std::string> text = ReadHead(pages, 1 << 20);
+    movement_ = pages.movement();
+    return text;
+  }
+  std::string Refusal() {
+    const absl::StatusOr<std::string> text = Read();
+    EXPECT_FALSE(text.ok()) << *text;
+    return std::string(text.status().message());
+  }
+
+  testing::TempDir dir_;
+  std::unique_ptr<testing::HttpServer> server_;
+  HttpDescription description_;
+  std::string movement_;
+};
+
+constexpr char kThree[] = "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n";
+
+TEST_F(HttpPagesTest, OnePage) {
+  Serve("", R"({"/u": [{"body": {"d": [{"id": 1}, {"id": 2}, {"id": 3}]}}]})");
+  EXPECT_EQ(*Read(), kThree);
+  EXPECT_THAT(movement_, IsEmpty());
+}
+
+TEST_F(HttpPagesTest, ByACursor) {
+  Serve("cursor = { at = \"/next\", parameter = \"after\" }\n[list.parameters]\nlimit = \"2\"",
+        R"({"/u?limit=2": [{"body": {"d": [{"id": 1}, {"id": 2}], "next": "a b"}}],
+            "/u?limit=2&after=a%20b": [{"body": {"d": [], "next": 7}}],
+            "/u?limit=2&after=7": [{"body": {"d": [{"id": 3}], "next": null}}]})");
+  EXPECT_EQ(*Read(), kThree);
+}
+
+TEST_F(HttpPagesTest, ByAnAddressInThePage) {
+  Serve("next = \"/links/next\"",
+        R"({"/u": [{"body": {"d": [{"id": 1}], "links": {"next": "/u?p=2"}}}],
+            "/u?p=2": [{"body": {"d": [{"id": 2}], "links": {"next": "?p=3"}}}],
+            "/u?p=3": [{"body": {"d": [{"id": 3}], "links": {}}}]})");
+  EXPECT_EQ(*Read(), kThree);
+}
+
+TEST_F(HttpPagesTest, ByTheHeaderLink) {
+  Serve("link = true",
+        R"({"/u": [{"headers": {"Link": "</u?p=2>; rel=\"next\""},
+                    "body": {"d": [{"id": 1}, {"id": 2}]}}],
+            "/u?p=2": [{"body": {"d": [{"id": 3}]}}]})");
+  EXPECT_EQ(*Read(), kThree);
+}
+
+TEST_F(HttpPagesTest, ByNumbers) {
+  Serve("page = \"p\"", R"({"/u?p=1": [{"body": {"d": [{"id": 1}, {"id": 2}]}}],
+                            "/u?p=2": [{"body": {"d": [{"id": 3}]}}],
+                            "/u?p=3": [{"body": {"d": []}}]})");
+  EXPECT_EQ(*Read(), kThree);
+  Serve("offset = \"o\"", R"({"/u?o=0": [{"body": {"d": [{"id": 1}, {"id": 2}]}}],
+                              "/u?o=2": [{"body": {"d": [{"id": 3}]}}],
+                              "/u?o=3": [{"body": {"d": []}}]})");
+  EXPECT_EQ(*Read(), kThree);
+}
+
+TEST_F(HttpPagesTest, ColumnsAreWherePointersSay) {
+  Serve(
+      "",
+      R"({"/u": [{"body": "{\"d\": [{\"id\": 1, \"a\": {\"b\": [1.50]}, \"c\": 2}, {\"id\": 2}]}"}]})",
+      "[columns]\nid = \"/id\"\nfirst = \"/a/b/0\"\n");
+  EXPECT_EQ(*Read(), "{\"id\":1,\"first\":1.50}\n{\"id\":2}\n");
+}
+
+TEST_F(HttpPagesTest, ARecordThatMovedToTheNextPageIsTakenOnce) {
+  Serve("page = \"p\"", R"({"/u?p=1": [{"body": {"d": [{"id": 1}, {"id": 2}]}}],
+                            "/u?p=2": [{"body": {"d": [{"id": 2}, {"id": 3}]}}],
+                            "/u?p=3": [{"body": {"d": []}}]})");
+  EXPECT_EQ(*Read(), kThree);
+  EXPECT_THAT(movement_, HasSubstr("1 record came twice"));
+}
+
+TEST_F(HttpPagesTest, WithoutAKeyAllRecordsAreTaken) {
+  Serve("", R"({"/u": [{"body": {"d": [{"a": 1}, {"a": 1}]}}]})");
+  for (const std::vector<std::string>& key : {std::vector<std::string>{}, {"*"}}) {
+    description_.key = key;
+    EXPECT_EQ(*Read(), "{\"a\":1}\n{\"a\":1}\n");
+  }
+}
+
+TEST_F(HttpPagesTest, ATotalThatMovesLeavesRoomForWhatLiesBetween) {
+  Serve("page = \"p\"\ntotal = \"/n\"",
+        R"({"/u?p=1": [{"body": {"n": 2, "d": [{"id": 1}, {"id": 2}]}}],
+            "/u?p=2": [{"body": {"n": 4, "d": [{"id": 3}]}}],
+            "/u?p=3": [{"body": {"n": 4, "d": []}}]})");
+  EXPECT_EQ(*Read(), kThree);
+  EXPECT_THAT(movement_, HasSubstr("the total went from 2 to 4"));
+}
+
+// Each would be a short list, taken for the whole.
+TEST_F(HttpPagesTest, NoPageIsLostSilently) {
+  const std::string first = R"({"/u?p=1": [{"body": {"n": 3, "d": [{"id": 1}]}}], "/u?p=2": )";
+  const std::string rest = R"(, "/u?p=3": [{"body": {"n": 3, "d": []}}]})";
+  const auto refusal = [&](const std::string& second) {
+    Serve("page = \"p\"\ntotal = \"/n\"", first + second + rest);
+    return Refusal();
+  };
+  EXPECT_THAT(refusal(R"([{"status": 500}])"), HasSubstr("page 2 of /u: the status is 500"));
+  EXPECT_THAT(refusal(R"([{"status": 404}])"), HasSubstr("page 2 of /u: the status is 404"));
+  EXPECT_THAT(refusal(R"([{"status": 204}])"), HasSubstr("page 2 of /u: the status is 204"));
+  EXPECT_THAT(refusal(R"([{"status": 403}])"), HasSubstr("[headers] in the description"));
+  EXPECT_THAT(refusal(R"([{"body": "{\"n\": 3, \"d\": [{\"id\": 2}"}])"),
+              HasSubstr("page 2 of /u: no JSON"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [{"id": 2}, {"id": 3}]}, "cut": 20}])"),
+              HasSubstr("page 2 of /u: no reply after 2 tries"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "error": "busy"}}])"),
+              HasSubstr("page 2 of /u: there is no list"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": null}}])"), HasSubstr("there is no list"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": []}}])"),
+              HasSubstr("the total is 3, and all pages together had 1 record"));
+  EXPECT_THAT(refusal(R"([{"body": {"d": [{"id": 2}, {"id": 3}]}}])"),
+              HasSubstr("there is no number where `total`"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [{"id": 1}]}}])"),
+              HasSubstr("all its records were on pages before"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [{"name": "x"}]}}])"),
+              HasSubstr("a record has no id"));
+  EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [7]}}])"), HasSubstr("it is no JSON object"));
+}
+
+TEST_F(HttpPagesTest, ALoopIsAnError) {
+  Serve("cursor = { at = \"/next\", parameter = \"c\" }",
+        R"({"/u": [{"body": {"d": [{"id": 1}], "next": "a"}}],
+            "/u?c=a": [{"body": {"d": [{"id": 2}], "next": "b"}}],
+            "/u?c=b": [{"body": {"d": [{"id": 3}], "next": "a"}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("page 3 of /u: what it names as the next page was read before"));
+}
+
+TEST_F(HttpPagesTest, APageThatNobodyAskedForIsNotOverlooked) {
+  Serve("", R"({"/u": [{"headers": {"Link": "</u?p=2>; rel=\"next\""},
+                        "body": {"d": [{"id": 1}]}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("write link = true"));
+}
+
+TEST_F(HttpPagesTest, TheNextPageIsOnTheSameHost) {
+  Serve("next = \"/n\"",
+        R"({"/u": [{"body": {"d": [{"id": 1}], "n": "https://elsewhere.invalid/u"}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("the next page is at https://elsewhere.invalid:443"));
+}
+
+TEST(HttpUrlTest, ParametersAreEscaped) {
+  HttpDescription description;
+  description.base = "https://a.example/v1";
+  EXPECT_EQ(HttpUrl(description, "/u", {}), "https://a.example/v1/u");
+  EXPECT_EQ(HttpUrl(description, "/u?x=1", {{"a b", "c&d=\xc3\xa4"}}),
+            "https://a.example/v1/u?x=1&a%20b=c%26d%3D%C3%A4");
+}
+
+}  // namespace
+}  // namespace driftwood::agent
