@@ -9,7 +9,6 @@
 
 #include "agent/index/row_encoder.h"
 #include "merkle/hash/batch_hasher.h"
-#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 #include "merkle/tree/multiset.h"
 
@@ -32,7 +31,9 @@ size_t WaitingBytesMax(const IndexerOptions& options) { return options.sort_memo
 
 int ThreadCount(int wanted) {
   if (wanted > 0) return wanted;
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  // Looked up in a file.
+  static const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  return cores;
 }
 
 }  // namespace
@@ -106,11 +107,8 @@ IndexRun::IndexRun(Scan* scan, merkle::IndexBuilder* builder, const merkle::Agre
 absl::Status IndexRun::Run() {
   const InterruptOnCancel interrupt(options_.cancellation, scan_);
   {
-    merkle::ThreadGroup threads;
-    for (int i = 1; i < threads_; ++i) {
-      if (!threads.Start([this] { return WorkGuarded(); })) break;  // those that there are do it
-    }
-    WorkGuarded().IgnoreError();  // Fail() has it
+    merkle::ThreadGroup others;
+    WorkGuarded(&others).IgnoreError();  // Fail() has it
   }
 
   {
@@ -151,20 +149,29 @@ Unparsed IndexRun::unparsed() const {
 }
 
 // What is thrown ends the run, as all errors do: the others must not wait for what this one held.
-absl::Status IndexRun::WorkGuarded() {
-  absl::Status status = merkle::Guarded([this] {
-    Work();
+absl::Status IndexRun::WorkGuarded(merkle::ThreadGroup* others) {
+  absl::Status status = merkle::Guarded([this, others] {
+    Work(others);
     return absl::OkStatus();
   });
   if (!status.ok()) Fail(std::numeric_limits<uint64_t>::max(), status);
   return status;
 }
 
-void IndexRun::Work() {
+// A table of one batch needs none.
+void IndexRun::StartOthers(merkle::ThreadGroup* others) {
+  for (int i = 1; i < threads_; ++i) {
+    if (!others->Start([this] { return WorkGuarded(nullptr); }))
+      break;  // those that there are do it
+  }
+}
+
+void IndexRun::Work(merkle::ThreadGroup* others) {
   HashingSink sink(agreement_, options_.key);
   for (;;) {
     Ticket ticket = TakeBatch();
     if (ticket.batch == nullptr) break;
+    if (others != nullptr && ticket.sequence == 1) StartOthers(others);
     std::unique_ptr<Chunk> chunk = EmptyChunk();
     chunk->progress = ticket.progress;
     chunk->part = ticket.batch->part();

@@ -16,6 +16,7 @@
 #include "agent/index/unparsed.h"
 #include "agent/source/store.h"
 #include "merkle/mutex.h"
+#include "merkle/os/threads.h"
 #include "merkle/record/agreement.h"
 #include "merkle/tree/index.h"
 
@@ -64,8 +65,10 @@ class IndexRun {
     size_t bytes = 0;  // RowBatch::bytes()
   };
 
-  absl::Status WorkGuarded() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
-  void Work() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  // `others`: where the other threads are started once there is work for them; null in those.
+  absl::Status WorkGuarded(merkle::ThreadGroup* others) DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  void Work(merkle::ThreadGroup* others) DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
+  void StartOthers(merkle::ThreadGroup* others);
   bool ReserveRoom() DRIFTWOOD_EXCLUDES(mutex_);
   Ticket TakeBatch() DRIFTWOOD_EXCLUDES(mutex_, reader_mutex_);
   // Waits until a batch may be read at all: not while one is hashed that takes all room. False once

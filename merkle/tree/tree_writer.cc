@@ -189,12 +189,13 @@ absl::Status TreeWriter::Begin() {
   return absl::OkStatus();
 }
 
-absl::Status TreeWriter::CommitStep(size_t step_bytes) {
+absl::Status TreeWriter::CommitStep(size_t step_bytes, bool is_last) {
   cursor_->Close();
   RETURN_IF_ERROR(transaction_->Commit());
   const size_t used = environment_->used_bytes();
   const size_t usual = std::clamp(used / 2, kStepBytesMin, kStepBytesMax);
-  step_bytes_ = std::max(step_bytes, std::min(usual, kStepGrowth * step_bytes_));
+  step_bytes_ =
+      is_last ? step_bytes : std::max(step_bytes, std::min(usual, kStepGrowth * step_bytes_));
   const size_t wanted = used + kFileBytesPerByte * step_bytes_ + kSlackBytes;
   const size_t map_bytes = (wanted + kPageBytes - 1) / kPageBytes * kPageBytes;
   if (map_bytes > environment_->map_bytes()) {
@@ -206,7 +207,8 @@ absl::Status TreeWriter::CommitStep(size_t step_bytes) {
 
 absl::StatusOr<char*> TreeWriter::Append(std::string_view node_key, size_t value_bytes) {
   const size_t entry_bytes = node_key.size() + value_bytes + kEntryOverheadBytes;
-  if (appended_bytes_ + entry_bytes > step_bytes_) RETURN_IF_ERROR(CommitStep(entry_bytes));
+  if (appended_bytes_ + entry_bytes > step_bytes_)
+    RETURN_IF_ERROR(CommitStep(entry_bytes, /*is_last=*/false));
   appended_bytes_ += entry_bytes;
   return cursor_->Append(node_key, value_bytes);
 }
@@ -264,7 +266,8 @@ absl::StatusOr<Summary> TreeWriter::MoveIntoPlace(Metadata metadata, const Diges
   RETURN_IF_ERROR(AppendUpperLevels());
   metadata.root = {};
   for (const UpperNode& node : upper_[kLevelMax]) metadata.root += node.summary;
-  RETURN_IF_ERROR(CommitStep(metadata.fingerprint.size() + metadata.source_position.size()));
+  RETURN_IF_ERROR(CommitStep(metadata.fingerprint.size() + metadata.source_position.size(),
+                             /*is_last=*/true));
   metadata.transaction = transaction_->id();
   metadata.Sign(key);
   RETURN_IF_ERROR(transaction_->Put(kMetadataKey, EncodeMetadata(metadata)));

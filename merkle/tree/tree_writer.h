@@ -61,7 +61,8 @@ class TreeWriter {
              const Leveler& leveler, bool durable);
   absl::Status OpenEnvironment();
   absl::Status Begin();
-  absl::Status CommitStep(size_t step_bytes);
+  // `step_bytes` at least are to come; if it is not the last step, mostly many more.
+  absl::Status CommitStep(size_t step_bytes, bool is_last);
   absl::StatusOr<char*> Append(std::string_view node_key, size_t value_bytes);
   absl::Status EndLeaf();
   void Cut(std::string_view prefix, int level);

@@ -157,22 +157,26 @@ class AskedStore final : public Store {
     SetList("key", text.key, &url);
     SetList("columns", text.columns, &url);
     ASSIGN_OR_RETURN(std::shared_ptr<Asked> asked, Read(std::move(text), url));
-    if (records) RETURN_IF_ERROR(CheckCount(*asked->store, *records));
+    if (records) RETURN_IF_ERROR(CheckCount(*asked->store, asked->is_csv, *records));
     asked->at = options_.clock();
     return asked;
   }
 
-  absl::Status CheckCount(Store& store, uint64_t promised) const {
+  absl::Status CheckCount(Store& store, bool is_csv, uint64_t promised) const {
     ASSIGN_OR_RETURN(const SourceDescription description, store.Describe());
-    std::vector<std::string> names;
-    for (const SourceColumn& column : description.columns) names.push_back(column.name);
-    ASSIGN_OR_RETURN(const std::unique_ptr<Scan> scan, store.StartScan(names));
-    CountingSink sink;
-    RETURN_IF_ERROR(ForEachRow(*scan, sink, nullptr));
-    if (sink.rows == promised) return absl::OkStatus();
+    uint64_t records = description.records_estimate.value_or(0);  // of JSON Lines it is exact
+    if (is_csv) {
+      std::vector<std::string> names;
+      for (const SourceColumn& column : description.columns) names.push_back(column.name);
+      ASSIGN_OR_RETURN(const std::unique_ptr<Scan> scan, store.StartScan(names));
+      CountingSink sink;
+      RETURN_IF_ERROR(ForEachRow(*scan, sink, nullptr));
+      records = sink.rows;
+    }
+    if (records == promised) return absl::OkStatus();
     return absl::DataLossError(Printable(source_->name()) + " says at its end that it gave " +
                                Plural(promised, "record", "records") + ", and gave " +
-                               GroupDigits(sink.rows));
+                               GroupDigits(records));
   }
 
   void Keep(const std::shared_ptr<Asked>& asked) DRIFTWOOD_EXCLUDES(mutex_) {

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -100,8 +99,7 @@ StoreUrl TextUrl(const StoreUrl& url, const std::string& scheme) {
 
 // For a program's stdin.
 absl::StatusOr<merkle::UniqueFd> FileWith(std::string_view text) {
-  const std::filesystem::path place = merkle::TemporaryPlace();
-  merkle::UniqueFd file = merkle::CreateUnnamedFile(place);
+  merkle::UniqueFd file = merkle::CreateUnnamedFile(merkle::TemporaryPlace());
   while (file.get() >= 0 && !text.empty()) {
     const ssize_t count = ::write(file.get(), text.data(), text.size());
     if (count < 0 && errno == EINTR) continue;
@@ -109,8 +107,9 @@ absl::StatusOr<merkle::UniqueFd> FileWith(std::string_view text) {
     text.remove_prefix(static_cast<size_t>(count));
   }
   if (file.get() < 0 || !text.empty() || ::lseek(file.get(), 0, SEEK_SET) != 0)
-    return absl::ResourceExhaustedError("can't write a temporary file in " + place.string() + ": " +
-                                        std::strerror(errno) + merkle::RoomAdvice(place));
+    return absl::ResourceExhaustedError(
+        "can't write a temporary file in " + merkle::TemporaryPlace().string() + ": " +
+        std::strerror(errno) + merkle::RoomAdvice(merkle::TemporaryPlace()));
   return file;
 }
 

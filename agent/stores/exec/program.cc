@@ -25,6 +25,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kErrorLineMax = 4096;
+constexpr int kTermPatienceMs = 500;  // to remove its temporary files, say
 
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -173,6 +174,12 @@ Program::~Program() { Kill(); }
 void Program::Kill() {
   if (pid_ == 0) return;
   // Until it is reaped its number is nobody else's, nor its group's.
+  if (process_.get() >= 0 && !HowEnded(pid_)) {
+    ::kill(-pid_, SIGTERM);
+    pollfd ended = {process_.get(), POLLIN, 0};
+    while (::poll(&ended, 1, kTermPatienceMs) < 0 && errno == EINTR) {
+    }
+  }
   ::kill(-pid_, SIGKILL);
   ::kill(pid_, SIGKILL);
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {

@@ -43,7 +43,8 @@ class Program final : public ByteStream {
   // kernel kills it with the thread that started it.
   static absl::StatusOr<std::unique_ptr<Program>> Start(const ProgramCall& call,
                                                         std::stop_token stop);
-  // Kills it and all that is left of its process group, and waits for its end.
+  // Terminates it, kills it and all that is left of its process group if half a second does not
+  // help, and waits for its end.
   ~Program() override;
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;

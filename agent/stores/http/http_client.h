@@ -20,12 +20,12 @@ struct HttpClientOptions {
   double rate_max = 0;  // requests a second; 0: any
   uint64_t concurrency = 16;
   uint64_t tries_max = 5;
-  std::chrono::milliseconds time_max = std::chrono::seconds(60);     // of one try
+  std::chrono::milliseconds time_max = std::chrono::seconds(60);           // of one try
   std::chrono::milliseconds first_pause = std::chrono::milliseconds(500);  // doubled each time
-  std::string ca_file;              // empty: the system's
-  std::string proxy;                // empty: none, whatever the environment says
-  bool allow_plain = false;         // http:// to others than this machine
-  bool allow_link_local = false;    // addresses that a host's own network answers for
+  std::string ca_file;                                                     // empty: the system's
+  std::string proxy;                       // empty: none, whatever the environment says
+  bool allow_plain = false;                // http:// to others than this machine
+  bool allow_link_local = false;           // addresses that a host's own network answers for
   uint64_t body_max = uint64_t{64} << 20;  // bytes of one reply, decompressed
 };
 

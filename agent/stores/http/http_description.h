@@ -35,8 +35,8 @@ struct HttpDescription {
   HttpParameters list_parameters;
   JsonPointer records;
   HttpPaging paging = HttpPaging::kNone;
-  JsonPointer next;                   // kCursor, kNext
-  std::string parameter;              // kCursor, kPage, kOffset
+  JsonPointer next;                  // kCursor, kNext
+  std::string parameter;             // kCursor, kPage, kOffset
   std::optional<JsonPointer> total;  // how many records there are in all pages
 
   std::string lookup_path;  // "/users/{id}"; empty: there is no lookup

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "agent/source/messages.h"
+#include "merkle/os/stop.h"
+#include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -53,26 +56,40 @@ std::string HttpUrl(const HttpDescription& description, const std::string& path,
   return url;
 }
 
-absl::StatusOr<std::string> RecordLine(const HttpDescription& description, const JsonTree& record) {
+absl::Status AppendRecord(const HttpDescription& description, const JsonTree& record,
+                          std::string* line) {
   if (record.kind != JsonTree::Kind::kObject) {
     return absl::FailedPreconditionError("it is no JSON object");
   }
-  std::string line;
   if (description.columns.empty()) {
-    record.AppendTo(&line);
-    return line;
+    record.AppendTo(line);
+    return absl::OkStatus();
   }
-  line = "{";
+  line->push_back('{');
+  bool is_first = true;
   for (const auto& [name, pointer] : description.columns) {
     const JsonTree* const value = pointer.In(record);
     if (value == nullptr) continue;
-    if (line.size() > 1) line.push_back(',');
-    AppendJsonString(name, &line);
-    line.push_back(':');
-    value->AppendTo(&line);
+    if (!std::exchange(is_first, false)) line->push_back(',');
+    AppendJsonString(name, line);
+    line->push_back(':');
+    value->AppendTo(line);
   }
-  return line + "}";
+  line->push_back('}');
+  return absl::OkStatus();
 }
+
+// A page on its way.
+struct HttpPages::Fetch {
+  explicit Fetch(std::stop_token token) : stop(std::move(token)) {}
+  ~Fetch() { stop.RequestStop(); }
+
+  HttpRequest request;
+  merkle::LinkedStop stop;
+  absl::StatusOr<std::vector<HttpReply>> replies;
+  bool has_thread = false;
+  merkle::ThreadGroup thread;  // last: it uses the rest
+};
 
 HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop)
     : description_(description), client_(client), stop_(std::move(stop)), hasher_(AnyKey()) {
@@ -85,8 +102,10 @@ HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std
   url_ = HttpUrl(description_, description_.list_path, parameters);
 }
 
+HttpPages::~HttpPages() = default;
+
 absl::StatusOr<size_t> HttpPages::Read(std::span<char> to) {
-  while (given_ == text_.size() && !at_end_) {
+  while (given_ == text_.size() && !url_.empty()) {
     text_.clear();
     given_ = 0;
     RETURN_IF_ERROR(ReadPage());
@@ -99,7 +118,7 @@ absl::StatusOr<size_t> HttpPages::Read(std::span<char> to) {
 
 std::string HttpPages::movement() const {
   std::string what;
-  if (met_again_ > 0) what = Plural(met_again_, "record", "records") + " came twice";
+  if (listed_ > records_) what = Plural(listed_ - records_, "record", "records") + " came twice";
   if (totals_ && totals_->first != totals_->second) {
     what += (what.empty() ? "" : ", ") + std::string("the total went from ") +
             GroupDigits(totals_->first) + " to " + GroupDigits(totals_->second);
@@ -112,17 +131,34 @@ absl::Status HttpPages::Wrong(const std::string& what) const {
                              Printable(description_.list_path) + ": " + what);
 }
 
-absl::Status HttpPages::ReadPage() {
-  ++page_;
-  const std::vector<HttpRequest> request = {
-      {url_, "page " + std::to_string(page_) + " of " + description_.list_path}};
-  ASSIGN_OR_RETURN(const std::vector<HttpReply> replies, client_->Get(request, stop_));
-  const HttpReply& reply = replies[0];
+void HttpPages::BeginFetch() {
+  urls_.insert(url_);
+  fetch_ = std::make_unique<Fetch>(stop_);
+  fetch_->request = {url_, "page " + std::to_string(page_ + 1) + " of " + description_.list_path};
+  fetch_->has_thread = fetch_->thread.Start([this, fetch = fetch_.get()] {
+    fetch->replies = client_->Get({&fetch->request, 1}, fetch->stop.token());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<HttpReply> HttpPages::EndFetch() {
+  if (fetch_ == nullptr) BeginFetch();
+  const std::unique_ptr<Fetch> fetch = std::move(fetch_);
+  if (!fetch->has_thread) fetch->replies = client_->Get({&fetch->request, 1}, stop_);
+  RETURN_IF_ERROR(fetch->thread.Join());
+  RETURN_IF_ERROR(fetch->replies.status());
+  HttpReply reply = std::move(fetch->replies->front());
   if (reply.status == 401 || reply.status == 403) {
-    return absl::PermissionDeniedError(Printable(request[0].name) + ": the status is " +
+    return absl::PermissionDeniedError(Printable(fetch->request.name) + ": the status is " +
                                        std::to_string(reply.status) +
                                        "; [headers] in the description says who asks");
   }
+  return reply;
+}
+
+absl::Status HttpPages::ReadPage() {
+  ASSIGN_OR_RETURN(const HttpReply reply, EndFetch());
+  ++page_;
   if (reply.status != 200) return Wrong("the status is " + std::to_string(reply.status));
   const absl::StatusOr<JsonTree> page = ParseJsonTree(reply.body);
   if (!page.ok()) return Wrong(std::string(page.status().message()));
@@ -131,8 +167,19 @@ absl::Status HttpPages::ReadPage() {
     return Wrong("there is no list where `records` says that the records are");
   }
   RETURN_IF_ERROR(TakeTotal(*page));
+  listed_ += records->elements.size();
+  const bool is_empty = records->elements.empty();
+  const bool by_number =
+      description_.paging == HttpPaging::kPage || description_.paging == HttpPaging::kOffset;
+  std::string next;
+  if (!(by_number && is_empty)) {
+    ASSIGN_OR_RETURN(next, NextUrl(*page, reply));
+  }
+  if (urls_.contains(next)) return Wrong("what it names as the next page was read before");
+  url_ = std::move(next);
+  if (!url_.empty()) BeginFetch();
   RETURN_IF_ERROR(TakeRecords(*records));
-  return Advance(*page, reply, records->elements.size());
+  return url_.empty() ? CheckTotal() : absl::OkStatus();
 }
 
 absl::Status HttpPages::TakeTotal(const JsonTree& page) {
@@ -155,58 +202,54 @@ absl::Status HttpPages::TakeTotal(const JsonTree& page) {
 absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record) {
   // Without a key, or of a multiset, there is nothing that tells one that came twice.
   if (description_.key.empty() || description_.key[0] == "*") return true;
-  std::string key;
+  key_.clear();
   for (const std::string& name : description_.key) {
     const auto column = std::find_if(description_.columns.begin(), description_.columns.end(),
                                      [&](const auto& each) { return each.first == name; });
     const JsonTree* const value =
         column == description_.columns.end() ? record.Find(name) : column->second.In(record);
     if (value == nullptr) return Wrong("a record has no " + Printable(name));
-    value->AppendTo(&key);
-    key.push_back('\n');
+    value->AppendTo(&key_);
+    key_.push_back('\n');
   }
-  const merkle::Digest digest = hasher_.Hash(key, "");
-  return keys_.insert(absl::MakeUint128(digest.high, digest.low)).second;
+  const merkle::Digest digest = hasher_.Hash(key_, "");
+  return keys_
+      .insert({static_cast<uint32_t>(digest.low), static_cast<uint32_t>(digest.low >> 32),
+               static_cast<uint32_t>(digest.high)})
+      .second;
 }
 
 absl::Status HttpPages::TakeRecords(const JsonTree& records) {
-  size_t met_again = 0;
+  size_t new_ones = 0;
   for (const JsonTree& record : records.elements) {
-    absl::StatusOr<std::string> line = RecordLine(description_, record);
-    if (!line.ok()) return Wrong("a record: " + std::string(line.status().message()));
+    const size_t before = text_.size();
+    const absl::Status written = AppendRecord(description_, record, &text_);
+    if (!written.ok()) return Wrong("a record: " + std::string(written.message()));
     ASSIGN_OR_RETURN(const bool is_new, IsNew(record));
-    if (!is_new) {
-      ++met_again;
-      continue;
+    if (is_new) {
+      text_.push_back('\n');
+      ++new_ones;
+    } else {
+      text_.resize(before);
     }
-    text_ += *line;
-    text_.push_back('\n');
-    ++records_;
   }
-  met_again_ += met_again;
-  if (met_again > 0 && met_again == records.elements.size()) {
-    return Wrong(
-        "all its records were on pages before; if each page is the first one, what the description "
-        "says of pages means nothing to this API");
-  }
-  return absl::OkStatus();
+  records_ += new_ones;
+  if (new_ones > 0 || records.elements.empty()) return absl::OkStatus();
+  return Wrong(
+      "all its records were on pages before; if each page is the first one, what the description "
+      "says of pages means nothing to this API");
 }
 
-absl::Status HttpPages::Advance(const JsonTree& page, const HttpReply& reply,
-                                size_t records_of_page) {
+absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpReply& reply) const {
   HttpParameters parameters = description_.list_parameters;
-  std::string next;
   switch (description_.paging) {
     case HttpPaging::kNone:
-      if (!reply.next.empty()) {
-        return Wrong("its header Link names a next page; write link = true in [list]");
-      }
-      break;
+      if (reply.next.empty()) return "";
+      return Wrong("its header Link names a next page; write link = true in [list]");
     case HttpPaging::kCursor: {
       const std::string cursor = CursorOf(description_.next.In(page));
-      if (cursor.empty()) break;
+      if (cursor.empty()) return "";
       parameters.emplace_back(description_.parameter, cursor);
-      next = HttpUrl(description_, description_.list_path, parameters);
       break;
     }
     case HttpPaging::kNext:
@@ -214,32 +257,20 @@ absl::Status HttpPages::Advance(const JsonTree& page, const HttpReply& reply,
       const std::string address = description_.paging == HttpPaging::kLink
                                       ? reply.next
                                       : CursorOf(description_.next.In(page));
-      if (address.empty()) break;
-      next = ResolvedUrl(url_, address);
-      if (OriginOf(next) != OriginOf(url_)) {
-        return Wrong("the next page is at " + Printable(OriginOf(next)) +
-                     ", where its secrets would go too");
-      }
-      break;
+      if (address.empty()) return "";
+      const std::string next = ResolvedUrl(url_, address);
+      if (OriginOf(next) == OriginOf(url_)) return next;
+      return Wrong("the next page is at " + Printable(OriginOf(next)) +
+                   ", where its secrets would go too");
     }
     case HttpPaging::kPage:
-    case HttpPaging::kOffset: {
-      if (records_of_page == 0) break;
-      const uint64_t count =
-          description_.paging == HttpPaging::kPage ? page_ + 1 : records_ + met_again_;
-      parameters.emplace_back(description_.parameter, std::to_string(count));
-      next = HttpUrl(description_, description_.list_path, parameters);
+      parameters.emplace_back(description_.parameter, std::to_string(page_ + 1));
       break;
-    }
+    case HttpPaging::kOffset:
+      parameters.emplace_back(description_.parameter, std::to_string(listed_));
+      break;
   }
-  if (next.empty()) {
-    at_end_ = true;
-    return CheckTotal();
-  }
-  urls_.insert(url_);
-  if (urls_.contains(next)) return Wrong("what it names as the next page was read before");
-  url_ = std::move(next);
-  return absl::OkStatus();
+  return HttpUrl(description_, description_.list_path, parameters);
 }
 
 // Where the total moved while the pages were read, any number in between may be right.

@@ -1,6 +1,7 @@
 // The records of a paged JSON API, one page after the other, as JSON Lines.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -11,7 +12,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/numeric/int128.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/http/http_client.h"
 #include "agent/stores/http/http_description.h"
@@ -20,9 +20,10 @@
 
 namespace driftwood::agent {
 
-// A record as a line: the description's columns, or all members where it has none. FailedPrecondition
-// if it is no object.
-absl::StatusOr<std::string> RecordLine(const HttpDescription& description, const JsonTree& record);
+// A record as a JSON object: the description's columns, or all members where it has none.
+// FailedPrecondition if it is no object.
+absl::Status AppendRecord(const HttpDescription& description, const JsonTree& record,
+                          std::string* line);
 
 // "https://…/users?limit=100": base, path and parameters, escaped.
 std::string HttpUrl(const HttpDescription& description, const std::string& path,
@@ -33,11 +34,14 @@ std::string UrlEscaped(std::string_view text);
 // Pages shift while they are read: a record that has moved on to the next one is met again, and
 // taken once. One that is never met can't be seen; what shows that there may be such is an error:
 // a page that can't be had, that goes nowhere, that has only what came before, or a total that
-// doesn't fit. Each names the page. One thread.
+// doesn't fit. Each names the page. The next page is on its way while one is read. One thread.
 class HttpPages final : public ByteStream {
  public:
   // `description` and `client` must outlive it.
   HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop);
+  ~HttpPages() override;
+  HttpPages(const HttpPages&) = delete;
+  HttpPages& operator=(const HttpPages&) = delete;
 
   absl::StatusOr<size_t> Read(std::span<char> to) override;
 
@@ -46,30 +50,38 @@ class HttpPages final : public ByteStream {
   std::string movement() const;
 
  private:
+  struct Fetch;
+
   absl::Status ReadPage();
+  void BeginFetch();
+  absl::StatusOr<HttpReply> EndFetch();
   absl::Status TakeRecords(const JsonTree& records);
   absl::StatusOr<bool> IsNew(const JsonTree& record);
   absl::Status TakeTotal(const JsonTree& page);
-  absl::Status Advance(const JsonTree& page, const HttpReply& reply, size_t records_of_page);
-  absl::Status GoTo(const JsonTree& page);
+  // The next page's URL; empty: this is the last one.
+  absl::StatusOr<std::string> NextUrl(const JsonTree& page, const HttpReply& reply) const;
   absl::Status CheckTotal() const;
   absl::Status Wrong(const std::string& what) const;
+
+  // 96 bits of a digest. Of a billion keys two have the same with a probability of 1 in 10^11.
+  using KeyDigest = std::array<uint32_t, 3>;
 
   const HttpDescription& description_;
   HttpClient* const client_;
   const std::stop_token stop_;
   merkle::RecordHasher hasher_;
 
-  std::string url_;     // of the next page
-  uint64_t page_ = 0;   // from 1
-  bool at_end_ = false;
+  std::string url_;      // of the page that is fetched; empty: all are read
+  uint64_t page_ = 0;    // from 1
+  uint64_t listed_ = 0;  // on all pages, those that came twice too
   uint64_t records_ = 0;
-  uint64_t met_again_ = 0;
   std::optional<std::pair<uint64_t, uint64_t>> totals_;  // least and most
-  absl::flat_hash_set<absl::uint128> keys_;  // digests: 16 bytes for each record that was met
-  std::set<std::string> urls_;               // of cursors: each leads to one page
-  std::string text_;                         // not given yet, from `given_` on
+  absl::flat_hash_set<KeyDigest> keys_;                  // that were met
+  std::set<std::string> urls_;                           // that were fetched
+  std::string key_;                                      // reused
+  std::string text_;                                     // not given yet, from `given_` on
   size_t given_ = 0;
+  std::unique_ptr<Fetch> fetch_;  // last: it uses the client
 };
 
 }  // namespace driftwood::agent

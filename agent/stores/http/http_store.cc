@@ -109,9 +109,10 @@ class HttpSource final : public AskedSource {
     if (!document.ok()) return AppendUnknown(std::string(document.status().message()), answers);
     const JsonTree* const record = description.record.In(*document);
     if (record == nullptr) return AppendUnknown("no record is where `record` says", answers);
-    const absl::StatusOr<std::string> line = RecordLine(description, *record);
-    if (!line.ok()) return AppendUnknown(std::string(line.status().message()), answers);
-    *answers += *line + "\n";
+    std::string line;
+    const absl::Status written = AppendRecord(description, *record, &line);
+    if (!written.ok()) return AppendUnknown(std::string(written.message()), answers);
+    *answers += line + "\n";
   }
 
   const StoreUrl url_;

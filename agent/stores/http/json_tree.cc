@@ -104,16 +104,20 @@ const JsonTree* JsonTree::Find(std::string_view name) const {
 
 void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
-  for (const char c : text) {
+  size_t plain = 0;  // from here on nothing was written yet
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= 0x20) continue;
+    out->append(text, plain, i - plain);
+    plain = i + 1;
     if (c == '"' || c == '\\') {
       out->push_back('\\');
       out->push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      *out += "\\u00" + Hex(std::string_view(&c, 1));
     } else {
-      out->push_back(c);
+      *out += "\\u00" + Hex(std::string_view(&c, 1));
     }
   }
+  out->append(text, plain);
   out->push_back('"');
 }
 

@@ -45,7 +45,7 @@ TEST(TurnsTest, EachTableHasOneTurnAndTheyBeginInOrder) {
 }
 
 TEST(TurnsTest, AllThatPauseDoSoOnceAndAsLongAsOneOfThemWantsTo) {
-  for (const size_t at_once : {1, 4}) {
+  for (const size_t at_once : {size_t{1}, size_t{4}}) {
     Turns turns({at_once}, 60);
     std::mutex mutex;
     std::vector<double> pauses;

@@ -110,7 +110,7 @@ TEST_F(ProgramTest, EndsOnlyWhenAllWhoWriteHaveEnded) {
   ASSERT_EQ(::mkfifo((dir_.path() / "go").c_str(), 0600), 0);
   const std::string go = (dir_.path() / "go").string();
   const absl::StatusOr<std::string> output =
-      Output(Call("(read line <" + go + "; echo late) & (echo go >" + go + ") & echo early"));
+      Output(Call("echo early; (read line <" + go + "; echo late) & (echo go >" + go + ") &"));
   ASSERT_TRUE(output.ok()) << output.status();
   EXPECT_EQ(*output, "early\nlate\n");
 }

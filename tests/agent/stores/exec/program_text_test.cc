@@ -1,6 +1,7 @@
 #include "agent/stores/exec/program_text.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -45,7 +46,7 @@ absl::StatusOr<Whole> ReadInPieces(const std::string& output, size_t size) {
 // The same, however it is cut.
 absl::StatusOr<Whole> Read(const std::string& output) {
   absl::StatusOr<Whole> whole = ReadInPieces(output, output.size() + 1);
-  for (const size_t size : {1, 2, 7, 255, 256, 257}) {
+  for (const size_t size : std::vector<size_t>{1, 2, 7, 255, 256, 257}) {
     const absl::StatusOr<Whole> same = ReadInPieces(output, size);
     EXPECT_EQ(same.status(), whole.status()) << size;
     if (!same.ok() || !whole.ok()) continue;
@@ -86,7 +87,7 @@ TEST(ProgramTextTest, WhatIsCutOffIsAnError) {
 }
 
 TEST(ProgramTextTest, TheEndOfALongLineIsNoLastLine) {
-  for (const size_t blanks : {10, 300, 100'000}) {
+  for (const size_t blanks : std::vector<size_t>{10, 300, 100'000}) {
     const std::string line = "x" + std::string(blanks, ' ') + "{\"end\": 1}";
     EXPECT_THAT(Refusal("{\"driftwood\": 1}\n" + line), HasSubstr("is cut off")) << blanks;
   }
