@@ -1,6 +1,7 @@
 // Column rules: what is left out of account, as the user asked for, and nothing else.
 #include <gmock/gmock.h>
 
+#include <cstring>
 #include <sstream>
 #include <tuple>
 
