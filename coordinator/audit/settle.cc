@@ -67,9 +67,19 @@ void Settlement::Confirm() {
     if (walked_.interrupt->raised()) break;
     ++report_.passes;
     Pass(keys);
+    // Whom a source has refused it refuses again; a third party's counts how often it is asked.
+    if (AnyRefused()) break;
     keys = confirmation_.OpenKeys();
   }
   report_.confirm_seconds = walked_.options.now_seconds() - start;
+}
+
+bool Settlement::AnyRefused() const {
+  return std::any_of(reread_errors_.begin(), reread_errors_.end(), [](const auto& error) {
+    const absl::StatusCode code = error.second.code();
+    return code == absl::StatusCode::kFailedPrecondition ||
+           code == absl::StatusCode::kPermissionDenied || code == absl::StatusCode::kDataLoss;
+  });
 }
 
 void Settlement::Pause() {

@@ -37,6 +37,8 @@ class Settlement {
   // Whether which columns differ is asked for too.
   bool WantsTags() const;
   size_t BatchKeys() const;
+  // Why a source could not be re-read is something that another try does not change.
+  bool AnyRefused() const;
   void Pause();
   void Pass(const std::vector<std::string>& keys);
   // Judges `keys` (ascending) by what was read of them.

@@ -238,6 +238,10 @@ Report CompareConnected(const DiffPlan& given, const DiffOptions& options,
   }
   FoundRenames found;
   if (!options.exact_names) {
+    // The audit has its own, but a source may take its time before there is one.
+    const Interrupt::Listener cancel(environment.interrupt, [&peers] {
+      for (const std::unique_ptr<Peer>& peer : peers) peer->Cancel();
+    });
     found = RenamesOf(plan, peers);
     FollowRenames(found, &plan.audit.reconcile);
   }

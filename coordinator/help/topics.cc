@@ -34,7 +34,7 @@ constexpr std::string_view kUrls = R"(Each copy of the data is named by a URL:
     postgresql://USER@HOST:PORT/DB?table=schema.name   (… help postgresql)
     mysql://USER@HOST:PORT/DB?table=T                  (… help mysql)
     exec:PROGRAM?key=a,b      what a program writes (driftwood help exec)
-    http:FILE.toml            a JSON API that the file describes (docs/http.md)
+    http:FILE.toml            a JSON API that the file describes (… help http)
     agent:HOST:PORT/DATASET   a running agent (driftwood help agents)
     agent:unix:PATH/DATASET   (of a whole database that it serves: …/DB?table=T)
 
@@ -112,6 +112,35 @@ of it is of one moment too.
     delimiter=, null=, …      how its CSV is read (driftwood help csv)
 
     driftwood orders.csv exec:./provider.py --key id
+)";
+
+constexpr std::string_view kHttp =
+    R"(http:FILE.toml is a system with a JSON API. The file describes it:
+
+    base = "https://api.example.com/v1"
+    key  = ["id"]
+
+    [headers]
+    Authorization = { env = "API_TOKEN", before = "Bearer " }
+
+    [list]
+    path    = "/users"
+    records = "/data"                  # where a page has its list
+    cursor  = { at = "/next", parameter = "after" }
+              # or: next = "/links/next", link = true, page = "page",
+              # offset = "offset", or nothing: there is one page
+
+    [columns]                          # else each member is one
+    id    = "/id"
+    state = "/status/name"
+
+    [lookup]                           # asks for single records
+    path = "/users/{id}"
+
+The list is no consistent snapshot: an option allows that by
+the replica's name. All of it is in docs/http.md.
+
+    driftwood 'postgresql://auditor@db1/shop?table=users' http:users.toml
 )";
 
 constexpr std::string_view kPostgresql =
@@ -294,6 +323,7 @@ const std::vector<Topic>& Topics() {
       {"mysql", "MariaDB and MySQL: the same", kMysql},
       {"sqlite", "SQLite databases", kSqlite},
       {"exec", "A program of yours as a source", kExec},
+      {"http", "A system with a JSON API as a source", kHttp},
       {"types", "--types: how columns are read", kTypes},
       {"rules", "--rule: what is left out of account", kRules},
       {"output", "Reports, files, progress", kOutput},

@@ -1,5 +1,9 @@
 // Programs as sources (exec:), end to end: what a program says is believed, and no more than that.
+#include <signal.h>
+#include <sys/stat.h>
+
 #include <filesystem>
+#include <fstream>
 
 #include "gmock/gmock.h"
 #include "tests/integration/diff_fixture.h"
@@ -127,6 +131,24 @@ TEST_F(ExecTest, WhatIsCutOffIsNeverCompared) {
     EXPECT_TRUE(result.exit_code == 2 || result.exit_code == 3) << scan << result.out;
     EXPECT_THAT(result.out + result.err, ::testing::Not(HasSubstr("IDENTICAL"))) << scan;
   }
+}
+
+// What the program holds open is closed once nothing of it is left.
+TEST_F(ExecTest, CtrlCEndsTheProgramToo) {
+  const std::string held = Path("held");
+  ASSERT_EQ(::mkfifo(held.c_str(), 0600), 0);
+  Program("exec 3>held; echo begun >&3; exec sleep 1000", kAllThere);
+  ProcessOptions options;
+  options.folder = dir_.path();
+  Process diff(
+      {DiffTest::Program("driftwood"), "diff", "database.csv", "exec:./provider.sh", "--key", "id"},
+      options);
+  std::ifstream program(held);
+  std::string word;
+  ASSERT_TRUE(program >> word) << "it has begun";
+  diff.Signal(SIGINT);
+  EXPECT_EQ(diff.Wait().exit_code, 130);
+  EXPECT_FALSE(program >> word) << "it has ended";
 }
 
 TEST_F(ExecTest, WhatAProgramSaysReachesItsUser) {

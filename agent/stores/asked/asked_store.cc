@@ -1,5 +1,6 @@
 #include "agent/stores/asked/asked_store.h"
 
+#include <atomic>
 #include <chrono>
 #include <span>
 #include <utility>
@@ -29,7 +30,8 @@ struct Asked {
   std::unique_ptr<Store> store;
   std::chrono::steady_clock::time_point at;  // when all of it was there
   bool is_csv = false;
-  bool is_used = false;  // by a scan
+  std::atomic<bool> is_used = false;  // by a scan
+  std::string not_one_state;          // AskedText
 };
 
 void SetList(const std::string& name, const std::vector<std::string>& items, StoreUrl* url) {
@@ -76,7 +78,10 @@ class AskedStore final : public Store {
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
   absl::StatusOr<SourceDescription> Describe() override {
-    ASSIGN_OR_RETURN(const std::shared_ptr<Asked> asked, AskForAll());
+    std::shared_ptr<Asked> asked = Fresh();
+    if (asked == nullptr) {
+      ASSIGN_OR_RETURN(asked, AskForAll());
+    }
     ASSIGN_OR_RETURN(SourceDescription description, asked->store->Describe());
     description.source = options_.url.ToString();
     description.live = true;
@@ -87,12 +92,12 @@ class AskedStore final : public Store {
 
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
-    std::shared_ptr<Asked> asked = TakeFresh();
+    std::shared_ptr<Asked> asked = Fresh();
     if (asked == nullptr) {
       ASSIGN_OR_RETURN(asked, AskForAll());
-      asked->is_used = true;
       Keep(asked);
     }
+    asked->is_used = true;
     asked->store->StopWith(stop_);
     ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, asked->store->StartScan(columns));
     return std::make_unique<AskedScan>(std::move(asked), std::move(scan), false);
@@ -111,13 +116,11 @@ class AskedStore final : public Store {
       std::span<const std::vector<SourceValue>> keys) override {
     // Its answers have to mean what its records do.
     const std::shared_ptr<Asked> last = Last();
-    const absl::Status unable =
-        absl::UnimplementedError(Printable(source_->name()) + " has no lookup of such keys");
-    if (last == nullptr || can_not_answer_ || !CanBeAskedFor(keys)) return unable;
+    if (last == nullptr || can_not_answer_ || !CanBeAskedFor(keys)) return CantLookUp(last.get());
     ASSIGN_OR_RETURN(const std::optional<std::string> answers,
                      source_->Answer(KeyLines(key, keys), stop_));
     can_not_answer_ = !answers;
-    if (!answers) return unable;
+    if (!answers) return CantLookUp(last.get());
     ASSIGN_OR_RETURN(const std::string records, RecordsOf(source_->name(), *answers, key, keys));
     const MemorySource source(records);
     SourceStream stream(source);
@@ -133,9 +136,18 @@ class AskedStore final : public Store {
   }
 
  private:
+  // Another scan in its place would only be of no one moment again, and prove nothing.
+  absl::Status CantLookUp(const Asked* last) const {
+    const std::string what = Printable(source_->name()) + " has no lookup of such keys";
+    if (last == nullptr || last->not_one_state.empty()) return absl::UnimplementedError(what);
+    return absl::FailedPreconditionError(what + ", and " + last->not_one_state +
+                                         ": so what differs can't be confirmed");
+  }
+
   absl::StatusOr<std::shared_ptr<Asked>> Read(AskedText text, const StoreUrl& url) const {
     auto asked = std::make_shared<Asked>();
     asked->is_csv = text.is_csv;
+    asked->not_one_state = text.not_one_state;
     auto spooled = std::make_shared<SpooledText>();
     spooled->spool = std::move(text.spool);
     spooled->not_one_state = std::move(text.not_one_state);
@@ -189,13 +201,12 @@ class AskedStore final : public Store {
     return last_;
   }
 
-  // The last text, once, if no scan has had it and it is fresh; else null.
-  std::shared_ptr<Asked> TakeFresh() DRIFTWOOD_EXCLUDES(mutex_) {
+  // The last text, if no scan has had it and it is fresh; else null.
+  std::shared_ptr<Asked> Fresh() DRIFTWOOD_EXCLUDES(mutex_) {
     merkle::MutexLock lock(&mutex_);
-    if (last_ == nullptr || last_->is_used) return nullptr;
-    if (options_.clock() - last_->at > kTextServes) return nullptr;
-    last_->is_used = true;
-    return last_;
+    const bool is_fresh =
+        last_ != nullptr && !last_->is_used && options_.clock() - last_->at <= kTextServes;
+    return is_fresh ? last_ : nullptr;
   }
 
   const std::unique_ptr<AskedSource> source_;

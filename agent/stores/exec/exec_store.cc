@@ -122,18 +122,18 @@ class ProgramSource final : public AskedSource {
 
   absl::StatusOr<AskedText> ReadAll(const std::stop_token& stop) override {
     ASSIGN_OR_RETURN(std::unique_ptr<Program> program, Program::Start(CallOf("scan"), stop));
-    ASSIGN_OR_RETURN(std::unique_ptr<ProgramText> begun,
-                     ProgramText::Begin(std::move(program), url_.path));
-    const ProgramText* const framed = begun.get();  // lives in what it is decoded by
     ASSIGN_OR_RETURN(const std::optional<Encoding> encoding, EncodingOf(url_));
     ASSIGN_OR_RETURN(DecodedText decoded,
-                     DecodeText(std::move(begun), encoding, "", Printable(url_.path)));
+                     DecodeText(std::move(program), encoding, "", Printable(url_.path)));
+    ASSIGN_OR_RETURN(std::unique_ptr<ProgramText> begun,
+                     ProgramText::Begin(std::move(decoded.text), url_.path));
+    const ProgramText* const framed = begun.get();  // lives in `whole`
     constexpr size_t kHeadBytes = 4096;
-    ASSIGN_OR_RETURN(std::string head, ReadHead(*decoded.text, kHeadBytes));
+    ASSIGN_OR_RETURN(std::string head, ReadHead(*begun, kHeadBytes));
     AskedText text;
     const size_t first = head.find_first_not_of(" \t\r\n");
     text.is_csv = first != std::string::npos && head[first] != '{' && head[first] != '[';
-    const std::unique_ptr<ByteStream> whole = WithHead(std::move(head), std::move(decoded.text));
+    const std::unique_ptr<ByteStream> whole = WithHead(std::move(head), std::move(begun));
     const std::string place =
         framed->has_first_line() ? " of its output, its first line not counted" : " of its output";
     ASSIGN_OR_RETURN(text.spool, Spool::Of(*whole, url_.path, place, SpoolOptions()));

@@ -205,9 +205,8 @@ absl::Status Program::Wait(int fd) {
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - Clock::now());
     if (left.count() <= 0)
-      return absl::DeadlineExceededError(Printable(name_) + " has not ended within " +
-                                         Seconds(time_max_) +
-                                         "; give it more time with timeout= in its URL");
+      return absl::DataLossError(Printable(name_) + " has not ended within " + Seconds(time_max_) +
+                                 HowItStands() + "; give it more time with timeout= in its URL");
     std::array<pollfd, 3> waits = {pollfd{fd, POLLIN, 0}, pollfd{stop_->fd(), POLLIN, 0},
                                    pollfd{errors_.get(), POLLIN, 0}};
     constexpr int64_t kPollMax = 1'000'000'000;
@@ -222,6 +221,12 @@ absl::Status Program::Wait(int fd) {
     if (waits[2].revents != 0 && !TakeErrors()) errors_.Close();
     if (waits[0].revents != 0) return absl::OkStatus();
   }
+}
+
+// A child in the background may hold its output open for ever.
+std::string Program::HowItStands() const {
+  if (output_.get() < 0 || !HowEnded(pid_)) return "";
+  return ": it has, but what it started still holds its output open";
 }
 
 absl::StatusOr<size_t> Program::End() {

@@ -50,8 +50,8 @@ class Program final : public ByteStream {
   Program& operator=(const Program&) = delete;
 
   // 0 only once all who could write to its stdout have closed it, and it has ended with exit status
-  // 0. DataLoss: it ended in another way, with its last word. DeadlineExceeded: it has not ended in
-  // its time. Cancelled.
+  // 0. DataLoss: it ended in another way, with its last word. or it has not ended in its time.
+  // Cancelled.
   absl::StatusOr<size_t> Read(std::span<char> to) override;
 
   // With which it has ended by itself.
@@ -63,6 +63,7 @@ class Program final : public ByteStream {
   // Waits until one of the descriptors may be read, and takes what is on stderr. An error ends it.
   absl::Status Wait(int fd);
   absl::StatusOr<size_t> End();
+  std::string HowItStands() const;
   // False at its end, or where there is nothing to read now.
   bool TakeErrors();
   void TakeErrors(std::string_view bytes);

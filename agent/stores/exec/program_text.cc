@@ -40,10 +40,14 @@ std::optional<uint64_t> CountOf(const SourceValue& value) {
   return count;
 }
 
+// Any member of that name, so that a line in another order is none of the records.
 bool IsFirstLine(std::string_view line) {
   LineBuffer buffer(line);
   JsonLine json = buffer.Parse();
-  return json.Next() && json.name() == "driftwood";
+  while (json.Next()) {
+    if (json.name() == "driftwood") return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -52,6 +56,12 @@ absl::StatusOr<std::unique_ptr<ProgramText>> ProgramText::Begin(std::unique_ptr<
                                                                 std::string name) {
   std::unique_ptr<ProgramText> text(new ProgramText(std::move(name)));
   ASSIGN_OR_RETURN(std::string head, ReadHead(*output, kLineMax));
+  // Some programs begin with a blank line.
+  const size_t blank = std::min(head.find_first_not_of(kSpace), head.size());
+  if (head.compare(blank, 1, "{") == 0 &&
+      IsFirstLine(std::string_view(head).substr(blank, head.find('\n', blank) - blank))) {
+    head.erase(0, blank);
+  }
   const size_t line_end = std::min(head.find('\n'), head.size());
   const std::string_view line = std::string_view(head).substr(0, line_end);
   if (IsFirstLine(line)) {
@@ -118,7 +128,7 @@ absl::Status ProgramText::TakeLastLine() {
     return absl::DataLossError(
         "the output of " + Printable(name_) +
         " is cut off: its first line promises a last line {\"end\": N}, N being how many records "
-        "there are, and it has none");
+        "there are, and that is not its last line");
   held_.resize(begin);
   return absl::OkStatus();
 }

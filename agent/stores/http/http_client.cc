@@ -59,22 +59,72 @@ bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
          });
 }
 
-// Of one Link header: the address of what is next (RFC 8288).
-std::string NextOf(std::string_view header) {
-  while (true) {
-    const size_t open = header.find('<');
-    const size_t close = header.find('>', open);
-    if (open == std::string_view::npos || close == std::string_view::npos) return "";
-    const std::string_view address = header.substr(open + 1, close - open - 1);
-    header.remove_prefix(close + 1);
-    const size_t end = std::min(header.find(",<"), header.find(", <"));
-    const std::string_view parameters = header.substr(0, end);
-    if (parameters.find("rel=\"next\"") != std::string_view::npos ||
-        parameters.find("rel=next") != std::string_view::npos) {
-      return std::string(address);
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+// Reads a Link header (RFC 8288) from its left to its right.
+class LinkReader {
+ public:
+  explicit LinkReader(std::string_view header) : rest_(header) {}
+
+  // The next address with its relations, in lower case; absent: there is no other.
+  std::optional<std::pair<std::string, std::string>> Next() {
+    const size_t open = rest_.find('<');
+    const size_t close = rest_.find('>', open);
+    if (open == std::string_view::npos || close == std::string_view::npos) return std::nullopt;
+    std::pair<std::string, std::string> link(rest_.substr(open + 1, close - open - 1), "");
+    rest_.remove_prefix(close + 1);
+    while (Take(';')) {
+      const std::string name = Lower(Token("=;,"));
+      std::string value;
+      if (Take('=')) value = Take('"') ? Quoted() : std::string(Token(";,"));
+      if (name == "rel" && link.second.empty()) link.second = Lower(value);
     }
-    if (end == std::string_view::npos) return "";
+    return link;
   }
+
+ private:
+  void SkipSpace() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(" \t\r\n"), rest_.size()));
+  }
+  bool Take(char c) {
+    SkipSpace();
+    if (rest_.empty() || rest_.front() != c) return false;
+    rest_.remove_prefix(1);
+    return true;
+  }
+  std::string_view Token(std::string_view ends) {
+    SkipSpace();
+    const std::string_view token =
+        rest_.substr(0, std::min(rest_.find_first_of(ends), rest_.size()));
+    rest_.remove_prefix(token.size());
+    return token.substr(0, token.find_last_not_of(" \t\r\n") + 1);
+  }
+  std::string Quoted() {
+    std::string text;
+    while (!rest_.empty() && rest_.front() != '"') {
+      if (rest_.front() == '\\' && rest_.size() > 1) rest_.remove_prefix(1);
+      text.push_back(rest_.front());
+      rest_.remove_prefix(1);
+    }
+    Take('"');
+    return text;
+  }
+
+  std::string_view rest_;
+};
+
+// The address of what is next, of one header.
+std::string NextOf(std::string_view header) {
+  LinkReader reader(header);
+  while (const auto link = reader.Next()) {
+    if ((" " + link->second + " ").find(" next ") != std::string::npos) return link->first;
+  }
+  return "";
 }
 
 bool IsWorthAnotherTry(int64_t status) {
@@ -127,9 +177,7 @@ std::string OriginOf(const std::string& url) {
     }
   }
   ::curl_url_cleanup(parsed);
-  std::transform(origin.begin(), origin.end(), origin.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return origin;
+  return Lower(origin);
 }
 
 // What one call of Get() has under way.
@@ -315,9 +363,8 @@ class HttpClient::Transfers {
       if (again) return WaitAgain(std::move(transfer), milliseconds(0));
       const std::string why = transfer->error[0] != '\0' ? std::string(transfer->error.data())
                                                          : ::curl_easy_strerror(code);
-      return absl::UnavailableError(name + ": no reply after " +
-                                    Plural(transfer->tries, "try", "tries") + ": " +
-                                    Printable(why));
+      return absl::DataLossError(name + ": no reply after " +
+                                 Plural(transfer->tries, "try", "tries") + ": " + Printable(why));
     }
     long status = 0;
     ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

@@ -56,7 +56,7 @@ class HttpClient {
 
   // The reply to each, whatever its status, in their order. What is worth another try (429, 5xx, a
   // line that broke) was tried again, after the pause that the system asked for. Errors:
-  // Unavailable: no reply after all tries; FailedPrecondition: an address or a redirect that the
+  // DataLoss: no reply after all tries; FailedPrecondition: an address or a redirect that the
   // options don't allow; ResourceExhausted: too long a reply; Cancelled.
   absl::StatusOr<std::vector<HttpReply>> Get(std::span<const HttpRequest> requests,
                                              const std::stop_token& stop);

@@ -130,6 +130,7 @@ class DescriptionReader {
       description_.total = Parse(&*list, "total", *total);
     }
     ReadPaging(&*list);
+    description_.absent_is_last = list->Flag("absent_is_last").value_or(false);
     list->RefuseOthers();
   }
 

@@ -36,6 +36,7 @@ struct HttpDescription {
   JsonPointer records;
   HttpPaging paging = HttpPaging::kNone;
   JsonPointer next;                  // kCursor, kNext
+  bool absent_is_last = false;       // where `next` points to nothing on the first page
   std::string parameter;             // kCursor, kPage, kOffset
   std::optional<JsonPointer> total;  // how many records there are in all pages
 

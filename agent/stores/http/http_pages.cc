@@ -22,13 +22,6 @@ bool IsUnreserved(char c) {
 // No secret is in what it makes: digests only tell keys apart.
 merkle::DigestKey AnyKey() { return *merkle::DigestKey::FromBytes(std::string(32, '\0')); }
 
-// A cursor: text, or a number.
-std::string CursorOf(const JsonTree* at) {
-  if (at == nullptr) return "";
-  const bool is_text = at->kind == JsonTree::Kind::kString || at->kind == JsonTree::Kind::kNumber;
-  return is_text ? at->text : "";
-}
-
 }  // namespace
 
 std::string UrlEscaped(std::string_view text) {
@@ -199,7 +192,7 @@ absl::Status HttpPages::TakeTotal(const JsonTree& page) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record) {
+absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record, std::string_view line) {
   // Without a key, or of a multiset, there is nothing that tells one that came twice.
   if (description_.key.empty() || description_.key[0] == "*") return true;
   key_.clear();
@@ -212,12 +205,22 @@ absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record) {
     value->AppendTo(&key_);
     key_.push_back('\n');
   }
-  const merkle::Digest digest = hasher_.Hash(key_, "");
-  return keys_
-      .insert({static_cast<uint32_t>(digest.low), static_cast<uint32_t>(digest.low >> 32),
-               static_cast<uint32_t>(digest.high)})
-      .second;
+  const uint64_t key = hasher_.Hash(key_, "").low;
+  const uint32_t content = hasher_.Hash(line, "").Low32();
+  const auto [met, is_new] = keys_.try_emplace(KeyHash{key}, Met{content, PageNumber()});
+  if (is_new) return true;
+  if (met->second.content == content && met->second.page != PageNumber()) return false;
+  std::replace(key_.begin(), key_.end(), '\n', ' ');
+  const bool is_on_this_page = met->second.page == PageNumber();
+  return Wrong("a second record has the key " + Printable(key_, 256) +
+               (is_on_this_page ? ", on one page" : ", with other values") +
+               (is_on_this_page ? "; are those all the columns of the key?"
+                                : "; compare it again if it was changed meanwhile, and else see "
+                                  "whether those are all the columns of the key"));
 }
+
+// Of those that lie close together two never have the same.
+uint32_t HttpPages::PageNumber() const { return static_cast<uint32_t>(page_); }
 
 absl::Status HttpPages::TakeRecords(const JsonTree& records) {
   size_t new_ones = 0;
@@ -225,7 +228,7 @@ absl::Status HttpPages::TakeRecords(const JsonTree& records) {
     const size_t before = text_.size();
     const absl::Status written = AppendRecord(description_, record, &text_);
     if (!written.ok()) return Wrong("a record: " + std::string(written.message()));
-    ASSIGN_OR_RETURN(const bool is_new, IsNew(record));
+    ASSIGN_OR_RETURN(const bool is_new, IsNew(record, std::string_view(text_).substr(before)));
     if (is_new) {
       text_.push_back('\n');
       ++new_ones;
@@ -240,23 +243,54 @@ absl::Status HttpPages::TakeRecords(const JsonTree& records) {
       "says of pages means nothing to this API");
 }
 
+// A cursor or an address: text, or a number. What ends the list is null, false, "" or, once it was
+// there, nothing.
+absl::StatusOr<std::string> HttpPages::NextIn(const JsonTree& page) const {
+  const JsonTree* const at = description_.next.In(page);
+  const std::string member = description_.paging == HttpPaging::kCursor ? "`cursor`" : "`next`";
+  if (at == nullptr) {
+    if (page_ > 1 || description_.absent_is_last) return "";
+    return Wrong("nothing is where " + member +
+                 " says that the next page is named; if that means that there is none, write "
+                 "absent_is_last = true in [list]");
+  }
+  switch (at->kind) {
+    case JsonTree::Kind::kNull:
+    case JsonTree::Kind::kFalse:
+      return "";
+    case JsonTree::Kind::kString:
+    case JsonTree::Kind::kNumber:
+      return at->text;
+    case JsonTree::Kind::kTrue:
+    case JsonTree::Kind::kArray:
+    case JsonTree::Kind::kObject:
+      break;
+  }
+  return Wrong("what is where " + member + " says is neither a text nor a number");
+}
+
 absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpReply& reply) const {
   HttpParameters parameters = description_.list_parameters;
+  if (!reply.next.empty() &&
+      (description_.paging == HttpPaging::kNone || description_.paging == HttpPaging::kCursor ||
+       description_.paging == HttpPaging::kNext)) {
+    return Wrong("its header Link names a next page; write link = true in [list]");
+  }
   switch (description_.paging) {
     case HttpPaging::kNone:
-      if (reply.next.empty()) return "";
-      return Wrong("its header Link names a next page; write link = true in [list]");
+      return "";
     case HttpPaging::kCursor: {
-      const std::string cursor = CursorOf(description_.next.In(page));
+      ASSIGN_OR_RETURN(const std::string cursor, NextIn(page));
       if (cursor.empty()) return "";
       parameters.emplace_back(description_.parameter, cursor);
       break;
     }
     case HttpPaging::kNext:
     case HttpPaging::kLink: {
-      const std::string address = description_.paging == HttpPaging::kLink
-                                      ? reply.next
-                                      : CursorOf(description_.next.In(page));
+      std::string address = reply.next;
+      if (description_.paging == HttpPaging::kNext) {
+        ASSIGN_OR_RETURN(address, NextIn(page));
+      }
       if (address.empty()) return "";
       const std::string next = ResolvedUrl(url_, address);
       if (OriginOf(next) == OriginOf(url_)) return next;

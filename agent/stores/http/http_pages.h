@@ -1,7 +1,6 @@
 // The records of a paged JSON API, one page after the other, as JSON Lines.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,9 +8,10 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/http/http_client.h"
 #include "agent/stores/http/http_description.h"
@@ -56,15 +56,33 @@ class HttpPages final : public ByteStream {
   void BeginFetch();
   absl::StatusOr<HttpReply> EndFetch();
   absl::Status TakeRecords(const JsonTree& records);
-  absl::StatusOr<bool> IsNew(const JsonTree& record);
+  // `line` is its text.
+  absl::StatusOr<bool> IsNew(const JsonTree& record, std::string_view line);
+  uint32_t PageNumber() const;
   absl::Status TakeTotal(const JsonTree& page);
+  absl::StatusOr<std::string> NextIn(const JsonTree& page) const;
   // The next page's URL; empty: this is the last one.
   absl::StatusOr<std::string> NextUrl(const JsonTree& page, const HttpReply& reply) const;
   absl::Status CheckTotal() const;
   absl::Status Wrong(const std::string& what) const;
 
-  // 96 bits of a digest. Of a billion keys two have the same with a probability of 1 in 10^11.
-  using KeyDigest = std::array<uint32_t, 3>;
+  // What is kept of each record, in 16 bytes. Two keys that have the same bits of a digest have
+  // other contents, since the key is part of them: an error, and no record that is overlooked.
+  struct KeyHash {
+    uint32_t low;
+    uint32_t high;
+    explicit KeyHash(uint64_t bits)
+        : low(static_cast<uint32_t>(bits)), high(static_cast<uint32_t>(bits >> 32)) {}
+    friend bool operator==(const KeyHash&, const KeyHash&) = default;
+    template <typename H>
+    friend H AbslHashValue(H state, const KeyHash& hash) {
+      return H::combine(std::move(state), hash.low, hash.high);
+    }
+  };
+  struct Met {
+    uint32_t content;
+    uint32_t page;
+  };
 
   const HttpDescription& description_;
   HttpClient* const client_;
@@ -76,7 +94,7 @@ class HttpPages final : public ByteStream {
   uint64_t listed_ = 0;  // on all pages, those that came twice too
   uint64_t records_ = 0;
   std::optional<std::pair<uint64_t, uint64_t>> totals_;  // least and most
-  absl::flat_hash_set<KeyDigest> keys_;                  // that were met
+  absl::flat_hash_map<KeyHash, Met> keys_;               // that were met
   std::set<std::string> urls_;                           // that were fetched
   std::string key_;                                      // reused
   std::string text_;                                     // not given yet, from `given_` on

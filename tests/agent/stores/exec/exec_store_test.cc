@@ -88,6 +88,16 @@ TEST_F(ExecStoreTest, WhatSaysSoIsASnapshot) {
   EXPECT_THAT(scanned->end.not_point_in_time, IsEmpty());
 }
 
+TEST_F(ExecStoreTest, AnArchiveMayHoldThePromiseToo) {
+  const std::string framed = "{ echo '{\"driftwood\": 1, \"snapshot\": true}'\n" +
+                             std::string(kTwoRows) + "\necho '{\"end\": 2}'; }";
+  const auto store = Open(framed + " | gzip");
+  const absl::StatusOr<Scanned> scanned = ScanAll(*store, {"id"});
+  ASSERT_TRUE(scanned.ok()) << scanned.status();
+  EXPECT_THAT(scanned->rows, ElementsAre("number 1", "number 2"));
+  EXPECT_THAT(scanned->end.not_point_in_time, IsEmpty());
+}
+
 TEST_F(ExecStoreTest, AWrongCountIsAnError) {
   for (const char* const count : {"1", "3"}) {
     const auto json = Open("echo '{\"driftwood\": 1}'\n" + std::string(kTwoRows) +
@@ -209,7 +219,8 @@ TEST_F(ExecStoreTest, AProgramWithoutLookupIsAskedOnce) {
   const auto store = Open("[ \"$1\" = scan ] || exit 64\n" + std::string(kTwoRows));
   ASSERT_TRUE(store->Describe().ok());
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(LookupOf(*store, {1}).status().code(), absl::StatusCode::kUnimplemented);
+    EXPECT_EQ(LookupOf(*store, {1}).status().code(), absl::StatusCode::kFailedPrecondition)
+        << "another scan would be no snapshot either";
   }
   EXPECT_THAT(Runs(), ElementsAre("scan", "lookup"));
 }

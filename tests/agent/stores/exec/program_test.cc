@@ -145,8 +145,14 @@ TEST_F(ProgramTest, HasItsTime) {
   ProgramCall call = Call("echo row; exec sleep 1000");
   call.time_max = milliseconds(20);
   const absl::StatusOr<std::string> output = Output(call);
-  EXPECT_EQ(output.status().code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(output.status().code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(output.status().message()), HasSubstr("within 0.02 s"));
+}
+
+TEST_F(ProgramTest, SaysWhoHoldsItsOutput) {
+  ProgramCall call = Call("sleep 1000 & exit 0");
+  call.time_max = milliseconds(500);
+  EXPECT_THAT(Refusal(call), HasSubstr("what it started still holds its output open"));
 }
 
 TEST_F(ProgramTest, IsStoppedWhileItRuns) {

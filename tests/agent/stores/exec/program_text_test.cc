@@ -74,6 +74,9 @@ TEST(ProgramTextTest, TheLinesOfAPromiseAreTakenOut) {
   EXPECT_EQ(*Read("{\"driftwood\":1,\"snapshot\":true}\nid\n7\n{ \"end\" : 1 } \r\n\n"),
             (Whole{"id\n7\n", true, 1}));
   EXPECT_EQ(*Read("{\"driftwood\": 1, \"snapshot\": false}\n{\"end\": 0}"), (Whole{"", false, 0}));
+  EXPECT_EQ(*Read("{\"snapshot\":true,\"driftwood\":1}\nid\n7\n{\"end\":1}"),
+            (Whole{"id\n7\n", true, 1}));
+  EXPECT_EQ(*Read("\r\n\n{\"driftwood\":1}\nid\n7\n{\"end\":1}"), (Whole{"id\n7\n", false, 1}));
   const std::string rows = std::string(300, 'x') + "\n" + std::string(5000, 'y') + "\n";
   EXPECT_EQ(*Read("{\"driftwood\": 1}\n" + rows + "{\"end\": 2}\n"), (Whole{rows, false, 2}));
 }

@@ -131,6 +131,30 @@ TEST_F(HttpClientTest, TheHeaderLinkSaysWhatIsNext) {
   EXPECT_EQ(Get("/b")->next, "");
 }
 
+// As RFC 8288 lets it be written.
+TEST_F(HttpClientTest, TheHeaderLinkInAllItsForms) {
+  const std::vector<std::string> forms = {
+      "</n>; rel=next",
+      "</n>;rel=\\\"NEXT\\\"",
+      "</n> ; REL = \\\"next\\\"",
+      "</n>; rel=\\\"foo next\\\"",
+      "</n>; title=\\\"a, b; rel=prev\\\"; rel=\\\"next foo\\\"",
+      "</p>; rel=\\\"prev\\\",</n>; rel=\\\"next\\\"",
+      "</n>; rel=next; rel=prev"};
+  std::string script;
+  std::vector<std::string> paths;
+  for (const std::string& form : forms) {
+    paths.push_back("/" + std::to_string(paths.size()));
+    script += (script.empty() ? "{\"" : ", \"") + paths.back() +
+              "\": [{\"headers\": {\"Link\": \"" + form + "\"}}]";
+  }
+  Serve(script + R"(, "/x": [{"headers": {"Link": "</n>; rel=prev; rel=next"}}],
+                     "/y": [{"headers": {"Link": "</n>; rel=\"nextnext\""}}]})");
+  for (const std::string& path : paths) EXPECT_EQ(Get(path)->next, "/n") << path;
+  EXPECT_EQ(Get("/x")->next, "") << "the first rel counts";
+  EXPECT_EQ(Get("/y")->next, "");
+}
+
 TEST_F(HttpClientTest, SomeAddressesAreNeverAsked) {
   Serve("{}");
   const auto refusal = [&](const std::string& url) {
@@ -161,7 +185,7 @@ TEST_F(HttpClientTest, NobodyAnswersAtAllIsAnError) {
   absl::StatusOr<std::unique_ptr<HttpClient>> client = HttpClient::Create(options_);
   const std::vector<HttpRequest> request = {{url, "/a"}};
   const absl::Status status = (*client)->Get(request, {}).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no reply after 2 tries"));
 }
 

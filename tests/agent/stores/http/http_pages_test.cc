@@ -154,6 +154,38 @@ TEST_F(HttpPagesTest, NoPageIsLostSilently) {
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [7]}}])"), HasSubstr("it is no JSON object"));
 }
 
+TEST_F(HttpPagesTest, WhoNeverNamesANextPageIsDescribedWrongly) {
+  const std::string cursor = "cursor = { at = \"/nxt\", parameter = \"c\" }";
+  const std::string one = R"({"/u": [{"body": {"d": [{"id": 1}], "next": 7}}]})";
+  Serve(cursor, one);
+  EXPECT_THAT(Refusal(), HasSubstr("page 1 of /u: nothing is where `cursor` says"));
+  Serve(cursor + "\nabsent_is_last = true", one);
+  EXPECT_EQ(*Read(), "{\"id\":1}\n");
+  Serve("next = \"/links/next\"", one);
+  EXPECT_THAT(Refusal(), HasSubstr("nothing is where `next` says"));
+  for (const char* const other : {"true", "{\"c\": 1}", "[7]"}) {
+    Serve("next = \"/next\"",
+          std::string(R"({"/u": [{"body": {"d": [{"id": 1}], "next": )") + other + "}}]}");
+    EXPECT_THAT(Refusal(), HasSubstr("neither a text nor a number")) << other;
+  }
+  for (const char* const end : {"null", "false", "\"\""}) {
+    Serve("next = \"/next\"",
+          std::string(R"({"/u": [{"body": {"d": [{"id": 1}], "next": )") + end + "}}]}");
+    EXPECT_EQ(*Read(), "{\"id\":1}\n") << end;
+  }
+}
+
+TEST_F(HttpPagesTest, TwoRecordsOfOneKeyAreNoneThatCameTwice) {
+  Serve("", R"({"/u": [{"body": {"d": [{"id": 1, "v": "a"}, {"id": 1, "v": "b"}]}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("page 1 of /u: a second record has the key 1 , on one page"));
+  Serve("", R"({"/u": [{"body": {"d": [{"id": 1, "v": "a"}, {"id": 1, "v": "a"}]}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("on one page"));
+  Serve("page = \"p\"", R"({"/u?p=1": [{"body": {"d": [{"id": 1, "v": "a"}, {"id": 2}]}}],
+                            "/u?p=2": [{"body": {"d": [{"id": 1, "v": "b"}]}}],
+                            "/u?p=3": [{"body": {"d": []}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("a second record has the key 1 , with other values"));
+}
+
 TEST_F(HttpPagesTest, ALoopIsAnError) {
   Serve("cursor = { at = \"/next\", parameter = \"c\" }",
         R"({"/u": [{"body": {"d": [{"id": 1}], "next": "a"}}],
@@ -165,6 +197,9 @@ TEST_F(HttpPagesTest, ALoopIsAnError) {
 TEST_F(HttpPagesTest, APageThatNobodyAskedForIsNotOverlooked) {
   Serve("", R"({"/u": [{"headers": {"Link": "</u?p=2>; rel=\"next\""},
                         "body": {"d": [{"id": 1}]}}]})");
+  EXPECT_THAT(Refusal(), HasSubstr("write link = true"));
+  Serve("next = \"/n\"", R"({"/u": [{"headers": {"Link": "</u?p=2>; rel=\"next\""},
+                                    "body": {"d": [{"id": 1}], "n": null}}]})");
   EXPECT_THAT(Refusal(), HasSubstr("write link = true"));
 }
 
