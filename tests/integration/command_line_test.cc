@@ -18,6 +18,10 @@ class CommandLineTest : public DiffTest {
   void SetUp() override {
     WriteFile("orders.csv", "id,name,total\n1,a,1.5\n2,b,2\n");
     WriteFile("export.csv", "id,name,total\n1,a,1.5\n2,b,2\n");
+    WriteFile("provider.py",
+              "#!/bin/sh\necho '{\"driftwood\": 1, \"snapshot\": true}'; cat orders.csv; "
+              "echo '{\"end\": 2}'\n");
+    std::filesystem::permissions(dir_ / "provider.py", std::filesystem::perms::owner_all);
     const std::string sql =
         "CREATE TABLE orders(id INTEGER PRIMARY KEY, name TEXT, total NUMERIC); "
         "INSERT INTO orders VALUES (1,'a',1.5),(2,'b',2);";

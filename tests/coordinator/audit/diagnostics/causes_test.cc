@@ -652,8 +652,12 @@ TEST_F(CausesTest, OfTwoCausesNothingElseIsTold) {
       for (Pair& pair : Make(other, 30, random_)) pairs.push_back(std::move(pair));
       const std::vector<std::string> told = Told(one.type, pairs, random_);
       ++pairs_of_causes;
+      // Two forms of one thing are told as it, and then no option reads both.
+      const std::string thing = one.told.substr(0, one.told.rfind("| ") + 2);
+      const bool are_forms = other.told.starts_with(thing);
       for (const std::string& hypothesis : told) {
-        EXPECT_THAT(hypothesis, ::testing::AnyOf(one.told, other.told))
+        EXPECT_THAT(hypothesis,
+                    ::testing::AnyOf(one.told, other.told, are_forms ? thing : one.told))
             << one.name << " and " << other.name;
       }
       both += told.size() == 2 ? 1 : 0;
