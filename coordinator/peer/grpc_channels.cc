@@ -25,4 +25,9 @@ std::shared_ptr<grpc::Channel> GrpcChannels::Take(const std::string& address) {
   return channel;
 }
 
+void GrpcChannels::Drop(const std::string& address) {
+  while (Take(address) != nullptr) {  // each is closed without the lock
+  }
+}
+
 }  // namespace driftwood::coordinator

@@ -24,6 +24,8 @@ class GrpcChannels {
   void Give(std::string address, std::shared_ptr<grpc::Channel> channel) DRIFTWOOD_EXCLUDES(mutex_);
   // The one to that address that came last; null if there is none.
   std::shared_ptr<grpc::Channel> Take(const std::string& address) DRIFTWOOD_EXCLUDES(mutex_);
+  // Closes all to that address: an agent that ends waits for those who have a channel to it.
+  void Drop(const std::string& address) DRIFTWOOD_EXCLUDES(mutex_);
 
  private:
   merkle::Mutex mutex_;

@@ -283,7 +283,11 @@ class GrpcConnector final : public Connector {
     AgentProcessOptions process = ProcessOptions(spec, std::move(arguments), stop);
     process.input = input.get();
     ASSIGN_OR_RETURN(std::unique_ptr<AgentProcess> started, AgentProcess::Start(process));
-    return std::shared_ptr<AgentProcess>(std::move(started));
+    return std::shared_ptr<AgentProcess>(started.release(),
+                                         [channels = channels_](AgentProcess* ended) {
+                                           channels->Drop(ended->address());
+                                           delete ended;
+                                         });
   }
 
   const std::shared_ptr<GrpcChannels> channels_ = std::make_shared<GrpcChannels>();

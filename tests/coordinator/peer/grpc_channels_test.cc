@@ -4,6 +4,9 @@
 #include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 namespace driftwood::coordinator {
 namespace {
 
@@ -35,6 +38,23 @@ TEST(GrpcChannelsTest, TheOldestGoesWhereThereIsNoRoom) {
   for (size_t i = 0; i < GrpcChannels::kMax; ++i) channels.Give("new", Channel());
   EXPECT_TRUE(oldest.expired());
   EXPECT_EQ(channels.Take("old"), nullptr);
+}
+
+// Or else the agent at its end would wait half a second for us to hang up.
+TEST(GrpcChannelsTest, NoneIsLeftToWhomIsDropped) {
+  GrpcChannels channels;
+  std::vector<std::weak_ptr<grpc::Channel>> dropped;
+  for (int i = 0; i < 3; ++i) {
+    auto channel = Channel();
+    dropped.emplace_back(channel);
+    channels.Give("a", std::move(channel));
+  }
+  const auto other = Channel();
+  channels.Give("b", other);
+  channels.Drop("a");
+  for (const auto& channel : dropped) EXPECT_TRUE(channel.expired());
+  EXPECT_EQ(channels.Take("a"), nullptr);
+  EXPECT_EQ(channels.Take("b"), other);
 }
 
 }  // namespace
