@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/source/messages.h"
+#include "merkle/hash/checksum.h"
 #include "merkle/os/stop.h"
 #include "merkle/os/threads.h"
 #include "merkle/status_macros.h"
@@ -18,9 +19,6 @@ bool IsUnreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
 }
-
-// No secret is in what it makes: digests only tell keys apart.
-merkle::DigestKey AnyKey() { return *merkle::DigestKey::FromBytes(std::string(32, '\0')); }
 
 }  // namespace
 
@@ -85,7 +83,7 @@ struct HttpPages::Fetch {
 };
 
 HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop)
-    : description_(description), client_(client), stop_(std::move(stop)), hasher_(AnyKey()) {
+    : description_(description), client_(client), stop_(std::move(stop)) {
   HttpParameters parameters = description_.list_parameters;
   if (description_.paging == HttpPaging::kPage)
     parameters.emplace_back(description_.parameter, "1");
@@ -205,25 +203,23 @@ absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record, std::string_view l
     value->AppendTo(&key_);
     key_.push_back('\n');
   }
-  const uint64_t key = hasher_.Hash(key_, "").low;
-  const uint32_t content = hasher_.Hash(line, "").Low32();
-  const auto [met, is_new] = keys_.try_emplace(KeyHash{key}, Met{content, PageNumber()});
+  const KeyHash key(merkle::Checksum(key_));
+  const auto content = static_cast<uint32_t>(merkle::Checksum(line));
+  const auto [met, is_new] = met_.try_emplace(key, content);
+  const bool is_on_this_page = !on_this_page_.insert(key).second;
   if (is_new) return true;
-  if (met->second.content == content && met->second.page != PageNumber()) return false;
+  if (met->second == content && !is_on_this_page) return false;
   std::replace(key_.begin(), key_.end(), '\n', ' ');
-  const bool is_on_this_page = met->second.page == PageNumber();
   return Wrong("a second record has the key " + Printable(key_, 256) +
-               (is_on_this_page ? ", on one page" : ", with other values") +
-               (is_on_this_page ? "; are those all the columns of the key?"
-                                : "; compare it again if it was changed meanwhile, and else see "
-                                  "whether those are all the columns of the key"));
+               (is_on_this_page ? ", on one page; are those all the columns of the key?"
+                                : ", with other values; compare it again if it was changed "
+                                  "meanwhile, and else see whether those are all the columns of "
+                                  "the key"));
 }
-
-// Of those that lie close together two never have the same.
-uint32_t HttpPages::PageNumber() const { return static_cast<uint32_t>(page_); }
 
 absl::Status HttpPages::TakeRecords(const JsonTree& records) {
   size_t new_ones = 0;
+  on_this_page_.clear();
   for (const JsonTree& record : records.elements) {
     const size_t before = text_.size();
     const absl::Status written = AppendRecord(description_, record, &text_);

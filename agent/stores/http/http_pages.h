@@ -12,11 +12,11 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/statusor.h"
 #include "agent/stores/http/http_client.h"
 #include "agent/stores/http/http_description.h"
 #include "agent/stores/text/byte_stream.h"
-#include "merkle/hash/digest.h"
 
 namespace driftwood::agent {
 
@@ -58,7 +58,6 @@ class HttpPages final : public ByteStream {
   absl::Status TakeRecords(const JsonTree& records);
   // `line` is its text.
   absl::StatusOr<bool> IsNew(const JsonTree& record, std::string_view line);
-  uint32_t PageNumber() const;
   absl::Status TakeTotal(const JsonTree& page);
   absl::StatusOr<std::string> NextIn(const JsonTree& page) const;
   // The next page's URL; empty: this is the last one.
@@ -66,8 +65,8 @@ class HttpPages final : public ByteStream {
   absl::Status CheckTotal() const;
   absl::Status Wrong(const std::string& what) const;
 
-  // What is kept of each record, in 16 bytes. Two keys that have the same bits of a digest have
-  // other contents, since the key is part of them: an error, and no record that is overlooked.
+  // What is kept of each record, in 12 bytes. Two keys that share these bits have other contents,
+  // as the key is part of them: that is an error, and no record that is overlooked.
   struct KeyHash {
     uint32_t low;
     uint32_t high;
@@ -79,25 +78,21 @@ class HttpPages final : public ByteStream {
       return H::combine(std::move(state), hash.low, hash.high);
     }
   };
-  struct Met {
-    uint32_t content;
-    uint32_t page;
-  };
 
   const HttpDescription& description_;
   HttpClient* const client_;
   const std::stop_token stop_;
-  merkle::RecordHasher hasher_;
 
   std::string url_;      // of the page that is fetched; empty: all are read
   uint64_t page_ = 0;    // from 1
   uint64_t listed_ = 0;  // on all pages, those that came twice too
   uint64_t records_ = 0;
   std::optional<std::pair<uint64_t, uint64_t>> totals_;  // least and most
-  absl::flat_hash_map<KeyHash, Met> keys_;               // that were met
-  std::set<std::string> urls_;                           // that were fetched
-  std::string key_;                                      // reused
-  std::string text_;                                     // not given yet, from `given_` on
+  absl::flat_hash_map<KeyHash, uint32_t> met_;           // by key: some bits of the content's hash
+  absl::flat_hash_set<KeyHash> on_this_page_;
+  std::set<std::string> urls_;  // that were fetched
+  std::string key_;             // reused
+  std::string text_;            // not given yet, from `given_` on
   size_t given_ = 0;
   std::unique_ptr<Fetch> fetch_;  // last: it uses the client
 };
