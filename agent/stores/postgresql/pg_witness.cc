@@ -76,9 +76,11 @@ std::string Oids(const PgRelations& relations) {
 constexpr char kOids[] = "ANY ($1::pg_catalog.oid[])";
 // The types of their columns. An array, so that no plan begins with all types that there are.
 std::string ColumnTypes() {
-  return std::string(
-             "ANY (ARRAY(SELECT DISTINCT a.atttypid FROM pg_catalog.pg_attribute a WHERE ") +
-         "a.attrelid = " + kOids + " AND a.attnum > 0 AND NOT a.attisdropped))";
+  std::string types =
+      "ANY (ARRAY(SELECT DISTINCT a.atttypid FROM pg_catalog.pg_attribute a WHERE a.attrelid = ";
+  types += kOids;
+  types += " AND a.attnum > 0 AND NOT a.attisdropped))";
+  return types;
 }
 
 std::string ViewsSql() {

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
 #include "coordinator/audit/audit.h"
 #include "merkle/os/temporary_folder.h"
 #include "proto/contract/limits.h"
@@ -168,8 +172,28 @@ TEST_F(RecordListerTest, WhatTakesLongToReadIsReadInLongerBatchesOneAtATime) {
   plan_.explain = false;
   plan_.recheck.enabled = false;
   options_.records_held_max = 2;
+  // A reading takes its time once the rows of the batch before are made, and not meanwhile: the
+  // lister has looked at the clock three times for each of those then.
+  std::mutex mutex;
+  std::condition_variable looked;
+  size_t looks = 0;
+  options_.now_seconds = [&] {
+    const std::lock_guard lock(mutex);
+    ++looks;
+    looked.notify_all();
+    return time_ += 1;
+  };
   std::vector<size_t> batches;
+  size_t looks_before = 0;
   peers_[1]->twist_read = [&](std::vector<FoundRecord>* records) {
+    constexpr size_t kOverlapping = 4;
+    std::unique_lock lock(mutex);
+    if (batches.empty()) looks_before = looks;
+    const size_t looks_of_rows = looks_before + 3 * batches.size();
+    if (batches.size() < kOverlapping) {
+      EXPECT_TRUE(
+          looked.wait_for(lock, std::chrono::minutes(2), [&] { return looks >= looks_of_rows; }));
+    }
     time_ += 100;
     batches.push_back(records->size());
   };
