@@ -65,6 +65,14 @@ TEST(StoreUrlTest, WhatIsNotAUrlIsRefusedWithTheExpectedForm) {
   }
 }
 
+TEST(StoreUrlTest, ASecretBehindALaterQuestionMarkIsRefusedAndNotShown) {
+  for (const char* text : {"csv://a?b=c?password=hunter2", "csv://a?b=c?api_secret=hunter2"}) {
+    SCOPED_TRACE(text);
+    EXPECT_NE(Refusal(text).find("can't be given here"), std::string::npos);
+    EXPECT_EQ(Refusal(text).find("hunter2"), std::string::npos) << Refusal(text);
+  }
+}
+
 TEST(StoreUrlTest, RefusalsStayOnOneLine) {
   EXPECT_EQ(Refusal("a\nb").find('\n'), std::string::npos);
   EXPECT_EQ(Refusal("a\nb:c").find('\n'), std::string::npos);
