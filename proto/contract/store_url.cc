@@ -64,9 +64,11 @@ absl::Status ParseParameters(std::string_view url, std::string_view text, StoreU
     std::string name = PercentDecode(pair.substr(0, equals));
     const std::string_view value = pair.substr(equals + 1);
     if (name.empty()) return Malformed(url, "a parameter has no name");
-    // The password was looked for behind the first '?'; a path may hold more of them.
-    if (out->path.starts_with("//") && merkle::NamesASecret(name)) {
-      return Malformed(url, "parameter \"" + PercentEncode(name, "") + "\" can't be given here");
+    // Of a server's URL it has been taken out; a path may hide it there behind a '?' of its own.
+    if (merkle::NamesASecret(name)) {
+      return absl::InvalidArgumentError("store URL \"" + out->WithoutParameters() +
+                                        "\": parameter \"" + PercentEncode(name, "") +
+                                        "\" can't be given here");
     }
     if (value.empty()) return Malformed(url, "parameter \"" + name + "\" has no value");
     if (!out->parameters.emplace(name, NormalValue(value)).second) {

@@ -66,7 +66,8 @@ TEST(StoreUrlTest, WhatIsNotAUrlIsRefusedWithTheExpectedForm) {
 }
 
 TEST(StoreUrlTest, ASecretBehindALaterQuestionMarkIsRefusedAndNotShown) {
-  for (const char* text : {"csv://a?b=c?password=hunter2", "csv://a?b=c?api_secret=hunter2"}) {
+  for (const char* text : {"csv://a?b=c?password=hunter2", "csv://a?b=c?api_secret=hunter2",
+                           "csv:x?b=http://c?v:w?n=?psw=hunter2", "csv:a?key=id&passwd=hunter2"}) {
     SCOPED_TRACE(text);
     EXPECT_NE(Refusal(text).find("can't be given here"), std::string::npos);
     EXPECT_EQ(Refusal(text).find("hunter2"), std::string::npos) << Refusal(text);
