@@ -87,9 +87,10 @@ bool IsServerScheme(std::string_view scheme) {
   return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
 }
 
-// A path that begins as a server's host would must not get to look as if a password stood in it.
+// A path in which a server's host seems to begin must not get to look as if a password stood in it.
 std::string WrittenPath(const std::string& path) {
-  return PercentEncode(path, path.starts_with("//") ? "%?:@" : "%?");
+  const bool like_server = path.starts_with("//") || path.find("://") != std::string::npos;
+  return PercentEncode(path, like_server ? "%?:@" : "%?");
 }
 
 }  // namespace

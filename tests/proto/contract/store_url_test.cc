@@ -74,6 +74,17 @@ TEST(StoreUrlTest, ASecretBehindALaterQuestionMarkIsRefusedAndNotShown) {
   }
 }
 
+TEST(StoreUrlTest, APathThatLooksLikeAServersUrlStaysOne) {
+  for (const char* text : {"csv:a=http://?x:y@z=b?key=id", "csv:a=http://x?u:p@h?key=id"}) {
+    SCOPED_TRACE(text);
+    const absl::StatusOr<StoreUrl> url = StoreUrl::Parse(text);
+    ASSERT_TRUE(url.ok()) << url.status();
+    const absl::StatusOr<StoreUrl> again = StoreUrl::Parse(url->ToString());
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(*again, *url);
+  }
+}
+
 TEST(StoreUrlTest, RefusalsStayOnOneLine) {
   EXPECT_EQ(Refusal("a\nb").find('\n'), std::string::npos);
   EXPECT_EQ(Refusal("a\nb:c").find('\n'), std::string::npos);
