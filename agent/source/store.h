@@ -181,6 +181,13 @@ class Store {
     return absl::UnimplementedError("this store can't be read without its filter");
   }
 
+  // The same source with the rows alone that it calls kMoved, or kSoftDeleted: its own scans have
+  // none of them. Unimplemented where nothing says so of a row.
+  virtual absl::StatusOr<std::unique_ptr<Store>> Only(Presence presence) {
+    return absl::UnimplementedError("nothing says of a row that it is " +
+                                    std::string(PresenceName(presence)));
+  }
+
   // Before the first scan: how often scans that lose their server may go on by themselves, where
   // the store can read the rest alone. Their end then says that they are no consistent snapshot.
   // Without it, and without such a store, a scan that loses its server fails.

@@ -22,6 +22,11 @@ void SortUnique(std::vector<T>* values, const KeyOf& key_of) {
   values->erase(std::unique(values->begin(), values->end(), same), values->end());
 }
 
+void SortByReplica(std::vector<ReportAbsence>* absences) {
+  std::sort(absences->begin(), absences->end(),
+            [](const ReportAbsence& a, const ReportAbsence& b) { return a.replica < b.replica; });
+}
+
 bool AllAgree(const States& states) {
   return std::all_of(states.begin(), states.end(),
                      [&](const auto& state) { return state == states.front(); });
@@ -57,7 +62,9 @@ bool Candidate::ChangedColumnsKnown(size_t columns) const {
 
 Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t keys_max,
                            int passes_max)
-    : sources_(std::move(sources)), passes_max_(passes_max) {
+    : sources_(std::move(sources)),
+      passes_max_(passes_max),
+      told_without_filter_(sources_.replicas(), false) {
   DRIFTWOOD_CHECK(passes_max >= 1);
   uint64_t found = result.divergences.size();
   for (const MissingRun& run : result.runs) found += run.listed.size();
@@ -188,8 +195,20 @@ bool Confirmation::TakeAbsences(const Candidate& candidate,
   }
   // What was known stays where a later reading says nothing.
   if (!known && !IsOpen(candidate)) return false;
+  // Under the filters nothing is said of what they hide.
+  const auto before = absences_.find(candidate.found.key);
+  if (before != absences_.end()) {
+    for (ReportAbsence& one : before->second) {
+      const auto is_of = [&](const ReportAbsence& now) { return now.replica == one.replica; };
+      const bool kept = outside_filter || told_without_filter_[one.replica];
+      if (kept && std::none_of(absences.begin(), absences.end(), is_of)) {
+        absences.push_back(std::move(one));
+      }
+    }
+    SortByReplica(&absences);
+  }
   if (absences.empty()) {
-    if (!outside_filter) absences_.erase(candidate.found.key);
+    absences_.erase(candidate.found.key);
   } else {
     absences_[candidate.found.key] = std::move(absences);
   }
@@ -213,6 +232,9 @@ std::vector<std::string> Confirmation::KeysLackedBy(const std::vector<bool>& rep
 
 void Confirmation::TakeFiltered(const std::vector<std::string>& keys, const Readings& unfiltered,
                                 const std::vector<bool>& filtered) {
+  for (size_t s = 0; s < filtered.size(); ++s) {
+    if (filtered[s]) told_without_filter_[sources_.ReplicaOf(s)] = true;
+  }
   std::vector<RecordCursor> cursors = CursorsOf(unfiltered);
   for (const std::string& key : keys) {
     const Candidate* const candidate = Find(key);
@@ -240,8 +262,7 @@ void Confirmation::TakeFiltered(const std::vector<std::string>& keys, const Read
       std::erase_if(absences, [&](const ReportAbsence& one) { return one.replica == replica; });
       absences.push_back(std::move(told));
     }
-    std::sort(absences.begin(), absences.end(),
-              [](const ReportAbsence& a, const ReportAbsence& b) { return a.replica < b.replica; });
+    SortByReplica(&absences);
   }
 }
 

@@ -162,6 +162,7 @@ class Confirmation {
   std::vector<Candidate> candidates_;
   absl::Status status_;
   bool tags_contradicted_ = false;
+  std::vector<bool> told_without_filter_;  // by replica: TakeFiltered() asked it
   // By key, since hardly any has one.
   std::map<std::string, std::vector<ReportAbsence>> absences_;
 };

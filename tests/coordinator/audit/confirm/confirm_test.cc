@@ -186,6 +186,8 @@ TEST_F(ConfirmTest, WhatIsMissingUnderAFilterIsAskedForWithoutIt) {
   confirmation_->TakeFiltered(keys, unfiltered, filtered);
   EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kFiltered}));
   EXPECT_THAT(*confirmation_->AbsencesOf("b"), ElementsAre(ReportAbsence{1, Presence::kGone}));
+  Take(keys, {{"a", "x "}, {"b", "x "}});  // their values, say, under the filter
+  EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kFiltered}));
   unfiltered[1] = absl::PermissionDeniedError("no");
   confirmation_->TakeFiltered(keys, unfiltered, filtered);
   EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kUnknown}));
