@@ -36,7 +36,7 @@ struct HttpRequest {
 
 struct HttpReply {
   int64_t status = 0;
-  std::string body;
+  std::string body;  // of status 200: decompressed
   std::string next;  // of a header "Link: <…>; rel="next""
 };
 
@@ -55,9 +55,10 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   // The reply to each, whatever its status, in their order. What is worth another try (429, 5xx, a
-  // line that broke) was tried again, after the pause that the system asked for. Errors:
-  // DataLoss: no reply after all tries; FailedPrecondition: an address or a redirect that the
-  // options don't allow; ResourceExhausted: too long a reply; Cancelled.
+  // line that broke, an archive without its end) was tried again, after the pause that the system
+  // asked for. Errors: DataLoss: no whole reply after all tries; FailedPrecondition: an address or
+  // a redirect that the options don't allow, or a coding that wasn't asked for; ResourceExhausted:
+  // too long a reply; Cancelled.
   absl::StatusOr<std::vector<HttpReply>> Get(std::span<const HttpRequest> requests,
                                              const std::stop_token& stop);
 

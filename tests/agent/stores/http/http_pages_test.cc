@@ -140,6 +140,9 @@ TEST_F(HttpPagesTest, NoPageIsLostSilently) {
               HasSubstr("page 2 of /u: no JSON"));
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [{"id": 2}, {"id": 3}]}, "cut": 20}])"),
               HasSubstr("page 2 of /u: no reply after 2 tries"));
+  EXPECT_THAT(
+      refusal(R"([{"body": {"n": 3, "d": [{"id": 2}, {"id": 3}]}, "gzip": true, "trim": 8}])"),
+      HasSubstr("page 2 of /u: no whole reply after 2 tries"));
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "error": "busy"}}])"),
               HasSubstr("page 2 of /u: there is no list"));
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": null}}])"), HasSubstr("there is no list"));
