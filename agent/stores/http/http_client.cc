@@ -25,8 +25,6 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPauseMax = std::chrono::minutes(1);
-// Longer than that nobody waits for a system that asks for a pause.
-constexpr milliseconds kAskedPauseMax = std::chrono::minutes(10);
 constexpr int kRedirectsMax = 5;
 
 bool IsLoopback(const sockaddr& address) {
@@ -212,6 +210,11 @@ std::string OriginOf(const std::string& url) {
   }
   ::curl_url_cleanup(parsed);
   return Lower(origin);
+}
+
+std::string StatusOf(const HttpReply& reply) {
+  return "the status is " + std::to_string(reply.status) +
+         (reply.no_more_tries.empty() ? "" : "; " + reply.no_more_tries);
 }
 
 // What one call of Get() has under way.
@@ -414,10 +417,9 @@ class HttpClient::Transfers {
     transfer->reply->status = status;
     if (status >= 300 && status < 400) return Redirect(std::move(transfer));
     if (IsWorthAnotherTry(int64_t{status}) && transfer->tries < options_.tries_max) {
-      curl_off_t seconds = 0;
-      ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
-      const milliseconds asked = std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 1 << 20));
-      if (asked <= kAskedPauseMax) return WaitAgain(std::move(transfer), asked);
+      const std::chrono::seconds asked = AskedPause(easy);
+      if (asked <= options_.pause_max) return WaitAgain(std::move(transfer), asked);
+      transfer->reply->no_more_tries = TooLongAPause(asked);
     }
     if (status != 200) return absl::OkStatus();
     const absl::Status decoded = Decode(transfer.get());
@@ -426,6 +428,24 @@ class HttpClient::Transfers {
       return WaitAgain(std::move(transfer), milliseconds(0));
     }
     return NoReply(*transfer, "no whole reply", std::string(decoded.message()));
+  }
+
+  // By Retry-After, in seconds or as a date.
+  static std::chrono::seconds AskedPause(CURL* easy) {
+    curl_off_t seconds = 0;
+    ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    constexpr int64_t kCenturies = int64_t{1} << 34;
+    return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, kCenturies));
+  }
+
+  std::string TooLongAPause(std::chrono::seconds asked) const {
+    const auto allowed = std::chrono::duration_cast<std::chrono::seconds>(options_.pause_max);
+    const auto count = [](std::chrono::seconds time) {
+      return GroupDigits(static_cast<uint64_t>(time.count()));
+    };
+    return "by Retry-After it asks for a pause of " + count(asked) + " s, and at most " +
+           count(allowed) + " s are waited for; pause_max = \"" + std::to_string(asked.count()) +
+           "s\" in the description allows it, and a lower rate may spare it";
   }
 
   absl::Status TooLong(const std::string& name) const {

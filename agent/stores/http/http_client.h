@@ -22,7 +22,8 @@ struct HttpClientOptions {
   uint64_t tries_max = 5;
   std::chrono::milliseconds time_max = std::chrono::seconds(60);           // of one try
   std::chrono::milliseconds first_pause = std::chrono::milliseconds(500);  // doubled each time
-  std::string ca_file;                                                     // empty: the system's
+  std::chrono::milliseconds pause_max = std::chrono::minutes(10);  // that a reply may ask for
+  std::string ca_file;                                             // empty: the system's
   std::string proxy;                       // empty: none, whatever the environment says
   bool allow_plain = false;                // http:// to others than this machine
   bool allow_link_local = false;           // addresses that a host's own network answers for
@@ -38,7 +39,13 @@ struct HttpReply {
   int64_t status = 0;
   std::string body;  // of status 200: decompressed
   std::string next;  // of a header "Link: <…>; rel="next""
+  // Why there was not another try where the status is worth one, and what to do: it asks for too
+  // long a pause. Empty: there were all.
+  std::string no_more_tries;
 };
+
+// "the status is 429", and why there was not another try.
+std::string StatusOf(const HttpReply& reply);
 
 // `address`, which may be relative to `url`; empty: it is none.
 std::string ResolvedUrl(const std::string& url, const std::string& address);

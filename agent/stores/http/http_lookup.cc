@@ -50,7 +50,7 @@ void AppendAnswer(const HttpDescription& description, const HttpReply& reply,
     return;
   }
   if (reply.status != 200) {
-    return AppendUnknown("the status is " + std::to_string(reply.status), answers);
+    return AppendUnknown(StatusOf(reply), answers);
   }
   const absl::StatusOr<JsonTree> document = ParseJsonTree(reply.body);
   if (!document.ok()) return AppendUnknown(std::string(document.status().message()), answers);

@@ -168,7 +168,7 @@ absl::StatusOr<HttpReply> HttpPages::EndFetch() {
 absl::Status HttpPages::ReadPage() {
   ASSIGN_OR_RETURN(const HttpReply reply, EndFetch());
   ++page_;
-  if (reply.status != 200) return Wrong("the status is " + std::to_string(reply.status));
+  if (reply.status != 200) return Wrong(StatusOf(reply));
   const absl::StatusOr<JsonTree> page = ParseJsonTree(reply.body);
   if (!page.ok()) return Wrong(std::string(page.status().message()));
   const JsonTree* const records = description_.records.In(*page);

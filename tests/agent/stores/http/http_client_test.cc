@@ -87,8 +87,27 @@ TEST_F(HttpClientTest, WhoStaysBusyHasThatStatus) {
 
 TEST_F(HttpClientTest, WhoAsksForAnHourIsNotWaitedFor) {
   Serve(R"({"/a": [{"status": 429, "headers": {"Retry-After": "3600"}}]})");
-  EXPECT_EQ(Get("/a")->status, 429);
+  const absl::StatusOr<HttpReply> reply = Get("/a");
+  EXPECT_EQ(reply->status, 429);
+  EXPECT_EQ(StatusOf(*reply),
+            "the status is 429; by Retry-After it asks for a pause of 3,600 s, and at most 600 s "
+            "are waited for; pause_max = \"3600s\" in the description allows it, and a lower rate "
+            "may spare it");
   EXPECT_THAT(server_->requests(), SizeIs(1));
+  options_.pause_max = milliseconds(0);
+  Serve(R"({"/a": [{"status": 503, "headers": {"Retry-After": "1"}}]})");
+  EXPECT_THAT(StatusOf(*Get("/a")), HasSubstr("a pause of 1 s, and at most 0 s"));
+}
+
+TEST_F(HttpClientTest, APauseMayEndAtADate) {
+  Serve(R"({"/past": [{"status": 429, "headers": {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}},
+                      {"body": "now"}],
+            "/far": [{"status": 429, "headers": {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}}],
+            "/wrong": [{"status": 429, "headers": {"Retry-After": "soon"}}, {"body": "now"}]})");
+  EXPECT_EQ(Get("/past")->body, "now");
+  EXPECT_EQ(Get("/wrong")->body, "now");
+  EXPECT_THAT(StatusOf(*Get("/far")), HasSubstr("it asks for a pause of "));
+  EXPECT_THAT(server_->requests(), SizeIs(5));
 }
 
 TEST_F(HttpClientTest, AReplyThatIsCutOffIsNone) {

@@ -168,6 +168,8 @@ TEST_F(HttpPagesTest, NoPageIsLostSilently) {
     return Refusal();
   };
   EXPECT_THAT(refusal(R"([{"status": 500}])"), HasSubstr("page 2 of /u: the status is 500"));
+  EXPECT_THAT(refusal(R"([{"status": 429, "headers": {"Retry-After": "3600"}}])"),
+              HasSubstr("page 2 of /u: the status is 429; by Retry-After it asks for a pause of "));
   EXPECT_THAT(refusal(R"([{"status": 404}])"), HasSubstr("page 2 of /u: the status is 404"));
   EXPECT_THAT(refusal(R"([{"status": 204}])"), HasSubstr("page 2 of /u: the status is 204"));
   EXPECT_THAT(refusal(R"([{"status": 403}])"), HasSubstr("[headers] in the description"));
