@@ -259,7 +259,8 @@ void Confirmation::TakeFiltered(const std::vector<std::string>& keys, const Read
     if (by_replica.empty()) continue;
     std::vector<ReportAbsence>& absences = absences_[key];
     for (auto& [replica, told] : by_replica) {
-      std::erase_if(absences, [&](const ReportAbsence& one) { return one.replica == replica; });
+      const size_t of = replica;
+      std::erase_if(absences, [of](const ReportAbsence& one) { return one.replica == of; });
       absences.push_back(std::move(told));
     }
     SortByReplica(&absences);

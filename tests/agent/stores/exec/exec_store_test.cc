@@ -259,7 +259,13 @@ TEST_F(ExecStoreTest, WrongParametersAreRefused) {
   const auto refusal = [](const std::string& parameters) {
     return std::string(OpenExecStore(UrlOf("exec:/bin/true?" + parameters)).status().message());
   };
-  EXPECT_THAT(refusal("arg=1"), HasSubstr("args, env, timeout, memory"));
+  EXPECT_THAT(refusal("arg=1"),
+              AllOf(HasSubstr("\"exec:/bin/true\": unknown parameter \"arg\""), HasSubstr("args"),
+                    HasSubstr("(known: args, env, timeout, memory, key")));
+  EXPECT_THAT(refusal("header=maybe"), Not(HasSubstr("csv:")));
+  EXPECT_THAT(refusal("args=%00"), HasSubstr("args= has a zero byte"));
+  EXPECT_THAT(refusal("args=a,b%00c"), HasSubstr("args= has a zero byte"));
+  EXPECT_THAT(refusal("env=PATH%00X"), HasSubstr("takes names of environment variables"));
   EXPECT_THAT(refusal("env=A=b"), HasSubstr("takes names of environment variables"));
   EXPECT_THAT(refusal("env=DRIFTWOOD_TEST_UNSET"), HasSubstr("has no variable"));
   EXPECT_THAT(refusal("timeout=soon"), HasSubstr("timeout=soon"));
