@@ -40,35 +40,6 @@ constexpr char kTwo[] =
         "/u/5": [{"status": 403}]})";
 constexpr char kLookup[] = "[lookup]\npath = \"/u/{id}\"\n";
 
-TEST_F(HttpStoreTest, RecordsAreDescribedAndScanned) {
-  const auto store = Open(kTwo);
-  const absl::StatusOr<SourceDescription> description = store->Describe();
-  ASSERT_TRUE(description.ok()) << description.status();
-  EXPECT_THAT(description->key, ElementsAre("id"));
-  EXPECT_EQ(description->columns.size(), 3u);
-  EXPECT_TRUE(description->live);
-  const absl::StatusOr<Scanned> scanned = ScanAll(*store, {"id", "v", "n"});
-  ASSERT_TRUE(scanned.ok()) << scanned.status();
-  EXPECT_THAT(scanned->rows, ElementsAre("number 1 'a' number 0.10", "number 2 NULL NULL"));
-  EXPECT_THAT(scanned->end.not_point_in_time, HasSubstr("the pages of /u are not of one moment"));
-  EXPECT_THAT(server_->requests(), ::testing::SizeIs(1)) << "one list serves both";
-  EXPECT_EQ(*store->DescribeOrigin(scanned->origins[1]), "line 2 of its records");
-  EXPECT_FALSE(*store->IsUnchanged(""));
-}
-
-TEST_F(HttpStoreTest, TheUrlsKeyCounts) {
-  const auto store = Open(kTwo, "", "?key=v,id");
-  EXPECT_THAT(store->Describe()->key, ElementsAre("v", "id"));
-}
-
-TEST_F(HttpStoreTest, AnEmptyListHasTheColumnsThatAreDescribed) {
-  const auto store = Open(R"({"/u": [{"body": []}]})", "[columns]\nid = \"/id\"\nv = \"/v\"\n");
-  const absl::StatusOr<SourceDescription> description = store->Describe();
-  ASSERT_TRUE(description.ok()) << description.status();
-  EXPECT_EQ(description->columns.size(), 2u);
-  EXPECT_EQ(description->records_estimate, 0u);
-}
-
 absl::StatusOr<std::vector<std::string>> LookupOf(Store& store, const std::vector<int64_t>& ids) {
   std::vector<std::vector<SourceValue>> keys;
   for (const int64_t id : ids) keys.push_back({SourceValue::Int64(id)});
@@ -86,6 +57,45 @@ absl::StatusOr<std::vector<std::string>> LookupOf(Store& store, const std::vecto
   if (!end.ok()) return end.status();
   EXPECT_TRUE(end->has_all_answers);
   return rows.rows;
+}
+
+TEST_F(HttpStoreTest, RecordsAreDescribedAndScanned) {
+  const auto store = Open(kTwo);
+  const absl::StatusOr<SourceDescription> description = store->Describe();
+  ASSERT_TRUE(description.ok()) << description.status();
+  EXPECT_THAT(description->key, ElementsAre("id"));
+  EXPECT_EQ(description->columns.size(), 3u);
+  EXPECT_TRUE(description->live);
+  const absl::StatusOr<Scanned> scanned = ScanAll(*store, {"id", "v", "n"});
+  ASSERT_TRUE(scanned.ok()) << scanned.status();
+  EXPECT_THAT(scanned->rows, ElementsAre("number 1 'a' number 0.10", "number 2 NULL NULL"));
+  EXPECT_THAT(scanned->end.not_point_in_time, HasSubstr("the pages of /u are not of one moment"));
+  EXPECT_THAT(server_->requests(), ::testing::SizeIs(1)) << "one list serves both";
+  EXPECT_EQ(*store->DescribeOrigin(scanned->origins[1]), "line 2 of its records");
+  EXPECT_FALSE(*store->IsUnchanged(""));
+}
+
+// As JSON Lines has them: no number is beyond it.
+TEST_F(HttpStoreTest, NumbersBeyondADoubleAreNumbers) {
+  const auto store = Open(R"({"/u": [{"body": "[{\"id\": 1, \"v\": 1e400}]"}],
+                              "/u/1": [{"body": "{\"id\": 1, \"v\": -1E-400}"}]})",
+                          kLookup);
+  ASSERT_TRUE(store->Describe().ok());
+  EXPECT_THAT(ScanAll(*store, {"id", "v"})->rows, ElementsAre("number 1 number 1e400"));
+  EXPECT_THAT(*LookupOf(*store, {1}), ElementsAre("number 1 number -1E-400"));
+}
+
+TEST_F(HttpStoreTest, TheUrlsKeyCounts) {
+  const auto store = Open(kTwo, "", "?key=v,id");
+  EXPECT_THAT(store->Describe()->key, ElementsAre("v", "id"));
+}
+
+TEST_F(HttpStoreTest, AnEmptyListHasTheColumnsThatAreDescribed) {
+  const auto store = Open(R"({"/u": [{"body": []}]})", "[columns]\nid = \"/id\"\nv = \"/v\"\n");
+  const absl::StatusOr<SourceDescription> description = store->Describe();
+  ASSERT_TRUE(description.ok()) << description.status();
+  EXPECT_EQ(description->columns.size(), 2u);
+  EXPECT_EQ(description->records_estimate, 0u);
 }
 
 TEST_F(HttpStoreTest, ALookupKnowsGoneFromUnknown) {
