@@ -197,8 +197,14 @@ TEST_F(ExecStoreTest, ALookupAnswersForEachKey) {
   EXPECT_THAT(found->rows, ElementsAre("number 1 'new' NULL"));
   EXPECT_TRUE(found->end.has_all_answers);
   EXPECT_THAT(Runs(), ElementsAre("scan", "lookup"));
-  EXPECT_THAT(std::string(LookupOf(*store, {1, 9}).status().message()),
-              HasSubstr("does not know whether {\"id\":9} is there: 403"));
+  EXPECT_TRUE(found->end.not_given.empty());
+  const absl::StatusOr<Scanned> unknown = LookupOf(*store, {1, 9});
+  ASSERT_TRUE(unknown.ok()) << unknown.status();
+  EXPECT_THAT(unknown->rows, ElementsAre("number 1 'new' NULL"));
+  ASSERT_EQ(unknown->end.not_given.size(), 1u);
+  EXPECT_EQ(unknown->end.not_given[0].key, 1u);
+  EXPECT_EQ(unknown->end.not_given[0].presence, Presence::kUnknown);
+  EXPECT_EQ(unknown->end.not_given[0].why, "403");
 }
 
 TEST_F(ExecStoreTest, TheAnswersOfWhoWritesCsvAreTexts) {
