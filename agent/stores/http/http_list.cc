@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/source/source_value.h"
+#include "agent/source/store.h"
 #include "agent/stores/asked/answers.h"
 #include "agent/stores/http/http_lookup.h"
 #include "agent/stores/http/http_pages.h"
@@ -107,7 +109,16 @@ absl::StatusOr<HttpList> WithLookups(HttpList list, const std::set<std::string>&
   }
   ASSIGN_OR_RETURN(const std::string answers,
                    HttpAnswers(description, client, KeyLines(description.key, keys), stop));
-  ASSIGN_OR_RETURN(const std::string records, RecordsOf(name, answers, description.key, keys));
+  ASSIGN_OR_RETURN(const Answers said, ReadAnswers(name, answers, description.key, keys));
+  for (const NotGiven& key : said.not_given) {
+    if (IsKnown(key.presence)) continue;
+    return absl::FailedPreconditionError(
+        Printable(name) +
+        ": a record came twice, and its lookup does not say whether it is there: " +
+        Printable(*std::next(twice.begin(), static_cast<std::ptrdiff_t>(key.key)), 256) + ": " +
+        key.why);
+  }
+  const std::string& records = said.records;
   SourceStream lines(*list.spool);
   LinesWithout changed(&lines, description.key, twice, records);
   ASSIGN_OR_RETURN(list.spool, Spool::Of(changed, name, kPlace, SpoolOptions()));
