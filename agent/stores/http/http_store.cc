@@ -35,6 +35,7 @@ class HttpSource final : public AskedSource {
     text.records = list.records;
     text.key = description.key;
     for (const auto& [name, pointer] : description.columns) text.columns.push_back(name);
+    text.types = description.types;
     text.not_one_state = "the pages of " + Printable(description.list_path) +
                          " are not of one moment" +
                          (list.movement.empty() ? "" : " (" + list.movement + ")");

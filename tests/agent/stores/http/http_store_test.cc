@@ -79,6 +79,20 @@ TEST_F(HttpStoreTest, RecordsAreDescribedAndScanned) {
   EXPECT_FALSE(*store->IsUnchanged(""));
 }
 
+TEST_F(HttpStoreTest, ATypeThatIsSaidIsDeclared) {
+  const auto store = Open(kTwo,
+                          "[columns]\nid = \"/id\"\nn = { at = \"/n\", type = \"float64\" }\n"
+                          "x = { at = \"/x\", type = \"list:int\" }\n");
+  const SourceDescription description = *store->Describe();
+  ASSERT_EQ(description.columns.size(), 3u);
+  EXPECT_EQ(description.columns[0].knowledge, TypeKnowledge::kObserved);
+  EXPECT_EQ(description.columns[1].knowledge, TypeKnowledge::kTyped);
+  EXPECT_EQ(description.columns[1].value_type(), merkle::ValueType(merkle::ColumnType::kFloat64));
+  EXPECT_EQ(description.columns[2].value_type(),
+            merkle::ValueType::ListOf(merkle::ColumnType::kInteger));
+  EXPECT_EQ(description.columns[2].declared, "list:integer");
+}
+
 // As JSON Lines has them: no number is beyond it.
 TEST_F(HttpStoreTest, NumbersBeyondADoubleAreNumbers) {
   const auto store = Open(R"({"/u": [{"body": "[{\"id\": 1, \"v\": 1e400}]"}],
