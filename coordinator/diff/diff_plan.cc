@@ -12,6 +12,7 @@
 #include "coordinator/diff/option_tables.h"
 #include "coordinator/report/output.h"
 #include "merkle/record/reading.h"
+#include "merkle/record/type_names.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/display.h"
 #include "merkle/text/names.h"
@@ -23,40 +24,6 @@
 namespace driftwood::coordinator {
 
 namespace {
-
-const std::vector<std::string>& TypeNames() {
-  static const std::vector<std::string> names = {
-      "bool",    "integer", "decimal",   "float64",     "text",      "bytes",
-      "date",    "time",    "timestamp", "timestamptz", "uuid",      "json",
-      "dynamic", "bits",    "interval",  "list",        "list:TYPE", "set"};
-  return names;
-}
-
-// As ColumnTypeFromAnyName(), also of a list's elements.
-std::optional<merkle::ValueType> TypeFromAnyName(const std::string& name) {
-  constexpr std::string_view kListOf = "list:";
-  const bool is_list = name.starts_with(kListOf);
-  const std::string plain = is_list ? name.substr(kListOf.size()) : name;
-  std::optional<merkle::ValueType> type = merkle::ValueTypeFromText(plain);
-  if (!type) type = merkle::ColumnTypeFromAnyName(plain);
-  if (!type || !is_list) return type;
-  return merkle::ValueTypeFromText(std::string(kListOf) + merkle::TypeText(*type));
-}
-
-// What is wrong with the name of a type that there is not.
-std::string NoType(const std::string& name) {
-  const std::string plain = Lowercase(name.substr(name.rfind(':') + 1));
-  if (plain == "float" || plain == "real") {
-    return "'" + name + "' has 32 bits in one place and 64 in another; say float32 or float64";
-  }
-  if (plain == "number") return "'" + name + "' may have a fraction or not; say integer or decimal";
-  std::vector<std::string> known = TypeNames();
-  for (const char* const other : {"int", "string", "varchar", "datetime", "boolean", "double"}) {
-    known.emplace_back(other);
-  }
-  return "unknown type '" + name + "'" + DidYouMean(name, known) + "; expected one of " +
-         JoinNames(TypeNames(), 20);
-}
 
 // "COLUMN=TYPE", or "COLUMN=TYPE:READING" (merkle/record/reading.h).
 absl::Status ParseTypes(const std::vector<std::string>& lists, ReconcileOptions* options) {
@@ -81,9 +48,9 @@ absl::Status ParseTypes(const std::vector<std::string>& lists, ReconcileOptions*
       type_name = "float64";
       reading = "single";
     }
-    const std::optional<merkle::ValueType> type = TypeFromAnyName(type_name);
+    const std::optional<merkle::ValueType> type = merkle::ValueTypeFromAnyName(type_name);
     if (!type || !merkle::IsWellFormed(*type)) {
-      return absl::InvalidArgumentError("--types " + name + ": " + NoType(type_name));
+      return absl::InvalidArgumentError("--types " + name + ": " + merkle::NoSuchType(type_name));
     }
     const absl::Status valid = merkle::Reading::Of(type->type, reading).status();
     if (!valid.ok()) {

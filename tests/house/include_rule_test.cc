@@ -128,7 +128,7 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
         {"agent/stores/jsonl", text_store},
         {"agent/stores/asked", with(text_store, {"agent/stores/csv", "agent/stores/jsonl"})},
         {"agent/stores/exec", with(text_store, {"agent/stores/asked", "agent/stores/csv", "agent/stores/jsonl"})},
-        {"agent/stores/http", with(text_store, {"agent/stores/asked", "merkle/config"})},
+        {"agent/stores/http", with(text_store, {"agent/stores/asked", "agent/stores/jsonl", "merkle/config"})},
         {"agent/stores/sqlite", store},
         {"agent/stores/lmdb", store},
         {"agent/stores/postgresql", sql_store},

@@ -162,5 +162,26 @@ TEST_F(ThirdPartyTest, WhatTheListLostIsNotMissingIfItCanBeLookedUp) {
   EXPECT_EQ(report["summary"]["confirmed"], 0);
 }
 
+// An API's strings may be of any type; the description alone says which.
+TEST_F(ThirdPartyTest, ADescriptionSaysItsTypes) {
+  const HttpServer server(dir_.path(), R"({"/u": [{"body": [
+      {"id": "1", "total": "1.50", "at": "2026-01-02T03:04:05Z", "more": 7}]}]})");
+  WriteFile("database.csv", "id,total,at\n1,1.5,2026-01-02 04:04:05+01\n");
+  const auto verdict = [&](const std::string& total, const std::string& at) {
+    WriteFile("provider.toml", "base = \"" + server.base() +
+                                   "\"\nkey = [\"id\"]\n[list]\npath = \"/u\"\n[columns]\n"
+                                   "id = { at = \"/id\", type = \"integer\" }\ntotal = " +
+                                   total + "\nat = " + at + "\n");
+    return DiffJson({"http:provider.toml", "database.csv", "--name", "provider,database", "--key",
+                     "id", "--recheck", "0", "--allow-not-point-in-time", "provider"})
+        .at("verdict");
+  };
+  const std::string total = R"({ at = "/total", type = "decimal" })";
+  const std::string at = R"({ at = "/at", type = "timestamptz" })";
+  EXPECT_EQ(verdict(total, at), "IDENTICAL");
+  EXPECT_EQ(verdict("\"/total\"", at), "DIVERGENT");
+  EXPECT_EQ(verdict(total, "\"/at\""), "DIVERGENT");
+}
+
 }  // namespace
 }  // namespace driftwood::testing

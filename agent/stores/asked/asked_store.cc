@@ -33,6 +33,7 @@ struct Asked {
   std::atomic<bool> is_used = false;  // by a scan
   std::string not_one_state;          // AskedText
   std::string filter;                 // so too
+  std::map<std::string, merkle::ValueType> types;
 };
 
 void SetList(const std::string& name, const std::vector<std::string>& items, StoreUrl* url) {
@@ -41,6 +42,14 @@ void SetList(const std::string& name, const std::vector<std::string>& items, Sto
     list += (list.empty() ? "" : ",") + PercentEncode(item, "%,&");
   }
   if (!list.empty()) url->parameters[name] = list;
+}
+
+void Declare(const std::map<std::string, merkle::ValueType>& types, SourceColumn* column) {
+  const auto found = types.find(column->name);
+  if (found == types.end()) return;
+  const merkle::ValueType& type = found->second;
+  *column = {column->name,           TypeKnowledge::kTyped, type.type,
+             merkle::TypeText(type), type.opaque,           type.element};
 }
 
 class CountingSink final : public RowSink {
@@ -93,6 +102,7 @@ class AskedStore final : public Store {
       ASSIGN_OR_RETURN(asked, AskForAll());
     }
     ASSIGN_OR_RETURN(SourceDescription description, asked->store->Describe());
+    for (SourceColumn& column : description.columns) Declare(asked->types, &column);
     description.source = options_.url.ToString();
     description.live = true;
     description.tells_presence = true;
@@ -162,6 +172,7 @@ class AskedStore final : public Store {
     asked->is_csv = text.is_csv;
     asked->not_one_state = text.not_one_state;
     asked->filter = text.filter;
+    asked->types = std::move(text.types);
     auto spooled = std::make_shared<SpooledText>();
     spooled->spool = std::move(text.spool);
     spooled->not_one_state = std::move(text.not_one_state);

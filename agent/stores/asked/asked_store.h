@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -15,6 +16,7 @@
 #include "agent/source/store.h"
 #include "agent/stores/text/spool.h"
 #include "merkle/os/clock.h"
+#include "merkle/record/schema.h"
 #include "proto/contract/store_url.h"
 
 namespace driftwood::agent {
@@ -31,6 +33,8 @@ struct AskedText {
   std::vector<std::string> key{};
   std::vector<std::string> columns{};
   std::string filter{};  // what is left out of all that it has, for people
+  // Of columns, as the source declares them; the others have what their values show.
+  std::map<std::string, merkle::ValueType> types{};
 };
 
 class AskedSource {

@@ -7,6 +7,7 @@
 #include "merkle/config/config_files.h"
 #include "merkle/config/config_reader.h"
 #include "merkle/os/private_path.h"
+#include "merkle/record/type_names.h"
 #include "merkle/status_macros.h"
 
 namespace driftwood::agent {
@@ -114,7 +115,30 @@ class DescriptionReader {
     std::optional<ConfigReader> columns = root_->Table("columns");
     if (!columns) return;
     for (const std::string& name : columns->Names()) {
-      description_.columns.emplace_back(name, Pointer(&*columns, name));
+      if (!columns->HasTable(name)) {
+        description_.columns.emplace_back(name, Pointer(&*columns, name));
+      } else if (auto column = columns->Table(name)) {
+        ReadColumn(name, &*column);
+      }
+    }
+  }
+
+  // { at = "/total", type = "decimal" }
+  void ReadColumn(const std::string& name, ConfigReader* column) {
+    description_.columns.emplace_back(name, Pointer(column, "at"));
+    if (!column->Has("at")) {
+      column->Refuse("at", "say where the column is: { at = \"/total\", type = \"decimal\" }");
+    }
+    const std::optional<std::string> type_name = column->Text("type");
+    column->RefuseOthers();
+    if (!type_name) return;
+    const std::optional<merkle::ValueType> type = merkle::ValueTypeFromAnyName(*type_name);
+    if (!type) {
+      column->Refuse("type", merkle::NoSuchType(*type_name));
+    } else if (type->type == merkle::ColumnType::kDynamic) {
+      column->Refuse("type", "leave type out where each value has its own");
+    } else {
+      description_.types.emplace(name, *type);
     }
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "agent/stores/http/http_client.h"
 #include "agent/stores/http/json_tree.h"
+#include "merkle/record/schema.h"
 
 namespace driftwood::agent {
 
@@ -34,6 +36,7 @@ struct HttpDescription {
   std::optional<JsonPointer> deleted;
   std::optional<JsonPointer> moved;
   std::string filter;  // what they leave out, for people; empty: nothing
+  std::map<std::string, merkle::ValueType> types;  // of those that say it
 
   std::string list_path;
   HttpParameters list_parameters;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <span>
@@ -12,6 +13,7 @@
 
 #include "agent/source/messages.h"
 #include "agent/source/source_value.h"
+#include "agent/source/store.h"
 #include "agent/stores/asked/answers.h"
 #include "agent/stores/http/http_lookup.h"
 #include "agent/stores/http/http_pages.h"

@@ -36,6 +36,7 @@ class HttpSource final : public AskedSource {
     text.key = description.key;
     text.filter = description.filter;
     for (const auto& [name, pointer] : description.columns) text.columns.push_back(name);
+    text.types = description.types;
     text.not_one_state = "the pages of " + Printable(description.list_path) +
                          " are not of one moment" +
                          (list.movement.empty() ? "" : " (" + list.movement + ")");

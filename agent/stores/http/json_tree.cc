@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "agent/source/source_value.h"
+#include "agent/stores/jsonl/json_parser.h"
 #include "merkle/text/hex.h"
 
 namespace driftwood::agent {
@@ -13,47 +14,42 @@ namespace {
 // Trees are destroyed by recursion.
 constexpr size_t kDepthMax = 1000;
 
-class TreeBuilder {
+class TreeBuilder final : public JsonVisitor {
  public:
-  bool null() { return Add(JsonTree::Kind::kNull); }
-  bool boolean(bool value) { return Add(value ? JsonTree::Kind::kTrue : JsonTree::Kind::kFalse); }
-  bool number_integer(int64_t number) {
-    return Add(JsonTree::Kind::kNumber, std::to_string(number));
-  }
-  bool number_unsigned(uint64_t number) {
-    return Add(JsonTree::Kind::kNumber, std::to_string(number));
-  }
-  bool number_float(double, const std::string& written) {
-    return Add(JsonTree::Kind::kNumber, written);
-  }
-  bool string(std::string& text) { return Add(JsonTree::Kind::kString, std::move(text)); }
-  bool binary(std::vector<uint8_t>&) { return false; }  // not in JSON
-  bool start_object(size_t) { return Open(JsonTree::Kind::kObject); }
-  bool key(std::string& name) {
-    open_.back()->names.push_back(std::move(name));
+  bool Open(bool is_object) override {
+    // What is open has no element after it yet, so that nothing moves it.
+    if (open_.size() == kDepthMax) {
+      error_ = "it is nested over 1,000 deep";
+      return false;
+    }
+    JsonTree& element = NewElement();
+    element.kind = is_object ? JsonTree::Kind::kObject : JsonTree::Kind::kArray;
+    open_.push_back(&element);
     return true;
   }
-  bool end_object() {
+  bool Close() override {
     std::vector<std::string_view> names(open_.back()->names.begin(), open_.back()->names.end());
     std::sort(names.begin(), names.end());
     if (std::adjacent_find(names.begin(), names.end()) != names.end()) {
       error_ = "a member stands twice in one object";
       return false;
     }
-    return Close();
+    open_.pop_back();
+    return true;
   }
-  bool start_array(size_t) { return Open(JsonTree::Kind::kArray); }
-  bool end_array() { return Close(); }
-  bool parse_error(size_t position, const std::string&,
-                   const nlohmann::detail::exception& exception) {
-    constexpr int kOutOfRange = 406;
-    error_ = exception.id == kOutOfRange
-                 ? "the number at its byte " + std::to_string(position) + " is beyond a double"
-                 : "no JSON from its byte " + std::to_string(position) + " on";
-    return false;
+  bool Name(std::string_view name) override {
+    open_.back()->names.emplace_back(name);
+    return true;
+  }
+  bool Scalar(const SourceValue& value) override {
+    JsonTree& element = NewElement();
+    element.kind = KindOf(value);
+    element.text = value.text;
+    return true;
   }
 
   JsonTree& root() { return root_; }
+  // Why it took no more; empty: it did.
   const std::string& error() const { return error_; }
 
  private:
@@ -61,26 +57,17 @@ class TreeBuilder {
     if (open_.empty()) return root_;
     return open_.back()->elements.emplace_back();
   }
-  bool Add(JsonTree::Kind kind, std::string text = "") {
-    JsonTree& element = NewElement();
-    element.kind = kind;
-    element.text = std::move(text);
-    return true;
-  }
-  // What is open has no element after it yet, so that nothing moves it.
-  bool Open(JsonTree::Kind kind) {
-    if (open_.size() == kDepthMax) {
-      error_ = "it is nested over 1,000 deep";
-      return false;
+  static JsonTree::Kind KindOf(const SourceValue& value) {
+    switch (value.kind) {
+      case SourceValue::Kind::kBool:
+        return value.boolean ? JsonTree::Kind::kTrue : JsonTree::Kind::kFalse;
+      case SourceValue::Kind::kNumber:
+        return JsonTree::Kind::kNumber;
+      case SourceValue::Kind::kString:
+        return JsonTree::Kind::kString;
+      default:
+        return JsonTree::Kind::kNull;
     }
-    JsonTree& element = NewElement();
-    element.kind = kind;
-    open_.push_back(&element);
-    return true;
-  }
-  bool Close() {
-    open_.pop_back();
-    return true;
   }
 
   JsonTree root_;
@@ -155,9 +142,17 @@ void JsonTree::AppendTo(std::string* out) const {
 }
 
 absl::StatusOr<JsonTree> ParseJsonTree(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";  // UTF-8's byte order mark
+  if (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  std::string bytes;  // that may be written to
+  bytes.reserve(text.size() + JsonLine::kPadding);
+  bytes.append(text).append(JsonLine::kPadding, '\0');
   TreeBuilder builder;
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
-    return absl::InvalidArgumentError(builder.error());
+  const auto error = VisitJson(bytes.data(), bytes.data() + text.size(), &builder);
+  if (!builder.error().empty()) return absl::InvalidArgumentError(builder.error());
+  if (error) {
+    return absl::InvalidArgumentError("no JSON from its byte " +
+                                      std::to_string(error->at - bytes.data() + 1) + " on");
   }
   return std::move(builder.root());
 }

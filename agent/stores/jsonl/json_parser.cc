@@ -85,6 +85,8 @@ bool JsonLine::Fail(const char* at, const char* error) {
   return false;
 }
 
+bool JsonLine::FailVisit() { return Fail(at_, "not taken"); }
+
 bool JsonLine::FailCutOff() { return Fail(at_, text_ == Text::kLine ? kCutOff : kCutOffInArray); }
 
 void JsonLine::SkipSpace() {
@@ -139,8 +141,15 @@ bool JsonLine::Finish() {
 
 bool JsonLine::ParseValue() {
   if (at_ == end_) return FailCutOff();
+  if (*at_ != '{' && *at_ != '[') return ParseScalar();
   const char* const begin = at_;
-  const auto parsed = [&] { return std::string_view(begin, static_cast<size_t>(at_ - begin)); };
+  if (!ParseNested()) return false;
+  value_ = SourceValue::OfText(SourceValue::Kind::kJson, {begin, static_cast<size_t>(at_ - begin)});
+  return true;
+}
+
+bool JsonLine::ParseScalar() {
+  const char* const begin = at_;
   switch (*at_) {
     case '"': {
       std::string_view text;
@@ -148,11 +157,6 @@ bool JsonLine::ParseValue() {
       value_ = SourceValue::OfText(SourceValue::Kind::kString, text);
       return true;
     }
-    case '{':
-    case '[':
-      if (!ParseNested()) return false;
-      value_ = SourceValue::OfText(SourceValue::Kind::kJson, parsed());
-      return true;
     case 't':
       value_ = SourceValue::Bool(true);
       return ParseLiteral("true");
@@ -164,7 +168,8 @@ bool JsonLine::ParseValue() {
       return ParseLiteral("null");
     default:
       if (!ParseNumber()) return false;
-      value_ = SourceValue::OfText(SourceValue::Kind::kNumber, parsed());
+      value_ = SourceValue::OfText(SourceValue::Kind::kNumber,
+                                   {begin, static_cast<size_t>(at_ - begin)});
       return true;
   }
 }
@@ -279,7 +284,8 @@ bool JsonLine::ParseEscape(char** written, bool unescape) {
   return true;
 }
 
-// At a '{' or '['. Checked, not interpreted: its text is taken as it is. Not recursive.
+// At a '{' or '['. Where nobody visits it, it is checked and not interpreted: its text is taken as
+// it is. Not recursive.
 bool JsonLine::ParseNested() {
   std::bitset<kDepthMax> is_object;
   size_t depth = 0;
@@ -290,11 +296,13 @@ bool JsonLine::ParseNested() {
     bool value_ended = true;
     if (c == '{' || c == '[') {
       if (depth == kDepthMax) return Fail(at_, "arrays and objects nested more than 1024 deep");
+      if (visitor_ != nullptr && !visitor_->Open(c == '{')) return FailVisit();
       is_object[depth++] = c == '{';
       ++at_;
       SkipSpace();
       value_ended = at_ < end_ && *at_ == (c == '{' ? '}' : ']');
       if (value_ended) {
+        if (visitor_ != nullptr && !visitor_->Close()) return FailVisit();
         ++at_;
         --depth;
       }
@@ -316,13 +324,15 @@ bool JsonLine::ParseNested() {
         SkipSpace();
         break;
       }
+      if (visitor_ != nullptr && !visitor_->Close()) return FailVisit();
       --depth;
     }
     if (!is_object[depth - 1]) continue;
-    std::string_view ignored;
+    std::string_view name;
     if (at_ == end_) return FailCutOff();
     if (*at_ != '"') return Fail(at_, "expected the name of a member in quotes");
-    if (!ParseText(&ignored, false)) return false;
+    if (!ParseText(&name, visitor_ != nullptr)) return false;
+    if (visitor_ != nullptr && !visitor_->Name(name)) return FailVisit();
     SkipSpace();
     if (at_ == end_) return FailCutOff();
     if (*at_ != ':') return Fail(at_, "expected : after the name of a member");
@@ -332,6 +342,7 @@ bool JsonLine::ParseNested() {
 }
 
 bool JsonLine::ParseNestedScalar() {
+  if (visitor_ != nullptr) return ParseScalar() && (visitor_->Scalar(value_) || FailVisit());
   std::string_view ignored;
   switch (*at_) {
     case '"':
@@ -345,6 +356,21 @@ bool JsonLine::ParseNestedScalar() {
     default:
       return ParseNumber();
   }
+}
+
+bool JsonLine::VisitAll() {
+  if (at_ == end_) return FailCutOff();
+  const bool is_nested = *at_ == '{' || *at_ == '[';
+  if (is_nested ? !ParseNested() : !ParseNestedScalar()) return false;
+  SkipSpace();
+  return at_ == end_ || Fail(at_, "text after the value");
+}
+
+std::optional<JsonError> VisitJson(char* begin, char* end, JsonVisitor* visitor) {
+  JsonLine text(begin, end, JsonLine::Text::kInArray);
+  text.visitor_ = visitor;
+  if (text.VisitAll()) return std::nullopt;
+  return JsonError{text.error_, text.error_position_};
 }
 
 }  // namespace driftwood::agent

@@ -4,11 +4,33 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "agent/source/source_value.h"
 
 namespace driftwood::agent {
+
+// Takes what stands in a JSON text, in its order. False ends it.
+class JsonVisitor {
+ public:
+  virtual ~JsonVisitor() = default;
+  virtual bool Open(bool is_object) = 0;  // else an array
+  virtual bool Close() = 0;
+  // Of an object's next member; views live as long as the text.
+  virtual bool Name(std::string_view name) = 0;
+  // A null, a boolean, a number as it is written, or a string.
+  virtual bool Scalar(const SourceValue& value) = 0;
+};
+
+struct JsonError {
+  const char* what;
+  const char* at;
+};
+
+// All of one JSON text, whatever it is. [begin, end) may be written to, and has JsonLine::kPadding
+// readable bytes after it. Absent: it is JSON, and `visitor` has all of it.
+std::optional<JsonError> VisitJson(char* begin, char* end, JsonVisitor* visitor);
 
 // The members of one object, one after the other. One thread.
 //
@@ -43,11 +65,16 @@ class JsonLine {
   const char* error_position() const { return error_position_; }
 
  private:
+  friend std::optional<JsonError> VisitJson(char* begin, char* end, JsonVisitor* visitor);
+
+  bool VisitAll();
   bool Fail(const char* at, const char* error);
+  bool FailVisit();
   bool FailCutOff();
   void SkipSpace();
   bool ParseName();
   bool ParseValue();
+  bool ParseScalar();
   bool ParseText(std::string_view* text, bool unescape);
   bool ParseEscape(char** written, bool unescape);
   bool ParseHex4(unsigned* code);
@@ -60,6 +87,7 @@ class JsonLine {
   char* at_;
   char* const end_;
   const Text text_;
+  JsonVisitor* visitor_ = nullptr;  // takes what is nested; null: it is only checked
   bool blank_ = false;
   bool begun_ = false;
   bool done_ = false;

@@ -68,7 +68,7 @@ cursor = { at = "/next", parameter = "after" }
 limit = "100"
 [columns]
 tenant = "/tenant/id"
-id = "/id"
+id = { at = "/id", type = "bigint" }
 [lookup]
 path = "/tenants/{tenant}/users/{id}"
 record = "/user"
@@ -93,6 +93,8 @@ gone = [410]
   EXPECT_THAT(read->list_parameters, ElementsAre(Pair("limit", "100")));
   ASSERT_EQ(read->columns.size(), 2u);
   EXPECT_EQ(read->columns[0].first, "tenant");
+  EXPECT_THAT(read->types,
+              ElementsAre(Pair("id", merkle::ValueType(merkle::ColumnType::kInteger))));
   EXPECT_THAT(read->gone, ElementsAre(410));
 }
 
@@ -118,6 +120,17 @@ TEST(HttpDescriptionTest, AllMistakesAreSaidAtOnceWithTheirPlaces) {
   EXPECT_THAT(refusal, HasSubstr("users.toml:8:1: list.records: a JSON pointer"));
   EXPECT_THAT(refusal, HasSubstr("there is no member 'limit'"));
   EXPECT_THAT(refusal, HasSubstr("never say that a record is gone"));
+}
+
+TEST(HttpDescriptionTest, AColumnSaysWhereItIsAndPerhapsItsType) {
+  const auto with = [](const std::string& column) {
+    return Refusal(std::string(kSmallest) + "[columns]\na = " + column + "\n");
+  };
+  EXPECT_THAT(with("{ type = \"text\" }"), HasSubstr("columns.a: say where the column is"));
+  EXPECT_THAT(with("{ at = \"a\" }"), HasSubstr("columns.a.at: a JSON pointer"));
+  EXPECT_THAT(with("{ at = \"/a\", typ = \"text\" }"), HasSubstr("no member 'typ'"));
+  EXPECT_THAT(with("{ at = \"/a\", type = \"integre\" }"), HasSubstr("did you mean 'integer'?"));
+  EXPECT_THAT(with("{ at = \"/a\", type = \"dynamic\" }"), HasSubstr("leave type out"));
 }
 
 TEST(HttpDescriptionTest, ASecretThatIsNotThereIsAMistakeAndNoSecretIsShown) {
