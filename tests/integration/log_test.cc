@@ -37,10 +37,10 @@ class LogTest : public DiffTest {
 
   void Write(const std::map<int, std::string>& database, const std::map<int, std::string>& list) {
     WriteFile("payments.log", log_);
-    std::string sql = "CREATE TABLE payments(id INTEGER PRIMARY KEY, status TEXT);";
+    std::string sql = "BEGIN; CREATE TABLE payments(id INTEGER PRIMARY KEY, status TEXT);";
     for (const auto& [id, status] : database)
       sql += "INSERT INTO payments VALUES (" + std::to_string(id) + ", '" + status + "');";
-    Sql("shop.db", sql);
+    Sql("shop.db", sql + "COMMIT;");
     std::string jsonl;
     for (const auto& [id, status] : list) jsonl += "{" + Record(id, status) + "}\n";
     WriteFile("provider.jsonl", jsonl);
