@@ -29,31 +29,38 @@ struct LogSurvey {
   uint64_t records = 0;
 };
 
-// Of single keys. What it does not find is gone, if the file is of one state; else nothing is
-// known.
+// Of single keys. Of those that it does not find nothing is known, unless the file is of one state.
 class LogLookup final : public Scan {
  public:
-  explicit LogLookup(std::unique_ptr<Scan> scan) : scan_(std::move(scan)) {}
+  // `has_all_answers`: they are gone, then.
+  LogLookup(std::unique_ptr<Scan> scan, bool has_all_answers)
+      : scan_(std::move(scan)), has_all_answers_(has_all_answers) {}
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override { return scan_->Next(); }
   uint64_t Progress() const override { return scan_->Progress(); }
   absl::StatusOr<End> Finish() override {
     ASSIGN_OR_RETURN(End end, scan_->Finish());
     if (!end.not_point_in_time.empty()) return absl::AbortedError(end.not_point_in_time);
-    end.has_all_answers = true;
+    end.has_all_answers = has_all_answers_;
     return end;
   }
 
  private:
   const std::unique_ptr<Scan> scan_;
+  const bool has_all_answers_;
 };
 
 // More keys than that are found by one scan: its fold costs some lookups, of which the caller would
 // make many.
 constexpr size_t kLookupKeysMax = 2000;
 
-// Whether a key that was encoded, and is now a value again, is encoded as it was.
-bool ComesBack(const SourceValue& value) {
-  return value.kind != SourceValue::Kind::kForeignText && value.kind != SourceValue::Kind::kBytes;
+bool IsForeign(const SourceValue& value) { return value.kind == SourceValue::Kind::kForeignText; }
+
+// Whether a key that was encoded, and is now values again, is encoded as it was. A text may have
+// been something else: the number 1 in a column of texts is a type mismatch, and comes as '1'.
+bool ComesBack(const std::vector<SourceValue>& key) {
+  return std::none_of(key.begin(), key.end(), [](const SourceValue& value) {
+    return value.IsText() || value.kind == SourceValue::Kind::kBytes;
+  });
 }
 
 class LogStore final : public Store {
@@ -115,7 +122,7 @@ class LogStore final : public Store {
     if (!std::is_permutation(key.begin(), key.end(), format_.key.begin(), format_.key.end()))
       return absl::UnimplementedError("the log is folded by another key");
     for (const std::vector<SourceValue>& each : keys) {
-      if (!std::all_of(each.begin(), each.end(), ComesBack))
+      if (std::any_of(each.begin(), each.end(), IsForeign))
         return absl::UnimplementedError("the log has such keys in other forms");
     }
     ASSIGN_OR_RETURN(auto file, input_.Open(stop_));
@@ -126,7 +133,8 @@ class LogStore final : public Store {
     LogFoldJob job{*file, layout, format, columns, options_.file.chunks, 0, stop_};
     ASSIGN_OR_RETURN(auto live, FoldLogOf(job, *encoder, keys));
     ASSIGN_OR_RETURN(auto scan, ScanOf(std::move(file), layout, std::move(live), columns));
-    return std::make_unique<LogLookup>(std::move(scan));
+    return std::make_unique<LogLookup>(std::move(scan),
+                                       std::all_of(keys.begin(), keys.end(), ComesBack));
   }
 
   absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(

@@ -6,7 +6,9 @@
 
 #include "agent/index/compare_under.h"
 #include "agent/index/indexer.h"
+#include "agent/index/indexer_options.h"
 #include "agent/index/read_records.h"
+#include "agent/index/row_encoder.h"
 #include "agent/stores/jsonl/jsonl_store.h"
 #include "agent/stores/log/log_kind.h"
 #include "gmock/gmock.h"
@@ -306,6 +308,84 @@ TEST_F(LogStoreTest, ALookupFoldsForItsKeysAndWhatIsDeletedIsGone) {
   EXPECT_TRUE(absl::IsUnimplemented(store->LookupAlike({"id"}, {"id"}, keys).status()));
   const std::vector<std::vector<SourceValue>> foreign = {{SourceValue::ForeignText("", "\xFF")}};
   EXPECT_TRUE(absl::IsUnimplemented(store->Lookup({"id"}, {"id"}, foreign).status()));
+}
+
+// Keys as a scan shows them.
+class KeySink final : public RowSink {
+ public:
+  explicit KeySink(const merkle::Agreement& agreement)
+      : encoder_(agreement.schema, {}, merkle::DigestKey::Unkeyed()),
+        hasher_(merkle::DigestKey::Unkeyed()) {}
+  absl::Status Row(std::span<const SourceValue> row, uint64_t) override {
+    const absl::Status status = encoder_.EncodeHashed(row);
+    records[std::string(encoder_.key())] = hasher_.Hash(encoder_.key(), encoder_.value());
+    return status;
+  }
+  std::map<std::string, merkle::Digest> records;
+
+ private:
+  RowEncoder encoder_;
+  merkle::RecordHasher hasher_;
+};
+
+// A key that a reading overlooks would count as gone, and a difference as settled.
+TEST_F(LogStoreTest, AReadingByKeyFindsWhatAScanShowsWhateverTypeTheKeyIsReadAs) {
+  const std::vector<std::string> ids = {"1",
+                                        "1.5",
+                                        "-0",
+                                        "1e400",
+                                        "9007199254740993",
+                                        "18446744073709551615",
+                                        "true",
+                                        "false",
+                                        "null",
+                                        "\"1\"",
+                                        "\"1.5\"",
+                                        "\"01\"",
+                                        "\"a\"",
+                                        "\"A\"",
+                                        "\"\"",
+                                        "\"a\\u0000b\"",
+                                        "\"true\"",
+                                        "\"t\"",
+                                        "\"null\"",
+                                        "\"[1]\"",
+                                        "\"\\\\x61\"",
+                                        "\"0101\"",
+                                        "\"2024-01-05\"",
+                                        "\"10:20:30\"",
+                                        "\"2024-01-05 10:20:30\"",
+                                        "\"2024-01-05T10:20:30+02:00\"",
+                                        "\"infinity\"",
+                                        "\"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11\"",
+                                        "{\"b\":1,\"a\":[2]}",
+                                        "[1]",
+                                        "[\"a\",null]"};
+  std::string log;
+  for (const std::string& id : ids) log += "{\"id\":" + id + ",\"v\":\"x\"}\n";
+  Write("a.log", log);
+  const auto store = Open("key=id");
+  const merkle::DigestKey key;
+  size_t types = 0;
+  for (int type = 1; type <= static_cast<int>(ColumnType::kDynamic); ++type) {
+    const merkle::Agreement agreement =
+        AgreementOf({{"id", static_cast<ColumnType>(type)}}, {{"v", ColumnType::kText}});
+    if (!CheckAgreement(agreement, key).ok()) continue;
+    ++types;
+    CompareUnder(agreement, store.get());
+    KeySink sink(agreement);
+    const auto scan = store->StartScan({"id", "v"}).value();
+    while (auto batch = scan->Next().value()) ASSERT_TRUE(batch->Decode(sink).ok());
+    for (const auto& [id, digest] : sink.records) {
+      const auto held = [](const std::vector<std::string>& not_found) { return not_found; };
+      const auto found = ReadRecords(*store, agreement, key, {id}, false, nullptr, held);
+      ASSERT_TRUE(found.ok()) << found.status();
+      const std::string shown = merkle::DecodeKey(id, 1)->at(0).ToDisplay();
+      ASSERT_EQ(found->size(), 1u) << shown << " as type " << type;
+      EXPECT_EQ(found->at(0).digest, digest) << shown;
+    }
+  }
+  EXPECT_GE(types, 12u);
 }
 
 // What a log comes to, by the simplest way, against the jsonl file of its last state.
