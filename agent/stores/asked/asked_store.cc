@@ -32,6 +32,7 @@ struct Asked {
   bool is_csv = false;
   std::atomic<bool> is_used = false;  // by a scan
   std::string not_one_state;          // AskedText
+  std::string filter;                 // so too
 };
 
 void SetList(const std::string& name, const std::vector<std::string>& items, StoreUrl* url) {
@@ -95,6 +96,7 @@ class AskedStore final : public Store {
     description.source = options_.url.ToString();
     description.live = true;
     description.tells_presence = true;
+    description.filter = asked->filter;
     description.identity = options_.identity;
     Keep(asked);
     return description;
@@ -159,6 +161,7 @@ class AskedStore final : public Store {
     auto asked = std::make_shared<Asked>();
     asked->is_csv = text.is_csv;
     asked->not_one_state = text.not_one_state;
+    asked->filter = text.filter;
     auto spooled = std::make_shared<SpooledText>();
     spooled->spool = std::move(text.spool);
     spooled->not_one_state = std::move(text.not_one_state);

@@ -30,6 +30,7 @@ struct AskedText {
   // URL says.
   std::vector<std::string> key{};
   std::vector<std::string> columns{};
+  std::string filter{};  // what is left out of all that it has, for people
 };
 
 class AskedSource {

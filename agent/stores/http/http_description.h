@@ -30,6 +30,10 @@ struct HttpDescription {
   std::string base;  // without a slash at its end
   std::vector<std::string> key;
   std::vector<std::pair<std::string, JsonPointer>> columns;  // empty: each member is one
+  // Members by which a record counts as deleted, or as moved, unless they are null, false, 0 or "".
+  std::optional<JsonPointer> deleted;
+  std::optional<JsonPointer> moved;
+  std::string filter;  // what they leave out, for people; empty: nothing
 
   std::string list_path;
   HttpParameters list_parameters;
@@ -42,7 +46,8 @@ struct HttpDescription {
 
   std::string lookup_path;  // "/users/{id}"; empty: there is no lookup
   JsonPointer record;
-  std::vector<int64_t> gone;
+  std::vector<int64_t> gone;    // statuses
+  std::vector<int64_t> hidden;  // so too: who asks may not see whether it is there
 
   HttpClientOptions client;
 };
