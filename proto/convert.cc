@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "merkle/record/reading.h"
 #include "merkle/status_macros.h"
+#include "merkle/text/display.h"
 #include "proto/contract/budget.h"
 #include "proto/contract/fault.h"
 #include "proto/contract/limits.h"
@@ -342,6 +343,7 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
   reply.set_always_keyed(description.always_keyed);
   reply.set_filter(ValidUtf8(description.filter));
   reply.set_hides_columns(description.hides_columns);
+  reply.set_tells_presence(description.tells_presence);
   reply.set_identity(ValidUtf8(description.identity));
   reply.set_found_parameter(ValidUtf8(description.found_parameter));
   reply.set_encoding_version(description.encoding_version);
@@ -367,6 +369,7 @@ absl::StatusOr<DatasetDescription> FromProto(const v1::DescribeReply& reply) {
   description.always_keyed = reply.always_keyed();
   description.filter = reply.filter();
   description.hides_columns = reply.hides_columns();
+  description.tells_presence = reply.tells_presence();
   description.identity = reply.identity();
   description.found_parameter = reply.found_parameter();
   description.encoding_version = reply.encoding_version();
@@ -523,6 +526,11 @@ absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest message) {
 v1::Record ToProto(FoundRecord record) {
   v1::Record message;
   message.set_key(std::move(record.key));
+  if (!record.IsThere()) {
+    message.set_presence(static_cast<v1::Presence>(record.presence));
+    message.set_why(std::move(record.why));
+    return message;
+  }
   *message.mutable_digest() = ToProto(record.digest);
   message.set_value(std::move(record.value));
   message.set_value_too_long(record.value_too_long);
@@ -533,9 +541,17 @@ v1::Record ToProto(FoundRecord record) {
 }
 
 absl::StatusOr<FoundRecord> FromProto(v1::Record&& message) {
-  if (!message.has_digest()) return Malformed("a record without its digest");
   FoundRecord record;
   record.key = std::move(*message.mutable_key());
+  if (message.presence() != v1::PRESENCE_UNSPECIFIED) {
+    // A newer agent's word is one that says nothing here.
+    record.presence = v1::Presence_IsValid(message.presence())
+                          ? static_cast<Presence>(message.presence())
+                          : Presence::kUnknown;
+    record.why = Printable(message.why(), kWhyBytesMax);
+    return record;
+  }
+  if (!message.has_digest()) return Malformed("a record without its digest");
   record.digest = FromProto(message.digest());
   record.value = std::move(*message.mutable_value());
   record.value_too_long = message.value_too_long();

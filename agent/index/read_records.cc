@@ -151,6 +151,26 @@ struct FoundRecords {
   bool has_all_answers = false;  // Scan::End
 };
 
+// Of `keys`, which were asked for in this order. A source that gives the record of a key must not
+// say of it, too, that it doesn't.
+absl::Status AddNotGiven(const std::vector<NotGiven>& not_given,
+                         const std::vector<std::string>& keys, std::vector<FoundRecord>* found) {
+  if (not_given.empty()) return absl::OkStatus();
+  for (const NotGiven& one : not_given) {
+    DRIFTWOOD_CHECK(one.key < keys.size());
+    FoundRecord& record = found->emplace_back();
+    record.key = keys[one.key];
+    record.presence = one.presence;
+    record.why = one.why;
+  }
+  SortByKey(found);
+  const auto same_key = [](const FoundRecord& a, const FoundRecord& b) { return a.key == b.key; };
+  if (std::adjacent_find(found->begin(), found->end(), same_key) == found->end()) {
+    return absl::OkStatus();
+  }
+  return absl::DataLossError("the source gave the record of a key, and said that it can't");
+}
+
 // The rows of `reading` that have one of `keys`.
 absl::StatusOr<FoundRecords> FindIn(const SourceReading& reading, Store& store,
                                     const Agreement& agreement, const merkle::DigestKey& key,
@@ -163,11 +183,13 @@ absl::StatusOr<FoundRecords> FindIn(const SourceReading& reading, Store& store,
   }
   RETURN_IF_ERROR(read);
   ASSIGN_OR_RETURN(const Scan::End end, reading.scan->Finish());
+  std::vector<FoundRecord> found = finder.Take();
+  RETURN_IF_ERROR(AddNotGiven(end.not_given, keys, &found));
   // A row found by its key was there; one that a torn scan did not meet may have been.
   if (!reading.by_key && !end.not_point_in_time.empty()) {
     return absl::AbortedError(end.not_point_in_time);
   }
-  return FoundRecords{finder.Take(), end.has_all_answers};
+  return FoundRecords{std::move(found), end.has_all_answers};
 }
 
 bool SameRecord(const FoundRecord& a, const FoundRecord& b) {

@@ -85,7 +85,7 @@ size_t BytesOf(const std::vector<FoundRecord>& records) {
   size_t bytes = records.size() * sizeof(FoundRecord);
   for (const FoundRecord& record : records) {
     bytes += record.key.size() + record.value.size() + record.column_tags.size() +
-             record.rule_tags.size();
+             record.rule_tags.size() + record.why.size();
   }
   return bytes;
 }

@@ -181,12 +181,19 @@ class MappedStore final : public ForwardingStore {
   }
 
   absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
-    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, store_->WithoutFilter());
-    return std::unique_ptr<Store>(
-        std::make_unique<MappedStore>(std::move(store), mapping_, source_));
+    return Mapped(store_->WithoutFilter());
+  }
+  absl::StatusOr<std::unique_ptr<Store>> Only(Presence presence) override {
+    return Mapped(store_->Only(presence));
   }
 
  private:
+  absl::StatusOr<std::unique_ptr<Store>> Mapped(
+      absl::StatusOr<std::unique_ptr<Store>> store) const {
+    RETURN_IF_ERROR(store.status());
+    return std::unique_ptr<Store>(
+        std::make_unique<MappedStore>(*std::move(store), mapping_, source_));
+  }
   absl::Status CheckZones(const std::vector<std::string>& key) const {
     for (const std::string& column : key) {
       if (mapping_.zones.contains(SourceName(column))) {

@@ -141,11 +141,17 @@ class PacedStore final : public ForwardingStore {
   }
 
   absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
-    ASSIGN_OR_RETURN(std::unique_ptr<Store> store, store_->WithoutFilter());
-    return std::unique_ptr<Store>(std::make_unique<PacedStore>(std::move(store), pacer_));
+    return Paced(store_->WithoutFilter());
+  }
+  absl::StatusOr<std::unique_ptr<Store>> Only(Presence presence) override {
+    return Paced(store_->Only(presence));
   }
 
  private:
+  absl::StatusOr<std::unique_ptr<Store>> Paced(absl::StatusOr<std::unique_ptr<Store>> store) const {
+    RETURN_IF_ERROR(store.status());
+    return std::unique_ptr<Store>(std::make_unique<PacedStore>(*std::move(store), pacer_));
+  }
   absl::StatusOr<std::unique_ptr<Scan>> Paced(absl::StatusOr<std::unique_ptr<Scan>> scan) const {
     RETURN_IF_ERROR(scan.status());
     return std::unique_ptr<Scan>(std::make_unique<PacedScan>(*std::move(scan), pacer_));

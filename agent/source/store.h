@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "agent/source/retries.h"
 #include "agent/source/source_value.h"
+#include "proto/contract/presence.h"
 #include "proto/contract/source.h"
 
 namespace driftwood::agent {
@@ -48,6 +49,13 @@ class RowBatch {
   virtual ScanPart part() const { return {}; }
 };
 
+// What a source said of one of the keys that it was asked for.
+struct NotGiven {
+  size_t key = 0;  // its place among them
+  Presence presence = Presence::kUnknown;
+  std::string why{};  // in the source's words
+};
+
 // One scan of one snapshot. Next() and Finish() are called by one thread at a time (any thread,
 // under the caller's lock) and should be cheap: the work belongs into RowBatch::Decode(). Only
 // Interrupt() may be called beside them. Who has a large batch and calls Next() again holds two: a
@@ -75,6 +83,9 @@ class Scan {
     // Empty if all that was read is one consistent snapshot; else why not ("orders.csv changed
     // while it was read: size 100 -> 120").
     std::string not_point_in_time;
+    // Of a lookup: keys whose records it did not give, of which the source says more than that they
+    // are gone, or does not know it.
+    std::vector<NotGiven> not_given{};
     // Of a lookup: the source was heard on each key, so that one without a row is proven to be
     // gone. Else it may have been overlooked.
     bool has_all_answers = false;
@@ -168,6 +179,13 @@ class Store {
   // only have left it. Unimplemented where the store has no filter, or can't do without.
   virtual absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() {
     return absl::UnimplementedError("this store can't be read without its filter");
+  }
+
+  // The same source with the rows alone that it calls kMoved, or kSoftDeleted: its own scans have
+  // none of them. Unimplemented where nothing says so of a row.
+  virtual absl::StatusOr<std::unique_ptr<Store>> Only(Presence presence) {
+    return absl::UnimplementedError("nothing says of a row that it is " +
+                                    std::string(PresenceName(presence)));
   }
 
   // Before the first scan: how often scans that lose their server may go on by themselves, where

@@ -197,12 +197,14 @@ std::vector<ListedKey> RecordLister::ListedOf(const Batch& batch) const {
 
 bool RecordLister::ListRecords(std::span<const ListedKey> listed, const Readings& values,
                                const AlikeKeys& alike, const Readings& copies) {
+  const std::vector<bool> answers = walked_.AnswersByReplica();
   made_.resize(std::max(made_.size(), std::min(listed.size(), kRecordsMadeAtOnce)));
   while (!listed.empty()) {
     const auto part = listed.first(std::min(listed.size(), kRecordsMadeAtOnce));
     const auto records = std::span(made_).first(part.size());
     for (size_t i = 0; i < part.size(); ++i) {
-      SetReportRecord(part[i], walked_.schema(), versions_, walked_.source_names, &records[i]);
+      SetReportRecord(part[i], walked_.schema(), versions_, walked_.source_names, answers,
+                      &records[i]);
     }
     if (walked_.schema().multiset) AddCopies(part, copies, records);
     AddValues(part, values, walked_.schema(), replicas_, records);

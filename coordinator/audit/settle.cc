@@ -19,6 +19,9 @@ namespace {
 // What the answers of one re-read take is held until they have been judged.
 constexpr size_t kRereadKeysMax = kReadKeysMax;
 
+// Of how many rows that are missing under a filter it is told whether they are only filtered.
+constexpr size_t kPresenceKeysMax = 100'000;
+
 constexpr uint64_t kManyKeys = 50'000;  // giving memory back costs some milliseconds
 
 }  // namespace
@@ -38,8 +41,10 @@ void Settlement::Run() {
   Confirm();
   // What the answers took is free now, in pieces in the heaps of several threads.
   if (report_.keys_reread >= kManyKeys) ::malloc_trim(0);
+  TellFiltered();
   List();
   AddGapUnless(CountDivergences(walked_.result, confirmation_, &report_));
+  CountPresences(confirmation_, walked_.AnswersByReplica(), &report_);
   WarnOfUnconfirmed();
   Diagnostics diagnostics(walked_, confirmation_, &reader_);
   if (walked_.plan.explain) {
@@ -72,6 +77,25 @@ void Settlement::Confirm() {
     keys = confirmation_.OpenKeys();
   }
   report_.confirm_seconds = walked_.options.now_seconds() - start;
+}
+
+// Of what is confirmed to be missing under a filter.
+void Settlement::TellFiltered() {
+  if (walked_.schema().multiset || reader_.AnyLost() || walked_.interrupt->raised()) return;
+  std::vector<bool> replicas(walked_.sources.replicas(), false);
+  for (size_t s = 0; s < filtered_.size(); ++s) {
+    if (filtered_[s]) replicas[walked_.sources.ReplicaOf(s)] = true;
+  }
+  const std::vector<std::string> keys = confirmation_.KeysLackedBy(replicas, kPresenceKeysMax);
+  if (keys.empty()) return;
+  const Readings unfiltered = reader_.ReadUnfiltered(keys, filtered_);
+  confirmation_.TakeFiltered(keys, unfiltered, filtered_);
+  for (size_t s = 0; s < unfiltered.size(); ++s) {
+    if (unfiltered[s].ok()) continue;
+    report_.warnings.push_back(NameOf(s) +
+                               ": whether rows that it lacks are only filtered is not known: " +
+                               std::string(unfiltered[s].status().message()));
+  }
 }
 
 bool Settlement::AnyRefused() const {

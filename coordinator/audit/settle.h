@@ -37,6 +37,7 @@ class Settlement {
   // Whether which columns differ is asked for too.
   bool WantsTags() const;
   size_t BatchKeys() const;
+  void TellFiltered();
   // Why a source could not be re-read is something that another try does not change.
   bool AnyRefused() const;
   void Pause();

@@ -30,6 +30,14 @@ struct WalkedAudit {
   std::function<void(uint64_t keys)> on_reread;
 
   const merkle::Schema& schema() const { return agreement.schema; }
+  // Replicas whose sources all say so of a record that they lack if it is more than gone.
+  std::vector<bool> AnswersByReplica() const {
+    std::vector<bool> answers(sources.replicas(), true);
+    for (size_t s = 0; s < described.size(); ++s) {
+      if (!described[s].description.tells_presence) answers[sources.ReplicaOf(s)] = false;
+    }
+    return answers;
+  }
 };
 
 }  // namespace driftwood::coordinator

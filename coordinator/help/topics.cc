@@ -148,6 +148,8 @@ constexpr std::string_view kPostgresql =
 
     table=orders              a table or view; schema.name outside of public
     where=SQL                 rows that match only; %3D is =, %26 is &
+    deleted=SQL, moved=SQL    rows that count as deleted, or as moved: they
+                              are not compared, and the report names them
     key=a,b                   columns that identify a row, if there is no
                               primary key
     connections=N             of this scan, 1 to 64
@@ -168,6 +170,8 @@ constexpr std::string_view kMysql = R"(mysql://USER@HOST:PORT/DB?table=T, or mar
 
     table=orders              a table or view
     where=SQL                 rows that match only; %3D is =, %26 is &
+    deleted=SQL, moved=SQL    rows that count as deleted, or as moved: they
+                              are not compared, and the report names them
     key=a,b                   columns that identify a row, if there is no
                               primary key
     connections=N             of this scan; for one snapshot only MariaDB has

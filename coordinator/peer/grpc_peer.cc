@@ -69,7 +69,7 @@ absl::Status CheckDescription(const v1::DescribeReply& reply) {
 // Whatever is above what was asked for is not the agent's to send.
 BudgetLimits LimitsOf(const v1::ReadRecordsRequest& request, size_t tag_bytes) {
   const auto keys = static_cast<size_t>(request.keys_size());
-  BudgetLimits limits{keys * (kRecordBytes + tag_bytes), keys};
+  BudgetLimits limits{keys * (kRecordBytes + kWhyBytesMax + tag_bytes), keys};
   for (const std::string& key : request.keys()) limits.bytes += key.size();
   if (request.with_values()) limits.bytes += kValuesBytesMax;
   return limits;
@@ -77,7 +77,7 @@ BudgetLimits LimitsOf(const v1::ReadRecordsRequest& request, size_t tag_bytes) {
 
 size_t BytesOf(const FoundRecord& record) {
   return kRecordBytes + record.key.size() + record.value.size() + record.column_tags.size() +
-         record.rule_tags.size();
+         record.rule_tags.size() + record.why.size();
 }
 
 // Cancels a call if nobody feeds it for `silence_max`.

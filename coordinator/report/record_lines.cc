@@ -140,11 +140,20 @@ std::vector<std::string> RecordLines::Details(const ReportRecord& record) const 
   } else {
     AddChanged(record, &lines);
   }
+  // That a row which is not there is gone goes without saying.
+  const std::vector<std::string> absences = record.AbsenceTexts(report_.ReplicaNames());
+  bool known = true;
+  for (size_t i = 0; i < absences.size(); ++i) {
+    const Presence presence = record.absences[i].presence;
+    known = known && IsKnown(presence);
+    if (presence == Presence::kGone) continue;
+    AddProse((IsKnown(presence) ? "" : "unconfirmed: ") + EscapeForDisplay(absences[i]), &lines);
+  }
   if (style_.hashes && !report_.multiset()) AddHashes(record, &lines);
   if (record.status == RecordStatus::kUnstable) {
     AddProse("unstable: it differs in another way each time it is re-read", &lines);
   }
-  if (record.status == RecordStatus::kUnconfirmed &&
+  if (record.status == RecordStatus::kUnconfirmed && known &&
       report_.statuses.unconfirmed < report_.statuses.divergent()) {
     AddProse("unconfirmed: it was not re-read", &lines);
   }

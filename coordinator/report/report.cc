@@ -254,6 +254,36 @@ std::vector<std::string> ReportRecord::DuplicateTexts(
   return texts;
 }
 
+std::vector<std::string> ReportRecord::AbsenceTexts(
+    const std::vector<std::string>& replica_names) const {
+  std::vector<std::string> texts;
+  for (const ReportAbsence& absence : absences) {
+    texts.push_back(replica_names[absence.replica] + ": " +
+                    std::string(PresenceName(absence.presence)) +
+                    (absence.why.empty() ? "" : " (" + absence.why + ")"));
+  }
+  return texts;
+}
+
+// Where all are gone there is nothing to say.
+std::vector<std::string> PresenceLines(const Report& report) {
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < report.presences.size(); ++i) {
+    const std::map<Presence, uint64_t>& counts = report.presences[i];
+    uint64_t all = 0;
+    std::vector<std::string> parts;
+    for (const auto& [presence, count] : counts) {
+      all += count;
+      parts.push_back(GroupDigits(count) + " " + std::string(PresenceName(presence)));
+    }
+    if (counts.empty() || (counts.size() == 1 && counts.contains(Presence::kGone))) continue;
+    const std::string row(RowWord(report));
+    lines.push_back("not in " + report.replicas[i].name + ": " + Plural(all, row, row + "s") +
+                    ", " + JoinNames(parts));
+  }
+  return lines;
+}
+
 std::string GapName(const Report& report, const ReportGap& gap) {
   if (!gap.replica) return "";
   return report.replicas[*gap.replica].name + (gap.source.empty() ? "" : "/" + gap.source);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "coordinator/report/report_origin.h"
 #include "merkle/record/schema.h"
 #include "merkle/record/value.h"
+#include "proto/contract/presence.h"
 
 namespace driftwood::coordinator {
 
@@ -81,6 +83,15 @@ struct ReportDuplicate {
   std::vector<std::pair<std::string, std::string>> held;
 };
 
+// What a source said of a record that its replica lacks, or may lack.
+struct ReportAbsence {
+  size_t replica = 0;
+  Presence presence = Presence::kUnknown;
+  std::string why{};  // in the source's words
+
+  friend bool operator==(const ReportAbsence&, const ReportAbsence&) = default;
+};
+
 // One divergence. Vectors are by replica unless they say otherwise.
 struct ReportRecord {
   ReportKey key;
@@ -98,11 +109,15 @@ struct ReportRecord {
   std::vector<bool> differs;
   std::vector<std::string> notes;             // what a reader of the values should know
   std::vector<ReportDuplicate> duplicates{};  // as last read
+  // Of replicas that lack it, or may, as far as they can say more than that. By replica.
+  std::vector<ReportAbsence> absences{};
 
   // "duplicate" if any replica holds the key twice; else "missing" if any lacks it; else "changed".
   std::string_view kind() const;
   // As programs read it: "only_in" instead of "missing".
   std::string_view kind_name() const;
+  // "crm: soft-deleted", "crm: unknown (403 Forbidden)", for each of the absences.
+  std::vector<std::string> AbsenceTexts(const std::vector<std::string>& replica_names) const;
   // The names of the replicas that have a record of the key.
   std::vector<std::string> HolderNames(const std::vector<std::string>& replica_names) const;
   // "left: in its sources east (5f0c…) and west (97aa…)", for each duplicate.
@@ -253,6 +268,9 @@ struct Report {
   std::optional<Estimate> estimate;
   // Of `total`, by the states last read.
   std::vector<uint64_t> missing;  // by replica: keys that it lacks
+  // By replica: of the records that it lacks, or may, how many are gone, moved and so on, as far as
+  // it can say more than that they are not there. Those that were re-read.
+  std::vector<std::map<Presence, uint64_t>> presences{};
   uint64_t changed = 0;
   uint64_t duplicate = 0;                     // of these neither `missing` nor `changed` counts any
   std::vector<ReportRecord> records;          // of `total`, by key, as far as asked for: the first,
@@ -319,6 +337,9 @@ std::string SchemaLine(const Report& report);
 // "13 confirmed, 1 unstable, 4 in flight (1 gone everywhere)", without what is none; empty if
 // nothing differed.
 std::string StatusLine(const Report& report);
+// "not in crm: 200 rows, 180 gone, 15 moved, 5 unknown", for each replica that says more of the
+// rows that it lacks than that they are gone.
+std::vector<std::string> PresenceLines(const Report& report);
 // "updated_at differs in 97 % of 12,345 changed rows (nothing else in 11,900), price in 3 %",
 // "status differs in 2 rows": the columns that differ most often; empty if it is not known.
 std::string ColumnsLine(const Report& report);

@@ -209,6 +209,7 @@ class RecordRows {
       note += (note.empty() ? "" : "; ") + text;
     };
     for (const std::string& held : record.DuplicateTexts(replicas_)) add(held);
+    for (const std::string& absence : record.AbsenceTexts(replicas_)) add(absence);
     for (const std::string& text : record.notes) add(text);
     if (!record.key.columns) add("encoded key " + Hex(record.key.encoded));
     return note;

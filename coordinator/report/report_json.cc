@@ -93,6 +93,14 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
       for (const auto& [source, version] : duplicate.held) held[source] = version;
     }
   }
+  if (!record.absences.empty()) {
+    Json& presence = object["presence"] = Json::object();
+    for (const ReportAbsence& absence : record.absences) {
+      Json& one = presence[report.replicas[absence.replica].name] = Json::object();
+      one["state"] = PresenceName(absence.presence);
+      if (!absence.why.empty()) one["why"] = absence.why;
+    }
+  }
   if (!record.copies.empty()) {
     Json& copies = object["copies"] = Json::object();
     for (size_t i = 0; i < record.copies.size(); ++i) {
@@ -177,6 +185,11 @@ Json SummaryJson(const Report& report) {
   Json object = {
       {"total", report.total},     {"exact", report.exact},         {"missing", missing},
       {"changed", report.changed}, {"duplicate", report.duplicate}, {"listed", report.listed()}};
+  for (size_t i = 0; i < report.presences.size(); ++i) {
+    for (const auto& [presence, count] : report.presences[i]) {
+      object["presence"][report.replicas[i].name][std::string(PresenceName(presence))] = count;
+    }
+  }
   AddStatuses(report.statuses, &object);
   if (report.estimate) {
     object["estimate"] = {{"divergent", report.estimate->divergent},

@@ -72,6 +72,12 @@ RecordStatus ReadStatus(const JsonNode& node) {
   return RecordStatus::kUnconfirmed;
 }
 
+Presence PresenceOf(const std::string& name, const JsonNode& node) {
+  const std::optional<Presence> presence = PresenceFromName(name);
+  if (!presence || presence == Presence::kThere) node.Fail("what becomes of a record");
+  return presence.value_or(Presence::kUnknown);
+}
+
 // "2027-01-15T08:00:00Z"
 std::string ReadTime(const JsonNode& node) {
   constexpr std::string_view kForm = "dddd-dd-ddTdd:dd:ddZ";
@@ -284,6 +290,17 @@ void ReportMembers::ReadSummary(const JsonNode& summary) {
   report_.changed = summary["changed"].Count();
   report_.duplicate = summary["duplicate"].Count();
   report_.statuses = ReadStatuses(summary);
+  if (const auto presence = summary.Find("presence")) {
+    report_.presences.resize(names_.size());
+    for (const auto& [replica, counts] : presence->Members()) {
+      const auto found = std::find(names_.begin(), names_.end(), replica);
+      if (found == names_.end()) return presence->Fail("counts of the replicas");
+      for (const auto& [name, count] : counts.Members()) {
+        report_.presences[static_cast<size_t>(found - names_.begin())][PresenceOf(name, counts)] =
+            count.Count();
+      }
+    }
+  }
   if (const auto estimate = summary.Find("estimate")) {
     report_.estimate =
         Estimate{(*estimate)["divergent"].Count(), (*estimate)["low"].Count(),
@@ -303,6 +320,7 @@ ReportRecord ReportMembers::ReadRecord(const JsonNode& object) {
     record.states.push_back(state.is_null() ? std::nullopt : std::optional(state.Text()));
   });
   if (const auto duplicates = object.Find("duplicates")) ReadDuplicates(*duplicates, &record);
+  if (const auto presence = object.Find("presence")) ReadAbsences(*presence, &record);
   if (const auto copies = object.Find("copies")) {
     ForEachReplica(*copies, names_, [&](size_t, const JsonNode& count) {
       record.copies.push_back(CountOrNull(count));
@@ -318,6 +336,17 @@ ReportRecord ReportMembers::ReadRecord(const JsonNode& object) {
   }
   if (const auto notes = object.Find("notes")) record.notes = notes->Texts();
   return record;
+}
+
+void ReportMembers::ReadAbsences(const JsonNode& presence, ReportRecord* record) {
+  for (size_t i = 0; i < names_.size(); ++i) {
+    const auto told = presence.Find(names_[i]);
+    if (!told) continue;
+    ReportAbsence& absence = record->absences.emplace_back();
+    absence.replica = i;
+    absence.presence = PresenceOf((*told)["state"].Text(), (*told)["state"]);
+    if (const auto why = told->Find("why")) absence.why = why->Text();
+  }
 }
 
 // In the order of the replica's sources, which its members may have lost.

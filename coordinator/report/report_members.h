@@ -34,6 +34,7 @@ class ReportMembers {
   void ReadCoverage(const JsonNode& coverage);
   void ReadSources(const JsonNode& sources, ReportReplica* replica);
   ReportRecord ReadRecord(const JsonNode& record);
+  void ReadAbsences(const JsonNode& presence, ReportRecord* record);
   void ReadDuplicates(const JsonNode& duplicates, ReportRecord* record);
   void ReadValues(const JsonNode& object, ReportRecord* record);
   std::vector<merkle::Value> ReadRow(const JsonNode& row, const std::optional<JsonNode>& encodings);

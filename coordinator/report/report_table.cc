@@ -49,6 +49,7 @@ class TableWriter {
     RETURN_IF_ERROR(Replicas());
     RETURN_IF_ERROR(Compared());
     RETURN_IF_ERROR(Statuses());
+    for (const std::string& line : PresenceLines(report_)) RETURN_IF_ERROR(Line("  " + line));
     RETURN_IF_ERROR(Columns());
     RETURN_IF_ERROR(Where());
     RETURN_IF_ERROR(Why());

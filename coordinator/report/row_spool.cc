@@ -68,6 +68,12 @@ void AppendNotes(const ReportRecord& row, std::string* out) {
       Append(version, out);
     }
   }
+  Append(row.absences.size(), out);
+  for (const ReportAbsence& absence : row.absences) {
+    Append(absence.replica, out);
+    Append(static_cast<uint64_t>(absence.presence), out);
+    Append(absence.why, out);
+  }
 }
 
 // What the functions above wrote. At an end that comes too early it reads zeros and empty texts,
@@ -149,6 +155,12 @@ void ReadNotes(Reader* in, ReportRecord* row) {
       source = in->Text();
       version = in->Text();
     }
+  }
+  row->absences.resize(in->Count());
+  for (ReportAbsence& absence : row->absences) {
+    absence.replica = static_cast<size_t>(in->Number());
+    absence.presence = static_cast<Presence>(in->Number());
+    absence.why = in->Text();
   }
 }
 

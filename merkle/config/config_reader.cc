@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/status/statusor.h"
+#include "merkle/text/display.h"
 #include "merkle/text/names.h"
 #include "merkle/text/time_span.h"
 
@@ -156,8 +157,8 @@ std::vector<std::string> MistakeLines(const std::string& file,
       });
   std::vector<std::string> lines;
   for (const ConfigMistake& mistake : mistakes) {
-    lines.push_back(file + ":" + std::to_string(mistake.place.line) + ":" +
-                    std::to_string(mistake.place.column) + ": " + mistake.message);
+    lines.push_back(Printable(file + ":" + std::to_string(mistake.place.line) + ":" +
+                              std::to_string(mistake.place.column) + ": " + mistake.message));
   }
   return lines;
 }

@@ -34,6 +34,9 @@ inline constexpr size_t kTagsMax = size_t{8} << 20;
 // All that an agent lists of a database: tables, and the names of their columns and key columns.
 inline constexpr BudgetLimits kTableListLimits{size_t{64} << 20, 4'000'000};
 
+// Of what a source says of a record that it does not give.
+inline constexpr size_t kWhyBytesMax = 512;
+
 // Keys of one call that looks for alike ones.
 inline constexpr size_t kAlikeKeysMax = 100;
 

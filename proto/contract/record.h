@@ -6,9 +6,12 @@
 #include <vector>
 
 #include "merkle/hash/digest.h"
+#include "proto/contract/presence.h"
 
 namespace driftwood {
 
+// What was found of a key: its record, or, where the source says more of a record that is not there
+// than that it isn't, what it says. A key of which nothing was found is not there.
 struct FoundRecord {
   std::string key;  // canonical
   merkle::Digest digest;
@@ -18,6 +21,11 @@ struct FoundRecord {
   // kTagBytes for each value column, and for each rule. Either may be empty.
   std::string column_tags{};
   std::string rule_tags{};
+  // Anything but kThere: there is no record, and nothing else is set but the key and `why`.
+  Presence presence = Presence::kThere;
+  std::string why{};  // in the source's words, at most kWhyBytesMax; mostly empty
+
+  bool IsThere() const { return presence == Presence::kThere; }
 
   friend bool operator==(const FoundRecord&, const FoundRecord&) = default;
 };

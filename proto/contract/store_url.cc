@@ -64,9 +64,11 @@ absl::Status ParseParameters(std::string_view url, std::string_view text, StoreU
     std::string name = PercentDecode(pair.substr(0, equals));
     const std::string_view value = pair.substr(equals + 1);
     if (name.empty()) return Malformed(url, "a parameter has no name");
-    // The password was looked for behind the first '?'; a path may hold more of them.
-    if (out->path.starts_with("//") && merkle::NamesASecret(name)) {
-      return Malformed(url, "parameter \"" + PercentEncode(name, "") + "\" can't be given here");
+    // Of a server's URL it has been taken out; a path may hide it there behind a '?' of its own.
+    if (merkle::NamesASecret(name)) {
+      return absl::InvalidArgumentError("store URL \"" + out->WithoutParameters() +
+                                        "\": parameter \"" + PercentEncode(name, "") +
+                                        "\" can't be given here");
     }
     if (value.empty()) return Malformed(url, "parameter \"" + name + "\" has no value");
     if (!out->parameters.emplace(name, NormalValue(value)).second) {
@@ -85,9 +87,10 @@ bool IsServerScheme(std::string_view scheme) {
   return scheme == "postgresql" || scheme == "postgres" || scheme == "mysql" || scheme == "mariadb";
 }
 
-// A path that begins as a server's host would must not get to look as if a password stood in it.
+// A path in which a server's host seems to begin must not get to look as if a password stood in it.
 std::string WrittenPath(const std::string& path) {
-  return PercentEncode(path, path.starts_with("//") ? "%?:@" : "%?");
+  const bool like_server = path.starts_with("//") || path.find("://") != std::string::npos;
+  return PercentEncode(path, like_server ? "%?:@" : "%?");
 }
 
 }  // namespace

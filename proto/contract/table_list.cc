@@ -109,7 +109,7 @@ absl::Status TakeEnd(const Json& line, TableList* list) {
 }  // namespace
 
 absl::Status CheckDatabaseUrl(const StoreUrl& url) {
-  for (const char* const name : {"table", "where", "key", "rename", "zone"}) {
+  for (const char* const name : {"table", "where", "moved", "deleted", "key", "rename", "zone"}) {
     if (!url.parameters.contains(name)) continue;
     return absl::InvalidArgumentError("store URL \"" + Printable(url.ToString()) + "\": " + name +
                                       "= belongs to one table; a database is expected here, "

@@ -72,14 +72,14 @@ void TryAnswers(std::string_view answers) {
   const std::vector<std::vector<SourceValue>> keys = {
       {SourceValue::Int64(1), SourceValue::Text("a")},
       {SourceValue::Int64(-2), SourceValue::Text("")}};
-  const auto records = driftwood::agent::RecordsOf("p", answers, {"id", "t"}, keys);
-  if (!records.ok()) {
-    Require(records.status().message().find('\n') == std::string_view::npos,
-            "a message of two lines");
+  const auto said = driftwood::agent::ReadAnswers("p", answers, {"id", "t"}, keys);
+  if (!said.ok()) {
+    Require(said.status().message().find('\n') == std::string_view::npos, "a message of two lines");
     return;
   }
-  const auto lines = std::count(records->begin(), records->end(), '\n');
-  Require(lines <= 2, "more records than keys");
+  const auto lines = std::count(said->records.begin(), said->records.end(), '\n');
+  Require(static_cast<size_t>(lines) + said->not_given.size() <= 2, "more answers than keys");
+  for (const auto& one : said->not_given) Require(one.key < 2, "an answer to no key");
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ const std::map<std::string, std::set<std::string>>& Arrows() {
                                       "agent/stores/lmdb", "agent/stores/postgresql", "agent/stores/mysql"})},
         {"agent", with(serve, {"agent/serve", "agent/stores"})},
         {"coordinator/walk", merkle},
-        {"coordinator/report", merkle},
+        {"coordinator/report", source},
         {"coordinator/peer", with(peer, {"proto"})},
         {"coordinator/audit/confirm", confirm},
         {"coordinator/audit/diagnostics", diagnostics},

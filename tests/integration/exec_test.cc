@@ -86,7 +86,31 @@ TEST_F(ExecTest, WhatCantBeToldIsNeitherGoneNorThere) {
   const Json report = CompareAllowed();
   EXPECT_EQ(report["verdict"], "DIVERGENT");
   EXPECT_EQ(report["summary"]["unconfirmed"], 1);
-  EXPECT_THAT(report["warnings"].dump(), HasSubstr("does not know whether"));
+  EXPECT_EQ(report["differences"][0]["presence"]["provider"],
+            (Json{{"state", "unknown"}, {"why", "403"}}));
+  EXPECT_EQ(report["summary"]["presence"]["provider"], (Json{{"unknown", 1}}));
+}
+
+// One key of which nothing is known leaves the others as they are.
+TEST_F(ExecTest, WhatBecameOfEachRecordIsSaid) {
+  Program("sed -n '1p;9,$p' provider.csv",
+          "case $id in 2) echo '{\"driftwood\": \"moved\", \"why\": \"to 17\"}';; "
+          "3) echo '{\"driftwood\": \"soft-deleted\"}';; "
+          "4) echo '{\"driftwood\": \"filtered\"}';; "
+          "5) echo '{\"driftwood\": \"hidden\"}';; "
+          "6) " +
+              std::string(kNoneKnown) + ";; 7) " + kAllThere + ";; *) " + kAllGone + ";; esac");
+  const Json report = CompareAllowed();
+  EXPECT_EQ(report["verdict"], "DIVERGENT");
+  EXPECT_EQ(report["summary"]["confirmed"], 4);
+  EXPECT_EQ(report["summary"]["unconfirmed"], 2);
+  EXPECT_EQ(report["summary"]["in_flight"], 1);
+  EXPECT_EQ(report["summary"]["presence"]["provider"], (Json{{"gone", 1},
+                                                             {"moved", 1},
+                                                             {"soft-deleted", 1},
+                                                             {"filtered", 1},
+                                                             {"hidden", 1},
+                                                             {"unknown", 1}}));
 }
 
 TEST_F(ExecTest, ALookupThatIsSilentProvesNothing) {

@@ -35,8 +35,9 @@ class ThirdPartyTest : public DiffTest {
                 "\": [{\"body\": " + Record(late_, "sent") + "}],";
     }
     for (const auto& [id, status] : provider_) {
-      records.push_back(Record(id, status));
-      script += "\"/v1/payouts/" + std::to_string(id) + "\": [{\"body\": " + records.back() + "}],";
+      const std::string record = Record(id, status);
+      script += "\"/v1/payouts/" + std::to_string(id) + "\": [{\"body\": " + record + "}],";
+      if (id != lost_) records.push_back(record);
     }
     for (size_t page = 0; page * kPage < records.size() + kPage; ++page) {
       std::string list;
@@ -45,7 +46,7 @@ class ThirdPartyTest : public DiffTest {
       }
       script += (page > 0 ? "," : "") + std::string("\"/v1/payouts?page=") +
                 std::to_string(page + 1) + "\": [{\"body\": {\"data\": [" + list +
-                "], \"total\": " + std::to_string(records.size()) + "}}]";
+                "], \"total\": " + std::to_string(provider_.size()) + "}}]";
     }
     return script + "}";
   }
@@ -61,8 +62,9 @@ class ThirdPartyTest : public DiffTest {
     WriteFile("provider.toml", "base = \"" + server_->base() +
                                    "/v1\"\nkey = [\"id\"]\n[headers]\nAuthorization = "
                                    "{ env = \"PROVIDER_TOKEN\" }\n[list]\npath = \"/payouts\"\n"
-                                   "records = \"/data\"\ntotal = \"/total\"\npage = \"page\"\n"
-                                   "[lookup]\npath = \"/payouts/{id}\"\n");
+                                   "records = \"/data\"\npage = \"page\"\n" +
+                                   (has_total_ ? "total = \"/total\"\n" : "") +
+                                   (has_lookup_ ? "[lookup]\npath = \"/payouts/{id}\"\n" : ""));
     Write("state.csv", state_);
     Write("database.csv", database_);
     EXPECT_EQ(::setenv("PROVIDER_TOKEN", "t0p-s3cret", 1), 0);
@@ -90,6 +92,9 @@ class ThirdPartyTest : public DiffTest {
   std::map<int, std::string> state_;
   std::map<int, std::string> database_;
   int late_ = 0;  // a record of the provider's that is not in its list yet
+  int lost_ = 0;  // one that its list lacks, as it moved to a page that was read before
+  bool has_total_ = true;
+  bool has_lookup_ = true;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -134,6 +139,27 @@ TEST_F(ThirdPartyTest, WhatArrivedAfterTheListIsInFlight) {
   const Json report = Compare();
   EXPECT_EQ(report["verdict"], "IDENTICAL");
   EXPECT_EQ(report["summary"]["in_flight"], 1);
+}
+
+TEST_F(ThirdPartyTest, WhatTheListLostShowsInItsTotal) {
+  lost_ = 50;
+  const Json report = Compare();
+  EXPECT_EQ(report["verdict"], "ERROR");
+  EXPECT_THAT(report.dump(), HasSubstr("page 11 of /payouts: the total is 100, and all pages"));
+}
+
+// Nothing shows it in the list. Asked for by its key, it is there; else nothing says that it isn't.
+TEST_F(ThirdPartyTest, WhatTheListLostIsNotMissingIfItCanBeLookedUp) {
+  lost_ = 50;
+  has_total_ = false;
+  const Json looked_up = Compare();
+  EXPECT_EQ(looked_up["verdict"], "IDENTICAL");
+  EXPECT_EQ(looked_up["summary"]["in_flight"], 1);
+  has_lookup_ = false;
+  const Json report = Compare();
+  EXPECT_EQ(report["verdict"], "DIVERGENT");
+  EXPECT_EQ(report["summary"]["unconfirmed"], 1);
+  EXPECT_EQ(report["summary"]["confirmed"], 0);
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 
 SCRIPT is an object: "/path?query" to a list of replies, of which each request takes one and the
 last one stays. A reply is an object: status (200), headers ({}), body (a text, or any JSON), cut (a
-number of bytes after which the connection ends), gzip (true). LOG takes a line of JSON for each
-request. Says its port on stdout.
+number of bytes after which the connection ends), gzip (true), chunked (true). What gzip made may be
+harmed, and is sent as if it were whole: trim (so many bytes less at its end), flip (the byte that
+many before its end), append (a text behind it). LOG takes a line of JSON for each request. Says its
+port on stdout.
 """
 import gzip, http.server, json, ssl, sys, threading
 
@@ -29,11 +31,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = (body if isinstance(body, str) else json.dumps(body)).encode()
         headers = dict(reply.get("headers", {}))
         if reply.get("gzip"):
-            body = gzip.compress(body)
+            body = bytearray(gzip.compress(body))
             headers["Content-Encoding"] = "gzip"
+        if "flip" in reply:
+            body[-reply["flip"]] ^= 1
+        body = bytes(body[: len(body) - reply.get("trim", 0)]) + reply.get("append", "").encode()
         self.send_response(reply.get("status", 200))
         for name, value in headers.items():
             self.send_header(name, value)
+        if reply.get("chunked"):
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+            return
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if "cut" in reply:

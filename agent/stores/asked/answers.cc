@@ -9,6 +9,7 @@
 #include "agent/stores/jsonl/json_parser.h"
 #include "merkle/status_macros.h"
 #include "merkle/text/unicode.h"
+#include "proto/contract/limits.h"
 
 namespace driftwood::agent {
 namespace {
@@ -45,9 +46,8 @@ bool MayBeKey(const SourceValue& answer, const SourceValue& key) {
 }
 
 struct LookupAnswer {
-  bool is_record = false;
-  bool is_gone = false;
-  std::string why;  // it is neither
+  std::optional<Presence> presence;  // absent: it is a record
+  std::string why;
   size_t keys_met = 0;
 };
 
@@ -74,12 +74,7 @@ class AnswerReader {
     }
     if (json.error() != nullptr) return Wrong(json.error());
     if (json.blank()) return Wrong("an empty line is no answer");
-    answer.is_record = !is_word;
-    if (is_word && !answer.is_gone)
-      return absl::FailedPreconditionError(
-          name_ + " does not know whether " + Printable(KeyLine(names_, key), 256) + " is there" +
-          (answer.why.empty() ? "" : ": " + Printable(answer.why, 512)));
-    if (answer.is_record && answer.keys_met < names_.size())
+    if (!is_word && answer.keys_met < names_.size())
       return absl::DataLossError(
           name_ + " was asked for " + Printable(KeyLine(names_, key), 256) +
           " and answered with the record of another key: " + Printable(line, 256));
@@ -96,14 +91,18 @@ class AnswerReader {
     const SourceValue& value = json.value();
     const bool is_text = value.kind == Kind::kString;
     if (json.name() == "why" && is_text) {
-      answer->why = std::string(value.text);
-    } else if (json.name() == "driftwood" && is_text && value.text == "gone") {
-      answer->is_gone = true;
-    } else if (json.name() != "driftwood" || !is_text || value.text != "unknown") {
+      answer->why = Printable(value.text, kWhyBytesMax);
+      return absl::OkStatus();
+    }
+    const std::optional<Presence> word =
+        json.name() == "driftwood" && is_text ? PresenceFromName(value.text) : std::nullopt;
+    if (!word || word == Presence::kThere) {
       return Wrong(
           "what is no record is {\"driftwood\": \"gone\"} or "
-          "{\"driftwood\": \"unknown\", \"why\": \"…\"}");
+          "{\"driftwood\": \"unknown\", \"why\": \"…\"} (or filtered, moved, soft-deleted, "
+          "hidden)");
     }
+    answer->presence = word;
     return absl::OkStatus();
   }
 
@@ -139,19 +138,23 @@ std::string KeyLines(const std::vector<std::string>& names,
   return lines;
 }
 
-absl::StatusOr<std::string> RecordsOf(const std::string& name, std::string_view answers,
-                                      const std::vector<std::string>& names,
-                                      std::span<const std::vector<SourceValue>> keys) {
+absl::StatusOr<Answers> ReadAnswers(const std::string& name, std::string_view answers,
+                                    const std::vector<std::string>& names,
+                                    std::span<const std::vector<SourceValue>> keys) {
   AnswerReader reader(name, names);
-  std::string records;
+  Answers result;
   size_t count = 0;
   while (!answers.empty()) {
     const size_t end = std::min(answers.find('\n'), answers.size());
     const std::string_view line = answers.substr(0, end);
     answers.remove_prefix(std::min(end + 1, answers.size()));
     if (count < keys.size()) {
-      ASSIGN_OR_RETURN(const LookupAnswer answer, reader.Read(line, keys[count]));
-      if (answer.is_record) records.append(line).push_back('\n');
+      ASSIGN_OR_RETURN(LookupAnswer answer, reader.Read(line, keys[count]));
+      if (!answer.presence) {
+        result.records.append(line).push_back('\n');
+      } else if (*answer.presence != Presence::kGone) {
+        result.not_given.push_back({count, *answer.presence, std::move(answer.why)});
+      }
     }
     ++count;
   }
@@ -160,7 +163,7 @@ absl::StatusOr<std::string> RecordsOf(const std::string& name, std::string_view 
                                Plural(keys.size(), "key", "keys") + " and answered with " +
                                Plural(count, "line", "lines") +
                                "; lookup writes one line for each key, in their order");
-  return records;
+  return result;
 }
 
 }  // namespace driftwood::agent

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/source/source_value.h"
+#include "agent/source/store.h"
 
 namespace driftwood::agent {
 
@@ -19,12 +20,15 @@ bool CanBeAskedFor(std::span<const std::vector<SourceValue>> keys);
 std::string KeyLines(const std::vector<std::string>& names,
                      std::span<const std::vector<SourceValue>> keys);
 
-// The records among `answers`, one a line: without the lines of keys that are gone. `name` is the
-// program's, for messages. DataLoss: not one line for each key, or the record of another key.
-// FailedPrecondition: it does not know of a key whether it is there. InvalidArgument: a line that
-// is neither.
-absl::StatusOr<std::string> RecordsOf(const std::string& name, std::string_view answers,
-                                      const std::vector<std::string>& names,
-                                      std::span<const std::vector<SourceValue>> keys);
+struct Answers {
+  std::string records;  // one a line
+  std::vector<NotGiven> not_given{};
+};
+
+// What `answers` say. `name` is the program's, for messages. DataLoss: not one line for each key,
+// or the record of another key. InvalidArgument: a line that is no answer.
+absl::StatusOr<Answers> ReadAnswers(const std::string& name, std::string_view answers,
+                                    const std::vector<std::string>& names,
+                                    std::span<const std::vector<SourceValue>> keys);
 
 }  // namespace driftwood::agent

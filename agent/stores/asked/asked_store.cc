@@ -54,20 +54,29 @@ class CountingSink final : public RowSink {
 // A scan of a text, which it keeps.
 class AskedScan final : public Scan {
  public:
-  AskedScan(std::shared_ptr<Asked> asked, std::unique_ptr<Scan> scan, bool has_all_answers)
-      : asked_(std::move(asked)), scan_(std::move(scan)), has_all_answers_(has_all_answers) {}
+  AskedScan(std::shared_ptr<Asked> asked, std::unique_ptr<Scan> scan)
+      : asked_(std::move(asked)), scan_(std::move(scan)) {}
+  // Of answers: with what they say of keys without a record.
+  AskedScan(std::shared_ptr<Asked> asked, std::unique_ptr<Scan> scan,
+            std::vector<NotGiven> not_given)
+      : asked_(std::move(asked)),
+        scan_(std::move(scan)),
+        has_all_answers_(true),
+        not_given_(std::move(not_given)) {}
   absl::StatusOr<std::unique_ptr<RowBatch>> Next() override { return scan_->Next(); }
   uint64_t Progress() const override { return scan_->Progress(); }
   absl::StatusOr<End> Finish() override {
     ASSIGN_OR_RETURN(End end, scan_->Finish());
     end.has_all_answers = has_all_answers_;
+    end.not_given = not_given_;
     return end;
   }
 
  private:
   const std::shared_ptr<Asked> asked_;
   const std::unique_ptr<Scan> scan_;
-  const bool has_all_answers_;
+  const bool has_all_answers_ = false;
+  const std::vector<NotGiven> not_given_;
 };
 
 class AskedStore final : public Store {
@@ -85,6 +94,7 @@ class AskedStore final : public Store {
     ASSIGN_OR_RETURN(SourceDescription description, asked->store->Describe());
     description.source = options_.url.ToString();
     description.live = true;
+    description.tells_presence = true;
     description.identity = options_.identity;
     Keep(asked);
     return description;
@@ -100,7 +110,7 @@ class AskedStore final : public Store {
     asked->is_used = true;
     asked->store->StopWith(stop_);
     ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, asked->store->StartScan(columns));
-    return std::make_unique<AskedScan>(std::move(asked), std::move(scan), false);
+    return std::make_unique<AskedScan>(std::move(asked), std::move(scan));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view) override { return false; }
@@ -121,8 +131,8 @@ class AskedStore final : public Store {
                      source_->Answer(KeyLines(key, keys), stop_));
     can_not_answer_ = !answers;
     if (!answers) return CantLookUp(last.get());
-    ASSIGN_OR_RETURN(const std::string records, RecordsOf(source_->name(), *answers, key, keys));
-    const MemorySource source(records);
+    ASSIGN_OR_RETURN(Answers said, ReadAnswers(source_->name(), *answers, key, keys));
+    const MemorySource source(said.records);
     SourceStream stream(source);
     AskedText text;
     ASSIGN_OR_RETURN(text.spool, Spool::Of(stream, source_->name(), " of its answers to lookup",
@@ -132,7 +142,8 @@ class AskedStore final : public Store {
     ASSIGN_OR_RETURN(std::shared_ptr<Asked> asked, Read(std::move(text), url));
     ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, asked->store->StartScan(columns));
     if (last->is_csv) scan = AsTexts(std::move(scan));
-    return std::make_unique<AskedScan>(std::move(asked), std::move(scan), true);
+    return std::make_unique<AskedScan>(std::move(asked), std::move(scan),
+                                       std::move(said.not_given));
   }
 
  private:

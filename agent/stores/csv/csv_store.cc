@@ -102,9 +102,7 @@ std::vector<std::string> NamedByPlace(std::vector<std::string> names) {
 }
 
 absl::StatusOr<CsvOptions> ParseOptions(const StoreUrl& url) {
-  RETURN_IF_ERROR(
-      url.OnlyKnows({"key", "header", "columns", "null", "delimiter", "dialect", "quote", "escape",
-                     "encoding", "decimal", "thousands", "true", "false"}));
+  RETURN_IF_ERROR(url.OnlyKnows(CsvParameters()));
   CsvOptions options;
   ASSIGN_OR_RETURN(options.dialect, CsvDialectOf(url));
   const std::string header = url.Parameter("header").value_or("yes");
@@ -396,6 +394,13 @@ class TableSink final : public RowSink {
 };
 
 }  // namespace
+
+const std::vector<std::string>& CsvParameters() {
+  static const std::vector<std::string> names = {
+      "key",    "header",   "columns", "null",      "delimiter", "dialect", "quote",
+      "escape", "encoding", "decimal", "thousands", "true",      "false"};
+  return names;
+}
 
 absl::StatusOr<std::unique_ptr<Store>> OpenCsvStore(const StoreUrl& url,
                                                     const FileScanOptions& options) {

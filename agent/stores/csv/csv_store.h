@@ -29,6 +29,9 @@
 
 namespace driftwood::agent {
 
+// The names of the parameters above.
+const std::vector<std::string>& CsvParameters();
+
 // InvalidArgument for parameters that make no sense. Does not touch the file.
 absl::StatusOr<std::unique_ptr<Store>> OpenCsvStore(const StoreUrl& url,
                                                     const FileScanOptions& options = {});

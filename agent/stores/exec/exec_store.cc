@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -58,14 +60,22 @@ absl::StatusOr<uint64_t> ParseBytes(const std::string& text) {
   return number << shift;
 }
 
+constexpr std::array kOwnParameters = {"args", "env", "timeout", "memory"};
+
+bool HasZeroByte(const std::string& text) { return text.find('\0') != std::string::npos; }
+
 absl::StatusOr<ExecParameters> ParametersOf(const StoreUrl& url) {
   ExecParameters parameters;
   parameters.arguments = url.List("args");
+  if (std::any_of(parameters.arguments.begin(), parameters.arguments.end(), HasZeroByte)) {
+    return absl::InvalidArgumentError(
+        "args= has a zero byte (%00), where an argument of a program ends");
+  }
   // Without them no program finds another, or writes texts that are not ASCII.
   parameters.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                             "LANG=C.UTF-8"};
   for (const std::string& name : url.List("env")) {
-    if (name.find('=') != std::string::npos)
+    if (name.find('=') != std::string::npos || HasZeroByte(name))
       return absl::InvalidArgumentError(
           "env= takes names of environment variables, no values, which would show in reports");
     const char* const value = std::getenv(name.c_str());
@@ -92,7 +102,8 @@ absl::StatusOr<ExecParameters> ParametersOf(const StoreUrl& url) {
 
 // Of the text that the program writes.
 StoreUrl TextUrl(const StoreUrl& url, const std::string& scheme) {
-  StoreUrl text = url.Without("args").Without("env").Without("timeout").Without("memory");
+  StoreUrl text = url;
+  for (const char* const name : kOwnParameters) text.parameters.erase(name);
   text.scheme = scheme;
   return text;
 }
@@ -197,10 +208,10 @@ StoreUrl JsonUrl(const StoreUrl& url) {
 absl::StatusOr<std::unique_ptr<Store>> OpenExecStore(const StoreUrl& url,
                                                      const ExecOptions& options) {
   // Whatever text it turns out to write: CSV knows all that JSON Lines does.
-  const absl::Status text = OpenCsvStore(TextUrl(url, "csv")).status();
-  if (!text.ok())
-    return absl::InvalidArgumentError(std::string(text.message()) +
-                                      "; for the program itself: args, env, timeout, memory");
+  std::vector<std::string> known(kOwnParameters.begin(), kOwnParameters.end());
+  known.insert(known.end(), CsvParameters().begin(), CsvParameters().end());
+  RETURN_IF_ERROR(url.OnlyKnows(known));
+  RETURN_IF_ERROR(OpenCsvStore(TextUrl(url, "csv")).status());
   ASSIGN_OR_RETURN(ExecParameters parameters, ParametersOf(url));
   AskedStoreOptions asked{url, TextUrl(url, "csv"), JsonUrl(url),
                           SourceIdentity({"exec", FileIdentity(url.path), url.ToString()}),

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +73,11 @@ struct Launch {
   }
 };
 
+bool IsDirectory(const std::string& path) {
+  struct stat file = {};
+  return ::stat(path.c_str(), &file) == 0 && S_ISDIR(file.st_mode);
+}
+
 std::string CantStart(const std::string& path, int error) {
   std::string message = "can't run " + Printable(path) + ": " + std::strerror(error);
   if (error == ENOENT)
@@ -79,7 +85,9 @@ std::string CantStart(const std::string& path, int error) {
                    ? "; exec: takes a program's path and looks through no PATH: write exec:./" +
                          Printable(path) + " or its whole path"
                    : " (nor the program that its first line names, if it begins with #!)";
-  if (error == EACCES) message += "; make it executable: chmod +x " + Printable(path);
+  if (error == EACCES)
+    message += IsDirectory(path) ? "; it is a directory, and exec: takes a program"
+                                 : "; make it executable: chmod +x " + Printable(path);
   if (error == ENOEXEC)
     message += "; a script begins with a line that names its interpreter, such as #!/bin/sh";
   return message;

@@ -13,6 +13,8 @@
 #include <random>
 
 #include "agent/source/messages.h"
+#include "agent/stores/text/byte_stream.h"
+#include "agent/stores/text/decompress.h"
 #include "merkle/os/stop.h"
 #include "merkle/status_macros.h"
 
@@ -23,8 +25,6 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kPauseMax = std::chrono::minutes(1);
-// Longer than that nobody waits for a system that asks for a pause.
-constexpr milliseconds kAskedPauseMax = std::chrono::minutes(10);
 constexpr int kRedirectsMax = 5;
 
 bool IsLoopback(const sockaddr& address) {
@@ -127,6 +127,38 @@ std::string NextOf(std::string_view header) {
   return "";
 }
 
+// Of "Name: value", without the spaces around it.
+std::string_view ValueOf(std::string_view header) {
+  header.remove_prefix(std::min(header.find(':') + 1, header.size()));
+  header.remove_prefix(std::min(header.find_first_not_of(" \t\r\n"), header.size()));
+  return header.substr(0, header.find_last_not_of(" \t\r\n") + 1);
+}
+
+// Another coding in the header's list of them.
+void AddCoding(std::string_view header, std::string* codings) {
+  const std::string coding = Lower(ValueOf(header));
+  if (!coding.empty() && coding != "identity") *codings += (codings->empty() ? "" : ", ") + coding;
+}
+
+// What is in the archive `packed`. InvalidArgument: it is cut off or damaged, or is followed by
+// something; ResourceExhausted: it is more than `bytes_max`.
+absl::StatusOr<std::string> Unpacked(std::string_view packed, uint64_t bytes_max) {
+  constexpr size_t kAtOnce = size_t{64} << 10;
+  const MemorySource source(packed);
+  const std::unique_ptr<ByteStream> stream =
+      Decompressed(Compression::kGzip, std::make_unique<SourceStream>(source), "the body");
+  std::string text;
+  while (true) {
+    const size_t before = text.size();
+    text.resize(before + std::max(kAtOnce, before));
+    ASSIGN_OR_RETURN(const size_t count,
+                     stream->Read({text.data() + before, text.size() - before}));
+    text.resize(before + count);
+    if (count == 0) return text;
+    if (text.size() > bytes_max) return absl::ResourceExhaustedError("too long");
+  }
+}
+
 bool IsWorthAnotherTry(int64_t status) {
   return status == 429 || status == 500 || (status >= 502 && status <= 504);
 }
@@ -180,15 +212,24 @@ std::string OriginOf(const std::string& url) {
   return Lower(origin);
 }
 
+std::string StatusOf(const HttpReply& reply) {
+  return "the status is " + std::to_string(reply.status) +
+         (reply.no_more_tries.empty() ? "" : "; " + reply.no_more_tries);
+}
+
 // What one call of Get() has under way.
 class HttpClient::Transfers {
  public:
   Transfers(const HttpClientOptions& options, CURLM* multi, Clock::time_point* next_start,
             std::span<const HttpRequest> requests)
       : options_(options), multi_(multi), next_start_(next_start), replies_(requests.size()) {
+    bool asks_for_coding = false;
     for (const auto& [name, value] : options.headers) {
+      asks_for_coding = asks_for_coding || Lower(name) == "accept-encoding";
       headers_ = ::curl_slist_append(headers_, (name + ": " + value).c_str());
     }
+    // What libcurl unpacks by itself may end before its checksum.
+    if (!asks_for_coding) headers_ = ::curl_slist_append(headers_, "Accept-Encoding: gzip");
     for (size_t i = 0; i < requests.size(); ++i) {
       waiting_.push_back(std::make_unique<Transfer>(options, requests[i], &replies_[i]));
     }
@@ -246,7 +287,9 @@ class HttpClient::Transfers {
     int redirects = 0;
     Clock::time_point due{};
     bool too_long = false;
-    std::string refused;  // why no connection was made
+    std::string refused;          // why no connection was made
+    std::string coding;           // of the body, in lower case; empty: it is as it is
+    std::string transfer_coding;  // likewise
     std::array<char, CURL_ERROR_SIZE> error{};
   };
 
@@ -263,7 +306,15 @@ class HttpClient::Transfers {
   static size_t TakeHeader(char* bytes, size_t, size_t count, void* user) {
     auto* const transfer = static_cast<Transfer*>(user);
     const std::string_view line(bytes, count);
-    if (StartsWithIgnoringCase(line, "link:")) {
+    if (line.starts_with("HTTP/")) {  // another reply, after one that was only a word on the way
+      transfer->reply->next.clear();
+      transfer->coding.clear();
+      transfer->transfer_coding.clear();
+    } else if (StartsWithIgnoringCase(line, "content-encoding:")) {
+      AddCoding(line, &transfer->coding);
+    } else if (StartsWithIgnoringCase(line, "transfer-encoding:")) {
+      AddCoding(line, &transfer->transfer_coding);
+    } else if (StartsWithIgnoringCase(line, "link:")) {
       const std::string next = NextOf(line.substr(5));
       if (!next.empty()) transfer->reply->next = next;
     }
@@ -327,7 +378,6 @@ class HttpClient::Transfers {
     ::curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
     ::curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_);
     ::curl_easy_setopt(easy, CURLOPT_USERAGENT, "driftwood");
-    ::curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
     ::curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options_.time_max.count()));
     ::curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error.data());
     ::curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &TakeBody);
@@ -354,28 +404,84 @@ class HttpClient::Transfers {
     if (!transfer->refused.empty()) {
       return absl::FailedPreconditionError(name + ": " + transfer->refused);
     }
-    if (transfer->too_long) {
-      return absl::ResourceExhaustedError(name + ": its reply has more than " +
-                                          GroupDigits(options_.body_max) + " bytes");
-    }
+    if (transfer->too_long) return TooLong(name);
     if (code != CURLE_OK) {
       const bool again = IsWorthAnotherTry(code) && transfer->tries < options_.tries_max;
       if (again) return WaitAgain(std::move(transfer), milliseconds(0));
       const std::string why = transfer->error[0] != '\0' ? std::string(transfer->error.data())
                                                          : ::curl_easy_strerror(code);
-      return absl::DataLossError(name + ": no reply after " +
-                                 Plural(transfer->tries, "try", "tries") + ": " + Printable(why));
+      return NoReply(*transfer, "no reply", why);
     }
     long status = 0;
     ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     transfer->reply->status = status;
     if (status >= 300 && status < 400) return Redirect(std::move(transfer));
     if (IsWorthAnotherTry(int64_t{status}) && transfer->tries < options_.tries_max) {
-      curl_off_t seconds = 0;
-      ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
-      const milliseconds asked = std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 1 << 20));
-      if (asked <= kAskedPauseMax) return WaitAgain(std::move(transfer), asked);
+      const std::chrono::seconds asked = AskedPause(easy);
+      if (asked <= options_.pause_max) return WaitAgain(std::move(transfer), asked);
+      transfer->reply->no_more_tries = TooLongAPause(asked);
     }
+    if (status != 200) return absl::OkStatus();
+    const absl::Status decoded = Decode(transfer.get());
+    if (!absl::IsInvalidArgument(decoded)) return decoded;
+    if (transfer->tries < options_.tries_max) {
+      return WaitAgain(std::move(transfer), milliseconds(0));
+    }
+    return NoReply(*transfer, "no whole reply", std::string(decoded.message()));
+  }
+
+  // By Retry-After, in seconds or as a date.
+  static std::chrono::seconds AskedPause(CURL* easy) {
+    curl_off_t seconds = 0;
+    ::curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &seconds);
+    constexpr int64_t kCenturies = int64_t{1} << 34;
+    return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, kCenturies));
+  }
+
+  std::string TooLongAPause(std::chrono::seconds asked) const {
+    const auto allowed = std::chrono::duration_cast<std::chrono::seconds>(options_.pause_max);
+    const auto count = [](std::chrono::seconds time) {
+      return GroupDigits(static_cast<uint64_t>(time.count()));
+    };
+    return "by Retry-After it asks for a pause of " + count(asked) + " s, and at most " +
+           count(allowed) + " s are waited for; pause_max = \"" + std::to_string(asked.count()) +
+           "s\" in the description allows it, and a lower rate may spare it";
+  }
+
+  absl::Status TooLong(const std::string& name) const {
+    return absl::ResourceExhaustedError(name + ": its reply has more than " +
+                                        GroupDigits(options_.body_max) + " bytes");
+  }
+
+  static absl::Status NoReply(const Transfer& transfer, const std::string& what,
+                              const std::string& why) {
+    return absl::DataLossError(Printable(transfer.request.name) + ": " + what + " after " +
+                               Plural(transfer.tries, "try", "tries") + ": " + Printable(why));
+  }
+
+  // InvalidArgument: the body isn't whole. FailedPrecondition: it has a coding that wasn't asked
+  // for.
+  absl::Status Decode(Transfer* transfer) const {
+    const std::string name = Printable(transfer->request.name);
+    const std::string& coding = transfer->coding;
+    std::string& body = transfer->reply->body;
+    const bool is_gzip = coding == "gzip" || coding == "x-gzip";
+    if (!is_gzip && !coding.empty()) {
+      return absl::FailedPreconditionError(name + ": its reply has the Content-Encoding " +
+                                           Printable(coding, 64) +
+                                           "; only gzip is asked for and read");
+    }
+    // libcurl unpacks others by itself.
+    if (!transfer->transfer_coding.empty() && transfer->transfer_coding != "chunked") {
+      return absl::FailedPreconditionError(name + ": its reply has the Transfer-Encoding " +
+                                           Printable(transfer->transfer_coding, 64) +
+                                           ", and none was asked for");
+    }
+    if (!is_gzip || body.empty()) return absl::OkStatus();
+    absl::StatusOr<std::string> text = Unpacked(body, options_.body_max);
+    if (absl::IsResourceExhausted(text.status())) return TooLong(name);
+    RETURN_IF_ERROR(text.status());
+    body = *std::move(text);
     return absl::OkStatus();
   }
 

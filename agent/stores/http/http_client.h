@@ -22,7 +22,8 @@ struct HttpClientOptions {
   uint64_t tries_max = 5;
   std::chrono::milliseconds time_max = std::chrono::seconds(60);           // of one try
   std::chrono::milliseconds first_pause = std::chrono::milliseconds(500);  // doubled each time
-  std::string ca_file;                                                     // empty: the system's
+  std::chrono::milliseconds pause_max = std::chrono::minutes(10);  // that a reply may ask for
+  std::string ca_file;                                             // empty: the system's
   std::string proxy;                       // empty: none, whatever the environment says
   bool allow_plain = false;                // http:// to others than this machine
   bool allow_link_local = false;           // addresses that a host's own network answers for
@@ -36,9 +37,15 @@ struct HttpRequest {
 
 struct HttpReply {
   int64_t status = 0;
-  std::string body;
+  std::string body;  // of status 200: decompressed
   std::string next;  // of a header "Link: <…>; rel="next""
+  // Why there was not another try where the status is worth one, and what to do: it asks for too
+  // long a pause. Empty: there were all.
+  std::string no_more_tries;
 };
+
+// "the status is 429", and why there was not another try.
+std::string StatusOf(const HttpReply& reply);
 
 // `address`, which may be relative to `url`; empty: it is none.
 std::string ResolvedUrl(const std::string& url, const std::string& address);
@@ -55,9 +62,10 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   // The reply to each, whatever its status, in their order. What is worth another try (429, 5xx, a
-  // line that broke) was tried again, after the pause that the system asked for. Errors:
-  // DataLoss: no reply after all tries; FailedPrecondition: an address or a redirect that the
-  // options don't allow; ResourceExhausted: too long a reply; Cancelled.
+  // line that broke, an archive without its end) was tried again, after the pause that the system
+  // asked for. Errors: DataLoss: no whole reply after all tries; FailedPrecondition: an address or
+  // a redirect that the options don't allow, or a coding that wasn't asked for; ResourceExhausted:
+  // too long a reply; Cancelled.
   absl::StatusOr<std::vector<HttpReply>> Get(std::span<const HttpRequest> requests,
                                              const std::stop_token& stop);
 

@@ -218,6 +218,7 @@ class DescriptionReader {
       client.time_max = *time;
       if (time->count() <= 0) root_->Refuse("timeout", "say how long one try may take: \"60s\"");
     }
+    if (const auto pause = root_->Time("pause_max")) client.pause_max = *pause;
     if (const auto ca_file = root_->Text("ca_file")) client.ca_file = PathBeside(folder_, *ca_file);
     client.proxy = root_->Text("proxy").value_or("");
     client.allow_plain = root_->Flag("plain_http").value_or(false);

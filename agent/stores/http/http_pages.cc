@@ -15,6 +15,9 @@
 namespace driftwood::agent {
 namespace {
 
+// More records than that have not moved by themselves.
+constexpr size_t kTwiceMax = 10'000;
+
 bool IsUnreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
@@ -70,6 +73,20 @@ absl::Status AppendRecord(const HttpDescription& description, const JsonTree& re
   return absl::OkStatus();
 }
 
+std::string KeyOfLine(const std::vector<std::string>& key, std::string_view line) {
+  const absl::StatusOr<JsonTree> record = ParseJsonTree(line);
+  std::string text = "{";
+  for (const std::string& name : key) {
+    const JsonTree* const value = record.ok() ? record->Find(name) : nullptr;
+    if (value == nullptr) return "";
+    if (text.size() > 1) text.push_back(',');
+    AppendJsonString(name, &text);
+    text.push_back(':');
+    value->AppendTo(&text);
+  }
+  return text + "}";
+}
+
 // A page on its way.
 struct HttpPages::Fetch {
   explicit Fetch(std::stop_token token) : stop(std::move(token)) {}
@@ -82,8 +99,12 @@ struct HttpPages::Fetch {
   merkle::ThreadGroup thread;  // last: it uses the rest
 };
 
-HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop)
-    : description_(description), client_(client), stop_(std::move(stop)) {
+HttpPages::HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop,
+                     bool takes_twice)
+    : description_(description),
+      client_(client),
+      stop_(std::move(stop)),
+      takes_twice_(takes_twice && description.paging == HttpPaging::kCursor) {
   HttpParameters parameters = description_.list_parameters;
   if (description_.paging == HttpPaging::kPage)
     parameters.emplace_back(description_.parameter, "1");
@@ -107,19 +128,16 @@ absl::StatusOr<size_t> HttpPages::Read(std::span<char> to) {
   return count;
 }
 
-std::string HttpPages::movement() const {
-  std::string what;
-  if (listed_ > records_) what = Plural(listed_ - records_, "record", "records") + " came twice";
-  if (totals_ && totals_->first != totals_->second) {
-    what += (what.empty() ? "" : ", ") + std::string("the total went from ") +
-            GroupDigits(totals_->first) + " to " + GroupDigits(totals_->second);
-  }
-  return what;
+std::string HttpPages::ThisPage() const {
+  return "page " + std::to_string(page_) + " of " + Printable(description_.list_path) + ": ";
 }
 
 absl::Status HttpPages::Wrong(const std::string& what) const {
-  return absl::DataLossError("page " + std::to_string(page_) + " of " +
-                             Printable(description_.list_path) + ": " + what);
+  return absl::DataLossError(ThisPage() + what);
+}
+
+absl::Status HttpPages::Moved(const std::string& what) const {
+  return absl::AbortedError(ThisPage() + what);
 }
 
 void HttpPages::BeginFetch() {
@@ -150,7 +168,7 @@ absl::StatusOr<HttpReply> HttpPages::EndFetch() {
 absl::Status HttpPages::ReadPage() {
   ASSIGN_OR_RETURN(const HttpReply reply, EndFetch());
   ++page_;
-  if (reply.status != 200) return Wrong("the status is " + std::to_string(reply.status));
+  if (reply.status != 200) return Wrong(StatusOf(reply));
   const absl::StatusOr<JsonTree> page = ParseJsonTree(reply.body);
   if (!page.ok()) return Wrong(std::string(page.status().message()));
   const JsonTree* const records = description_.records.In(*page);
@@ -185,9 +203,12 @@ absl::Status HttpPages::TakeTotal(const JsonTree& page) {
   if (error != std::errc() || rest != end) {
     return Wrong("the total is " + Printable(total->text, 64));
   }
-  if (!totals_) totals_.emplace(count, count);
-  totals_ = {std::min(totals_->first, count), std::max(totals_->second, count)};
-  return absl::OkStatus();
+  if (total_.value_or(count) == count) {
+    total_ = count;
+    return absl::OkStatus();
+  }
+  return Moved("the total went from " + GroupDigits(*total_) + " to " + GroupDigits(count) +
+               " while the pages were read");
 }
 
 absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record, std::string_view line) {
@@ -208,17 +229,30 @@ absl::StatusOr<bool> HttpPages::IsNew(const JsonTree& record, std::string_view l
   const auto [met, is_new] = met_.try_emplace(key, content);
   const bool is_on_this_page = !on_this_page_.insert(key).second;
   if (is_new) return true;
-  if (met->second == content && !is_on_this_page) return false;
+  if (!is_on_this_page) {
+    TakeRepeat(line, met->second != content);
+    return false;
+  }
   std::replace(key_.begin(), key_.end(), '\n', ' ');
   return Wrong("a second record has the key " + Printable(key_, 256) +
-               (is_on_this_page ? ", on one page; are those all the columns of the key?"
-                                : ", with other values; compare it again if it was changed "
-                                  "meanwhile, and else see whether those are all the columns of "
-                                  "the key"));
+               ", on one page; are those all the columns of the key?");
+}
+
+void HttpPages::TakeRepeat(std::string_view line, bool is_changed) {
+  std::string key = KeyOfLine(description_.key, line);
+  ++repeats_;
+  if (repeat_.empty()) {
+    repeat_ = Printable(key, 256) + (is_changed ? " with other values; are those all the columns "
+                                                  "of the key?"
+                                                : "");
+  }
+  takes_twice_ = takes_twice_ && !key.empty() && twice_.size() < kTwiceMax;
+  if (is_changed) changed_.insert(key);
+  twice_.insert(std::move(key));
 }
 
 absl::Status HttpPages::TakeRecords(const JsonTree& records) {
-  size_t new_ones = 0;
+  repeats_ = 0;
   on_this_page_.clear();
   for (const JsonTree& record : records.elements) {
     const size_t before = text_.size();
@@ -227,16 +261,23 @@ absl::Status HttpPages::TakeRecords(const JsonTree& records) {
     ASSIGN_OR_RETURN(const bool is_new, IsNew(record, std::string_view(text_).substr(before)));
     if (is_new) {
       text_.push_back('\n');
-      ++new_ones;
     } else {
       text_.resize(before);
     }
   }
-  records_ += new_ones;
-  if (new_ones > 0 || records.elements.empty()) return absl::OkStatus();
-  return Wrong(
-      "all its records were on pages before; if each page is the first one, what the description "
-      "says of pages means nothing to this API");
+  records_ += records.elements.size() - repeats_;
+  return twice_.empty() ? absl::OkStatus() : CheckRepeats(records.elements.size());
+}
+
+absl::Status HttpPages::CheckRepeats(size_t count) const {
+  if (repeats_ == count && count > 0) {
+    return Moved(
+        "all its records were on pages before; if each page is the first one, what the description "
+        "says of pages means nothing to this API");
+  }
+  if (takes_twice_) return absl::OkStatus();
+  return Moved(Plural(twice_.size(), "record", "records") +
+               " came on a page before too: " + (twice_.size() > 1 ? "first " : "") + repeat_);
 }
 
 // A cursor or an address: text, or a number. What ends the list is null, false, "" or, once it was
@@ -265,7 +306,7 @@ absl::StatusOr<std::string> HttpPages::NextIn(const JsonTree& page) const {
   return Wrong("what is where " + member + " says is neither a text nor a number");
 }
 
-absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpReply& reply) const {
+absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpReply& reply) {
   HttpParameters parameters = description_.list_parameters;
   if (!reply.next.empty() &&
       (description_.paging == HttpPaging::kNone || description_.paging == HttpPaging::kCursor ||
@@ -278,6 +319,9 @@ absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpR
     case HttpPaging::kCursor: {
       ASSIGN_OR_RETURN(const std::string cursor, NextIn(page));
       if (cursor.empty()) return "";
+      for (const uint64_t number : {page_, page_ + 1, listed_}) {
+        if (cursor == std::to_string(number)) takes_twice_ = false;  // no cursor but in its name
+      }
       parameters.emplace_back(description_.parameter, cursor);
       break;
     }
@@ -303,12 +347,9 @@ absl::StatusOr<std::string> HttpPages::NextUrl(const JsonTree& page, const HttpR
   return HttpUrl(description_, description_.list_path, parameters);
 }
 
-// Where the total moved while the pages were read, any number in between may be right.
 absl::Status HttpPages::CheckTotal() const {
-  if (!totals_ || (records_ >= totals_->first && records_ <= totals_->second)) {
-    return absl::OkStatus();
-  }
-  return Wrong("the total is " + GroupDigits(totals_->second) + ", and all pages together had " +
+  if (!total_ || records_ == *total_) return absl::OkStatus();
+  return Moved("the total is " + GroupDigits(*total_) + ", and all pages together had " +
                Plural(records_, "record", "records"));
 }
 

@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -31,23 +31,33 @@ std::string HttpUrl(const HttpDescription& description, const std::string& path,
 // One part of a path or of parameters.
 std::string UrlEscaped(std::string_view text);
 
-// Pages shift while they are read: a record that has moved on to the next one is met again, and
-// taken once. One that is never met can't be seen; what shows that there may be such is an error:
-// a page that can't be had, that goes nowhere, that has only what came before, or a total that
-// doesn't fit. Each names the page. The next page is on its way while one is read. One thread.
+// The key of a record that AppendRecord() wrote, as a JSON object. Empty: it lacks a part.
+std::string KeyOfLine(const std::vector<std::string>& key, std::string_view line);
+
+// One reading of the list. Pages shift while they are read, and a record that shifts the wrong way
+// is never met. What shows that a page was lost, or means something else than the description says,
+// is DataLoss. What shows that the list moved is Aborted: a record that was on a page before, a
+// total that changes, or one that doesn't fit. Each names the page. The next page is on its way
+// while one is read. One thread.
 class HttpPages final : public ByteStream {
  public:
-  // `description` and `client` must outlive it.
-  HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop);
+  // `description` and `client` must outlive it. With `takes_twice`, a record that comes twice in a
+  // list that goes by a cursor is given once, and is among twice(): it has moved by itself. Where
+  // pages go by number, it was moved, and others with it.
+  HttpPages(const HttpDescription& description, HttpClient* client, std::stop_token stop,
+            bool takes_twice = false);
   ~HttpPages() override;
   HttpPages(const HttpPages&) = delete;
   HttpPages& operator=(const HttpPages&) = delete;
 
   absl::StatusOr<size_t> Read(std::span<char> to) override;
 
+  // Each once.
   uint64_t records() const { return records_; }
-  // What was seen of changes while the pages were read; empty: nothing.
-  std::string movement() const;
+  // The keys of those that came twice, as KeyOfLine() writes them, and of those among them that had
+  // other values the second time.
+  const std::set<std::string>& twice() const { return twice_; }
+  const std::set<std::string>& changed() const { return changed_; }
 
  private:
   struct Fetch;
@@ -58,12 +68,18 @@ class HttpPages final : public ByteStream {
   absl::Status TakeRecords(const JsonTree& records);
   // `line` is its text.
   absl::StatusOr<bool> IsNew(const JsonTree& record, std::string_view line);
+  // Notes one that was on a page before. `line` is its text, `is_changed`: it had other values.
+  void TakeRepeat(std::string_view line, bool is_changed);
+  // Of a page with `count` records.
+  absl::Status CheckRepeats(size_t count) const;
   absl::Status TakeTotal(const JsonTree& page);
   absl::StatusOr<std::string> NextIn(const JsonTree& page) const;
   // The next page's URL; empty: this is the last one.
-  absl::StatusOr<std::string> NextUrl(const JsonTree& page, const HttpReply& reply) const;
+  absl::StatusOr<std::string> NextUrl(const JsonTree& page, const HttpReply& reply);
   absl::Status CheckTotal() const;
+  std::string ThisPage() const;
   absl::Status Wrong(const std::string& what) const;
+  absl::Status Moved(const std::string& what) const;
 
   // What is kept of each record, in 12 bytes. Two keys that share these bits have other contents,
   // as the key is part of them: that is an error, and no record that is overlooked.
@@ -87,9 +103,14 @@ class HttpPages final : public ByteStream {
   uint64_t page_ = 0;    // from 1
   uint64_t listed_ = 0;  // on all pages, those that came twice too
   uint64_t records_ = 0;
-  std::optional<std::pair<uint64_t, uint64_t>> totals_;  // least and most
-  absl::flat_hash_map<KeyHash, uint32_t> met_;           // by key: some bits of the content's hash
+  std::optional<uint64_t> total_;
+  absl::flat_hash_map<KeyHash, uint32_t> met_;  // by key: some bits of the content's hash
   absl::flat_hash_set<KeyHash> on_this_page_;
+  bool takes_twice_;
+  std::set<std::string> twice_;
+  std::set<std::string> changed_;
+  std::string repeat_;          // the first of those that came twice, for messages
+  uint64_t repeats_ = 0;        // on this page
   std::set<std::string> urls_;  // that were fetched
   std::string key_;             // reused
   std::string text_;            // not given yet, from `given_` on

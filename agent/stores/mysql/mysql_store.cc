@@ -16,6 +16,7 @@
 #include "agent/stores/mysql/mysql_table.h"
 #include "agent/stores/mysql/mysql_url.h"
 #include "agent/stores/sql/described_columns.h"
+#include "agent/stores/sql/sql_filter.h"
 #include "agent/stores/sql/sql_table.h"
 #include "merkle/status_macros.h"
 #include "proto/contract/fault.h"
@@ -35,7 +36,8 @@ class MysqlStore final : public Store {
       : url_(std::move(url)),
         options_(std::move(options)),
         connections_(connections),
-        where_(url_.Parameter("where")) {}
+        filter_(SqlFilter::Of(url_)),
+        where_(filter_.Condition()) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
@@ -57,11 +59,11 @@ class MysqlStore final : public Store {
     return described_.Explain(ScanKeys(columns, key, keys));
   }
 
-  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
-    auto store = std::make_unique<MysqlStore>(url_, options_, connections_);
-    store->where_.reset();
-    store->stop_ = stop_;
-    return std::unique_ptr<Store>(std::move(store));
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override { return With({}); }
+
+  absl::StatusOr<std::unique_ptr<Store>> Only(Presence presence) override {
+    const std::optional<SqlFilter> filter = filter_.Only(presence);
+    return filter ? With(*filter) : Store::Only(presence);
   }
 
   // InnoDB keeps no count of its changes that a user may read for one table.
@@ -78,6 +80,15 @@ class MysqlStore final : public Store {
   }
 
  private:
+  // The same table under another filter.
+  std::unique_ptr<Store> With(const SqlFilter& filter) const {
+    auto store = std::make_unique<MysqlStore>(url_, options_, connections_);
+    store->filter_ = filter;
+    store->where_ = filter.Condition();
+    store->stop_ = stop_;
+    return store;
+  }
+
   absl::StatusOr<std::unique_ptr<Scan>> ScanTable(const std::vector<std::string>& columns) const {
     MysqlScanPlan plan;
     plan.options = options_;
@@ -186,7 +197,7 @@ class MysqlStore final : public Store {
     RETURN_IF_ERROR(connection->Begin());
     ASSIGN_OR_RETURN(const MysqlTable table, ReadTable(*connection, name));
     described_.Remember(ColumnsOf(table));
-    ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
+    ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, filter_, Sql(table)));
     // The server lists only columns on which its user has a privilege.
     const absl::Status all = connection->Run("SELECT * FROM " + table.Quoted() + " LIMIT 0");
     if (!all.ok() && !absl::IsPermissionDenied(all)) return all;
@@ -265,7 +276,8 @@ class MysqlStore final : public Store {
   const StoreUrl url_;
   const MysqlOptions options_;
   const size_t connections_;
-  std::optional<std::string> where_;  // constant once it is read
+  SqlFilter filter_;                  // constant once it is read
+  std::optional<std::string> where_;  // its condition; so too
   std::stop_token stop_;
   std::shared_ptr<Retries> retries_;  // constant once scans begin
 

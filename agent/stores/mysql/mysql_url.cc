@@ -107,8 +107,8 @@ absl::StatusOr<std::optional<uint64_t>> TimeoutSeconds(const StoreUrl& url,
 
 absl::StatusOr<MysqlOptions> MysqlOptionsOf(const StoreUrl& url,
                                             const StoreOptions& store_options) {
-  RETURN_IF_ERROR(url.OnlyKnows(
-      {"table", "where", "key", "connections", "socket", "statement_timeout", "ssl", "ssl_ca"}));
+  RETURN_IF_ERROR(url.OnlyKnows({"table", "where", "moved", "deleted", "key", "connections",
+                                 "socket", "statement_timeout", "ssl", "ssl_ca"}));
   if (!url.IsServer()) return Malformed(url, "no host");
   MysqlOptions options;
   const std::string_view rest = std::string_view(url.path).substr(2);

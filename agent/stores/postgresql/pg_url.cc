@@ -13,7 +13,8 @@ namespace driftwood::agent {
 namespace {
 
 const std::vector<std::string>& OwnParameters() {
-  static const std::vector<std::string> names = {"table", "where", "key", "connections"};
+  static const std::vector<std::string> names = {"table",   "where", "moved",
+                                                 "deleted", "key",   "connections"};
   return names;
 }
 

@@ -19,6 +19,7 @@
 #include "agent/stores/postgresql/pg_url.h"
 #include "agent/stores/postgresql/pg_volatile.h"
 #include "agent/stores/sql/described_columns.h"
+#include "agent/stores/sql/sql_filter.h"
 #include "agent/stores/sql/sql_table.h"
 #include "merkle/mutex.h"
 #include "merkle/os/stop.h"
@@ -51,7 +52,8 @@ class PostgresqlStore final : public Store {
         statement_timeout_(SetsStatementTimeout(parameters_) ? std::chrono::milliseconds(0)
                                                              : options.statement_timeout),
         idle_(options.idle),
-        where_(url_.Parameter("where")) {}
+        filter_(SqlFilter::Of(url_)),
+        where_(filter_.Condition()) {}
 
   void StopWith(std::stop_token stop) override { stop_ = std::move(stop); }
 
@@ -76,15 +78,11 @@ class PostgresqlStore final : public Store {
         }));
   }
 
-  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override {
-    StoreOptions options;
-    options.connections = connections_max_;
-    options.statement_timeout = statement_timeout_;
-    options.idle = idle_;
-    auto store = std::make_unique<PostgresqlStore>(url_, parameters_, connections_, options);
-    store->where_.reset();
-    store->stop_ = stop_;
-    return std::unique_ptr<Store>(std::move(store));
+  absl::StatusOr<std::unique_ptr<Store>> WithoutFilter() override { return With({}); }
+
+  absl::StatusOr<std::unique_ptr<Store>> Only(Presence presence) override {
+    const std::optional<SqlFilter> filter = filter_.Only(presence);
+    return filter ? With(*filter) : Store::Only(presence);
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view /*position*/) override { return false; }
@@ -100,6 +98,19 @@ class PostgresqlStore final : public Store {
  private:
   // A condition on the table's rows; null: all.
   using Condition = std::function<absl::StatusOr<std::string>(const PgConnection&, const PgTable&)>;
+
+  // The same table under another filter.
+  std::unique_ptr<Store> With(const SqlFilter& filter) const {
+    StoreOptions options;
+    options.connections = connections_max_;
+    options.statement_timeout = statement_timeout_;
+    options.idle = idle_;
+    auto store = std::make_unique<PostgresqlStore>(url_, parameters_, connections_, options);
+    store->filter_ = filter;
+    store->where_ = filter.Condition();
+    store->stop_ = stop_;
+    return store;
+  }
 
   // Its operators are pg_catalog's, whatever the path is that `where` brings.
   static absl::StatusOr<std::string> KeyCondition(const PgConnection& connection,
@@ -132,7 +143,7 @@ class PostgresqlStore final : public Store {
     RETURN_IF_ERROR(ReadPgKey(*connection, &table));
     described_.Remember(ColumnsOf(table));
     RememberTable(table);
-    ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, where_, Sql(table)));
+    ASSIGN_OR_RETURN(SourceDescription description, DescribeSqlTable(url_, filter_, Sql(table)));
     if (table.kind == 'f') description.warnings.push_back(NotOnePoint(table));
     ASSIGN_OR_RETURN(
         description.identity,
@@ -442,7 +453,8 @@ class PostgresqlStore final : public Store {
   const uint64_t connections_max_;
   const std::chrono::milliseconds statement_timeout_;
   const std::shared_ptr<IdleConnections> idle_;
-  std::optional<std::string> where_;  // constant once it is read
+  SqlFilter filter_;                  // constant once it is read
+  std::optional<std::string> where_;  // its condition; so too
   std::stop_token stop_;
 
   DescribedColumns described_;

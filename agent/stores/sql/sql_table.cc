@@ -24,8 +24,7 @@ absl::StatusOr<std::string> SqlTableName(const StoreUrl& url) {
   return absl::InvalidArgumentError(url.ToString() + " names no table: add ?table=NAME");
 }
 
-absl::StatusOr<SourceDescription> DescribeSqlTable(const StoreUrl& url,
-                                                   const std::optional<std::string>& where,
+absl::StatusOr<SourceDescription> DescribeSqlTable(const StoreUrl& url, const SqlFilter& filter,
                                                    SqlTable table) {
   SourceDescription description;
   description.source = url.ToString();
@@ -43,9 +42,8 @@ absl::StatusOr<SourceDescription> DescribeSqlTable(const StoreUrl& url,
     description.key = url.List("key");
     RETURN_IF_ERROR(CheckKeyColumns(url.ToString(), names, description.key));
   }
-  if (where) {
-    description.filter = *where;
-  } else {
+  description.filter = filter.Shown();
+  if (description.filter.empty()) {
     description.records_estimate = table.rows_estimate;
   }
   return description;

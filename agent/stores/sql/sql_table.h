@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/stores/sql/sql_filter.h"
 #include "proto/contract/source.h"
 #include "proto/contract/store_url.h"
 
@@ -28,10 +29,9 @@ struct SqlTable {
 // The URL's ?table=. InvalidArgument without it.
 absl::StatusOr<std::string> SqlTableName(const StoreUrl& url);
 
-// Of a scan that is filtered by `where`, with the key that the URL names. InvalidArgument for a key
+// Of a scan under `filter`, with the key that the URL names. InvalidArgument for a key
 // of other columns. Each column without a mapping is a warning.
-absl::StatusOr<SourceDescription> DescribeSqlTable(const StoreUrl& url,
-                                                   const std::optional<std::string>& where,
+absl::StatusOr<SourceDescription> DescribeSqlTable(const StoreUrl& url, const SqlFilter& filter,
                                                    SqlTable table);
 
 // That a scan can select `columns`: InvalidArgument if the table lacks one, FailedPrecondition if

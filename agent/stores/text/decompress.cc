@@ -49,21 +49,20 @@ absl::Status Malformed(const std::string& name, const std::string& what) {
 absl::Status CutOff(const std::string& name, const char* format, uint64_t bytes) {
   return Malformed(name, std::string(": the ") + format + " archive is cut off: it ends at byte " +
                              std::to_string(bytes) +
-                             ", before its own end; fetch the whole file "
-                             "again");
+                             ", before its own end; fetch it whole once more");
 }
 
 absl::Status Damaged(const std::string& name, const char* format, uint64_t at,
                      const std::string& why) {
   return Malformed(name, std::string(": the ") + format + " archive is damaged before byte " +
-                             std::to_string(at) + " (" + why + "); fetch the file again");
+                             std::to_string(at) + " (" + why + "); fetch it again");
 }
 
 absl::Status Followed(const std::string& name, const char* format, uint64_t at) {
   return Malformed(name, std::string(": the ") + format + " archive ends at byte " +
                              std::to_string(at) +
-                             ", and what follows is no other one; is the file "
-                             "damaged, or was something appended to it?");
+                             ", and what follows is no other one; is it damaged, or was "
+                             "something appended to it?");
 }
 
 class GzipStream final : public ByteStream {

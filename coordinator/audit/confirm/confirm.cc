@@ -22,6 +22,11 @@ void SortUnique(std::vector<T>* values, const KeyOf& key_of) {
   values->erase(std::unique(values->begin(), values->end(), same), values->end());
 }
 
+void SortByReplica(std::vector<ReportAbsence>* absences) {
+  std::sort(absences->begin(), absences->end(),
+            [](const ReportAbsence& a, const ReportAbsence& b) { return a.replica < b.replica; });
+}
+
 bool AllAgree(const States& states) {
   return std::all_of(states.begin(), states.end(),
                      [&](const auto& state) { return state == states.front(); });
@@ -57,7 +62,9 @@ bool Candidate::ChangedColumnsKnown(size_t columns) const {
 
 Confirmation::Confirmation(const WalkResult& result, SourceMap sources, uint64_t keys_max,
                            int passes_max)
-    : sources_(std::move(sources)), passes_max_(passes_max) {
+    : sources_(std::move(sources)),
+      passes_max_(passes_max),
+      told_without_filter_(sources_.replicas(), false) {
   DRIFTWOOD_CHECK(passes_max >= 1);
   uint64_t found = result.divergences.size();
   for (const MissingRun& run : result.runs) found += run.listed.size();
@@ -152,10 +159,117 @@ void Confirmation::Take(const std::vector<std::string>& keys, const Readings& re
     }
     std::vector<const FoundRecord*> found;
     for (RecordCursor& cursor : cursors) found.push_back(cursor.Find(key));
+    if (!TakeAbsences(*candidate, found, outside_filter)) {
+      // Whom it was asked of has tried what it can.
+      if (IsOpen(*candidate)) {
+        candidate->status = RecordStatus::kUnconfirmed;
+        candidate->passes = passes_max_;
+      }
+      continue;
+    }
+    for (const FoundRecord*& one : found) {
+      if (one != nullptr && !one->IsThere()) one = nullptr;
+    }
     ++candidate->passes;
     candidate->outside_filter = outside_filter;
     Judge(&*candidate, See(found));
   }
+}
+
+bool Confirmation::TakeAbsences(const Candidate& candidate,
+                                const std::vector<const FoundRecord*>& by_source,
+                                bool outside_filter) {
+  std::vector<ReportAbsence> absences;
+  bool known = true;
+  for (size_t s = 0; s < by_source.size(); ++s) {
+    const FoundRecord* const one = by_source[s];
+    if (one == nullptr || one->IsThere()) continue;
+    known = known && IsKnown(one->presence);
+    const size_t replica = sources_.ReplicaOf(s);
+    // Of several sources of a replica, what says least of where the record is.
+    if (absences.empty() || absences.back().replica != replica) {
+      absences.push_back({replica, one->presence, one->why});
+    } else if (one->presence > absences.back().presence) {
+      absences.back() = {replica, one->presence, one->why};
+    }
+  }
+  // What was known stays where a later reading says nothing.
+  if (!known && !IsOpen(candidate)) return false;
+  // Under the filters nothing is said of what they hide.
+  const auto before = absences_.find(candidate.found.key);
+  if (before != absences_.end()) {
+    for (ReportAbsence& one : before->second) {
+      const auto is_of = [&](const ReportAbsence& now) { return now.replica == one.replica; };
+      const bool kept = outside_filter || told_without_filter_[one.replica];
+      if (kept && std::none_of(absences.begin(), absences.end(), is_of)) {
+        absences.push_back(std::move(one));
+      }
+    }
+    SortByReplica(&absences);
+  }
+  if (absences.empty()) {
+    absences_.erase(candidate.found.key);
+  } else {
+    absences_[candidate.found.key] = std::move(absences);
+  }
+  return known;
+}
+
+std::vector<std::string> Confirmation::KeysLackedBy(const std::vector<bool>& replicas,
+                                                    size_t max) const {
+  std::vector<std::string> keys;
+  for (const Candidate& candidate : candidates_) {
+    if (keys.size() == max) break;
+    if (candidate.status != RecordStatus::kConfirmed || candidate.outside_filter) continue;
+    bool lacked = false;
+    for (size_t i = 0; i < replicas.size(); ++i) {
+      lacked = lacked || (replicas[i] && !candidate.states()[i]);
+    }
+    if (lacked) keys.push_back(candidate.found.key);
+  }
+  return keys;
+}
+
+void Confirmation::TakeFiltered(const std::vector<std::string>& keys, const Readings& unfiltered,
+                                const std::vector<bool>& filtered) {
+  for (size_t s = 0; s < filtered.size(); ++s) {
+    if (filtered[s]) told_without_filter_[sources_.ReplicaOf(s)] = true;
+  }
+  std::vector<RecordCursor> cursors = CursorsOf(unfiltered);
+  for (const std::string& key : keys) {
+    const Candidate* const candidate = Find(key);
+    DRIFTWOOD_CHECK(candidate != nullptr);
+    std::map<size_t, ReportAbsence> by_replica;
+    for (size_t s = 0; s < cursors.size(); ++s) {
+      const size_t replica = sources_.ReplicaOf(s);
+      if (!filtered[s] || candidate->states()[replica]) continue;
+      const FoundRecord* const one = cursors[s].Find(key);
+      ReportAbsence told{replica, Presence::kGone, ""};
+      if (!unfiltered[s].ok()) {
+        told.presence = Presence::kUnknown;
+      } else if (one != nullptr && one->IsThere()) {
+        told.presence = Presence::kFiltered;
+      } else if (one != nullptr) {
+        told.presence = one->presence;
+        told.why = one->why;
+      }
+      const auto [at, first] = by_replica.emplace(replica, told);
+      if (!first && told.presence > at->second.presence) at->second = told;
+    }
+    if (by_replica.empty()) continue;
+    std::vector<ReportAbsence>& absences = absences_[key];
+    for (auto& [replica, told] : by_replica) {
+      const size_t of = replica;
+      std::erase_if(absences, [of](const ReportAbsence& one) { return one.replica == of; });
+      absences.push_back(std::move(told));
+    }
+    SortByReplica(&absences);
+  }
+}
+
+const std::vector<ReportAbsence>* Confirmation::AbsencesOf(const std::string& key) const {
+  const auto found = absences_.find(key);
+  return found == absences_.end() ? nullptr : &found->second;
 }
 
 Confirmation::Seen Confirmation::See(const std::vector<const FoundRecord*>& by_source) const {
@@ -254,7 +368,11 @@ std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
   std::vector<std::string> not_found;
   for (const std::string& key : keys) {
     bool found = false;
-    for (RecordCursor& cursor : cursors) found = cursor.Find(key) != nullptr || found;
+    for (RecordCursor& cursor : cursors) {
+      const FoundRecord* const one = cursor.Find(key);
+      const bool may_be_there = one != nullptr && (one->IsThere() || !IsKnown(one->presence));
+      found = found || may_be_there;
+    }
     if (!found) not_found.push_back(key);
   }
   return not_found;
@@ -274,7 +392,14 @@ Readings ByReplica(Readings by_source, const SourceMap& sources) {
   }
   for (auto& reading : by_replica) {
     if (!reading.ok()) continue;
-    const auto by_key = [](const FoundRecord& a, const FoundRecord& b) { return a.key < b.key; };
+    // What makes the replica's record unknown comes first, and what is only told of it last.
+    const auto rank = [](const FoundRecord& one) {
+      return !IsKnown(one.presence) ? 0 : one.IsThere() ? 1 : 2;
+    };
+    const auto by_key = [&](const FoundRecord& a, const FoundRecord& b) {
+      return std::pair(std::string_view(a.key), rank(a)) <
+             std::pair(std::string_view(b.key), rank(b));
+    };
     const auto same = [](const FoundRecord& a, const FoundRecord& b) { return a.key == b.key; };
     std::stable_sort(reading->begin(), reading->end(), by_key);
     reading->erase(std::unique(reading->begin(), reading->end(), same), reading->end());

@@ -10,12 +10,14 @@
 //   differs as in the walk or as in the reading before ............. confirmed
 //   differs in another way each time ................................ unstable
 //   not read: beyond the maximum, or a replica could not be read .... unconfirmed
+//   a replica could not say whether it has the key .................. unconfirmed
 //
 // A divergence is in flight only if every replica was read in one pass and all say the same.
 // Whatever fails leaves it divergent.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -64,8 +66,8 @@ class RecordCursor {
   explicit RecordCursor(const std::vector<FoundRecord>& records)
       : at_(records.begin()), end_(records.end()) {}
 
-  // Null: the replica lacks the key. Lives as long as the reading. The next one is found at once,
-  // and one far off as fast as by halving.
+  // Null: nothing was found of the key. Lives as long as the reading. The next one is found at
+  // once, and one far off as fast as by halving.
   const FoundRecord* Find(const std::string& key);
 
  private:
@@ -118,10 +120,21 @@ class Confirmation {
   void Take(const std::vector<std::string>& keys, const Readings& readings,
             bool outside_filter = false);
 
+  // The first `max` keys of confirmed divergences whose record one of these replicas lacks under
+  // its filter.
+  std::vector<std::string> KeysLackedBy(const std::vector<bool>& replicas, size_t max) const;
+  // What was read of them (all of KeysLackedBy()) without the filters of the sources for which
+  // `filtered` holds: says of the records that these lack whether they are only filtered.
+  void TakeFiltered(const std::vector<std::string>& keys, const Readings& unfiltered,
+                    const std::vector<bool>& filtered);
+
   // What is within reach, by key.
   const std::vector<Candidate>& candidates() const { return candidates_; }
   // Null: beyond reach.
   const Candidate* Find(const std::string& key) const;
+  // What was said at the last reading of a key within reach, by replica: one entry for each of them
+  // at most. Null: nothing.
+  const std::vector<ReportAbsence>* AbsencesOf(const std::string& key) const;
   // Column tags were met that are all equal where the records are not.
   bool tags_contradicted() const { return tags_contradicted_; }
 
@@ -135,6 +148,10 @@ class Confirmation {
   };
   Seen See(const std::vector<const FoundRecord*>& by_source) const;
   void Judge(Candidate* candidate, Seen seen);
+  // Keeps what is said in `by_source` of a record that is not there. False: of a source it is not
+  // known whether it has the record.
+  bool TakeAbsences(const Candidate& candidate, const std::vector<const FoundRecord*>& by_source,
+                    bool outside_filter);
   void TakeTags(Candidate* candidate, bool same_as_before,
                 const std::vector<const FoundRecord*>& found);
   bool IsOpen(const Candidate& candidate) const;
@@ -145,9 +162,12 @@ class Confirmation {
   std::vector<Candidate> candidates_;
   absl::Status status_;
   bool tags_contradicted_ = false;
+  std::vector<bool> told_without_filter_;  // by replica: TakeFiltered() asked it
+  // By key, since hardly any has one.
+  std::map<std::string, std::vector<ReportAbsence>> absences_;
 };
 
-// Those of `keys` (ascending) that are in none of `readings`, all of which have come.
+// Those of `keys` (ascending) that are in none of `readings`, all of which have come, nor may be.
 std::vector<std::string> KeysNotFound(const std::vector<std::string>& keys,
                                       const Readings& readings);
 

@@ -80,6 +80,12 @@ void SetDifferingColumns(size_t columns, ReportRecord* record) {
 void AddReplicaValues(const std::string& name, const std::optional<merkle::Digest>& state,
                       const FoundRecord* found, size_t columns, ReportRecord* record,
                       std::optional<std::vector<merkle::Value>>* values) {
+  if (found != nullptr && !IsKnown(found->presence)) {
+    values->reset();
+    if (state) record->notes.push_back(name + ": it is not known whether it is still there");
+    return;
+  }
+  if (found != nullptr && !found->IsThere()) found = nullptr;
   if (found == nullptr || found->value_too_long) values->reset();
   if (found == nullptr) {
     if (state) record->notes.push_back(name + ": the record has gone since it was compared");
@@ -119,6 +125,29 @@ std::string KeyInWords(const std::string& encoded, size_t key_columns) {
   return key_columns == 1 ? text : "(" + text + ")";
 }
 
+// What is said of the records that replicas lack.
+std::vector<ReportAbsence> AbsencesOf(const States& states, RecordStatus status,
+                                      const std::vector<ReportAbsence>* told,
+                                      const std::vector<bool>& answers) {
+  std::vector<ReportAbsence> absences;
+  for (size_t i = 0; i < states.size(); ++i) {
+    const auto is_of = [i](const ReportAbsence& one) { return one.replica == i; };
+    const ReportAbsence* one = nullptr;
+    if (told != nullptr) {
+      const auto found = std::find_if(told->begin(), told->end(), is_of);
+      if (found != told->end()) one = &*found;
+    }
+    // One that is there was only told of by some source of its replica; one of which that is not
+    // known may be there.
+    if (one != nullptr && (!states[i] || !IsKnown(one->presence))) {
+      absences.push_back(*one);
+    } else if (!states[i] && answers[i] && status == RecordStatus::kConfirmed) {
+      absences.push_back({i, Presence::kGone});
+    }
+  }
+  return absences;
+}
+
 }  // namespace
 
 merkle::Schema ReportSchema(merkle::Schema schema) {
@@ -128,7 +157,7 @@ merkle::Schema ReportSchema(merkle::Schema schema) {
 
 void SetReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                      const VersionMaker& versions, const std::vector<std::string>& source_names,
-                     ReportRecord* record) {
+                     const std::vector<bool>& answers, ReportRecord* record) {
   SetReportKey(listed.found->key, schema.key_columns(), &record->key);
   record->status = listed.status;
   record->copies.clear();
@@ -149,10 +178,23 @@ void SetReportRecord(const ListedKey& listed, const merkle::Schema& schema,
       }
     }
   }
+  record->absences = AbsencesOf(*listed.states, listed.status, listed.absences, answers);
   record->notes.clear();
   if (listed.outside_filter) {
     record->notes.push_back(
         "no replica has it under its filter any more; this is what there is without the filters");
+  }
+}
+
+void CountPresences(const Confirmation& confirmation, const std::vector<bool>& answers,
+                    Report* report) {
+  report->presences.assign(answers.size(), {});
+  for (const Candidate& candidate : confirmation.candidates()) {
+    if (candidate.status == RecordStatus::kInFlight || !candidate.duplicates().empty()) continue;
+    const std::vector<ReportAbsence> absences =
+        AbsencesOf(candidate.states(), candidate.status,
+                   confirmation.AbsencesOf(candidate.found.key), answers);
+    for (const ReportAbsence& one : absences) ++report->presences[one.replica][one.presence];
   }
 }
 
@@ -207,7 +249,8 @@ std::optional<ListedKey> ListedAs(const Divergence& found, const Confirmation& c
                    candidate->copies.empty() ? nullptr : &candidate->copies,
                    candidate->differs.empty() ? nullptr : &candidate->differs,
                    candidate->outside_filter,
-                   &candidate->duplicates()};
+                   &candidate->duplicates(),
+                   confirmation.AbsencesOf(found.key)};
 }
 
 absl::StatusOr<std::vector<std::vector<std::string>>> FirstMissing(const WalkResult& result,

@@ -21,10 +21,11 @@ struct ListedKey {
   const Divergence* found = nullptr;  // of the walk's result
   const States* states = nullptr;     // as last read: of the confirmation or the walk's result
   RecordStatus status = RecordStatus::kUnconfirmed;
-  const std::vector<uint64_t>* copies = nullptr;       // of a multiset, as last read; null: never
-  const std::vector<bool>* differs = nullptr;          // Candidate::differs; null: not known
-  bool outside_filter = false;                         // Candidate::outside_filter
-  const std::vector<Duplicate>* duplicates = nullptr;  // beside `states`; null: none
+  const std::vector<uint64_t>* copies = nullptr;         // of a multiset, as last read; null: never
+  const std::vector<bool>* differs = nullptr;            // Candidate::differs; null: not known
+  bool outside_filter = false;                           // Candidate::outside_filter
+  const std::vector<Duplicate>* duplicates = nullptr;    // beside `states`; null: none
+  const std::vector<ReportAbsence>* absences = nullptr;  // Confirmation::AbsencesOf()
 };
 
 // As reports have it: a multiset's key is the column '*'.
@@ -32,9 +33,14 @@ merkle::Schema ReportSchema(merkle::Schema schema);
 
 // All of `record` but its values, over whatever it was, whose memory is used again. `source_names`:
 // of all sources, within their replica; empty where no replica has several.
+// `answers`: replicas that would have said if a record were more than gone.
 void SetReportRecord(const ListedKey& listed, const merkle::Schema& schema,
                      const VersionMaker& versions, const std::vector<std::string>& source_names,
-                     ReportRecord* record);
+                     const std::vector<bool>& answers, ReportRecord* record);
+
+// Fills report->presences, of what was re-read.
+void CountPresences(const Confirmation& confirmation, const std::vector<bool>& answers,
+                    Report* report);
 
 // Fills `total`, `statuses`, `missing`, `changed` and `duplicate`: keys inside runs included,
 // listed or not.

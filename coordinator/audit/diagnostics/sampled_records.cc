@@ -18,6 +18,12 @@ std::optional<std::vector<merkle::Value>> ValuesOf(const FoundRecord& found, siz
   return *std::move(values);
 }
 
+// Null: it is not there; or that is not known.
+const FoundRecord* Known(const FoundRecord* found, bool* known) {
+  if (found != nullptr && !IsKnown(found->presence)) *known = false;
+  return found != nullptr && found->IsThere() ? found : nullptr;
+}
+
 }  // namespace
 
 std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const Readings& readings,
@@ -28,7 +34,7 @@ std::vector<SampledRecord> SampleOf(const std::vector<std::string>& keys, const 
     SampledRecord record{MakeReportKey(key, schema.key_columns()), {}};
     bool usable = true;
     for (RecordCursor& cursor : cursors) {
-      const FoundRecord* const found = cursor.Find(key);
+      const FoundRecord* const found = Known(cursor.Find(key), &usable);
       auto& values = record.values.emplace_back();
       if (found == nullptr) continue;
       values = ValuesOf(*found, schema.values.size());
@@ -51,8 +57,9 @@ std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
     TaggedRecord record{MakeReportKey(key, schema.key_columns()), {}};
     bool usable = true;
     bool missing = false;
+    bool known = true;
     for (RecordCursor& cursor : cursors) {
-      const FoundRecord* const found = cursor.Find(key);
+      const FoundRecord* const found = Known(cursor.Find(key), &known);
       auto& tags = record.tags.emplace_back();
       missing = missing || found == nullptr;
       if (found == nullptr) continue;
@@ -66,7 +73,7 @@ std::vector<TaggedRecord> TaggedSampleOf(const std::vector<std::string>& keys,
                  (!tags || tags->columns == first->columns);
         });
     // Of a missing record it is enough to know who has it.
-    if (!agree && (missing || usable)) sample.push_back(std::move(record));
+    if (known && !agree && (missing || usable)) sample.push_back(std::move(record));
   }
   return sample;
 }

@@ -36,6 +36,10 @@ class RandomReport {
       }
     }
     report.missing = Counts(replicas);
+    if (Below(2) == 0) {
+      report.presences.resize(replicas);
+      report.presences[Below(replicas)][static_cast<Presence>(1 + Below(6))] = Count();
+    }
     report.verdict = static_cast<Verdict>(Below(4));
     report.statuses = Statuses();
     report.values_shown = report.schema && Below(2) == 0;
@@ -348,6 +352,11 @@ class RandomReport {
       for (size_t c = 0; c < columns; ++c) record.differs.push_back(Below(2) == 0);
     }
     record.notes = Texts(2);
+    for (size_t i = 0; i < record.states.size(); ++i) {
+      if (Below(4) > 0) continue;
+      const auto presence = static_cast<Presence>(1 + Below(6));
+      record.absences.push_back({i, presence, Below(2) == 0 ? "" : Text()});
+    }
     return record;
   }
 

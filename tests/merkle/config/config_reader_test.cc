@@ -48,6 +48,18 @@ TEST(ConfigReaderTest, ALetterBeyondAsciiOutsideQuotesIsNoToml) {
   EXPECT_THAT(MistakeLines("f.toml", config.mistakes), IsEmpty());
 }
 
+TEST(ConfigReaderTest, AMistakeIsOneLineWhateverStandsInTheFile) {
+  ParsedConfig config = ParseConfig("flag = tru\ne\n");
+  const std::vector<std::string> broken = MistakeLines("f.toml", config.mistakes);
+  ASSERT_EQ(broken.size(), 1u);
+  EXPECT_THAT(broken[0], ::testing::Not(HasSubstr("\n")));
+  config = ParseConfig("\"a\\nb\" = 1\n");
+  ConfigReader(config.root, "", &config.mistakes).RefuseOthers();
+  const std::vector<std::string> unknown = MistakeLines("f.toml", config.mistakes);
+  ASSERT_EQ(unknown.size(), 1u);
+  EXPECT_THAT(unknown[0], ::testing::Not(HasSubstr("\n")));
+}
+
 TEST(ConfigReaderTest, CountsAreWholeNumbers) {
   ParsedConfig config = ParseConfig("good = [404, 0]\nbad = [1, -1, \"2\", 1.5]\nof = {}\n");
   ConfigReader reader(config.root, "", &config.mistakes);

@@ -66,10 +66,22 @@ TEST(StoreUrlTest, WhatIsNotAUrlIsRefusedWithTheExpectedForm) {
 }
 
 TEST(StoreUrlTest, ASecretBehindALaterQuestionMarkIsRefusedAndNotShown) {
-  for (const char* text : {"csv://a?b=c?password=hunter2", "csv://a?b=c?api_secret=hunter2"}) {
+  for (const char* text : {"csv://a?b=c?password=hunter2", "csv://a?b=c?api_secret=hunter2",
+                           "csv:x?b=http://c?v:w?n=?psw=hunter2", "csv:a?key=id&passwd=hunter2"}) {
     SCOPED_TRACE(text);
     EXPECT_NE(Refusal(text).find("can't be given here"), std::string::npos);
     EXPECT_EQ(Refusal(text).find("hunter2"), std::string::npos) << Refusal(text);
+  }
+}
+
+TEST(StoreUrlTest, APathThatLooksLikeAServersUrlStaysOne) {
+  for (const char* text : {"csv:a=http://?x:y@z=b?key=id", "csv:a=http://x?u:p@h?key=id"}) {
+    SCOPED_TRACE(text);
+    const absl::StatusOr<StoreUrl> url = StoreUrl::Parse(text);
+    ASSERT_TRUE(url.ok()) << url.status();
+    const absl::StatusOr<StoreUrl> again = StoreUrl::Parse(url->ToString());
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(*again, *url);
   }
 }
 

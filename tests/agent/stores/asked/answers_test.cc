@@ -9,6 +9,7 @@ namespace {
 using Kind = SourceValue::Kind;
 using Keys = std::vector<std::vector<SourceValue>>;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 const Keys& TwoKeys() {
   static const Keys keys = {{SourceValue::Int64(1), SourceValue::Text("a\"b")},
@@ -17,7 +18,7 @@ const Keys& TwoKeys() {
 }
 
 std::string Refusal(const std::string& answers) {
-  const absl::StatusOr<std::string> records = RecordsOf("crm.sh", answers, {"id", "t"}, TwoKeys());
+  const absl::StatusOr<Answers> records = ReadAnswers("crm.sh", answers, {"id", "t"}, TwoKeys());
   EXPECT_FALSE(records.ok()) << answers;
   return std::string(records.status().message());
 }
@@ -38,20 +39,24 @@ TEST(AnswersTest, OnlyKeysOfOneSpellingAreAskedFor) {
 
 TEST(AnswersTest, RecordsAreKeptAndGoneOnesLeftOut) {
   const std::string first = "{\"id\": 1, \"t\": \"a\\\"b\", \"v\": 7}\n";
-  EXPECT_EQ(*RecordsOf("crm.sh", first + "{\"driftwood\": \"gone\"}", {"id", "t"}, TwoKeys()),
-            first);
-  EXPECT_EQ(*RecordsOf("crm.sh", "", {"id"}, Keys{}), "");
+  const absl::StatusOr<Answers> said =
+      ReadAnswers("crm.sh", first + "{\"driftwood\": \"gone\"}", {"id", "t"}, TwoKeys());
+  ASSERT_TRUE(said.ok()) << said.status();
+  EXPECT_EQ(said->records, first);
+  EXPECT_TRUE(said->not_given.empty());
+  EXPECT_EQ(ReadAnswers("crm.sh", "", {"id"}, Keys{})->records, "");
 }
 
 TEST(AnswersTest, NumbersAndUuidsAreTheKeysInAnyOfTheirSpellings) {
   const Keys number = {{SourceValue::Int64(7)}};
-  EXPECT_TRUE(RecordsOf("crm.sh", "{\"id\": \"007\"}\n", {"id"}, number).ok());
-  EXPECT_FALSE(RecordsOf("crm.sh", "{\"id\": \"07x\"}\n", {"id"}, number).ok());
-  EXPECT_FALSE(RecordsOf("crm.sh", "{\"id\": [7]}\n", {"id"}, number).ok());
+  EXPECT_TRUE(ReadAnswers("crm.sh", "{\"id\": \"007\"}\n", {"id"}, number).ok());
+  EXPECT_FALSE(ReadAnswers("crm.sh", "{\"id\": \"07x\"}\n", {"id"}, number).ok());
+  EXPECT_FALSE(ReadAnswers("crm.sh", "{\"id\": [7]}\n", {"id"}, number).ok());
   const std::string bytes(16, '\xab');
   const Keys uuid = {{SourceValue::OfText(Kind::kUuid, bytes)}};
   EXPECT_TRUE(
-      RecordsOf("crm.sh", "{\"id\": \"ABABABAB-abab-ABAB-ABAB-ABABABABABAB\"}", {"id"}, uuid).ok());
+      ReadAnswers("crm.sh", "{\"id\": \"ABABABAB-abab-ABAB-ABAB-ABABABABABAB\"}", {"id"}, uuid)
+          .ok());
 }
 
 TEST(AnswersTest, ASilenceIsNoAnswer) {
@@ -63,10 +68,37 @@ TEST(AnswersTest, ASilenceIsNoAnswer) {
 }
 
 TEST(AnswersTest, WhatItDoesNotKnowIsNotGone) {
-  EXPECT_THAT(Refusal("{\"driftwood\": \"unknown\", \"why\": \"403 Forbidden\"}\n"
-                      "{\"driftwood\": \"gone\"}\n"),
-              AllOf(HasSubstr("does not know whether {\"id\":1,"), HasSubstr("403 Forbidden")));
+  const absl::StatusOr<Answers> said =
+      ReadAnswers("crm.sh",
+                  "{\"driftwood\": \"unknown\", \"why\": \"403 Forbidden\\n\"}\n"
+                  "{\"driftwood\": \"gone\"}\n",
+                  {"id", "t"}, TwoKeys());
+  ASSERT_TRUE(said.ok()) << said.status();
+  EXPECT_EQ(said->records, "");
+  ASSERT_EQ(said->not_given.size(), 1u);
+  EXPECT_EQ(said->not_given[0].key, 0u);
+  EXPECT_EQ(said->not_given[0].presence, Presence::kUnknown);
+  EXPECT_THAT(said->not_given[0].why, AllOf(HasSubstr("403 Forbidden"), Not(HasSubstr("\n"))));
+}
+
+TEST(AnswersTest, AWordSaysWhatBecameOfARecord) {
+  const Keys keys(4, {SourceValue::Int64(1)});
+  const absl::StatusOr<Answers> said = ReadAnswers(
+      "crm.sh",
+      "{\"driftwood\": \"moved\", \"why\": \"to 17\"}\n{\"driftwood\": \"soft-deleted\"}\n"
+      "{\"driftwood\": \"filtered\"}\n{\"driftwood\": \"hidden\"}\n",
+      {"id"}, keys);
+  ASSERT_TRUE(said.ok()) << said.status();
+  std::vector<Presence> words;
+  for (const NotGiven& one : said->not_given) words.push_back(one.presence);
+  EXPECT_THAT(words, ::testing::ElementsAre(Presence::kMoved, Presence::kSoftDeleted,
+                                            Presence::kFiltered, Presence::kHidden));
+  EXPECT_EQ(said->not_given[0].why, "to 17");
+}
+
+TEST(AnswersTest, OtherWordsAreNoAnswers) {
   EXPECT_THAT(Refusal("{\"driftwood\": \"lost\"}\n"), HasSubstr("what is no record is"));
+  EXPECT_THAT(Refusal("{\"driftwood\": \"there\"}\n"), HasSubstr("what is no record is"));
   EXPECT_THAT(Refusal("{\"driftwood\": 1}\n"), HasSubstr("what is no record is"));
   EXPECT_THAT(Refusal("not found\n"), HasSubstr("line 1 of its answers to lookup"));
 }

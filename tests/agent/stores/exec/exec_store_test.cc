@@ -197,8 +197,14 @@ TEST_F(ExecStoreTest, ALookupAnswersForEachKey) {
   EXPECT_THAT(found->rows, ElementsAre("number 1 'new' NULL"));
   EXPECT_TRUE(found->end.has_all_answers);
   EXPECT_THAT(Runs(), ElementsAre("scan", "lookup"));
-  EXPECT_THAT(std::string(LookupOf(*store, {1, 9}).status().message()),
-              HasSubstr("does not know whether {\"id\":9} is there: 403"));
+  EXPECT_TRUE(found->end.not_given.empty());
+  const absl::StatusOr<Scanned> unknown = LookupOf(*store, {1, 9});
+  ASSERT_TRUE(unknown.ok()) << unknown.status();
+  EXPECT_THAT(unknown->rows, ElementsAre("number 1 'new' NULL"));
+  ASSERT_EQ(unknown->end.not_given.size(), 1u);
+  EXPECT_EQ(unknown->end.not_given[0].key, 1u);
+  EXPECT_EQ(unknown->end.not_given[0].presence, Presence::kUnknown);
+  EXPECT_EQ(unknown->end.not_given[0].why, "403");
 }
 
 TEST_F(ExecStoreTest, TheAnswersOfWhoWritesCsvAreTexts) {
@@ -253,7 +259,13 @@ TEST_F(ExecStoreTest, WrongParametersAreRefused) {
   const auto refusal = [](const std::string& parameters) {
     return std::string(OpenExecStore(UrlOf("exec:/bin/true?" + parameters)).status().message());
   };
-  EXPECT_THAT(refusal("arg=1"), HasSubstr("args, env, timeout, memory"));
+  EXPECT_THAT(refusal("arg=1"),
+              AllOf(HasSubstr("\"exec:/bin/true\": unknown parameter \"arg\""), HasSubstr("args"),
+                    HasSubstr("(known: args, env, timeout, memory, key")));
+  EXPECT_THAT(refusal("header=maybe"), Not(HasSubstr("csv:")));
+  EXPECT_THAT(refusal("args=%00"), HasSubstr("args= has a zero byte"));
+  EXPECT_THAT(refusal("args=a,b%00c"), HasSubstr("args= has a zero byte"));
+  EXPECT_THAT(refusal("env=PATH%00X"), HasSubstr("takes names of environment variables"));
   EXPECT_THAT(refusal("env=A=b"), HasSubstr("takes names of environment variables"));
   EXPECT_THAT(refusal("env=DRIFTWOOD_TEST_UNSET"), HasSubstr("has no variable"));
   EXPECT_THAT(refusal("timeout=soon"), HasSubstr("timeout=soon"));

@@ -121,6 +121,8 @@ TEST_F(ProgramTest, SaysWhyItCantBeRun) {
   EXPECT_THAT(Refusal(call), AllOf(HasSubstr("can't run"), HasSubstr("No such file")));
   call.arguments[0] = "nothing";
   EXPECT_THAT(Refusal(call), HasSubstr("write exec:./nothing"));
+  call.arguments[0] = dir_.path().string();
+  EXPECT_THAT(Refusal(call), AllOf(HasSubstr("it is a directory"), Not(HasSubstr("chmod"))));
   const std::string path = (dir_.path() / "plain").string();
   std::ofstream(path) << "echo hello\n";
   call.arguments[0] = path;

@@ -87,8 +87,27 @@ TEST_F(HttpClientTest, WhoStaysBusyHasThatStatus) {
 
 TEST_F(HttpClientTest, WhoAsksForAnHourIsNotWaitedFor) {
   Serve(R"({"/a": [{"status": 429, "headers": {"Retry-After": "3600"}}]})");
-  EXPECT_EQ(Get("/a")->status, 429);
+  const absl::StatusOr<HttpReply> reply = Get("/a");
+  EXPECT_EQ(reply->status, 429);
+  EXPECT_EQ(StatusOf(*reply),
+            "the status is 429; by Retry-After it asks for a pause of 3,600 s, and at most 600 s "
+            "are waited for; pause_max = \"3600s\" in the description allows it, and a lower rate "
+            "may spare it");
   EXPECT_THAT(server_->requests(), SizeIs(1));
+  options_.pause_max = milliseconds(0);
+  Serve(R"({"/a": [{"status": 503, "headers": {"Retry-After": "1"}}]})");
+  EXPECT_THAT(StatusOf(*Get("/a")), HasSubstr("a pause of 1 s, and at most 0 s"));
+}
+
+TEST_F(HttpClientTest, APauseMayEndAtADate) {
+  Serve(R"({"/past": [{"status": 429, "headers": {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}},
+                      {"body": "now"}],
+            "/far": [{"status": 429, "headers": {"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}}],
+            "/wrong": [{"status": 429, "headers": {"Retry-After": "soon"}}, {"body": "now"}]})");
+  EXPECT_EQ(Get("/past")->body, "now");
+  EXPECT_EQ(Get("/wrong")->body, "now");
+  EXPECT_THAT(StatusOf(*Get("/far")), HasSubstr("it asks for a pause of "));
+  EXPECT_THAT(server_->requests(), SizeIs(5));
 }
 
 TEST_F(HttpClientTest, AReplyThatIsCutOffIsNone) {
@@ -104,6 +123,52 @@ TEST_F(HttpClientTest, AnArchiveIsUnpackedAndBounded) {
   EXPECT_THAT(Get("/a")->body, SizeIs(100'000));
   options_.body_max = 50'000;
   EXPECT_THAT(Refusal("/a"), HasSubstr("more than 50,000 bytes"));
+}
+
+// Its JSON may be whole, and its length fits: the archive's own end alone says that it is not.
+TEST_F(HttpClientTest, AnArchiveThatIsNotWholeIsNoReply) {
+  Serve(R"({"/whole": [{"gzip": true, "body": "[1]", "chunked": true}],
+            "/trailer": [{"gzip": true, "body": "[1]", "trim": 8}],
+            "/half": [{"gzip": true, "body": "[1]", "trim": 4}],
+            "/chunked": [{"gzip": true, "body": "[1]", "trim": 8, "chunked": true}],
+            "/middle": [{"gzip": true, "body": "[1]", "trim": 10}],
+            "/sum": [{"gzip": true, "body": "[1]", "flip": 8}],
+            "/length": [{"gzip": true, "body": "[1]", "flip": 4}],
+            "/behind": [{"gzip": true, "body": "[1]", "append": "[2] and more"}],
+            "/one": [{"gzip": true, "body": "[1]", "append": "\n"}],
+            "/plain": [{"body": "[1]", "headers": {"Content-Encoding": "gzip"}}]})");
+  options_.tries_max = 2;
+  EXPECT_EQ(Get("/whole")->body, "[1]");
+  for (const char* const path : {"/trailer", "/half", "/chunked", "/middle"}) {
+    EXPECT_THAT(Refusal(path),
+                AllOf(HasSubstr(path + std::string(": no whole reply after 2 tries")),
+                      HasSubstr("the gzip archive is cut off")));
+  }
+  for (const char* const path : {"/sum", "/length", "/plain"}) {
+    EXPECT_THAT(Refusal(path), HasSubstr("the gzip archive is damaged"));
+  }
+  EXPECT_THAT(Refusal("/behind"), HasSubstr("what follows is no other one"));
+  EXPECT_THAT(Refusal("/one"), HasSubstr("no whole reply after 2 tries"));
+}
+
+TEST_F(HttpClientTest, WhatComesWholeTheSecondTimeIsTheReply) {
+  Serve(R"({"/a": [{"gzip": true, "body": "[1]", "trim": 8}, {"gzip": true, "body": "[1]"}]})");
+  EXPECT_EQ(Get("/a")->body, "[1]");
+}
+
+TEST_F(HttpClientTest, ACodingThatNobodyAskedForIsNamed) {
+  Serve(R"({"/br": [{"body": "x", "headers": {"Content-Encoding": "br"}}],
+            "/twice": [{"gzip": true, "body": "x", "headers": {"content-encoding": "deflate"}}],
+            "/none": [{"body": "x", "headers": {"Content-Encoding": "identity"}}],
+            "/gone": [{"status": 404, "body": "x", "headers": {"Content-Encoding": "br"}}],
+            "/transfer": [{"body": "x", "chunked": true,
+                           "headers": {"Transfer-Encoding": "deflate"}}]})");
+  EXPECT_EQ(Get("/none")->body, "x");
+  EXPECT_THAT(server_->requests()[0], HasSubstr("\"Accept-Encoding\": \"gzip\""));
+  EXPECT_THAT(Refusal("/br"), HasSubstr("its reply has the Content-Encoding br; only gzip is"));
+  EXPECT_THAT(Refusal("/twice"), HasSubstr("deflate, gzip"));
+  EXPECT_FALSE(Get("/transfer").ok());
+  EXPECT_EQ(Get("/gone")->status, 404) << "its body says nothing";
 }
 
 TEST_F(HttpClientTest, HeadersAreSent) {

@@ -50,6 +50,7 @@ rate = 5
 concurrency = 4
 tries = 3
 timeout = "10s"
+pause_max = "1h"
 ca_file = "ca.pem"
 proxy = "http://proxy.example:3128"
 link_local = true
@@ -83,6 +84,7 @@ gone = [410]
   EXPECT_EQ(read->client.concurrency, 4u);
   EXPECT_EQ(read->client.tries_max, 3u);
   EXPECT_EQ(read->client.time_max, std::chrono::seconds(10));
+  EXPECT_EQ(read->client.pause_max, std::chrono::hours(1));
   EXPECT_EQ(read->client.ca_file, (dir / "ca.pem").string());
   EXPECT_TRUE(read->client.allow_plain && read->client.allow_link_local);
   EXPECT_EQ(read->paging, HttpPaging::kCursor);

@@ -31,9 +31,9 @@ class HttpPagesTest : public ::testing::Test {
 
   absl::StatusOr<std::string> Read() {
     absl::StatusOr<std::unique_ptr<HttpClient>> client = HttpClient::Create(description_.client);
-    HttpPages pages(description_, client->get(), {});
+    HttpPages pages(description_, client->get(), {}, takes_twice_);
     absl::StatusOr<std::string> text = ReadHead(pages, 1 << 20);
-    movement_ = pages.movement();
+    twice_ = pages.twice();
     return text;
   }
   std::string Refusal() {
@@ -41,11 +41,18 @@ class HttpPagesTest : public ::testing::Test {
     EXPECT_FALSE(text.ok()) << *text;
     return std::string(text.status().message());
   }
+  // Of a reading in which the list moved.
+  std::string Movement() {
+    const absl::StatusOr<std::string> text = Read();
+    EXPECT_EQ(text.status().code(), absl::StatusCode::kAborted) << text.status();
+    return std::string(text.status().message());
+  }
 
   testing::TempDir dir_;
   std::unique_ptr<testing::HttpServer> server_;
   HttpDescription description_;
-  std::string movement_;
+  bool takes_twice_ = false;
+  std::set<std::string> twice_;
 };
 
 constexpr char kThree[] = "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n";
@@ -53,7 +60,7 @@ constexpr char kThree[] = "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n";
 TEST_F(HttpPagesTest, OnePage) {
   Serve("", R"({"/u": [{"body": {"d": [{"id": 1}, {"id": 2}, {"id": 3}]}}]})");
   EXPECT_EQ(*Read(), kThree);
-  EXPECT_THAT(movement_, IsEmpty());
+  EXPECT_THAT(twice_, IsEmpty());
 }
 
 TEST_F(HttpPagesTest, ByACursor) {
@@ -99,12 +106,41 @@ TEST_F(HttpPagesTest, ColumnsAreWherePointersSay) {
   EXPECT_EQ(*Read(), "{\"id\":1,\"first\":1.50}\n{\"id\":2}\n");
 }
 
-TEST_F(HttpPagesTest, ARecordThatMovedToTheNextPageIsTakenOnce) {
-  Serve("page = \"p\"", R"({"/u?p=1": [{"body": {"d": [{"id": 1}, {"id": 2}]}}],
-                            "/u?p=2": [{"body": {"d": [{"id": 2}, {"id": 3}]}}],
-                            "/u?p=3": [{"body": {"d": []}}]})");
+// What came in front pushed it there; what went from the front, or moved there, isn't seen.
+TEST_F(HttpPagesTest, ARecordThatComesTwiceShowsThatTheListMoved) {
+  const std::string pages = R"({"/u?p=1": [{"body": {"d": [{"id": 1}, {"id": 2}]}}],
+                                "/u?p=2": [{"body": {"d": [{"id": 2}, {"id": 3}]}}],
+                                "/u?p=3": [{"body": {"d": []}}]})";
+  for (const bool takes_twice : {false, true}) {
+    takes_twice_ = takes_twice;
+    Serve("page = \"p\"", pages);
+    EXPECT_THAT(Movement(),
+                HasSubstr("page 2 of /u: 1 record came on a page before too: {\"id\":2}"));
+  }
+  Serve("next = \"/n\"", R"({"/u": [{"body": {"d": [{"id": 1}, {"id": 2}], "n": "/u?p=2"}}],
+                              "/u?p=2": [{"body": {"d": [{"id": 1}, {"id": 2}, {"id": 3}]}}]})");
+  EXPECT_THAT(Movement(), HasSubstr("2 records came on a page before too: first {\"id\":1}"));
+}
+
+TEST_F(HttpPagesTest, OneThatComesTwiceByACursorIsGivenOnce) {
+  const auto serve = [&](const std::string& first, const std::string& second) {
+    Serve("cursor = { at = \"/next\", parameter = \"c\" }",
+          R"({"/u": [{"body": {"d": [{"id": 1}, {"id": 2}], "next": ")" + first +
+              R"("}}], "/u?c=)" + first + R"(": [{"body": {"d": [{"id": 2, "v": 1}, {"id": 3}],
+              "next": ")" +
+              second + R"("}}], "/u?c=)" + second + R"(": [{"body": {"d": []}}]})");
+  };
+  takes_twice_ = true;
+  serve("x", "y");
   EXPECT_EQ(*Read(), kThree);
-  EXPECT_THAT(movement_, HasSubstr("1 record came twice"));
+  EXPECT_THAT(twice_, ::testing::ElementsAre("{\"id\":2}"));
+  serve("2", "3");
+  EXPECT_THAT(Movement(), HasSubstr("1 record came on a page before too")) << "it counts pages";
+  serve("x", "4");
+  EXPECT_THAT(Movement(), HasSubstr("1 record came on a page before too")) << "it counts records";
+  takes_twice_ = false;
+  serve("x", "y");
+  EXPECT_THAT(Movement(), HasSubstr("with other values; are those all the columns of the key?"));
 }
 
 TEST_F(HttpPagesTest, WithoutAKeyAllRecordsAreTaken) {
@@ -115,13 +151,12 @@ TEST_F(HttpPagesTest, WithoutAKeyAllRecordsAreTaken) {
   }
 }
 
-TEST_F(HttpPagesTest, ATotalThatMovesLeavesRoomForWhatLiesBetween) {
+TEST_F(HttpPagesTest, ATotalThatChangesShowsThatTheListMoved) {
   Serve("page = \"p\"\ntotal = \"/n\"",
-        R"({"/u?p=1": [{"body": {"n": 2, "d": [{"id": 1}, {"id": 2}]}}],
+        R"({"/u?p=1": [{"body": {"n": 3, "d": [{"id": 1}, {"id": 2}]}}],
             "/u?p=2": [{"body": {"n": 4, "d": [{"id": 3}]}}],
             "/u?p=3": [{"body": {"n": 4, "d": []}}]})");
-  EXPECT_EQ(*Read(), kThree);
-  EXPECT_THAT(movement_, HasSubstr("the total went from 2 to 4"));
+  EXPECT_THAT(Movement(), HasSubstr("page 2 of /u: the total went from 3 to 4"));
 }
 
 // Each would be a short list, taken for the whole.
@@ -133,6 +168,8 @@ TEST_F(HttpPagesTest, NoPageIsLostSilently) {
     return Refusal();
   };
   EXPECT_THAT(refusal(R"([{"status": 500}])"), HasSubstr("page 2 of /u: the status is 500"));
+  EXPECT_THAT(refusal(R"([{"status": 429, "headers": {"Retry-After": "3600"}}])"),
+              HasSubstr("page 2 of /u: the status is 429; by Retry-After it asks for a pause of "));
   EXPECT_THAT(refusal(R"([{"status": 404}])"), HasSubstr("page 2 of /u: the status is 404"));
   EXPECT_THAT(refusal(R"([{"status": 204}])"), HasSubstr("page 2 of /u: the status is 204"));
   EXPECT_THAT(refusal(R"([{"status": 403}])"), HasSubstr("[headers] in the description"));
@@ -140,6 +177,9 @@ TEST_F(HttpPagesTest, NoPageIsLostSilently) {
               HasSubstr("page 2 of /u: no JSON"));
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": [{"id": 2}, {"id": 3}]}, "cut": 20}])"),
               HasSubstr("page 2 of /u: no reply after 2 tries"));
+  EXPECT_THAT(
+      refusal(R"([{"body": {"n": 3, "d": [{"id": 2}, {"id": 3}]}, "gzip": true, "trim": 8}])"),
+      HasSubstr("page 2 of /u: no whole reply after 2 tries"));
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "error": "busy"}}])"),
               HasSubstr("page 2 of /u: there is no list"));
   EXPECT_THAT(refusal(R"([{"body": {"n": 3, "d": null}}])"), HasSubstr("there is no list"));
@@ -183,7 +223,7 @@ TEST_F(HttpPagesTest, TwoRecordsOfOneKeyAreNoneThatCameTwice) {
   Serve("page = \"p\"", R"({"/u?p=1": [{"body": {"d": [{"id": 1, "v": "a"}, {"id": 2}]}}],
                             "/u?p=2": [{"body": {"d": [{"id": 1, "v": "b"}]}}],
                             "/u?p=3": [{"body": {"d": []}}]})");
-  EXPECT_THAT(Refusal(), HasSubstr("a second record has the key 1 , with other values"));
+  EXPECT_THAT(Movement(), HasSubstr("all its records were on pages before"));
 }
 
 TEST_F(HttpPagesTest, ALoopIsAnError) {

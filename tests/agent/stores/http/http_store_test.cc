@@ -116,7 +116,8 @@ TEST_F(HttpStoreTest, AKeyIsEscapedInThePath) {
 TEST_F(HttpStoreTest, WrongUrlsAreRefused) {
   EXPECT_THAT(std::string(OpenHttpStore(UrlOf("http://a.example/v1")).status().message()),
               HasSubstr("takes a file that describes the API"));
-  EXPECT_FALSE(OpenHttpStore(UrlOf("http:users.toml?columns=a")).ok());
+  EXPECT_THAT(std::string(OpenHttpStore(UrlOf("http:users.toml?columns=a")).status().message()),
+              HasSubstr("\"http:users.toml\": unknown parameter \"columns\" (known: key)"));
   EXPECT_TRUE(HttpKind().open(UrlOf("http:users.toml?key=a"), {}).ok());
 }
 

@@ -31,7 +31,7 @@ TEST(SqlTableTest, TheUrlNamesTheTable) {
 
 TEST(SqlTableTest, ATableIsDescribedAsItIs) {
   const absl::StatusOr<SourceDescription> description =
-      DescribeSqlTable(Url("?table=areas"), std::nullopt, Table());
+      DescribeSqlTable(Url("?table=areas"), SqlFilter(), Table());
   ASSERT_TRUE(description.ok()) << description.status();
   EXPECT_EQ(description->source, "postgresql://server/shop?table=areas");
   EXPECT_EQ(description->columns, Table().columns);
@@ -44,17 +44,17 @@ TEST(SqlTableTest, ATableIsDescribedAsItIs) {
 
 TEST(SqlTableTest, WhatIsFilteredHasNoEstimate) {
   const absl::StatusOr<SourceDescription> description =
-      DescribeSqlTable(Url("?table=areas"), "id > 3", Table());
+      DescribeSqlTable(Url("?table=areas"), SqlFilter{"id > 3"}, Table());
   ASSERT_TRUE(description.ok()) << description.status();
   EXPECT_EQ(description->filter, "id > 3");
   EXPECT_EQ(description->records_estimate, std::nullopt);
 }
 
 TEST(SqlTableTest, TheKeyIsTheUrlsIfItNamesColumns) {
-  EXPECT_EQ(DescribeSqlTable(Url("?table=areas&key=area,id"), std::nullopt, Table())->key,
+  EXPECT_EQ(DescribeSqlTable(Url("?table=areas&key=area,id"), SqlFilter(), Table())->key,
             (std::vector<std::string>{"area", "id"}));
   EXPECT_TRUE(absl::IsInvalidArgument(
-      DescribeSqlTable(Url("?table=areas&key=ids"), std::nullopt, Table()).status()));
+      DescribeSqlTable(Url("?table=areas&key=ids"), SqlFilter(), Table()).status()));
 }
 
 TEST(SqlTableTest, OnlyColumnsWithAMappingAreSelected) {

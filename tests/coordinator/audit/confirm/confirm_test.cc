@@ -51,7 +51,9 @@ class ConfirmTest : public ::testing::Test {
   }
 
   // One pass in which the open keys are read: by key what the replicas have; a '!' is a failure of
-  // that replica's whole reading.
+  // that replica's whole reading, and one of kSaid is what it says of a record that is not there.
+  inline static const std::map<char, Presence> kSaid = {
+      {'?', Presence::kUnknown}, {'*', Presence::kHidden}, {'>', Presence::kMoved}};
   void Pass(const std::map<std::string, std::string>& stores) {
     const std::vector<std::string> keys = confirmation_->OpenKeys();
     Take(keys, stores);
@@ -64,6 +66,13 @@ class ConfirmTest : public ::testing::Test {
       for (const std::string& key : keys) {
         const char letter = stores.contains(key) ? stores.at(key)[i] : ' ';
         if (letter == '!') readings[i] = absl::UnavailableError("lost");
+        if (kSaid.contains(letter) && readings[i].ok()) {
+          FoundRecord& said = readings[i]->emplace_back();
+          said.key = key;
+          said.presence = kSaid.at(letter);
+          said.why = "it says so";
+          continue;
+        }
         if (letter == ' ' || !readings[i].ok()) continue;
         readings[i]->push_back({key, *Digest(letter), ""});
       }
@@ -103,6 +112,85 @@ TEST_F(ConfirmTest, Ledger28WhatAgreesNowWasInFlight) {
     EXPECT_EQ(Status(key), RecordStatus::kInFlight) << key;
   }
   EXPECT_TRUE(Done());
+}
+
+// An answer that is none settles nothing, neither what is missing nor what was found to be equal;
+// and leaves the other keys as they are.
+TEST_F(ConfirmTest, WhatAReplicaDoesNotKnowStaysUnconfirmed) {
+  Differs("a", "x ");
+  Differs("b", "x ");
+  Differs("c", "xy");
+  Differs("d", "x ");
+  Begin();
+  Pass({{"a", "x?"}, {"b", "x*"}, {"c", "?*"}, {"d", "x "}});
+  EXPECT_EQ(Status("a"), RecordStatus::kUnconfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kUnconfirmed);
+  EXPECT_EQ(Status("c"), RecordStatus::kUnconfirmed) << "they did not agree that it is gone";
+  EXPECT_EQ(Status("d"), RecordStatus::kConfirmed);
+  EXPECT_TRUE(Done()) << "who did not know it is not asked again";
+  ASSERT_NE(confirmation_->AbsencesOf("a"), nullptr);
+  EXPECT_THAT(*confirmation_->AbsencesOf("a"),
+              ElementsAre(ReportAbsence{1, Presence::kUnknown, "it says so"}));
+  EXPECT_EQ(confirmation_->AbsencesOf("c")->size(), 2u);
+  EXPECT_EQ(confirmation_->AbsencesOf("d"), nullptr);
+}
+
+TEST_F(ConfirmTest, ALaterReadingThatSaysNothingChangesNothing) {
+  Differs("a", "x ");
+  Differs("b", "x ");
+  Begin();
+  Pass({{"a", "x>"}, {"b", "x "}});
+  Take({"a", "b"}, {{"a", "x?"}, {"b", "xx"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_THAT(*confirmation_->AbsencesOf("a"),
+              ElementsAre(ReportAbsence{1, Presence::kMoved, "it says so"}));
+  EXPECT_EQ(Status("b"), RecordStatus::kInFlight);
+}
+
+TEST_F(ConfirmTest, ARecordThatHasMovedIsNotThere) {
+  Differs("a", "x ");
+  Differs("b", "xy");
+  Differs("c", "x ");
+  Begin();
+  Pass({{"a", "x>"}, {"b", "x>"}, {"c", ">>"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kUnstable) << "it was there before";
+  EXPECT_EQ(Status("c"), RecordStatus::kInFlight) << "no replica has it any more";
+}
+
+// A record that one source of a replica has is there, whatever another one says of it; and what one
+// does not know may be there.
+TEST_F(ConfirmTest, TheSourcesOfAReplicaAreHeardTogether) {
+  Differs("a", "xy");
+  Differs("b", "x ");
+  BeginWith(SourceMap(std::vector<size_t>{0, 1, 1}));
+  Pass({{"a", "xy>"}, {"b", "x>?"}});
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
+  EXPECT_EQ(Status("b"), RecordStatus::kUnconfirmed);
+  EXPECT_THAT(*confirmation_->AbsencesOf("b"),
+              ElementsAre(ReportAbsence{1, Presence::kUnknown, "it says so"}));
+}
+
+TEST_F(ConfirmTest, WhatIsMissingUnderAFilterIsAskedForWithoutIt) {
+  Differs("a", "x ");
+  Differs("b", "x ");
+  Differs("c", " y");
+  Begin();
+  Pass({{"a", "x "}, {"b", "x "}, {"c", " y"}});
+  const std::vector<bool> filtered = {false, true};
+  const std::vector<std::string> keys = confirmation_->KeysLackedBy(filtered, 100);
+  EXPECT_THAT(keys, ElementsAre("a", "b"));
+  EXPECT_THAT(confirmation_->KeysLackedBy(filtered, 1), ElementsAre("a"));
+  Readings unfiltered(2, std::vector<FoundRecord>());
+  unfiltered[1]->push_back({"a", *Digest('z')});
+  confirmation_->TakeFiltered(keys, unfiltered, filtered);
+  EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kFiltered}));
+  EXPECT_THAT(*confirmation_->AbsencesOf("b"), ElementsAre(ReportAbsence{1, Presence::kGone}));
+  Take(keys, {{"a", "x "}, {"b", "x "}});  // their values, say, under the filter
+  EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kFiltered}));
+  unfiltered[1] = absl::PermissionDeniedError("no");
+  confirmation_->TakeFiltered(keys, unfiltered, filtered);
+  EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kUnknown}));
 }
 
 TEST_F(ConfirmTest, WhatIsGoneEverywhereIsToldFromWhatIsEqualNow) {

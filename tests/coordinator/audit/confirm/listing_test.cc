@@ -66,6 +66,46 @@ TEST_F(ListingTest, AValueThatWasTooLongToSendIsSaidSo) {
   EXPECT_THAT(report_.records[0].notes, ElementsAre(HasSubstr("right: its values are too long")));
 }
 
+TEST_F(ListingTest, WhatBecameOfAMissingRecordIsListedAndCounted) {
+  WalkResult walk;
+  std::vector<Divergence> found;
+  for (const char* const key : {"a", "b", "c"}) {
+    found.push_back({key, {merkle::Digest{1, 1}, std::nullopt}});
+  }
+  walk.divergences = DivergenceList::Of(found);
+  Confirmation confirmation(walk, SourceMap(2), 100, 1);
+  Readings readings(2, std::vector<FoundRecord>());
+  for (const char* const key : {"a", "b", "c"}) {
+    readings[0]->push_back({key, merkle::Digest{1, 1}});
+  }
+  FoundRecord& moved = readings[1]->emplace_back();
+  moved.key = "b";
+  moved.presence = Presence::kMoved;
+  FoundRecord& hidden = readings[1]->emplace_back();
+  hidden.key = "c";
+  hidden.presence = Presence::kHidden;
+  confirmation.Take({"a", "b", "c"}, readings);
+  CountPresences(confirmation, {false, true}, &report_);
+  EXPECT_EQ(report_.presences[1],
+            (std::map<Presence, uint64_t>{
+                {Presence::kGone, 1}, {Presence::kMoved, 1}, {Presence::kHidden, 1}}));
+  EXPECT_TRUE(report_.presences[0].empty());
+  EXPECT_THAT(PresenceLines(report_),
+              ElementsAre("not in right: 3 rows, 1 gone, 1 moved, 1 hidden"));
+  const VersionMaker versions(std::string(16, 's'));
+  ReportRecord record;
+  SetReportRecord(*ListedAs(found[1], confirmation), schema_, versions, {}, {false, true}, &record);
+  EXPECT_THAT(record.AbsenceTexts({"left", "right"}), ElementsAre("right: moved"));
+  SetReportRecord(*ListedAs(found[0], confirmation), schema_, versions, {}, {false, true}, &record);
+  EXPECT_THAT(record.AbsenceTexts({"left", "right"}), ElementsAre("right: gone"));
+  // Of a file or a table that goes without saying.
+  SetReportRecord(*ListedAs(found[0], confirmation), schema_, versions, {}, {false, false},
+                  &record);
+  EXPECT_TRUE(record.absences.empty());
+  report_.presences[1] = {{Presence::kGone, 3}};
+  EXPECT_TRUE(PresenceLines(report_).empty());
+}
+
 // However many others diverge before it.
 TEST_F(ListingTest, TheFirstMissingKeysAreThoseOfEachReplica) {
   std::vector<Divergence> found;
