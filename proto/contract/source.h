@@ -44,6 +44,9 @@ struct DatedFile {
   friend bool operator==(const DatedFile&, const DatedFile&) = default;
 };
 
+// Whether it may be one: a day that there is, 64 lower-case digits.
+bool IsDatedFile(const DatedFile& file);
+
 struct SourceDescription {
   std::string source;                 // for reports: the URL without any password
   std::vector<SourceColumn> columns;  // in the source's order
