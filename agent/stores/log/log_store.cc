@@ -55,8 +55,8 @@ constexpr size_t kLookupKeysMax = 2000;
 
 bool IsForeign(const SourceValue& value) { return value.kind == SourceValue::Kind::kForeignText; }
 
-// Whether a key that was encoded, and is now values again, is encoded as it was. A text may have
-// been something else: the number 1 in a column of texts is a type mismatch, and comes as '1'.
+// Whether a key that was encoded, and is now values again, is sure to be encoded as it was. A text
+// does not say any more that it was a string of JSON, which some types read in a way of its own.
 bool ComesBack(const std::vector<SourceValue>& key) {
   return std::none_of(key.begin(), key.end(), [](const SourceValue& value) {
     return value.IsText() || value.kind == SourceValue::Kind::kBytes;
