@@ -33,7 +33,8 @@ Settlement::Settlement(const WalkedAudit& walked, LiveReader* reader, Report* re
       confirmation_(walked.result, walked.sources, walked.plan.recheck.keys_within_reach(),
                     static_cast<int>(std::max<uint64_t>(walked.plan.recheck.passes_max, 1))) {
   for (const DescribedSource& source : walked.described) {
-    filtered_.push_back(!source.description.filter.empty());
+    // Who is asked for a record says so if it is only filtered.
+    filtered_.push_back(!source.description.filter.empty() && !source.description.tells_presence);
   }
 }
 

@@ -51,7 +51,8 @@ struct SourceDescription {
   std::string filter;  // only the rows for which this holds are the dataset; empty: all
   // It may have more columns, which its user may not see: what all of them are is not known.
   bool hides_columns = false;
-  // Of a record that it lacks, it says so if that is more than gone (presence.h).
+  // Asked for a record that it lacks, it says so if that is more than gone (presence.h), whatever
+  // its filter.
   bool tells_presence = false;
   // What its URL does not say, and was found in it: the parameter that would say it
   // ("delimiter=semicolon"). Copies of which none says it and that differ in it are not compared.

@@ -138,6 +138,13 @@ std::string KeyLines(const std::vector<std::string>& names,
   return lines;
 }
 
+std::string AnswerLine(Presence presence, std::string_view why) {
+  nlohmann::ordered_json line = {{"driftwood", PresenceName(presence)}};
+  if (!why.empty()) line["why"] = why;
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+  return line.dump(-1, ' ', false, kReplace) + "\n";
+}
+
 absl::StatusOr<Answers> ReadAnswers(const std::string& name, std::string_view answers,
                                     const std::vector<std::string>& names,
                                     std::span<const std::vector<SourceValue>> keys) {

@@ -20,6 +20,9 @@ bool CanBeAskedFor(std::span<const std::vector<SourceValue>> keys);
 std::string KeyLines(const std::vector<std::string>& names,
                      std::span<const std::vector<SourceValue>> keys);
 
+// The line that says so of a record that is not given: {"driftwood":"moved","why":"to 17"}.
+std::string AnswerLine(Presence presence, std::string_view why = "");
+
 struct Answers {
   std::string records;  // one a line
   std::vector<NotGiven> not_given{};

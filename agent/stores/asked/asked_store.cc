@@ -33,6 +33,7 @@ struct Asked {
   std::atomic<bool> is_used = false;  // by a scan
   std::string not_one_state;          // AskedText
   std::map<std::string, merkle::ValueType> types;
+  std::string filter;  // so too
 };
 
 void SetList(const std::string& name, const std::vector<std::string>& items, StoreUrl* url) {
@@ -105,6 +106,7 @@ class AskedStore final : public Store {
     description.source = options_.url.ToString();
     description.live = true;
     description.tells_presence = true;
+    description.filter = asked->filter;
     description.identity = options_.identity;
     Keep(asked);
     return description;
@@ -170,6 +172,7 @@ class AskedStore final : public Store {
     asked->is_csv = text.is_csv;
     asked->not_one_state = text.not_one_state;
     asked->types = std::move(text.types);
+    asked->filter = text.filter;
     auto spooled = std::make_shared<SpooledText>();
     spooled->spool = std::move(text.spool);
     spooled->not_one_state = std::move(text.not_one_state);

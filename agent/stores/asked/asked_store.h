@@ -34,6 +34,7 @@ struct AskedText {
   std::vector<std::string> columns{};
   // Of columns, as the source declares them; the others have what their values show.
   std::map<std::string, merkle::ValueType> types{};
+  std::string filter{};  // what is left out of all that it has, for people
 };
 
 class AskedSource {

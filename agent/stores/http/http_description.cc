@@ -30,6 +30,8 @@ class DescriptionReader {
         }
       }
     }
+    description_.deleted = Mark("deleted");
+    description_.moved = Mark("moved");
     ReadColumns();
     ReadList();
     ReadLookup();
@@ -201,24 +203,42 @@ class DescriptionReader {
     }
   }
 
+  std::vector<int64_t> Statuses(ConfigReader* table, const std::string& name,
+                                std::vector<int64_t> by_default) {
+    if (!table->Has(name)) return by_default;
+    std::vector<int64_t> statuses;
+    for (const uint64_t status : table->Counts(name).value_or(std::vector<uint64_t>())) {
+      if (status < 400 || status > 499) {
+        table->Refuse(name, "these are statuses of 400 to 499, as in [404, 410]; no other says it");
+        break;
+      }
+      statuses.push_back(static_cast<int64_t>(status));
+    }
+    return statuses;
+  }
+
+  // What makes a record count as none.
+  std::optional<JsonPointer> Mark(const std::string& name) {
+    const std::optional<std::string> text = root_->Text(name);
+    if (!text) return std::nullopt;
+    if (text->empty()) root_->Refuse(name, "this points to a member, as in \"/" + name + "\"");
+    description_.filter +=
+        (description_.filter.empty() ? "not " : " and not ") + Printable(*text, 256);
+    return Parse(root_, name, *text);
+  }
+
   void ReadLookup() {
     std::optional<ConfigReader> lookup = root_->Table("lookup");
     if (!lookup) return;
     description_.lookup_path = PathOf(&*lookup);
     description_.record = Pointer(&*lookup, "record");
-    description_.gone = {404, 410};
-    if (lookup->Has("gone")) {
-      description_.gone.clear();
-      for (const uint64_t status : lookup->Counts("gone").value_or(std::vector<uint64_t>())) {
-        if (status < 400 || status > 499 || status == 401 || status == 403 || status == 429) {
-          lookup->Refuse("gone",
-                         "these are statuses, as in [404, 410]; 401, 403, 429 and 5xx never "
-                         "say that a record is gone");
-          break;
-        }
-        description_.gone.push_back(static_cast<int64_t>(status));
-      }
+    description_.gone = Statuses(&*lookup, "gone", {404, 410});
+    for (const int64_t status : description_.gone) {
+      if (status != 401 && status != 403 && status != 429) continue;
+      lookup->Refuse("gone", "401, 403 and 429 never say that a record is gone");
+      break;
     }
+    description_.hidden = Statuses(&*lookup, "hidden", {401, 403});
     lookup->RefuseOthers();
   }
 

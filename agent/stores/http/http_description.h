@@ -33,6 +33,10 @@ struct HttpDescription {
   std::vector<std::string> key;
   std::vector<std::pair<std::string, JsonPointer>> columns;  // empty: each member is one
   std::map<std::string, merkle::ValueType> types;            // of those that say it
+  // Members by which a record counts as deleted, or as moved, unless they are null, false, 0 or "".
+  std::optional<JsonPointer> deleted;
+  std::optional<JsonPointer> moved;
+  std::string filter;  // what they leave out, for people; empty: nothing
 
   std::string list_path;
   HttpParameters list_parameters;
@@ -45,7 +49,8 @@ struct HttpDescription {
 
   std::string lookup_path;  // "/users/{id}"; empty: there is no lookup
   JsonPointer record;
-  std::vector<int64_t> gone;
+  std::vector<int64_t> gone;    // statuses
+  std::vector<int64_t> hidden;  // so too: who asks may not see whether it is there
 
   HttpClientOptions client;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <iterator>
 #include <optional>
 #include <set>
 #include <span>
@@ -41,6 +40,9 @@ class LinesWithout final : public ByteStream {
     return count;
   }
 
+  // How many lines were left out, once it was read to the end.
+  uint64_t removed() const { return removed_; }
+
  private:
   absl::Status Fill() {
     constexpr size_t kAtOnce = size_t{64} << 10;
@@ -53,7 +55,7 @@ class LinesWithout final : public ByteStream {
     std::string_view rest = read_;
     for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
       const std::string_view line = rest.substr(0, end + 1);
-      if (!left_out_.contains(KeyOfLine(key_, line))) text_.append(line);
+      left_out_.contains(KeyOfLine(key_, line)) ? (void)++removed_ : (void)text_.append(line);
       rest.remove_prefix(end + 1);
     }
     read_.erase(0, read_.size() - rest.size());
@@ -69,6 +71,7 @@ class LinesWithout final : public ByteStream {
   std::string read_;
   std::string text_;
   size_t given_ = 0;
+  uint64_t removed_ = 0;
   bool at_end_ = false;
 };
 
@@ -110,20 +113,20 @@ absl::StatusOr<HttpList> WithLookups(HttpList list, const std::set<std::string>&
   ASSIGN_OR_RETURN(const std::string answers,
                    HttpAnswers(description, client, KeyLines(description.key, keys), stop));
   ASSIGN_OR_RETURN(const Answers said, ReadAnswers(name, answers, description.key, keys));
-  for (const NotGiven& key : said.not_given) {
-    if (IsKnown(key.presence)) continue;
+  for (const NotGiven& one : said.not_given) {
+    if (IsKnown(one.presence)) continue;
+    std::string key = KeyLines(description.key, std::span(keys).subspan(one.key, 1));
+    key.pop_back();  // the line feed
     return absl::FailedPreconditionError(
-        Printable(name) +
-        ": a record came twice, and its lookup does not say whether it is there: " +
-        Printable(*std::next(twice.begin(), static_cast<std::ptrdiff_t>(key.key)), 256) + ": " +
-        key.why);
+        Printable(description.list_path) + ": a record came twice, and its lookup does not know " +
+        "whether " + Printable(key, 256) + " is there: " + one.why);
   }
   const std::string& records = said.records;
   SourceStream lines(*list.spool);
   LinesWithout changed(&lines, description.key, twice, records);
   ASSIGN_OR_RETURN(list.spool, Spool::Of(changed, name, kPlace, SpoolOptions()));
   const auto found = std::count(records.begin(), records.end(), '\n');
-  list.records = list.records - twice.size() + static_cast<uint64_t>(found);
+  list.records = list.records - changed.removed() + static_cast<uint64_t>(found);
   list.movement = Plural(twice.size(), "record", "records") + " came twice and " +
                   (twice.size() == 1 ? "was" : "were") + " looked up";
   return list;

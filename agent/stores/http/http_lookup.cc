@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/source/messages.h"
+#include "agent/stores/asked/answers.h"
 #include "agent/stores/http/http_pages.h"
 #include "merkle/status_macros.h"
 
@@ -12,12 +13,6 @@ namespace {
 
 // How many lookups are sent off together: their replies are in memory until all are there.
 constexpr size_t kLookupsAtOnce = 256;
-
-void AppendUnknown(std::string_view why, std::string* answers) {
-  *answers += "{\"driftwood\":\"unknown\",\"why\":";
-  AppendJsonString(why, answers);
-  *answers += "}\n";
-}
 
 // Of the next lines of `keys`, which are taken off.
 absl::StatusOr<std::vector<HttpRequest>> NextRequests(const HttpDescription& description,
@@ -44,21 +39,33 @@ absl::StatusOr<std::vector<HttpRequest>> NextRequests(const HttpDescription& des
 
 void AppendAnswer(const HttpDescription& description, const HttpReply& reply,
                   std::string* answers) {
+  const auto unknown = [answers](std::string_view why) {
+    *answers += AnswerLine(Presence::kUnknown, why);
+  };
   const auto& gone = description.gone;
   if (std::find(gone.begin(), gone.end(), reply.status) != gone.end()) {
-    *answers += "{\"driftwood\":\"gone\"}\n";
+    *answers += AnswerLine(Presence::kGone);
+    return;
+  }
+  const auto& hidden = description.hidden;
+  if (std::find(hidden.begin(), hidden.end(), reply.status) != hidden.end()) {
+    *answers += AnswerLine(Presence::kHidden, StatusOf(reply));
     return;
   }
   if (reply.status != 200) {
-    return AppendUnknown(StatusOf(reply), answers);
+    return unknown(StatusOf(reply));
   }
   const absl::StatusOr<JsonTree> document = ParseJsonTree(reply.body);
-  if (!document.ok()) return AppendUnknown(std::string(document.status().message()), answers);
+  if (!document.ok()) return unknown(std::string(document.status().message()));
   const JsonTree* const record = description.record.In(*document);
-  if (record == nullptr) return AppendUnknown("no record is where `record` says", answers);
+  if (record == nullptr) return unknown("no record is where `record` says");
+  if (const std::string word = CountsAs(description, *record); !word.empty()) {
+    *answers += word;
+    return;
+  }
   std::string line;
   const absl::Status written = AppendRecord(description, *record, &line);
-  if (!written.ok()) return AppendUnknown(std::string(written.message()), answers);
+  if (!written.ok()) return unknown(std::string(written.message()));
   *answers += line + "\n";
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/source/messages.h"
+#include "agent/stores/asked/answers.h"
 #include "merkle/hash/checksum.h"
 #include "merkle/os/stop.h"
 #include "merkle/os/threads.h"
@@ -21,6 +22,12 @@ constexpr size_t kTwiceMax = 10'000;
 bool IsUnreserved(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '.' || c == '_' || c == '~';
+}
+
+// Of a number as JSON writes it: "0", "-0", "0.00".
+bool IsZero(std::string_view number) {
+  return number.substr(0, number.find_first_of("eE")).find_first_of("123456789") ==
+         std::string_view::npos;
 }
 
 }  // namespace
@@ -71,6 +78,23 @@ absl::Status AppendRecord(const HttpDescription& description, const JsonTree& re
   }
   line->push_back('}');
   return absl::OkStatus();
+}
+
+std::string CountsAs(const HttpDescription& description, const JsonTree& record) {
+  const auto mark = [&record](const std::optional<JsonPointer>& pointer) -> const JsonTree* {
+    const JsonTree* const value = pointer ? pointer->In(record) : nullptr;
+    if (value == nullptr) return nullptr;
+    const bool is_text = value->kind == JsonTree::Kind::kString;
+    const bool is_zero = value->kind == JsonTree::Kind::kNumber && IsZero(value->text);
+    const bool says_no = value->kind == JsonTree::Kind::kNull ||
+                         value->kind == JsonTree::Kind::kFalse ||
+                         (is_text && value->text.empty()) || is_zero;
+    return says_no ? nullptr : value;
+  };
+  if (const JsonTree* const to = mark(description.moved)) {
+    return AnswerLine(Presence::kMoved, to->text.empty() ? "" : "to " + to->text);
+  }
+  return mark(description.deleted) != nullptr ? AnswerLine(Presence::kSoftDeleted) : "";
 }
 
 std::string KeyOfLine(const std::vector<std::string>& key, std::string_view line) {
@@ -259,7 +283,9 @@ absl::Status HttpPages::TakeRecords(const JsonTree& records) {
     const absl::Status written = AppendRecord(description_, record, &text_);
     if (!written.ok()) return Wrong("a record: " + std::string(written.message()));
     ASSIGN_OR_RETURN(const bool is_new, IsNew(record, std::string_view(text_).substr(before)));
-    if (is_new) {
+    const bool is_one = CountsAs(description_, record).empty();
+    if (is_new && !is_one) ++left_out_;
+    if (is_new && is_one) {
       text_.push_back('\n');
     } else {
       text_.resize(before);

@@ -25,6 +25,10 @@ namespace driftwood::agent {
 absl::Status AppendRecord(const HttpDescription& description, const JsonTree& record,
                           std::string* line);
 
+// Where a record counts as deleted, or as moved: the line that says so, as asked/answers.h reads
+// it. Empty: it does not.
+std::string CountsAs(const HttpDescription& description, const JsonTree& record);
+
 // "https://…/users?limit=100": base, path and parameters, escaped.
 std::string HttpUrl(const HttpDescription& description, const std::string& path,
                     const HttpParameters& parameters);
@@ -52,8 +56,8 @@ class HttpPages final : public ByteStream {
 
   absl::StatusOr<size_t> Read(std::span<char> to) override;
 
-  // Each once.
-  uint64_t records() const { return records_; }
+  // Each once, without those that count as deleted or moved.
+  uint64_t records() const { return records_ - left_out_; }
   // The keys of those that came twice, as KeyOfLine() writes them, and of those among them that had
   // other values the second time.
   const std::set<std::string>& twice() const { return twice_; }
@@ -103,6 +107,7 @@ class HttpPages final : public ByteStream {
   uint64_t page_ = 0;    // from 1
   uint64_t listed_ = 0;  // on all pages, those that came twice too
   uint64_t records_ = 0;
+  uint64_t left_out_ = 0;  // of these: they count as deleted, or as moved
   std::optional<uint64_t> total_;
   absl::flat_hash_map<KeyHash, uint32_t> met_;  // by key: some bits of the content's hash
   absl::flat_hash_set<KeyHash> on_this_page_;

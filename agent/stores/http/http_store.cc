@@ -34,6 +34,7 @@ class HttpSource final : public AskedSource {
     text.spool = std::move(list.spool);
     text.records = list.records;
     text.key = description.key;
+    text.filter = description.filter;
     for (const auto& [name, pointer] : description.columns) text.columns.push_back(name);
     text.types = description.types;
     text.not_one_state = "the pages of " + Printable(description.list_path) +

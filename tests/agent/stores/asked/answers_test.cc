@@ -96,6 +96,22 @@ TEST(AnswersTest, AWordSaysWhatBecameOfARecord) {
   EXPECT_EQ(said->not_given[0].why, "to 17");
 }
 
+TEST(AnswersTest, WhatIsWrittenIsReadBack) {
+  for (int i = 1; i <= static_cast<int>(Presence::kUnknown); ++i) {
+    const auto presence = static_cast<Presence>(i);
+    const absl::StatusOr<Answers> said = ReadAnswers("p", AnswerLine(presence, "a \"b\"\n"), {"id"},
+                                                     Keys(1, {SourceValue::Int64(1)}));
+    ASSERT_TRUE(said.ok()) << said.status();
+    if (presence == Presence::kGone) {
+      EXPECT_TRUE(said->not_given.empty());
+    } else {
+      EXPECT_EQ(said->not_given.at(0).presence, presence);
+      EXPECT_THAT(said->not_given.at(0).why, HasSubstr("a \"b\""));
+    }
+  }
+  EXPECT_EQ(AnswerLine(Presence::kGone), "{\"driftwood\":\"gone\"}\n");
+}
+
 TEST(AnswersTest, OtherWordsAreNoAnswers) {
   EXPECT_THAT(Refusal("{\"driftwood\": \"lost\"}\n"), HasSubstr("what is no record is"));
   EXPECT_THAT(Refusal("{\"driftwood\": \"there\"}\n"), HasSubstr("what is no record is"));

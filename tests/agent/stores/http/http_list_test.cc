@@ -154,7 +154,7 @@ TEST_F(HttpListTest, OfWhatComesTwiceByACursorTheLookupDecides) {
   EXPECT_THAT(server_->requests(), SizeIs(4)) << "the list was read once";
   serve(R"({"status": 403})");
   EXPECT_THAT(std::string(Read().message()),
-              HasSubstr("does not say whether it is there: {\"id\":1}: the status is 403"));
+              HasSubstr("does not know whether {\"id\":1} is there: the status is 403"));
   serve(R"({"body": {"id": 7}})");
   EXPECT_THAT(std::string(Read().message()), HasSubstr("the record of another key"));
   Serve(kByCursor, list);

@@ -40,7 +40,8 @@ constexpr char kTwo[] =
         "/u/5": [{"status": 403}]})";
 constexpr char kLookup[] = "[lookup]\npath = \"/u/{id}\"\n";
 
-absl::StatusOr<std::vector<std::string>> LookupOf(Store& store, const std::vector<int64_t>& ids) {
+absl::StatusOr<std::vector<std::string>> LookupOf(Store& store, const std::vector<int64_t>& ids,
+                                                  std::vector<NotGiven>* not_given = nullptr) {
   std::vector<std::vector<SourceValue>> keys;
   for (const int64_t id : ids) keys.push_back({SourceValue::Int64(id)});
   absl::StatusOr<std::unique_ptr<Scan>> scan = store.Lookup({"id", "v"}, {"id"}, keys);
@@ -56,10 +57,7 @@ absl::StatusOr<std::vector<std::string>> LookupOf(Store& store, const std::vecto
   const absl::StatusOr<Scan::End> end = (*scan)->Finish();
   if (!end.ok()) return end.status();
   EXPECT_TRUE(end->has_all_answers);
-  for (const NotGiven& not_given : end->not_given) {
-    rows.rows.push_back(std::string(PresenceName(not_given.presence)) + ": " +
-                        std::to_string(ids[not_given.key]) + ": " + not_given.why);
-  }
+  if (not_given != nullptr) *not_given = end->not_given;
   return rows.rows;
 }
 
@@ -120,8 +118,42 @@ TEST_F(HttpStoreTest, ALookupKnowsGoneFromUnknown) {
   const auto store = Open(kTwo, kLookup);
   ASSERT_TRUE(store->Describe().ok());
   EXPECT_THAT(*LookupOf(*store, {1, 2, 99}), ElementsAre("number 1 'new'"));
-  EXPECT_THAT(*LookupOf(*store, {1, 5}),
-              ElementsAre("number 1 'new'", "unknown: 5: the status is 403"));
+  std::vector<NotGiven> not_given;
+  EXPECT_THAT(*LookupOf(*store, {5, 1, 2}, &not_given), ElementsAre("number 1 'new'"));
+  ASSERT_EQ(not_given.size(), 1u);
+  EXPECT_EQ(not_given[0].key, 0u);
+  EXPECT_EQ(not_given[0].presence, Presence::kHidden);
+  EXPECT_EQ(not_given[0].why, "the status is 403");
+}
+
+// In the list and by itself: else it would seem to come and go.
+TEST_F(HttpStoreTest, WhatCountsAsDeletedOrMovedIsNotThere) {
+  server_ = std::make_unique<testing::HttpServer>(
+      dir_.path(),
+      R"({"/u": [{"body": {"data": [{"id": 1, "deleted": false, "into": null},
+                                    {"id": 2, "deleted": true}, {"id": 3, "into": 17},
+                                    {"id": 4, "deleted": -0.0, "into": ""}], "total": 4}}],
+          "/u/1": [{"body": {"id": 1, "deleted": "2026-11-01"}}], "/u/3": [{"body": {"id": 3, "into": 17}}],
+          "/u/4": [{"body": {"id": 4}}], "/u/5": [{"status": 400}]})");
+  std::ofstream(dir_ / "users.toml") << "base = \"" + server_->base() +
+                                            "\"\nkey = [\"id\"]\ntries = 1\ndeleted = "
+                                            "\"/deleted\"\nmoved = \"/into\"\n[list]\npath = "
+                                            "\"/u\"\nrecords = \"/data\"\ntotal = \"/total\"\n" +
+                                            kLookup + "hidden = [400]\n";
+  const absl::StatusOr<std::unique_ptr<Store>> store =
+      OpenHttpStore(UrlOf("http:" + (dir_ / "users.toml").string()));
+  ASSERT_TRUE(store.ok()) << store.status();
+  const absl::StatusOr<SourceDescription> description = (*store)->Describe();
+  ASSERT_TRUE(description.ok()) << description.status();
+  EXPECT_EQ(description->filter, "not /deleted and not /into") << "it stands beside the verdict";
+  EXPECT_THAT(ScanAll(**store, {"id"})->rows, ElementsAre("number 1", "number 4"));
+  std::vector<NotGiven> not_given;
+  ASSERT_TRUE(LookupOf(**store, {1, 3, 4, 5}, &not_given).ok());
+  ASSERT_EQ(not_given.size(), 3u);
+  EXPECT_EQ(not_given[0].presence, Presence::kSoftDeleted);
+  EXPECT_EQ(not_given[1].presence, Presence::kMoved);
+  EXPECT_EQ(not_given[1].why, "to 17");
+  EXPECT_EQ(not_given[2].presence, Presence::kHidden);
 }
 
 TEST_F(HttpStoreTest, WithoutLookupThereIsNone) {
