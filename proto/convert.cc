@@ -346,6 +346,12 @@ absl::StatusOr<v1::DescribeReply> ToProto(const DatasetDescription& description)
   reply.set_tells_presence(description.tells_presence);
   reply.set_identity(ValidUtf8(description.identity));
   reply.set_found_parameter(ValidUtf8(description.found_parameter));
+  if (description.dated_file) {
+    v1::DatedFile* const file = reply.mutable_dated_file();
+    file->set_day(description.dated_file->day);
+    file->set_path(ValidUtf8(description.dated_file->path));
+    file->set_sha256(description.dated_file->sha256);
+  }
   reply.set_encoding_version(description.encoding_version);
   reply.set_key_id(description.key_id);
   reply.set_keyed(description.keyed);
@@ -372,6 +378,13 @@ absl::StatusOr<DatasetDescription> FromProto(const v1::DescribeReply& reply) {
   description.tells_presence = reply.tells_presence();
   description.identity = reply.identity();
   description.found_parameter = reply.found_parameter();
+  if (reply.has_dated_file()) {
+    const v1::DatedFile& file = reply.dated_file();
+    description.dated_file = DatedFile{file.day(), file.path(), file.sha256()};
+    if (!IsDatedFile(*description.dated_file)) {
+      return absl::InternalError("the agent's description names a file of no day, or no SHA-256");
+    }
+  }
   description.encoding_version = reply.encoding_version();
   description.key_id = reply.key_id();
   description.keyed = reply.keyed();
@@ -385,6 +398,7 @@ v1::PrepareRequest ToProto(const PrepareRequest& request) {
   message.set_dataset(request.dataset);
   *message.mutable_agreement() = ToProto(request.agreement);
   message.set_force(request.force);
+  message.set_file_sha256(request.file_sha256);
   return message;
 }
 
@@ -393,6 +407,7 @@ absl::StatusOr<PrepareRequest> FromProto(const v1::PrepareRequest& message) {
   request.dataset = message.dataset();
   ASSIGN_OR_RETURN(request.agreement, FromProto(message.agreement()));
   request.force = message.force();
+  request.file_sha256 = message.file_sha256();
   return request;
 }
 
@@ -417,11 +432,12 @@ v1::OpenSnapshotRequest ToProto(const SnapshotRequest& request) {
   v1::OpenSnapshotRequest message;
   message.set_dataset(request.dataset);
   message.set_fingerprint(request.fingerprint);
+  message.set_file_sha256(request.file_sha256);
   return message;
 }
 
 SnapshotRequest FromProto(const v1::OpenSnapshotRequest& message) {
-  return {message.dataset(), message.fingerprint()};
+  return {message.dataset(), message.fingerprint(), message.file_sha256()};
 }
 
 v1::Freshness ToProto(const Freshness& freshness) {
@@ -500,6 +516,7 @@ v1::ReadRecordsRequest ToProto(ReadRequest request) {
   message.set_column_tags(request.what == ReadWhat::kTags);
   message.set_unfiltered(request.what == ReadWhat::kUnfiltered);
   GiveTexts(std::move(request.rules), message.mutable_rules());
+  message.set_file_sha256(std::move(request.file_sha256));
   return message;
 }
 
@@ -520,6 +537,7 @@ absl::StatusOr<ReadRequest> FromProto(v1::ReadRecordsRequest message) {
   request.fingerprint = std::move(*message.mutable_fingerprint());
   request.keys = TakeTexts(message.mutable_keys());
   request.rules = TakeTexts(message.mutable_rules());
+  request.file_sha256 = std::move(*message.mutable_file_sha256());
   return request;
 }
 
@@ -566,12 +584,13 @@ v1::FindAlikeRequest ToProto(AlikeRequest request) {
   message.set_dataset(std::move(request.dataset));
   message.set_fingerprint(std::move(request.fingerprint));
   GiveTexts(std::move(request.keys), message.mutable_keys());
+  message.set_file_sha256(std::move(request.file_sha256));
   return message;
 }
 
 AlikeRequest FromProto(v1::FindAlikeRequest message) {
   return {std::move(*message.mutable_dataset()), std::move(*message.mutable_fingerprint()),
-          TakeTexts(message.mutable_keys())};
+          TakeTexts(message.mutable_keys()), std::move(*message.mutable_file_sha256())};
 }
 
 v1::AlikeKey ToProto(AlikeKey alike) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <utility>
 
+#include "agent/index/compare_under.h"
 #include "agent/index/row_encoder.h"
 #include "agent/source/key_source.h"
 #include "merkle/record/encoding.h"
@@ -131,6 +132,7 @@ absl::StatusOr<std::vector<AlikeKey>> FindAlikeKeys(Store& store, const Agreemen
     if (!merkle::RulesOf(agreement.rules, column.name).empty()) return std::vector<AlikeKey>();
   }
   if (!has_text || keys.empty()) return std::vector<AlikeKey>();
+  CompareUnder(agreement, &store);
   auto alike = AlikeFinder(store, agreement, cancellation).Find(keys);
   if (absl::IsUnimplemented(alike.status())) return std::vector<AlikeKey>();
   return alike;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/index/compare_under.h"
 #include "agent/index/duplicate_keys.h"
 #include "agent/index/index_run.h"
 #include "agent/index/indexed_state.h"
@@ -64,6 +65,7 @@ absl::StatusOr<IndexerResult> BuildIndex(Store& store, const Agreement& agreemen
                                          const IndexerOptions& options,
                                          const std::filesystem::path& path) {
   RETURN_IF_ERROR(CheckAgreement(agreement, options.key));
+  CompareUnder(agreement, &store);
   const merkle::IndexOptions index_options{options.key,
                                            agreement.params,
                                            agreement.Fingerprint(),

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "agent/index/compare_under.h"
 #include "agent/index/copies.h"
 #include "agent/index/duplicate_keys.h"
 #include "agent/index/found_value.h"
@@ -296,6 +297,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
                                                      const HeldBefore& held_before,
                                                      const ProvenIndex& proven) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
+  CompareUnder(agreement, &store);
   const std::vector<std::string> wanted = EachOnce(keys);
   if (wanted.empty()) return std::vector<FoundRecord>();
   if (agreement.schema.multiset) {
@@ -310,6 +312,7 @@ absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
     const std::vector<std::string>& keys, ColumnTagger* tagger, Cancellation* cancellation,
     const HeldBefore& held_before, const ProvenIndex& proven) {
   RETURN_IF_ERROR(CheckAgreement(agreement, key));
+  CompareUnder(agreement, &store);
   DRIFTWOOD_CHECK(!agreement.schema.multiset);
   return ReadParts(store, agreement, key, EachOnce(keys), {false, tagger}, cancellation,
                    held_before, proven);

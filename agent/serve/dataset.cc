@@ -177,28 +177,49 @@ absl::Status Dataset::FindIndexFile() {
 absl::StatusOr<SourceDescription> Dataset::Describe(CallControl* control) {
   RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
   Turn turn(this, control);
-  absl::StatusOr<SourceDescription> description = store_->Describe();
+  absl::StatusOr<SourceDescription> description = DescribeStore();
   // The store can't be reached; its agent was, since this says so.
   if (absl::IsUnavailable(description.status())) {
     return WithDefaultFault(description.status(), Fault::kSource);
   }
-  if (description.ok()) offered_key_ = description->key;
   return description;
 }
 
-absl::Status Dataset::DescribeKey() {
-  ASSIGN_OR_RETURN(const SourceDescription description, store_->Describe());
+absl::StatusOr<SourceDescription> Dataset::DescribeStore() {
+  ASSIGN_OR_RETURN(SourceDescription description, store_->Describe());
   offered_key_ = description.key;
-  return absl::OkStatus();
+  std::string sha256 = description.dated_file ? description.dated_file->sha256 : "";
+  merkle::MutexLock lock(&mutex_);
+  if (sha256 != file_sha256_) servable_ = nullptr;  // it is another file's
+  file_sha256_ = std::move(sha256);
+  return description;
 }
 
-absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
+absl::Status Dataset::CheckFile(std::string_view sha256) const {
+  merkle::MutexLock lock(&mutex_);
+  if (sha256 == file_sha256_) return absl::OkStatus();
+  return absl::AbortedError("dataset " + options_.name +
+                            " reads another file by now than it did when this comparison began; "
+                            "compare it again");
+}
+
+absl::Status Dataset::BeginTurn(CallControl* control) {
+  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
+  absl::Status file = CheckFile(control->file_sha256);
+  if (!file.ok()) turns_.End();
+  return file;
+}
+
+absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement, CallControl* control) {
   if (options_.allow_values) return absl::OkStatus();
   // Who compares has described the source just now; describing may read a whole file. It does not
   // where a database has tables, and another one may have the name by now.
   const bool known =
       offered_key_ && !NamesTable(options_.name) && NotOffered(agreement, *offered_key_) == nullptr;
-  if (!known) RETURN_IF_ERROR(DescribeKey());
+  if (!known) {
+    RETURN_IF_ERROR(DescribeStore().status());
+    RETURN_IF_ERROR(CheckFile(control->file_sha256));
+  }
   const merkle::Column* const refused = NotOffered(agreement, *offered_key_);
   return refused == nullptr ? absl::OkStatus()
                             : KeyIsAValue(options_.name, refused->name, *offered_key_);
@@ -206,9 +227,9 @@ absl::Status Dataset::CheckOfferedKey(const merkle::Agreement& agreement) {
 
 absl::StatusOr<PrepareResult> Dataset::Prepare(const merkle::Agreement& agreement, bool force,
                                                CallControl* control) {
-  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
+  RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this, control);
-  RETURN_IF_ERROR(CheckOfferedKey(agreement));
+  RETURN_IF_ERROR(CheckOfferedKey(agreement, control));
   Prepared prepared = force ? nullptr : Kept(agreement);
   std::optional<LiveSnapshot> now;
   if (prepared != nullptr) now = ProvenCurrent(*prepared);
@@ -230,7 +251,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::Read(std::string_view fingerpr
                                                        const std::vector<std::string>& keys,
                                                        bool with_values, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
-  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
+  RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this, control);
   if (!with_values) {
     std::optional<std::vector<FoundRecord>> found = ReadFromIndex(fingerprint, keys, control);
@@ -270,7 +291,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
                                       " column tags of " + std::to_string(keys.size()) +
                                       " keys, a call may have " + std::to_string(kTagsMax));
   }
-  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
+  RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this, control);
   std::optional<std::vector<FoundRecord>> indexed = ReadFromIndex(fingerprint, keys, control);
   const std::shared_ptr<Store> store = Gated(control);
@@ -286,7 +307,7 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadTagged(std::string_view fi
 absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadUnfiltered(
     std::string_view fingerprint, const std::vector<std::string>& keys, CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
-  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
+  RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this, control);
   ASSIGN_OR_RETURN(const std::unique_ptr<Store> unfiltered, store_->WithoutFilter());
   const std::shared_ptr<Store> store = Gated(control, unfiltered.get());
@@ -326,7 +347,7 @@ absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view finger
                                                          const std::vector<std::string>& keys,
                                                          CallControl* control) {
   ASSIGN_OR_RETURN(const merkle::Agreement agreement, Agreed(fingerprint));
-  RETURN_IF_ERROR(turns_.Begin(control->cancellation.token()));
+  RETURN_IF_ERROR(BeginTurn(control));
   Turn turn(this, control);
   const std::shared_ptr<Store> store = Gated(control);
   return FindAlikeKeys(*store, agreement, keys, &control->cancellation);
@@ -344,7 +365,9 @@ absl::StatusOr<merkle::Agreement> Dataset::Agreed(std::string_view fingerprint) 
 absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadIndexed(std::string_view fingerprint,
                                                               const std::vector<std::string>& keys,
                                                               CallControl* control) const {
-  ASSIGN_OR_RETURN(const Prepared prepared, Servable(fingerprint));
+  const absl::StatusOr<Prepared> servable = Servable(fingerprint);
+  RETURN_IF_ERROR(CheckFile(control->file_sha256));  // of what is served: not before
+  ASSIGN_OR_RETURN(const Prepared prepared, servable);
   ASSIGN_OR_RETURN(const LiveSnapshot snapshot, prepared->Snapshot());
   return FindIn(*prepared, snapshot, keys, control);
 }

@@ -52,6 +52,9 @@ namespace driftwood::agent {
 // How a long call and whoever waits for it talk to each other.
 struct CallControl {
   Cancellation cancellation;  // from outside
+  // SourceDescription::dated_file's, as its caller was told; empty: there was none. Set before the
+  // call.
+  std::string file_sha256;
   std::atomic<uint64_t> records{0};
   std::atomic<uint64_t> progress{0};
 
@@ -109,7 +112,8 @@ class Dataset {
   Dataset& operator=(const Dataset&) = delete;
 
   // These wait for their turn: Cancelled if `control` says so meanwhile, ResourceExhausted if too
-  // many wait already.
+  // many wait already. But for Describe(), Aborted if the file of a day (dated_file) is not the one
+  // by now that the caller was told of: another comparison has begun since.
   absl::StatusOr<SourceDescription> Describe(CallControl* control);
   // The agreement has been checked. `force`: without looking for a kept index. PermissionDenied: it
   // has a key that the source does not offer, and values may not leave the agent.
@@ -143,6 +147,8 @@ class Dataset {
                                                        const std::vector<std::string>& keys,
                                                        CallControl* control) const;
 
+  // Aborted as of the calls above: `sha256` is CallControl's.
+  absl::Status CheckFile(std::string_view sha256) const;
   // FailedPrecondition: nothing prepared, or something else.
   // DataLoss: damaged or contradicted, prepare again.
   absl::StatusOr<std::shared_ptr<LiveIndex>> Servable(std::string_view fingerprint) const;
@@ -174,9 +180,11 @@ class Dataset {
                                                const std::filesystem::path& path);
   absl::Status TriedInVain(const absl::Status& status) const;
 
+  // The turn of a call that is of the file that was described.
+  absl::Status BeginTurn(CallControl* control);
+  absl::StatusOr<SourceDescription> DescribeStore();
   // The one door by which an agreement gets in: whatever tells keys asks for one that was prepared.
-  absl::Status CheckOfferedKey(const merkle::Agreement& agreement);
-  absl::Status DescribeKey();
+  absl::Status CheckOfferedKey(const merkle::Agreement& agreement, CallControl* control);
 
   // Null: nothing that may be used.
   Prepared Kept(const merkle::Agreement& agreement);
@@ -236,6 +244,8 @@ class Dataset {
   Prepared servable_ DRIFTWOOD_GUARDED_BY(mutex_);
   // The agreement of the last successful Prepare().
   std::optional<merkle::Agreement> agreed_ DRIFTWOOD_GUARDED_BY(mutex_);
+  // Of the last description; empty: its source is no file of a day.
+  std::string file_sha256_ DRIFTWOOD_GUARDED_BY(mutex_);
 };
 
 }  // namespace driftwood::agent

@@ -156,6 +156,7 @@ grpc::Status GrpcService::Prepare(grpc::ServerContext* context, const v1::Prepar
   return Handle(context, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(const PrepareRequest request, proto::FromProto(*message));
     CallControl control;
+    control.file_sha256 = request.file_sha256;
     ASSIGN_OR_RETURN(
         const PrepareResult result,
         RunWithHeartbeat<absl::StatusOr<PrepareResult>>(
@@ -177,8 +178,9 @@ grpc::Status GrpcService::OpenSnapshot(grpc::ServerContext* context,
                                        v1::OpenSnapshotReply* reply) {
   return Handle(context, [&]() -> absl::Status {
     const SnapshotRequest request = proto::FromProto(*message);
-    ASSIGN_OR_RETURN(const OpenedSnapshot opened,
-                     service_->OpenSnapshot(request.dataset, request.fingerprint));
+    ASSIGN_OR_RETURN(
+        const OpenedSnapshot opened,
+        service_->OpenSnapshot(request.dataset, request.fingerprint, request.file_sha256));
     *reply = proto::ToProto(opened);
     ExpectTaken(context, *reply);
     return absl::OkStatus();
@@ -208,6 +210,7 @@ grpc::Status GrpcService::ReadRecords(grpc::ServerContext* context,
   return Handle(context, [&]() -> absl::Status {
     ASSIGN_OR_RETURN(ReadRequest request, proto::FromProto(*message));
     CallControl control;
+    control.file_sha256 = request.file_sha256;
     ASSIGN_OR_RETURN(std::vector<FoundRecord> records,
                      RunWithHeartbeat<absl::StatusOr<std::vector<FoundRecord>>>(
                          &control, [&] { return Read(service_, std::move(request), &control); },
@@ -239,6 +242,7 @@ grpc::Status GrpcService::FindAlike(grpc::ServerContext* context,
   return Handle(context, [&]() -> absl::Status {
     AlikeRequest request = proto::FromProto(*message);
     CallControl control;
+    control.file_sha256 = request.file_sha256;
     ASSIGN_OR_RETURN(std::vector<AlikeKey> found,
                      RunWithHeartbeat<absl::StatusOr<std::vector<AlikeKey>>>(
                          &control,

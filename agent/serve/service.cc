@@ -282,9 +282,12 @@ absl::StatusOr<std::shared_ptr<LiveIndex>> Service::Live(std::string_view datase
 }
 
 absl::StatusOr<OpenedSnapshot> Service::OpenSnapshot(std::string_view dataset,
-                                                     std::string_view fingerprint) {
+                                                     std::string_view fingerprint,
+                                                     std::string_view file_sha256) {
   ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> found, Find(dataset));
-  ASSIGN_OR_RETURN(const std::shared_ptr<LiveIndex> live, found->Servable(fingerprint));
+  const absl::StatusOr<std::shared_ptr<LiveIndex>> servable = found->Servable(fingerprint);
+  RETURN_IF_ERROR(found->CheckFile(file_sha256));  // of what is served: not before
+  ASSIGN_OR_RETURN(const std::shared_ptr<LiveIndex> live, servable);
   snapshots_.Sweep();
   ASSIGN_OR_RETURN(LiveSnapshot snapshot, live->Snapshot());
   OpenedSnapshot opened{0,

@@ -79,8 +79,10 @@ class Service {
   absl::StatusOr<PrepareResult> Prepare(std::string_view dataset,
                                         const merkle::Agreement& agreement, bool force,
                                         CallControl* control);
+  // `file_sha256`: CallControl's.
   absl::StatusOr<OpenedSnapshot> OpenSnapshot(std::string_view dataset,
-                                              std::string_view fingerprint);
+                                              std::string_view fingerprint,
+                                              std::string_view file_sha256 = {});
   // What OpenSnapshot() opens: for whoever keeps it current. Another Prepare() may put another
   // index in its place.
   absl::StatusOr<std::shared_ptr<LiveIndex>> Live(std::string_view dataset,

@@ -17,6 +17,7 @@ namespace driftwood::agent {
 class ForwardingStore : public Store {
  public:
   void StopWith(std::stop_token stop) override { store_->StopWith(std::move(stop)); }
+  void TellKeysApart(KeyEncoders encoders) override { store_->TellKeysApart(std::move(encoders)); }
   absl::StatusOr<SourceDescription> Describe() override { return store_->Describe(); }
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {

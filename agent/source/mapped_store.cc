@@ -37,18 +37,17 @@ absl::StatusOr<std::map<std::string, std::string>> ParsePairs(const StoreUrl& ur
   return pairs;
 }
 
-// Local values of zoned columns as instants; the others as they are.
-class ZoneSink final : public RowSink {
- public:
-  ZoneSink(RowSink* sink, const std::vector<int64_t>* offsets, const std::vector<bool>* zoned)
-      : sink_(sink), offsets_(offsets), zoned_(zoned) {}
+// Of the columns of one scan, or of a key.
+struct ScanZones {
+  std::vector<int64_t> offsets;
+  std::vector<bool> zoned;
 
-  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
-    row_.assign(row.begin(), row.end());
-    for (size_t i = 0; i < row_.size(); ++i) {
-      if ((*zoned_)[i]) row_[i] = Instant(row_[i], (*offsets_)[i]);
+  // Local values of zoned columns as instants; the others as they are.
+  void Apply(std::span<const SourceValue> row, std::vector<SourceValue>* applied) const {
+    applied->assign(row.begin(), row.end());
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (zoned[i]) (*applied)[i] = Instant(row[i], offsets[i]);
     }
-    return sink_->Row(row_, origin);
   }
 
  private:
@@ -72,17 +71,35 @@ class ZoneSink final : public RowSink {
     if (__builtin_sub_overflow(local.number, offset, &utc)) return value;
     return SourceValue::Moment(Kind::kTimestampTz, utc);
   }
+};
 
+class ZoneSink final : public RowSink {
+ public:
+  ZoneSink(RowSink* sink, const ScanZones* zones) : sink_(sink), zones_(zones) {}
+  absl::Status Row(std::span<const SourceValue> row, uint64_t origin) override {
+    zones_->Apply(row, &row_);
+    return sink_->Row(row_, origin);
+  }
+
+ private:
   RowSink* const sink_;
-  const std::vector<int64_t>* const offsets_;
-  const std::vector<bool>* const zoned_;
+  const ScanZones* const zones_;
   std::vector<SourceValue> row_;
 };
 
-// Of the columns of one scan.
-struct ScanZones {
-  std::vector<int64_t> offsets;
-  std::vector<bool> zoned;
+class ZoneKeyEncoder final : public KeyEncoder {
+ public:
+  ZoneKeyEncoder(std::unique_ptr<KeyEncoder> encoder, std::shared_ptr<const ScanZones> zones)
+      : encoder_(std::move(encoder)), zones_(std::move(zones)) {}
+  absl::StatusOr<std::string_view> Encode(std::span<const SourceValue> key) override {
+    zones_->Apply(key, &key_);
+    return encoder_->Encode(key_);
+  }
+
+ private:
+  const std::unique_ptr<KeyEncoder> encoder_;
+  const std::shared_ptr<const ScanZones> zones_;
+  std::vector<SourceValue> key_;
 };
 
 class MappedBatch final : public RowBatch {
@@ -90,7 +107,7 @@ class MappedBatch final : public RowBatch {
   MappedBatch(std::unique_ptr<RowBatch> batch, std::shared_ptr<const ScanZones> zones)
       : batch_(std::move(batch)), zones_(std::move(zones)) {}
   absl::Status Decode(RowSink& sink) override {
-    ZoneSink zone_sink(&sink, &zones_->offsets, &zones_->zoned);
+    ZoneSink zone_sink(&sink, zones_.get());
     return batch_->Decode(zone_sink);
   }
   size_t bytes() const override { return batch_->bytes(); }
@@ -136,6 +153,19 @@ class MappedStore final : public ForwardingStore {
         source_(std::move(source)) {
     for (const auto& [column, name] : mapping_.names) source_names_.emplace(name, column);
     prefix_ = PositionPrefix();
+  }
+
+  // Keys come from the store as it has them.
+  void TellKeysApart(KeyEncoders encoders) override {
+    store_->TellKeysApart([this, encoders](const std::vector<std::string>& columns)
+                              -> absl::StatusOr<std::unique_ptr<KeyEncoder>> {
+      std::vector<std::string> names;
+      for (const std::string& column : columns) names.push_back(NameOf(column));
+      ASSIGN_OR_RETURN(std::unique_ptr<KeyEncoder> encoder, encoders(names));
+      auto zones = ZonesOf(columns);
+      if (zones == nullptr) return encoder;
+      return std::make_unique<ZoneKeyEncoder>(std::move(encoder), std::move(zones));
+    });
   }
 
   absl::StatusOr<SourceDescription> Describe() override {
@@ -246,20 +276,24 @@ class MappedStore final : public ForwardingStore {
     return columns;
   }
 
-  absl::StatusOr<std::unique_ptr<Scan>> Mapped(absl::StatusOr<std::unique_ptr<Scan>> scan,
-                                               const std::vector<std::string>& columns) const {
-    if (!scan.ok()) return scan;
+  // Of the source's columns; null if none of them has one.
+  std::shared_ptr<const ScanZones> ZonesOf(const std::vector<std::string>& columns) const {
     auto zones = std::make_shared<ScanZones>();
     bool any = false;
-    for (const std::string& name : columns) {
-      const auto zone = mapping_.zones.find(SourceName(name));
+    for (const std::string& column : columns) {
+      const auto zone = mapping_.zones.find(column);
       zones->zoned.push_back(zone != mapping_.zones.end());
       zones->offsets.push_back(zones->zoned.back() ? zone->second : 0);
       any = any || zones->zoned.back();
     }
-    if (!any) zones = nullptr;
+    return any ? zones : nullptr;
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> Mapped(absl::StatusOr<std::unique_ptr<Scan>> scan,
+                                               const std::vector<std::string>& columns) const {
+    if (!scan.ok()) return scan;
     return std::unique_ptr<Scan>(
-        std::make_unique<MappedScan>(*std::move(scan), std::move(zones), prefix_));
+        std::make_unique<MappedScan>(*std::move(scan), ZonesOf(SourceNames(columns)), prefix_));
   }
 
   // The same bytes of the source make other records under another mapping.

@@ -16,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/source/key_encoder.h"
 #include "agent/source/retries.h"
 #include "agent/source/source_value.h"
 #include "proto/contract/presence.h"
@@ -133,6 +134,11 @@ class Store {
   // requested, by any thread: for the call that uses the store next. Scans, load meters and stores
   // that were made before keep the token that they have. Not while another method runs.
   virtual void StopWith(std::stop_token stop) { (void)stop; }
+
+  // Before StartScan() and Lookup(), by who compares: how the comparison that they are for tells
+  // keys apart. Holds until it is called again. Most stores have each record in one place, and need
+  // not know.
+  virtual void TellKeysApart(KeyEncoders encoders) { (void)encoders; }
 
   // Errors: NotFound (no such file, table, database), InvalidArgument (malformed source, with file,
   // line and column), FailedPrecondition (can't be compared, says why and what to do),

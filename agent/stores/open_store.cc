@@ -9,6 +9,7 @@
 #include "agent/stores/http/http_kind.h"
 #include "agent/stores/jsonl/jsonl_kind.h"
 #include "agent/stores/lmdb/lmdb_kind.h"
+#include "agent/stores/log/log_kind.h"
 #include "agent/stores/mysql/mysql_kind.h"
 #include "agent/stores/postgresql/postgresql_kind.h"
 #include "agent/stores/sqlite/sqlite_kind.h"
@@ -51,8 +52,8 @@ absl::StatusOr<std::unique_ptr<Store>> OpenPlainStore(const StoreUrl& url,
 // In the order in which messages name them.
 const std::vector<const StoreKind*>& AllStoreKinds() {
   static const std::vector<const StoreKind*> kinds = {
-      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(),
-      &JsonlKind(),      &LmdbKind(),  &ExecKind(),   &HttpKind()};
+      &PostgresqlKind(), &MysqlKind(), &SqliteKind(), &CsvKind(), &JsonlKind(),
+      &LogKind(),        &LmdbKind(),  &ExecKind(),   &HttpKind()};
   return kinds;
 }
 

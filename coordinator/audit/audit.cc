@@ -153,6 +153,9 @@ class Audit {
       states_[i].source = description.source;
       states_[i].unkeyed = !description.keyed;
       states_[i].filter = description.filter;
+      if (const auto& file = description.dated_file) {
+        states_[i].file = ReportFile{file->day, file->path, file->sha256};
+      }
       for (const std::string& warning : description.warnings) {
         report_.warnings.push_back(sources_.name(i) + ": " + warning);
       }

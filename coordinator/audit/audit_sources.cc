@@ -89,13 +89,16 @@ ReportReplica AuditSources::ReportOf(size_t replica, const std::vector<SourceSta
     // All are indexed at the same time.
     entry.index_seconds = std::max(entry.index_seconds, state.index_seconds);
     entry.index_reused = entry.index_reused && state.index_reused;
-    entry.sources.push_back({names_within_[s], state.source, state.records});
+    entry.sources.push_back({names_within_[s], state.source, state.records, state.file});
   }
   entry.records = Sum(of_replica, &SourceState::records);
   entry.distinct = Sum(of_replica, &SourceState::distinct);
   entry.unparsed = Sum(of_replica, &SourceState::unparsed);
   entry.filter = FilterOf(entry.sources, of_replica);
-  if (entry.sources.size() == 1) entry.sources.clear();
+  if (entry.sources.size() == 1) {
+    entry.file = entry.sources[0].file;
+    entry.sources.clear();
+  }
   return entry;
 }
 

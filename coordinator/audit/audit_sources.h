@@ -18,6 +18,7 @@ namespace driftwood::coordinator {
 struct SourceState {
   std::string source;
   std::string filter;
+  std::optional<ReportFile> file{};
   bool unkeyed = false;
   std::optional<uint64_t> records;
   std::optional<uint64_t> distinct;

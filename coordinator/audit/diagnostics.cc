@@ -62,10 +62,10 @@ std::vector<ExplainedReplica> ReplicasOf(const WalkedAudit& walked, const Report
   }
   for (size_t s = 0; s < walked.described.size(); ++s) {
     const std::string& url = walked.described[s].description.source;
-    const auto store = url.starts_with("csv:") || url.starts_with("tsv:")
-                           ? ExplainedReplica::Store::kCsv
-                       : url.starts_with("jsonl:") ? ExplainedReplica::Store::kJsonLines
-                                                   : ExplainedReplica::Store::kOther;
+    const auto store =
+        url.starts_with("csv:") || url.starts_with("tsv:")     ? ExplainedReplica::Store::kCsv
+        : url.starts_with("jsonl:") || url.starts_with("log:") ? ExplainedReplica::Store::kJsonLines
+                                                               : ExplainedReplica::Store::kOther;
     ExplainedReplica& replica = replicas[walked.sources.ReplicaOf(s)];
     replica.store = std::min(replica.store, store);
   }

@@ -100,6 +100,7 @@ int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
 int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
   DiffOptions options = given;
   NameStores(around.store_kinds, &options.stores);
+  NameDays(around.wall_clock(), &options.stores);
   DiffEnvironment environment = around;
   std::atomic<double> last_progress_line{environment.now_seconds()};
   environment.last_progress_line = &last_progress_line;

@@ -13,6 +13,7 @@
 #include "coordinator/diff/diff_plan.h"
 #include "coordinator/diff/diff_run.h"
 #include "coordinator/diff/progress.h"
+#include "coordinator/peer/store_name.h"
 #include "coordinator/report/datasets_report.h"
 #include "coordinator/report/output.h"
 #include "merkle/text/display.h"
@@ -120,6 +121,7 @@ class DiffConfigRun {
             return one.Matches(dataset.name);
           });
       if (!chosen) continue;
+      NameDays(environment_.started_at, &dataset.options.stores);
       TypeOver(&dataset.options);
       TakeWholeRun(run_, &dataset.options);
       datasets_.push_back(std::move(dataset));

@@ -29,6 +29,7 @@ A report for a program:
 constexpr std::string_view kUrls = R"(Each copy of the data is named by a URL:
 
     csv:PATH?key=a,b          also tsv:, jsonl: (driftwood help csv)
+    log:PATH?key=a&op=op      a log of events, folded (driftwood help log)
     sqlite:PATH?table=T       (driftwood help sqlite)
     lmdb:PATH?db=NAME         without ?db= the unnamed database
     postgresql://USER@HOST:PORT/DB?table=schema.name   (… help postgresql)
@@ -78,6 +79,16 @@ are unpacked, whatever their names.
 
 jsonl: has key=, columns= and encoding=.
 
+A file that comes each day, with {date} where the day stands in its path, also as
+{date:YYYYMMDD}, {date:DD.MM.YY} and the like:
+
+    date=latest               the newest that is there; or today, yesterday, or
+                              a day as 2026-11-28. One that is not there is an
+                              error, and so is the file before it under a new name
+    same-as-before=allow      also with the same bytes as the file before it
+
+    driftwood 'in/orders-{date}.csv.gz?date=today&key=id' 'shop.db?table=orders'
+
 Found in the file where its URL does not say it: the delimiter, which is the one
 of comma, semicolon, tab and | that the header has, or that of a line sep=;
 before it; the line ends; gzip and zstd; UTF-16 with a byte order mark. Of keys
@@ -90,6 +101,28 @@ the report.
 
 A CSV file has no types. Another copy that has them decides, or --types does
 (driftwood help types).
+)";
+
+constexpr std::string_view kLog =
+    R"(log:PATH?key=a,b&op=NAME is a log of events as JSON Lines. Of each key its last
+event counts, in the order of the file: what the log says is there now.
+
+    key=a,b                   by which columns an event knows its record
+    op=NAME                   the member that says what the event does; it is no
+                              column. Without op= each event holds a record
+    upserts=a,b  deletes=a,b  its words, in place of the usual ones, which are
+                              known in any letter case: upsert insert create
+                              update replace modify put set c i u r, and delete
+                              remove d
+    absent=null               a member that an event leaves out is NULL (else an
+                              error where the record before has it)
+    columns=, encoding=       as of jsonl: (driftwood help csv)
+
+An event holds the whole record, but for a deletion, which needs only the key.
+What else it has, such as its time, is left out by --ignore at,seq.
+
+    driftwood 'log:orders.events.jsonl?key=id&op=op' \
+              'postgresql://auditor@db1/shop?table=orders' --ignore at
 )";
 
 constexpr std::string_view kExec =
@@ -326,6 +359,7 @@ const std::vector<Topic>& Topics() {
       {"postgresql", "PostgreSQL: parameters, password, privileges", kPostgresql},
       {"mysql", "MariaDB and MySQL: the same", kMysql},
       {"sqlite", "SQLite databases", kSqlite},
+      {"log", "A log of events as a source", kLog},
       {"exec", "A program of yours as a source", kExec},
       {"http", "A system with a JSON API as a source", kHttp},
       {"types", "--types: how columns are read", kTypes},

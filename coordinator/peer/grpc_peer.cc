@@ -227,13 +227,15 @@ absl::StatusOr<DatasetDescription> GrpcPeer::Describe() {
   RETURN_IF_ERROR(Finished(stub_->Describe(call.context(), request, &reply), "describing"));
   const absl::Status described = CheckDescription(reply);
   if (!described.ok()) return absl::InternalError(described.message());
-  return proto::FromProto(reply);
+  ASSIGN_OR_RETURN(DatasetDescription description, proto::FromProto(reply));
+  file_sha256_ = description.dated_file ? description.dated_file->sha256 : "";
+  return description;
 }
 
 absl::StatusOr<PrepareResult> GrpcPeer::Prepare(const merkle::Agreement& agreement, bool force,
                                                 const ProgressCallback& on_progress) {
   const v1::PrepareRequest request =
-      proto::ToProto(PrepareRequest{options_.dataset, agreement, force});
+      proto::ToProto(PrepareRequest{options_.dataset, agreement, force, file_sha256_});
   Call call(this, std::nullopt);
   Watchdog watchdog(call.context(), options_.prepare_silence_max);
   const auto stream = stub_->Prepare(call.context(), request);
@@ -269,7 +271,7 @@ absl::StatusOr<PrepareResult> GrpcPeer::Prepare(const merkle::Agreement& agreeme
 absl::StatusOr<OpenedSnapshot> GrpcPeer::OpenSnapshot(const merkle::Agreement& agreement) {
   CloseSnapshot();
   const v1::OpenSnapshotRequest request =
-      proto::ToProto(SnapshotRequest{options_.dataset, agreement.Fingerprint()});
+      proto::ToProto(SnapshotRequest{options_.dataset, agreement.Fingerprint(), file_sha256_});
   v1::OpenSnapshotReply reply;
   Call call(this, options_.query_timeout);
   RETURN_IF_ERROR(
@@ -325,8 +327,8 @@ absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadUnfiltered(
 absl::StatusOr<std::vector<FoundRecord>> GrpcPeer::ReadInBatches(
     ReadWhat what, const std::vector<std::string>& rules, const merkle::Agreement& agreement,
     const std::vector<std::string>& keys, size_t keys_max) {
-  v1::ReadRecordsRequest ask =
-      proto::ToProto(ReadRequest{options_.dataset, agreement.Fingerprint(), {}, what, rules});
+  v1::ReadRecordsRequest ask = proto::ToProto(
+      ReadRequest{options_.dataset, agreement.Fingerprint(), {}, what, rules, file_sha256_});
   const size_t tag_bytes =
       what == ReadWhat::kTags ? kTagBytes * (agreement.schema.values.size() + rules.size()) : 0;
   std::vector<FoundRecord> records;
@@ -378,7 +380,7 @@ absl::Status GrpcPeer::ReadBatch(const v1::ReadRecordsRequest& request, size_t t
 absl::StatusOr<std::vector<AlikeKey>> GrpcPeer::FindAlike(const merkle::Agreement& agreement,
                                                           const std::vector<std::string>& keys) {
   const v1::FindAlikeRequest request =
-      proto::ToProto(AlikeRequest{options_.dataset, agreement.Fingerprint(), keys});
+      proto::ToProto(AlikeRequest{options_.dataset, agreement.Fingerprint(), keys, file_sha256_});
   Call call(this, options_.read_timeout);
   v1::FindAlikeReply reply;
   RETURN_IF_ERROR(

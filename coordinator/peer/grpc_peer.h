@@ -88,7 +88,8 @@ class GrpcPeer final : public Peer {
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<driftwood::v1::Agent::Stub> stub_;
   // Used by the one call at a time.
-  uint64_t snapshot_ = 0;  // 0: none
+  uint64_t snapshot_ = 0;    // 0: none
+  std::string file_sha256_;  // of the last description's dated_file; empty: it has none
   uint64_t calls_ = 0;
   uint64_t succeeded_ = 0;  // of them
 

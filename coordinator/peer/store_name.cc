@@ -10,8 +10,10 @@
 #include "merkle/text/names.h"
 #include "merkle/text/percent.h"
 #include "merkle/text/redaction.h"
+#include "proto/contract/day.h"
 #include "proto/contract/no_table.h"
 #include "proto/contract/standard_input.h"
+#include "proto/contract/store_url.h"
 
 namespace driftwood::coordinator {
 
@@ -173,6 +175,19 @@ void NameStores(const StoreKindsSource& kinds, std::vector<std::string>* stores)
     if (!known.ok()) return;
     absl::StatusOr<std::string> url = StoreUrlOf(store, *known);
     if (url.ok()) store = *std::move(url);
+  }
+}
+
+void NameDays(merkle::WallTime now, std::vector<std::string>* stores) {
+  const Day today = LocalDay(std::chrono::floor<std::chrono::seconds>(now));
+  for (std::string& store : *stores) {
+    if (store.find("{date") == std::string::npos) continue;
+    const absl::StatusOr<StoreUrl> url = StoreUrl::Parse(store);
+    if (!url.ok() || url->scheme == "agent" || url->IsServer()) continue;
+    const std::optional<std::string> date = url->Parameter("date");
+    if (date != "today" && date != "yesterday") continue;
+    const Day day = date == "today" ? today : DayBefore(today);
+    store = url->With("date", DayText(day)).ToString();
   }
 }
 

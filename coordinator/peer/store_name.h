@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "merkle/os/clock.h"
 #include "proto/contract/store_kind.h"
 
 namespace driftwood::coordinator {
@@ -28,5 +29,10 @@ absl::StatusOr<std::string> StoreUrlOf(const std::string& given, const StoreKind
 // Each of `stores` as a URL; one of which that can't be said stays as it is, and is for
 // ParseReplicaSpec() to refuse. Kinds are asked for only where something is no agent's.
 void NameStores(const StoreKindsSource& kinds, std::vector<std::string>* stores);
+
+// In the URLs of files that come each day, date=today and date=yesterday as the days that they are
+// at `now`: one comparison has one day, however long it takes and however many agents read for it.
+// A running agent's URL is its own matter.
+void NameDays(merkle::WallTime now, std::vector<std::string>* stores);
 
 }  // namespace driftwood::coordinator

@@ -428,7 +428,8 @@ std::string ColumnsLine(const Report& report) {
 std::string_view RowWord(const Report& report) {
   const bool records =
       std::all_of(report.replicas.begin(), report.replicas.end(), [](const ReportReplica& replica) {
-        return replica.source.starts_with("jsonl:") || replica.source.starts_with("lmdb:");
+        return replica.source.starts_with("jsonl:") || replica.source.starts_with("log:") ||
+               replica.source.starts_with("lmdb:");
       });
   return records ? "record" : "row";
 }

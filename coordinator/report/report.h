@@ -52,11 +52,19 @@ ReportKey MakeReportKey(std::string_view encoded, size_t key_columns);
 // The same over whatever `key` was, whose memory is used again.
 void SetReportKey(std::string_view encoded, size_t key_columns, ReportKey* key);
 
+// Which of the files that come each day was compared.
+struct ReportFile {
+  std::string day;  // "2026-11-28"
+  std::string path;
+  std::string sha256;  // of its bytes; hex
+};
+
 // One of several sources of a replica.
 struct ReportSource {
   std::string name;  // within the replica
   std::string source;
-  std::optional<uint64_t> records;  // absent: not known
+  std::optional<uint64_t> records;   // absent: not known
+  std::optional<ReportFile> file{};  // absent: it is no such file
 };
 
 struct ReportReplica {
@@ -69,6 +77,7 @@ struct ReportReplica {
   // Only its rows for which this holds were compared; of a database, only this part of it. Empty:
   // all.
   std::string filter{};
+  std::optional<ReportFile> file{};     // as ReportSource's; absent of several sources
   std::vector<ReportSource> sources{};  // if there are several; the rest is of all together
   // --stats only.
   double index_seconds = 0;

@@ -118,6 +118,10 @@ Json RecordJson(const Report& report, const ReportRecord& record) {
   return object;
 }
 
+Json FileJson(const ReportFile& file) {
+  return {{"day", file.day}, {"path", file.path}, {"sha256", file.sha256}};
+}
+
 Json ReplicasJson(const Report& report) {
   Json array = Json::array();
   for (const ReportReplica& replica : report.replicas) {
@@ -125,12 +129,14 @@ Json ReplicasJson(const Report& report) {
                    {"records", replica.records ? Json(*replica.records) : Json(nullptr)}};
     if (replica.distinct) object["distinct"] = *replica.distinct;
     object["source"] = replica.source;
+    if (replica.file) object["file"] = FileJson(*replica.file);
     if (!replica.filter.empty()) object["filter"] = replica.filter;
     for (const ReportSource& source : replica.sources) {
-      object["sources"].push_back(
-          {{"name", source.name},
-           {"records", source.records ? Json(*source.records) : Json(nullptr)},
-           {"source", source.source}});
+      Json entry = {{"name", source.name},
+                    {"records", source.records ? Json(*source.records) : Json(nullptr)},
+                    {"source", source.source}};
+      if (source.file) entry["file"] = FileJson(*source.file);
+      object["sources"].push_back(std::move(entry));
     }
     array.push_back(std::move(object));
   }

@@ -15,6 +15,12 @@ namespace driftwood::coordinator {
 
 namespace {
 
+std::optional<ReportFile> ReadFile(const JsonNode& entry) {
+  const auto file = entry.Find("file");
+  if (!file) return std::nullopt;
+  return ReportFile{(*file)["day"].Text(), (*file)["path"].Text(), (*file)["sha256"].Text()};
+}
+
 std::vector<merkle::Column> ReadColumnList(const JsonNode& list) {
   std::vector<merkle::Column> columns;
   for (const JsonNode& entry : list.Elements()) {
@@ -231,6 +237,7 @@ void ReportMembers::ReadReplicas(const JsonNode& document) {
     replica.records = CountOrNull(entry["records"]);
     if (const auto distinct = entry.Find("distinct")) replica.distinct = distinct->Count();
     replica.source = entry["source"].Text();
+    replica.file = ReadFile(entry);
     if (const auto filter = entry.Find("filter")) replica.filter = filter->Text();
     if (const auto sources = entry.Find("sources")) ReadSources(*sources, &replica);
     const bool twice = std::find(names_.begin(), names_.end(), replica.name) != names_.end();
@@ -253,6 +260,7 @@ void ReportMembers::ReadSources(const JsonNode& sources, ReportReplica* replica)
     source.name = entry["name"].Text();
     source.records = CountOrNull(entry["records"]);
     source.source = entry["source"].Text();
+    source.file = ReadFile(entry);
     if (!names.insert(source.name).second) entry["name"].Fail("the name of one source");
   }
   if (replica->sources.size() < 2) sources.Fail("a list of several sources");

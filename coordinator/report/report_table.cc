@@ -93,18 +93,27 @@ class TableWriter {
       }
       if (replica.unkeyed) line += "  (unkeyed)";
       RETURN_IF_ERROR(Line(line, /*indent=*/4));
+      if (replica.file) RETURN_IF_ERROR(Line("    " + FileText(*replica.file), /*indent=*/6));
       RETURN_IF_ERROR(Sources(replica));
     }
     return absl::OkStatus();
+  }
+
+  // As much of its hash as tells it from others; programs have all of it.
+  static std::string FileText(const ReportFile& file) {
+    constexpr size_t kHexDigits = 16;
+    return "file of " + EscapeForDisplay(file.day) + ": " + EscapeForDisplay(file.path) +
+           ", SHA-256 " + EscapeForDisplay(file.sha256.substr(0, kHexDigits)) + "…";
   }
 
   // Of a replica that has several, one below the other.
   absl::Status Sources(const ReportReplica& replica) {
     std::vector<TableRow> rows;
     for (const ReportSource& source : replica.sources) {
-      rows.push_back({"    " + EscapeForDisplay(source.name),
-                      source.records ? Rows(*source.records) : "not known",
-                      EscapeForDisplay(source.source)});
+      rows.push_back(
+          {"    " + EscapeForDisplay(source.name),
+           source.records ? Rows(*source.records) : "not known",
+           EscapeForDisplay(source.source) + (source.file ? ", " + FileText(*source.file) : "")});
     }
     return AsTable(rows, Widths(rows));
   }

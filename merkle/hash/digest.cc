@@ -229,6 +229,26 @@ void ColumnHasher::AppendTag(std::string_view record_key, std::string_view colum
   out->append(reinterpret_cast<const char*>(bytes), kBytes);
 }
 
+struct Sha256Hasher::State {
+  SHA256_CTX context;
+};
+
+Sha256Hasher::Sha256Hasher() : state_(std::make_unique<State>()) { SHA256_Init(&state_->context); }
+
+Sha256Hasher::~Sha256Hasher() = default;
+Sha256Hasher::Sha256Hasher(Sha256Hasher&&) noexcept = default;
+Sha256Hasher& Sha256Hasher::operator=(Sha256Hasher&&) noexcept = default;
+
+void Sha256Hasher::Add(std::string_view piece) {
+  SHA256_Update(&state_->context, piece.data(), piece.size());
+}
+
+std::string Sha256Hasher::Finish() {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256_Final(reinterpret_cast<unsigned char*>(digest.data()), &state_->context);
+  return digest;
+}
+
 std::string Sha256(std::string_view bytes) {
   // Not SHA256(): it looks up its own algorithm by name, which takes longer than a short text.
   SHA256_CTX context;

@@ -184,4 +184,21 @@ class ColumnHasher {
 // SHA-256 of `bytes`, for what is not a record (fingerprints, ids, versions). 32 bytes.
 std::string Sha256(std::string_view bytes);
 
+// The same of bytes that come piece by piece. One thread at a time.
+class Sha256Hasher {
+ public:
+  Sha256Hasher();
+  ~Sha256Hasher();
+  Sha256Hasher(Sha256Hasher&&) noexcept;
+  Sha256Hasher& operator=(Sha256Hasher&&) noexcept;
+
+  void Add(std::string_view piece);
+  // 32 bytes. After it the hasher is used up.
+  std::string Finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 }  // namespace driftwood::merkle

@@ -22,8 +22,8 @@ constexpr std::array<std::string_view, 7> kMayHoldAt = {"where",  "table", "key"
 constexpr std::array<std::string_view, 9> kTokens = {"token",      "credential", "credentials",
                                                      "apikey",     "api_key",    "accesskey",
                                                      "access_key", "privatekey", "private_key"};
-constexpr std::array<std::string_view, 8> kFileSchemes = {
-    "csv:", "tsv:", "jsonl:", "sqlite:", "lmdb:", "exec:", "http:", "unix:"};
+constexpr std::array<std::string_view, 9> kFileSchemes = {
+    "csv:", "tsv:", "jsonl:", "log:", "sqlite:", "lmdb:", "exec:", "http:", "unix:"};
 constexpr std::array<std::string_view, 4> kServerSchemes = {
     "postgresql:", "postgres:", "mysql:", "mariadb:"};
 

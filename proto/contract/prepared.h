@@ -16,7 +16,8 @@ namespace driftwood {
 struct PrepareRequest {
   std::string dataset;
   merkle::Agreement agreement;
-  bool force = false;  // rescan even if the kept index is proven current
+  bool force = false;         // rescan even if the kept index is proven current
+  std::string file_sha256{};  // DatedFile::sha256, as it was described; empty: there was none
 
   friend bool operator==(const PrepareRequest&, const PrepareRequest&) = default;
 };
@@ -59,7 +60,8 @@ struct PrepareUpdate {
 
 struct SnapshotRequest {
   std::string dataset;
-  std::string fingerprint;  // of the agreement that was prepared
+  std::string fingerprint;    // of the agreement that was prepared
+  std::string file_sha256{};  // PrepareRequest::file_sha256
 
   friend bool operator==(const SnapshotRequest&, const SnapshotRequest&) = default;
 };

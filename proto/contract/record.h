@@ -45,6 +45,7 @@ struct ReadRequest {
   std::vector<std::string> keys;
   ReadWhat what = ReadWhat::kDigests;
   std::vector<std::string> rules{};  // "column:rule"; kTags only
+  std::string file_sha256{};         // PrepareRequest::file_sha256
 
   friend bool operator==(const ReadRequest&, const ReadRequest&) = default;
 };
@@ -61,6 +62,7 @@ struct AlikeRequest {
   std::string dataset;
   std::string fingerprint;
   std::vector<std::string> keys;
+  std::string file_sha256{};  // PrepareRequest::file_sha256
 
   friend bool operator==(const AlikeRequest&, const AlikeRequest&) = default;
 };

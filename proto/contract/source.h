@@ -35,6 +35,18 @@ struct SourceColumn {
   friend bool operator==(const SourceColumn&, const SourceColumn&) = default;
 };
 
+// Which of the files that come each day it is.
+struct DatedFile {
+  std::string day;     // "2026-11-28"
+  std::string path;    // as its agent opens it
+  std::string sha256;  // of its bytes, as they lie there; hex
+
+  friend bool operator==(const DatedFile&, const DatedFile&) = default;
+};
+
+// Whether it may be one: a day that there is, 64 lower-case digits.
+bool IsDatedFile(const DatedFile& file);
+
 struct SourceDescription {
   std::string source;                 // for reports: the URL without any password
   std::vector<SourceColumn> columns;  // in the source's order
@@ -60,6 +72,8 @@ struct SourceDescription {
   // Equal for two descriptions if they are of one source, by whatever name, address or user it was
   // reached; nothing can be told from it. Empty: not known.
   std::string identity{};
+  // It is read until the source is described again. Absent: the source is no such file.
+  std::optional<DatedFile> dated_file{};
 
   friend bool operator==(const SourceDescription&, const SourceDescription&) = default;
 };

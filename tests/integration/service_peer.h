@@ -20,7 +20,11 @@ class ServicePeer final : public coordinator::Peer {
       : service_(service), dataset_(std::move(dataset)) {}
 
   absl::StatusOr<DatasetDescription> Describe() override {
-    return service_->Describe(dataset_, &control_);
+    auto described = service_->Describe(dataset_, &control_);
+    if (described.ok()) {
+      control_.file_sha256 = described->dated_file ? described->dated_file->sha256 : "";
+    }
+    return described;
   }
 
   absl::StatusOr<PrepareResult> Prepare(const merkle::Agreement& agreement, bool force,
@@ -29,7 +33,8 @@ class ServicePeer final : public coordinator::Peer {
   }
 
   absl::StatusOr<OpenedSnapshot> OpenSnapshot(const merkle::Agreement& agreement) override {
-    const auto opened = service_->OpenSnapshot(dataset_, agreement.Fingerprint());
+    const auto opened =
+        service_->OpenSnapshot(dataset_, agreement.Fingerprint(), control_.file_sha256);
     if (opened.ok()) snapshot_ = opened->id;
     return opened;
   }

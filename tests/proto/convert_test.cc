@@ -110,6 +110,9 @@ class Some {
     description.hides_columns = Bool();
     description.identity = Text();
     description.found_parameter = Text();
+    if (Bool()) {
+      description.dated_file = DatedFile{"2026-11-28", "/in/" + Text(), std::string(64, 'f')};
+    }
     description.encoding_version = static_cast<uint32_t>(Number());
     description.key_id = Bytes();
     description.keyed = Bool();
@@ -156,6 +159,7 @@ class Some {
   ReadRequest Read() {
     ReadRequest request{Text(), Bytes(), AllBytes(), static_cast<ReadWhat>(Below(5))};
     if (request.what == ReadWhat::kTags) request.rules = Texts();
+    request.file_sha256 = Text();
     return request;
   }
   TableList Tables() {
@@ -198,10 +202,22 @@ TEST(ConvertTest, DescriptionsRoundTrip) {
   }
 }
 
+TEST(ConvertTest, AFileOfNoDayIsNoDescription) {
+  Some some;
+  DatasetDescription description = some.Description();
+  const std::string hash(64, 'f');
+  for (const DatedFile& file :
+       {DatedFile{"2026-02-30", "a", hash}, DatedFile{"2026-11-28", "", hash},
+        DatedFile{"2026-11-28", "a", ""}, DatedFile{"2026-11-28", "a", std::string(64, 'x')}}) {
+    description.dated_file = file;
+    EXPECT_EQ(FromProto(ToProto(description).value()).status().code(), absl::StatusCode::kInternal);
+  }
+}
+
 TEST(ConvertTest, PreparingRoundTrips) {
   Some some;
   for (int round = 0; round < kRounds; ++round) {
-    const PrepareRequest request{some.Text(), some.Agreement(), some.Bool()};
+    const PrepareRequest request{some.Text(), some.Agreement(), some.Bool(), some.Text()};
     const auto back = FromProto(Sent(ToProto(request)));
     ASSERT_TRUE(back.ok()) << back.status();
     ASSERT_EQ(*back, request);
@@ -213,7 +229,7 @@ TEST(ConvertTest, PreparingRoundTrips) {
 TEST(ConvertTest, OpeningASnapshotRoundTrips) {
   Some some;
   for (int round = 0; round < kRounds; ++round) {
-    const SnapshotRequest request{some.Text(), some.Bytes()};
+    const SnapshotRequest request{some.Text(), some.Bytes(), some.Text()};
     ASSERT_EQ(FromProto(Sent(ToProto(request))), request);
     const OpenedSnapshot opened = some.Opened();
     const auto back = FromProto(Sent(ToProto(opened)));
@@ -229,7 +245,7 @@ TEST(ConvertTest, ReadingRecordsRoundTrips) {
     ASSERT_EQ(*FromProto(Sent(ToProto(request))), request);
     const FoundRecord record = some.Record();
     ASSERT_EQ(*FromProto(Sent(ToProto(record))), record);
-    const AlikeRequest alike{some.Text(), some.Bytes(), some.AllBytes()};
+    const AlikeRequest alike{some.Text(), some.Bytes(), some.AllBytes(), some.Text()};
     ASSERT_EQ(FromProto(Sent(ToProto(alike))), alike);
     const AlikeKey found{some.Bytes(), some.Bytes()};
     ASSERT_EQ(FromProto(Sent(ToProto(found))), found);
@@ -331,13 +347,13 @@ TEST(ConvertTest, EveryFieldOfEveryMessageIsConverted) {
   see(ToProto(SomeAgreement()));
   for (int round = 0; round < kRounds; ++round) {
     see(*ToProto(some.Description()));
-    see(ToProto(PrepareRequest{"d", some.Agreement(), true}));
+    see(ToProto(PrepareRequest{"d", some.Agreement(), true, "s"}));
     see(ToProto(some.Update()));
-    see(ToProto(SnapshotRequest{"d", "f"}));
+    see(ToProto(SnapshotRequest{"d", "f", "s"}));
     see(ToProto(some.Opened()));
     see(ToProto(some.Read()));
     see(ToProto(some.Record()));
-    see(ToProto(AlikeRequest{"d", "f", {"k"}}));
+    see(ToProto(AlikeRequest{"d", "f", {"k"}, "s"}));
     see(ToProto(AlikeKey{"k", "h"}));
     const auto parts = ToProto(some.Tables());
     ASSERT_TRUE(parts.ok());

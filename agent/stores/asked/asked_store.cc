@@ -32,8 +32,8 @@ struct Asked {
   bool is_csv = false;
   std::atomic<bool> is_used = false;  // by a scan
   std::string not_one_state;          // AskedText
+  std::string filter;                 // so too
   std::map<std::string, merkle::ValueType> types;
-  std::string filter;  // so too
 };
 
 void SetList(const std::string& name, const std::vector<std::string>& items, StoreUrl* url) {
@@ -171,8 +171,8 @@ class AskedStore final : public Store {
     auto asked = std::make_shared<Asked>();
     asked->is_csv = text.is_csv;
     asked->not_one_state = text.not_one_state;
-    asked->types = std::move(text.types);
     asked->filter = text.filter;
+    asked->types = std::move(text.types);
     auto spooled = std::make_shared<SpooledText>();
     spooled->spool = std::move(text.spool);
     spooled->not_one_state = std::move(text.not_one_state);

@@ -32,9 +32,9 @@ struct AskedText {
   // URL says.
   std::vector<std::string> key{};
   std::vector<std::string> columns{};
+  std::string filter{};  // what is left out of all that it has, for people
   // Of columns, as the source declares them; the others have what their values show.
   std::map<std::string, merkle::ValueType> types{};
-  std::string filter{};  // what is left out of all that it has, for people
 };
 
 class AskedSource {

@@ -32,11 +32,11 @@ struct HttpDescription {
   std::string base;  // without a slash at its end
   std::vector<std::string> key;
   std::vector<std::pair<std::string, JsonPointer>> columns;  // empty: each member is one
-  std::map<std::string, merkle::ValueType> types;            // of those that say it
   // Members by which a record counts as deleted, or as moved, unless they are null, false, 0 or "".
   std::optional<JsonPointer> deleted;
   std::optional<JsonPointer> moved;
   std::string filter;  // what they leave out, for people; empty: nothing
+  std::map<std::string, merkle::ValueType> types;  // of those that say it
 
   std::string list_path;
   HttpParameters list_parameters;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <span>
 #include <utility>
 
 #include "agent/source/messages.h"
+#include "agent/stores/jsonl/json_lines.h"
 #include "agent/stores/jsonl/json_parser.h"
 #include "merkle/status_macros.h"
 
@@ -17,8 +17,6 @@ using Kind = SourceValue::Kind;
 
 static_assert(JsonLine::kPadding <= kChunkPadding);
 constexpr std::string_view kMark = "\xEF\xBB\xBF";  // UTF-8's byte order mark
-// More members than that are data in the place of names.
-constexpr size_t kColumnsMax = 10'000;
 
 enum KindBit : uint8_t { kText = 1, kBool = 2, kInteger = 4, kOtherNumber = 8, kNested = 16 };
 
@@ -74,47 +72,7 @@ SourceColumn DescribeColumn(const std::string& name, uint8_t kinds) {
   }
 }
 
-RecordError ErrorAt(const Chunk& chunk, const char* at, std::string message) {
-  return {chunk.offset + static_cast<uint64_t>(at - chunk.begin()), std::move(message)};
-}
-
-RecordError TwiceError(const Chunk& chunk, const JsonLine& line) {
-  return ErrorAt(chunk, line.name_position(),
-                 "member " + Printable(line.name(), 64) + " is there twice; keep one");
-}
-
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-uint64_t OffsetOf(const Chunk& chunk, const char* at) {
-  return chunk.offset + static_cast<uint64_t>(at - chunk.begin());
-}
-
-// One object: `member(line)` takes each member and returns the error that it is, if any.
-template <typename Member>
-std::optional<RecordError> TakeMembers(const Chunk& chunk, JsonLine& line, const Member& member) {
-  while (line.Next()) {
-    std::optional<RecordError> error = member(line);
-    if (error) return error;
-  }
-  if (line.error() == nullptr) return std::nullopt;
-  return ErrorAt(chunk, line.error_position(), line.error());
-}
-
-template <typename Member, typename Record>
-std::optional<RecordError> ForEachLine(const Chunk& chunk, const Member& member,
-                                       const Record& record) {
-  char* begin = chunk.begin();
-  while (begin < chunk.end()) {
-    const auto left = static_cast<size_t>(chunk.end() - begin);
-    auto* const newline = static_cast<char*>(std::memchr(begin, '\n', left));
-    JsonLine line(begin, newline);
-    std::optional<RecordError> error = TakeMembers(chunk, line, member);
-    if (error) return error;
-    if (!line.blank() && !record(OffsetOf(chunk, begin))) return std::nullopt;
-    begin = newline + 1;
-  }
-  return std::nullopt;
-}
 
 // A chunk has whole elements, all but the array's last one with the comma behind it.
 template <typename Member, typename Record>
@@ -188,22 +146,6 @@ std::unique_ptr<RecordEnds> EndsOf(const JsonLayout& layout) {
 }
 
 }  // namespace
-
-ColumnNames::ColumnNames(const std::vector<std::string>& names) {
-  for (const std::string& name : names) Add(name);
-}
-
-size_t ColumnNames::Find(std::string_view name, size_t guess) const {
-  if (guess < names_.size() && names_[guess] == name) return guess;
-  const auto found = places_.find(name);
-  return found == places_.end() ? kNone : found->second;
-}
-
-size_t ColumnNames::Add(std::string_view name) {
-  const auto [place, added] = places_.emplace(std::string(name), names_.size());
-  if (added) names_.emplace_back(name);
-  return place->second;
-}
 
 absl::StatusOr<JsonLayout> ReadJsonLayout(const ByteSource& source, const std::string& name) {
   JsonLayout layout;
@@ -307,34 +249,19 @@ std::unique_ptr<RecordEnds> JsonlSurvey::NewRecordEnds() const { return EndsOf(l
 
 ChunkDecoder::Result JsonlSurvey::Decode(Chunk& chunk, RowSink& sink) const {
   Seen& seen = *seen_;
-  std::vector<uint64_t> seen_in(seen.columns.size(), 0);
-  uint64_t record_number = 1;
-  size_t guess = 0;
+  MemberColumns columns(&seen.columns);
   const auto member = [&](const JsonLine& line) -> std::optional<RecordError> {
-    size_t column = seen.columns.Find(line.name(), guess);
-    if (column == ColumnNames::kNone) {
-      if (line.name().empty())
-        return ErrorAt(chunk, line.name_position(), "a member without a name; give it one");
-      if (seen.columns.size() == kColumnsMax)
-        return ErrorAt(chunk, line.name_position(),
-                       "more than " + std::to_string(kColumnsMax) +
-                           " different members; if their names are data, put them into a member "
-                           "of their own");
-      column = seen.columns.Add(line.name());
-      seen.kinds.push_back(0);
-      seen_in.push_back(0);
-    }
-    if (seen_in[column] == record_number) return TwiceError(chunk, line);
-    seen_in[column] = record_number;
-    guess = column + 1;
+    size_t column = 0;
+    std::optional<RecordError> error = columns.Take(chunk, line, &column);
+    if (error) return error;
+    if (seen.kinds.size() <= column) seen.kinds.resize(column + 1, 0);
     seen.kinds[column] = static_cast<uint8_t>(seen.kinds[column] | KindBitOf(line.value()));
     return std::nullopt;
   };
   Result result;
   result.error = ForEachObject(chunk, layout_, member, [&](uint64_t origin) {
     result.sink = sink.Row({}, origin);
-    ++record_number;
-    guess = 0;
+    columns.NextObject();
     return result.sink.ok();
   });
   return result;

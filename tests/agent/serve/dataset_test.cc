@@ -185,5 +185,45 @@ TEST_F(DatasetTest, WhileARebuildFailsAContradictedIndexIsNotServed) {
   EXPECT_TRUE(Servable().ok());
 }
 
+// Two comparisons of the files that come each day, of which the second begins while the first runs.
+TEST_F(DatasetTest, NoComparisonReadsAnotherDaysFileThanItDescribed) {
+  const auto describe = [&](const std::string& day, char digit) {
+    source_->dated_file = DatedFile{day, day + ".csv", std::string(64, digit)};
+    EXPECT_TRUE(dataset_->Describe(&control_).ok());
+  };
+  const std::string fingerprint = agreement_.Fingerprint();
+  const std::vector<std::string> keys = {ScriptedKey(7)};
+  CallControl other;
+  other.file_sha256 = std::string(64, 'b');
+  control_.file_sha256 = std::string(64, 'a');
+  describe("2026-11-27", 'a');
+  ASSERT_TRUE(Prepare().ok());
+  ASSERT_TRUE(Servable().ok());
+  ASSERT_TRUE(dataset_->CheckFile(control_.file_sha256).ok());
+  ASSERT_TRUE(dataset_->Read(fingerprint, keys, false, &control_).ok());
+  EXPECT_TRUE(absl::IsAborted(dataset_->Read(fingerprint, keys, false, &other).status()));
+
+  describe("2026-11-28", 'b');
+  EXPECT_FALSE(Servable().ok());
+  for (const bool prepared : {false, true}) {
+    if (prepared) {
+      ASSERT_TRUE(dataset_->Prepare(agreement_, false, &other).ok());
+    }
+    EXPECT_TRUE(absl::IsAborted(dataset_->CheckFile(control_.file_sha256)));
+    EXPECT_TRUE(absl::IsAborted(Prepare().status()));
+    EXPECT_TRUE(absl::IsAborted(dataset_->Read(fingerprint, keys, false, &control_).status()));
+    EXPECT_TRUE(absl::IsAborted(dataset_->Read(fingerprint, keys, true, &control_).status()));
+    EXPECT_TRUE(absl::IsAborted(dataset_->ReadTagged(fingerprint, keys, {}, &control_).status()));
+    EXPECT_TRUE(absl::IsAborted(dataset_->ReadUnfiltered(fingerprint, keys, &control_).status()));
+    EXPECT_TRUE(absl::IsAborted(dataset_->ReadIndexed(fingerprint, keys, &control_).status()));
+    EXPECT_TRUE(absl::IsAborted(dataset_->FindAlike(fingerprint, keys, &control_).status()));
+  }
+  EXPECT_TRUE(dataset_->Read(fingerprint, keys, false, &other).ok());
+  EXPECT_TRUE(dataset_->ReadIndexed(fingerprint, keys, &other).ok());
+  // Who knows nothing of such files is not served with one.
+  CallControl unknowing;
+  EXPECT_TRUE(absl::IsAborted(dataset_->Prepare(agreement_, false, &unknowing).status()));
+}
+
 }  // namespace
 }  // namespace driftwood::agent

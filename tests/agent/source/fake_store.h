@@ -152,6 +152,8 @@ class FakeStore final : public Store {
   }
   void ShareRetries(std::shared_ptr<Retries> shared) override { retries = std::move(shared); }
   std::shared_ptr<Retries> retries;
+  void TellKeysApart(KeyEncoders encoders_told) override { encoders = std::move(encoders_told); }
+  KeyEncoders encoders;
   absl::StatusOr<std::unique_ptr<LoadMeter>> MeasureLoad(LoadParts) override {
     if (!plan.load) return absl::UnimplementedError("no server");
     return std::unique_ptr<LoadMeter>(std::make_unique<FakeMeter>(&plan));

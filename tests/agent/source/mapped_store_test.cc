@@ -85,6 +85,39 @@ TEST(MappedStoreTest, LocalTimesBecomeInstantsAndWhatIsNoneStays) {
 }
 
 // The same bytes of the source are other records under another mapping.
+// Shows the values that it is given.
+class ShowingEncoder final : public KeyEncoder {
+ public:
+  absl::StatusOr<std::string_view> Encode(std::span<const SourceValue> key) override {
+    shown_.clear();
+    for (const SourceValue& value : key) shown_ += ShowValue(value) + ";";
+    return shown_;
+  }
+
+ private:
+  std::string shown_;
+};
+
+TEST(MappedStoreTest, KeysAreToldApartAsTheComparisonSeesThem) {
+  auto fake = std::make_unique<FakeStore>(std::vector<FakeRow>());
+  const FakeStore& inner = *fake;
+  const auto store =
+      MapColumns(std::move(fake), ParseColumnMapping(Url("rename=id=a&zone=value=UTC%2B2")).value(),
+                 "the url");
+  std::vector<std::string> asked;
+  store->TellKeysApart([&](const std::vector<std::string>& columns) {
+    asked = columns;
+    return std::make_unique<ShowingEncoder>();
+  });
+  const std::unique_ptr<KeyEncoder> encoder = inner.encoders({"value", "id"}).value();
+  EXPECT_THAT(asked, ElementsAre("value", "a"));
+  const std::vector<SourceValue> key = {SourceValue::Text("2026-01-01 00:00:00"),
+                                        SourceValue::Text("2026-01-01 00:00:00")};
+  EXPECT_EQ(*encoder->Encode(key), "timestamptz 2025-12-31 22:00:00Z;text 2026-01-01 00:00:00;");
+  EXPECT_EQ(*inner.encoders({"id"}).value()->Encode(std::span(key).first(1)),
+            "text 2026-01-01 00:00:00;");
+}
+
 TEST(MappedStoreTest, AProofHoldsUnderItsOwnMappingOnly) {
   const std::vector<std::string> mappings = {
       "rename=id=a", "rename=id=b",    "rename=id=a,value=b", "rename=value=a",

@@ -48,6 +48,7 @@ class ScriptedSource {
   std::string source = "scripted:rows";
   std::string note_column = "note";  // what Describe() calls it
   std::vector<std::string> key = {"id"};
+  std::optional<DatedFile> dated_file;
   absl::Status describe_error;  // of Describe()
   absl::Status scan_error;      // comes in place of the end of data
   absl::Status begin_error;     // comes in place of a scan's first rows
@@ -139,6 +140,7 @@ class ScriptedStore final : public Store {
         {"id", TypeKnowledge::kTyped, merkle::ColumnType::kInteger, "INT"},
         {source_->note_column, TypeKnowledge::kTextual, merkle::ColumnType::kText, ""}};
     description.key = source_->key;
+    description.dated_file = source_->dated_file;
     description.records_estimate = 7;
     description.warnings = {"it is scripted"};
     return description;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/index/compare_under.h"
 #include "agent/index/indexer.h"
 #include "agent/index/read_records.h"
 #include "agent/source/for_each_row.h"
@@ -71,6 +72,21 @@ std::string WriteJsonl(const std::filesystem::path& folder) {
          "?key=id";
 }
 
+// Events that come to the same: what was there before is of other types and columns.
+std::string WriteLog(const std::filesystem::path& folder) {
+  WriteJsonl(folder);
+  std::ifstream file(folder / "t.jsonl");
+  std::string log =
+      "{\"op\":\"c\",\"id\":3,\"name\":4,\"price\":\"5\",\"at\":6,\"active\":7,\"note\":8}\n"
+      "{\"op\":\"c\",\"id\":5,\"gone\":true}\n"
+      "{\"op\":\"c\",\"id\":\"x\",\"more\":1}\n";
+  for (std::string line; std::getline(file, line);) {
+    log += "{\"op\":\"upsert\"," + line.substr(1) + "\n";
+  }
+  log += "{\"op\":\"d\",\"id\":\"x\"}\n{\"op\":\"d\",\"id\":5}\n";
+  return "log:" + WriteFile(folder / "t.log", log) + "?key=id&op=op";
+}
+
 std::string WriteSqlite(const std::filesystem::path& folder) {
   const std::string path = (folder / "t.db").string();
   sqlite3* database = nullptr;
@@ -121,7 +137,9 @@ class StoreContractTest : public ::testing::TestWithParam<Format> {
     }
   }
   static std::unique_ptr<Store> Open(const Format& format, const std::filesystem::path& folder) {
-    return OpenStore(StoreUrl::Parse(format.write(folder)).value()).value();
+    std::unique_ptr<Store> store = OpenStore(StoreUrl::Parse(format.write(folder)).value()).value();
+    CompareUnder(Agreement(), store.get());
+    return store;
   }
   static merkle::Agreement Agreement() {
     merkle::Agreement agreement;
@@ -216,9 +234,9 @@ TEST_P(StoreContractTest, AScanThatCanBeginAtARowHasTheSameRowsInACircle) {
     OriginRows circle = rows;
     std::rotate(circle.begin(), circle.begin() + static_cast<ptrdiff_t>(i), circle.end());
     const auto found = scan_from(rows[i].second);
-    const bool is_file = std::string_view(GetParam().name) == "Csv" ||
-                         std::string_view(GetParam().name) == "Tsv" ||
-                         std::string_view(GetParam().name) == "Jsonl";
+    const bool is_file =
+        std::string_view(GetParam().name) == "Csv" || std::string_view(GetParam().name) == "Tsv" ||
+        std::string_view(GetParam().name) == "Jsonl" || std::string_view(GetParam().name) == "Log";
     EXPECT_EQ(found, is_file ? circle : OriginRows());
   }
 }
@@ -249,7 +267,7 @@ TEST_P(StoreContractTest, ABatchAfterTheEndIsStillTheEnd) {
 
 INSTANTIATE_TEST_SUITE_P(Stores, StoreContractTest,
                          ::testing::Values(Format{"Csv", WriteCsv}, Format{"Tsv", WriteTsv},
-                                           Format{"Jsonl", WriteJsonl},
+                                           Format{"Jsonl", WriteJsonl}, Format{"Log", WriteLog},
                                            Format{"Program", WriteProgram},
                                            Format{"Sqlite", WriteSqlite},
                                            Format{"Mariadb", WriteMariadb}),
@@ -259,7 +277,7 @@ TEST(OpenStoreTest, AnUnknownSchemeIsRefusedWithTheKnownOnes) {
   const auto store = OpenStore({"parquet", "x", {}});
   EXPECT_EQ(store.status().code(), absl::StatusCode::kInvalidArgument);
   for (const char* scheme :
-       {"csv", "tsv", "jsonl", "sqlite", "lmdb", "exec", "postgresql", "mysql"}) {
+       {"csv", "tsv", "jsonl", "log", "sqlite", "lmdb", "exec", "postgresql", "mysql"}) {
     EXPECT_NE(store.status().message().find(scheme), absl::string_view::npos) << scheme;
   }
 }

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "coordinator/peer/connector.h"
+#include "proto/contract/day.h"
 #include "tests/coordinator/peer/fake_store_kinds.h"
 #include "tests/testing/temp_dir.h"
 
@@ -77,6 +78,27 @@ TEST_F(StoreNameTest, WhatIsNeitherIsLeftToBeRefused) {
   for (const char* word : {"nonsense", "cvs:a.csv", "user:secret@host/x.csv", ""}) {
     EXPECT_EQ(Url(word), word);
   }
+}
+
+TEST(NameDaysTest, TodayIsTheDayOnWhichTheComparisonBegan) {
+  const Day day = *ParseDay("2026-12-01");
+  // Noon, in whatever zone.
+  merkle::WallTime now = std::chrono::sys_days(day) + std::chrono::hours(12);
+  while (LocalDay(std::chrono::floor<std::chrono::seconds>(now)) != day) {
+    now += std::chrono::hours(1);
+  }
+  std::vector<std::string> stores = {"csv:a-{date}.csv?date=today&key=id",
+                                     "jsonl:in/{date:YYYYMMDD}.jsonl?date=yesterday",
+                                     "csv:a-{date}.csv?date=latest",
+                                     "csv:a-{date}.csv?date=2026-11-01",
+                                     "csv:a.csv?date=today",
+                                     "agent:h:1/a-{date}?date=today"};
+  NameDays(now, &stores);
+  EXPECT_THAT(stores, ::testing::ElementsAre(
+                          "csv:a-{date}.csv?date=2026-12-01&key=id",
+                          "jsonl:in/{date:YYYYMMDD}.jsonl?date=2026-11-30",
+                          "csv:a-{date}.csv?date=latest", "csv:a-{date}.csv?date=2026-11-01",
+                          "csv:a.csv?date=today", "agent:h:1/a-{date}?date=today"));
 }
 
 }  // namespace

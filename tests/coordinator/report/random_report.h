@@ -176,13 +176,20 @@ class RandomReport {
     if (Below(4) > 0) replica.unparsed = Below(3);
     replica.unkeyed = Below(4) == 0;
     replica.filter = Below(4) == 0 ? Text() : "";
+    replica.file = File();
     for (size_t s = Below(3) == 0 ? 2 + Below(3) : 0; s > 0; --s) {
       ReportSource& source = replica.sources.emplace_back();
       source.name = "s" + std::to_string(s);
       source.source = Text();
       if (Below(4) > 0) source.records = Count();
+      source.file = File();
     }
     return replica;
+  }
+
+  std::optional<ReportFile> File() {
+    if (Below(4) > 0) return std::nullopt;
+    return ReportFile{"2026-11-28", Text(), std::string(64, 'c')};
   }
 
   ReportOrigin Origin() {

@@ -89,6 +89,20 @@ TEST(ReportTableTest, InAFileASentenceIsOneLine) {
                                "1 only in left, 1 only in right\n"));
 }
 
+TEST(ReportTableTest, TheFileOfADayStandsBelowItsReplica) {
+  Report report = Orders();
+  const ReportFile file{"2026-11-28", "/in/a-2026-11-28.csv", std::string(64, 'c')};
+  report.replicas[0].file = file;
+  EXPECT_THAT(Render(report, ReportFormat::kTable, 100),
+              HasSubstr("  left   500 rows  csv:/data/orders.csv?key=id\n"
+                        "    file of 2026-11-28: /in/a-2026-11-28.csv, SHA-256 cccccccccccccccc…\n"
+                        "  right  500 rows  "));
+  report = Sharded();
+  report.replicas[1].sources[0].file = file;
+  EXPECT_THAT(Render(report, ReportFormat::kTable, 200),
+              HasSubstr("csv:/data/a.csv, file of 2026-11-28: /in/a-2026-11-28.csv, SHA-256 cccc"));
+}
+
 TEST(ReportTableTest, ThreeDifferencesTakeADozenLines) {
   EXPECT_EQ(Render(Orders(), ReportFormat::kTable, 100),
             "DIVERGENT: 3 of 501 rows differ between left and right: 1 changed, 1 only in left, 1 "

@@ -31,6 +31,18 @@ TEST(DigestTest, ARecordsDigestIsSha256OverKeyBlockFramedKeyAndValue) {
   }
 }
 
+TEST(DigestTest, PiecesHashAsTheWholeThatTheyMakeUp) {
+  const std::string bytes(5000, 'v');
+  for (const size_t piece : {1u, 63u, 64u, 65u, 4999u, 5000u}) {
+    Sha256Hasher hasher;
+    for (size_t at = 0; at < bytes.size(); at += piece) {
+      hasher.Add(std::string_view(bytes).substr(at, piece));
+    }
+    EXPECT_EQ(hasher.Finish(), Sha256(bytes)) << piece;
+  }
+  EXPECT_EQ(Sha256Hasher().Finish(), Sha256(""));
+}
+
 // Every length about the ends of blocks and the length from which on records are hashed in pieces.
 TEST(DigestTest, RecordsOfEveryLengthAreHashedAlike) {
   const DigestKey key = CountingKey();

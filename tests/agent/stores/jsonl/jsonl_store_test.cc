@@ -1,4 +1,4 @@
-// Covers jsonl_decoder.cc too.
+// Covers column_names.cc, json_lines.cc and jsonl_decoder.cc too.
 #include "agent/stores/jsonl/jsonl_store.h"
 
 #include <filesystem>
