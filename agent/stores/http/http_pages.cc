@@ -199,9 +199,9 @@ absl::Status HttpPages::ReadPage() {
   if (records == nullptr || records->kind != JsonTree::Kind::kArray) {
     return Wrong("there is no list where `records` says that the records are");
   }
-  RETURN_IF_ERROR(TakeTotal(*page));
-  listed_ += records->elements.size();
   const bool is_empty = records->elements.empty();
+  RETURN_IF_ERROR(TakeTotal(*page, is_empty));
+  listed_ += records->elements.size();
   const bool by_number =
       description_.paging == HttpPaging::kPage || description_.paging == HttpPaging::kOffset;
   std::string next;
@@ -215,7 +215,7 @@ absl::Status HttpPages::ReadPage() {
   return url_.empty() ? CheckTotal() : absl::OkStatus();
 }
 
-absl::Status HttpPages::TakeTotal(const JsonTree& page) {
+absl::Status HttpPages::TakeTotal(const JsonTree& page, bool is_empty) {
   if (!description_.total) return absl::OkStatus();
   const JsonTree* const total = description_.total->In(page);
   uint64_t count = 0;
@@ -227,6 +227,9 @@ absl::Status HttpPages::TakeTotal(const JsonTree& page) {
   if (error != std::errc() || rest != end) {
     return Wrong("the total is " + Printable(total->text, 64));
   }
+  // Who counts along with the page's records has nothing to count on an empty one. What was read
+  // has to fit the other pages' total then.
+  if (is_empty && count == 0 && total_) return absl::OkStatus();
   if (total_.value_or(count) == count) {
     total_ = count;
     return absl::OkStatus();
