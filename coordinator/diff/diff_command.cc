@@ -100,11 +100,11 @@ int RunDiffOfOne(ReportFormat format, const DiffOptions& options,
 int RunDiff(const DiffOptions& given, const DiffEnvironment& around) {
   DiffOptions options = given;
   NameStores(around.store_kinds, &options.stores);
-  NameDays(around.wall_clock(), &options.stores);
   DiffEnvironment environment = around;
   std::atomic<double> last_progress_line{environment.now_seconds()};
   environment.last_progress_line = &last_progress_line;
   environment.started_at = environment.wall_clock();
+  NameDays(environment.started_at, &options.stores);
   std::atomic<const Progress*> progress_seen{nullptr};
   environment.progress_seen = &progress_seen;
   const std::optional<ReportFormat> format = ReportFormatFromName(options.format);

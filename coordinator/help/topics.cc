@@ -79,12 +79,12 @@ are unpacked, whatever their names.
 
 jsonl: has key=, columns= and encoding=.
 
-A file that comes each day, with {date} where the day stands in its path, also as
-{date:YYYYMMDD}, {date:DD.MM.YY} and the like:
+A file that comes each day (log: too), with {date} where the day stands in its
+path, or {date:YYYYMMDD}, {date:DD.MM.YY} and the like:
 
     date=latest               the newest that is there; or today, yesterday, or
                               a day as 2026-11-28. One that is not there is an
-                              error, and so is the file before it under a new name
+                              error, as is the file before it under a new name
     same-as-before=allow      also with the same bytes as the file before it
 
     driftwood 'in/orders-{date}.csv.gz?date=today&key=id' 'shop.db?table=orders'

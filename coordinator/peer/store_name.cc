@@ -153,8 +153,10 @@ absl::StatusOr<std::string> StoreUrlOf(const std::string& given, const StoreKind
     return TwoReadings(given, whole.ok() ? *whole : same_kind, other);
   }
   if (Exists(path) || IsStandardInput(path)) return UrlOfFile(path, given.substr(query), kinds);
-  // No file: one that is mistyped, if its name says a kind. What has a colon may be a mistyped URL.
-  if (!has_scheme && SchemesOf(path, kinds).size() == 1) {
+  // No file: one that is mistyped, or of a day, if its name says a kind. What has a colon may be a
+  // mistyped URL, but for "in/orders-{date:YYYYMMDD}.csv".
+  const bool may_be_url = has_scheme && scheme.find_first_of("/{") == std::string::npos;
+  if (!may_be_url && SchemesOf(path, kinds).size() == 1) {
     return UrlOfFile(path, given.substr(query), kinds);
   }
   return given;

@@ -108,6 +108,7 @@ class Some {
     description.always_keyed = Bool();
     description.filter = Text();
     description.hides_columns = Bool();
+    description.tells_presence = Bool();
     description.identity = Text();
     description.found_parameter = Text();
     if (Bool()) {
@@ -175,7 +176,14 @@ class Some {
     list.identity = Text();
     return list;
   }
-  FoundRecord Record() { return {Bytes(), Digest(), Bytes(), Bool(), Number(), Bytes(), Bytes()}; }
+  FoundRecord Record() {
+    if (Bool()) return {Bytes(), Digest(), Bytes(), Bool(), Number(), Bytes(), Bytes()};
+    FoundRecord missing;
+    missing.key = Bytes();
+    missing.presence = static_cast<Presence>(1 + Below(6));
+    missing.why = "it is so";
+    return missing;
+  }
 
  private:
   const testing::Seed seed_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -90,6 +91,11 @@ class DatedStore final : public Store {
     if (file_ != nullptr) file_->store->StopWith(stop_);
   }
 
+  void TellKeysApart(KeyEncoders encoders) override {
+    encoders_ = std::move(encoders);
+    if (file_ != nullptr) file_->store->TellKeysApart(encoders_);
+  }
+
   absl::StatusOr<SourceDescription> Describe() override {
     ASSIGN_OR_RETURN(const auto chosen, Choose());
     const auto& [day, path] = chosen;
@@ -112,10 +118,21 @@ class DatedStore final : public Store {
   absl::StatusOr<std::unique_ptr<Scan>> StartScan(
       const std::vector<std::string>& columns) override {
     if (file_ == nullptr) RETURN_IF_ERROR(Describe().status());
-    ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, file_->store->StartScan(columns));
-    // From now on the scan sees each change by itself.
-    RETURN_IF_ERROR(CheckIsUnchanged(*file_));
-    return std::make_unique<DatedScan>(file_, std::move(scan));
+    return OfFile(file_->store->StartScan(columns));
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> Lookup(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    if (file_ == nullptr) RETURN_IF_ERROR(Describe().status());
+    return OfFile(file_->store->Lookup(columns, key, keys));
+  }
+
+  absl::StatusOr<std::unique_ptr<Scan>> LookupAlike(
+      const std::vector<std::string>& columns, const std::vector<std::string>& key,
+      std::span<const std::vector<SourceValue>> keys) override {
+    if (file_ == nullptr) RETURN_IF_ERROR(Describe().status());
+    return OfFile(file_->store->LookupAlike(columns, key, keys));
   }
 
   absl::StatusOr<bool> IsUnchanged(std::string_view position) override {
@@ -132,6 +149,13 @@ class DatedStore final : public Store {
   }
 
  private:
+  // A scan that has begun sees each change from then on by itself.
+  absl::StatusOr<std::unique_ptr<Scan>> OfFile(absl::StatusOr<std::unique_ptr<Scan>> begun) const {
+    ASSIGN_OR_RETURN(std::unique_ptr<Scan> scan, std::move(begun));
+    RETURN_IF_ERROR(CheckIsUnchanged(*file_));
+    return std::make_unique<DatedScan>(file_, std::move(scan));
+  }
+
   Day DayBy(std::string_view date) const {
     const Day today = LocalDay(std::chrono::floor<seconds>(
         std::chrono::sys_time<nanoseconds>(nanoseconds(options_.clock()))));
@@ -219,6 +243,7 @@ class DatedStore final : public Store {
     url.path = path;
     ASSIGN_OR_RETURN(file->store, open_(url));
     file->store->StopWith(stop_);
+    if (encoders_) file->store->TellKeysApart(encoders_);
     return file;
   }
 
@@ -281,6 +306,7 @@ class DatedStore final : public Store {
   const std::string date_;
   const bool allows_same_;
   std::stop_token stop_;
+  KeyEncoders encoders_;
   std::shared_ptr<FileOfDay> file_;  // of the last Describe()
 };
 

@@ -74,6 +74,12 @@ TEST_F(StoreNameTest, WhatHasTwoReadingsOrNoneIsRefused) {
   EXPECT_THAT(Url("-"), HasSubstr("'-' is stdin, whose kind no name says; write 'csv:-'"));
 }
 
+TEST_F(StoreNameTest, ADayInAFilesNameIsNoScheme) {
+  EXPECT_EQ(Url("in/o-{date:YYYYMMDD}.csv?date=latest"),
+            "csv:in/o-{date:YYYYMMDD}.csv?date=latest");
+  EXPECT_EQ(Url("o-{date:DD.MM.YYYY}.csv"), "csv:o-{date:DD.MM.YYYY}.csv");
+}
+
 TEST_F(StoreNameTest, WhatIsNeitherIsLeftToBeRefused) {
   for (const char* word : {"nonsense", "cvs:a.csv", "user:secret@host/x.csv", ""}) {
     EXPECT_EQ(Url(word), word);

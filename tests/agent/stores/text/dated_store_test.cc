@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "agent/stores/csv/csv_store.h"
+#include "agent/stores/open_store.h"
 #include "gmock/gmock.h"
 #include "merkle/hash/digest.h"
 #include "merkle/text/hex.h"
@@ -202,6 +203,27 @@ TEST_F(DatedStoreTest, TheFileBeforeItUnderANewNameIsRefused) {
          : std::filesystem::create_symlink("a-2026-11-27.csv", Path("a-2026-11-28.csv"));
     EXPECT_THAT(Read("a-{date}.csv?date=latest"), HasSubstr("holds the same bytes")) << hard;
   }
+}
+
+// A log has lookups, and folds keys as the comparison tells them apart.
+TEST_F(DatedStoreTest, WhatOtherStoresOfFilesCanDoIsPassedOn) {
+  Write("a-2026-11-28.jsonl", R"({"id":"1","v":"a"}
+{"id":"2","v":"b"}
+{"id":"1","v":"c"}
+)");
+  const auto store = OpenStore(UrlOf("log:" + Path("a-{date}.jsonl?date=2026-11-28&key=id")));
+  ASSERT_TRUE(store.ok()) << store.status();
+  Touch("a-2026-11-28.jsonl", -3600 * kSecond);
+  ASSERT_TRUE((*store)->Describe().ok());
+  int asked = 0;
+  (*store)->TellKeysApart([&](const std::vector<std::string>&) {
+    ++asked;
+    return absl::UnimplementedError("asked");
+  });
+  EXPECT_EQ((*store)->StartScan({"id", "v"}).status().message(), "asked");
+  const std::vector<std::vector<SourceValue>> keys = {{SourceValue::Text("1")}};
+  EXPECT_EQ((*store)->Lookup({"id", "v"}, {"id"}, keys).status().message(), "asked");
+  EXPECT_EQ(asked, 2);
 }
 
 TEST_F(DatedStoreTest, DaysWithoutRecordsMayBeAlike) {
