@@ -87,7 +87,7 @@ path, or {date:YYYYMMDD}, {date:DD.MM.YY} and the like:
                               error, as is the file before it under a new name
     same-as-before=allow      also with the same bytes as the file before it
 
-    driftwood 'in/orders-{date}.csv.gz?date=today&key=id' 'shop.db?table=orders'
+    driftwood 'in/orders-{date}.csv.gz?date=latest' 'shop.db?table=orders'
 
 Found in the file where its URL does not say it: the delimiter, which is the one
 of comma, semicolon, tab and | that the header has, or that of a line sep=;

@@ -24,6 +24,12 @@ bool IsUnreserved(char c) {
          c == '.' || c == '_' || c == '~';
 }
 
+// Of a number as JSON writes it: "0", "-0", "0.00".
+bool IsZero(std::string_view number) {
+  return number.substr(0, number.find_first_of("eE")).find_first_of("123456789") ==
+         std::string_view::npos;
+}
+
 }  // namespace
 
 std::string UrlEscaped(std::string_view text) {
@@ -79,10 +85,10 @@ std::string CountsAs(const HttpDescription& description, const JsonTree& record)
     const JsonTree* const value = pointer ? pointer->In(record) : nullptr;
     if (value == nullptr) return nullptr;
     const bool is_text = value->kind == JsonTree::Kind::kString;
-    const bool is_number = value->kind == JsonTree::Kind::kNumber;
+    const bool is_zero = value->kind == JsonTree::Kind::kNumber && IsZero(value->text);
     const bool says_no = value->kind == JsonTree::Kind::kNull ||
                          value->kind == JsonTree::Kind::kFalse ||
-                         (is_text && value->text.empty()) || (is_number && value->text == "0");
+                         (is_text && value->text.empty()) || is_zero;
     return says_no ? nullptr : value;
   };
   if (const JsonTree* const to = mark(description.moved)) {
@@ -193,9 +199,9 @@ absl::Status HttpPages::ReadPage() {
   if (records == nullptr || records->kind != JsonTree::Kind::kArray) {
     return Wrong("there is no list where `records` says that the records are");
   }
-  RETURN_IF_ERROR(TakeTotal(*page));
-  listed_ += records->elements.size();
   const bool is_empty = records->elements.empty();
+  RETURN_IF_ERROR(TakeTotal(*page, is_empty));
+  listed_ += records->elements.size();
   const bool by_number =
       description_.paging == HttpPaging::kPage || description_.paging == HttpPaging::kOffset;
   std::string next;
@@ -209,7 +215,7 @@ absl::Status HttpPages::ReadPage() {
   return url_.empty() ? CheckTotal() : absl::OkStatus();
 }
 
-absl::Status HttpPages::TakeTotal(const JsonTree& page) {
+absl::Status HttpPages::TakeTotal(const JsonTree& page, bool is_empty) {
   if (!description_.total) return absl::OkStatus();
   const JsonTree* const total = description_.total->In(page);
   uint64_t count = 0;
@@ -221,6 +227,9 @@ absl::Status HttpPages::TakeTotal(const JsonTree& page) {
   if (error != std::errc() || rest != end) {
     return Wrong("the total is " + Printable(total->text, 64));
   }
+  // Who counts along with the page's records has nothing to count on an empty one. What was read
+  // has to fit the other pages' total then.
+  if (is_empty && count == 0 && total_) return absl::OkStatus();
   if (total_.value_or(count) == count) {
     total_ = count;
     return absl::OkStatus();

@@ -76,7 +76,7 @@ class HttpPages final : public ByteStream {
   void TakeRepeat(std::string_view line, bool is_changed);
   // Of a page with `count` records.
   absl::Status CheckRepeats(size_t count) const;
-  absl::Status TakeTotal(const JsonTree& page);
+  absl::Status TakeTotal(const JsonTree& page, bool is_empty);
   absl::StatusOr<std::string> NextIn(const JsonTree& page) const;
   // The next page's URL; empty: this is the last one.
   absl::StatusOr<std::string> NextUrl(const JsonTree& page, const HttpReply& reply);

@@ -159,6 +159,18 @@ TEST_F(HttpPagesTest, ATotalThatChangesShowsThatTheListMoved) {
   EXPECT_THAT(Movement(), HasSubstr("page 2 of /u: the total went from 3 to 4"));
 }
 
+TEST_F(HttpPagesTest, AnEmptyPageMayHaveNoTotalOfItsOwn) {
+  const auto serve = [&](const std::string& total) {
+    Serve("page = \"p\"\ntotal = \"/n\"", R"({"/u?p=1": [{"body": {"n": )" + total +
+                                              R"(, "d": [{"id": 1}, {"id": 2}, {"id": 3}]}}],
+              "/u?p=2": [{"body": {"n": 0, "d": []}}]})");
+  };
+  serve("3");
+  EXPECT_EQ(*Read(), kThree);
+  serve("4");
+  EXPECT_THAT(Movement(), HasSubstr("the total is 4, and all pages together had 3 records"));
+}
+
 // Each would be a short list, taken for the whole.
 TEST_F(HttpPagesTest, NoPageIsLostSilently) {
   const std::string first = R"({"/u?p=1": [{"body": {"n": 3, "d": [{"id": 1}]}}], "/u?p=2": )";

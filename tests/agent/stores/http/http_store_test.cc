@@ -130,7 +130,7 @@ TEST_F(HttpStoreTest, WhatCountsAsDeletedOrMovedIsNotThere) {
       dir_.path(),
       R"({"/u": [{"body": {"data": [{"id": 1, "deleted": false, "into": null},
                                     {"id": 2, "deleted": true}, {"id": 3, "into": 17},
-                                    {"id": 4, "deleted": 0, "into": ""}], "total": 4}}],
+                                    {"id": 4, "deleted": -0.0, "into": ""}], "total": 4}}],
           "/u/1": [{"body": {"id": 1, "deleted": "2026-11-01"}}], "/u/3": [{"body": {"id": 3, "into": 17}}],
           "/u/4": [{"body": {"id": 4}}], "/u/5": [{"status": 400}]})");
   std::ofstream(dir_ / "users.toml") << "base = \"" + server_->base() +
