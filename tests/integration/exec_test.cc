@@ -67,11 +67,31 @@ TEST_F(ExecTest, APromisedSnapshotIsIdentical) {
 
 TEST_F(ExecTest, ARecordThatIsGoneIsMissing) {
   WriteFile("provider.csv", "id,name\n1,name 1\n");
-  Program(kScan, kAllGone);
+  Program(kScan, "case $id in 1) " + std::string(kAllThere) + ";; *) " + kAllGone + ";; esac");
   const Json report = CompareAllowed();
   EXPECT_EQ(report["verdict"], "DIVERGENT");
   EXPECT_EQ(report["summary"]["missing"]["provider"], kRows - 1);
   EXPECT_EQ(report["summary"]["confirmed"], kRows - 1);
+}
+
+// A lookup that finds nothing of what the scan listed knows nothing, whatever it says.
+TEST_F(ExecTest, ALookupThatFindsNothingIsNotBelieved) {
+  WriteFile("database.csv", "id,name\n1,name 1\n");
+  for (const char* const lookup : {kAllGone, "echo '{\"driftwood\": \"moved\"}'"}) {
+    Program(kScan, lookup);
+    Json report = CompareAllowed();
+    EXPECT_EQ(report["verdict"], "DIVERGENT");
+    EXPECT_EQ(report["summary"]["unconfirmed"], kRows - 1);
+    EXPECT_EQ(report["summary"]["in_flight"], 0);
+    // All that it lists is asked for, so that nothing else can be.
+    WriteFile("only.csv", "id,name\n3000,x\n");
+    report =
+        DiffJson({"only.csv", "exec:./provider.sh", "--key", "id", "--name", "database,provider",
+                  "--recheck", "0", "--allow-not-point-in-time", "provider"});
+    EXPECT_EQ(report["verdict"], "DIVERGENT");
+    EXPECT_EQ(report["summary"]["unconfirmed"], kRows);
+    EXPECT_EQ(report["summary"]["confirmed"], 1) << "which neither of them has";
+  }
 }
 
 TEST_F(ExecTest, ARecordThatTheScanMissedIsInFlight) {

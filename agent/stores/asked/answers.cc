@@ -159,7 +159,9 @@ absl::StatusOr<Answers> ReadAnswers(const std::string& name, std::string_view an
       ASSIGN_OR_RETURN(LookupAnswer answer, reader.Read(line, keys[count]));
       if (!answer.presence) {
         result.records.append(line).push_back('\n');
-      } else if (*answer.presence != Presence::kGone) {
+      } else if (*answer.presence == Presence::kGone) {
+        result.gone.push_back(count);
+      } else {
         result.not_given.push_back({count, *answer.presence, std::move(answer.why)});
       }
     }

@@ -26,6 +26,7 @@ std::string AnswerLine(Presence presence, std::string_view why = "");
 struct Answers {
   std::string records;  // one a line
   std::vector<NotGiven> not_given{};
+  std::vector<size_t> gone{};  // the places of keys that are, of which nothing else is said
 };
 
 // What `answers` say. `name` is the program's, for messages. DataLoss: not one line for each key,

@@ -10,6 +10,7 @@
 #include "agent/source/messages.h"
 #include "agent/stores/asked/answers.h"
 #include "agent/stores/asked/as_texts.h"
+#include "agent/stores/asked/lookup_control.h"
 #include "agent/stores/csv/csv_store.h"
 #include "agent/stores/jsonl/jsonl_store.h"
 #include "agent/stores/text/text_input.h"
@@ -144,6 +145,7 @@ class AskedStore final : public Store {
     can_not_answer_ = !answers;
     if (!answers) return CantLookUp(last.get());
     ASSIGN_OR_RETURN(Answers said, ReadAnswers(source_->name(), *answers, key, keys));
+    if (NeedsControl(said)) RETURN_IF_ERROR(Control(*last, key, keys, &said));
     const MemorySource source(said.records);
     SourceStream stream(source);
     AskedText text;
@@ -159,6 +161,24 @@ class AskedStore final : public Store {
   }
 
  private:
+  // What is not there counts as that only if the lookup finds anything of what was listed.
+  absl::Status Control(const Asked& last, const std::vector<std::string>& names,
+                       std::span<const std::vector<SourceValue>> keys, Answers* said) const {
+    ASSIGN_OR_RETURN(const std::unique_ptr<Scan> scan, last.store->StartScan(names));
+    ASSIGN_OR_RETURN(const LookupControl control, ReadControl(*scan, keys));
+    if (control.keys.empty()) {
+      Distrust(&control.listed, said);
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const std::optional<std::string> answers,
+                     source_->Answer(KeyLines(names, control.keys), stop_));
+    if (!answers) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const Answers found,
+                     ReadAnswers(source_->name(), *answers, names, control.keys));
+    if (found.records.empty()) Distrust(nullptr, said);
+    return absl::OkStatus();
+  }
+
   // Another scan in its place would only be of no one moment again, and prove nothing.
   absl::Status CantLookUp(const Asked* last) const {
     const std::string what = Printable(source_->name()) + " has no lookup of such keys";

@@ -105,7 +105,9 @@ class DatedPath::Walk {
     if (name + 1 < names_.size()) return Down(path + "/", name + 1, found);
     std::error_code error;
     const std::optional<Day> day = found.Whole();
-    if (day && fs::is_regular_file(path, error)) files_.emplace(*day, path);
+    // A link to nothing (a share that is not mounted) is not passed over for an older day.
+    const bool is_there = fs::exists(fs::symlink_status(path, error));
+    if (day && is_there && !fs::is_directory(path, error)) files_.emplace(*day, path);
     return LookError("look at", path, error);
   }
 

@@ -1,6 +1,7 @@
 #include "agent/stores/text/dated_store.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <span>
@@ -165,7 +166,7 @@ class DatedStore final : public Store {
   absl::StatusOr<std::pair<Day, std::string>> Choose() const {
     if (date_ == "latest") {
       ASSIGN_OR_RETURN(const auto files, path_.Files());
-      if (!files.empty()) return *files.rbegin();
+      if (!files.empty()) return Newest(files.rbegin()->first, files.rbegin()->second);
       return absl::NotFoundError("no file for any day: " + Printable(url_.path) +
                                  " is missed; name the place where the files come");
     }
@@ -176,6 +177,16 @@ class DatedStore final : public Store {
     const absl::Status there = FileWatch::StateOf(path, FileWatch::Access::kIdentity).status();
     if (!absl::IsNotFound(there)) return std::pair(day, path);
     return Missed(day, path);
+  }
+
+  static absl::StatusOr<std::pair<Day, std::string>> Newest(const Day& day,
+                                                            const std::string& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_regular_file(path, ignored)) return std::pair(day, path);
+    return absl::FailedPreconditionError(
+        "the newest file, of " + DayText(day) + ", is none that can be read: " + Printable(path) +
+        " is a link to nothing, or no file; to compare another day write it, as in "
+        "date=2026-11-28");
   }
 
   absl::Status Missed(const Day& day, const std::string& path) const {
@@ -287,8 +298,12 @@ class DatedStore final : public Store {
   // The path of the next older one; empty: there is none.
   absl::StatusOr<std::string> FileBefore(const Day& day) const {
     ASSIGN_OR_RETURN(const auto files, path_.Files());
-    const auto at = files.lower_bound(day);
-    return at == files.begin() ? std::string() : std::prev(at)->second;
+    std::error_code ignored;
+    for (auto at = files.lower_bound(day); at != files.begin();) {
+      --at;
+      if (std::filesystem::is_regular_file(at->second, ignored)) return at->second;
+    }
+    return std::string();
   }
 
   absl::StatusOr<bool> HasSameBytes(const FileOfDay& file, const std::string& path) const {

@@ -82,7 +82,10 @@ void AddReplicaValues(const std::string& name, const std::optional<merkle::Diges
                       std::optional<std::vector<merkle::Value>>* values) {
   if (found != nullptr && !IsKnown(found->presence)) {
     values->reset();
-    if (state) record->notes.push_back(name + ": it is not known whether it is still there");
+    // Of one that is unconfirmed for that it is said already.
+    if (state && record->status != RecordStatus::kUnconfirmed) {
+      record->notes.push_back(name + ": it is not known whether it is still there");
+    }
     return;
   }
   if (found != nullptr && !found->IsThere()) found = nullptr;
@@ -194,7 +197,9 @@ void CountPresences(const Confirmation& confirmation, const std::vector<bool>& a
     const std::vector<ReportAbsence> absences =
         AbsencesOf(candidate.states(), candidate.status,
                    confirmation.AbsencesOf(candidate.found.key), answers);
-    for (const ReportAbsence& one : absences) ++report->presences[one.replica][one.presence];
+    for (const ReportAbsence& one : absences) {
+      if (!candidate.states()[one.replica]) ++report->presences[one.replica][one.presence];
+    }
   }
 }
 

@@ -78,7 +78,7 @@ TEST_F(DatedPathTest, TheFilesThatThereAreAreFound) {
   std::filesystem::create_symlink("nowhere", Path("a-2026-11-10.csv"));
   EXPECT_THAT(Files("a-{date}.csv"),
               ElementsAre("2026-11-08 a-2026-11-08.csv", "2026-11-09 a-2026-11-09.csv",
-                          "2026-11-28 a-2026-11-28.csv"));
+                          "2026-11-10 a-2026-11-10.csv", "2026-11-28 a-2026-11-28.csv"));
   EXPECT_THAT(Files("c-{date}.csv"), IsEmpty());
   EXPECT_THAT(Files("nowhere/a-{date}.csv"), IsEmpty());
   EXPECT_THAT(Files("a-latest.csv/{date}.csv"), IsEmpty());

@@ -85,6 +85,17 @@ TEST_F(DatedStoreTest, LatestTodayAndYesterdayAreDays) {
   EXPECT_EQ(Read("a-{date}.csv?date=latest"), days[1] + " a-" + days[1] + ".csv");
 }
 
+// A share that is not mounted looks like this: the older day would be compared in its place.
+TEST_F(DatedStoreTest, ANewestFileThatIsNoneIsNotPassedOver) {
+  Write("a-2026-11-28.csv", "id\n1\n");
+  std::filesystem::create_symlink("nowhere", Path("a-2026-11-29.csv"));
+  EXPECT_THAT(Read("a-{date}.csv?date=latest&key=id"),
+              AllOf(HasSubstr("the newest file, of 2026-11-29"), HasSubstr("link to nothing")));
+  EXPECT_EQ(Read("a-{date}.csv?date=2026-11-28&key=id"), "2026-11-28 a-2026-11-28.csv");
+  Write("a-2026-11-30.csv", "id\n2\n");
+  EXPECT_EQ(Read("a-{date}.csv?date=latest&key=id"), "2026-11-30 a-2026-11-30.csv");
+}
+
 TEST_F(DatedStoreTest, WhatDoesNotFitTogetherIsRefusedWithWhatToWrite) {
   Write("a-{date}.csv", "id\n1\n");  // a name like any other before there were days
   const absl::Status none = OpenError("a-{date}.csv?key=id");
