@@ -145,9 +145,10 @@ std::vector<std::string> RecordLines::Details(const ReportRecord& record) const 
   bool known = true;
   for (size_t i = 0; i < absences.size(); ++i) {
     const Presence presence = record.absences[i].presence;
-    known = known && IsKnown(presence);
+    const bool open = record.status == RecordStatus::kUnconfirmed && !IsKnown(presence);
+    known = known && !open;
     if (presence == Presence::kGone) continue;
-    AddProse((IsKnown(presence) ? "" : "unconfirmed: ") + EscapeForDisplay(absences[i]), &lines);
+    AddProse((open ? "unconfirmed: " : "") + EscapeForDisplay(absences[i]), &lines);
   }
   if (style_.hashes && !report_.multiset()) AddHashes(record, &lines);
   if (record.status == RecordStatus::kUnstable) {

@@ -172,9 +172,10 @@ class AskedStore final : public Store {
     }
     ASSIGN_OR_RETURN(const std::optional<std::string> answers,
                      source_->Answer(KeyLines(names, control.keys), stop_));
-    if (!answers) return absl::OkStatus();
-    ASSIGN_OR_RETURN(const Answers found,
-                     ReadAnswers(source_->name(), *answers, names, control.keys));
+    Answers found;
+    if (answers) {
+      ASSIGN_OR_RETURN(found, ReadAnswers(source_->name(), *answers, names, control.keys));
+    }
     if (found.records.empty()) Distrust(nullptr, said);
     return absl::OkStatus();
   }

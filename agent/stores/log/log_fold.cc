@@ -199,6 +199,7 @@ class OffsetStream final : public ByteStream {
  public:
   explicit OffsetStream(std::unique_ptr<RecordSource> sorted) : sorted_(std::move(sorted)) {}
   absl::StatusOr<size_t> Read(std::span<char> to) override {
+    DRIFTWOOD_CHECK(to.size() >= kOffsetBytes);  // else no bytes would not be the end
     size_t count = 0;
     for (; to.size() - count >= kOffsetBytes; count += kOffsetBytes) {
       ASSIGN_OR_RETURN(const bool more, sorted_->Advance());

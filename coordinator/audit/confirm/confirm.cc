@@ -232,8 +232,10 @@ std::vector<std::string> Confirmation::KeysLackedBy(const std::vector<bool>& rep
 
 void Confirmation::TakeFiltered(const std::vector<std::string>& keys, const Readings& unfiltered,
                                 const std::vector<bool>& filtered) {
+  std::vector<bool> failed(sources_.replicas(), false);
   for (size_t s = 0; s < filtered.size(); ++s) {
     if (filtered[s]) told_without_filter_[sources_.ReplicaOf(s)] = true;
+    if (filtered[s] && !unfiltered[s].ok()) failed[sources_.ReplicaOf(s)] = true;
   }
   std::vector<RecordCursor> cursors = CursorsOf(unfiltered);
   for (const std::string& key : keys) {
@@ -242,12 +244,10 @@ void Confirmation::TakeFiltered(const std::vector<std::string>& keys, const Read
     std::map<size_t, ReportAbsence> by_replica;
     for (size_t s = 0; s < cursors.size(); ++s) {
       const size_t replica = sources_.ReplicaOf(s);
-      if (!filtered[s] || candidate->states()[replica]) continue;
+      if (!filtered[s] || candidate->states()[replica] || failed[replica]) continue;
       const FoundRecord* const one = cursors[s].Find(key);
       ReportAbsence told{replica, Presence::kGone, ""};
-      if (!unfiltered[s].ok()) {
-        told.presence = Presence::kUnknown;
-      } else if (one != nullptr && one->IsThere()) {
+      if (one != nullptr && one->IsThere()) {
         told.presence = Presence::kFiltered;
       } else if (one != nullptr) {
         told.presence = one->presence;

@@ -124,7 +124,8 @@ class Confirmation {
   // its filter.
   std::vector<std::string> KeysLackedBy(const std::vector<bool>& replicas, size_t max) const;
   // What was read of them (all of KeysLackedBy()) without the filters of the sources for which
-  // `filtered` holds: says of the records that these lack whether they are only filtered.
+  // `filtered` holds: says of the records that these lack whether they are only filtered. Of a
+  // replica of which a reading failed it says nothing: that they are not there stays confirmed.
   void TakeFiltered(const std::vector<std::string>& keys, const Readings& unfiltered,
                     const std::vector<bool>& filtered);
 

@@ -207,6 +207,23 @@ TEST_F(ExecStoreTest, ALookupAnswersForEachKey) {
   EXPECT_EQ(unknown->end.not_given[0].why, "403");
 }
 
+// It has a lookup only once: what it said to be gone can't be put to the test.
+TEST_F(ExecStoreTest, ALookupThatIsNotThereForItsControlIsNotBelieved) {
+  const auto store = Open(R"sh(
+if [ "$1" = lookup ]; then
+  [ $(grep -c lookup ${0%/*}/runs) = 1 ] || exit 64
+  while read -r line; do echo '{"driftwood": "gone"}'; done
+  exit
+fi
+)sh" + std::string(kTwoRows));
+  ASSERT_TRUE(store->Describe().ok());
+  const absl::StatusOr<Scanned> found = LookupOf(*store, {1});
+  ASSERT_TRUE(found.ok()) << found.status();
+  ASSERT_EQ(found->end.not_given.size(), 1u);
+  EXPECT_EQ(found->end.not_given[0].presence, Presence::kUnknown);
+  EXPECT_THAT(Runs(), ElementsAre("scan", "lookup", "lookup"));
+}
+
 TEST_F(ExecStoreTest, TheAnswersOfWhoWritesCsvAreTexts) {
   const auto store = Open(R"(
 if [ "$1" = lookup ]; then

@@ -188,9 +188,17 @@ TEST_F(ConfirmTest, WhatIsMissingUnderAFilterIsAskedForWithoutIt) {
   EXPECT_THAT(*confirmation_->AbsencesOf("b"), ElementsAre(ReportAbsence{1, Presence::kGone}));
   Take(keys, {{"a", "x "}, {"b", "x "}});  // their values, say, under the filter
   EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kFiltered}));
+}
+
+TEST_F(ConfirmTest, WhatIsMissingStaysConfirmedIfItCantBeAskedForWithoutAFilter) {
+  Differs("a", "x ");
+  Begin();
+  Pass({{"a", "x "}});
+  Readings unfiltered(2, std::vector<FoundRecord>());
   unfiltered[1] = absl::PermissionDeniedError("no");
-  confirmation_->TakeFiltered(keys, unfiltered, filtered);
-  EXPECT_THAT(*confirmation_->AbsencesOf("a"), ElementsAre(ReportAbsence{1, Presence::kUnknown}));
+  confirmation_->TakeFiltered({"a"}, unfiltered, {false, true});
+  EXPECT_EQ(confirmation_->AbsencesOf("a"), nullptr);
+  EXPECT_EQ(Status("a"), RecordStatus::kConfirmed);
 }
 
 TEST_F(ConfirmTest, WhatIsGoneEverywhereIsToldFromWhatIsEqualNow) {
