@@ -307,6 +307,25 @@ absl::StatusOr<std::vector<FoundRecord>> ReadRecords(Store& store, const Agreeme
                    proven);
 }
 
+absl::Status MarkAs(Presence presence, Store& such, const Agreement& agreement,
+                    const merkle::DigestKey& key, Cancellation* cancellation,
+                    std::vector<FoundRecord>* found) {
+  std::vector<std::string> keys;
+  for (const FoundRecord& record : *found) keys.push_back(record.key);
+  ASSIGN_OR_RETURN(const std::vector<FoundRecord> marked,
+                   ReadRecords(such, agreement, key, keys, /*with_values=*/false, cancellation));
+  auto at = marked.begin();
+  for (FoundRecord& record : *found) {
+    while (at != marked.end() && at->key < record.key) ++at;
+    if (at == marked.end() || at->key != record.key) continue;
+    FoundRecord told;
+    told.key = std::move(record.key);
+    told.presence = presence;
+    record = std::move(told);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
     Store& store, const Agreement& agreement, const merkle::DigestKey& key,
     const std::vector<std::string>& keys, ColumnTagger* tagger, Cancellation* cancellation,

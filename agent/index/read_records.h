@@ -55,4 +55,10 @@ absl::StatusOr<std::vector<FoundRecord>> ReadTagged(
     Cancellation* cancellation = nullptr, const HeldBefore& held_before = nullptr,
     const ProvenIndex& proven = {});
 
+// Says of those of `found`, which are in key order, that `such` has a row of, that they are
+// `presence`: records no more. `such` holds the source's rows of that kind (Store::Only()).
+absl::Status MarkAs(Presence presence, Store& such, const merkle::Agreement& agreement,
+                    const merkle::DigestKey& key, Cancellation* cancellation,
+                    std::vector<FoundRecord>* found);
+
 }  // namespace driftwood::agent

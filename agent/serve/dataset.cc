@@ -315,32 +315,14 @@ absl::StatusOr<std::vector<FoundRecord>> Dataset::ReadUnfiltered(
                    ReadRecords(*store, agreement, options_.key, keys, /*with_values=*/false,
                                &control->cancellation, HeldBy(fingerprint, control)));
   for (const Presence presence : {Presence::kMoved, Presence::kSoftDeleted}) {
-    RETURN_IF_ERROR(TellOf(presence, agreement, control, &found));
+    const absl::StatusOr<std::unique_ptr<Store>> only = store_->Only(presence);
+    if (absl::IsUnimplemented(only.status())) continue;
+    RETURN_IF_ERROR(only.status());
+    const std::shared_ptr<Store> such = Gated(control, only->get());
+    RETURN_IF_ERROR(
+        MarkAs(presence, *such, agreement, options_.key, &control->cancellation, &found));
   }
   return found;
-}
-
-absl::Status Dataset::TellOf(Presence presence, const merkle::Agreement& agreement,
-                             CallControl* control, std::vector<FoundRecord>* found) {
-  absl::StatusOr<std::unique_ptr<Store>> only = store_->Only(presence);
-  if (absl::IsUnimplemented(only.status())) return absl::OkStatus();
-  RETURN_IF_ERROR(only.status());
-  std::vector<std::string> keys;
-  for (const FoundRecord& record : *found) keys.push_back(record.key);
-  const std::shared_ptr<Store> store = Gated(control, only->get());
-  ASSIGN_OR_RETURN(const std::vector<FoundRecord> such,
-                   ReadRecords(*store, agreement, options_.key, keys, /*with_values=*/false,
-                               &control->cancellation));
-  auto at = such.begin();
-  for (FoundRecord& record : *found) {
-    while (at != such.end() && at->key < record.key) ++at;
-    if (at == such.end() || at->key != record.key) continue;
-    const std::string key = std::move(record.key);
-    record = FoundRecord();
-    record.key = key;
-    record.presence = presence;
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<AlikeKey>> Dataset::FindAlike(std::string_view fingerprint,

@@ -193,9 +193,6 @@ class Dataset {
   std::optional<LiveSnapshot> ProvenCurrent(LiveIndex& kept);
   // The same for what is re-read after the scan that built it, by reread_position_ too.
   std::optional<LiveSnapshot> ProvenForRereading(LiveIndex& kept);
-  // Of `found`, which are all there: says of those whose rows the source calls so that they are.
-  absl::Status TellOf(Presence presence, const merkle::Agreement& agreement, CallControl* control,
-                      std::vector<FoundRecord>* found);
   absl::StatusOr<std::vector<FoundRecord>> FindIn(const LiveIndex& index,
                                                   const LiveSnapshot& snapshot,
                                                   const std::vector<std::string>& keys,

@@ -28,13 +28,6 @@ std::string KeyLine(const std::vector<std::string>& names, const std::vector<Sou
   return line.dump();
 }
 
-std::optional<int64_t> WholeNumber(std::string_view text) {
-  int64_t number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 // Whether a program that was asked for `key` may have meant it by `answer`.
 bool MayBeKey(const SourceValue& answer, const SourceValue& key) {
   const bool is_scalar = answer.IsText() || answer.kind == Kind::kNumber;
@@ -120,6 +113,13 @@ class AnswerReader {
 };
 
 }  // namespace
+
+std::optional<int64_t> WholeNumber(std::string_view text) {
+  int64_t number = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || rest != text.data() + text.size()) return std::nullopt;
+  return number;
+}
 
 bool CanBeAskedFor(std::span<const std::vector<SourceValue>> keys) {
   const auto can = [](const SourceValue& value) {

@@ -1,6 +1,8 @@
 // Keys as a program is asked for them, and what it answers.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +17,9 @@ namespace driftwood::agent {
 // Whether the program can be asked for keys of such values: texts, whole numbers, uuids. Of others
 // there is more than one spelling, and no telling which is the program's.
 bool CanBeAskedFor(std::span<const std::vector<SourceValue>> keys);
+
+// The number that `text` is with nothing around it: "007", "-1".
+std::optional<int64_t> WholeNumber(std::string_view text);
 
 // A line for each key: {"id":42}. Of keys that can be asked for.
 std::string KeyLines(const std::vector<std::string>& names,

@@ -1,7 +1,6 @@
 #include "agent/stores/asked/lookup_control.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -21,14 +20,6 @@ using Kind = SourceValue::Kind;
 constexpr size_t kControls = 3;
 constexpr char kWhy[] = "the lookup finds none of the records that are listed";
 
-template <typename Number>
-std::optional<Number> NumberOf(std::string_view text) {
-  Number number = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_one = error == std::errc() && rest == text.data() + text.size();
-  return is_one ? std::optional(number) : std::nullopt;
-}
-
 // The same for values that may be one: it only leaves out a control.
 std::string TextOf(const SourceValue& value, Kind asked) {
   if (value.kind == Kind::kInt64) return std::to_string(value.int64);
@@ -38,7 +29,7 @@ std::string TextOf(const SourceValue& value, Kind asked) {
     const auto bytes = merkle::ParseUuid(value.text);
     return bytes ? merkle::FormatUuid(bytes->data()) : "";
   }
-  const std::optional<int64_t> number = NumberOf<int64_t>(value.text);
+  const std::optional<int64_t> number = WholeNumber(value.text);
   return number ? std::to_string(*number) : Lowercase(value.text);
 }
 
@@ -80,13 +71,9 @@ class ControlReader final : public RowSink {
   // A value of the list in the form that keys are asked for in.
   std::optional<SourceValue> As(Kind kind, const SourceValue& value) {
     if (!value.IsText() && value.kind != Kind::kNumber) return std::nullopt;
-    if (kind == Kind::kInt64) {
-      const auto number = NumberOf<int64_t>(value.text);
+    if (kind == Kind::kInt64 || kind == Kind::kUint64) {
+      const auto number = WholeNumber(value.text);
       return number ? std::optional(SourceValue::Int64(*number)) : std::nullopt;
-    }
-    if (kind == Kind::kUint64) {
-      const auto number = NumberOf<uint64_t>(value.text);
-      return number ? std::optional(SourceValue::Uint64(*number)) : std::nullopt;
     }
     if (kind == Kind::kUuid) {
       const auto bytes = merkle::ParseUuid(value.text);

@@ -1,7 +1,6 @@
 #include "agent/stores/http/http_list.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <optional>
 #include <set>
@@ -82,13 +81,11 @@ std::vector<std::vector<SourceValue>> Values(const std::vector<JsonTree>& trees)
   for (const JsonTree& tree : trees) {
     std::vector<SourceValue>& key = keys.emplace_back();
     for (const JsonTree& value : tree.elements) {
-      const char* const end = value.text.data() + value.text.size();
-      int64_t number = 0;
-      const auto [rest, error] = std::from_chars(value.text.data(), end, number);
+      const std::optional<int64_t> number = WholeNumber(value.text);
       if (value.kind == JsonTree::Kind::kString) {
         key.push_back(SourceValue::OfText(SourceValue::Kind::kString, value.text));
-      } else if (value.kind == JsonTree::Kind::kNumber && error == std::errc() && rest == end) {
-        key.push_back(SourceValue::Int64(number));
+      } else if (value.kind == JsonTree::Kind::kNumber && number) {
+        key.push_back(SourceValue::Int64(*number));
       } else {
         key.push_back(SourceValue::Null());
       }
